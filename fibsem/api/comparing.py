@@ -47,7 +47,8 @@ class CompareResult(Result):
         squares = self.summary.get("test_squares", self.squares.pairs)
         alone = squares == self.squares.pairs
         places = "squares" if alone else f"places of {squares} squares, some above each other"
-        for what, paired in ((places, self.squares), ("seeds", self.seeds)):
+        trained = f"{places}, of these trainings alone"
+        for what, paired in ((trained, self.squares), ("seeds", self.seeds)):
             lines.append(f"  over {paired.pairs} {what}: {paired_text(paired)}")
         return "\n".join([*lines, f"{self.folder}/summary.json"])
 
@@ -98,7 +99,7 @@ def compare(
     ```
     """
     both = (first, second)
-    folders = [str(one.folder if isinstance(one, EvaluateResult) else one) for one in both]
+    folders = [str(one.folder_here if isinstance(one, EvaluateResult) else one) for one in both]
     tree = tree_of("evaluate", None, {"compare": folders}, output=output)
     return run(tree)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fibsem.analysis.statistics import Spread
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import completes, one_line_errors, tree_of
+from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, EvaluateConfig, Tree, output_folder, read, require
 from fibsem.data.split import SPLITS
@@ -128,6 +128,7 @@ def tables_folder(folder: Path, dataset: str) -> Path:
 
 @completes("evaluate")
 @one_line_errors
+@one_at_a_time
 def evaluate(
     dataset: str | Path | OpenDataset = "phantom",
     *,

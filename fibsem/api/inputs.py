@@ -10,6 +10,7 @@ import numpy as np
 from fibsem.config import Tree, read, read_path, require
 from fibsem.data.volumes import ArrayVolume, Manner, Volume, reopen
 from fibsem.data.volumes.axes import own_names
+from fibsem.data.volumes.layered import anew
 from fibsem.data.volumes.volume import check_unmasked
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
@@ -54,9 +55,17 @@ def opened(volume: Voxels | Volume, tree: Tree) -> Volume:
         require(key, asked, legal, "left to api.open_volume for what is no path")
     if not isinstance(volume, Volume):
         volume = _of_array(volume)
+    volume = _as_now(volume)
     if tree["missing"] == "skip":
         volume = volume.mended()
     return volume if tree["range"] is None else volume.with_range(tree["range"])
+
+
+def _as_now(volume: Volume) -> Volume:
+    """A volume that somebody has opened some time ago, as its files are now."""
+    if volume.in_memory or not volume.path.exists():
+        return volume.with_source(anew(volume.source))
+    return reopen(volume.path, volume.manner, volume.declared)
 
 
 def _of_array(volume: Voxels) -> Volume:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ class LoadedModel:
 
     name: str
     bundle: Bundle
+    _loaded_in: Path = field(init=False, default_factory=Path.cwd, compare=False)
 
     @property
     def version(self) -> str | None:
@@ -48,7 +49,8 @@ class LoadedModel:
     @property
     def place(self) -> str:
         """Where processes in other folders find it, whatever an alias means by then."""
-        return place_of(self.name, self.version)
+        name = self.name if ":/" in self.name else str(self._loaded_in / home_path(self.name))
+        return place_of(name, self.version)
 
     @property
     def classes(self) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from fibsem.config import CONF, Tree, compose, flat, override, require, with_architecture
@@ -105,6 +106,21 @@ def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return function
 
     return with_keys
+
+
+#: Seeds, precision and stores are those of a process: what trains in it does so alone.
+_TRAINING = RLock()
+
+
+def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
+    """Let threads that train wait for each other: their seeds and precisions would mix."""
+
+    @wraps(function)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _TRAINING:
+            return function(*args, **kwargs)
+
+    return alone
 
 
 def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.models import LoadedModel, load_folder
-from fibsem.api.options import completes, one_line_errors, tree_of
+from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.api.segmenting import SegmentResult
 from fibsem.config import (
@@ -108,6 +108,7 @@ class PromoteResult(Result):
 
 @completes("promote")
 @one_line_errors
+@one_at_a_time
 def promote(
     dataset: str | Path | OpenDataset = "phantom",
     *,

@@ -95,7 +95,7 @@ def quantify(
     """
     folder = segmentation
     if isinstance(segmentation, SegmentResult):
-        folder = segmentation.folder
+        folder = segmentation.folder_here
         if not folder.exists():
             raise UserError(
                 "`segmentation` must lie in a folder, but its labels are in memory alone; "

@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fibsem.errors import UserError
+from fibsem.system.files import known_json
 from fibsem.system.secrets import in_message
+
+#: Keys of a summary that tell a result from another one of its folder.
+MADE = ("run_id", "parent_run_id", "version", "labelling")
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,8 +35,33 @@ class Result:
 
     @property
     def place(self) -> Path:
-        """The folder, in whatever folder people work by now."""
-        return self._made_in / self.folder
+        """The folder, in whatever folder people work by now, if it still holds this result."""
+        place = self._made_in / self.folder
+        self.check_kept(place)
+        return place
+
+    @property
+    def folder_here(self) -> Path:
+        """The folder as it was given, or in full where people work in another one by now."""
+        place = self.place
+        return self.folder if Path.cwd() == self._made_in else place
+
+    def check_kept(self, place: Path) -> None:
+        """Refuse to read in a folder in which another result was made since.
+
+        Raises
+        ------
+        UserError
+            Says so.
+        """
+        path = place / "summary.json"
+        written = known_json(path) if path.is_file() else None
+        now: Mapping[str, Any] = written if isinstance(written, dict) else {}
+        if any(now[key] != self.summary[key] for key in MADE if key in now and key in self.summary):
+            raise UserError(
+                f"a result must be used as long as it lies in its folder, but {self.folder} holds "
+                "a later one; another output keeps both."
+            )
 
     @property
     def text(self) -> str:

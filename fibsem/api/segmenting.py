@@ -89,7 +89,14 @@ class SegmentResult(Result):
 
         Pore and solid are :attr:`classes`; what is missing or not material has values of its own.
         """
-        return self.stores["labels"].whole()
+        return self._store("labels").whole()
+
+    def _store(self, name: str) -> Volume:
+        """A volume of this result, if its folder still holds this one."""
+        store = self.stores[name]
+        if not store.in_memory:
+            self.check_kept(store.path.parent)
+        return store
 
     @property
     def classes(self) -> tuple[int, int]:
@@ -105,8 +112,9 @@ class SegmentResult(Result):
     @property
     def probabilities(self) -> npt.NDArray[np.float32] | None:
         """Calibrated probability of solid (z, y, x), to 1/255; None where nobody asked."""
-        store = self.stores.get("probabilities")
-        return None if store is None else store.whole().astype(np.float32) / np.float32(255)
+        if "probabilities" not in self.stores:
+            return None
+        return self._store("probabilities").whole().astype(np.float32) / np.float32(255)
 
     @property
     def porosity(self) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import completes, one_line_errors, tree_of
+from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
 from fibsem.search.declared import check_used, one_of_each, read_space, repeats
@@ -98,6 +98,7 @@ class SweepResult(Result):
 
 @completes("sweep")
 @one_line_errors
+@one_at_a_time
 def sweep(
     dataset: str | Path | OpenDataset = "phantom",
     *,

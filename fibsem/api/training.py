@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.models import LoadedModel, load_folder
-from fibsem.api.options import completes, one_line_errors, tree_of
+from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import Configuration, TrainConfig, Tree, output_folder
 from fibsem.data.split import SPLITS
@@ -80,6 +80,7 @@ class TrainResult(Result):
 
 @completes("train")
 @one_line_errors
+@one_at_a_time
 def train(
     dataset: str | Path | OpenDataset = "phantom",
     *,

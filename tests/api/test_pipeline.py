@@ -4,16 +4,19 @@ import html
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tifffile
 import yaml
+import zarr
 
 from fibsem import api, report, segment
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
+from fibsem.data.volumes import create_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.models.spec import resolve
@@ -258,9 +261,69 @@ def test_what_was_opened_and_made_stays_what_it_is_wherever_people_work(
     threshold = trained.model.bundle.segmenter.postprocessing.threshold
     monkeypatch.chdir(there)
     assert api.inspect(film, output="look").summary["data"] == film.hash
+    original = api.open_volume(tiny / "HPC45" / "slices").whole()
+    np.testing.assert_array_equal(film.volumes["HPC45"].whole(), original)
+    assert film.squares("test")[0][1].shape == (72, 72)
     assert api.train(film, output="again", **options).val == trained.val
     assert api.train("film", output="trained", **options).val != trained.val
     assert trained.model.bundle.segmenter.postprocessing.threshold == threshold
+
+
+def test_volumes_models_and_results_are_those_of_the_folder_in_which_they_were_opened(
+    found, tiny, tmp_path, monkeypatch
+):
+    film, *_, store, _ = found
+    here, there = tmp_path / "here", tmp_path / "there"
+    shutil.copytree(tiny / "HPC45" / "slices", here / "film")
+    with create_volume(there / "film", (6, 160, 176), np.uint16, format="tiff") as writer:
+        writer.write(0, 65535 - film.volumes["HPC45"].whole())
+    porosity = {}
+    for folder in (here, there):
+        monkeypatch.chdir(folder)
+        trained = api.train(film, nbhd="11x11x1", model="threshold", output="trained", **store)
+        volume, model = api.open_volume("film"), api.load("trained")
+        labelled = api.segment(volume, model, output="labels", previews=0)
+        porosity[folder] = labelled.porosity, volume, model, labelled, trained
+    value, volume, model, labelled, _ = porosity[here]  # seen from the other folder
+    assert porosity[there][0] != value
+    assert api.segment(volume, model, previews=0).porosity == value
+    assert model.place == str(here / "trained")
+    assert api.quantify(labelled, output="structure", blocks=0).summary["porosity"] == value
+
+
+def test_a_series_that_was_rewritten_is_labelled_as_it_is_now(found, tmp_path):
+    """Pixels that begin elsewhere in their files by now were read where they began before."""
+    film, *_, store, _ = found
+    grey = film.volumes["HPC45"].whole()
+    (tmp_path / "film").mkdir()
+
+    def write(values, **options):
+        for z, image in enumerate(values):
+            tifffile.imwrite(tmp_path / "film" / f"{z}.tif", image, metadata=None, **options)
+
+    write(grey)
+    volume = api.open_volume(tmp_path / "film")
+    for options in ({"description": 4000 * "x"}, {"byteorder": ">"}):
+        write(65535 - grey, **options)
+        now, fresh = (
+            api.segment(one, "models:/fibsem/1", previews=0, **store).porosity
+            for one in (volume, api.open_volume(tmp_path / "film"))
+        )
+        assert now == fresh
+
+
+def test_a_volume_that_was_rewritten_is_labelled_as_it_is_now(found, tmp_path):
+    """Chunks of several slices are kept, and were labelled though the film was another one."""
+    film, *_, store, _ = found
+    grey, path = film.volumes["HPC45"].whole(), tmp_path / "film.zarr"
+    array = zarr.create_array(path, shape=grey.shape, chunks=grey.shape, dtype=grey.dtype)
+    array[:] = grey
+    volume = api.open_volume(path)
+    first = api.segment(volume, "models:/fibsem/1", previews=0, **store)
+    array[:] = 65535 - grey
+    now = api.segment(volume, "models:/fibsem/1", previews=0, **store)
+    fresh = api.segment(api.open_volume(path), "models:/fibsem/1", previews=0, **store)
+    assert now.porosity == fresh.porosity != first.porosity
 
 
 def test_what_a_manifest_says_of_a_film_goes_with_its_volume(found, tiny, tmp_path):
@@ -296,6 +359,38 @@ def test_folders_of_a_report_may_be_one(found):
 def test_no_dataset_is_not_the_default_one():
     with pytest.raises(api.UserError, match="`dataset` must be a name or a path, but got None"):
         api.open_dataset(None)
+
+
+def test_a_result_whose_folder_holds_a_later_one_is_not_read_as_it(found, tmp_path):
+    """In a loop with one output and `overwrite`, all results had the model of the last one."""
+    film, *_, store, _ = found
+    how = {"nbhd": "11x11x1", "model": "threshold", "output": tmp_path / "out", **store}
+    first = api.train(film, seed=0, **how)
+    later = api.train(film, seed=1, overwrite=True, **how)
+    with pytest.raises(
+        api.UserError, match=r"as long as it lies in its folder, but .* a later one"
+    ):
+        first.model  # noqa: B018
+    labelled = api.segment(film.volumes["HPC45"], later.model, output=tmp_path / "l", previews=0)
+    inverted = 65535 - film.volumes["HPC45"].whole()
+    api.segment(inverted, later.model, output=tmp_path / "l", previews=0, overwrite=True)
+    for read in (lambda: labelled.labels, lambda: api.quantify(labelled, blocks=0)):
+        with pytest.raises(api.UserError, match="as long as it lies in its folder"):
+            read()
+
+
+def test_trainings_in_threads_are_what_they_are_one_after_the_other(found, tmp_path):
+    film, *_, store, _ = found
+    how = {"nbhd": "11x11x1", "model": "2dcnn", "model.filters": 4, "model.blocks": 1, **store}
+    how |= {"train": {"epochs": 1, "steps": 3}}
+
+    def trained(seed, name):
+        return api.train(film, seed=seed, output=tmp_path / f"{name}-{seed}", **how).val
+
+    alone = [trained(seed, "alone") for seed in (0, 3)]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda seed: trained(seed, "together"), (0, 3)))
+    assert together == alone
 
 
 def test_in_what_a_volume_differs_is_said_again(found, tiny):
