@@ -57,7 +57,7 @@ def _agreement(sample: str | None, results: Results) -> Record | None:
 
 
 #: What the seeds of an evaluation are apart on, and how.
-EVALUATED_ON = "test squares by fibsem.evaluate, each at its chosen threshold"
+EVALUATED_ON = "test squares by fibsem.evaluate, of networks of its own settings"
 
 
 def _evaluated(record: Record, results: Results) -> Record | None:

@@ -74,6 +74,7 @@ class Inspection:
                 "porosity": labelled.porosity,
                 "porosity_ci": labelled.interval and list(labelled.interval),
                 "places": labelled.places,
+                "test_places": label_porosity(by_split(sample)["test"]).places,
                 "expected_porosity": sample.expected_porosity,
                 "left_out": left_out_shares(sample),
                 "ignored_px": sum(map(left_out, sample.regions)),

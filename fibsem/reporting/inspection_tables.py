@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fibsem.analysis.encoding import cell
@@ -41,19 +42,29 @@ def tables(record: dict[str, Any]) -> str:
         if s["porosity_ci"] is not None:
             interval = "[{:.2f}, {:.2f}]".format(*(100 * value for value in s["porosity_ci"]))
         lines.append(f"| {cell(name)} | {counts} | {share} | {interval} |")
-    lines += _few_tested(sum(s["regions"]["test"] for _, s in samples))
+    lines += _few_tested({name: s["test_places"] for name, s in samples if "test_places" in s})
     agreements = [(name, typed(Agreement, s["agreement"])) for name, s in samples if s["agreement"]]
     lines += ["" for _ in agreements[:1]]
     lines += [f"{cell(name)}: {cell(agreement_text(some))}" for name, some in agreements]
     return "\n".join(lines) + "\n"
 
 
-def _few_tested(squares: int) -> list[str]:
-    """What a promotion cannot decide with so few: better known before the hours than after them."""
-    if not 0 < squares < FEWEST_SQUARES:
+def _few_tested(places: Mapping[str, int]) -> list[str]:
+    """What a promotion cannot decide with so few: better known before the hours than after them.
+
+    Parameters
+    ----------
+    places
+        Those of the test squares of each film: squares above each other are one.
+    """
+    few = {name: count for name, count in places.items() if count < FEWEST_SQUARES}
+    every = sum(places.values())
+    if not every or not few:
         return []
+    named = ", ".join(f"{cell(name)} {count}" for name, count in few.items())
+    champion = ", and a champion is replaced only by force=true" if every < FEWEST_SQUARES else ""
     return [
         "",
-        f"Test squares: {squares}. Below {FEWEST_SQUARES} no porosity is corrected, and a champion "
-        "is replaced only by force=true.",
+        f"Places of test squares: {named}. Below {FEWEST_SQUARES} no porosity of a film is "
+        f"corrected{champion}.",
     ]

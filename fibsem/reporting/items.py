@@ -35,7 +35,7 @@ TITLES: Mapping[str, str] = {
     "feature_maps": "Feature maps of a validation window, layer by layer",
     "history": "Every trial and the best one so far against time",
     "parallel_coordinates": "Hyperparameters of every trial, coloured by its value",
-    "importance": "Share of the variance that each hyperparameter explains (fANOVA)",
+    "importance": "Share of each hyperparameter in the variance that they explain (fANOVA)",
     "pareto": "Trials that no other one beats in both objectives",
     "porosity_by_slice": "Porosity of every slice",
     "pore_sizes": "Pore volume by local thickness, and by intrusion from a face",

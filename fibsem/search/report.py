@@ -86,7 +86,9 @@ def _pareto(sweep: Sweep, trials: list[Outcome], folder: Path) -> list[Path]:
 
 
 def importances(sweep: Sweep, trials: list[Outcome]) -> dict[str, float]:
-    """Share of the variance of the first objective that each hyperparameter explains (fANOVA).
+    """Share of each hyperparameter in the variance that they explain (fANOVA).
+
+    Of the first objective; they add up to one, also where all that they explain is chance.
 
     Of the hyperparameters that every trial has; empty with too few trials, or where nothing varies.
     """

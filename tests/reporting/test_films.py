@@ -154,8 +154,8 @@ def test_seeds_of_an_evaluation_stand_beside_the_porosity_of_their_film(tmp_path
         return seeds_text(labelled_porosity(one, Results("film", "c8d2", found, 0)))
 
     assert told() == (
-        "s.d. over 5 seeds 1.20 points, on test squares by fibsem.evaluate, each at its chosen "
-        "threshold"
+        "s.d. over 5 seeds 1.20 points, on test squares by fibsem.evaluate, of networks of its own "
+        "settings"
     )
     assert told(porosity_by_seed=own) == "s.d. over 3 seeds 2.00 points, on validation squares"
     for other in ({"members": ["unet 33x33x3"]}, {"sample": "B"}, {"sample": None}):

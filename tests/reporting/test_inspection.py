@@ -190,7 +190,19 @@ def test_too_few_test_squares_are_said_before_anything_is_trained(tmp_path, test
         "samples: [{name: a, volume: film.tif, regions: regions.csv}]\n"
     )
     record = Inspection.of(load_dataset(tmp_path), Recipe()).record()
-    assert (f"Test squares: {test}. Below 6 no porosity is corrected" in tables(record)) == said
+    text = (
+        f"Places of test squares: a {test}. Below 6 no porosity of a film is corrected, and a cha"
+    )
+    assert (text in tables(record)) == said
+
+
+def test_test_squares_of_one_place_are_one(tmp_path):
+    record = {"regions": {"train": 3, "val": 3, "test": 8}, "shape": [1, 2, 3], "dtype": "uint8",
+              "mean": 0.1, "std": 0.1, "median": 0.1, "gradient": 0.0, "porosity": None,
+              "porosity_ci": None, "agreement": None}  # fmt: skip
+    films = {name: {**record, "test_places": places} for name, places in (("a", 1), ("b", 7))}
+    text = tables({"samples": films})
+    assert "Places of test squares: a 1. Below 6 no porosity of a film is corrected.\n" in text
 
 
 @pytest.mark.parametrize(("count", "drawn"), [(4, 4), (6, 4)])
