@@ -206,6 +206,6 @@ def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> 
 
 
 def number_of_trials(like: Probe, seconds: float, workers: int = 1) -> int:
-    """Trials that are long enough to be told apart; at least one for each worker."""
-    least = like.once_s + max((ONCES - 1) * like.once_s, STEPS * like.step_s)
+    """Trials that are long enough to be told apart, and validated; at least one for each worker."""
+    least = like.once_s + max((ONCES - 1) * like.once_s, STEPS * like.step_s + like.validation_s)
     return max(workers, min(MOST_TRIALS, workers * max(1, int(seconds / least))))

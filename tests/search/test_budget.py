@@ -9,7 +9,7 @@ from random import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fibsem import models, sweep
@@ -90,6 +90,8 @@ def test_validations_that_take_long_are_fewer(validation, epochs):
 
 @given(st.floats(1e-3, 0.5), st.floats(0.01, 2), st.floats(0.5, 20), st.floats(60, 40_000),
        st.integers(1, 6))  # fmt: skip
+@example(0.00390625, 2.0, 0.5, 60.0, 1)  # a validation takes longer than its steps
+@example(0.015625, 1.0, 1.0, 60.0, 1)
 def test_workers_share_a_budget(step, validation, once, budget, workers):
     """The rungs one after the other, each as long as the worker with the most of it."""
     found = Probe(step, validation, once, 1e-6, goes_on=1.25)
