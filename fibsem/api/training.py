@@ -150,6 +150,7 @@ def _train(
 ) -> TrainResult:
     from fibsem import models
     from fibsem.system.progress import Progress
+    from fibsem.tracking.bundle import load_bundle
     from fibsem.tracking.runs import Tracking
     from fibsem.training.budgeting import plan_trainings
     from fibsem.training.bundling import is_described, write_bundle
@@ -196,6 +197,8 @@ def _train(
     if trained is not None or not is_described(folder, material.dataset):
         model = trained.model if trained else models.load(material.config.spec, folder)
         write_bundle(folder, material, model, result, given.tree)
+    else:
+        load_bundle(folder, "output")  # refused with the weights of another training
     record = {**result.to_json(), "seconds": time.perf_counter() - began}
     if plan is not None:
         cut = plan.cut_off([result.epochs]) if given.budget.strict else None

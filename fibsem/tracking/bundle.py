@@ -69,6 +69,7 @@ class _Written:
     offset: float = 0.0
     smoothed_px: float = 0.0
     scales: tuple[WrittenScale, ...] = ()
+    weights: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,9 +139,11 @@ class Bundle:
     def describe(self, folder: Path) -> None:
         """Write ``bundle.json``, beside weights that are in the folder already."""
         members = self.segmenter.members
+        places = _places(folder, len(members))
         record = {
             "format": 2,
             "members": [member.spec.to_json() for member in members],
+            "weights": [_digest(*one) for one in zip(members, places, strict=True)],
             "preprocess": {
                 "gradient": self.segmenter.recipe.gradient,
                 "scaling": self.segmenter.recipe.scaling,
@@ -216,6 +219,7 @@ def _read(folder: Path) -> Bundle:
     members = tuple(
         Member(spec, models.load(spec, place)) for spec, place in zip(specs, places, strict=True)
     )
+    _check_weights(written.weights, members, places)
     segmenter = Segmenter(
         members=members,
         recipe=written.preprocess,
@@ -247,17 +251,40 @@ def _places(folder: Path, count: int) -> list[Path]:
     return [folder] if count == 1 else [folder / f"member-{k}" for k in range(count)]
 
 
+def _check_weights(
+    digests: Sequence[str] | None, members: Sequence[Member], places: Sequence[Path]
+) -> None:
+    """Refuse weights of another model, as a folder has that was copied in parts."""
+    for digest, member, place in zip(digests or (), members, places, strict=digests is not None):
+        if digest != _digest(member, place):
+            raise ValueError(
+                f"{place / str(member.spec.architecture.weights)} is not of the model that "
+                "bundle.json tells of"
+            )
+
+
+def _digest(member: Member, place: Path) -> str:
+    """Sixteen hex digits of the weights of a model that lies in a folder."""
+    return _hashed(hashlib.sha256(), member, place).hexdigest()[:16]
+
+
 def _identity(record: dict[str, Any], members: Sequence[Member], places: Sequence[Path]) -> str:
     """Twelve hex digits of the weights and of every setting that changes an output."""
-    settings = {key: value for key, value in record.items() if key != "audit"}
+    settings = {key: value for key, value in record.items() if key not in ("audit", "weights")}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for member, place in zip(members, places, strict=True):
-        if member.spec.is_network:  # the file itself holds dates
-            for weights in member.model.get_weights():
-                digest.update(weights.tobytes())
-        elif name := member.spec.architecture.weights:
-            digest.update((place / name).read_bytes())
+        _hashed(digest, member, place)
     return digest.hexdigest()[:12]
+
+
+def _hashed(digest: Any, member: Member, place: Path) -> Any:
+    """A digest with the weights of a model; a network's file itself holds dates."""
+    if member.spec.is_network:
+        for weights in member.model.get_weights():
+            digest.update(weights.tobytes())
+    elif name := member.spec.architecture.weights:
+        digest.update((place / name).read_bytes())
+    return digest
 
 
 def load_segmenter(weights: Sequence[str], tracking_uri: str) -> Segmenter:

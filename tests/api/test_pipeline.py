@@ -379,6 +379,21 @@ def test_a_result_whose_folder_holds_a_later_one_is_not_read_as_it(found, tmp_pa
             read()
 
 
+def test_a_training_is_not_given_back_with_the_network_of_another(found, tmp_path):
+    film, *_, store, _ = found
+    how = {"nbhd": "11x11x1", "model": "2dcnn", "model.filters": 4, "model.blocks": 1, **store}
+    how |= {"train": {"epochs": 1, "steps": 3}}
+    for seed in (0, 3):
+        api.train(film, seed=seed, output=tmp_path / str(seed), **how)
+    again = api.train(film, seed=0, output=tmp_path / "0", **how)
+    assert again.model.bundle.segmenter.members
+    shutil.copy(tmp_path / "3" / "model.keras", tmp_path / "0" / "model.keras")
+    with pytest.raises(
+        api.UserError, match=r"`output` must be a folder .*model.keras is not of the m"
+    ):
+        api.train(film, seed=0, output=tmp_path / "0", **how)
+
+
 def test_trainings_in_threads_are_what_they_are_one_after_the_other(found, tmp_path):
     film, *_, store, _ = found
     how = {"nbhd": "11x11x1", "model": "2dcnn", "model.filters": 4, "model.blocks": 1, **store}

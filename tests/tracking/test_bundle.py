@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tifffile
@@ -99,3 +100,32 @@ def test_a_served_model_takes_its_range(folders):
     learned = predicted("twelve")
     np.testing.assert_array_equal(learned, predicted("plain", range=[0, 4095]))
     assert (learned != predicted("plain")).any()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_weights_of_another_model_are_refused(trained, tmp_path, count):
+    """Folders are copied in parts: figures told of one model, labels were of another."""
+    spec, model = trained(11)
+    one = Segmenter.of(spec, model, Recipe(), PostProcessing())
+    other = keras.models.clone_model(model)
+    Bundle(Segmenter.ensemble([one] * count), (None,) * 3, {}).save(tmp_path / "one")
+    another = Segmenter.of(spec, other, Recipe(), PostProcessing())
+    Bundle(Segmenter.ensemble([another] * count), (None,) * 3, {}).save(tmp_path / "other")
+    file = "model.keras" if count == 1 else "member-1/model.keras"
+    shutil.copy(tmp_path / "other" / file, tmp_path / "one" / file)
+    with pytest.raises(UserError, match=rf"{file} is not of the model that bundle.json tells of"):
+        load_bundle(tmp_path / "one")
+    record = read_json(tmp_path / "one" / "bundle.json")
+    del record["weights"]  # versions before wrote none
+    write_json(tmp_path / "one" / "bundle.json", record)
+    assert load_bundle(tmp_path / "one").segmenter.members
+
+
+def test_the_identity_of_a_model_is_what_it_was_before_its_weights_were_digested(folders):
+    bundle = load_bundle(folders / "plain")
+    record = read_json(folders / "plain" / "bundle.json")
+    write_json(
+        folders / "plain" / "bundle.json", {k: v for k, v in record.items() if k != "weights"}
+    )
+    assert load_bundle(folders / "plain").segmenter.identity == bundle.segmenter.identity
+    write_json(folders / "plain" / "bundle.json", record)

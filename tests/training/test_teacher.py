@@ -275,9 +275,10 @@ def test_another_teacher_at_the_same_place_makes_another_training(common, segmen
     assert teacher_of(before.run.train.teacher, "").address == before.run.train.teacher
     saved(replace(segmenter, temperature=1.5), place)
     warmer = pinned(given)
-    spec, network = segmenter.members[0].spec, models.load(segmenter.members[0].spec, place)
+    member = segmenter.members[0]
+    network = models.load(member.spec, place)
     network.set_weights([weight + 1 for weight in network.get_weights()])
-    models.save(spec, network, place)
+    saved(replace(segmenter, members=(replace(member, model=network),), temperature=1.5), place)
     others = [before, warmer, pinned(given)]
     one, *rest = (Identity("training", settings_of("train", of.tree), {}) for of in others)
     for other in rest:
