@@ -52,16 +52,16 @@ $(DOCS)/.installed: requirements-docs.lock | python
 demo: install    ## the main job on a small phantom: sweep, promote, segment, measure
 	$(PY) experiments/demo/run.py
 
-# a worker more than there are cores, a file at a time in the order of tests/conftest.py; slow tests wait
-# a good deal, for servers, clocks and what they have killed, so that another worker has room
+# a worker for each core, a file at a time in the order of tests/conftest.py; slow tests wait a good
+# deal, for servers, clocks and what they have killed, so that another worker has room
 SPREAD := --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 CORES  := $(shell getconf _NPROCESSORS_ONLN)
 
 test: install    ## the quick tests, on every core
-	$(PY) -m pytest -m "not slow" -n $(shell expr $(CORES) + 1) $(SPREAD)
+	$(PY) -m pytest -m "not slow" -n $(CORES) $(SPREAD)
 
 test-slow: install ## the slow tests: kills, servers, a wheel, the notebook
-	$(PY) -m pytest -m slow -n $(shell expr $(CORES) + 2) $(SPREAD)
+	$(PY) -m pytest -m slow -n $(shell expr $(CORES) + 1) $(SPREAD)
 
 lint: install docs ## formatting, lint, types, import layers, notebooks without output, pages
 	$(VENV)/bin/ruff format --check .

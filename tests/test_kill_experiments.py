@@ -35,6 +35,7 @@ def test_a_training_killed_at_its_commit_points_ends_as_the_whole_one(tmp_path):
     line = [
         sys.executable, SCRIPTS / "commit_points.py", "--commands", "train", "--random", "0",
         "--minutes", "0.1", "--folder", tmp_path / "points", "--json", tmp_path / "figures.json",
+        "--anew",
     ]  # fmt: skip
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]

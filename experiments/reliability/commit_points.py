@@ -73,6 +73,7 @@ parser.add_argument("--beside", choices=["all", "first", "none"], default="all",
                     help="commit points: all, the first of each call site, none")  # fmt: skip
 parser.add_argument("--part", type=part, default=(0, 1), metavar="K/N",
                     help="of N processes, each with its own folder, this is the Kth")  # fmt: skip
+parser.add_argument("--anew", action="store_true", help="try what earlier sittings have, too")
 parser.add_argument("--again", action="store_true", help="try once more what differed")
 
 
@@ -268,7 +269,9 @@ def main() -> None:
             raise SystemExit(f"two whole runs of {command} differ: {changes}")
         print(command, len(known[command]["points"]), "points,",
               f"{known[command]['seconds']:.1f} s", flush=True)  # fmt: skip
-    before = {key for command in args.commands for key in earlier(command, known[command])}
+    before: set[str] = set()
+    if not args.anew:
+        before = {key for command in args.commands for key in earlier(command, known[command])}
     until = time.monotonic() + 60 * args.minutes
     place, processes = args.part
     for key, command, kill in islice(tries(known, plan), place, None, processes):

@@ -27,7 +27,7 @@ def films_of(results: Results) -> dict[str, Labelled]:
     """
     latest: dict[str, FinishedCommand] = {}
     for one in results.of("segmentation"):
-        film = str(one.record.get("volume_hash") or one.folder)
+        film = str(one.grey_hash or one.folder)
         latest.pop(film, None)
         latest[film] = one
     shown = list(latest.values())

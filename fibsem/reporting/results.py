@@ -49,6 +49,11 @@ class FinishedCommand:
         return (self.folder / "summary.json").stat().st_mtime
 
     @property
+    def grey_hash(self) -> str | None:
+        """Digits of the film that was labelled; of earlier versions those of its files."""
+        return self.record.get("grey_hash") or self.record.get("volume_hash")
+
+    @property
     def labelling(self) -> str | None:
         """Digits of all that labels follow from; None in records of earlier versions."""
         return self.record.get("labelling")
@@ -195,7 +200,7 @@ def _film_of(segmentation: FinishedCommand) -> set[str]:
     record = segmentation.record
     film = grey_values(segmentation.folder, record)
     places = {str(film.path.resolve())} if film else set()
-    return places | {str(record[key]) for key in ("volume_hash",) if record.get(key)}
+    return places | ({segmentation.grey_hash} if segmentation.grey_hash else set())
 
 
 def _on(result: FinishedCommand, data: str | None) -> bool:

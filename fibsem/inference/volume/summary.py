@@ -72,7 +72,8 @@ def _of_volume(work: Work) -> dict[str, Any]:
         "volume": str(work.volume.path),
         "shape": list(work.volume.shape),
         "voxels": int(np.prod(work.volume.shape)),
-        "volume_hash": _volume_hash(work),
+        "volume_hash": _short_hash(work.volume.signature()),
+        "grey_hash": _grey_hash(work),
         "labelling": _labelling(work),
         "picked": work.volume.manner.choice,
         "range": list(work.volume.value_range),
@@ -120,7 +121,7 @@ def _of_models(work: Work) -> dict[str, Any]:
     }
 
 
-def _volume_hash(work: Work) -> str:
+def _grey_hash(work: Work) -> str:
     """Digits of the grey values that were read: names and times of files can be those of others."""
     volume = {"shape": work.volume.shape, "dtype": str(work.volume.dtype)}
     return _short_hash({**volume, "read": {str(z): one for z, one in work.ledger.read.items()}})
@@ -131,7 +132,7 @@ def _labelling(work: Work) -> str:
     key = {name: value for name, value in work.ledger.key.items() if name not in OF_PLACES}
     valid = work.ledger.decided.mask or work.options.valid
     scale = list(work.volume.value_range)
-    return _short_hash({**key, "volume": _volume_hash(work), "range": scale, "valid": valid})
+    return _short_hash({**key, "volume": _grey_hash(work), "range": scale, "valid": valid})
 
 
 def _short_hash(record: dict[str, object]) -> str:

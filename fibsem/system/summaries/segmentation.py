@@ -36,6 +36,7 @@ class SegmentedFilm(Corrected):
     sample: Text = None
     volume: Text = None
     volume_hash: Text = None
+    grey_hash: Text = None
     labelling: Text = None
     model: Text = None
     picked: PickedVolume | None = None

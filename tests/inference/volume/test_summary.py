@@ -55,8 +55,8 @@ def test_what_a_film_and_its_labels_are_called_follows_from_what_was_read(
     shutil.copytree(tmp_path / "one", tmp_path / "copy")
     copy, film = tmp_path / "labels-copy", open_volume(tmp_path / "copy")
     found["copy"] = segment_volume(film, segmenter, copy, plain(slab=2))
-    for key in ("volume_hash", "labelling"):
+    for key in ("grey_hash", "labelling"):
         assert found["one"][key] == found["copy"][key] != found["other"][key]
     mirrored = segment_volume(film, segmenter, tmp_path / "views", plain(symmetry=2))
-    assert mirrored["volume_hash"] == found["copy"]["volume_hash"]
+    assert mirrored["grey_hash"] == found["copy"]["grey_hash"]
     assert mirrored["labelling"] != found["copy"]["labelling"]
