@@ -1,11 +1,14 @@
 """Squares that show nearly the same pores are one place, whoever drew them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.analysis.over_places import share_interval
+from fibsem.analysis.statistics import Examined, judge
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.phantom.structure import Structure
 from fibsem.places import ALIKE, HALF, NEAR, Spot, by_place, means_by_place, places_of
@@ -116,3 +119,24 @@ def test_an_interval_holds_however_exactly_squares_are_drawn_above_each_other(as
                 holds.append(low <= film.mean() <= high)
     assert len(holds) > 200
     assert np.mean(holds) > 0.9
+
+
+def test_the_gate_refuses_an_equal_model_as_seldom_as_its_level_says():
+    """Each of 32 squares by itself, an equal challenger was refused several times as often."""
+    rng, refused, apart, draws = np.random.default_rng(0), 0, 0, 600
+    for _ in range(draws):
+        corners = rng.permutation(64)[:8]
+        moved = rng.integers(-1, 2, (8, 4, 2))
+        spots = [
+            spot(z, 8 + 80 * (corner // 8) + y, 8 + 80 * (corner % 8) + x)
+            for corner, shifts in zip(corners, moved.tolist(), strict=True)
+            for z, (y, x) in enumerate(shifts)
+        ]
+        of_place = np.repeat(rng.normal(0, 0.01, 8), 4) + rng.normal(0, 0.004, 32)
+        champion = Examined((0.8,) * 32, 0.01, tuple(places_of(spots)))
+        challenger = Examined(tuple(0.8 + of_place), 0.01, champion.places)
+        refused += not judge(challenger, champion).passed
+        alone = replace(challenger, places=None), replace(champion, places=None)
+        apart += not judge(*alone).passed
+    assert refused / draws < 0.075
+    assert apart > 3 * refused

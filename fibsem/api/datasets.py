@@ -19,6 +19,7 @@ from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.samples import Region
 from fibsem.data.split import SPLITS, SplitRecipe
 from fibsem.data.volumes import Volume
+from fibsem.errors import UserError
 
 #: Squares in a notebook's picture.
 SHOWN = 6
@@ -28,8 +29,7 @@ class Films(dict[str, Volume]):
     """Volumes by the name of their sample."""
 
     def __missing__(self, name: str) -> Volume:
-        require("sample", name, False, f"one of {', '.join(self)}")
-        raise KeyError(name)
+        raise UserError(f"`sample` must be one of {', '.join(self)}, but got {name}.")
 
 
 @dataclass(frozen=True, repr=False)

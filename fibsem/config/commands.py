@@ -15,6 +15,7 @@ from fibsem.config.grouped import as_grouped, without_groups
 from fibsem.config.keys import CONF, check_keys, unknown_key
 from fibsem.config.overrides import for_hydra, is_multirun, meant, without_password
 from fibsem.config.reading import Tree, check_types, flat
+from fibsem.config.runs import AUTO
 from fibsem.config.typed import without_typed_axes
 from fibsem.errors import UserError, one_line, printable
 from fibsem.system.addresses import secrets_of
@@ -126,7 +127,7 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
             raise unknown_key(match[1], self.command) from error
         if match := re.search(NO_FILE, str(error), re.DOTALL):
             group, name, names = match.groups()
-            other = {"auto"} if group == "model" and self.command != "sweep" else set()
+            other = {AUTO} if group == "model" and self.command != "sweep" else set()
             choices = ", ".join(sorted(set(names.split()) - other))
             raise UserError(f"`{group}` must be one of {choices}, but got {name}.") from error
         if "Config group override must be a string" in str(error):

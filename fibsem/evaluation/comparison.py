@@ -22,6 +22,7 @@ from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
 from fibsem.evaluation.names import FIGURES, FIGURES_OVER_ALL, TABLES_OVER_ALL
 from fibsem.evaluation.scores import THRESHOLDS, SeedScores, read_seeds
+from fibsem.geometry import Triple
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.places import Spot, means_by_place
@@ -211,9 +212,10 @@ def compare(first: Path, second: Path) -> Record:
         )
     runs = [list(read_seeds(*cell)) for cell in zip((first, second), records, strict=True)]
     squares = [_by_square(some) for some in runs]
-    common = [name for name in squares[0] if name in squares[1]]
+    common = [key for key in squares[0] if key in squares[1]]
+    spots = _spots(run for some in runs for run in some)
     over_squares = paired_over_squares(
-        *(means_by_place((spot, some[name, spot]) for name, spot in common) for some in squares)
+        *(means_by_place((spots[key], some[key]) for key in common) for some in squares)
     )
     by_seed = [{run.seed: _pooled(run) for run in some} for some in runs]
     seeds = sorted(set(by_seed[0]) & set(by_seed[1]))
@@ -237,18 +239,30 @@ def _finished(folder: Path) -> Record:
     return dict(record)
 
 
-def _by_square(runs: Iterable[SeedScores]) -> dict[tuple[str, Spot], float]:
-    """Mean over seeds of the mIoU of every test square, by its name and where it lies.
+#: Sample, name, and where a square begins.
+Key = tuple[str, str, Triple]
+
+
+def _spots(runs: Iterable[SeedScores]) -> dict[Key, Spot]:
+    """Where every square lies; its size is told by one of the runs, if by any."""
+    spots: dict[Key, Spot] = {}
+    for square in (square for run in runs for square in run.scores.squares):
+        if square.size or square.key not in spots:
+            spots[square.key] = square.spot
+    return spots
+
+
+def _by_square(runs: Iterable[SeedScores]) -> dict[Key, float]:
+    """Mean over seeds of the mIoU of every test square.
 
     Of the classes that are labelled: see :attr:`Confusion.miou_of_labelled`.
     """
-    values: dict[tuple[str, Spot], list[float]] = {}
+    values: dict[Key, list[float]] = {}
     for run in runs:
         for square in run.scores.squares:
             if not square.is_of("test") or not square.chosen.pixels:
                 continue
-            key = square.region, square.spot
-            values.setdefault(key, []).append(square.chosen.miou_of_labelled)
+            values.setdefault(square.key, []).append(square.chosen.miou_of_labelled)
     return {name: float(np.mean(some)) for name, some in values.items()}
 
 

@@ -175,9 +175,11 @@ def _labelled_by_others(
     Its films are those that its own models have labelled, and those of the opened dataset. With
     them the folders of other segmentations.
     """
+    strange = [one for one in every if one not in own and one.kind == "segmentation"]
+    if not strange:
+        return [], ()
     films = set(map(str, opened.films)) if opened else set()
     films = films.union(*(_film_of(one) for one in own if one.kind == "segmentation"))
-    strange = [one for one in every if one not in own and one.kind == "segmentation"]
     guests = [one for one in strange if films & _film_of(one)]
     measured = [
         one
@@ -197,8 +199,7 @@ def _may_be_of(measured: FinishedCommand, labels: FinishedCommand) -> bool:
 
 def _film_of(segmentation: FinishedCommand) -> set[str]:
     """What a film is known by: the place of its files, if they are there, and their digest."""
-    record = segmentation.record
-    film = grey_values(segmentation.folder, record)
+    film = grey_values(segmentation.folder, segmentation.record)
     places = {str(film.path.resolve())} if film else set()
     return places | ({segmentation.grey_hash} if segmentation.grey_hash else set())
 

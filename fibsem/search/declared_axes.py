@@ -112,7 +112,7 @@ def flat_lists(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, l
 
 def _choice(key: str, values: list[Any]) -> Choice:
     """The values of a list, each of which is drawn as often as another."""
-    texts = [json.dumps(value) for value in values]
+    texts = [json.dumps(value, default=str) for value in values]
     again = [text for k, text in enumerate(texts) if text in texts[:k]]
     require(f"space.axes.{key}", ", ".join(again), not again, "a list of different values")
     return Choice(tuple(values))

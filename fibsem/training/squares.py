@@ -17,6 +17,7 @@ from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
 from fibsem.data.labels import IGNORE
 from fibsem.data.samples import Region
+from fibsem.geometry import Triple
 from fibsem.places import Spot, by_place
 from fibsem.system.records import typed
 
@@ -47,13 +48,18 @@ class SquareCounts:
     split: str
     sample: str
     region: str
-    at: tuple[int, int, int]
+    at: Triple
     loss: float | None
     half: Counted
     chosen: Counted
     truth: Counted | None = None
     parts: WrittenParts | None = None
     size: tuple[int, int] | None = None
+
+    @property
+    def key(self) -> tuple[str, str, Triple]:
+        """Sample, name and where it begins, by which records of all versions know it."""
+        return self.sample, self.region, self.at
 
     @property
     def spot(self) -> Spot:
@@ -101,7 +107,7 @@ def square_counts(
     return SquareCounts(
         region.split, region.sample, region.name, region.box.start, loss,
         square.confusion(PostProcessing()), square.confusion(chosen), truth,
-        part_errors(square, platt) if platt else None, Spot.of(region.sample, region.box).size,
+        part_errors(square, platt) if platt else None, region.box.shape[1:],
     )  # fmt: skip
 
 

@@ -318,6 +318,21 @@ def test_slices_of_one_place_are_one_pair(evaluated, tmp_path):
     assert found["test_squares"] == 40 * once["test_squares"]
 
 
+def test_scores_of_an_earlier_version_are_compared_with_those_of_today(evaluated, tmp_path):
+    """They do not tell how large their squares are; which they are is known all the same."""
+    root, _ = evaluated
+    for name in ("2dcnn", "otsu"):
+        shutil.copytree(root / name, tmp_path / name)
+    for file in (tmp_path / "otsu").glob("seed-*/scores.json"):
+        scores = json.loads(file.read_text())
+        for square in scores["squares"]:
+            del square["size"]
+        file.write_text(json.dumps(scores))
+    found, today = (compare(folder / "2dcnn", folder / "otsu") for folder in (tmp_path, root))
+    assert found["squares"] == pytest.approx(today["squares"], nan_ok=True)
+    assert found["test_squares"] == today["test_squares"] > 0
+
+
 def test_comparing_what_is_not_there_is_refused(tmp_path):
     tree = compose("evaluate", [f"compare=[{tmp_path},{tmp_path}]"])
     with pytest.raises(UserError, match="finished evaluations"):

@@ -94,12 +94,9 @@ def agreed_nm(*voxel_nm: VoxelNm) -> VoxelNm:
     >>> agreed_nm((100.0, None, 10.0), (50.0, 10.0, 10.0))
     (None, 10.0, 10.0)
     """
-    z, y, x = (
-        None
-        if any(axis in differing(one, other) for one, other in combinations(voxel_nm, 2))
-        else nm
-        for axis, nm in zip("zyx", stated_nm(*voxel_nm), strict=True)
-    )
+    apart = {axis for pair in combinations(voxel_nm, 2) for axis in differing(*pair)}
+    sizes = zip("zyx", stated_nm(*voxel_nm), strict=True)
+    z, y, x = (None if axis in apart else nm for axis, nm in sizes)
     return z, y, x
 
 
