@@ -187,9 +187,11 @@ def run(tree: Tree) -> PromoteResult:
     working = worked_on(folder, began, budgeted=given.budget.planned, anew=anew)
     with at_work(folder), working as worked:
         given, plan = _planned(given, candidates, dataset, folder, worked, anew=anew)
+        if plan is not None and plan.ranked is not None:
+            candidates = candidates.first(plan.ranked.trials)
         pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
         work = Promotion(given, dataset, folder, tracking, pace=pace)
-        record = promote_trials(work, trials)
+        record = promote_trials(work, candidates.trials)
         if plan is not None:
             record |= _of_budget(given, candidates, folder, plan, worked)
         write_json(folder / "summary.json", record)

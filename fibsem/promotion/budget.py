@@ -33,12 +33,14 @@ from fibsem.training.budgeting import plan_trainings
 from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.material import Material
-from fibsem.training.plan import CutOff, Plan
+from fibsem.training.plan import CutOff, Plan, RankingPlan
 from fibsem.training.probing import probe
 from fibsem.training.results import TrialResult
 
 #: Side of the square on which the search for a post-processing is timed.
 SIDE = 128
+#: Share of the time for ranking and final trainings that the ranking may take.
+RANKING = 0.5
 #: Seconds of what is done once behind the scores (figures, tables, a bundle and its version) and
 #: for each volume (a look for what is no material, certificate, tracing, previews), and what a
 #: pixel of a volume takes, written, against one of a network, as in a promotion of the demo.
@@ -62,12 +64,10 @@ def plan_promotion(
     trials, slowest = candidates.trials, candidates.slowest
     assert slowest is not None
     trial, final = trials[slowest], candidates.finals[slowest]
-    promotion, again = given.promotion, given.rank.seeds if len(trials) > 1 else 0
+    promotion = given.promotion
     timed = probe(Material(dataset, final), budget_s)
-    count = final_trainings(promotion, candidates.architectures)
     speed = slower(timed.step_s * _steps(trial.tree, dataset), trial.epoch_s, trial.train_s)
     each_s = timed.once_s - timed.traced_s + timed.pixel_s * dataset_px(dataset, "val")
-    ranking_s = again * sum(speed * one.train_s + each_s for one in trials)
     written_s = WRITTEN * timed.pixel_s * volumes_px(given, dataset)
     volumes_s = len(dataset.samples) * OPENED_S + written_s if given.tree["segment"] else 0.0
     scoring_s = (
@@ -76,12 +76,40 @@ def plan_promotion(
         + len(_models(promotion)) * search_s(dataset, given.postprocessing)
         + PUBLISHED_S
     )
-    spent_s = time.perf_counter() - began + ranking_s + scoring_s
-    instead = ["rank.k=1 (no trial is trained anew)"] if again else []
+    spent_s = time.perf_counter() - began + scoring_s
+    anew_s = [speed * one.train_s + each_s for one in trials]
+    ranked = trained_anew(given, anew_s, RANKING * (budget_s - spent_s))
+    ranking_s = ranked.seconds(anew_s)
+    spent_s += ranking_s
+    count = final_trainings(promotion, candidates.architectures[: ranked.trials])
+    instead = ["rank.k=1 (no trial is trained anew)"] if ranking_s else []
     if volumes_s:
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
     plan = plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
-    return replace(plan, ranking_s=ranking_s, scoring_s=scoring_s)
+    return replace(plan, ranking_s=ranking_s, scoring_s=scoring_s, ranked=ranked)
+
+
+def trained_anew(given: Configuration, anew_s: Sequence[float], seconds: float) -> RankingPlan:
+    """How many of the best trials are trained anew in some seconds, and with how many seeds.
+
+    As many trainings as there is time for, of those that ``rank`` asks for; what was typed stays.
+    Where there is no time for two trials, the best one is taken as it is.
+
+    Parameters
+    ----------
+    given
+        The promotion.
+    anew_s
+        Expected time of each trial with one seed, best first.
+    seconds
+        That may be taken.
+    """
+    most, whole = len(anew_s), "rank.k" in given.typed or given.promotion.mixed
+    seeds = [given.rank.seeds] if "rank.seeds" in given.typed else range(1, given.rank.seeds + 1)
+    choices = [RankingPlan(k, n) for k in ([most] if whole else range(1, most + 1)) for n in seeds]
+    fitting = [one for one in choices if one.seconds(anew_s) <= seconds]
+    best = max(fitting, key=lambda one: (one.trainings, one.trials), default=None)
+    return best or min(choices, key=lambda one: one.seconds(anew_s))
 
 
 def slower(now_s: float, epoch_s: float, train_s: float) -> float:
@@ -178,6 +206,8 @@ def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
 def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
     """What it sets of a promotion; see :meth:`fibsem.training.plan.Plan.values`."""
     set_by = {"final.epochs": plan.epochs, "final.steps": plan.steps}
+    if plan.ranked is not None:  # versions before ranked all that were asked for
+        set_by["rank.seeds"] = plan.ranked.seeds
     return set_by if limit_s is None else {**set_by, "final.max_seconds": limit_s}
 
 

@@ -17,6 +17,10 @@ class Candidates:
     trials: Sequence[Trial]
     finals: Sequence[RunConfig]
 
+    def first(self, count: int) -> Candidates:
+        """The best of them."""
+        return Candidates(self.trials[:count], self.finals[:count])
+
     @property
     def name(self) -> str:
         """Short name of these trials, which the folder of a promotion has."""

@@ -6,7 +6,7 @@ the machine did. So the plan is kept with the results, and a command that is giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import repeat
 from typing import Any
@@ -35,6 +35,38 @@ class CutOff:
     not_begun: int
     ended_early: int
     not_repeated: int = 0
+
+
+@dataclass(frozen=True)
+class RankingPlan:
+    """Trials of a promotion that are trained anew, each with some fresh seeds.
+
+    Examples
+    --------
+    >>> RankingPlan(2, 3).seconds([40.0, 50.0, 60.0]), RankingPlan(1, 3).seconds([40.0])
+    (270.0, 0.0)
+    """
+
+    trials: int
+    seeds: int
+
+    @property
+    def trainings(self) -> int:
+        """How many there are; none where one trial is alone."""
+        return self.trials * self.seeds if self.trials > 1 else 0
+
+    def seconds(self, each_s: Sequence[float]) -> float:
+        """Expected time of all, by that of each trial with one seed, best first."""
+        return self.seeds * sum(each_s[: self.trials]) if self.trainings else 0.0
+
+    @property
+    def sentence(self) -> str:
+        """What is trained anew.
+
+        >>> RankingPlan(3, 1).sentence
+        '3 trials anew with 1 seed'
+        """
+        return f"{self.trials} trials anew with {self.seeds} seed{'s' * (self.seeds > 1)}"
 
 
 @dataclass(frozen=True)
@@ -72,6 +104,8 @@ class Plan:
         halving have as many epochs as fit into the time that is planned for them.
     ranking_s, scoring_s
         Expected time of what a promotion does before its trainings and behind them.
+    ranked
+        What it does before them; None of other commands, and of versions before.
     pruned
         Whether some trainings end early: others begin as long as there is time.
     fills
@@ -101,6 +135,7 @@ class Plan:
     growth: Growth | None = None
     ranking_s: float = 0.0
     scoring_s: float = 0.0
+    ranked: RankingPlan | None = None
 
     def is_of(self, work: str) -> bool:
         """Whether it may be repeated for a command and a network."""
@@ -210,13 +245,15 @@ class Plan:
         epochs = f"{self.epochs} epochs of {self.steps} steps"
         epochs = f"{epochs} at most" if self.growth is None else f"about {epochs}"
         by = f" by {self.workers} workers" if self.workers > 1 else ""
+        alone = "; no trial is trained anew" if self.ranked and not self.ranking_s else ""
         disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
-        return f"plan: {what}{by}, {epochs}, {duration(in_all_s)} in all: {where}{disk}"
+        return f"plan: {what}{by}, {epochs}, {duration(in_all_s)} in all: {where}{disk}{alone}"
 
     @property
     def _besides(self) -> dict[str, float]:
         """What a promotion plans beside its trainings, as people know it, with seconds."""
-        besides = {"trials anew": self.ranking_s, "scores and volumes": self.scoring_s}
+        anew = self.ranked.sentence if self.ranked else "trials anew"
+        besides = {anew: self.ranking_s, "scores and volumes": self.scoring_s}
         return {name: seconds for name, seconds in besides.items() if seconds}
 
     def budget_record(self, used_s: float, cut: CutOff | None = None) -> dict[str, Any]:

@@ -6,7 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from fibsem.config import Configuration, PostProcessingConfig, RankConfig, compose, read
+from fibsem.config import (
+    Configuration,
+    PostProcessingConfig,
+    RankConfig,
+    command_line,
+    compose,
+    read,
+)
 from fibsem.data.manifest import load_dataset
 from fibsem.data.split import SPLITS
 from fibsem.errors import UserError
@@ -18,6 +25,7 @@ from fibsem.promotion.budget import (
     plan_promotion,
     search_s,
     squares_px,
+    trained_anew,
     values,
     volumes_px,
 )
@@ -26,7 +34,7 @@ from fibsem.promotion.final import final_configuration
 from fibsem.promotion.folder import settle
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import write_json
-from fibsem.training.plan import CutOff, Plan
+from fibsem.training.plan import CutOff, Plan, RankingPlan
 from fibsem.training.planned import planned as plan_kept
 from fibsem.training.probing import Probe
 from fibsem.training.results import Epoch, TrialResult
@@ -191,7 +199,9 @@ def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(planned):
         assert 0.98 * left_s < plan.seconds < left_s
         assert plan.ranking_s == pytest.approx(ranking_s, abs=0.5)
         assert plan.scoring_s == pytest.approx(40 + budget.PUBLISHED_S + budget.OPENED_S, abs=0.5)
-        assert ("trials anew 3 min, scores and" in plan.sentence()) == bool(ranking_s)
+        anew = "4 trials anew with 2 seeds 3 min, scores and" in plan.sentence()
+        assert anew == bool(ranking_s)
+        assert ("no trial is trained anew" in plan.sentence()) != anew
 
 
 @pytest.mark.parametrize(("step_s", "times"), [(0.75, 1), (1.5, 2), (0.25, 1 / 3)])
@@ -264,3 +274,35 @@ def test_a_budget_that_volumes_use_up_says_that_they_can_wait(planned, monkeypat
         planned(["slow"], f"segment={segment}")
     said = "segment=false (leaves 6.1 h of whole volumes for later)"
     assert (said in str(refused.value)) == segment
+
+
+@pytest.mark.parametrize(
+    ("seconds", "given", "trials", "seeds"),
+    [
+        (900, (), 3, 3),
+        (60, (), 3, 2),  # as many trainings as there is time for: of 5, 10 and 15 s each
+        (50, (), 2, 3),
+        (30, (), 2, 2),
+        (15, (), 2, 1),
+        (14, (), 1, 1),  # the best one is taken as it is
+        (14, ("rank.k=3",), 3, 1),
+        (14, ("rank.seeds=3",), 1, 3),
+        (14, ("rank.k=3", "rank.seeds=3"), 3, 3),  # what was typed stays, and is refused elsewhere
+        (20, ("ensemble=3", "ensemble_of=architectures"), 3, 1),
+    ],
+)
+def test_what_ranks_takes_no_more_than_there_is_time_for(small, seconds, given, trials, seeds):
+    tree = compose("promote", [*small[:2], *given])
+    promotion = Configuration({**tree, "command": command_line("promote", [*small[:2], *given])})
+    assert trained_anew(promotion, [5.0, 10.0, 15.0], seconds) == RankingPlan(trials, seeds)
+
+
+def test_a_ranking_takes_half_of_what_is_left_and_finals_follow_its_trials(planned, monkeypatch):
+    """Three times as slow, a ranking left nine tenths of a minute to the networks that are used."""
+    monkeypatch.setattr(budget, "probe", lambda *_: Probe(7.5, 0.2, 5.0, 1e-6))
+    plan, _ = planned(["quick", "slow"])
+    assert plan.ranked == RankingPlan(1, 1)
+    assert (plan.ranking_s, plan.trials) == (0.0, 1)
+    assert "; no trial is trained anew" in plan.sentence()
+    assert Plan.from_json(plan.to_json()) == plan
+    assert values(plan, None)["rank.seeds"] == 1
