@@ -25,7 +25,7 @@ def main(tree: Tree) -> None:
     segmented = open_segmented(folder)
     if paths["quantified"] is not None:
         check_of(segmented, paths["quantified"])
-    for limit in limits_of_labels(segmented.record):
+    for limit in limits_of_labels(segmented.summary):
         print(f"{folder}: {limit}")
     if find_spec("napari") is None:
         raise UserError(

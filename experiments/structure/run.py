@@ -12,6 +12,7 @@ alike.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.streamed import Streamed
 from fibsem.system import replace_file, write_json
 from fibsem.system.files import known_json
+from fibsem.system.summaries import FilmPorosity, Interval
 
 #: Squares that the annotator labels after the segmentation, pixels along their sides.
 SQUARES, SIDE = 12, 64
@@ -90,7 +92,7 @@ def one_film(k: int, name: str, data: Path, bundle: Path, folder: Path) -> dict:
     recipe = PhantomRecipe.from_mapping(compose("simulate", ["phantom=demo"])["phantom"])
     drawn = annotated(truth, recipe, k)
     labels = (found.labels == found.classes[1]).astype(np.uint8)
-    bare = {"voxel_nm": segmented.record["voxel_nm"], "missing": [], "porosity": float("nan")}
+    bare = replace(segmented.summary, porosity=float("nan"), porosity_corrected=None)
 
     def of(phases: np.ndarray) -> Segmented:
         return Segmented(folder, bare, Film.of(phases, segmented.film.spacing), "nm")
@@ -99,17 +101,19 @@ def one_film(k: int, name: str, data: Path, bundle: Path, folder: Path) -> dict:
     estimate = difference_estimate(
         found.porosity, [Confusion.of(drawn[at], labels[at]) for at in where]
     )
-    told = {"volume": list(estimate.interval), "error": estimate.error,
-            "degrees": estimate.degrees, "squares": SQUARES, "square_px": SIDE**2,
-            "parts_sd": part_errors(drawn, found.probabilities, where).sd}  # fmt: skip
+    told = Interval(
+        estimate.interval, estimate.error, estimate.degrees, squares=SQUARES, square_px=SIDE**2,
+        parts_sd=part_errors(drawn, found.probabilities, where).sd,
+    )  # fmt: skip
     figures, sampled = structure(segmented)
     from_truth, _ = structure(of(truth))
     from_annotator, _ = structure(of(drawn))
-    known = {"porosity": found.porosity, "porosity_corrected": estimate.porosity,
-             "porosity_interval": told}  # fmt: skip
+    known = FilmPorosity(
+        found.porosity, porosity_corrected=estimate.porosity, porosity_interval=told
+    )
     error = carried(segmented, sampled.blocks, known, HOW, quiet) or {}
     return {
-        "sample": name, "squares_interval": told["volume"], "corrected": estimate.porosity,
+        "sample": name, "squares_interval": list(estimate.interval), "corrected": estimate.porosity,
         "figures": {key: [from_truth[key], from_annotator[key], figures[key]] for key in figures},
         "carried": {
             **error, "truth": moved(segmented.film, truth, sampled),

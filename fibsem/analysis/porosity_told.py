@@ -10,17 +10,17 @@ import math
 from collections.abc import Iterator, Sequence
 
 from fibsem.analysis.intervals import one_pixel_off, with_interval
-from fibsem.system.summaries.figures import Interval, Labelled
+from fibsem.system.summaries.porosity import FilmPorosity, Interval
 
 
-def porosity_text(film: Labelled) -> str:
+def porosity_text(film: FilmPorosity) -> str:
     """What a summary says of a porosity, in a line.
 
     >>> own = Interval((0.42, 0.48), squares=6)
-    >>> porosity_text(Labelled(0.413, (0.406, 0.421), 0.45, own))
+    >>> porosity_text(FilmPorosity(0.413, (0.406, 0.421), 0.45, own))
     '45.00 % [42.00, 48.00], corrected by test squares of 6 places; map 41.30 % (were it true, \
 its slices would say 40.60 to 42.10 %)'
-    >>> porosity_text(Labelled(0.413, (0.406, 0.421), None, Interval(why="no squares")))
+    >>> porosity_text(FilmPorosity(0.413, (0.406, 0.421), None, Interval(why="no squares")))
     '41.30 % by the map, no interval: no squares; were the map true, its slices would say 40.60 to \
 42.10 %'
     """
@@ -34,38 +34,39 @@ its slices would say 40.60 to 42.10 %)'
     return f"{plain} by the map, {corrected_text(film)}{last}"
 
 
-def corrected_text(film: Labelled) -> str:
+def corrected_text(film: FilmPorosity) -> str:
     """The porosity as corrected by test squares, or why it is not; and what stands beside it.
 
     >>> own = Interval((0.42, 0.48), squares=6)
-    >>> corrected_text(Labelled(0.413, None, 0.45, own, porosity_per_px_of_boundary=0.05))
+    >>> corrected_text(FilmPorosity(0.413, None, 0.45, own, porosity_per_px_of_boundary=0.05))
     '45.00 % [42.00, 48.00], corrected by test squares of 6 places; 37.00 to 53.00 % if every \
 outline were drawn one pixel off'
-    >>> from fibsem.system.summaries.figures import Members, Seeds
+    >>> from fibsem.system.summaries.porosity import Members, Seeds
     >>> none = Interval(why="no squares")
-    >>> members, seeds = Members((0.44, 0.41)), Seeds(0.01, 3, "squares at threshold 0.5")
-    >>> corrected_text(Labelled(0.413, None, None, none, members, seeds))
+    >>> members, seeds = Members((0.44, 0.41)), Seeds(sd=0.01, seeds=3, on="squares at 0.5")
+    >>> corrected_text(FilmPorosity(0.413, None, None, none, members, seeds))
     'no interval: no squares; members alone 41.00 to 44.00 %; s.d. over 3 seeds 1.00 points, \
-on squares at threshold 0.5'
-    >>> corrected_text(Labelled(0.413, porosity_interval=none, porosity_assuming_label_shift=0.45))
+on squares at 0.5'
+    >>> shifted = FilmPorosity(0.413, porosity_interval=none, porosity_assuming_label_shift=0.45)
+    >>> corrected_text(shifted)
     'no interval: no squares; 45.00 % by its probabilities (assumes label shift)'
     >>> from fibsem.system.summaries.figures import Agreement
     >>> apart = Agreement(("A", "B"), 4, 0.913, 0.021)
-    >>> corrected_text(Labelled(0.413, porosity_interval=none, agreement=apart))
+    >>> corrected_text(FilmPorosity(0.413, porosity_interval=none, agreement=apart))
     'no interval: no squares; annotators 2.10 points apart on 4 squares'
     """
     return "; ".join([_by_squares(film), *_beside(film)])
 
 
-def by_slices_text(film: Labelled) -> str:
+def by_slices_text(film: FilmPorosity) -> str:
     """The interval over slices as from where to where; empty where there is none."""
     return _range(film.porosity_ci)
 
 
-def no_interval_text(film: Labelled) -> str:
+def no_interval_text(film: FilmPorosity) -> str:
     """Why no interval of the film is told; empty where there is one.
 
-    >>> no_interval_text(Labelled(0.413, porosity_interval=Interval(why="no squares")))
+    >>> no_interval_text(FilmPorosity(0.413, porosity_interval=Interval(why="no squares")))
     'no squares'
     """
     if film.porosity_corrected is not None:
@@ -73,7 +74,7 @@ def no_interval_text(film: Labelled) -> str:
     return (film.porosity_interval or Interval()).why or "an older version made it"
 
 
-def label_shift_text(film: Labelled) -> str:
+def label_shift_text(film: FilmPorosity) -> str:
     """What the probabilities of a film without squares of its own say, marked; else empty."""
     shifted = film.porosity_assuming_label_shift
     if shifted is None or film.porosity_corrected is not None:
@@ -81,31 +82,32 @@ def label_shift_text(film: Labelled) -> str:
     return f"{100 * shifted:.2f} % by its probabilities (assumes label shift)"
 
 
-def one_pixel_off_text(film: Labelled) -> str:
+def one_pixel_off_text(film: FilmPorosity) -> str:
     """From where to where, if every outline were drawn one pixel off; empty where unknown.
 
     Without an interval, what the porosity of the map would change by.
 
-    >>> one_pixel_off_text(Labelled(0.413, porosity_per_px_of_boundary=0.05))
+    >>> one_pixel_off_text(FilmPorosity(0.413, porosity_per_px_of_boundary=0.05))
     '± 5.00 points'
     """
-    ends, per_px = _ends(film.porosity_interval), film.porosity_per_px_of_boundary
+    interval, per_px = film.porosity_interval, film.porosity_per_px_of_boundary
+    ends = interval and interval.ends
     if per_px is None:
         return ""
     return _range(one_pixel_off(ends, per_px)) if ends else f"± {100 * per_px:.2f} points"
 
 
-def members_text(film: Labelled) -> str:
+def members_text(film: FilmPorosity) -> str:
     """Least and most porosity that a member of an ensemble finds alone."""
     members = film.porosity_by_member
     return _range((min(members.each), max(members.each))) if members and members.each else ""
 
 
-def seeds_text(film: Labelled) -> str:
+def seeds_text(film: FilmPorosity) -> str:
     """How far trainings with other seeds are apart, or why nobody knows; empty of an older record.
 
-    >>> from fibsem.system.summaries.figures import Seeds
-    >>> seeds_text(Labelled(0.413, porosity_by_seed=Seeds(why="promote rank.k=2 does")))
+    >>> from fibsem.system.summaries.porosity import Seeds
+    >>> seeds_text(FilmPorosity(0.413, porosity_by_seed=Seeds(why="promote rank.k=2 does")))
     'seeds not compared (promote rank.k=2 does)'
     """
     seeds = film.porosity_by_seed
@@ -116,7 +118,7 @@ def seeds_text(film: Labelled) -> str:
     return f"s.d. over {seeds.seeds} seeds {100 * seeds.sd:.2f} points, on {seeds.on}"
 
 
-def _beside(film: Labelled) -> Iterator[str]:
+def _beside(film: FilmPorosity) -> Iterator[str]:
     """What is shown beside an interval and added to none, where it is known."""
     if shifted := label_shift_text(film):
         yield shifted
@@ -131,17 +133,12 @@ def _beside(film: Labelled) -> Iterator[str]:
         yield f"annotators {apart:.2f} points apart on {people.squares} squares"
 
 
-def _by_squares(film: Labelled) -> str:
+def _by_squares(film: FilmPorosity) -> str:
     corrected, interval = film.porosity_corrected, film.porosity_interval or Interval()
     if corrected is None:
         return f"no interval: {no_interval_text(film)}"
-    text = with_interval(corrected, _ends(interval), 2, 100, " %")
+    text = with_interval(corrected, interval.ends, 2, 100, " %")
     return f"{text}, corrected by test squares of {interval.squares} places"
-
-
-def _ends(interval: Interval | None) -> tuple[float, float] | None:
-    low, high = (interval and interval.volume) or (None, None)
-    return None if low is None or high is None else (low, high)
 
 
 def _range(ends: Sequence[float | None] | None) -> str:

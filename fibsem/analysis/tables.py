@@ -1,114 +1,109 @@
-"""Tables in the layout of the thesis, from the records of evaluations or of labelled squares.
-
-A record is the ``summary.json`` of one evaluation: ``model``, ``nbhd`` and spreads (``mean``,
-``std``) of figures by group.
-"""
+"""Tables in the layout of the thesis, from summaries of evaluations or from labelled squares."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
 from fibsem.analysis.metrics import Confusion, over_squares, pooled
 from fibsem.analysis.over_places import interval_by_pixels
 from fibsem.places import by_place, spot_of
+from fibsem.system.summaries.evaluation import EvaluationSummary, Group, Split, SquareFigures
+from fibsem.system.summaries.figures import Certain, OverSeeds
 
 Record = Mapping[str, Any]
-
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 #: Keys of an evaluation that say nothing of its model, or what its name says already.
 ELSEWHERE = ("model", "nbhd", "data", "output", "overwrite", "seeds", "compare", "budget")
 
 
-def name_of(record: Record) -> str:
-    """A model as the thesis writes it, with its loss where that is not cross-entropy.
-
-    >>> name_of({"model": "2dcnn", "nbhd": "81x81x3", "loss": "bce"})
-    '2dcnn(81,81,3)'
-    """
-    name = f"{record['model']}({record['nbhd'].replace('x', ',')})"
-    return name if record.get("loss", "bce") == "bce" else f"{name} {record['loss']}"
+def name_of(one: EvaluationSummary) -> str:
+    """A model as the thesis writes it, ``2dcnn(81,81,3)``, with its loss if not cross-entropy."""
+    name = f"{one.model}({one.nbhd.replace('x', ',')})"
+    return name if one.loss == "bce" else f"{name} {one.loss}"
 
 
-def names_of(records: Sequence[Record]) -> list[str]:
+def names_of(evaluations: Sequence[EvaluationSummary]) -> list[str]:
     """Models by name; of those with one name, what was typed for each and not for all of them.
 
-    >>> same = {"model": "unet", "nbhd": "33x33x3", "run_id": "5f3a90"}
-    >>> commands = ("python -m fibsem.evaluate", "python -m fibsem.evaluate train.optimizer=adam")
-    >>> names_of([{**same, "command": command} for command in commands])
-    ['unet(33,33,3)', 'unet(33,33,3) train.optimizer=adam']
+    As ``unet(33,33,3)`` and ``unet(33,33,3) train.optimizer=adam``; what was typed alike is told
+    apart by the run.
     """
-    plain = [name_of(record) for record in records]
-    typed = [_typed(record) for record in records]
+    plain = [name_of(one) for one in evaluations]
+    typed = [_typed(one) for one in evaluations]
     names = []
     for name, own in zip(plain, typed, strict=True):
         alike = [others for other, others in zip(plain, typed, strict=True) if other == name]
         names.append(" ".join([name, *(word for word in own if any(word not in o for o in alike))]))
     return [
-        name if names.count(name) == 1 else f"{name} {str(record.get('run_id'))[:8]}"
-        for name, record in zip(names, records, strict=True)
+        name if names.count(name) == 1 else f"{name} {str(one.run_id)[:8]}"
+        for name, one in zip(names, evaluations, strict=True)
     ]
 
 
-def _typed(record: Record) -> list[str]:
+def _typed(one: EvaluationSummary) -> list[str]:
     """What was typed for an evaluation and says how it was trained."""
-    words = shlex.split(record.get("command") or "")[3:]
+    words = shlex.split(one.command or "")[3:]
     keys = [word.partition("=")[0] for word in words]
     own = [key not in ELSEWHERE and not key.startswith(("data.", "tracking.")) for key in keys]
     return [word for word, is_own in zip(words, own, strict=True) if is_own]
 
 
-def plus_minus(spread: Mapping[str, float | None], digits: int, scale: float = 1.0) -> str:
-    """Mean and s.d. in one cell; the mean alone where there is a single run.
+def plus_minus(spread: Certain | OverSeeds | None, digits: int, scale: float = 1.0) -> str:
+    """Mean and s.d. in one cell; the mean alone where there is a single run, nothing for none.
 
-    >>> plus_minus({"mean": 0.8008, "std": 0.0029}, 2, 100)
-    '80.08 ± 0.29'
+    >>> plus_minus(OverSeeds(0.8008, 0.0029), 2, 100), plus_minus(None, 2)
+    ('80.08 ± 0.29', '')
     """
-    mean, std = spread["mean"], spread["std"]
-    if mean is None:
+    if spread is None or spread.mean is None:
         return ""
-    text = f"{scale * mean:.{digits}f}"
+    text, std = f"{scale * spread.mean:.{digits}f}", spread.std
     return text if std is None or std != std else f"{text} ± {scale * std:.{digits}f}"
 
 
-def parameters(records: Iterable[Record]) -> pd.DataFrame:
+def parameters(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
     """Trainable parameters by model and (n_x, n_y), at the deepest n_z (Table 4.4)."""
     cells: dict[str, dict[int, int]] = {}
-    for record in sorted(records, key=lambda r: int(r["nbhd"].split("x")[2])):
-        n = int(record["nbhd"].split("x")[0])
-        cells.setdefault(record["model"], {})[n] = int(record["parameters"]["mean"])
+    for one in sorted(evaluations, key=lambda each: each.sides[2]):
+        cells.setdefault(one.model, {})[one.sides[0]] = int(one.parameters.mean)
     table = pd.DataFrame.from_dict(cells, orient="index").sort_index(axis=1).astype("Int64")
     table.columns = pd.Index([f"({n}, {n})" for n in table.columns])
     table.index.name = "model"
     return table.reset_index()
 
 
-def training(records: Iterable[Record]) -> pd.DataFrame:
+def training(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
     """Validation mIoU, loss and training time, best first (Tables 4.5 and 4.6)."""
-    ordered = sorted(records, key=lambda r: -r["val"]["miou"]["mean"])
+    ordered = best_first(evaluations)
     return pd.DataFrame(
         {
             "model": names_of(ordered),
-            "val mIoU %": [plus_minus(r["val"]["miou"], 2, 100) for r in ordered],
-            "val loss": [plus_minus(r["val"]["loss"], 3) for r in ordered],
-            "training time (s)": [plus_minus(r["train_seconds"], 0) for r in ordered],
-            "epochs": [plus_minus(r["epochs"], 0) for r in ordered],
-            "parameters": [int(r["parameters"]["mean"]) for r in ordered],
+            "val mIoU %": [plus_minus(one.val.miou, 2, 100) for one in ordered],
+            "val loss": [plus_minus(one.val.loss, 3) for one in ordered],
+            "training time (s)": [plus_minus(one.train_seconds, 0) for one in ordered],
+            "epochs": [plus_minus(one.epochs, 0) for one in ordered],
+            "parameters": [int(one.parameters.mean) for one in ordered],
         }
     )
 
 
-def splits(records: Iterable[Record]) -> pd.DataFrame:
+def best_first(evaluations: Iterable[EvaluationSummary]) -> list[EvaluationSummary]:
+    """Evaluations by their mIoU on the balanced validation pixels."""
+    return sorted(evaluations, key=lambda one: -one.val.miou.mean)
+
+
+def splits(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
     """MIoU and accuracy on train, validation and test pixels, balanced (Table 4.7)."""
-    ordered = sorted(records, key=lambda r: -r["val"]["miou"]["mean"])
+    ordered = best_first(evaluations)
     table: dict[str, list[Any]] = {"model": names_of(ordered)}
-    for split in ("train", "val", "test"):
-        for key, label in (("miou", "mIoU"), ("accuracy", "accuracy")):
-            column = [plus_minus(r[split][key], 2, 100) for r in ordered]
-            table[f"{split} {label} %"] = column
+    for split in SPLITS:
+        scored = [one.balanced(split) for one in ordered]
+        table[f"{split} mIoU %"] = [plus_minus(one.miou, 2, 100) for one in scored]
+        table[f"{split} accuracy %"] = [plus_minus(one.accuracy, 2, 100) for one in scored]
     return pd.DataFrame(table)
 
 
@@ -121,19 +116,18 @@ def confusion(counts: Sequence[Sequence[int]]) -> pd.DataFrame:
     return table
 
 
-def labelled(record: Record, group: str = "all") -> pd.DataFrame:
+def labelled(evaluation: EvaluationSummary, group: Group = "all") -> pd.DataFrame:
     """All labelled pixels by sample and combined: mIoU, accuracy, porosity (Tables 4.10, 4.12).
 
     ``group`` is ``all`` (T = 0.5) or ``chosen`` (threshold chosen on validation).
     """
     rows = []
-    for split in ("train", "val", "test"):
-        key = f"{split}_{group}"
-        for sample, figures in record["samples"].items():
-            if key in figures:
-                rows.append(_labelled_row(split, sample, figures[key]))
-        if key in record:
-            rows.append(_labelled_row(split, "combined", record[key]))
+    for split in SPLITS:
+        for sample, groups in evaluation.samples.items():
+            if f"{split}_{group}" in groups:
+                rows.append(_labelled_row(split, sample, groups[f"{split}_{group}"]))
+        if combined := evaluation.labelled(split, group):
+            rows.append(_labelled_row(split, "combined", combined))
     return pd.DataFrame(rows)
 
 
@@ -157,7 +151,7 @@ def post_processing(
         pixels; the interval is over squares, of which those of one place are one.
     """
     rows = []
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         of_split = [square for square in squares if square["split"] == split]
         names = dict.fromkeys(square["sample"] for square in of_split)
         by_sample = {name: [s for s in of_split if s["sample"] == name] for name in names}
@@ -179,51 +173,57 @@ def post_processing(
     return pd.DataFrame([{key: row[key] for key in (*order, *row)} for row in rows])
 
 
-def _one_run(places: Iterable[Sequence[Confusion]]) -> dict[str, Any]:
+def _one_run(places: Iterable[Sequence[Confusion]]) -> SquareFigures:
     """Figures of the squares of places as spreads of a single run, with that of porosity."""
     low, high = interval_by_pixels([pooled(some) for some in places])
-    figures = {
-        **over_squares([part for some in places for part in some]),
-        "porosity_low": low,
-        "porosity_high": high,
-    }
-    return {key: {"mean": value, "std": None} for key, value in figures.items()}
+    figures = over_squares([part for some in places for part in some])
+    each = {key: OverSeeds(value, None) for key, value in figures.items()}
+    return SquareFigures(
+        Certain(figures["miou"], None), each["accuracy"], each["porosity"], each["label_porosity"],
+        each["iou_pore"], each["iou_pore_median"], OverSeeds(low, None), OverSeeds(high, None),
+    )  # fmt: skip
 
 
-def _labelled_row(split: str, sample: str, figures: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = (figures.get(f"porosity_{end}", {}).get("mean") for end in ("low", "high"))
-    has_interval = low is not None and low == low  # nan: a single square has no interval
-    median = figures.get("iou_pore_median")  # which versions before did not tell
+def _labelled_row(split: str, sample: str, figures: SquareFigures) -> dict[str, Any]:
+    ends = [end.mean for end in (figures.porosity_low, figures.porosity_high) if end]
+    interval = ", ".join(f"{100 * end:.2f}" for end in ends if end is not None and end == end)
     return {
         "split": split,
         "sample": sample,
-        "mIoU": plus_minus(figures["miou"], 4),
-        "accuracy": plus_minus(figures["accuracy"], 4),
-        "pore IoU": plus_minus(figures["iou_pore"], 4) if "iou_pore" in figures else "",
-        "pore IoU, median of squares": plus_minus(median, 4) if median else "",
-        "porosity %": plus_minus(figures["porosity"], 2, 100),
-        "95 % CI over places": f"[{100 * low:.2f}, {100 * high:.2f}]" if has_interval else "",
-        "labelled porosity %": plus_minus(figures["label_porosity"], 2, 100),
+        "mIoU": plus_minus(figures.miou, 4),
+        "accuracy": plus_minus(figures.accuracy, 4),
+        "pore IoU": plus_minus(figures.iou_pore, 4),
+        "pore IoU, median of squares": plus_minus(figures.iou_pore_median, 4),
+        "porosity %": plus_minus(figures.porosity, 2, 100),
+        "95 % CI over places": f"[{interval}]" if "," in interval else "",  # of one square is none
+        "labelled porosity %": plus_minus(figures.label_porosity, 2, 100),
     }
 
 
-def comparison(records: Iterable[Record], group: str = "chosen") -> pd.DataFrame:
+def comparison(evaluations: Iterable[EvaluationSummary], group: Group = "chosen") -> pd.DataFrame:
     """MIoU and accuracy on all labelled pixels, validation and test (Table 5.1)."""
-    usable = [r for r in records if f"test_{group}" in r and f"val_{group}" in r]
-    ordered = sorted(usable, key=lambda r: r[f"test_{group}"]["miou"]["mean"])
+    scored = [
+        (one, {"val": val, "test": test})
+        for one in evaluations
+        if (val := one.labelled("val", group)) and (test := one.labelled("test", group))
+    ]
+    scored.sort(key=lambda pair: pair[1]["test"].miou.mean)
+    ordered, figures = [one for one, _ in scored], [some for _, some in scored]
     table: dict[str, list[Any]] = {"model": names_of(ordered)}
     for split in ("val", "test"):
-        for key, label in (("miou", "mIoU"), ("accuracy", "accuracy")):
-            table[f"{split} {label}"] = [plus_minus(r[f"{split}_{group}"][key], 4) for r in ordered]
-    medians = [r[f"test_{group}"].get("iou_pore_median") for r in ordered]
-    if any(medians):
-        table["test pore IoU, median of squares"] = [plus_minus(m, 4) if m else "" for m in medians]
-    truth = [r.get("test_truth") for r in ordered]
-    if any(truth):
-        table["test mIoU against truth"] = [plus_minus(t["miou"], 4) if t else "" for t in truth]
-    table["parameters"] = [int(r["parameters"]["mean"]) for r in ordered]
-    table["training time (s)"] = [plus_minus(r["train_seconds"], 0) for r in ordered]
-    table["s per gigapixel"] = [plus_minus(r["seconds_per_gigapixel"], 0) for r in ordered]
+        table[f"{split} mIoU"] = [plus_minus(some[split].miou, 4) for some in figures]
+        table[f"{split} accuracy"] = [plus_minus(some[split].accuracy, 4) for some in figures]
+    table["test pore IoU, median of squares"] = [
+        plus_minus(some["test"].iou_pore_median, 4) for some in figures
+    ]
+    table["test mIoU against truth"] = [
+        plus_minus(one.test_truth.miou, 4) if one.test_truth else "" for one in ordered
+    ]
+    # what versions before did not tell, and what is known of phantoms alone
+    table = {key: column for key, column in table.items() if any(column)}
+    table["parameters"] = [int(one.parameters.mean) for one in ordered]
+    table["training time (s)"] = [plus_minus(one.train_seconds, 0) for one in ordered]
+    table["s per gigapixel"] = [plus_minus(one.seconds_per_gigapixel, 0) for one in ordered]
     return pd.DataFrame(table)
 
 
@@ -247,7 +247,7 @@ def ranking(rows: Sequence[Record]) -> pd.DataFrame:
         if (goal := row.get("ranked_by", "val/loss")) != "val/loss":
             line[f"{goal} in the sweep"] = f"{row['search_value']:.4f}"
         if "val_miou" in row:
-            spread = {"mean": row["val_miou"], "std": row["val_miou_sd"]}
+            spread = OverSeeds(row["val_miou"], row["val_miou_sd"])
             line["val mIoU"] = plus_minus(spread, 4)
             line["seeds"] = str(row["seeds"])
             if any(other.get("diverged") for other in rows):

@@ -19,6 +19,8 @@ from fibsem.evaluation.names import FIGURES
 from fibsem.system.file_names import part_name, visible
 from fibsem.system.files import write_json
 from fibsem.system.locks import alone, at_work, make_folder
+from fibsem.system.records import typed
+from fibsem.system.summaries import EvaluationSummary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +103,7 @@ class EvaluateResult(Result):
         return "\n".join([
             f"{summary['model']} {summary['nbhd']}: validation mIoU {spread} over {number} seeds; "
             f"{self.folder}/summary.json",
-            *ends_of(summary),
+            *ends_of(typed(EvaluationSummary, summary)),
             f"{beside} evaluations of {summary['dataset']} in {tables}",
         ])  # fmt: skip
 
@@ -241,7 +243,7 @@ def _evaluate(
     evaluation = Evaluation(given, material, folder, tracking, config.patch_limit)
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
-    pictures = draw_cell(folder, record, material)
+    pictures = draw_cell(folder, [one["seed"] for one in record["runs"]], material)
     record |= {"command": tree.get("command"), "seconds": time.perf_counter() - began}
     if plan is not None:
         epochs = [one["epochs"] for one in record["runs"]]

@@ -15,6 +15,8 @@ from fibsem.errors import UserError
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.system.locks import at_work
 from fibsem.system.progress import Progress
+from fibsem.system.records import typed
+from fibsem.system.summaries import QuantificationSummary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +44,9 @@ class QuantifyResult(Result):
         """The figures, and what limits them."""
         from fibsem.quantification.summary import in_words
 
-        notes = [f"note: {limit}" for limit in self.summary["limits"]]
-        return "\n".join([in_words(dict(self.summary)), *notes, str(self.folder)])
+        measured = typed(QuantificationSummary, self.summary)
+        notes = [f"note: {limit}" for limit in measured.limits]
+        return "\n".join([in_words(measured), *notes, str(self.folder)])
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -33,7 +33,7 @@ from fibsem.data.volumes import ArrayVolume, Volume, open_volume
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.system.file_names import visible
 from fibsem.system.records import typed
-from fibsem.system.summaries.figures import Labelled
+from fibsem.system.summaries.porosity import FilmPorosity
 
 if TYPE_CHECKING:
     from fibsem.inference.model.segmenter import Segmenter
@@ -130,7 +130,7 @@ class SegmentResult(Result):
     @property
     def corrected(self) -> str:
         """What the film's own test squares say of its porosity, and what stands beside it."""
-        return corrected_text(typed(Labelled, self.summary))
+        return corrected_text(typed(FilmPorosity, self.summary))
 
     @property
     def warnings(self) -> list[str]:
@@ -146,7 +146,7 @@ class SegmentResult(Result):
         missing += f", {100 * left:.2f} % not material" if left else ""
         where = self.folder if self.folder.exists() else "in memory"
         return "\n".join([
-            f"porosity {porosity_text(typed(Labelled, summary))}",
+            f"porosity {porosity_text(typed(FilmPorosity, summary))}",
             f"{_rate(summary['voxels_per_second'])} "
             f"({summary['mode']}, {summary['precision']}){missing}; {where}",
             *(f"warning: {warning}" for warning in self.warnings),

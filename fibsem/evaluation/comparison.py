@@ -7,7 +7,6 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,34 +27,45 @@ from fibsem.models.describe import drawing, feature_maps
 from fibsem.places import Spot, means_by_place
 from fibsem.system.endings import FIGURE, TABLE, each, remove_former
 from fibsem.system.files import beside, known_json
-from fibsem.system.identity import same_data
-from fibsem.system.summaries import EvaluationSummary, of_kind
+from fibsem.system.identity import kind_of, same_data
+from fibsem.system.records import typed
+from fibsem.system.summaries import EvaluationSummary
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, confusions
 
 Record = dict[str, Any]
 
-#: Reads a summary, and what an evaluation needs of it.
-EVALUATION = partial(of_kind, {"evaluation": EvaluationSummary})
+#: Finished evaluations by their folders.
+Cells = Mapping[Path, EvaluationSummary]
 
 
-def finished_cells(folder: Path, data: str) -> dict[Path, Record]:
-    """Records of the finished evaluations of one dataset among the sub-folders of a folder."""
-    cells = {}
-    for path in sorted(folder.glob("*/summary.json")):
-        record = known_json(path, EVALUATION)
-        if not isinstance(record, dict) or not {"groups", "val"} <= record.keys():
-            continue  # of another command, or damaged: its own command makes it again
-        if same_data(record.get("data"), data):
-            cells[path.parent] = record
-    return cells
+def finished_in(folder: Path) -> EvaluationSummary | None:
+    """The summary of a finished evaluation; None of a folder without one, or a damaged one."""
+    record = known_json(folder / "summary.json", _if_evaluation)
+    return typed(EvaluationSummary, record) if kind_of(record) == "evaluation" else None
 
 
-def ends_of(record: Mapping[str, Any]) -> list[str]:
+def _if_evaluation(record: Any) -> Any:
+    """A record itself, if it is a whole one of an evaluation, or of another command."""
+    if kind_of(record) == "evaluation":
+        typed(EvaluationSummary, record)
+    return record
+
+
+def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
+    """The finished evaluations of one dataset among the sub-folders of a folder."""
+    places = [path.parent for path in sorted(folder.glob("*/summary.json"))]
+    cells = {place: finished_in(place) for place in places}
+    return {place: one for place, one in cells.items() if one and same_data(one.data, data)}
+
+
+def ends_of(evaluation: EvaluationSummary) -> list[str]:
     """What is said of seeds whose threshold is the last that was tried."""
     ends = (
-        (run["seed"], at_an_end(run["threshold"], THRESHOLDS.thresholds)) for run in record["runs"]
+        (run.seed, at_an_end(run.threshold, THRESHOLDS.thresholds))
+        for run in evaluation.runs
+        if run.threshold is not None
     )
     return [f"seed {seed}: {end}" for seed, end in ends if end]
 
@@ -76,25 +86,25 @@ def _names(files: Iterable[Path]) -> list[str]:
     return [file.name for file in files]
 
 
-def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
+def write_tables(cells: Cells, folder: Path) -> list[Path]:
     """Write every table of the protocol as CSV and Markdown; returns the files.
 
     Whoever found the evaluations, in whatever order, they stand in that of their folders.
     """
     cells = dict(sorted(cells.items()))
-    records = list(cells.values())
-    best = max(records, key=lambda r: r["val"]["miou"]["mean"])
-    best_run = next(read_seeds(next(p for p, r in cells.items() if r is best), best))
-    standard = [r for r in records if r["model"] == "2dcnn"]
-    others = [r for r in records if r["model"] != "2dcnn"]
+    evaluations = list(cells.values())
+    place, best = max(cells.items(), key=lambda cell: cell[1].val.miou.mean)
+    best_run = next(read_seeds(place, best.seeds))
+    standard = [one for one in evaluations if one.model == "2dcnn"]
+    others = [one for one in evaluations if one.model != "2dcnn"]
     made = {
-        "table-4.4-parameters": tables.parameters(records),
+        "table-4.4-parameters": tables.parameters(evaluations),
         "table-4.5-training-2dcnn": tables.training(standard),
         "table-4.6-training-others": tables.training(others),
-        "table-4.7-splits": tables.splits(records),
+        "table-4.7-splits": tables.splits(evaluations),
         "table-4.10-labelled": tables.labelled(best, "all"),
         "table-4.12-labelled-chosen-threshold": tables.labelled(best, "chosen"),
-        "table-5.1-comparison": tables.comparison(records),
+        "table-5.1-comparison": tables.comparison(evaluations),
     }
     for split in ("train", "val"):
         counted = best_run.scores.balanced[split].confusion
@@ -103,9 +113,9 @@ def write_tables(cells: dict[Path, Record], folder: Path) -> list[Path]:
     return [file for name in filled for file in encoding.write(made[name], folder, name)]
 
 
-def draw_cell(folder: Path, record: Record, material: Material) -> list[Path]:
+def draw_cell(folder: Path, seeds: Iterable[int], material: Material) -> list[Path]:
     """Figures of one evaluation: learning curves, the network, its maps, one test square."""
-    runs = list(read_seeds(folder, record))
+    runs = list(read_seeds(folder, seeds))
     spec = material.config.spec
     place = folder / "figures"
     name = f"{spec.name} {spec.nbhd}"
@@ -145,20 +155,20 @@ def _save_square(path: Path, material: Material, model: models.Model, run: SeedS
         )  # fmt: skip
 
 
-def draw_cells(cells: dict[Path, Record], folder: Path) -> list[Path]:
+def draw_cells(cells: Cells, folder: Path) -> list[Path]:
     """Figures over all evaluations of a dataset, in the order of their folders."""
     cells = dict(sorted(cells.items()))
     by_line: dict[str, dict[int, tuple[float, float]]] = {}
     seeds, squares = {}, {}
     names = tables.names_of(list(cells.values()))
-    for name, (path, record) in zip(names, cells.items(), strict=True):
-        n, _, z = (int(part) for part in record["nbhd"].split("x"))
-        line = f"n_z = {z}" if record["model"] == "2dcnn" else record["model"]
-        line += name.removeprefix(tables.name_of(record))  # what it has apart from its namesakes
-        spread = record["val"]["miou"]
-        std = spread["std"] if spread["std"] is not None else float("nan")
-        by_line.setdefault(line, {})[n] = (spread["mean"], std)
-        seeds[name] = [100 * run["val"]["miou"] for run in record["runs"]]
+    for name, (path, one) in zip(names, cells.items(), strict=True):
+        n, _, z = one.sides
+        line = f"n_z = {z}" if one.model == "2dcnn" else one.model
+        line += name.removeprefix(tables.name_of(one))  # what it has apart from its namesakes
+        spread = one.val.miou
+        std = spread.std if spread.std is not None else float("nan")
+        by_line.setdefault(line, {})[n] = (spread.mean, std)
+        seeds[name] = [100 * run.val.miou for run in one.runs]
         if _square(path / "square.npz") is not None:
             squares[name] = path / "square.npz"
     drawn = {
@@ -205,12 +215,15 @@ def compare(first: Path, second: Path) -> Record:
     UserError
         If a folder holds no finished evaluation, or the two were not made on the same data.
     """
-    records = [_finished(folder) for folder in (first, second)]
-    if not same_data(records[0]["data"], records[1]["data"]):
+    both = [_finished(folder) for folder in (first, second)]
+    if not same_data(both[0].data, both[1].data):
         raise UserError(
             f"`compare` needs two evaluations of the same data, but {first} and {second} differ."
         )
-    runs = [list(read_seeds(*cell)) for cell in zip((first, second), records, strict=True)]
+    runs = [
+        list(read_seeds(folder, one.seeds))
+        for folder, one in zip((first, second), both, strict=True)
+    ]
     squares = [_by_square(some) for some in runs]
     common = [key for key in squares[0] if key in squares[1]]
     spots = _spots(run for some in runs for run in some)
@@ -223,20 +236,20 @@ def compare(first: Path, second: Path) -> Record:
         [by_seed[0][seed] for seed in seeds], [by_seed[1][seed] for seed in seeds]
     )
     return {
-        **dict(zip(("first", "second"), tables.names_of(records), strict=True)),
+        **dict(zip(("first", "second"), tables.names_of(both), strict=True)),
         "squares": asdict(over_squares),
         "test_squares": len(common),
         "seeds": asdict(over_seeds),
     }
 
 
-def _finished(folder: Path) -> Record:
-    record = known_json(folder / "summary.json", EVALUATION)
-    if not isinstance(record, dict) or "groups" not in record:
+def _finished(folder: Path) -> EvaluationSummary:
+    evaluation = finished_in(folder)
+    if evaluation is None:
         raise UserError(
             f"`compare` must name two folders of finished evaluations, but {folder} is not one."
         )
-    return dict(record)
+    return evaluation
 
 
 #: Sample, name, and where a square begins.

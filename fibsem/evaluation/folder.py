@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ from fibsem.config import Tree, defaults_of, settings_of
 from fibsem.evaluation.names import FIGURES
 from fibsem.system import identity
 from fibsem.system.endings import FIGURE, each
-from fibsem.system.files import known_json, remove, write_json
+from fibsem.system.files import known_json, read_json, remove, write_json
 from fibsem.system.identity import Identity, kind_of
-from fibsem.system.summaries import of_kind
+from fibsem.system.records import typed
 from fibsem.tracking.beginning import BEGUN, RUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
@@ -99,6 +98,13 @@ class _Finished:
     runs: tuple[_Run, ...]
 
 
+def _seeds_in(record: Any) -> tuple[int, ...] | None:
+    """Seeds that the summary of an evaluation is of; None of another command's."""
+    if kind_of(record) != "evaluation":
+        return None
+    return tuple(run.seed for run in typed(_Finished, record).runs)
+
+
 @contextmanager
 def completing(folder: Path) -> Iterator[None]:
     """Do what comes with a summary; who is stopped in it does it once more at the next start."""
@@ -111,12 +117,9 @@ def finished(folder: Path, tree: Tree) -> dict[str, Any] | None:
     """The record of ``summary.json`` where it is of all seeds, with their scores, and no others."""
     if (folder / TO_DO).exists():
         return None
-    record = known_json(folder / "summary.json", partial(of_kind, {"evaluation": _Finished}))
-    if record is None or kind_of(record) != "evaluation":
-        return None
-    seeds = list(seeds_of(tree))
-    if [run["seed"] for run in record["runs"]] != seeds:
+    file, seeds = folder / "summary.json", tuple(seeds_of(tree))
+    if known_json(file, _seeds_in) != seeds:
         return None
     if any(known_json(scores_of(folder, seed)) is None for seed in seeds):  # lost, or damaged
         return None
-    return dict(record)
+    return dict(read_json(file))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -169,8 +169,8 @@ def pixels_of(material: Material, split: Split) -> int:
     return sum(region.box.size for region in material.dataset.regions(split))
 
 
-def read_seeds(folder: Path, record: Mapping[str, Any]) -> Iterator[SeedScores]:
-    """The scores of every seed of an evaluation by its record, in the order of that.
+def read_seeds(folder: Path, seeds: Iterable[int]) -> Iterator[SeedScores]:
+    """The scores of some seeds of an evaluation, in their order.
 
     Those of other seeds, of a start before that had more of them, may lie beside them.
 
@@ -179,11 +179,11 @@ def read_seeds(folder: Path, record: Mapping[str, Any]) -> Iterator[SeedScores]:
     UserError
         If those of a seed are not there, or damaged.
     """
-    for run in record["runs"]:
-        path = scores_of(folder, run["seed"])
+    for seed in seeds:
+        path = scores_of(folder, seed)
         if not path.is_file():
             raise UserError(
                 f"an evaluation must have the scores of its seeds, but {folder} has no "
-                f"seed-{run['seed']}/scores.json; {AGAIN}."
+                f"seed-{seed}/scores.json; {AGAIN}."
             )
         yield read_json(path, SeedScores.from_json, remedy=f"remove it, and {AGAIN}")

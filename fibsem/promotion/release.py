@@ -43,12 +43,6 @@ from fibsem.training.datasets import check_unchanged
 
 Record = dict[str, Any]
 
-#: What ``summary.json`` of a promotion has of every film.
-KEPT = (
-    "porosity", "porosity_ci", "porosity_corrected", "porosity_interval", "porosity_by_member",
-    "porosity_by_seed", "porosity_per_px_of_boundary", "seconds", "voxels_per_second",
-)  # fmt: skip
-
 
 def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]) -> Lineage:
     """The lineage of the mean of some networks.
@@ -141,7 +135,9 @@ def segment_samples(
         film = typed(SegmentationSummary, summary)
         work.say(f"{sample.name}: porosity {porosity_text(film)}")
         work.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
-        records[sample.name] = {key: summary[key] for key in KEPT}
+        records[sample.name] = {
+            **film.to_json(), "seconds": film.seconds, "voxels_per_second": film.voxels_per_second,
+        }  # fmt: skip
     return records
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from fibsem.data.volumes import Volume, open_volume
 from fibsem.geometry import Box
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.segmented import Segmented
+from fibsem.system.summaries import QuantificationSummary
+from fibsem.system.summaries.porosity import FilmPorosity, Interval
 
 Record = dict[str, Any]
 #: How far every draw moves a figure, (draws,).
@@ -41,14 +44,13 @@ TRIES = 16
 def carried(
     segmented: Segmented,
     blocks: Sequence[Box],
-    porosities: Mapping[str, Any],
+    porosity: FilmPorosity,
     config: QuantifyConfig,
     progress: Callable[[str, int, int], None],
 ) -> Record | None:
     """How far each figure of parts of a film is moved by the error of the labels.
 
-    None where it was not asked for. ``porosities`` are ``porosity``, ``porosity_corrected`` and
-    ``porosity_interval`` of the film.
+    None where it was not asked for.
 
     Returns
     -------
@@ -62,22 +64,22 @@ def carried(
     """
     if not config.draws:
         return None
-    why = _why_not(segmented, blocks, porosities["porosity_interval"])
-    if why:
-        return {"why": why}
-    film, interval = segmented.film, porosities["porosity_interval"]
-    stored = open_volume(segmented.folder / segmented.record["probabilities"])
-    side = SIDE if interval.get("parts_sd") else round(interval["square_px"] ** 0.5)
+    squares = _Squares.of(porosity)
+    if squares is None or not (blocks and segmented.summary.probabilities):
+        return {"why": _why_not(segmented, blocks, porosity)}
+    film = segmented.film
+    stored = open_volume(segmented.folder / segmented.summary.probabilities)
+    side = SIDE if squares.parts_sd else round(squares.pixels**0.5)
     boxes = _windows(film, segmented.missing, side)
     windows = np.concatenate([_pore(stored, box) for box in boxes])
     phases = np.concatenate([film.read(box) for box in boxes])
-    part = PART if interval.get("parts_sd") else min(windows.shape[1:])
+    part = PART if squares.parts_sd else min(windows.shape[1:])
     if not _whole(phases, part):
         return {"why": f"no square of {part} pixels that was looked at is wholly on material"}
-    length = _length(interval, windows, phases != NEITHER)
+    length = _length(squares, windows, phases != NEITHER)
     if length is None:
         return {"why": "the probabilities are too sure for what the squares vary by"}
-    shifts = _shifts(porosities, windows, phases, config.draws)
+    shifts = _shifts(squares, windows, phases, config.draws)
     if shifts is None:
         return {"why": "no shift of the probabilities gives the porosity that the squares do"}
     across = {"independent": 0.0, "as_in_slice": length * film.spacing[1] / film.spacing[0]}
@@ -100,66 +102,95 @@ def carried(
     return record
 
 
-def _why_not(
-    segmented: Segmented, blocks: Sequence[Box], interval: Mapping[str, Any]
-) -> str | None:
+def _why_not(segmented: Segmented, blocks: Sequence[Box], porosity: FilmPorosity) -> str:
     """What is missing for labels to be drawn again."""
     if not blocks:
         return "there are no parts (blocks=0)"
-    if not segmented.record.get("probabilities"):
+    if not segmented.summary.probabilities:
         return "the segmentation has no probabilities (segment with probabilities=true)"
-    if not interval.get("error") or not interval.get("square_px"):
-        return str(interval.get("why") or "the film has no test squares of its own")
-    return None
+    interval = porosity.porosity_interval or Interval()
+    return interval.why or "the film has no test squares of its own"
+
+
+@dataclass(frozen=True)
+class _Squares:
+    """What the test squares of a film say of its map.
+
+    Attributes
+    ----------
+    more
+        How much more porous the film is than its map.
+    error, degrees
+        Standard error of that, and its degrees of freedom.
+    count, pixels
+        How many there are, by place, and their pixels on average.
+    parts_sd
+        How far probabilities are off in small parts of them, if that is known.
+    """
+
+    more: float
+    error: float
+    degrees: float
+    count: int
+    pixels: float
+    parts_sd: float | None
+
+    @classmethod
+    def of(cls, porosity: FilmPorosity) -> _Squares | None:
+        """What they say of a film; None where they are too few to say anything."""
+        interval, corrected = porosity.porosity_interval, porosity.porosity_corrected
+        if interval is None or corrected is None or not (interval.error and interval.square_px):
+            return None
+        return cls(
+            corrected - porosity.porosity, interval.error, interval.degrees or 0.0,
+            interval.squares or 0, interval.square_px, interval.parts_sd,
+        )  # fmt: skip
 
 
 def _length(
-    interval: Mapping[str, Any], windows: Probabilities, known: npt.NDArray[np.bool_]
+    squares: _Squares, windows: Probabilities, known: npt.NDArray[np.bool_]
 ) -> float | None:
     """How far neighbours err together: as in small parts of the squares, else as whole ones do.
 
     Where there is no material, what is stored as a probability says nothing.
     """
-    if interval.get("parts_sd"):
-        return fitted_length(windows, interval["parts_sd"], side=PART, known=known)
-    return fitted_length(windows, interval["error"] * interval["squares"] ** 0.5, known=known)
+    if squares.parts_sd:
+        return fitted_length(windows, squares.parts_sd, side=PART, known=known)
+    return fitted_length(windows, squares.error * squares.count**0.5, known=known)
 
 
 def _shifts(
-    porosities: Mapping[str, Any], windows: Probabilities, phases: Phases, draws: int
+    squares: _Squares, windows: Probabilities, phases: Phases, draws: int
 ) -> list[float] | None:
     """Shift of the logits for every draw: so that the film is as porous as its squares say.
 
     The draws stand for the interval of the film, each for an equal part of it; None where the
     probabilities cannot say so.
     """
-    interval, known = porosities["porosity_interval"], phases != NEITHER
-    more = porosities["porosity_corrected"] - porosities["porosity"]
-    away = more + interval["error"] * stdtrit(interval["degrees"], (np.arange(draws) + 0.5) / draws)
+    known, quantiles = phases != NEITHER, (np.arange(draws) + 0.5) / draws
+    away = squares.more + squares.error * stdtrit(squares.degrees, quantiles)
     mapped, pore = float((phases[known] == PORE).mean()), windows[known]
     each = [shift_to(pore, mapped + one) for one in away.tolist()]
     shifts = [by for by in each if by is not None]
     return shifts if len(shifts) == draws else None
 
 
-def carried_text(record: Record) -> str:
+def carried_text(film: QuantificationSummary) -> str:
     """What the error of the labels moves, or why it cannot be told; nothing where nobody asked.
 
-    >>> moved = {"porosity": [-0.05, -0.01], "surface": [-2e-4, 8e-4], "components": [-7, 48]}
-    >>> carried_text({"unit": "nm", "carried": {"draws": 16, "range": moved}})
-    'error of the labels, 94 % by 16 draws: porosity -5.0 to -1.0 points, surface -0.20 to +0.80 \
-per um, components -7 to +48'
+    As "error of the labels, 94 % by 16 draws: porosity -5.0 to -1.0 points, surface -0.20 to +0.80
+    per um, components -7 to +48".
     """
-    carried = record.get("carried")
+    carried = film.carried
     if not carried:
         return ""
-    if "why" in carried:
-        return f"the labels were not drawn again: {carried['why']}"
-    name, scale = ("um", 1000.0) if record["unit"] == "nm" else ("voxel", 1.0)
-    draws = carried["draws"]
+    if carried.why is not None:
+        return f"the labels were not drawn again: {carried.why}"
+    name, scale = ("um", 1000.0) if film.unit == "nm" else ("voxel", 1.0)
+    draws, ends = carried.draws or 0, carried.range or {}
     share = f"{100 * spanned(draws):.0f} % by {draws} draws" if draws > 1 else "a single draw"
     return f"error of the labels, {share}: " + ", ".join(
-        f"{what} {' to '.join(f'{by * end:+.{digits}f}' for end in carried['range'][key])}{unit}"
+        f"{what} {' to '.join(f'{by * end:+.{digits}f}' for end in ends[key])}{unit}"
         for key, what, by, digits, unit in (
             ("porosity", "porosity", 100, 1, " points"),
             ("surface", "surface", scale, 2, f" per {name}"),

@@ -34,7 +34,7 @@ def begin(folder: Path, segmented: Segmented, config: QuantifyConfig) -> None:
     its tables and volumes would be taken for those of this film. Where there was none, files of
     these names are somebody's own, and stay.
     """
-    now = Identity(KIND, vars(config), {"segmentation": segmented.record.get("model")})
+    now = Identity(KIND, vars(config), {"segmentation": segmented.summary.model})
     if not _holds_one(folder):
         now.write(folder)
         return

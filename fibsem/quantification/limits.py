@@ -26,7 +26,7 @@ def limits_of(
     gaps: Sequence[int],
 ) -> Sequence[str]:
     """What a reader has to know of the figures, a sentence each."""
-    limits = limits_of_labels(segmented.record)
+    limits = limits_of_labels(segmented.summary)
     if gaps:
         limits.append(
             f"nothing is known of slice {listed(gaps)}, between others: whether pores lead through "

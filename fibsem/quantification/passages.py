@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fibsem.analysis.structure.film import AXES
 from fibsem.quantification.sampled import Passage, Sampled
+from fibsem.system.summaries import QuantificationSummary
+from fibsem.system.summaries.quantification import Axis
 
 Record = dict[str, Any]
 
@@ -36,16 +38,10 @@ def _medians(sampled: Sampled, of: Callable[[Passage], float]) -> Record:
     return {axis: float(np.median(some)) if some else None for axis, some in through.items()}
 
 
-def tortuosity_text(record: Mapping[str, Any], axis: str) -> str:
-    """Tortuosity factor along an axis, and where not all parts let through, how many do.
-
-    >>> told = {"tortuosity_factor": {"z": 4.2, "y": 2.0, "x": None}}
-    >>> told |= {"parts_through": {"z": [1, 4], "y": [4, 4], "x": [0, 4]}}
-    >>> [tortuosity_text(told, axis) for axis in "zyx"]
-    ['4.20 (through in 1 of 4 parts)', '2.00', 'none']
-    """
-    factor = record["tortuosity_factor"][axis]
-    through, parts = (record.get("parts_through") or {}).get(axis, (0, None))
+def tortuosity_text(film: QuantificationSummary, axis: Axis) -> str:
+    """Tortuosity factor along an axis, and where not all parts let through, how many do."""
+    factor, of_parts = film.tortuosity_factor[axis], film.parts_through
+    through, parts = of_parts[axis] if of_parts else (0, None)
     if parts == 0:
         return "not measured"
     if factor is None:

@@ -25,6 +25,8 @@ from fibsem.quantification.tables import tables_of
 from fibsem.system.files import write_json
 from fibsem.system.home import home_path
 from fibsem.system.processes import peak_rss_gib
+from fibsem.system.records import typed
+from fibsem.system.summaries.porosity import FilmPorosity
 
 
 def quantify(
@@ -89,7 +91,8 @@ def quantify(
     record["mesh"] = mesh = _write_surface(segmented, config, folder)
     if mesh and not mesh["triangles"]:
         record["limits"].append(why_none(segmented.film, config.mesh_cell, segmented.unit))
-    record["carried"] = carried(segmented, sampled.blocks, record, config, show)
+    porosity = typed(FilmPorosity, record)
+    record["carried"] = carried(segmented, sampled.blocks, porosity, config, show)
     record["maps"] = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
     segmented.check_unchanged()
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,26 +20,19 @@ from fibsem.inference.volume.outputs import meanings_of
 from fibsem.inference.volume.witness import Rule, Watched
 from fibsem.system.advice import OF_FILM, KeyNames, called
 from fibsem.system.files import known_json, read_json
-from fibsem.system.identity import LEDGER
+from fibsem.system.identity import LEDGER, kind_of
 from fibsem.system.records import typed
-from fibsem.system.summaries import SegmentedFilm as Summary
-from fibsem.system.summaries import of_kind
+from fibsem.system.summaries import SegmentedFilm
+from fibsem.system.summaries.porosity import FilmPorosity, Interval
 
 #: Keys of the summary of a segmentation that are needed here.
 NEEDED = ("labels", "classes", "voxel_nm", "shape", "missing", "porosity")
-#: What it says of its porosity.
-TOLD = (
-    "porosity_corrected", "porosity_ci", "porosity_interval", "porosity_by_member",
-    "porosity_by_seed",
-)  # fmt: skip
 #: What is measured is measured of one and the same film.
 OF_LABELS = Rule(
     "labels must not change while they are measured", "the same command measures those of now"
 )
 #: No manifest says how labels of ours are read: what lacks is lost, and no pores.
 OUR_OWN = KeyNames(absent=frozenset(OF_FILM))
-#: Kinds of summaries that are read here.
-KINDS = {"segmentation": Summary}
 #: What no label value of a segmentation stands for.
 UNDECLARED = 255
 #: Shares that differ by less are the same: both are counted from the same labels.
@@ -73,8 +66,8 @@ class Segmented:
     ----------
     folder
         Of ``fibsem.segment``.
-    record
-        Its summary.
+    summary
+        What is told of it.
     film
         Its labels as pores, solid and neither; in nanometres, or in voxels that are taken as cubes
         where their size is not known.
@@ -93,7 +86,7 @@ class Segmented:
     """
 
     folder: Path
-    record: Mapping[str, Any]
+    summary: SegmentedFilm
     film: Film
     unit: str
     watched: Watched | None = None
@@ -101,13 +94,12 @@ class Segmented:
     @property
     def voxel_nm(self) -> VoxelNm:
         """Size of a voxel as it is known, (z, y, x)."""
-        z, y, x = self.record["voxel_nm"]
-        return z, y, x
+        return self.summary.voxel_nm or UNKNOWN_NM
 
     @property
     def voxel_assumed(self) -> tuple[str, ...]:
         """Axes along which it is that of the model, because nobody stated the film's."""
-        return tuple(self.record.get("voxel_nm_assumed") or ())
+        return self.summary.voxel_nm_assumed
 
     @property
     def unit_label(self) -> str:
@@ -118,40 +110,43 @@ class Segmented:
     @property
     def missing(self) -> tuple[int, ...]:
         """Slices that are missing in the segmented volume."""
-        return tuple(self.record["missing"])
+        return self.summary.missing
 
     def check_unchanged(self) -> None:
         """Refuse figures of which some are of labels that are others by now."""
         if self.watched is not None:
             self.watched.check()
 
-    def stated_interval(self, porosity: float) -> Mapping[str, Any]:
+    def stated_porosity(self, porosity: float) -> FilmPorosity:
         """What the segmentation says of its porosity, if the labels are still those it is of.
 
         Labels may be mended by hand: an interval that was told before is then of another film.
         """
-        before = self.record["porosity"]
+        before = self.summary.porosity
         if abs(before - porosity) < SAME_SHARE:
-            return {key: self.record.get(key) for key in TOLD}
+            return self.summary.alone()
         why = (
             "the labels were changed after they were segmented, when their porosity was "
             f"{100 * before:.2f} %"
         )
-        return {"porosity_interval": {"volume": None, "why": why}}
+        return FilmPorosity(porosity, porosity_interval=Interval(why=why))
 
 
-def limits_of_labels(record: Mapping[str, Any]) -> list[str]:
+def limits_of_labels(film: SegmentedFilm) -> list[str]:
     """What a reader has to know of a segmentation, whatever is done with it: a sentence each.
 
-    >>> limits_of_labels({"voxel_nm": [50, 10, 10], "missing": [3, 4], "porosity": 0.0})
+    >>> size, lost = (50.0, 10.0, 10.0), (3, 4)
+    >>> limits_of_labels(SegmentedFilm(
+    ...     porosity=0.0, labels="l", shape=(9, 9, 9), voxel_nm=size, missing=lost
+    ... ))
     ['2 slices are missing (3, 4): figures are of what is there', 'there is only solid']
     """
-    limits, missing = [], record["missing"]
-    if _spacing(record.get("voxel_nm") or []) is None:
+    limits, missing = [], film.missing
+    if _spacing(film.voxel_nm or ()) is None:
         limits.append(
             "the size of a voxel is not known: lengths are in voxels, which are taken as cubes"
         )
-    elif assumed := record.get("voxel_nm_assumed"):
+    elif assumed := film.voxel_nm_assumed:
         limits.append(
             f"nobody stated the size of a voxel along {', '.join(assumed)}: lengths in nm are as "
             "sure as that it is the model's (quantify voxel_nm=[z,y,x] states it)"
@@ -159,8 +154,8 @@ def limits_of_labels(record: Mapping[str, Any]) -> list[str]:
     if missing:
         many = "1 slice is" if len(missing) == 1 else f"{len(missing)} slices are"
         limits.append(f"{many} missing ({_listed(missing)}): figures are of what is there")
-    if record["porosity"] in (0, 1):
-        limits.append(f"there is only {'pores' if record['porosity'] else 'solid'}")
+    if film.porosity in (0, 1):
+        limits.append(f"there is only {'pores' if film.porosity else 'solid'}")
     return limits
 
 
@@ -193,41 +188,54 @@ def open_segmented(folder: Path, voxel_nm: VoxelNm = UNKNOWN_NM) -> Segmented:
     segmented.film.shape, segmented.unit, segmented.missing
     ```
     """
-    path = folder / "summary.json"
-    written = path.is_file()
-    record = read_json(path, partial(of_kind, KINDS), remedy="segment again") if written else None
-    if not isinstance(record, dict) or not record.keys() >= set(NEEDED):
-        record = None  # of another command
+    summary = _summary_in(folder)
     ledger = known_json(folder / LEDGER, partial(typed, _Begun))
-    _check_finished(folder, record, ledger)
-    if record is None:
+    _check_finished(folder, summary, ledger)
+    if summary is None:
         raise UserError(
             "`segmentation` must be a folder of fibsem.segment, with its summary.json, but "
             f"{folder} is {'not one' if folder.is_dir() else 'not there'}."
         )
-    record = _sized(record, voxel_nm, ledger)
+    summary = _sized(summary, voxel_nm, ledger)
     with called(OUR_OWN):
-        labels = reopen(folder / record["labels"], Manner(labels=True))
-    if list(labels.shape) != record["shape"]:
+        labels = reopen(folder / summary.labels, Manner(labels=True))
+    if labels.shape != summary.shape:
         raise UserError(
-            f"`segmentation` must hold labels of {record['shape']} voxels, but {labels.path} has "
-            f"{list(labels.shape)}; segment again."
+            f"`segmentation` must hold labels of {list(summary.shape)} voxels, but {labels.path} "
+            f"has {list(labels.shape)}; segment again."
         )
-    _check_scale(labels, record, voxel_nm)
-    pore, solid = record["classes"]
-    spacing = _spacing(record["voxel_nm"])
+    _check_scale(labels, summary, voxel_nm)
+    spacing = _spacing(summary.voxel_nm or ())
     watched = Watched.of(labels, OF_LABELS)
-    phases = _phases_of(watched.volume, (pore, solid))
+    phases = _phases_of(watched.volume, summary.classes)
     film = Film(labels.shape, spacing or (1.0, 1.0, 1.0), phases)
-    return Segmented(folder, record, film, "nm" if spacing else "voxels", watched)
+    return Segmented(folder, summary, film, "nm" if spacing else "voxels", watched)
 
 
-def _check_scale(labels: Volume, record: Mapping[str, Any], voxel_nm: VoxelNm) -> None:
+def _summary_in(folder: Path) -> SegmentedFilm | None:
+    """The summary of a folder; None where there is none, or one of another command."""
+    path = folder / "summary.json"
+    if not path.is_file():
+        return None
+    record = read_json(path, _segmentation, remedy="segment again")
+    if not isinstance(record, dict) or not record.keys() >= set(NEEDED):
+        return None
+    return typed(SegmentedFilm, record)
+
+
+def _segmentation(record: Any) -> Any:
+    """A record itself, if it is a whole one of a segmentation, or of another command."""
+    if kind_of(record) == "segmentation":
+        typed(SegmentedFilm, record)
+    return record
+
+
+def _check_scale(labels: Volume, summary: SegmentedFilm, voxel_nm: VoxelNm) -> None:
     """Refuse labels that another program has saved with another voxel size than is told of them.
 
-    What the user states is in the record by now, and holds.
+    What the user states is in the summary by now, and holds.
     """
-    z, y, x = record["voxel_nm"]
+    z, y, x = summary.voxel_nm or UNKNOWN_NM
     if differing(stated_nm(voxel_nm, labels.voxel_nm), (z, y, x)):
         raise UserError(
             f"the voxel size of labels must be that of their segmentation, {[z, y, x]} nm, but "
@@ -262,28 +270,28 @@ def _undeclared(value: Any, labels: Volume, classes: tuple[int, int]) -> UserErr
     )
 
 
-def _sized(record: Mapping[str, Any], voxel_nm: VoxelNm, ledger: _Begun | None) -> dict[str, Any]:
-    """The record with the size of a voxel that is stated now."""
-    z, y, x = record["voxel_nm"]
-    size = list(stated_nm(voxel_nm, (z, y, x)))
-    if size != record["voxel_nm"] and ledger and ledger.key.min_volume_nm3:
+def _sized(summary: SegmentedFilm, voxel_nm: VoxelNm, ledger: _Begun | None) -> SegmentedFilm:
+    """The summary with the size of a voxel that is stated now."""
+    before = summary.voxel_nm or UNKNOWN_NM
+    size = stated_nm(voxel_nm, before)
+    if size != before and ledger and ledger.key.min_volume_nm3:
         raise UserError(
-            f"`voxel_nm` must be that of the segmentation, {record['voxel_nm']}, by which "
-            f"min_volume_nm3 removed components, but got {size}; segment again."
+            f"`voxel_nm` must be that of the segmentation, {list(before)}, by which "
+            f"min_volume_nm3 removed components, but got {list(size)}; segment again."
         )
     stated = [axis for axis, nm in zip("zyx", voxel_nm, strict=True) if nm]
-    assumed = [axis for axis in record.get("voxel_nm_assumed") or () if axis not in stated]
-    return {**record, "voxel_nm": size, "voxel_nm_assumed": assumed}
+    assumed = tuple(axis for axis in summary.voxel_nm_assumed if axis not in stated)
+    return replace(summary, voxel_nm=size, voxel_nm_assumed=assumed)
 
 
-def _check_finished(folder: Path, record: Mapping[str, Any] | None, ledger: _Begun | None) -> None:
+def _check_finished(folder: Path, summary: SegmentedFilm | None, ledger: _Begun | None) -> None:
     """Refuse a segmentation of which slices are not labelled yet; says how many are."""
     if ledger is None:
         return
     done = sum(map(len, ledger.slabs.values()))
     volume = ledger.key.volume
-    shape = record and record["shape"] if isinstance(volume, str) else volume.shape
-    if record is None or (shape and done < shape[0]):
+    shape = summary and summary.shape if isinstance(volume, str) else volume.shape
+    if summary is None or (shape and done < shape[0]):
         of = f" of {shape[0]}" if shape else ""
         raise UserError(
             f"`segmentation` must be finished, but of {folder} {done}{of} slices are labelled; the "

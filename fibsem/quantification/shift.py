@@ -19,8 +19,8 @@ def shifted_porosity(segmented: Segmented) -> float | None:
 
     None where the segmentation has no probabilities, or no calibration with them.
     """
-    name = segmented.record.get("probabilities")
-    share = (segmented.record.get("calibration") or {}).get("solid_share")
+    name, calibration = segmented.summary.probabilities, segmented.summary.calibration
+    share = calibration and calibration.solid_share
     if not name or not share or share >= 1:
         return None
     stored, counts = open_volume(segmented.folder / name), np.zeros(LEVELS, np.int64)

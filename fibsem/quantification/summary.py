@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,8 +29,9 @@ from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented
 from fibsem.quantification.shift import shifted_porosity
 from fibsem.quantification.streamed import Streamed
-from fibsem.system.records import typed
-from fibsem.system.summaries.figures import Labelled
+from fibsem.system.summaries import QuantificationSummary
+from fibsem.system.summaries.porosity import FilmPorosity, Interval, SquaresEstimate
+from fibsem.system.summaries.quantification import SizeFigures
 
 Record = dict[str, Any]
 
@@ -85,18 +86,19 @@ def summary_of(
     untold = {"z": None} if gaps else {}
     material = integral_range(streamed.cells.cells)
     porosity, surface = streamed.cells.porosity(), _surface(segmented, streamed)
+    shares = _porosity(segmented, porosity, material, surface["porosity_per_px_of_boundary"])
     return {
         "segmentation": str(segmented.folder),
-        "labelling": segmented.record.get("labelling"),
-        "lineage": segmented.record.get("lineage"),
+        "labelling": segmented.summary.labelling,
+        "lineage": segmented.summary.lineage
+        and [one.to_json() for one in segmented.summary.lineage],
         "unit": unit,
-        "voxel_nm": list(segmented.record["voxel_nm"]),
+        "voxel_nm": list(segmented.voxel_nm),
         "voxel_nm_assumed": list(segmented.voxel_assumed),
         "shape": list(segmented.film.shape),
         "material_share": float(streamed.cells.known.sum() / np.prod(segmented.film.shape)),
         "missing": list(missing),
-        "porosity": porosity,
-        **_intervals(segmented, porosity, material, surface),
+        **shares.to_json(),
         "connectivity": config.connectivity,
         "components": connections.components,
         "percolates": dict(connections.percolates) | untold,
@@ -117,50 +119,61 @@ def summary_of(
     }
 
 
-def _intervals(
-    segmented: Segmented, porosity: float, material: IntegralRange, surface: Record
-) -> Record:
-    """The interval that the segmentation tells of the film, and with it that of the material.
+def _porosity(
+    segmented: Segmented, porosity: float, material: IntegralRange, per_px: float
+) -> FilmPorosity:
+    """What is told of the porosity that was measured, with the interval of the material.
 
     What outlines that are drawn one pixel off would change follows from the outlines in all slices.
     """
-    before = segmented.stated_interval(porosity)
-    own = before.get("porosity_interval") or {
-        "volume": None, "why": "the segmentation was made by an older version"
-    }  # fmt: skip
-    corrected = before.get("porosity_corrected")
-    interval = {**own, "material": None}
-    if own["volume"]:
-        per_px = surface["porosity_per_px_of_boundary"]
-        interval["one_pixel_off"] = list(one_pixel_off(own["volume"], per_px))
-        if beside := own.get("post_stratified"):
-            wide = list(one_pixel_off(beside["volume"], per_px))
-            interval["post_stratified"] = {**beside, "one_pixel_off": wide}
-    if corrected is not None and 0 < corrected < 1 and np.isfinite(material.sd):
-        estimate = PorosityEstimate(corrected, own["error"], own["degrees"])
-        both = with_sampling(estimate, *_sampling(own, corrected, porosity, material))
-        interval["material"] = list(widened(both.interval, own.get("widened_by", 0.0)))
-    return {
-        "porosity_corrected": corrected,
-        "porosity_ci": before.get("porosity_ci"),
-        "porosity_interval": interval,
-        "porosity_by_member": before.get("porosity_by_member"),
-        "porosity_by_seed": before.get("porosity_by_seed"),
-        "porosity_assuming_label_shift": shifted_porosity(segmented),
-    }
+    before = segmented.stated_porosity(porosity)
+    old = Interval(why="the segmentation was made by an older version")
+    interval = _one_pixel_off(before.porosity_interval or old, per_px)
+    beside = interval.post_stratified
+    if interval.ends and beside:
+        interval = replace(interval, post_stratified=_one_pixel_off(beside, per_px))
+    estimate = _estimate(before)
+    if estimate and 0 < estimate.porosity < 1 and np.isfinite(material.sd):
+        both = with_sampling(estimate, *_sampling(interval, estimate, porosity, material))
+        ends = widened(both.interval, interval.widened_by or 0.0)
+        interval = replace(interval, material=ends)
+    return replace(
+        before,
+        porosity=porosity,
+        porosity_interval=interval,
+        porosity_per_px_of_boundary=per_px,
+        porosity_assuming_label_shift=shifted_porosity(segmented),
+    )
+
+
+E = TypeVar("E", bound=SquaresEstimate)
+
+
+def _one_pixel_off(estimate: E, per_px: float) -> E:
+    """An estimate with where its ends would lie with other outlines."""
+    ends = estimate.ends
+    return replace(estimate, one_pixel_off=one_pixel_off(ends, per_px)) if ends else estimate
+
+
+def _estimate(film: FilmPorosity) -> PorosityEstimate | None:
+    """The corrected porosity of a film with its error; None where squares do not tell it."""
+    corrected, interval = film.porosity_corrected, film.porosity_interval
+    if corrected is None or interval is None or interval.error is None or interval.degrees is None:
+        return None
+    return PorosityEstimate(corrected, interval.error, interval.degrees)
 
 
 def _sampling(
-    interval: Record, corrected: float, porosity: float, material: IntegralRange
+    interval: Interval, estimate: PorosityEstimate, porosity: float, material: IntegralRange
 ) -> tuple[float, float]:
     """What films of the material vary by, and its degrees of freedom.
 
     The map's variation, corrected as the squares say. Where they do not, as in segmentations of
     older versions, it is taken for that of the pores but for their share.
     """
-    ratio = interval.get("labelled_over_mapped")
+    corrected, ratio = estimate.porosity, interval.labelled_over_mapped
     if ratio is not None:
-        return sampling_of(material.sd, material.degrees, ratio, interval["degrees"])
+        return sampling_of(material.sd, material.degrees, ratio, estimate.degrees)
     spread = np.sqrt(corrected * (1 - corrected) / (porosity * (1 - porosity)))
     return float(spread) * material.sd, material.degrees
 
@@ -200,52 +213,49 @@ def _representative(material: IntegralRange, porosity: float) -> Record:
     return {f"{100 * error:g}%": side_for(error, porosity, material.volume) for error in ERRORS}
 
 
-def in_words(record: Record) -> str:
+def in_words(film: QuantificationSummary) -> str:
     """The figures that a user wants to see first, a line each."""
-    unit = record["unit"]
     through = [
         f"{axis} {'cannot be told' if leads is None else 'yes' if leads else 'no'}"
-        for axis, leads in record["percolates"].items()
+        for axis, leads in film.percolates.items()
     ]
-    sizes, throats = record[f"pore_size_{unit}"], record[f"throat_size_{unit}"]
-    weighed = record.get("porosity_by_thickness")
+    weighed = film.porosity_by_thickness
     by_thickness = f"; map by thickness of the slices {100 * weighed:.2f} %" if weighed else ""
     lines = [
-        f"porosity {porosity_text(typed(Labelled, record))}{by_thickness}",
-        f"pores lead through ({record['connectivity']} neighbours): {', '.join(through)}; "
-        f"{record['components']} components",
+        f"porosity {porosity_text(film)}{by_thickness}",
+        f"pores lead through ({film.connectivity} neighbours): {', '.join(through)}; "
+        f"{film.components} components",
     ]
-    if record["blocks"]:
-        factors = [
-            f"{axis} {tortuosity_text(record, axis)}" for axis in record["tortuosity_factor"]
-        ]
+    if film.blocks:
+        factors = [f"{axis} {tortuosity_text(film, axis)}" for axis in film.tortuosity_factor]
         lines += [
-            f"{_sizes_text(sizes, unit)}{_throats_text(throats, unit)}",
+            f"{_sizes_text(film.pore_sizes, film.unit)}{_throats_text(film)}",
             f"tortuosity factor {', '.join(factors)}",
         ]
-    if error := carried_text(record):
+    if error := carried_text(film):
         lines.append(error)
     return "\n".join(lines)
 
 
-def _sizes_text(sizes: Record, unit: str) -> str:
+def _sizes_text(sizes: SizeFigures, unit: str) -> str:
     """Median of the pore volume, what lies between its tenths, and the largest ball tried."""
-    most = sizes["largest"]
+    most, between = sizes.largest, sizes.median_between
     tried = f"; balls up to {most:.0f} {unit} were tried" if most else ""
-    if most and not np.isnan(sizes["median"]):
-        around = " and ".join(map(size_text, sizes["median_between"]))
+    if most and between and sizes.median is not None and not np.isnan(sizes.median):
+        around = " and ".join(map(size_text, between))
         tried = f"; balls of {around} {unit} were tried around it, the largest {most:.0f}"
-    median, low, high = (size_text(sizes[key]) for key in ("median", "p10", "p90"))
+    median, low, high = map(size_text, (sizes.median, sizes.p10, sizes.p90))
     return f"pore size {median} {unit} (80 % of their volume: {low} to {high}{tried})"
 
 
-def _throats_text(throats: Record, unit: str) -> str:
+def _throats_text(film: QuantificationSummary) -> str:
     """Median throat size in words; nothing where no part was intruded."""
-    if throats["largest"] is None:
+    throats = film.throat_sizes
+    if throats.largest is None:
         return ""
-    missed = throats["none_fits_share"]
+    missed = throats.none_fits_share or 0.0
     reach = f", which does not reach {100 * missed:.0f} % of it" if missed > UNREACHED else ""
-    return f", by intrusion from {throats['face']} {size_text(throats['median'])} {unit}{reach}"
+    return f", by intrusion from {throats.face} {size_text(throats.median)} {film.unit}{reach}"
 
 
 def size_text(size: float | None) -> str:

@@ -25,7 +25,8 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.reporting.labelled_film import grey_values
 from fibsem.reporting.page import text_of
-from fibsem.system.summaries.figures import Labelled
+from fibsem.system.summaries import SegmentedFilm
+from fibsem.system.summaries.porosity import FilmPorosity
 
 Image8 = npt.NDArray[np.uint8]
 Record = dict[str, Any]
@@ -46,36 +47,36 @@ class Layers:
     """The volumes of one segmented film that are there, and what is told of its porosity."""
 
     name: str
-    record: Mapping[str, Any]
+    film: SegmentedFilm
     volumes: Mapping[str, Volume]
-    porosity: Labelled
+    porosity: FilmPorosity
 
     @classmethod
-    def of(cls, name: str, folder: Path, record: Mapping[str, Any], porosity: Labelled) -> Layers:
+    def of(cls, name: str, folder: Path, film: SegmentedFilm, porosity: FilmPorosity) -> Layers:
         """Open what is there of a segmentation: grey values may lie elsewhere by now."""
-        places, volumes = {"labels": folder / record["labels"]}, {}
-        if film := grey_values(folder, record):  # a phantom has its exact truth beside it
-            volumes["grey"] = film
-            places["truth"] = film.path.parent / "truth_slices"
-        if record.get("probabilities"):
-            places["probability"] = folder / record["probabilities"]
+        places, volumes = {"labels": folder / film.labels}, {}
+        if grey := grey_values(folder, film):  # a phantom has its exact truth beside it
+            volumes["grey"] = grey
+            places["truth"] = grey.path.parent / "truth_slices"
+        if film.probabilities:
+            places["probability"] = folder / film.probabilities
         for layer, path in places.items():
             try:
                 volume = open_volume(path)
             except (UserError, OSError):
                 continue
-            if list(volume.shape) == list(record["shape"]):
+            if volume.shape == film.shape:
                 volumes[layer] = volume
-        return cls(name, record, volumes, porosity)
+        return cls(name, film, volumes, porosity)
 
     def slices(self, count: int) -> list[int]:
         """Slices to show, evenly spread, without those that are missing."""
-        missing = set(self.record["missing"])
-        return [z for z in evenly_spaced(self.record["shape"][0], count) if z not in missing]
+        missing = set(self.film.missing)
+        return [z for z in evenly_spaced(self.film.shape[0], count) if z not in missing]
 
     def pictures(self, z: int) -> dict[str, str]:
         """Address of the picture of every layer of a slice."""
-        step = -(-max(self.record["shape"][1:]) // SIDE)
+        step = -(-max(self.film.shape[1:]) // SIDE)
         made = {}
         for layer, volume in self.volumes.items():
             box = Box((z, 0, 0), (z + 1, *volume.shape[1:]))
@@ -87,7 +88,7 @@ class Layers:
         return made
 
     def _classes(self, image: npt.NDArray[Any], layer: str) -> Image8:
-        classes = self.record.get("classes", (BLACK, WHITE)) if layer == "labels" else (0, 255)
+        classes = self.film.classes if layer == "labels" else (BLACK, WHITE)
         shown = np.full(image.shape, GREY, np.uint8)
         shown[image == classes[0]], shown[image == classes[1]] = BLACK, WHITE
         return shown

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from fibsem.reporting.measured import is_of
-from fibsem.reporting.results import FinishedCommand, Record, Results
+from fibsem.reporting.measured import Labels, is_of
+from fibsem.reporting.results import Results
 from fibsem.system.file_names import name_of
-from fibsem.system.records import typed
-from fibsem.system.summaries.figures import Labelled
+from fibsem.system.summaries import (
+    EvaluationSummary,
+    InspectionSummary,
+    PromotionSummary,
+    QuantificationSummary,
+    SegmentationSummary,
+    SegmentedFilm,
+)
+from fibsem.system.summaries.figures import Agreement
+from fibsem.system.summaries.porosity import FilmPorosity, Seeds
 
-#: What a later quantification of a segmentation says better: it has read all labels as they are.
-MEASURED = (
-    "porosity", "porosity_ci", "porosity_corrected", "porosity_interval", "porosity_by_member",
-    "porosity_per_px_of_boundary", "porosity_assuming_label_shift",
-)  # fmt: skip
 
-
-def films_of(results: Results) -> dict[str, Labelled]:
+def films_of(results: Results) -> dict[str, FilmPorosity]:
     """What is told of the porosity of every film, by a name that tells it apart; oldest first.
 
     That is what its latest segmentation says, as quantified since; the spread over seeds of
     evaluations of the same network, where its promotion knows none; and how far the people agree
     who labelled the same squares of it, as the latest inspection found.
     """
-    latest: dict[str, FinishedCommand] = {}
-    for one in results.of("segmentation"):
+    latest: dict[str, Labels] = {}
+    for one in results.of(SegmentationSummary):
         film = str(one.grey_hash or one.folder)
         latest.pop(film, None)
         latest[film] = one
@@ -36,50 +39,52 @@ def films_of(results: Results) -> dict[str, Labelled]:
     return {**_gone(results, shown), **films}
 
 
-def labelled_porosity(segmentation: FinishedCommand, results: Results) -> Labelled:
-    """What is told of the porosity of one segmentation."""
-    record = segmentation.record
-    for one in results.of("quantification"):
+def labelled_porosity(segmentation: Labels, results: Results) -> FilmPorosity:
+    """What is told of the porosity of one segmentation.
+
+    A later quantification says it better: it has read all labels as they are.
+    """
+    film = segmentation.summary
+    porosity = film.alone()
+    for one in results.of(QuantificationSummary):
         if is_of(one, segmentation):
-            record = {**record, **{key: one.record[key] for key in MEASURED if key in one.record}}
-    has_seeds = (record.get("porosity_by_seed") or {}).get("sd") is not None
-    seeds = None if has_seeds else _evaluated(record, results)
-    beside = {"porosity_by_seed": seeds, "agreement": _agreement(record.get("sample"), results)}
-    return typed(Labelled, {**record, **{key: value for key, value in beside.items() if value}})
+            porosity = replace(one.summary.alone(), porosity_by_seed=porosity.porosity_by_seed)
+    if porosity.porosity_by_seed is None or porosity.porosity_by_seed.sd is None:
+        seeds = _evaluated(film, results) or porosity.porosity_by_seed
+        porosity = replace(porosity, porosity_by_seed=seeds)
+    return replace(porosity, agreement=_agreement(film.sample, results))
 
 
-def _agreement(sample: str | None, results: Results) -> Record | None:
+def _agreement(sample: str | None, results: Results) -> Agreement | None:
     """How far people agree who labelled the same squares of a sample."""
-    inspected = results.of("inspection")
-    samples = inspected[-1].record["samples"] if inspected else {}
-    agreement: Record | None = samples.get(sample, {}).get("agreement")
-    return agreement
+    inspected = results.of(InspectionSummary)
+    film = inspected[-1].summary.samples.get(sample or "") if inspected else None
+    return film.agreement if film else None
 
 
 #: What the seeds of an evaluation are apart on, and how.
 EVALUATED_ON = "test squares by fibsem.evaluate, of networks of its own settings"
 
 
-def _evaluated(record: Record, results: Results) -> Record | None:
+def _evaluated(film: SegmentedFilm, results: Results) -> Seeds | None:
     """How far the seeds of the latest evaluation of the same network are apart on this film."""
-    for one in reversed(results.of("evaluation")):
-        network = f"{one.record['model']} {one.record['nbhd']}"
-        figures = one.record["samples"].get(record.get("sample"), {}).get("test_chosen")
-        if figures and set(record["members"]) == {network} and len(one.record["runs"]) > 1:
-            sd, seeds = figures["porosity"]["std"], len(one.record["runs"])
-            return {"sd": sd, "seeds": seeds, "on": EVALUATED_ON}
+    for one in reversed(results.of(EvaluationSummary)):
+        evaluated = one.summary
+        network, seeds = f"{evaluated.model} {evaluated.nbhd}", len(evaluated.runs)
+        figures = evaluated.samples.get(film.sample or "", {}).get("test_chosen")
+        if figures and set(film.members) == {network} and seeds > 1:
+            return Seeds(sd=figures.porosity.std, seeds=seeds, on=EVALUATED_ON)
     return None
 
 
-def _gone(results: Results, shown: Sequence[FinishedCommand]) -> dict[str, Labelled]:
+def _gone(results: Results, shown: Sequence[Labels]) -> dict[str, FilmPorosity]:
     """What the latest promotion says of films that are segmented nowhere any more."""
-    promotions = results.of("promotion")
+    promotions = results.of(PromotionSummary)
     if not promotions:
         return {}
-    samples, segmented = promotions[-1].record["samples"], {_place(one.folder)[-1] for one in shown}
-    return {
-        name: typed(Labelled, record) for name, record in samples.items() if name not in segmented
-    }
+    segmented = {_place(one.folder)[-1] for one in shown}
+    samples = promotions[-1].summary.samples
+    return {name: film.alone() for name, film in samples.items() if name not in segmented}
 
 
 def names_of(folders: Iterable[Path]) -> list[str]:

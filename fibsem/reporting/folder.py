@@ -21,7 +21,16 @@ from fibsem.system.endings import FIGURE, TABLE, remove_former
 from fibsem.system.file_names import file_name
 from fibsem.system.files import known_json, replace_file, write_json
 from fibsem.system.records import fitting
-from fibsem.system.summaries import Report
+from fibsem.system.summaries import (
+    SHAPES,
+    EvaluationSummary,
+    InspectionSummary,
+    PromotionSummary,
+    QuantificationSummary,
+    Report,
+    SegmentationSummary,
+    SweepSummary,
+)
 
 #: What one table and one figure become; the first is named in ``summary.json``.
 BESIDE = {"tables": TABLE, "figures": FIGURE}
@@ -74,7 +83,7 @@ def write_report(
         **made,
         "dataset": results.dataset,
         "data": results.data,
-        "results": {kind: len(results.of(kind)) for kind in KINDS},
+        "results": {kind: len(results.of(SHAPES[kind])) for kind in KINDS},
         "others": results.others,
         "data_now": results.now,
         "of_former_data": results.of_former_data,
@@ -98,19 +107,19 @@ def _sections(
     results: Results, folder: Path, history: pd.DataFrame | None, slices: str | None
 ) -> Iterator[Section]:
     """The sections of what there is."""
-    if inspections := results.of("inspection"):
+    if inspections := results.of(InspectionSummary):
         yield result_sections.inspection(inspections[-1])
-    if results.of("evaluation"):
+    if results.of(EvaluationSummary):
         yield result_sections.evaluations(results, folder)
-    if results.of("sweep"):
+    if results.of(SweepSummary):
         yield result_sections.sweeps(results)
-    if results.of("promotion"):
+    if results.of(PromotionSummary):
         yield result_sections.promotions(results)
     if history is not None and len(history):
         yield result_sections.champions(history)
-    if results.of("segmentation"):
+    if results.of(SegmentationSummary):
         yield volumes.segmentations(results, folder, slices)
-    if results.of("quantification"):
+    if results.of(QuantificationSummary):
         yield quantifications(results, folder)
 
 
@@ -119,31 +128,31 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
     facts = {"Dataset": f"{results.dataset}, data hash {results.data or 'not recorded'}"}
     if results.of_former_data:
         facts["Former data"] = FORMER
-    if evaluations := results.of("evaluation"):
-        best = max((one.record for one in evaluations), key=lambda r: r["val"]["miou"]["mean"])
+    if evaluations := results.of(EvaluationSummary):
+        best = max((one.summary for one in evaluations), key=lambda one: one.val.miou.mean)
         facts["Best evaluation"] = (
-            f"{tables.name_of(best)}: mIoU {tables.plus_minus(best['val']['miou'], 2, 100)} % on "
-            f"validation, {tables.plus_minus(best['test']['miou'], 2, 100)} % on test "
+            f"{tables.name_of(best)}: mIoU {tables.plus_minus(best.val.miou, 2, 100)} % on "
+            f"validation, {tables.plus_minus(best.test.miou, 2, 100)} % on test "
             f"(balanced pixels; {len(evaluations)} evaluated)"
         )
-    if sweeps := results.of("sweep"):
-        trials = sum(one.record["trials"]["complete"] for one in sweeps)
+    if sweeps := results.of(SweepSummary):
+        trials = sum(one.summary.trials.complete for one in sweeps)
         facts["Search"] = f"{_count(trials, 'complete trial')} in {_count(len(sweeps), 'sweep')}"
     for version in () if history is None else history.itertuples():
         if "champion" in version.alias.split(", "):
             facts["Champion"] = f"version {version.version} of fibsem"
-    if promotions := results.of("promotion"):
-        last = promotions[-1].record
+    if promotions := results.of(PromotionSummary):
+        last = promotions[-1].summary
         facts["Latest promotion"] = (
-            f"version {last['version']}, {'passed' if last['gate']['passed'] else 'refused'}: "
-            f"mIoU {100 * last['test_all']['miou']:.2f} % on every labelled test pixel"
+            f"version {last.version}, {'passed' if last.gate.passed else 'refused'}: "
+            f"mIoU {100 * last.test_all.miou:.2f} % on every labelled test pixel"
         )
     for name, film in films_of(results).items():
         facts[f"Porosity of {name}"] = porosity_text(film)
     measured = latest_of(results)
     for name, result in measured.items():
-        facts[f"Structure of {name}"] = connected_text(result.record)
-    if results.of("segmentation") and not measured:
+        facts[f"Structure of {name}"] = connected_text(result.summary)
+    if results.of(SegmentationSummary) and not measured:
         facts["Structure"] = "not measured; python -m fibsem.quantify segmentation=FOLDER does"
     facts |= _odd(results)
     if results.others:
@@ -167,8 +176,9 @@ def elsewhere_text(folders: Sequence[str | Path]) -> str:
 
 def _odd(results: Results) -> dict[str, str]:
     """What data and segmented volumes warn of, or that they warn of nothing."""
-    looked = [*results.of("inspection")[-1:], *results.of("segmentation")]
-    odd = dict.fromkeys(text for one in looked for text in one.record.get("warnings", ()))
+    films = [one.summary.warnings for one in results.of(SegmentationSummary)]
+    looked = [*(one.summary.warnings for one in results.of(InspectionSummary)[-1:]), *films]
+    odd = dict.fromkeys(text for warnings in looked for text in warnings)
     return {"Look at this": "; ".join(odd) or "no warnings"} if looked else {}
 
 

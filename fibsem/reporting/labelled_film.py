@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from fibsem.data.digests import slice_digests
 from fibsem.data.preprocessing import evenly_spaced
@@ -15,6 +13,7 @@ from fibsem.inference.volume.witness import plain
 from fibsem.system.files import known_json
 from fibsem.system.identity import LEDGER
 from fibsem.system.records import typed
+from fibsem.system.summaries.segmentation import FilmPlace
 
 #: Slices by which a film is known again.
 COMPARED = 3
@@ -27,7 +26,7 @@ class _Read:
     read: dict[str, str] = field(default_factory=dict)
 
 
-def grey_values(folder: Path, record: Mapping[str, Any]) -> Volume | None:
+def grey_values(folder: Path, place: FilmPlace) -> Volume | None:
     """Open the film that a segmentation labelled; None where it does not lie there any more.
 
     Paths are relative as people type them, and names come again: what lies there now is that film
@@ -35,20 +34,22 @@ def grey_values(folder: Path, record: Mapping[str, Any]) -> Volume | None:
 
     Parameters
     ----------
-    folder, record
-        Of the segmentation, and its summary.
+    folder, place
+        Of the segmentation, and what its summary says of the film.
 
     Examples
     --------
     ```python
-    film = grey_values(Path("labels"), read_json(Path("labels/summary.json")))
+    segmented = open_segmented(Path("labels"))
+    film = grey_values(segmented.folder, segmented.summary)
     ```
     """
-    if not record.get("volume"):
+    if not place.volume:
         return None
+    picked = place.picked.choice if place.picked else {}
     try:
-        film = open_volume(Path(record["volume"]), gaps=True, **record.get("picked", {}))
-        if list(film.shape) != list(record["shape"]):
+        film = open_volume(Path(place.volume), gaps=True, **picked)
+        if film.shape != place.shape:
             return None
         ledger = known_json(folder / LEDGER, lambda written: typed(_Read, written))
         then = {int(z): digest for z, digest in ledger.read.items()} if ledger else {}

@@ -192,9 +192,9 @@ def read_lineage(place: Path) -> LineageReport:
     record = read_json(path, _checked, remedy=AGAIN) if path.is_file() else {}
     match _kind(record):
         case "segmentation":
-            return _of_segmentation(str(folder), record)
+            return _of_segmentation(str(folder), typed(SegmentedFilm, record))
         case "promotion":
-            return _of_promotion(folder, record)
+            return _of_promotion(folder, typed(PromotedModel, record))
     raise UserError(
         f"`lineage` must be a folder that fibsem.segment or fibsem.promote made, but {place} "
         f"{'is not one' if place.exists() else 'is not there'}."
@@ -215,29 +215,28 @@ def _checked(record: Any) -> Any:
     return record
 
 
-def _of_segmentation(folder: str, record: Mapping[str, Any]) -> LineageReport:
-    film, size = typed(SegmentedFilm, record), " x ".join(map(str, record["shape"]))
+def _of_segmentation(folder: str, film: SegmentedFilm) -> LineageReport:
+    size = " x ".join(map(str, film.shape))
     facts = {
-        "volume": f"{record.get('volume') or UNKNOWN}, {size} voxels (z, y, x)",
-        "volume hash": record.get("volume_hash") or UNKNOWN,
-        "porosity": f"{record['porosity']:.4f} by the map{_over_slices(film)}",
+        "volume": f"{film.volume or UNKNOWN}, {size} voxels (z, y, x)",
+        "volume hash": film.volume_hash or UNKNOWN,
+        "porosity": f"{film.porosity:.4f} by the map{_over_slices(film)}",
         "porosity corrected": corrected_text(film),
-        "members": f"{', '.join(record['members'])} ({record.get('model') or UNKNOWN})",
-        "code": _joined(record.get("code")),
+        "members": f"{', '.join(film.members)} ({film.model or UNKNOWN})",
+        "code": _joined(film.code),
     }
-    if record.get("earlier_code"):
-        facts["earlier code"] = f"{', '.join(record['earlier_code'])}, of a part of the slabs"
+    if film.earlier_code:
+        facts["earlier code"] = f"{', '.join(film.earlier_code)}, of a part of the slabs"
     sources: tuple[NamedModel, ...] = (NamedModel(),)
-    if record.get("lineage") is not None:
-        lineages = map(Lineage.from_json, record["lineage"])
-        parts = zip(record["weights"], record["versions"], lineages, strict=True)
+    if film.lineage is not None:
+        parts = zip(film.weights, film.versions, film.lineage, strict=True)
         sources = tuple(NamedModel(*part) for part in parts)
-    last = command_of(record.get("command"), "the segmentation")
+    last = command_of(film.command, "the segmentation")
     for source in sources:
         if source.registered and "@" in str(source.weights):
             moved = f"where {source.weights} has moved: models:/{source.registered}"
             last = replace(last, note=f"{last.note}; {moved}")
-    return LineageReport(folder, facts, sources, record.get("code"), last)
+    return LineageReport(folder, facts, sources, film.code, last)
 
 
 def _over_slices(film: SegmentedFilm) -> str:
@@ -245,20 +244,18 @@ def _over_slices(film: SegmentedFilm) -> str:
     return f" (were it true, its slices would say {text})" if text else ""
 
 
-def _of_promotion(folder: Path, record: Mapping[str, Any]) -> LineageReport:
-    version, gate = str(record["version"]), record["gate"]
-    bundle = folder / "bundle" / "bundle.json"
-    if record.get("lineage") is not None:
-        lineage = Lineage.from_json(record["lineage"])
-    elif bundle.is_file():
+def _of_promotion(folder: Path, promoted: PromotedModel) -> LineageReport:
+    gate, bundle = promoted.gate, folder / "bundle" / "bundle.json"
+    lineage = promoted.lineage
+    if lineage is None and bundle.is_file():
         lineage = read_json(bundle, Lineage.in_bundle, remedy=AGAIN)
-    else:
-        lineage = Lineage.of_bundle({"winner": record["winner"]})
+    elif lineage is None:
+        lineage = Lineage.of_bundle({"winner": promoted.winner})
     facts = {
-        "promotion": f"version {version}, {'passed' if gate['passed'] else 'refused'}",
-        "reason": str(gate["reason"]),
+        "promotion": f"version {promoted.version}, {'passed' if gate.passed else 'refused'}",
+        "reason": gate.reason,
     }
-    model = NamedModel(f"models:/fibsem/{version}", version, lineage)
+    model = NamedModel(f"models:/fibsem/{promoted.version}", promoted.version, lineage)
     return LineageReport(str(folder), facts, (model,))
 
 

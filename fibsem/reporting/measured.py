@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from fibsem.errors import UserError
 from fibsem.quantification.segmented import SAME_SHARE, Segmented
-from fibsem.reporting.results import FinishedCommand, Results
+from fibsem.reporting.results import FinishedCommand, Results, with_origin
 from fibsem.system.files import read_json
 from fibsem.system.identity import kind_of
+from fibsem.system.records import as_record
+from fibsem.system.summaries import QuantificationSummary, SegmentationSummary
+
+Labels = FinishedCommand[SegmentationSummary]
+Measured = FinishedCommand[QuantificationSummary]
 
 
-def is_of(measured: FinishedCommand, labels: FinishedCommand) -> bool:
+def is_of(measured: Measured, labels: Labels) -> bool:
     """Whether a quantification measured the labels that lie in a segmentation's folder now.
 
     Labels of another film, or made in another way, it did not, wherever they lie: folders are
@@ -27,42 +31,40 @@ def is_of(measured: FinishedCommand, labels: FinishedCommand) -> bool:
     return bool(alike and as_porous) or (since and measured.is_measured_in(labels))
 
 
-def _are_alike(measured: FinishedCommand, labels: FinishedCommand) -> bool | None:
+def _are_alike(measured: Measured, labels: Labels) -> bool | None:
     """Whether labels as those that were measured lie in a folder; None where that is not told."""
-    shapes = [list(one.record.get("shape") or ()) for one in (measured, labels)]
-    if all(shapes) and shapes[0] != shapes[1]:
+    one, other = measured.origin, labels.origin
+    if one.shape and other.shape and one.shape != other.shape:
         return False
-    if None in (measured.labelling, labels.labelling):
-        return None
-    return measured.labelling == labels.labelling
+    return None if None in (one.labelling, other.labelling) else one.labelling == other.labelling
 
 
-def segmentation_of(measured: FinishedCommand, results: Results) -> FinishedCommand | None:
+def segmentation_of(measured: Measured, results: Results) -> Labels | None:
     """The segmentation whose labels were measured; the one in the folder that is named, if any."""
-    own = [labels for labels in results.of("segmentation") if is_of(measured, labels)]
+    own = [labels for labels in results.of(SegmentationSummary) if is_of(measured, labels)]
     return min(own, key=lambda labels: not measured.is_measured_in(labels), default=None)
 
 
-def current(results: Results) -> list[FinishedCommand]:
+def current(results: Results) -> list[Measured]:
     """The quantifications but for those whose film was labelled anew after them; oldest first."""
     return [
         one
-        for one in results.of("quantification")
+        for one in results.of(QuantificationSummary)
         if segmentation_of(one, results) or not _named_by(one, results)
     ]
 
 
 def outdated(results: Results) -> list[Path]:
     """Segmentations of whose labels as they are now nothing is known but by former labels."""
-    measured = results.of("quantification")
+    measured = results.of(QuantificationSummary)
     valid = [home.folder for one in measured if (home := segmentation_of(one, results))]
     named = {labels.folder for one in measured for labels in _named_by(one, results)}
     return sorted(named.difference(valid))
 
 
-def _named_by(measured: FinishedCommand, results: Results) -> list[FinishedCommand]:
+def _named_by(measured: Measured, results: Results) -> list[Labels]:
     """The segmentation, if it is there, whose folder a quantification names."""
-    return [one for one in results.of("segmentation") if measured.is_measured_in(one)]
+    return [one for one in results.of(SegmentationSummary) if measured.is_measured_in(one)]
 
 
 def check_of(segmented: Segmented, folder: Path) -> None:
@@ -75,19 +77,21 @@ def check_of(segmented: Segmented, folder: Path) -> None:
     UserError
         If the folder holds no quantification, or one of other labels.
     """
-    record: dict[str, Any] = read_json(folder / "summary.json", remedy="quantify again")
+    record = read_json(folder / "summary.json", with_origin, remedy="quantify again")
     if kind_of(record) != "quantification":
         raise UserError(f"`quantified` must be a folder of fibsem.quantify, but {folder} is none.")
-    measured = FinishedCommand("quantification", folder, record)
-    labels = FinishedCommand("segmentation", segmented.folder, dict(segmented.record))
+    measured: Measured = FinishedCommand("quantification", folder, record)
+    labels: Labels = FinishedCommand("segmentation", segmented.folder, as_record(segmented.summary))
     moved = _as_porous(measured, labels) and _are_alike(measured, labels) is not False
     if not (moved or is_of(measured, labels)):
-        former = "its former labels" if measured.is_measured_in(labels) else record["segmentation"]
+        is_former = measured.is_measured_in(labels)
+        former = "its former labels" if is_former else measured.origin.segmentation
         raise UserError(
             f"`quantified` must be of the labels in {segmented.folder}, but {folder} is of "
             f"{former}; python -m fibsem.quantify segmentation={segmented.folder} maps=true."
         )
 
 
-def _as_porous(measured: FinishedCommand, labels: FinishedCommand) -> bool:
-    return abs(measured.record["porosity"] - labels.record["porosity"]) < SAME_SHARE
+def _as_porous(measured: Measured, labels: Labels) -> bool:
+    one, other = measured.origin.porosity, labels.origin.porosity
+    return one is not None and other is not None and abs(one - other) < SAME_SHARE

@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 from fibsem.errors import UserError
 from fibsem.reporting.labelled_film import grey_values
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER, kind_of, same_data
-from fibsem.system.summaries import SHAPES, of_kind
+from fibsem.system.records import typed
+from fibsem.system.summaries import SHAPES
+from fibsem.system.summaries.figures import Text
 from fibsem.system.summaries.lineage import Lineage, WrittenLineage
+from fibsem.system.summaries.segmentation import FilmPlace
 
 Record = dict[str, Any]
 Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"]
@@ -36,12 +39,84 @@ LEFT_OUT = "it is left out"
 
 
 @dataclass(frozen=True)
-class FinishedCommand:
-    """One finished command: its folder, and what its ``summary.json`` says."""
+class ResultOrigin(FilmPlace):
+    """What tells whose a result is, and of which labels; what it does not say is None.
+
+    Attributes
+    ----------
+    dataset, data
+        Name and hash of the data that it was made on.
+    command
+        That made it.
+    grey_hash, volume_hash
+        Digits of the film that was labelled; of earlier versions those of its files alone.
+    labelling
+        Digits of all that the labels follow from; None in records of earlier versions.
+    segmentation
+        Folder of the labels that were measured.
+    porosity
+        Of the labels.
+    """
+
+    dataset: Text = None
+    data: Text = None
+    command: Text = None
+    grey_hash: Text = None
+    volume_hash: Text = None
+    labelling: Text = None
+    segmentation: Text = None
+    porosity: float | None = None
+
+
+@dataclass(frozen=True)
+class OfModel(ResultOrigin):
+    """Origin of a promotion: the lineage of its model."""
+
+    lineage: WrittenLineage | None = None
+
+
+@dataclass(frozen=True)
+class OfModels(ResultOrigin):
+    """Origin of what models have made: their lineage."""
+
+    lineage: tuple[WrittenLineage, ...] | None = None
+
+
+#: What is read of results to tell whose they are.
+ORIGINS: Mapping[str, type[ResultOrigin]] = {
+    **dict.fromkeys(KINDS, ResultOrigin),
+    "promotion": OfModel, "segmentation": OfModels, "quantification": OfModels,
+}  # fmt: skip
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class FinishedCommand(Generic[S]):
+    """One finished command: its folder, and what its ``summary.json`` says.
+
+    A record of any version has an ``origin``; one that is whole has a ``summary``, of the shape of
+    its kind.
+    """
 
     kind: Kind
     folder: Path
     record: Record
+
+    @cached_property
+    def summary(self) -> S:
+        """What a report shows of it.
+
+        Raises
+        ------
+        ValueError
+            Names what is missing, or cannot be.
+        """
+        return cast(S, typed(SHAPES[self.kind], self.record))
+
+    @cached_property
+    def origin(self) -> ResultOrigin:
+        """What tells whose it is."""
+        return typed(ORIGINS[self.kind], self.record)
 
     @cached_property
     def written(self) -> float:
@@ -51,25 +126,22 @@ class FinishedCommand:
     @property
     def grey_hash(self) -> str | None:
         """Digits of the film that was labelled; of earlier versions those of its files."""
-        return self.record.get("grey_hash") or self.record.get("volume_hash")
+        return self.origin.grey_hash or self.origin.volume_hash
 
-    @property
-    def labelling(self) -> str | None:
-        """Digits of all that labels follow from; None in records of earlier versions."""
-        return self.record.get("labelling")
-
-    def is_measured_in(self, labels: FinishedCommand) -> bool:
+    def is_measured_in(self, labels: FinishedCommand[Any]) -> bool:
         """Whether a quantification names the folder of a segmentation, whatever lay there then."""
-        return Path(str(self.record.get("segmentation"))).resolve() == labels.folder.resolve()
+        return Path(str(self.origin.segmentation)).resolve() == labels.folder.resolve()
 
     @cached_property
     def lineage(self) -> Lineage:
         """Where the result comes from: lineage of its model, or the data where it has none yet."""
-        if self.kind in ("inspection", "evaluation", "sweep"):
-            return Lineage(dataset=self.record.get("dataset"), data=self.record.get("data"))
-        lineage = self.record.get("lineage")
-        if lineage:
-            return Lineage.from_json(lineage if self.kind == "promotion" else lineage[0])
+        origin = self.origin
+        if isinstance(origin, OfModel) and origin.lineage:
+            return origin.lineage
+        if isinstance(origin, OfModels) and origin.lineage:
+            return origin.lineage[0]
+        if not isinstance(origin, OfModel | OfModels):
+            return Lineage(dataset=origin.dataset, data=origin.data)
         home = self.folder if self.kind == "promotion" else self.folder.parent.parent
         bundle = home / "bundle" / "bundle.json"  # of older promotions, and of their volumes
         return known_json(bundle, Lineage.in_bundle) or Lineage()
@@ -103,7 +175,7 @@ class Results:
 
     dataset: str
     data: str | None
-    each: tuple[FinishedCommand, ...]
+    each: tuple[FinishedCommand[Any], ...]
     others: int
     now: str | None = None
     elsewhere: tuple[Path, ...] = ()
@@ -118,9 +190,9 @@ class Results:
         """The results that can be shown whole; others are said and left out."""
         return replace(self, each=tuple(filter(_is_whole, self.each)))
 
-    def of(self, kind: Kind) -> list[FinishedCommand]:
-        """The results of one command."""
-        return [result for result in self.each if result.kind == kind]
+    def of(self, shape: type[S]) -> list[FinishedCommand[S]]:
+        """The results of one command, by the shape of its summary: ``SweepSummary`` and so on."""
+        return [result for result in self.each if SHAPES[result.kind] is shape]
 
 
 def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = None) -> Results:
@@ -159,7 +231,7 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
     return Results(dataset, data, tuple(kept), others, now, elsewhere)
 
 
-def _state_of(own: Sequence[FinishedCommand], now: str | None) -> str | None:
+def _state_of(own: Sequence[FinishedCommand[Any]], now: str | None) -> str | None:
     """Hash of the data whose results are shown: as they are ``now``, if there are any of it."""
     latest = [result for result in own if result.kind not in VOLUMES] or own
     if now is not None and any(_on(result, now) for result in latest):
@@ -168,8 +240,10 @@ def _state_of(own: Sequence[FinishedCommand], now: str | None) -> str | None:
 
 
 def _labelled_by_others(
-    every: Sequence[FinishedCommand], own: Sequence[FinishedCommand], opened: Opened | None
-) -> tuple[list[FinishedCommand], tuple[Path, ...]]:
+    every: Sequence[FinishedCommand[Any]],
+    own: Sequence[FinishedCommand[Any]],
+    opened: Opened | None,
+) -> tuple[list[FinishedCommand[Any]], tuple[Path, ...]]:
     """Films of a dataset that the models of others labelled, with what was measured of them.
 
     Its films are those that its own models have labelled, and those of the opened dataset. With
@@ -190,27 +264,26 @@ def _labelled_by_others(
     return [*guests, *measured], tuple(one.folder for one in strange if one not in guests)
 
 
-def _may_be_of(measured: FinishedCommand, labels: FinishedCommand) -> bool:
+def _may_be_of(measured: FinishedCommand[Any], labels: FinishedCommand[Any]) -> bool:
     """Whether a quantification is of labels that were made as those of a segmentation were."""
-    if None in (measured.labelling, labels.labelling):
-        return measured.is_measured_in(labels)
-    return measured.labelling == labels.labelling
+    both = measured.origin.labelling, labels.origin.labelling
+    return measured.is_measured_in(labels) if None in both else both[0] == both[1]
 
 
-def _film_of(segmentation: FinishedCommand) -> set[str]:
+def _film_of(segmentation: FinishedCommand[Any]) -> set[str]:
     """What a film is known by: the place of its files, if they are there, and their digest."""
-    film = grey_values(segmentation.folder, segmentation.record)
+    film = grey_values(segmentation.folder, segmentation.origin)
     places = {str(film.path.resolve())} if film else set()
     return places | ({segmentation.grey_hash} if segmentation.grey_hash else set())
 
 
-def _on(result: FinishedCommand, data: str | None) -> bool:
+def _on(result: FinishedCommand[Any], data: str | None) -> bool:
     """Whether a result was made on these data."""
     made_on = result.lineage.data
     return made_on == data or same_data(made_on, data)
 
 
-def _walk(top: Path) -> Iterator[FinishedCommand]:
+def _walk(top: Path) -> Iterator[FinishedCommand[Any]]:
     """Every result below a folder.
 
     A result may have others in it: a promotion its volumes, a segmentation what was measured of it.
@@ -233,7 +306,7 @@ def _walk(top: Path) -> Iterator[FinishedCommand]:
         folders[:] = sorted(one for one in folders if not _is_part(one, result))
 
 
-def _is_part(name: str, result: FinishedCommand | None) -> bool:
+def _is_part(name: str, result: FinishedCommand[Any] | None) -> bool:
     """Whether a folder is a stack, or a part of the result that it lies in."""
     parts = PARTS.get(result.kind, ()) if result else ()
     return name.endswith(".zarr") or any(fnmatchcase(name, part) for part in parts)
@@ -244,38 +317,9 @@ def _say_unread(error: OSError) -> None:
     print(f"warning: {text.format(error.filename, error.strerror, LEFT_OUT)}", file=sys.stderr)
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What results may say of their data."""
-
-    dataset: str | None = None
-    data: str | None = None
-
-
-@dataclass(frozen=True)
-class _OfModel:
-    """What a promotion may say of the model."""
-
-    lineage: WrittenLineage | None = None
-
-
-@dataclass(frozen=True)
-class _OfModels:
-    """What the results of models may say of them."""
-
-    lineage: tuple[WrittenLineage, ...] | None = None
-
-
-#: What is read of results to tell whose they are.
-ORIGINS: dict[str, type] = {
-    **dict.fromkeys(KINDS, _Made),
-    "promotion": _OfModel, "segmentation": _OfModels, "quantification": _OfModels,
-}  # fmt: skip
-
-
-def _is_whole(result: FinishedCommand) -> bool:
+def _is_whole(result: FinishedCommand[Any]) -> bool:
     try:
-        of_kind(SHAPES, result.record)
+        result.summary  # noqa: B018 (it is read here, and kept)
     except ValueError as error:
         file = result.folder / "summary.json"
         text = f"a record must be whole, but {file} is damaged ({error}); {LEFT_OUT}."
@@ -284,14 +328,17 @@ def _is_whole(result: FinishedCommand) -> bool:
     return True
 
 
-def _with_origins(record: Any) -> Any:
-    return of_kind(ORIGINS, record)
+def with_origin(record: Any) -> Any:
+    """A ``summary.json`` as it is, if it is of no kind that is shown, or tells whose it is."""
+    if (kind := kind_of(record)) in ORIGINS:
+        typed(ORIGINS[str(kind)], record)
+    return record
 
 
-def _read(folder: Path) -> FinishedCommand | None:
+def _read(folder: Path) -> FinishedCommand[Any] | None:
     """The result of a folder; None for one of another command, or of one that is damaged."""
     try:
-        record = read_json(folder / "summary.json", _with_origins, remedy=LEFT_OUT)
+        record = read_json(folder / "summary.json", with_origin, remedy=LEFT_OUT)
     except UserError as error:
         print(f"warning: {error}", file=sys.stderr)
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,19 @@ from fibsem.reporting.items import (
     read_tables,
 )
 from fibsem.reporting.page import Picture, Section, Table
-from fibsem.reporting.results import FinishedCommand, Record, Results
+from fibsem.reporting.results import FinishedCommand, Results
 from fibsem.system.file_names import visible
 from fibsem.system.files import known_json
-from fibsem.system.records import typed
-from fibsem.system.summaries import is_infeasible, trial_rows
-from fibsem.system.summaries.figures import Agreement
+from fibsem.system.summaries import (
+    EvaluationSummary,
+    InspectionSummary,
+    PromotionSummary,
+    SweepSummary,
+    is_infeasible,
+    trial_rows,
+)
 from fibsem.system.summaries.lineage import Lineage
+from fibsem.system.summaries.promotion import Calibrated
 from fibsem.training.objectives import OBJECTIVES
 
 #: One trial of a sweep's ``trials.json``.
@@ -38,13 +45,13 @@ SHOWN = 10
 
 def evaluations(results: Results, folder: Path) -> Section:
     """Tables and figures over all evaluations; they are written into ``tables`` and ``figures``."""
-    evaluated = results.of("evaluation")
-    cells = {result.folder: result.record for result in evaluated}
+    evaluated = results.of(EvaluationSummary)
+    cells = {result.folder: result.summary for result in evaluated}
     files = write_tables(cells, folder / "tables")
     items: list[Table | Picture] = [*read_tables(file for file in files if file.suffix == ".csv")]
     items += [read_picture(file) for file in draw_cells(cells, folder / "figures")]
-    best = max(evaluated, key=lambda result: result.record["val"]["miou"]["mean"])
-    name = tables.name_of(best.record)
+    best = max(evaluated, key=lambda result: result.summary.val.miou.mean)
+    name = tables.name_of(best.summary)
     pictures = pictures_in(best.folder / "figures", f"evaluation-{best.folder.name}")
     part = Section(f"Best on validation: {name}", command=_made(best), items=pictures)
     return Section(
@@ -59,25 +66,24 @@ def evaluations(results: Results, folder: Path) -> Section:
 
 def sweeps(results: Results) -> Section:
     """A row for each sweep, and the best trials and figures of each."""
-    swept = results.of("sweep")
+    swept = results.of(SweepSummary)
     rows = [
         {
-            "sweep": result.record["study"],
-            **result.record["trials"],
-            "objective": result.record["objectives"][0],
-            "best": _figure(best["value"]) if best else "",
-            "validation mIoU": _figure(best["val"]["miou"]) if best else "",
-            "time (min)": f"{result.record['seconds'] / 60:.1f}",
+            "sweep": sweep.study,
+            **asdict(sweep.trials),
+            "objective": sweep.objectives[0],
+            "best": _figure(sweep.best.value) if sweep.best else "",
+            "validation mIoU": _figure(sweep.best.val.miou) if sweep.best else "",
+            "time (min)": f"{sweep.seconds / 60:.1f}",
         }
-        for result in swept
-        for best in [result.record["best"]]
+        for sweep in (result.summary for result in swept)
     ]
     table = Table("sweeps", "Sweeps: trials, and the best one on validation", pd.DataFrame(rows))
     return Section("Sweeps", items=(table,), parts=tuple(_sweep(result) for result in swept))
 
 
-def _sweep(result: FinishedCommand) -> Section:
-    study, goal = result.record["study"], result.record["objectives"][0]
+def _sweep(result: FinishedCommand[SweepSummary]) -> Section:
+    study, goal = result.summary.study, result.summary.objectives[0]
     path = result.folder / "trials.json"
     trials = [
         row
@@ -120,22 +126,21 @@ def _infeasible(row: Row) -> bool:
 
 def promotions(results: Results) -> Section:
     """A row for each promotion, newest first, and its own tables and figures."""
-    promoted = results.of("promotion")[::-1]
+    promoted = results.of(PromotionSummary)[::-1]
     rows = [
         {
-            "version": result.record["version"],
-            "gate": "passed" if result.record["gate"]["passed"] else "refused",
-            "reason": result.record["gate"]["reason"],
-            "validation mIoU": _figure(result.record["val_all"]["miou"]),
-            "test mIoU": _figure(result.record["test_all"]["miou"]),
-            "test pore IoU, median of squares": _figure(
-                result.record["test_all"].get("iou_pore_median", "")  # versions before had none
-            ),
-            "test porosity %": percent(result.record["test_all"].get("porosity")),
-            "labelled porosity %": percent(result.record["test_all"].get("label_porosity")),
-            "post-processing": _named(result.record["postprocessing"]),
+            "version": one.version,
+            "gate": "passed" if one.gate.passed else "refused",
+            "reason": one.gate.reason,
+            "validation mIoU": _figure(one.val_all.miou),
+            "test mIoU": _figure(one.test_all.miou),
+            # versions before had none
+            "test pore IoU, median of squares": _figure(one.test_all.iou_pore_median),
+            "test porosity %": percent(one.test_all.porosity),
+            "labelled porosity %": percent(one.test_all.label_porosity),
+            "post-processing": _named(one.postprocessing),
         }
-        for result in promoted
+        for one in (result.summary for result in promoted)
     ]
     title = "Promotions: figures on every labelled pixel, with post-processing"
     table = Table("promotions", title, pd.DataFrame(rows))
@@ -143,44 +148,45 @@ def promotions(results: Results) -> Section:
     return Section("Promotions", items=(table,), parts=parts)
 
 
-def _promotion(result: FinishedCommand) -> Section:
-    name = f"version-{result.record['version']}"
+def _promotion(result: FinishedCommand[PromotionSummary]) -> Section:
+    name = f"version-{result.summary.version}"
     files = visible(result.folder, "table*.csv", "tables/*.csv")
     items: list[Table | Picture] = [*read_tables(files, prefix=name)]
     items += pictures_in(result.folder / "figures", name)
-    title = f"Version {result.record['version']}"
-    text = (*_descent(result.lineage), *_character(result.record))
+    title = f"Version {result.summary.version}"
+    text = (*_descent(result.lineage), *_character(result.summary))
     return Section(title, text, _made(result), tuple(items))
 
 
-def _character(record: Record) -> Iterator[str]:
+def _character(promotion: PromotionSummary) -> Iterator[str]:
     """Calibration and ensemble in a sentence each, where they were recorded."""
-    if calibration := record.get("calibration"):
+    if (calibration := promotion.calibration) is not None:
         yield (
-            f"Temperature {calibration['temperature']:.3f}, offset "
-            f"{calibration.get('offset', 0.0):+.3f} of the logits; expected calibration error on "
-            f"the validation pixels {calibration['ece_before']:.4f} before it and "
-            f"{calibration['ece_after']:.4f} with it."
+            f"Temperature {calibration.temperature:.3f}, offset {calibration.offset:+.3f} of the "
+            "logits; expected calibration error on the validation pixels "
+            f"{calibration.ece_before:.4f} before it and {calibration.ece_after:.4f} with it."
         )
-        if "test_ece_after" in calibration:
+        before, after = calibration.test_ece_before, calibration.test_ece_after
+        if before is not None and after is not None:
             yield (
-                f"On the test pixels it is {calibration['test_ece_before']:.4f} before and "
-                f"{calibration['test_ece_after']:.4f} with it{_by_sample(calibration)}."
+                f"On the test pixels it is {before:.4f} before and {after:.4f} with "
+                f"it{_by_sample(calibration)}."
             )
-    if ensemble := record.get("ensemble"):
+    if (ensemble := promotion.ensemble) is not None:
         yield (
-            f"Mean of {ensemble['members']} networks: test mIoU {ensemble['gain_test_miou']:+.4f} "
-            f"against the first of them, at {ensemble['cost_ratio']:.1f} times the cost."
+            f"Mean of {ensemble.members} networks: test mIoU {ensemble.gain_test_miou:+.4f} "
+            f"against the first of them, at {ensemble.cost_ratio:.1f} times the cost."
         )
 
 
-def _by_sample(calibration: Record) -> str:
+def _by_sample(calibration: Calibrated) -> str:
     """The calibration errors of each sample, where there are several."""
-    errors = calibration.get("test_by_sample") or {}
+    errors = calibration.test_by_sample or {}
     each = [
-        f"{name} {some['ece_before']:.4f} and {some['ece_after']:.4f}"
+        f"{name} {some.ece_before:.4f} and {some.ece_after:.4f}"
         for name, some in sorted(errors.items())
-        if some["ece_before"] is not None  # nobody labelled a pixel of its test squares
+        # None where nobody labelled a pixel of its test squares
+        if some.ece_before is not None and some.ece_after is not None
     ]
     return f"; by sample {', '.join(each)}" if len(each) > 1 else ""
 
@@ -202,55 +208,55 @@ def champions(history: pd.DataFrame) -> Section:
     return Section("Champions", ("Of all datasets in this store.",), items=(table,))
 
 
-def inspection(result: FinishedCommand) -> Section:
+def inspection(result: FinishedCommand[InspectionSummary]) -> Section:
     """Grey values and labels of the samples."""
-    samples = result.record["samples"]
+    inspected = result.summary
+    samples = inspected.samples
     greys = [
         {
             "sample": name,
-            "size (z, y, x)": " x ".join(map(str, sample["shape"])),
-            "dtype": sample["dtype"],
-            "mean": f"{sample['mean']:.3f}",
-            "s.d.": f"{sample['std']:.3f}",
-            "median": f"{sample['median']:.3f}",
-            "slope per 1000 px": f"{1000 * sample['gradient']:+.4f}",
+            "size (z, y, x)": " x ".join(map(str, sample.shape)),
+            "dtype": sample.dtype,
+            "mean": f"{sample.mean:.3f}",
+            "s.d.": f"{sample.std:.3f}",
+            "median": f"{sample.median:.3f}",
+            "slope per 1000 px": f"{1000 * sample.gradient:+.4f}",
         }
         for name, sample in samples.items()
     ]
     labels = [
         {
             "sample": name,
-            **{f"{split} regions": sample["regions"][split] for split in SPLITS},
-            "porosity %": percent(sample["porosity"]),
-            "95 % interval": interval_text(sample["porosity_ci"]),
-            "expected porosity %": percent(sample["expected_porosity"]),
+            **{f"{split} regions": getattr(sample.regions, split) for split in SPLITS},
+            "porosity %": percent(sample.porosity),
+            "95 % interval": interval_text(sample.porosity_ci),
+            "expected porosity %": percent(sample.expected_porosity),
         }
         for name, sample in samples.items()
     ]
     agreements = [
-        (name, typed(Agreement, sample["agreement"]))
+        f"{name}: {agreement_text(sample.agreement)}."
         for name, sample in samples.items()
-        if sample.get("agreement")
+        if sample.agreement
     ]
-    z, y, x = (f"{nm:g}" if nm else "unknown" for nm in result.record["voxel_nm"])
+    z, y, x = (f"{nm:g}" if nm else "unknown" for nm in inspected.voxel_nm)
     return Section(
         "Data",
         (f"Voxel size (z, y, x): {z} x {y} x {x} nm.",
-         *(f"Look at this: {warning}." for warning in result.record["warnings"]),
-         *(f"{name}: {agreement_text(some)}." for name, some in agreements)),
+         *(f"Look at this: {warning}." for warning in inspected.warnings), *agreements),
         items=(
             Table("grey-values", "Grey values in [0, 1]", pd.DataFrame(greys)),
             Table("labels", "Labels, and their porosity with its interval over places",
                   pd.DataFrame(labels)),
-            *pictures_in(result.folder, "data", result.record.get("figures")),
+            *pictures_in(result.folder, "data", inspected.figures),
         ),
     )  # fmt: skip
 
 
-def _made(result: FinishedCommand) -> str:
+def _made(result: FinishedCommand[Any]) -> str:
     """The command that made a result, where it says so."""
     made_by = result.lineage.promotion.command
-    return str((made_by if result.kind == "promotion" else result.record.get("command")) or "")
+    return (made_by if result.kind == "promotion" else result.origin.command) or ""
 
 
 def _named(values: Mapping[str, Any]) -> str:
@@ -258,5 +264,7 @@ def _named(values: Mapping[str, Any]) -> str:
 
 
 def _figure(value: Any) -> str:
-    """Numbers to four digits, all else as it is."""
+    """Numbers to four digits, nothing for none, all else as it is."""
+    if value is None:
+        return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +16,11 @@ from fibsem.quantification.carried import carried_text
 from fibsem.quantification.passages import tortuosity_text
 from fibsem.quantification.summary import size_text
 from fibsem.reporting.films import names_of
-from fibsem.reporting.items import filled, leaving_out, read_picture
-from fibsem.reporting.measured import current, outdated, segmentation_of
+from fibsem.reporting.items import filled, interval_text, leaving_out, percent, read_picture
+from fibsem.reporting.measured import Measured, current, outdated, segmentation_of
 from fibsem.reporting.page import Picture, Section, Table
-from fibsem.reporting.results import FinishedCommand, Record, Results
-from fibsem.system.records import typed
-from fibsem.system.summaries.figures import Labelled
+from fibsem.reporting.results import Results
+from fibsem.system.summaries import QuantificationSummary
 
 #: What is said of a film instead of the structure of its former labels.
 ANEW = "it was labelled anew after its structure was measured; python -m fibsem.quantify does again"
@@ -36,12 +34,12 @@ def quantifications(results: Results, folder: Path) -> Section:
     Figures are drawn into ``figures`` of the folder, from the tables that stand there.
     """
     latest = latest_of(results)
-    rows = [_row(name, result.record) for name, result in latest.items()]
+    rows = [_row(name, result.summary) for name, result in latest.items()]
     notes = [f"{name}: {ANEW}." for name in names_of(outdated(results))]
     notes += [
         f"{name}: {note}."
         for name, result in latest.items()
-        for note in (*result.record["limits"], carried_text(result.record))
+        for note in (*result.summary.limits, carried_text(result.summary))
         if note
     ]
     tables = [Table("structure", "Structure of segmented volumes", filled(rows))] if rows else []
@@ -49,10 +47,10 @@ def quantifications(results: Results, folder: Path) -> Section:
     return Section("Structure", tuple(notes), items=items)
 
 
-def _curves(latest: Mapping[str, FinishedCommand], folder: Path) -> Iterator[Picture]:
+def _curves(latest: Mapping[str, Measured], folder: Path) -> Iterator[Picture]:
     """Pore sizes, and porosity by parts: of all films whose lengths are in one unit together."""
-    for unit in dict.fromkeys(result.record["unit"] for result in latest.values()):
-        films = {name: one for name, one in latest.items() if one.record["unit"] == unit}
+    for unit in dict.fromkeys(result.summary.unit for result in latest.values()):
+        films = {name: one for name, one in latest.items() if one.summary.unit == unit}
         ending = "" if unit == "nm" else f"_{unit}"
         for stem, draw, file in (
             ("pore_sizes", figures.pore_sizes, "pore_sizes.csv"),
@@ -64,13 +62,13 @@ def _curves(latest: Mapping[str, FinishedCommand], folder: Path) -> Iterator[Pic
                 yield read_picture(path)
 
 
-def _columns(measured: FinishedCommand, file: str) -> tuple[Array, ...]:
+def _columns(measured: Measured, file: str) -> tuple[Array, ...]:
     """The columns of a table as numbers, but for the count of parts; none where there is none.
 
     A table that its summary does not name is of a former quantification of that folder.
     """
     path = measured.folder / file
-    if file not in (measured.record.get("tables") or [file]) or not path.is_file():
+    if file not in (measured.summary.tables or [file]) or not path.is_file():
         return ()
     table = pd.DataFrame()
     with leaving_out(), naming(path):
@@ -78,7 +76,7 @@ def _columns(measured: FinishedCommand, file: str) -> tuple[Array, ...]:
     return tuple(table[name].to_numpy() for name in table) if len(table) else ()
 
 
-def latest_of(results: Results) -> dict[str, FinishedCommand]:
+def latest_of(results: Results) -> dict[str, Measured]:
     """The latest quantification of the labels of each segmentation, by a name that tells it apart.
 
     Labels that were made anew since are other ones: their structure is not known.
@@ -86,49 +84,44 @@ def latest_of(results: Results) -> dict[str, FinishedCommand]:
     measured = {}
     for one in current(results):
         home = segmentation_of(one, results)
-        measured[home.folder if home else Path(one.record["segmentation"])] = one
+        measured[home.folder if home else Path(one.summary.segmentation)] = one
     return dict(zip(names_of(measured), measured.values(), strict=True))
 
 
-def connected_text(record: Record) -> str:
+def connected_text(film: QuantificationSummary) -> str:
     """Whether pores lead through, and how wide they are.
 
-    >>> sizes = {"median": 168.2, "p10": 105.0, "p90": 259.8}
-    >>> told = {"percolates": {"z": None, "y": True, "x": False}, "unit": "nm", "connectivity": 6}
-    >>> connected_text({**told, "pore_size_nm": sizes})
-    'pores lead through along z ?, y yes, x no (6 neighbours); pore size 168 nm (80 %: 105 to 260)'
+    As "pores lead through along z ?, y yes, x no (6 neighbours); pore size 168 nm (80 %: 105 to
+    260)".
     """
-    through = ", ".join(f"{axis} {_yes(leads)}" for axis, leads in record["percolates"].items())
-    text = f"pores lead through along {through} ({record['connectivity']} neighbours)"
-    sizes = record[f"pore_size_{record['unit']}"]
-    if sizes["median"] is None:
+    through = ", ".join(f"{axis} {_yes(leads)}" for axis, leads in film.percolates.items())
+    text = f"pores lead through along {through} ({film.connectivity} neighbours)"
+    sizes = film.pore_sizes
+    if sizes.median is None:
         return text
-    median, low, high = (size_text(sizes[key]) for key in ("median", "p10", "p90"))
-    return f"{text}; pore size {median} {record['unit']} (80 %: {low} to {high})"
+    median, low, high = map(size_text, (sizes.median, sizes.p10, sizes.p90))
+    return f"{text}; pore size {median} {film.unit} (80 %: {low} to {high})"
 
 
-def _row(name: str, record: Record) -> dict[str, Any]:
-    unit, film = record["unit"], typed(Labelled, record)
-    interval = record["porosity_interval"]
+def _row(name: str, film: QuantificationSummary) -> dict[str, str | int]:
+    unit, interval = film.unit, film.porosity_interval
     return {
         "volume": name,
-        "porosity %": f"{100 * record['porosity']:.2f}",
-        "corrected %": _per_cent(record["porosity_corrected"]),
-        "95 % of the film": _ends(interval["volume"]),
+        "porosity %": percent(film.porosity),
+        "corrected %": percent(film.porosity_corrected),
+        "95 % of the film": interval_text(interval.volume),
         "no interval": no_interval_text(film),
-        "95 % of the material": _ends(interval["material"]),
+        "95 % of the material": interval_text(interval.material),
         "film, outlines one pixel off": one_pixel_off_text(film),
-        "leads through (z, y, x)": ", ".join(map(_yes, record["percolates"].values())),
-        "components": record["components"],
-        f"pore size ({unit})": _figure(record[f"pore_size_{unit}"]["median"], 0),
-        f"by intrusion ({unit})": _figure(record[f"throat_size_{unit}"]["median"], 0),
+        "leads through (z, y, x)": ", ".join(map(_yes, film.percolates.values())),
+        "components": film.components,
+        f"pore size ({unit})": _figure(film.pore_sizes.median, 0),
+        f"by intrusion ({unit})": _figure(film.throat_sizes.median, 0),
         "tortuosity factor (z, y, x)": ", ".join(
-            tortuosity_text(record, axis) for axis in record["tortuosity_factor"]
+            tortuosity_text(film, axis) for axis in film.tortuosity_factor
         ),
-        f"surface per {'um' if unit == 'nm' else 'voxel'}": _figure(
-            record.get("surface_per_um", record.get("surface_per_voxel")), 2
-        ),
-        "porosity points per pixel of boundary": _per_cent(record["porosity_per_px_of_boundary"]),
+        f"surface per {'um' if unit == 'nm' else 'voxel'}": _figure(film.surface, 2),
+        "porosity points per pixel of boundary": percent(film.porosity_per_px_of_boundary),
     }
 
 
@@ -138,13 +131,3 @@ def _yes(leads: bool | None) -> str:
 
 def _figure(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
-
-
-def _per_cent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.2f}"
-
-
-def _ends(ends: list[float | None] | None) -> str:
-    if not ends or None in ends:
-        return ""
-    return f"[{', '.join(_per_cent(end) for end in ends)}]"

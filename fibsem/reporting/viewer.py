@@ -59,15 +59,15 @@ def add_layers(
     """Add all that is there: the grey values first, what covers least last."""
     from napari.utils.colormaps import DirectLabelColormap
 
-    record, folder = segmented.record, segmented.folder
+    summary, folder = segmented.summary, segmented.folder
     in_nm = segmented.unit == "nm"
     place = {"scale": segmented.film.spacing, "units": ("nm" if in_nm else "pixel",) * 3}
     if (grey := _grey(segmented, volume)) is not None:
         middle = np.asarray(grey[-1][grey[-1].shape[0] // 2])
         low, high = np.percentile(middle, (0.5, 99.5))
         viewer.add_image(grey, name="grey values", contrast_limits=(low, high), **place)
-    if record.get("probabilities"):
-        probabilities = levels(folder / record["probabilities"])
+    if summary.probabilities:
+        probabilities = levels(folder / summary.probabilities)
         viewer.add_image(
             probabilities, name="probability of solid", contrast_limits=(0, 255), visible=False,
             **place,
@@ -82,10 +82,10 @@ def add_layers(
                 )  # fmt: skip
             else:
                 viewer.add_labels(numbered, name=name, opacity=0.5, visible=False, **place)
-    pore, solid = record["classes"]
+    pore, solid = summary.classes
     colours = {pore: PORE, solid: SOLID, None: NEITHER}
     viewer.add_labels(
-        levels(folder / record["labels"]), name="pores", opacity=0.5,
+        levels(folder / summary.labels), name="pores", opacity=0.5,
         colormap=DirectLabelColormap(color_dict=colours), **place,
     )  # fmt: skip
     viewer.canvas.overlays.scale_bar.visible = True
@@ -93,12 +93,13 @@ def add_layers(
 
 def _grey(segmented: Segmented, volume: Path | None) -> list[Any] | None:
     """The grey values; None where they have gone and nobody says where."""
-    picked = {"gaps": bool(segmented.missing), **segmented.record.get("picked", {})}
+    summary = segmented.summary
+    picked = {"gaps": bool(segmented.missing), **(summary.picked.choice if summary.picked else {})}
     if volume is not None:
         return levels(volume, **picked)
-    if film := grey_values(segmented.folder, segmented.record):
+    if film := grey_values(segmented.folder, summary):
         return levels(film.path, **picked)
-    place = segmented.record.get("volume") or "the film"
+    place = summary.volume or "the film"
     print(f"without grey values: {place} is gone, or another film; volume=PATH says where it is")
     return None
 

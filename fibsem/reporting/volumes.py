@@ -21,10 +21,12 @@ from fibsem.quantification.segmented import limits_of_labels
 from fibsem.reporting.browser import Layers
 from fibsem.reporting.films import labelled_porosity, names_of
 from fibsem.reporting.items import filled, interval_text, percent, read_picture
+from fibsem.reporting.measured import Labels
 from fibsem.reporting.page import Picture, Section, Table
-from fibsem.reporting.results import FinishedCommand, Results
+from fibsem.reporting.results import Results
 from fibsem.system.file_names import visible
-from fibsem.system.summaries.figures import Labelled
+from fibsem.system.summaries import SegmentationSummary
+from fibsem.system.summaries.porosity import FilmPorosity
 
 
 def segmentations(results: Results, folder: Path, browser: str | None) -> Section:
@@ -32,19 +34,19 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
 
     ``browser`` is the file with more of their slices.
     """
-    films = results.of("segmentation")
+    films = results.of(SegmentationSummary)
     folders = [result.folder for result in films]
     names = dict(zip(folders, names_of(folders), strict=True))
     rows = [
         {
             "volume": names[result.folder],
             **_porosity(labelled_porosity(result, results)),
-            "size (z, y, x)": " x ".join(map(str, result.record["shape"])),
-            "missing slices": len(result.record["missing"]),
+            "size (z, y, x)": " x ".join(map(str, result.summary.shape)),
+            "missing slices": len(result.summary.missing),
             "model": _model(result, results.dataset),
-            "mode": result.record["mode"],
-            "precision": result.record["precision"],
-            "time (s)": f"{result.record['seconds']:.0f}",
+            "mode": result.summary.mode,
+            "precision": result.summary.precision,
+            "time (s)": f"{result.summary.seconds:.0f}",
         }
         for result in films
     ]
@@ -64,22 +66,22 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
             items.append(Picture(f"preview-{name}", title, middle.read_bytes()))
     link = browser and ("Slices of every volume, with slider, layers and zoom", browser)
     notes = [
-        f"{names[one.folder]}: {limit}." for one in films for limit in limits_of_labels(one.record)
+        f"{names[one.folder]}: {limit}." for one in films for limit in limits_of_labels(one.summary)
     ]
     return Section("Segmented volumes", tuple(notes), items=tuple(items), link=link or None)
 
 
 def slices_of(results: Results) -> list[Layers]:
     """The segmented volumes whose labels can be read, for the browser of slices."""
-    segmented = results.of("segmentation")
+    segmented = results.of(SegmentationSummary)
     films = [
-        Layers.of(name, result.folder, result.record, labelled_porosity(result, results))
+        Layers.of(name, result.folder, result.summary, labelled_porosity(result, results))
         for name, result in zip(names_of([one.folder for one in segmented]), segmented, strict=True)
     ]
     return [film for film in films if "labels" in film.volumes]
 
 
-def _porosity(film: Labelled) -> dict[str, str]:
+def _porosity(film: FilmPorosity) -> dict[str, str]:
     """Porosity as corrected by a film's own test squares, and what stands beside it; or nothing."""
     interval, seeds, people = film.porosity_interval, film.porosity_by_seed, film.agreement
     return {
@@ -96,9 +98,9 @@ def _porosity(film: Labelled) -> dict[str, str]:
     }
 
 
-def porosity_of(segmentation: FinishedCommand) -> np.ndarray[Any, np.dtype[np.float64]]:
+def porosity_of(segmentation: Labels) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Porosity of every slice of a segmentation, (z,); nan for one that is missing."""
-    file, depth = segmentation.folder / "porosity.csv", segmentation.record["shape"][0]
+    file, depth = segmentation.folder / "porosity.csv", segmentation.summary.shape[0]
     try:
         shares = pd.read_csv(file)["porosity"].to_numpy(np.float64)
     except (OSError, KeyError, ValueError) as error:
@@ -113,11 +115,11 @@ def porosity_of(segmentation: FinishedCommand) -> np.ndarray[Any, np.dtype[np.fl
     )
 
 
-def _model(result: FinishedCommand, dataset: str) -> str:
+def _model(result: Labels, dataset: str) -> str:
     """The registered versions that labelled a volume, what its networks are, and whose."""
-    record, learnt = result.record, result.lineage.dataset
+    film, learnt = result.summary, result.lineage.dataset
     whose = f", trained on {learnt}" if learnt not in (None, dataset) else ""
-    counts = Counter(map(str, record["members"])).items()
+    counts = Counter(film.members).items()
     members = ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts)
-    versions = [version for version in record.get("versions", ()) if version]
+    versions = [version for version in film.versions if version]
     return (f"version {', '.join(versions)} ({members})" if versions else members) + whose

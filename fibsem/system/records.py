@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -77,6 +77,20 @@ def typed(kind: type[T], record: object) -> T:
         )
     except ValidationError as error:
         raise ValueError(_misfits(error)) from error
+
+
+def as_record(value: Any) -> Any:
+    """A dataclass as it is written in JSON: mappings by field, and lists for tuples.
+
+    :func:`typed` reads what it gives.
+    """
+    if is_dataclass(value):
+        return {one.name: as_record(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: as_record(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_record(one) for one in value]
+    return value
 
 
 def fitting(kind: Any) -> Callable[[Any], Any]:

@@ -13,7 +13,7 @@ from fibsem.analysis.statistics import (
     paired_over_seeds,
     paired_over_squares,
 )
-from fibsem.system.summaries.figures import Labelled
+from fibsem.system.summaries.porosity import FilmPorosity
 
 CHAMPION = tuple(np.linspace(0.7, 0.9, 12))
 #: Better by a point or so: of equal differences SciPy tries all signs, which takes a while.
@@ -169,9 +169,9 @@ def test_the_interval_over_slices_is_told_where_there_is_one():
     told = "30.00 % by the map, no interval: an older version made it"
     slices = "; were the map true, its slices would say 18.68 to 41.32 %"
     interval = normal_interval([0.2, 0.3, 0.4])
-    assert porosity_text(Labelled(0.3, interval)) == told + slices
+    assert porosity_text(FilmPorosity(0.3, interval)) == told + slices
     for none in (normal_interval([0.3]), (None, None)):
-        assert porosity_text(Labelled(0.3, none)) == told
+        assert porosity_text(FilmPorosity(0.3, none)) == told
 
 
 def test_pairs_are_compared_by_the_test_that_fits_them():

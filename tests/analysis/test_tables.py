@@ -1,9 +1,15 @@
 """Tables by hand: which squares a row stands on, and what it says of them."""
 
+from dataclasses import replace
+
 import pytest
 from scipy.special import logit
 
 from fibsem.analysis import tables
+from fibsem.system.records import typed
+from fibsem.system.summaries import EvaluationSummary
+from fibsem.system.summaries.evaluation import Truth
+from fibsem.system.summaries.figures import OverSeeds
 
 #: Two films with two and one validation squares, and one test square: label by prediction, pixels.
 SQUARES = [
@@ -36,6 +42,10 @@ SQUARES = [
         "after": [[10, 0], [0, 90]],
     },
 ]
+
+
+def spread(mean, std=None):
+    return {"mean": mean, "std": std}
 
 
 def test_figures_before_and_after_by_sample_and_combined():
@@ -124,35 +134,35 @@ def test_records_of_evaluations_keep_their_layout():
         "porosity": {"mean": 0.3, "std": 0.02},
         "label_porosity": {"mean": 0.31, "std": 0.0},
     }
-    interval = {"porosity_low": {"mean": 0.28}, "porosity_high": {"mean": 0.32}}
-    record = {"samples": {"A": {"val_all": {**figures, **interval}}}, "val_all": figures}
-    table = tables.labelled(record)
+    interval = {"porosity_low": spread(0.28), "porosity_high": spread(0.32)}
+    samples = {"A": {"val_all": {**figures, **interval}}}
+    more = {"samples": samples, "val_chosen": None, "test_chosen": None}
+    table = tables.labelled(evaluated("unet", "9x9x1", 0.8, 9, val_all=figures, **more))
     assert list(table["95 % CI over places"]) == ["[28.00, 32.00]", ""]
     assert list(table["mIoU"]) == ["0.8000 ± 0.0100"] * 2
     assert list(table["pore IoU, median of squares"]) == ["", ""]  # of a version before
-    record["val_all"] = {**figures, "iou_pore_median": {"mean": 0.61, "std": 0.02}}
-    assert list(tables.labelled(record)["pore IoU, median of squares"]) == ["", "0.6100 ± 0.0200"]
-
-
-def spread(mean, std=None):
-    return {"mean": mean, "std": std}
+    median = {**figures, "iou_pore_median": {"mean": 0.61, "std": 0.02}}
+    told = tables.labelled(evaluated("unet", "9x9x1", 0.8, 9, val_all=median, **more))
+    assert list(told["pore IoU, median of squares"]) == ["", "0.6100 ± 0.0200"]
 
 
 def evaluated(model, nbhd, miou, parameters, **more):
-    """The record of an evaluation; every part is a little worse than the one before."""
+    """An evaluation; every part is a little worse than the one before."""
     groups = ("train", "val", "test", "val_chosen", "test_chosen")
     figures = {
         group: {"miou": spread(miou - 0.01 * k, 0.002), "accuracy": spread(0.9 - 0.01 * k),
-                "loss": spread(0.25)}
+                "loss": spread(0.25), "porosity": spread(0.3), "label_porosity": spread(0.3)}
         for k, group in enumerate(groups)
     }  # fmt: skip
-    return {
+    record = {
         "model": model, "nbhd": nbhd, "parameters": spread(parameters), "epochs": spread(31.4, 2.0),
-        "train_seconds": spread(120.4), "seconds_per_gigapixel": spread(900.0), **figures, **more,
+        "train_seconds": spread(120.4), "seconds_per_gigapixel": spread(900.0), "groups": groups,
+        "samples": {}, "runs": [], **figures, **more,
     }  # fmt: skip
+    return typed(EvaluationSummary, record)
 
 
-RECORDS = [
+EVALUATED = [
     evaluated("unet", "128x128x3", 0.7, 118273, loss="bce_iou"),
     evaluated("2dcnn", "81x81x3", 0.8, 194609),
     evaluated("2dcnn", "33x33x3", 0.75, 88721),
@@ -174,18 +184,18 @@ def test_models_of_one_name_are_told_apart():
     assert list(tables.training(records[:2])["model"]) == ["unet(33,33,3)", names[1]]
     assert list(tables.splits(records[:2])["model"]) == ["unet(33,33,3)", names[1]]
     assert len(set(tables.names_of(records))) == 4
-    assert tables.names_of(RECORDS) == [tables.name_of(record) for record in RECORDS]
+    assert tables.names_of(EVALUATED) == [tables.name_of(record) for record in EVALUATED]
 
 
 def test_parameters_are_those_of_the_deepest_neighbourhood():
-    table = tables.parameters(RECORDS).set_index("model")
+    table = tables.parameters(EVALUATED).set_index("model")
     assert list(table.columns) == ["(33, 33)", "(81, 81)", "(128, 128)"]
     assert table.loc["2dcnn", "(33, 33)"] == 88721
     assert table.loc["unet"].isna().tolist() == [True, True, False]
 
 
 def test_trainings_and_splits_are_in_the_order_of_their_validation_miou():
-    training, splits = tables.training(RECORDS), tables.splits(RECORDS)
+    training, splits = tables.training(EVALUATED), tables.splits(EVALUATED)
     assert list(training["model"]) == list(splits["model"]) == BEST_FIRST
     assert training.iloc[0].tolist() == [
         "2dcnn(81,81,3)", "79.00 ± 0.20", "0.250", "120", "31 ± 2", 194609,
@@ -197,13 +207,13 @@ def test_trainings_and_splits_are_in_the_order_of_their_validation_miou():
 
 def test_models_are_compared_on_every_labelled_pixel_best_last():
     """Those that were not tested are left out; the truth is known of phantoms alone."""
-    untested = {k: v for k, v in RECORDS[0].items() if k != "test_chosen"}
-    known = {**RECORDS[2], "test_truth": {"miou": spread(0.9)}}
-    table = tables.comparison([untested, RECORDS[1], known, RECORDS[3]])
+    untested = replace(EVALUATED[0], test_chosen=None)
+    known = replace(EVALUATED[2], test_truth=Truth(OverSeeds(0.9, None)))
+    table = tables.comparison([untested, EVALUATED[1], known, EVALUATED[3]])
     assert list(table["model"]) == ["2dcnn(33,33,1)", "2dcnn(33,33,3)", "2dcnn(81,81,3)"]
     assert list(table["test mIoU"]) == [f"{v:.4f} ± 0.0020" for v in (0.56, 0.71, 0.76)]
     assert list(table["test mIoU against truth"]) == ["", "0.9000", ""]
-    assert "test mIoU against truth" not in tables.comparison(RECORDS[1:])
+    assert "test mIoU against truth" not in tables.comparison(EVALUATED[1:])
     assert list(table["s per gigapixel"]) == ["900"] * 3
 
 

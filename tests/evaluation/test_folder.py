@@ -11,6 +11,7 @@ from fibsem.evaluation.folder import OWN, PARENT, finished, scores_of, seeds_of,
 from fibsem.system.files import write_json
 from fibsem.system.identity import FILE, Identity
 from fibsem.tracking.runs import Tracking
+from tests.reporting.records import evaluation
 
 DATA = {"name": "film", "labels of film": "11", "grey values of film": "22", "hash": "aaa-bbb"}
 
@@ -124,7 +125,7 @@ def test_overwrite_removes_an_evaluation_and_nothing_else(begin, tmp_path):
 
 def test_results_of_two_versions_on_the_same_data_are_in_one_table(tmp_path):
     for name, data in (("old", "aaa"), ("new", "aaa-bbb"), ("other", "aaa-ccc"), ("none", None)):
-        write_json(tmp_path / name / "summary.json", {"groups": [], "val": {}, "data": data})
+        write_json(tmp_path / name / "summary.json", {**evaluation(0.01), "data": data})
     assert {path.name for path in finished_cells(tmp_path, "aaa-bbb")} == {"old", "new"}
     assert json.loads((tmp_path / "old" / "summary.json").read_text())["data"] == "aaa"
 

@@ -60,7 +60,7 @@ def evaluated(small, new_store, tmp_path_factory):
 def test_summary_has_mean_and_spread_over_seeds(evaluated):
     root, _ = evaluated
     record = json.loads((root / "2dcnn" / "summary.json").read_text())
-    runs = list(read_seeds(root / "2dcnn", record))
+    runs = list(read_seeds(root / "2dcnn", [0, 1]))
     values = [run.scores.balanced["test"].figures["miou"] for run in runs]
     assert [run["seed"] for run in record["runs"]] == [0, 1]
     assert record["test"]["miou"]["mean"] == pytest.approx(np.mean(values))
@@ -76,7 +76,7 @@ def test_summary_has_mean_and_spread_over_seeds(evaluated):
 def test_figures_by_square_add_up_to_the_plain_scores(evaluated, material):
     """Pooled confusion matrices against the functions that training and promotion use."""
     root, trees = evaluated
-    run = next(read_seeds(root / "2dcnn", {"runs": [{"seed": 0}]}))
+    run = next(read_seeds(root / "2dcnn", [0]))
     mine = material().for_config(Configuration(trees["2dcnn"]).run)
     model = models.load(mine.config.spec, root / "2dcnn" / "seed-0")
     expected = score_all(mine, BlockScorer(mine.config.spec, model), "test")
@@ -146,7 +146,7 @@ def test_the_page_of_a_seed_shows_the_figures_of_its_scores_logged_once(evaluate
         if again:  # as after a kill behind the last seed
             (root / "2dcnn" / "summary.json").unlink()
             evaluate.main(trees["2dcnn"])
-        for run in read_seeds(root / "2dcnn", {"runs": [{"seed": 0}, {"seed": 1}]}):
+        for run in read_seeds(root / "2dcnn", [0, 1]):
             shown = tracking.client.get_run(run.run_id).data.metrics
             assert shown["train/loss"] == run.scores.balanced["train"].figures["loss"]
             assert shown["val/miou"] == run.scores.balanced["val"].figures["miou"]
@@ -218,7 +218,7 @@ def test_the_square_of_an_evaluation_is_of_the_seed_that_it_shows(evaluated, mat
     other = {**before, "found": 1 - before["found"], "run_id": "another"}
     np.savez_compressed(square, **other)
     mine = material().for_config(Configuration(trees["otsu"]).run)
-    draw_cell(folder, record, mine)
+    draw_cell(folder, [0, 1], mine)
     with np.load(square) as now:
         np.testing.assert_array_equal(now["found"], before["found"])
 
@@ -293,7 +293,7 @@ def test_seeds_that_are_not_of_an_evaluation_are_not_compared(evaluated, tmp_pat
         file.write_text(json.dumps(record))
     compared = compare(tmp_path / "2dcnn", tmp_path / "otsu")
     assert compared["seeds"]["pairs"] == 1
-    (run,) = read_seeds(tmp_path / "2dcnn", record)
+    (run,) = read_seeds(tmp_path / "2dcnn", [1])
     assert run.seed == 1
     for name in ("2dcnn", "otsu"):
         shutil.rmtree(tmp_path / name / "seed-0")
@@ -345,7 +345,7 @@ def test_an_evaluation_without_the_scores_of_its_seeds_is_one_line(tmp_path):
     with pytest.raises(
         UserError, match=f"{tmp_path} has no seed-3/.*the same fibsem.evaluate scores"
     ):
-        list(read_seeds(tmp_path, {"runs": [{"seed": 3}]}))
+        list(read_seeds(tmp_path, [3]))
 
 
 def test_paired_tests_find_a_shift_and_nothing_in_noise():

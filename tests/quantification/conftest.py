@@ -7,6 +7,7 @@ import pytest
 
 from fibsem import quantify
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.analysis.structure.film import Film
 from fibsem.config import compose
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import create_volume, open_volume
@@ -16,6 +17,8 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
+from fibsem.quantification.segmented import Segmented
+from fibsem.system.summaries import SegmentedFilm
 from tests.analysis.structure.shapes import boolean
 
 SPACING = (50.0, 10.0, 10.0)
@@ -59,6 +62,14 @@ def film():
 def segmented(segment, film, tmp_path_factory):
     """The folder of its segmentation; not to be changed."""
     return segment(tmp_path_factory.mktemp("segmented"), film)
+
+
+def in_memory(phases, folder, missing=()):
+    """A film of phases (z, y, x) as a segmentation of which nothing else is known."""
+    told = SegmentedFilm(
+        porosity=float("nan"), labels="none", shape=phases.shape, voxel_nm=SPACING, missing=missing
+    )
+    return Segmented(folder, told, Film.of(phases, SPACING), "nm")
 
 
 def run(folder, output, *how):

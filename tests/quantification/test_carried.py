@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,11 @@ from scipy.stats import norm
 
 from fibsem.errors import UserError
 from fibsem.quantification.carried import _ends, carried_text, spanned
+from fibsem.system.records import typed
+from fibsem.system.summaries import QuantificationSummary
+from fibsem.system.summaries.quantification import Carried
 from tests.quantification.conftest import run
+from tests.reporting.records import measured
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +33,8 @@ def test_the_error_of_the_labels_is_carried_into_the_structure(out, tmp_path):
     how = ["blocks=2", "block_voxels=20000", "draws=6"]
     refused = run(out, tmp_path / "q", *how)
     assert "squares" in refused["carried"]["why"]
-    assert carried_text(refused).startswith("the labels were not drawn again: ")
+    said = carried_text(typed(QuantificationSummary, refused))
+    assert said.startswith("the labels were not drawn again: ")
     record = json.loads((out / "summary.json").read_text())
     told = {"volume": [0.4, 0.6], "error": 0.012, "degrees": 6, "squares": 7, "why": None,
             "square_px": 1600.0}  # fmt: skip
@@ -59,11 +65,17 @@ def test_ends_hold_as_much_as_is_said_of_their_draws():
         parts = norm.ppf((np.arange(draws) + 0.5) / draws)
         low, high = _ends({"porosity": parts})["porosity"]
         assert norm.cdf(high) - norm.cdf(low) == pytest.approx(spanned(draws), abs=1e-3)
-    keys = ("porosity", "surface", "components")
-    few = {"unit": "nm", "carried": {"draws": 4, "range": {key: [-0.01, 0.01] for key in keys}}}
-    assert carried_text(few).startswith("error of the labels, 75 % by 4 draws: porosity -1.0 to")
-    few["carried"]["draws"] = 1
-    assert carried_text(few).startswith("error of the labels, a single draw: ")
+    film = typed(QuantificationSummary, measured())
+    ends = {"porosity": (-0.05, -0.01), "surface": (-2e-4, 8e-4), "components": (-7, 48)}
+
+    def told(draws):
+        return carried_text(replace(film, carried=Carried(draws=draws, range=ends)))
+
+    assert told(4) == (
+        "error of the labels, 75 % by 4 draws: porosity -5.0 to -1.0 points, surface -0.20 to "
+        "+0.80 per um, components -7 to +48"
+    )
+    assert told(1).startswith("error of the labels, a single draw: ")
 
 
 def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(out, tmp_path, capsys):

@@ -3,21 +3,19 @@
 import numpy as np
 import pytest
 
-from fibsem.analysis.structure.film import NEITHER, Film
+from fibsem.analysis.structure.film import NEITHER
 from fibsem.analysis.structure.transport import diffuse
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.quantification import quantify
-from fibsem.quantification.segmented import Segmented
 from fibsem.quantification.summary import in_words
+from fibsem.system.records import typed
+from fibsem.system.summaries import QuantificationSummary
 from tests.conftest import labels
-from tests.quantification.conftest import SPACING, run
-
-PLACE = {"voxel_nm": list(SPACING), "missing": [], "porosity": float("nan")}
+from tests.quantification.conftest import SPACING, in_memory, run
 
 
 def measured(phases, folder, missing=(), **how):
-    record = {**PLACE, "labels": "none", "missing": list(missing)}
-    segmented = Segmented(folder, record, Film.of(phases, SPACING), "nm")
+    segmented = in_memory(phases, folder, tuple(missing))
     return quantify(segmented, QuantifyConfig(**how), folder / "q")
 
 
@@ -79,7 +77,7 @@ def test_parts_with_gaps_decide_nothing_of_transport_and_throats_and_it_is_said(
     assert record["pore_size_nm"]["median"] > 0
     said = f"{parts} of {parts} parts hold what is not known"
     assert any(limit.startswith(said) for limit in record["limits"])
-    words = in_words(record)
+    words = in_words(typed(QuantificationSummary, record))
     assert "tortuosity factor z not measured, y not measured" in words
     assert "by intrusion" not in words
 

@@ -3,20 +3,17 @@
 import numpy as np
 import pytest
 
-from fibsem.analysis.structure.film import Film
 from fibsem.analysis.structure.thickness import PoreSizes, diameters_up_to, local_thickness
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.quantification import quantify
-from fibsem.quantification.segmented import Segmented
-from tests.quantification.conftest import SPACING
+from tests.quantification.conftest import SPACING, in_memory
 
 
 @pytest.mark.parametrize("slices", [1, 2])
 def test_pores_of_a_thin_stack_are_as_wide_as_in_its_slices(film, tmp_path, slices):
     """No ball is held back by what is not there: they may be wider than the stack is thick."""
     thin = film[:slices]
-    record = {"voxel_nm": list(SPACING), "missing": [], "porosity": float("nan"), "labels": ""}
-    segmented = Segmented(tmp_path, record, Film.of(thin, SPACING), "nm")
+    segmented = in_memory(thin, tmp_path)
     found = quantify(segmented, QuantifyConfig(blocks=1), tmp_path / "q")["pore_size_nm"]
     diameters = diameters_up_to(1000.0, SPACING)
     sizes = PoreSizes.of(local_thickness(thin, diameters, SPACING), thin == 0, diameters)

@@ -96,7 +96,7 @@ def facts(page):
     return dict(re.findall("<dt>(.*?)</dt>\\s*<dd>(.*?)</dd>", page))
 
 
-def evaluation(folder, sd):
+def evaluation(sd):
     spread = {"mean": 0.3, "std": sd}
     squares = {"miou": spread, "accuracy": spread, "porosity": spread, "label_porosity": spread}
     balanced = {"miou": spread, "accuracy": spread, "loss": spread}
@@ -110,8 +110,12 @@ def evaluation(folder, sd):
 
 
 def quantification(folder, percolates_z=True):
+    write_json(folder / "summary.json", measured(percolates_z))
+
+
+def measured(percolates_z=True):
     sizes = {"p10": 105.0, "median": 168.4, "p90": 259.8}
-    record = {
+    return {
         "segmentation": "out/volumes/HPC22", "lineage": [ORIGIN], "unit": "nm", "porosity": 0.22,
         "porosity_corrected": 0.25, "connectivity": 6, "components": 7, "limits": ["a note"],
         "porosity_interval": {"volume": [0.23, 0.27], "material": [0.2, 0.3], "why": None},
@@ -120,7 +124,6 @@ def quantification(folder, percolates_z=True):
         "surface_per_um": 9.5, "porosity_per_px_of_boundary": 0.095,
         "carried": {"why": "there are no parts (blocks=0)"},
     }  # fmt: skip
-    write_json(folder / "summary.json", record)
 
 
 def inspection(folder, agreement):

@@ -11,8 +11,8 @@ import pytest
 from fibsem.data.volumes import create_volume
 from fibsem.reporting import browser as browsing
 from fibsem.reporting.browser import Layers, browser
-from fibsem.system.records import typed
-from fibsem.system.summaries.figures import Labelled
+from fibsem.system.summaries import SegmentedFilm
+from fibsem.system.summaries.porosity import Interval
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 NAME = "</script><b>HPC 30 & 'more'"
@@ -35,20 +35,20 @@ def film(tmp_path):
     write(tmp_path / "HPC30" / "truth_slices", truth)
     write(tmp_path / "out" / "labels", found)
     write(tmp_path / "out" / "probabilities", found)
-    record = {
-        "labels": "labels", "probabilities": "probabilities", "shape": list(SHAPE), "missing": [4],
-        "classes": [0, 255], "porosity": 0.55, "volume": str(tmp_path / "HPC30" / "slices"),
-        "porosity_ci": [0.54, 0.56], "porosity_corrected": 0.5,
-        "porosity_interval": {"volume": [0.48, 0.52], "squares": 6, "why": None},
-    }  # fmt: skip
-    return Layers.of(NAME, tmp_path / "out", record, typed(Labelled, record))
+    segmented = SegmentedFilm(
+        porosity=0.55, porosity_ci=(0.54, 0.56), porosity_corrected=0.5,
+        porosity_interval=Interval((0.48, 0.52), squares=6),
+        labels="labels", probabilities="probabilities", shape=SHAPE, missing=(4,),
+        volume=str(tmp_path / "HPC30" / "slices"),
+    )  # fmt: skip
+    return Layers.of(NAME, tmp_path / "out", segmented, segmented)
 
 
 def test_layers_are_those_that_are_there(film, tmp_path):
     assert set(film.volumes) == {"grey", "labels", "truth", "probability"}
     assert film.slices(5) == [0, 2, 6, 8]
     shutil.rmtree(tmp_path / "HPC30")
-    alone = Layers.of("f", tmp_path / "out", film.record, film.porosity)
+    alone = Layers.of("f", tmp_path / "out", film.film, film.porosity)
     assert set(alone.volumes) == {"labels", "probability"}
 
 

@@ -141,8 +141,12 @@ def test_the_structure_of_former_labels_is_not_told_beside_the_new_ones(tmp_path
 
 def test_seeds_of_an_evaluation_stand_beside_the_porosity_of_their_film(tmp_path):
     """Of the same network on the same film, where the promotion compared none."""
-    record = evaluation(tmp_path, 0.012)
-    film = {"members": ["2dcnn 33x33x3"], "sample": "A", "porosity": 0.3, "porosity_ci": [0.2, 0.4]}
+    record = evaluation(0.012)
+    film = {
+        "members": ["2dcnn 33x33x3"], "sample": "A", "porosity": 0.3, "porosity_ci": [0.2, 0.4],
+        "labels": "labels", "shape": [3, 10, 10], "missing": [], "mode": "dense",
+        "precision": "float32", "seconds": 1.0,
+    }  # fmt: skip
     unknown = {"sd": None, "why": "promote rank.k=2 does"}
     own = {"sd": 0.02, "seeds": 3, "on": "validation squares"}
 

@@ -1,6 +1,7 @@
 """The grey values beside labels are those of the film that was labelled."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,12 +11,12 @@ from fibsem.data.volumes import create_volume, open_volume
 from fibsem.reporting.browser import Layers
 from fibsem.reporting.labelled_film import grey_values
 from fibsem.system.files import write_json
-from fibsem.system.records import typed
-from fibsem.system.summaries.figures import Labelled
+from fibsem.system.summaries import SegmentedFilm
 
 GREY = np.random.default_rng(0).integers(0, 255, (5, 12, 14)).astype(np.uint8)
-RECORD = {"volume": "film", "shape": list(GREY.shape), "labels": "labels", "missing": [],
-          "porosity": 0.3, "porosity_ci": [0.2, 0.4]}  # fmt: skip
+FILM = SegmentedFilm(
+    porosity=0.3, porosity_ci=(0.2, 0.4), volume="film", shape=GREY.shape, labels="labels"
+)
 
 
 def write(path, values):
@@ -36,23 +37,23 @@ def home(tmp_path, monkeypatch):
 
 
 def test_it_is_known_by_what_was_read(home, monkeypatch):
-    np.testing.assert_array_equal(grey_values(home / "out", RECORD).whole(), GREY)
+    np.testing.assert_array_equal(grey_values(home / "out", FILM).whole(), GREY)
     monkeypatch.chdir(home / "there")
-    assert grey_values(home / "out", RECORD) is None
-    layers = Layers.of("film", home / "out", RECORD, typed(Labelled, RECORD))
+    assert grey_values(home / "out", FILM) is None
+    layers = Layers.of("film", home / "out", FILM, FILM)
     assert not {"grey", "truth"} & set(layers.volumes)
 
 
 def test_a_film_that_was_copied_is_the_same(home):
     shutil.copytree(home / "here" / "film", home / "here" / "copy")
-    assert grey_values(home / "out", {**RECORD, "volume": "copy"}) is not None
+    assert grey_values(home / "out", replace(FILM, volume="copy")) is not None
 
 
-@pytest.mark.parametrize("change", [{"volume": None}, {"volume": "gone"}, {"shape": [5, 12, 15]}])
+@pytest.mark.parametrize("change", [{"volume": None}, {"volume": "gone"}, {"shape": (5, 12, 15)}])
 def test_what_is_not_there_is_none(home, change):
-    assert grey_values(home / "out", {**RECORD, **change}) is None
+    assert grey_values(home / "out", replace(FILM, **change)) is None
 
 
 def test_a_segmentation_of_an_earlier_version_is_known_by_its_shape(home):
     (home / "out" / "ledger.json").unlink()
-    assert grey_values(home / "out", RECORD) is not None
+    assert grey_values(home / "out", FILM) is not None

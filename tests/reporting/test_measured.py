@@ -12,6 +12,8 @@ from fibsem.reporting.measured import check_of, outdated
 from fibsem.reporting.results import find_results
 from fibsem.reporting.structure import latest_of
 from fibsem.system.files import read_json
+from fibsem.system.records import typed
+from fibsem.system.summaries import SegmentationSummary, SegmentedFilm
 from tests.reporting.records import change, quantification, segmentation
 
 PORES = {"one": 0.26, "other": 0.45}
@@ -40,9 +42,10 @@ def told(*folders):
     """Porosity of every segmentation as a report tells it, and of every structure, by labelling."""
     results = find_results(folders, "film").whole()
     maps = {
-        one.folder: labelled_porosity(one, results).porosity for one in results.of("segmentation")
+        one.folder: labelled_porosity(one, results).porosity
+        for one in results.of(SegmentationSummary)
     }
-    return maps, {name: one.record["porosity"] for name, one in latest_of(results).items()}
+    return maps, {name: one.summary.porosity for name, one in latest_of(results).items()}
 
 
 def test_folders_that_were_renamed_keep_their_own_figures(films):
@@ -94,7 +97,7 @@ def test_records_of_earlier_versions_are_known_by_their_folder(films):
 
 def test_nothing_is_laid_over_labels_of_another_film_in_a_folder_of_that_name(films):
     record = read_json(films / "other" / "summary.json", remedy="")
-    segmented = Segmented(films / "other", record, None, "nm")
+    segmented = Segmented(films / "other", typed(SegmentedFilm, record), None, "nm")
     check_of(segmented, films / "other-structure")
     change(films / "other-structure", labelling="one")
     with pytest.raises(UserError, match=r"must be of the labels in .*other, but .* its former"):

@@ -11,6 +11,7 @@ from fibsem.data.volumes import create_volume
 from fibsem.errors import UserError
 from fibsem.reporting.results import Opened, find_results
 from fibsem.system.files import write_json
+from fibsem.system.summaries import SweepSummary
 from tests.test_permissions import as_anybody
 
 ORIGIN = {"dataset": "film", "data": "new"}
@@ -46,7 +47,7 @@ def test_results_are_found_at_any_depth_by_what_is_in_them(tmp_path, capsys):
         ("evaluation", "a"), ("sweep", "sweep"), ("inspection", "inspect"), ("promotion", "p"),
         ("segmentation", "HPC22"),
     ]  # fmt: skip
-    assert [result.folder.name for result in results.of("sweep")] == ["sweep"]
+    assert [result.folder.name for result in results.of(SweepSummary)] == ["sweep"]
     again = find_results([tmp_path, tmp_path / "promote" / "p"], "film")
     assert kinds(again) == kinds(results)  # nothing twice
 

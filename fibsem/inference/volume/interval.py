@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,69 +10,17 @@ from fibsem.analysis.intervals import FEWEST_SQUARES, PorosityEstimate, one_pixe
 from fibsem.analysis.labelled_squares import map_error
 from fibsem.inference.options import Options
 from fibsem.inference.volume.reading import Reading
-from fibsem.inference.volume.tested import FilmInterval, FilmSquares
+from fibsem.inference.volume.tested import FilmSquares
 from fibsem.system.advice import MIN_VOLUME_NM3, SYMMETRY
-
-Record = dict[str, Any]
+from fibsem.system.summaries.porosity import Interval, OtherFilm, PostStratified
 
 
 @dataclass(frozen=True)
 class CorrectedPorosity:
-    """Porosity of a volume as the squares of its own film correct it.
+    """Porosity of a volume as the squares of its own film correct it; None where they do not."""
 
-    Attributes
-    ----------
-    interval
-        What they say; None where they say nothing.
-    why
-        The reason for that.
-    per_px
-        What the porosity changes by where its boundary lies a pixel further, if that is known.
-    others
-        Error of the map on the squares of the films that have some.
-    rounded
-        Share of the labels that bfloat16 changes.
-    """
-
-    interval: FilmInterval | None
-    why: str | None
-    per_px: float | None
-    others: Mapping[str, Mapping[str, float]]
-    rounded: float = 0.0
-
-    def to_json(self) -> Record:
-        """What the summary says: ``porosity_corrected``, and ``porosity_interval``.
-
-        Of that ``volume`` is the 95 % interval, None with the reason ``why`` where it cannot be
-        told. ``one_pixel_off`` are its ends if every outline were drawn one pixel off, to either
-        side. At both ends it is ``widened_by`` the labels that bfloat16 changes: squares are scored
-        in float32.
-        """
-        reason: Record = {"why": self.why, "others": dict(self.others)}
-        if self.interval is None:
-            return {"porosity_corrected": None, "porosity_interval": {"volume": None, **reason}}
-        film, beside = self.interval, self.interval.post_stratified
-        interval = {
-            **self._ends(film.corrected),
-            "widened_by": self.rounded,
-            "squares": film.squares,
-            "square_px": film.square_px,
-            "parts_sd": film.parts_sd,
-            "labelled_over_mapped": film.labelled_over_mapped,
-            "post_stratified": beside and self._ends(beside) | {"porosity": beside.porosity},
-            **reason,
-        }
-        return {"porosity_corrected": film.corrected.porosity, "porosity_interval": interval}
-
-    def _ends(self, estimate: PorosityEstimate) -> Record:
-        """The interval of an estimate, and where it would lie with other outlines."""
-        per_px, ends = self.per_px, widened(estimate.interval, self.rounded)
-        return {
-            "volume": list(ends),
-            "error": estimate.error,
-            "degrees": estimate.degrees,
-            "one_pixel_off": None if per_px is None else list(one_pixel_off(ends, per_px)),
-        }
+    porosity: float | None
+    interval: Interval
 
 
 def corrected_porosity(
@@ -102,9 +50,33 @@ def corrected_porosity(
         Share of the labels that bfloat16 changes, of which squares in float32 know nothing.
     """
     why = _why_none(own, mapped, tested, options, reading, models)
-    interval = own.interval(mapped) if own and why is None else None
-    others = {film.sample: _error(film) for film in tested if film is not own and film.squares}
-    return CorrectedPorosity(interval, why, per_px, others, rounded)
+    film = own.interval(mapped) if own and why is None else None
+    others = {one.sample: _error(one) for one in tested if one is not own and one.squares}
+    if film is None:
+        return CorrectedPorosity(None, Interval(why=why, others=others))
+    beside = film.post_stratified
+    interval = Interval(
+        **_ends(film.corrected, per_px, rounded),
+        widened_by=rounded,
+        squares=film.squares,
+        square_px=film.square_px,
+        parts_sd=film.parts_sd,
+        labelled_over_mapped=film.labelled_over_mapped,
+        post_stratified=None
+        if beside is None
+        else PostStratified(**_ends(beside, per_px, rounded), porosity=beside.porosity),
+        others=others,
+    )
+    return CorrectedPorosity(film.corrected.porosity, interval)
+
+
+def _ends(estimate: PorosityEstimate, per_px: float | None, rounded: float) -> dict[str, Any]:
+    """The interval of an estimate, and where it would lie with other outlines."""
+    ends = widened(estimate.interval, rounded)
+    off = None if per_px is None else one_pixel_off(ends, per_px)
+    return {
+        "volume": ends, "error": estimate.error, "degrees": estimate.degrees, "one_pixel_off": off,
+    }  # fmt: skip
 
 
 def _why_none(
@@ -128,9 +100,10 @@ def _why_none(
     return own.unfit(mapped)
 
 
-def _error(film: FilmSquares) -> dict[str, float]:
+def _error(film: FilmSquares) -> OtherFilm:
     """Labelled less mapped porosity on the squares of a film."""
-    if len(film.squares) < FEWEST_SQUARES:
-        return {"squares": len(film.squares)}
+    count = len(film.squares)
+    if count < FEWEST_SQUARES:
+        return OtherFilm(count)
     off = map_error(film.squares)
-    return {"squares": len(film.squares), "bias": off.bias, "error": off.error}
+    return OtherFilm(count, off.bias, off.error)

@@ -6,9 +6,6 @@ side, which labelled squares tell and other members do not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from fibsem.analysis.postprocessing import segment_slice
@@ -17,6 +14,7 @@ from fibsem.inference.volume.decisions import Moved
 from fibsem.inference.volume.places import block_of, random_places
 from fibsem.inference.volume.plan import ScorerOf
 from fibsem.inference.volume.work import Work
+from fibsem.system.summaries.porosity import Members
 
 #: Places at which the members are asked one by one, at most; their sides in pixels.
 MOST_PLACES, SIDE = 16, 256
@@ -24,29 +22,7 @@ MOST_PLACES, SIDE = 16, 256
 SHARE = 0.05
 
 
-@dataclass(frozen=True)
-class PorosityByMember:
-    """What members say alone.
-
-    Attributes
-    ----------
-    each
-        Porosity of the whole volume, in the order of ``members``.
-    pixels
-        That were looked at.
-    """
-
-    each: tuple[float, ...]
-    pixels: int
-
-    def to_json(self) -> dict[str, Any]:
-        """What the summary says of it, with the spread over members."""
-        return {
-            "each": list(self.each), "sd": float(np.std(self.each, ddof=1)), "pixels": self.pixels,
-        }  # fmt: skip
-
-
-def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> PorosityByMember | None:
+def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> Members | None:
     """Porosity of the whole volume as each member alone would map it; asked once.
 
     Parameters
@@ -58,7 +34,7 @@ def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> Porosi
 
     Returns
     -------
-    PorosityByMember or None
+    Members or None
         What the members together found, plus what one alone finds more on some places. None for a
         single model, and where there is no material at the places.
     """
@@ -70,8 +46,8 @@ def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> Porosi
         work.ledger.decide(members=alone)
     if not alone.pixels:
         return None
-    each = (min(1.0, max(0.0, mapped + moved)) for moved in alone.moved)
-    return PorosityByMember(tuple(each), alone.pixels)
+    each = tuple(min(1.0, max(0.0, mapped + moved)) for moved in alone.moved)
+    return Members(each, float(np.std(each, ddof=1)), alone.pixels)
 
 
 def _asked(work: Work, scorer: Scorer) -> Moved:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fibsem.inference.volume.boundary import porosity_per_px_of_boundary
@@ -14,6 +15,32 @@ from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.summary import porosity_of
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.inference.volume.work import Work
+from fibsem.system.summaries.porosity import FilmPorosity
+
+
+@dataclass(frozen=True)
+class Porosities:
+    """What is told of the porosity of a volume.
+
+    Attributes
+    ----------
+    film
+        Of the map, what is told with it, its interval, and what is added to none.
+    missing
+        Slices that have material and are not there.
+    sample
+        Name of the film among those that the model was tested on; None where it is none of them.
+    """
+
+    film: FilmPorosity
+    missing: tuple[int, ...]
+    sample: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What the summary says of it."""
+        return {
+            **self.film.to_json(), "missing": list(self.missing), "sample": self.sample,
+        }  # fmt: skip
 
 
 def porosities(
@@ -22,8 +49,20 @@ def porosities(
     tested: Sequence[FilmSquares],
     scorer_of: ScorerOf,
     models: int,
-) -> dict[str, Any]:
-    """Porosity of the map, what is told with it, its interval, and what is added to none."""
+) -> Porosities:
+    """Every porosity of a volume whose slices have so many pores.
+
+    Parameters
+    ----------
+    work, scorer_of
+        A segmentation, and by what it is scored.
+    pores
+        By slice; None where one is missing.
+    tested
+        Test squares of the films that the model was tested on.
+    models
+        How many there are: squares are of one.
+    """
     by_map = porosity_of(work.volume.path, pores, work.pixels)
     own = next((film for film in tested if film.is_of(work.volume)), None)
     per_px = porosity_per_px_of_boundary(work)
@@ -31,15 +70,16 @@ def porosities(
         Reading.of(work.plan.extent, work.options.valid, work.volume.value_range) if own else None
     )
     mapped = by_map.porosity
-    alone = porosity_by_member(work, scorer_of, mapped)
     corrected = corrected_porosity(
         own, mapped, tested, work.options, per_px, reading, models, work.plan.rounded
     )
-    return {
-        **by_map.to_json(),
-        **corrected.to_json(),
-        "porosity_per_px_of_boundary": per_px,
-        "porosity_by_seed": porosity_by_seed(own, tested).to_json(),
-        "sample": own and own.sample,
-        "porosity_by_member": alone and alone.to_json(),
-    }
+    film = FilmPorosity(
+        porosity=mapped,
+        porosity_ci=by_map.interval,
+        porosity_corrected=corrected.porosity,
+        porosity_interval=corrected.interval,
+        porosity_by_member=porosity_by_member(work, scorer_of, mapped),
+        porosity_by_seed=porosity_by_seed(own, tested),
+        porosity_per_px_of_boundary=per_px,
+    )
+    return Porosities(film, by_map.missing, own.sample if own else None)

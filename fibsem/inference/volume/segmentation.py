@@ -135,7 +135,7 @@ def segment_volume(
         check_unchanged(volume, stamps, ledger.read, of_volume())
         porosity = porosities(work, pores, tested, scorer_of, len(trained))
         learned = of_training(work, stated, trained, likeness, say)
-        return write_records(work, pores, {**porosity, **learned, **origin.to_json()})
+        return write_records(work, pores, {**porosity.to_json(), **learned, **origin.to_json()})
 
 
 def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) -> Work:

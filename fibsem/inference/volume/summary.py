@@ -42,14 +42,6 @@ class MappedPorosity:
     interval: tuple[float, float]
     missing: tuple[int, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """What the summary says of it."""
-        return {
-            "porosity": self.porosity,
-            "porosity_ci": list(self.interval),
-            "missing": list(self.missing),
-        }
-
 
 def write_records(
     work: Work, pores: Sequence[int | None], figures: Mapping[str, Any]

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from fibsem.system.identity import kind_of
-from fibsem.system.records import typed
 from fibsem.system.summaries.evaluation import EvaluationSummary
 from fibsem.system.summaries.inspection import InspectionSummary
+from fibsem.system.summaries.porosity import FilmPorosity, Interval
 from fibsem.system.summaries.promotion import PromotedModel, PromotionSummary
 from fibsem.system.summaries.quantification import QuantificationSummary
 from fibsem.system.summaries.segmentation import SegmentationSummary, SegmentedFilm
@@ -22,12 +20,17 @@ from fibsem.system.summaries.sweep import SweepSummary, is_infeasible, trial_row
 __all__ = [
     "SHAPES",
     "EvaluationSummary",
+    "FilmPorosity",
     "InspectionSummary",
+    "Interval",
     "PromotedModel",
+    "PromotionSummary",
+    "QuantificationSummary",
     "Report",
+    "SegmentationSummary",
     "SegmentedFilm",
+    "SweepSummary",
     "is_infeasible",
-    "of_kind",
     "trial_rows",
 ]
 
@@ -50,17 +53,3 @@ SHAPES: Mapping[str, type] = {
     "segmentation": SegmentationSummary,
     "quantification": QuantificationSummary,
 }
-
-
-def of_kind(shapes: Mapping[str, type], record: Any) -> Any:
-    """A record itself, if it is whole, or of no kind that has a shape.
-
-    Raises
-    ------
-    ValueError
-        Names the key and the value that cannot be.
-    """
-    kind = kind_of(record)
-    if kind is not None and kind in shapes:
-        typed(shapes[kind], record)
-    return record

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from fibsem.system.summaries.figures import Certain, OverSeeds, Text, WithMiou
+from fibsem.system.summaries.figures import Certain, OverSeeds, Shape, Text, WithMiou
+
+Split = Literal["train", "val", "test"]
+#: On all labelled pixels: at threshold 0.5, and at the one that validation chose.
+Group = Literal["all", "chosen"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Balanced:
 
 @dataclass(frozen=True)
 class SquareFigures:
-    """Figures on all labelled pixels."""
+    """Figures on all labelled pixels; the porosity with the ends of its 95 % interval."""
 
     miou: Certain
     accuracy: OverSeeds
@@ -26,6 +31,8 @@ class SquareFigures:
     label_porosity: OverSeeds
     iou_pore: OverSeeds | None = None
     iou_pore_median: OverSeeds | None = None
+    porosity_low: OverSeeds | None = None
+    porosity_high: OverSeeds | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class Run:
 
     seed: int
     val: WithMiou
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,27 @@ class EvaluationSummary:
     data: Text = None
     run_id: Text = None
     command: Text = None
+
+    @property
+    def sides(self) -> Shape:
+        """Its neighbourhood, (n_x, n_y, n_z)."""
+        x, y, z = map(int, self.nbhd.split("x"))
+        return x, y, z
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of its runs."""
+        return tuple(run.seed for run in self.runs)
+
+    def labelled(self, split: Split, group: Group) -> SquareFigures | None:
+        """Figures on all labelled pixels of a split; None where they were not scored."""
+        figures: SquareFigures | None = getattr(self, f"{split}_{group}")
+        return figures
+
+    def balanced(self, split: Split) -> Balanced:
+        """Figures on the balanced pixels of a split."""
+        figures: Balanced = getattr(self, split)
+        return figures
 
     def __post_init__(self) -> None:
         if len(sides := self.nbhd.split("x")) != 3 or not all(map(str.isdigit, sides)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 Shape = tuple[int, int, int]
 Figures = dict[str, float | None]
@@ -35,37 +35,6 @@ class WithMiou:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """An interval of a porosity, or why there is none."""
-
-    volume: Ends | None = None
-    why: Text = None
-    squares: int | None = None
-    others: dict[str, Figures] | None = None
-
-
-@dataclass(frozen=True)
-class Members:
-    """What members of an ensemble say alone."""
-
-    each: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """How far trainings with other seeds are apart, or why nobody knows."""
-
-    sd: float | None = None
-    seeds: int | None = None
-    on: Text = None
-    why: Text = None
-
-    def __post_init__(self) -> None:
-        if self.sd is not None and None in (self.seeds, self.on):
-            raise ValueError("it lacks seeds or on")
-
-
-@dataclass(frozen=True)
 class Agreement:
     """How far those who labelled the same squares agree.
 
@@ -83,32 +52,3 @@ class Agreement:
     squares: int
     miou: float
     porosity_difference: float
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Porosity of a segmented film, and what stands beside it."""
-
-    porosity: float
-    porosity_ci: Ends | None = None
-    porosity_corrected: float | None = None
-    porosity_interval: Interval | None = None
-    porosity_by_member: Members | None = None
-    porosity_by_seed: Seeds | None = None
-    porosity_per_px_of_boundary: float | None = None
-    porosity_assuming_label_shift: float | None = None
-    agreement: Agreement | None = None
-
-
-@dataclass(frozen=True)
-class Corrected(Labelled):
-    """Porosity of a segmented film, with an interval where a corrected one is told."""
-
-    porosity_ci: Ends | None = field()
-
-    def __post_init__(self) -> None:
-        interval = self.porosity_interval
-        if self.porosity_corrected is None:
-            return
-        if interval is None or interval.volume is None or interval.squares is None:
-            raise ValueError("it lacks the interval of porosity_corrected")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fibsem.system.summaries.figures import Corrected, WithMiou
+from fibsem.system.summaries.figures import WithMiou
 from fibsem.system.summaries.lineage import WrittenLineage
+from fibsem.system.summaries.porosity import Corrected
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Ensemble:
 class Tested(WithMiou):
     """Figures on all labelled test pixels."""
 
+    iou_pore_median: float | None = None
     porosity: float | None = None
     label_porosity: float | None = None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from fibsem.system.records import whole
-from fibsem.system.summaries.figures import Corrected, Ends, Shape, Text
+from fibsem.system.summaries.figures import Ends, Shape, Text
 from fibsem.system.summaries.lineage import WrittenLineage
+from fibsem.system.summaries.porosity import Corrected
 
 
 @whole
@@ -20,13 +21,34 @@ class PickedVolume:
     series: int | str | None = None
     sparse: bool | None = None
 
+    @property
+    def choice(self) -> dict[str, Any]:
+        """What was told, as :func:`fibsem.data.volumes.open_volume` takes it."""
+        return {key: value for key, value in vars(self).items() if value is not None}
+
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentedFilm(Corrected):
+class FilmPlace:
+    """Where a film lay that was labelled, how it was opened, and its shape; None where untold."""
+
+    volume: Text = None
+    picked: PickedVolume | None = None
+    shape: Shape | None = None
+
+
+@dataclass(frozen=True)
+class CalibrationPixels:
+    """Pixels that a model was calibrated on: their share of solid."""
+
+    solid_share: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentedFilm(Corrected, FilmPlace):
     """Record of ``fibsem.segment``, as all versions wrote it."""
 
     labels: str
-    shape: Shape
+    shape: Shape = field()
     porosity_ci: Ends | None = None
     members: tuple[str, ...] = ()
     missing: tuple[int, ...] = ()
@@ -34,12 +56,11 @@ class SegmentedFilm(Corrected):
     voxel_nm: tuple[float | None, float | None, float | None] | None = None
     voxel_nm_assumed: tuple[Literal["z", "y", "x"], ...] = ()
     sample: Text = None
-    volume: Text = None
     volume_hash: Text = None
     grey_hash: Text = None
     labelling: Text = None
     model: Text = None
-    picked: PickedVolume | None = None
+    calibration: CalibrationPixels | None = None
     probabilities: Text = None
     uncertainty: Text = None
     warnings: tuple[str, ...] = ()
@@ -76,3 +97,4 @@ class SegmentationSummary(SegmentedFilm):
     mode: str
     precision: str
     seconds: float
+    voxels_per_second: float | None = None

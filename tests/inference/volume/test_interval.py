@@ -21,63 +21,61 @@ def own():
 
 def test_the_interval_is_that_of_the_films_own_squares(own):
     other = replace(own, sample="B", slices={0: "another"})
-    told = corrected_porosity(own, 0.3, [other, own], Options()).to_json()
+    told = corrected_porosity(own, 0.3, [other, own], Options())
     estimate = difference_estimate(0.3, own.squares)
-    assert told["porosity_corrected"] == estimate.porosity
-    interval = told["porosity_interval"]
-    assert interval["volume"] == list(estimate.interval)
-    assert (interval["squares"], interval["degrees"], interval["why"]) == (7, 6, None)
-    assert interval["post_stratified"]["volume"][0] < interval["post_stratified"]["porosity"]
-    assert set(interval["others"]) == {"B"}
-    assert interval["labelled_over_mapped"] == labelled_over_mapped(own.squares)
+    assert told.porosity == estimate.porosity
+    interval = told.interval
+    assert interval.volume == estimate.interval
+    assert (interval.squares, interval.degrees, interval.why) == (7, 6, None)
+    assert interval.post_stratified.volume[0] < interval.post_stratified.porosity
+    assert set(interval.others) == {"B"}
+    assert interval.labelled_over_mapped == labelled_over_mapped(own.squares)
 
 
 def test_labels_in_bfloat16_widen_the_interval_by_the_share_that_is_changed(own):
     """Squares were scored in float32, and know nothing of the labels that rounding changes."""
     exact, rough = (
-        corrected_porosity(own, 0.3, [own], Options(), 0.05, rounded=share).to_json()
+        corrected_porosity(own, 0.3, [own], Options(), 0.05, rounded=share)
         for share in (0.0, 0.002)
     )
-    assert rough["porosity_corrected"] == exact["porosity_corrected"]
-    exact, rough = exact["porosity_interval"], rough["porosity_interval"]
-    assert (exact["widened_by"], rough["widened_by"]) == (0.0, 0.002)
-    for one, other in ((exact, rough), (exact["post_stratified"], rough["post_stratified"])):
-        assert other["volume"][1] == pytest.approx(one["volume"][1] + 0.002)
-        assert other["volume"][0] == pytest.approx(max(0, one["volume"][0] - 0.002))
-        assert other["one_pixel_off"][1] == pytest.approx(one["one_pixel_off"][1] + 0.002)
-    none = corrected_porosity(None, 0.3, [own], Options()).to_json()
-    assert "widened_by" not in none["porosity_interval"]
+    assert rough.porosity == exact.porosity
+    exact, rough = exact.interval, rough.interval
+    assert (exact.widened_by, rough.widened_by) == (0.0, 0.002)
+    for one, other in ((exact, rough), (exact.post_stratified, rough.post_stratified)):
+        assert other.volume[1] == pytest.approx(one.volume[1] + 0.002)
+        assert other.volume[0] == pytest.approx(max(0, one.volume[0] - 0.002))
+        assert other.one_pixel_off[1] == pytest.approx(one.one_pixel_off[1] + 0.002)
+    none = corrected_porosity(None, 0.3, [own], Options())
+    assert none.interval.widened_by is None
 
 
 def test_outlines_one_pixel_off_stand_beside_the_interval(own):
-    found = corrected_porosity(own, 0.3, [own], Options(), 0.05).to_json()["porosity_interval"]
-    low, high = found["volume"]
+    found = corrected_porosity(own, 0.3, [own], Options(), 0.05).interval
+    low, high = found.volume
     assert low < 0.05  # and no porosity is below 0
-    assert found["one_pixel_off"] == [0.0, pytest.approx(high + 0.05)]
-    beside = found["post_stratified"]
-    assert beside["one_pixel_off"][1] == pytest.approx(beside["volume"][1] + 0.05)
-    none = corrected_porosity(own, 0.3, [own], Options()).to_json()["porosity_interval"]
-    assert none["one_pixel_off"] is None
-    assert "one_pixel_off" not in corrected_porosity(None, 0.3, [own], Options(), 0.05).to_json()
+    assert found.one_pixel_off == (0.0, pytest.approx(high + 0.05))
+    beside = found.post_stratified
+    assert beside.one_pixel_off[1] == pytest.approx(beside.volume[1] + 0.05)
+    none = corrected_porosity(own, 0.3, [own], Options()).interval
+    assert none.one_pixel_off is None
+    assert corrected_porosity(None, 0.3, [own], Options(), 0.05).interval.one_pixel_off is None
 
 
 @pytest.mark.parametrize("volume", [film(1), film(0, depth=5)])
 def test_squares_of_another_film_tell_no_interval_and_are_shown(own, volume):
     assert not own.is_of(volume)
-    told = corrected_porosity(None, 0.3, [own], Options()).to_json()
-    assert told["porosity_corrected"] is None
-    assert told["porosity_interval"]["volume"] is None
-    assert "not tested on squares of this film" in told["porosity_interval"]["why"]
-    assert told["porosity_interval"]["others"]["A"]["bias"] == pytest.approx(
-        map_error(own.squares).bias
-    )
+    told = corrected_porosity(None, 0.3, [own], Options())
+    assert told.porosity is None
+    assert told.interval.volume is None
+    assert "not tested on squares of this film" in told.interval.why
+    assert told.interval.others["A"].bias == pytest.approx(map_error(own.squares).bias)
 
 
 def test_too_few_squares_tell_none(own):
     few = replace(own, squares=own.squares[:5])
-    told = corrected_porosity(few, 0.3, [few], Options()).to_json()["porosity_interval"]
-    assert told["volume"] is None
-    assert told["why"] == "the test squares lie in 5 places, 6 are needed"
+    told = corrected_porosity(few, 0.3, [few], Options()).interval
+    assert told.volume is None
+    assert told.why == "the test squares lie in 5 places, 6 are needed"
 
 
 def test_squares_above_each_other_are_too_few_by_their_places():
@@ -92,9 +90,9 @@ def test_squares_above_each_other_are_too_few_by_their_places():
 def test_squares_on_which_the_map_errs_alike_tell_no_interval(own):
     """Six squares of solid that are mapped as solid: 0.40 % [0.40, 0.40] was told of the film."""
     solid = replace(own, squares=(Confusion(((0, 0), (0, 100))),) * 6)
-    told = corrected_porosity(solid, 0.004, [solid], Options()).to_json()
-    assert told["porosity_corrected"] is None
-    assert told["porosity_interval"]["why"] == (
+    told = corrected_porosity(solid, 0.004, [solid], Options())
+    assert told.porosity is None
+    assert told.interval.why == (
         "the map errs alike on all test squares: they show no spread to tell one from"
     )
     one_pixel = replace(own, squares=(*solid.squares[1:], Confusion(((0, 1), (0, 99)))))
@@ -104,11 +102,11 @@ def test_squares_on_which_the_map_errs_alike_tell_no_interval(own):
 
 def test_squares_that_were_drawn_where_pores_are_correct_no_film(own):
     """About 60 % of them is mapped as pore, give or take 19 from place to place."""
-    told = corrected_porosity(own, 0.01, [own], Options()).to_json()
-    assert told["porosity_corrected"] is None
-    found = told["porosity_interval"]
-    assert found["volume"] is None
-    assert found["why"] == (
+    told = corrected_porosity(own, 0.01, [own], Options())
+    assert told.porosity is None
+    found = told.interval
+    assert found.volume is None
+    assert found.why == (
         "the map has 60.0 % pores on the test squares and 1.0 % in the film: they do not lie in it "
         "by chance"
     )
@@ -117,16 +115,16 @@ def test_squares_that_were_drawn_where_pores_are_correct_no_film(own):
 
 
 def test_what_the_squares_do_not_know_is_not_told(own):
-    told = corrected_porosity(own, 0.3, [own], Options(min_volume_nm3=1e6)).to_json()
-    assert told["porosity_corrected"] is None
-    assert "min_volume_nm3" in told["porosity_interval"]["why"]
-    told = corrected_porosity(own, 0.3, [own], Options(symmetry=2)).to_json()
-    assert told["porosity_corrected"] is None
-    assert "scored in one view" in told["porosity_interval"]["why"]
-    told = corrected_porosity(None, 0.3, [], Options(), models=2).to_json()
-    assert "of one model, and not of the mean of 2" in told["porosity_interval"]["why"]
-    told = corrected_porosity(None, 0.3, [], Options()).to_json()
-    assert "no test squares" in told["porosity_interval"]["why"]
+    told = corrected_porosity(own, 0.3, [own], Options(min_volume_nm3=1e6))
+    assert told.porosity is None
+    assert "min_volume_nm3" in told.interval.why
+    told = corrected_porosity(own, 0.3, [own], Options(symmetry=2))
+    assert told.porosity is None
+    assert "scored in one view" in told.interval.why
+    told = corrected_porosity(None, 0.3, [], Options(), models=2)
+    assert "of one model, and not of the mean of 2" in told.interval.why
+    told = corrected_porosity(None, 0.3, [], Options())
+    assert "no test squares" in told.interval.why
 
 
 @pytest.mark.parametrize(
@@ -143,15 +141,13 @@ def test_what_the_squares_do_not_know_is_not_told(own):
 def test_squares_of_a_film_that_was_read_otherwise_are_of_another_map(own, mine, theirs, why):
     own = replace(own, reading=Reading(*mine))
     assert FilmSquares.from_json(own.to_json()) == own
-    told = corrected_porosity(own, 0.3, [own], Options(), reading=Reading(*theirs)).to_json()
-    assert (told["porosity_corrected"] is None) == (why is not None)
-    assert (why or "") in (told["porosity_interval"]["why"] or "")
+    told = corrected_porosity(own, 0.3, [own], Options(), reading=Reading(*theirs))
+    assert (told.porosity is None) == (why is not None)
+    assert (why or "") in (told.interval.why or "")
 
 
 def test_squares_that_do_not_know_how_their_film_was_read_count(own):
     older = {key: value for key, value in own.to_json().items() if key != "reading"}
     old = FilmSquares.from_json(older)
-    told = corrected_porosity(
-        old, 0.3, [old], Options(), reading=Reading("all", 0, (0, 99))
-    ).to_json()
-    assert told["porosity_corrected"] is not None
+    told = corrected_porosity(old, 0.3, [old], Options(), reading=Reading("all", 0, (0, 99)))
+    assert told.porosity is not None

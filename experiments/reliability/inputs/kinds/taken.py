@@ -20,6 +20,8 @@ from fibsem.reporting.results import find_results
 from fibsem.system import write_json
 
 ORIGIN = {"dataset": "film", "data": "new"}
+NO_INTERVAL = {"volume": None, "material": None, "why": "no squares"}
+SIZES = {"median": 100.0, "p10": 50.0, "p90": 150.0}
 PORES = {"one": 0.26, "other": 0.45}
 
 
@@ -100,7 +102,10 @@ def reported(change):
                 write_json(top / "out" / name / "summary.json", labels)
                 measured = {
                     "segmentation": f"out/{name}", "labelling": name, "porosity": porosity,
-                    "porosity_interval": {}, "percolates": {}, "lineage": [ORIGIN],
+                    "porosity_corrected": None, "porosity_interval": NO_INTERVAL, "unit": "nm",
+                    "percolates": {}, "connectivity": 6, "components": 1, "limits": [],
+                    "tortuosity_factor": {}, "porosity_per_px_of_boundary": None,
+                    "pore_size_nm": SIZES, "throat_size_nm": SIZES, "lineage": [ORIGIN],
                     "shape": [3, 10, 10],
                 }  # fmt: skip
                 write_json(top / "out" / f"{name}-q" / "summary.json", measured)
@@ -109,7 +114,8 @@ def reported(change):
             results = find_results([top], "film")
             told = {
                 one.folder.name: labelled_porosity(one, results).porosity
-                for one in results.of("segmentation")
+                for one in results.each
+                if one.kind == "segmentation"
             }
         finally:
             os.chdir(before)
