@@ -40,7 +40,7 @@ def bundle(folder):
 
     spec = resolve("threshold", Nbhd(1, 11, 11), "valid", {})
     segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "")
-    Bundle(segmenter, (None, None, None), {}).save(folder)
+    Bundle(segmenter, (None, None, None)).save(folder)
     return folder
 
 

@@ -187,7 +187,7 @@ def test_a_segmentation_killed_in_a_slab_ends_as_the_whole_one(command, tmp_path
 
     spec, model = trained(11)
     segmenter = Segmenter.of(spec, model, Recipe(), PostProcessing(1.0, 0.5), "")
-    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / "bundle")
+    Bundle(segmenter, (50.0, 10.0, 10.0)).save(tmp_path / "bundle")
     rng = np.random.default_rng(0)
     shape = (24, 240, 240)
     with create_volume(tmp_path / "stack", shape, np.uint8, format="tiff") as writer:

@@ -88,7 +88,7 @@ def prepare() -> None:
     corner = ((grey[:280, :280] - grey.mean()) / grey.std()).astype(np.float32)
     middle = float(np.median(Scorer(plain)(np.stack([corner] * 3, axis=-1))))
     how = PostProcessing(sigma=2.0, threshold=middle, min_size=100)
-    Bundle(Segmenter.of(spec, model, Recipe(), how), (50.0, 10.0, 10.0), {}).save(bundle)
+    Bundle(Segmenter.of(spec, model, Recipe(), how), (50.0, 10.0, 10.0)).save(bundle)
 
 
 def segment(name: str, repeat: int) -> dict:

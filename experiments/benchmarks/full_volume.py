@@ -66,7 +66,7 @@ if not (bundle / "bundle.json").is_file():
     spec = Configuration(compose("train", NETWORK)).run.spec
     how = PostProcessing(sigma=2.0, threshold=0.45, rounds=1, min_size=100)
     segmenter = Segmenter.of(spec, models.load(spec, trained), Recipe(), how)
-    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(bundle)
+    Bundle(segmenter, (50.0, 10.0, 10.0)).save(bundle)
 
 slices = next(film.glob("*/slices"))
 clock = args.folder / f"{output.name}-seconds.json"  # to start a finished one tells no time

@@ -236,7 +236,7 @@ class Bench:
             keras.utils.set_random_seed(seed)
             spec = resolve("2dcnn", Nbhd(1, 11, 11), "valid", {"blocks": 1, "filters": 4})
             segmenter = Segmenter.of(spec, build(spec), Recipe(), PostProcessing(1.0, 0.5), "")
-            Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(self.folder / f"bundle-{seed}")
+            Bundle(segmenter, (50.0, 10.0, 10.0)).save(self.folder / f"bundle-{seed}")
 
 
 def figures(record: dict[str, Any]) -> dict[str, Any]:

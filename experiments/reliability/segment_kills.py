@@ -60,7 +60,7 @@ plain = Segmenter.of(spec, model, Recipe(), PostProcessing())
 noise = rng.normal(size=(160, 160, 3)).astype(np.float32)
 middle = float(np.median(Scorer(plain)(noise)))  # so that there are pores and solid
 how = PostProcessing(sigma=1.0, threshold=middle, min_size=20)
-Bundle(Segmenter.of(spec, model, Recipe(), how), (50.0, 10.0, 10.0), {}).save(folder / "bundle")
+Bundle(Segmenter.of(spec, model, Recipe(), how), (50.0, 10.0, 10.0)).save(folder / "bundle")
 
 
 def start(output: str, *overrides: str) -> subprocess.Popen:

@@ -35,6 +35,7 @@ from fibsem.system.records import typed
 from fibsem.system.summaries.lineage import DataSource, FromPromotion, FromTrial, Lineage
 from fibsem.system.summaries.segmentation import SegmentationSummary
 from fibsem.tracking import names, registry
+from fibsem.tracking.audit import Audit, places_of
 from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
 from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
@@ -81,21 +82,19 @@ def write_bundle(folder: Path, segmenter: Segmenter, begun: Begun, challenger: C
     material = challenger.finals[0].material
     dataset = material.dataset
     greys = {name: greys_of(volume) for name, volume in material.volumes.items()}
-    audit = {
-        "dataset": dataset.name,
-        "data": dataset.hash,
-        "winner": challenger.winner,
-        "run_id": challenger.run_id,
-        "lineage": challenger.lineage.to_json(),
-        "calibration": challenger.figures.calibration.to_json(),
-        "corrections": {
-            name: volume.correction.to_json() for name, volume in material.volumes.items()
-        },
-        "greys": {name: film.histogram for name, film in greys.items()},
-        "moments": {name: film.moments.to_json() for name, film in greys.items()},
-        "squares": [film.to_json() for film in challenger.tested(begun)],
-        "learned": begun.with_own(learned_squares(dataset)),
-    }
+    audit = Audit(
+        dataset=dataset.name,
+        data=dataset.hash,
+        winner=challenger.winner,
+        run_id=challenger.run_id,
+        lineage=challenger.lineage,
+        calibration=challenger.figures.calibration.chosen,
+        corrections={name: volume.correction for name, volume in material.volumes.items()},
+        greys={name: film.histogram for name, film in greys.items()},
+        moments={name: film.moments for name, film in greys.items()},
+        squares=tuple(challenger.tested(begun)),
+        learned=places_of(begun.with_own(learned_squares(dataset))),
+    )
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)
     replace_file(folder / model_card.FILE, model_card.model_card(card_facts(challenger)))
 

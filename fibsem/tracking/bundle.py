@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,8 @@ from typing import Any
 import mlflow
 
 from fibsem import models
-from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.greys import Moments
-from fibsem.data.learned import Learned, Place
+from fibsem.data.learned import Learned
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.scale import Scale, WrittenScale
 from fibsem.data.volumes import VoxelNm
@@ -33,25 +31,12 @@ from fibsem.models.spec import ModelSpec
 from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.home import home_path
 from fibsem.system.records import typed
-from fibsem.system.summaries.lineage import Lineage, WrittenLineage
+from fibsem.system.summaries.lineage import Lineage
+from fibsem.tracking.audit import Audit
 from fibsem.tracking.store import client_of
 
 #: How addresses in an MLflow store begin.
 REMOTE = ("models:/", "runs:/")
-
-
-@dataclass(frozen=True)
-class _Audit:
-    """What a bundle knows of its origin; older ones know less."""
-
-    dataset: str | None = None
-    data: str | None = None
-    lineage: WrittenLineage | None = None
-    calibration: Calibration | None = None
-    greys: dict[str, tuple[float, ...]] | None = None
-    moments: dict[str, Moments] | None = None
-    squares: tuple[FilmSquares, ...] = ()
-    learned: dict[str, tuple[Place, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +47,7 @@ class _Written:
     postprocessing: PostProcessing
     classes: tuple[int, int]
     voxel_nm: tuple[float | None, float | None, float | None]
-    audit: _Audit
+    audit: Audit
     members: tuple[dict[str, Any], ...] | None = None
     spec: dict[str, Any] | None = None
     temperature: float = 1.0
@@ -76,10 +61,8 @@ class _Written:
 class Bundle:
     """A segmenter with what is known of its origin.
 
-    ``audit`` holds the corrections fitted to the training samples, their grey values, the figures
-    of the promotion, its test squares and in ``lineage`` where the model comes from; nothing in it
-    is needed to segment. ``version`` is that of the registered model, None for a folder; ``scales``
-    are those of the samples, where they declared a range.
+    ``version`` is that of the registered model, None for a folder; ``scales`` are those of the
+    samples, where they declared a range.
 
     Examples
     --------
@@ -92,14 +75,14 @@ class Bundle:
 
     segmenter: Segmenter
     voxel_nm: VoxelNm
-    audit: dict[str, Any]
+    audit: Audit = field(default_factory=Audit)
     version: str | None = None
     scales: tuple[Scale, ...] = ()
 
     @property
     def trained(self) -> TrainedOn:
         """What it was trained on; older bundles do not know their grey values."""
-        audit = typed(_Audit, self.audit)
+        audit = self.audit
         share = audit.calibration.before.share if audit.calibration else None
         greys, moments = audit.greys or {}, audit.moments or {}
         return TrainedOn(self.voxel_nm, tuple(greys.values()), share, tuple(moments.values()))
@@ -107,27 +90,27 @@ class Bundle:
     @property
     def dataset(self) -> str | None:
         """Name of the data that it was trained on; None where it does not say."""
-        return typed(_Audit, self.audit).dataset
+        return self.audit.dataset
 
     @property
     def data(self) -> str | None:
         """Hash of the data that it was trained on; None where it does not say."""
-        return typed(_Audit, self.audit).data
+        return self.audit.data
 
     @property
     def lineage(self) -> Lineage:
         """Where it comes from; of an older bundle the few things that it kept."""
-        return Lineage.of_bundle(self.audit)
+        return self.audit.origin
 
     @property
     def tested(self) -> tuple[FilmSquares, ...]:
         """Squares that it was tested on; older bundles have none."""
-        return typed(_Audit, self.audit).squares
+        return self.audit.squares
 
     @property
     def learned(self) -> Learned | None:
         """Squares that it has learned from; None of an older bundle, or one whose start is."""
-        return typed(_Audit, self.audit).learned
+        return self.audit.learned
 
     def save(self, folder: Path) -> None:
         """Write the bundle into a folder."""
@@ -154,7 +137,7 @@ class Bundle:
             "offset": self.segmenter.offset,
             "smoothed_px": self.segmenter.smoothed_px,
             "voxel_nm": list(self.voxel_nm),
-            "audit": self.audit,
+            "audit": self.audit.to_json(),
         }
         if self.scales:
             record["scales"] = [scale.to_json() for scale in self.scales]
@@ -230,7 +213,7 @@ def _read(folder: Path) -> Bundle:
         offset=written.offset,
         smoothed_px=written.smoothed_px,
     )
-    return Bundle(segmenter, _voxel_nm(record), record["audit"], scales=written.scales)
+    return Bundle(segmenter, _voxel_nm(record), written.audit, scales=written.scales)
 
 
 def _voxel_nm(record: object) -> VoxelNm:

@@ -17,6 +17,7 @@ from fibsem.data.learned import learned_squares, merged
 from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.system.summaries.lineage import DataSource, FromTrial, Lineage
+from fibsem.tracking.audit import Audit, places_of
 from fibsem.tracking.bundle import Bundle, described_in
 from fibsem.tracking.runs import code_version
 from fibsem.training.material import Material
@@ -77,13 +78,13 @@ def write_bundle(
         code=code_version(),
         training=tree.get("command"),
     )
-    audit = {
-        "dataset": dataset.name,
-        "data": dataset.hash,
-        "run_id": result.run_id,
-        "lineage": lineage.to_json(),
-        "greys": {name: film.histogram for name, film in greys.items()},
-        "moments": {name: film.moments.to_json() for name, film in greys.items()},
-        "learned": None if None in before else learned,
-    }
+    audit = Audit(
+        dataset=dataset.name,
+        data=dataset.hash,
+        run_id=result.run_id,
+        lineage=lineage,
+        greys={name: film.histogram for name, film in greys.items()},
+        moments={name: film.moments for name, film in greys.items()},
+        learned=None if None in before else places_of(learned),
+    )
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).describe(folder)

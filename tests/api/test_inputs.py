@@ -90,7 +90,7 @@ def test_home_is_home_in_every_argument_that_is_a_path(tmp_path, monkeypatch):
     assert place_of("~/bundle", None) == str(home / "bundle")
     spec = resolve("threshold", Nbhd(1, 11, 11), "valid")
     segmenter = Segmenter.of(spec, Threshold(spec), Recipe("none", "none"), PostProcessing())
-    model = LoadedModel("otsu", Bundle(segmenter, (None, None, None), {}))
+    model = LoadedModel("otsu", Bundle(segmenter, (None, None, None)))
     film = np.random.default_rng(4).integers(0, 255, (4, 40, 50)).astype(np.uint8)
     result = api.segment(film, model, output="~/labels", valid="all", previews=0)
     assert result.folder == home / "labels"

@@ -122,7 +122,7 @@ def test_the_temperature_travels_with_the_bundle(trained, tmp_path):
         ("plain", plain),
         ("hot", replace(plain, temperature=1.7, offset=0.4, smoothed_px=2.0)),
     ):
-        Bundle(segmenter, (None, None, None), {}).save(tmp_path / name)
+        Bundle(segmenter, (None, None, None)).save(tmp_path / name)
     plain, hot = (load_bundle(tmp_path / name).segmenter for name in ("plain", "hot"))
     assert (plain.platt, hot.platt) == (Platt(), Platt(1.7, 0.4, 2.0))
     assert plain.identity != hot.identity  # the probabilities that they write differ

@@ -16,6 +16,7 @@ from fibsem.promotion.examination import balanced
 from fibsem.promotion.figures import EnsembleGain, _ensemble
 from fibsem.promotion.gate import verdict
 from fibsem.promotion.testing import examine_on_test
+from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, SquareCounts, labelled_figures
@@ -110,7 +111,7 @@ def test_challenger_and_champion_see_as_much_around_a_square(material, trained, 
     config = here.config
     how = PostProcessing(1.0, 0.5, 1, 60)
     one = Segmenter.of(spec, model, config.preprocess, how)
-    champion = Bundle(one, here.dataset.voxel_nm, {"dataset": here.dataset.name})
+    champion = Bundle(one, here.dataset.voxel_nm, Audit(dataset=here.dataset.name))
     found = examine_on_test({"challenger": one}, here, margin, champion).rows
     assert len(found["champion"]) == len(here.dataset.regions("test"))
     for ours, theirs in zip(found["challenger"], found["champion"], strict=True):

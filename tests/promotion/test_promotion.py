@@ -298,7 +298,7 @@ def test_the_model_is_whole_by_itself(promoted):
     assert bundle.segmenter.classes == (0, 255)
     assert bundle.segmenter.recipe.scaling == "standardise"
     assert bundle.segmenter.postprocessing.to_json() == promoted["promote"]["postprocessing"]
-    assert set(bundle.audit["corrections"]) == {"HPC45"}
+    assert set(bundle.audit.corrections) == {"HPC45"}
     from_folder = load_bundle(promoted["folder"] / "promote" / "bundle")
     assert from_folder.segmenter.identity == bundle.segmenter.identity
 

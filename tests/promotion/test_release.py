@@ -40,7 +40,7 @@ def parts(trained, tmp_path_factory):
     film = Sample("film", open_volume(folder / "film.zarr"))
     dataset = Dataset("set", folder / "dataset.yaml", (50.0, 10.0, 10.0), Classes(), (film,))
     segmenter = Segmenter.of(*trained(11), Recipe("none", "none"), PostProcessing())
-    Bundle(segmenter, dataset.voxel_nm, {}).save(folder / "bundle")
+    Bundle(segmenter, dataset.voxel_nm).save(folder / "bundle")
     return dataset, folder / "bundle"
 
 

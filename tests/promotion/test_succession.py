@@ -23,6 +23,7 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look, to_beat
 from fibsem.system.files import write_json
 from fibsem.tracking import champions, names, registry
+from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.versions import history
@@ -298,7 +299,7 @@ def test_a_champion_that_reaches_across_the_gap_is_said_before_the_ranking(work,
     client.create_registered_model(registry.REGISTERED)
     for dataset in (dense.name, "another"):
         folder = tmp_path / f"of-{dataset}"
-        Bundle(segmenter, (None,) * 3, {"dataset": dataset}).save(folder / "artifacts" / "bundle")
+        Bundle(segmenter, (None,) * 3, Audit(dataset=dataset)).save(folder / "artifacts" / "bundle")
         run_id = work.tracking.start(dataset, tags={})
         client.create_model_version(registry.REGISTERED, str(folder), run_id)
     champions.make_champion("1", uri, "the first")

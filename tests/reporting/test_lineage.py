@@ -11,7 +11,9 @@ from fibsem.errors import UserError
 from fibsem.reporting.again import UNKNOWN
 from fibsem.reporting.lineage import read_lineage
 from fibsem.system.files import write_json
+from fibsem.system.records import typed
 from fibsem.system.summaries.lineage import Lineage
+from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
 from fibsem.tracking.provenance import provenance
 
@@ -48,7 +50,9 @@ OLDER = {
 
 def summary(*bundles, code="0.1.0+37a2faa", command=SEGMENT):
     """The summary of a segmentation by (weights, version, audit) bundles."""
-    models = [(name, Bundle(None, (None,) * 3, audit, at)) for name, at, audit in bundles]
+    models = [
+        (name, Bundle(None, (None,) * 3, typed(Audit, audit), at)) for name, at, audit in bundles
+    ]
     told = provenance(models, code=code, command=command)
     return {**OLDER, "volume_hash": "e16a66b884f5", **told.to_json()}
 

@@ -33,7 +33,7 @@ def folders(trained, tmp_path_factory):
     spec, model = trained(11)
     recipe = Recipe(gradient="none", scaling="none")  # nothing makes up for a wrong range
     segmenter = Segmenter.of(spec, model, recipe, PostProcessing(0.5, 0.5))
-    plain = Bundle(segmenter, (None,) * 3, {})
+    plain = Bundle(segmenter, (None,) * 3)
     plain.save(folder / "plain")
     replace(plain, scales=(TWELVE,)).save(folder / "twelve")
     tifffile.imwrite(folder / "film.tif", GREY, photometric="minisblack")
@@ -108,9 +108,9 @@ def test_weights_of_another_model_are_refused(trained, tmp_path, count):
     spec, model = trained(11)
     one = Segmenter.of(spec, model, Recipe(), PostProcessing())
     other = keras.models.clone_model(model)
-    Bundle(Segmenter.ensemble([one] * count), (None,) * 3, {}).save(tmp_path / "one")
+    Bundle(Segmenter.ensemble([one] * count), (None,) * 3).save(tmp_path / "one")
     another = Segmenter.of(spec, other, Recipe(), PostProcessing())
-    Bundle(Segmenter.ensemble([another] * count), (None,) * 3, {}).save(tmp_path / "other")
+    Bundle(Segmenter.ensemble([another] * count), (None,) * 3).save(tmp_path / "other")
     file = "model.keras" if count == 1 else "member-1/model.keras"
     shutil.copy(tmp_path / "other" / file, tmp_path / "one" / file)
     with pytest.raises(UserError, match=rf"{file} is not of the model that bundle.json tells of"):

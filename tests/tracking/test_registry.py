@@ -73,7 +73,7 @@ def bundle(tmp_path):
         spec = resolve("threshold", Nbhd(1, 11, 11), "valid")
         folder = tmp_path / f"sigma-{sigma}"
         segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(sigma, 0.5))
-        Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(folder)
+        Bundle(segmenter, (50.0, 10.0, 10.0)).save(folder)
         return folder
 
     return make

@@ -82,7 +82,7 @@ def store(segmenters, stack, new_store, tmp_path_factory):
     addresses, path = {}, list(sys.path)
     for name, segmenter in segmenters.items():
         bundle = folder / name
-        Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(bundle)
+        Bundle(segmenter, (50.0, 10.0, 10.0)).save(bundle)
         run_id = tracking.start(name, tags={})
         example = example_of(ArrayVolume(stack))
         version = registry.register(bundle, run_id, tracking.uri, {}, example=example)

@@ -28,6 +28,7 @@ from fibsem.models.spec import resolve
 from fibsem.system.files import read_json
 from fibsem.system.identity import Identity, differences
 from fibsem.tracking import names
+from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
 from fibsem.training import epoch_draws, fit, probing
 from fibsem.training import material as materials
@@ -63,7 +64,7 @@ def segmenter(network):
 
 
 def saved(segmenter, folder, voxel_nm=(50.0, 10.0, 10.0), **audit):
-    Bundle(segmenter, voxel_nm, audit).save(folder)
+    Bundle(segmenter, voxel_nm, Audit(**audit)).save(folder)
     return folder
 
 

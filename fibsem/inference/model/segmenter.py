@@ -145,12 +145,12 @@ class Segmenter:
         return cls(members, first.recipe, first.postprocessing, identity, first.classes)
 
     def with_views(self, symmetry: int) -> Segmenter:
-        """The segmenter with so many views of every tile.
+        """The segmenter with so many views of every tile; without a network they are all the same.
 
         Like that of an ensemble, the mean of several views of a network is not calibrated.
         """
         if symmetry == 1 or not any(member.spec.is_network for member in self.members):
-            return replace(self, symmetry=symmetry)
+            return self
         return replace(self, symmetry=symmetry, temperature=1.0, offset=0.0, smoothed_px=0.0)
 
     @property

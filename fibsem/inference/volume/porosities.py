@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fibsem.inference.volume.boundary import porosity_per_px_of_boundary
@@ -64,14 +64,24 @@ def porosities(
         How many there are: squares are of one.
     """
     by_map = porosity_of(work.volume.path, pores, work.pixels)
-    own = next((film for film in tested if film.is_of(work.volume)), None)
+    mine = [film for film in tested if film.is_of(work.volume)]
+    own = FilmSquares.together(mine) if mine else None
+    others = [film for film in tested if film not in mine]
+    options = replace(work.options, symmetry=work.segmenter.symmetry)
     per_px = porosity_per_px_of_boundary(work)
     reading = (
         Reading.of(work.plan.extent, work.options.valid, work.volume.value_range) if own else None
     )
     mapped = by_map.porosity
     corrected = corrected_porosity(
-        own, mapped, tested, work.options, per_px, reading, models, work.plan.rounded
+        own,
+        mapped,
+        [*filter(None, [own]), *others],
+        options,
+        per_px,
+        reading,
+        models,
+        work.plan.rounded,
     )
     film = FilmPorosity(
         porosity=mapped,
@@ -79,7 +89,7 @@ def porosities(
         porosity_corrected=corrected.porosity,
         porosity_interval=corrected.interval,
         porosity_by_member=porosity_by_member(work, scorer_of, mapped),
-        porosity_by_seed=porosity_by_seed(own, tested),
+        porosity_by_seed=porosity_by_seed(own, others),
         porosity_per_px_of_boundary=per_px,
     )
     return Porosities(film, by_map.missing, own.sample if own else None)

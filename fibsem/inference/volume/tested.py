@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,19 @@ class FilmSquares:
             sample, volume.shape, digests, tuple(s for s in squares if s.pixels),
             sum(parts, PartErrors()) if parts else None, tuple(seeds), reading,
         )  # fmt: skip
+
+    @classmethod
+    def together(cls, films: Sequence[FilmSquares]) -> FilmSquares:
+        """Squares of one film in several samples, as one has whose labels are of two kinds.
+
+        By the name of the sample with the most of them; those that were read otherwise than its own
+        are of another map.
+        """
+        most = max(films, key=lambda one: len(one.squares))
+        alike = [one for one in films if one.reading == most.reading]
+        parts = [one.parts for one in alike if one.parts]
+        squares = tuple(square for one in alike for square in one.squares)
+        return replace(most, squares=squares, parts=sum(parts, PartErrors()) if parts else None)
 
     def to_json(self) -> Record:
         return {

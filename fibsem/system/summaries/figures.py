@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Shape = tuple[int, int, int]
-Figures = dict[str, float | None]
 #: Ends of an interval; null where there is none.
 Ends = tuple[float | None, float | None]
 Text = str | None

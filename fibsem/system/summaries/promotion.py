@@ -73,7 +73,7 @@ class PromotionSummary(PromotedModel):
 
     val_all: WithMiou
     test_all: Tested
-    postprocessing: dict[str, float]
+    postprocessing: dict[str, int | float]
     samples: dict[str, Corrected]
     calibration: Calibrated | None = None
     ensemble: Ensemble | None = None

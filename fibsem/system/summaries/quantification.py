@@ -33,7 +33,7 @@ class SizeFigures:
     median: float | None
     p10: float | None
     p90: float | None
-    median_between: tuple[float, float] | None = None
+    median_between: Ends | None = None
     largest: float | None = None
     none_fits_share: float | None = None
     face: Text = None
@@ -49,7 +49,7 @@ class Carried:
 
     why: Text = None
     draws: int | None = None
-    range: dict[str, tuple[float, float]] | None = None
+    range: dict[str, Ends] | None = None
 
 
 @dataclass(frozen=True)

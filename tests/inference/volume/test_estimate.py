@@ -23,7 +23,7 @@ from fibsem.tracking.bundle import Bundle
 def test_the_command_tells_and_writes_nothing(trained, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     segmenter = Segmenter.of(*trained(11), Recipe(), PostProcessing())
-    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / "bundle")
+    Bundle(segmenter, (50.0, 10.0, 10.0)).save(tmp_path / "bundle")
     with create_volume("stack", (2, 40, 50), np.uint8, format="tiff") as writer:
         writer.write(0, np.zeros((2, 40, 50), np.uint8))
     segment.main(compose("segment", ["volume=stack", "weights=bundle", "estimate=true"]))

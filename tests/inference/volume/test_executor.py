@@ -41,7 +41,7 @@ def material(trained, tmp_path_factory):
     noise = np.random.default_rng(0).normal(size=(60 + 2 * y, 60 + 2 * x, 2 * z + 1))
     middle = float(np.median(Scorer(segmenter)(noise.astype(np.float32))))
     segmenter = replace(segmenter, postprocessing=PostProcessing(0.5, middle, 1, 5))
-    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(folder / "bundle")
+    Bundle(segmenter, (50.0, 10.0, 10.0)).save(folder / "bundle")
     load = partial(load_segmenter, [str(folder / "bundle")], "")
     volume = open_volume(folder / "stack")
     segment_volume(volume, load(), folder / "here", Options(slab=2))

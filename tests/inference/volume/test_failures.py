@@ -126,7 +126,7 @@ def parts(grey, segmenter, tmp_path_factory):
     from fibsem.tracking.bundle import Bundle
 
     folder = tmp_path_factory.mktemp("parts")
-    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(folder / "bundle")
+    Bundle(segmenter, (50.0, 10.0, 10.0)).save(folder / "bundle")
     with create_volume(folder / "stack", SHAPE, np.uint16, format="tiff") as writer:
         writer.write(0, grey)
     Segmentation(folder, folder / "whole").finish()

@@ -23,6 +23,7 @@ from fibsem.inference.volume.likeness import (
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
+from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle, load_bundle
 from tests.data.material.films import film, smooth_and_clipped
 
@@ -98,7 +99,7 @@ def segmenter():
 
 
 def test_what_a_bundle_keeps_arrives_where_a_film_is_labelled(segmenter, tmp_path):
-    audit = {"greys": {"a": list(histogram(FEW))}}
+    audit = Audit(greys={"a": tuple(histogram(FEW))})
     Bundle(segmenter, SIZE, audit).save(tmp_path / "bundle")
     trained = load_bundle(tmp_path / "bundle").trained
     said = []
@@ -155,7 +156,7 @@ def test_a_range_beyond_which_most_of_the_film_lies_is_said(segmenter, tmp_path,
 
 
 def test_of_an_older_bundle_nothing_is_said(segmenter, tmp_path):
-    Bundle(segmenter, SIZE, {}).save(tmp_path / "bundle")
+    Bundle(segmenter, SIZE).save(tmp_path / "bundle")
     trained = [load_bundle(tmp_path / "bundle").trained]
     said = []
     record = segment_volume(
@@ -172,7 +173,7 @@ def test_twelve_bits_in_sixteen_are_said_of_a_model_that_does_not_standardise(se
     moments = greys_of(CorrectedVolume(eight, fit_correction(eight, raw.recipe))).moments
     assert moments.mean == pytest.approx(FEW.mean() / 255, abs=1e-3)
     assert moments.spread == pytest.approx(FEW.std() / 255, abs=1e-3)
-    Bundle(raw, SIZE, {"moments": {"a": moments.to_json()}}).save(tmp_path / "bundle")
+    Bundle(raw, SIZE, Audit(moments={"a": moments})).save(tmp_path / "bundle")
     trained, options = [load_bundle(tmp_path / "bundle").trained], Options(previews=0)
     for name, film_of, by in (
         ("same", eight, raw),

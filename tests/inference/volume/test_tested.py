@@ -103,6 +103,35 @@ def test_a_rim_that_is_measured_as_pore_takes_the_interval_away(tmp_path):
         assert (told["porosity_corrected"] is None) == (valid == "all")
 
 
+def test_squares_of_two_samples_of_one_film_count_together(own):
+    """As of one with dense labels and squares; the first sample alone told of its film."""
+    few = replace(own, sample="B", squares=own.squares[:2], parts=None)
+    both = FilmSquares.together([few, own])
+    assert (both.sample, both.squares) == ("A", (*few.squares, *own.squares))
+    read_otherwise = replace(few, reading=Reading("all", 0, (0, 99)))
+    assert FilmSquares.together([read_otherwise, own]) == own
+    assert FilmSquares.together([few]) == few
+
+
+def test_a_film_of_two_samples_is_corrected_by_the_squares_of_both(own, tmp_path):
+    volume, spec = film(0), resolve("threshold", Nbhd(1, 11, 11), "valid")
+    segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu")
+    four, other = (
+        replace(own, sample="dense", squares=own.squares[:4]),
+        replace(own, slices={0: "x"}),
+    )
+    halves = [four, replace(own, squares=own.squares[4:]), replace(other, sample="C")]
+    told = segment_volume(
+        volume, segmenter, tmp_path, Options(previews=0, valid="all"),
+        voxel_nm=(50.0, 10.0, 10.0), tested=halves, say=lambda text: None,
+    )  # fmt: skip
+    assert told["sample"] == "dense"
+    interval = told["porosity_interval"]
+    assert (interval["squares"] or interval["why"]) is not None
+    assert list(interval["others"]) == ["C"]
+    assert "places" not in (interval["why"] or "")
+
+
 def test_a_film_is_known_again_where_it_lies_now(own, tmp_path):
     with create_volume(tmp_path / "a", (4, 20, 30), np.uint8, format="tiff") as writer:
         writer.write(0, film(0).source.array)

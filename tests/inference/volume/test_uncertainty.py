@@ -221,7 +221,7 @@ def on_disk(volume, parts, tmp_path_factory):
     with create_volume(folder / "series", SHAPE, np.uint16, format="tiff") as writer:
         writer.write(0, volume.read(Box.whole(SHAPE)))
     for k, part in enumerate(parts):
-        Bundle(part, (None, None, None), {}).save(folder / f"bundle-{k}")
+        Bundle(part, (None, None, None)).save(folder / f"bundle-{k}")
     return folder
 
 
@@ -239,7 +239,7 @@ def test_the_command_writes_it(on_disk, asked, tmp_path):
 def test_two_processes_write_the_same(on_disk, ensemble, tmp_path):
     """Of one bundle that is an ensemble and has a temperature."""
     hot = replace(ensemble, temperature=3.0)
-    Bundle(hot, (None, None, None), {}).save(tmp_path / "bundle")
+    Bundle(hot, (None, None, None)).save(tmp_path / "bundle")
     load = partial(load_segmenter, [str(tmp_path / "bundle")], "")
     stack, options = open_volume(on_disk / "series"), replace(ASKED, probabilities=True)
     here = segment_volume(stack, load(), tmp_path / "here", options)

@@ -5,6 +5,7 @@ Looks inside: such scores, bundles and ledgers are made by no command.
 
 import json
 import runpy
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import keras
@@ -29,6 +30,8 @@ except ImportError:  # a version that took every network for a result
         pass
 
 
+#: Of nothing; a version before wanted a mapping of it.
+ORIGIN = ({},) if fields(Bundle)[2].default_factory is MISSING else ()
 TRIED = runpy.run_path(str(Path(__file__).parents[4] / "tests" / "impossible.py"))
 FILM = ArrayVolume(np.random.default_rng(0).integers(0, 255, (5, 8, 9)).astype(np.uint8))
 
@@ -45,7 +48,7 @@ def bundle(changed):
     keras.utils.set_random_seed(1)
     spec = resolve("2dcnn", Nbhd(1, 11, 11), "valid", {"blocks": 1, "filters": 4})
     segmenter = Segmenter.of(spec, build(spec), Recipe(), PostProcessing(0.5, 0.5))
-    Bundle(segmenter, (None,) * 3, {}).save(folder := place())
+    Bundle(segmenter, (None,) * 3, *ORIGIN).save(folder := place())
     file = folder / "bundle.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **changed}))
 

@@ -1,0 +1,93 @@
+"""Where a model comes from, and what its films were like: nothing of it is needed to segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fibsem.analysis.calibration import Calibration
+from fibsem.data.greys import Moments
+from fibsem.data.learned import Learned, Place
+from fibsem.data.preprocessing import Correction
+from fibsem.inference.volume.tested import FilmSquares
+from fibsem.system.summaries.lineage import Lineage, WrittenLineage
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a bundle knows of its origin; older ones know less.
+
+    Attributes
+    ----------
+    dataset, data
+        Name and hash of the data that it was trained on.
+    winner, run_id
+        Runs of its trial and of its (first) training.
+    lineage
+        Data, sweep, trial and promotion, and the commands.
+    calibration
+        Of its probabilities, with what it mended.
+    corrections, greys, moments
+        By training film: the correction that was fitted, shares of its grey values, and their mean
+        and spread.
+    squares
+        Test squares of its films.
+    learned
+        Squares that it has learned from, by the digest of their slice; None where it, or a model
+        that it began with, does not say.
+
+    Examples
+    --------
+    >>> Audit(dataset="film", winner="5f3a").origin.trial.run_id
+    '5f3a'
+    """
+
+    dataset: str | None = None
+    data: str | None = None
+    winner: Any = None
+    run_id: str | None = None
+    lineage: WrittenLineage | None = None
+    calibration: Calibration | None = None
+    corrections: dict[str, Correction] | None = None
+    greys: dict[str, tuple[float, ...]] | None = None
+    moments: dict[str, Moments] | None = None
+    squares: tuple[FilmSquares, ...] = ()
+    learned: dict[str, tuple[Place, ...]] | None = None
+
+    @property
+    def origin(self) -> Lineage:
+        """Where the model comes from; of an older bundle the few things that it kept."""
+        if self.lineage is not None:
+            return self.lineage
+        few = ("winner", "run_id", "dataset", "data")
+        return Lineage.of_bundle({key: getattr(self, key) for key in few})
+
+    def to_json(self) -> dict[str, Any]:
+        """The record in ``bundle.json``; what is not known is left out."""
+        record = {
+            "dataset": self.dataset,
+            "data": self.data,
+            "winner": self.winner,
+            "run_id": self.run_id,
+            "lineage": self.lineage and self.lineage.to_json(),
+            "calibration": self.calibration and self.calibration.to_json(),
+            "corrections": _each(self.corrections, Correction.to_json),
+            "greys": _each(self.greys, list),
+            "moments": _each(self.moments, Moments.to_json),
+            "squares": [film.to_json() for film in self.squares] or None,
+            "learned": _each(self.learned, list),
+        }
+        return {key: value for key, value in record.items() if value is not None}
+
+
+def _each(values: Mapping[str, V] | None, write: Callable[[V], Any]) -> dict[str, Any] | None:
+    """Values by name as they are written; None where nobody knows any."""
+    return None if values is None else {name: write(value) for name, value in values.items()}
+
+
+def places_of(learned: Learned | None) -> dict[str, tuple[Place, ...]] | None:
+    """Squares that a model has learned from, as its audit keeps them."""
+    return None if learned is None else {digest: (*some,) for digest, some in learned.items()}
