@@ -20,11 +20,12 @@ def main(tree: Tree) -> None:
     }
 
     from fibsem.quantification.segmented import limits_of_labels, open_segmented
-    from fibsem.reporting.measured import check_of
+    from fibsem.reporting.measured import check_maps, check_of
 
     segmented = open_segmented(folder)
     if paths["quantified"] is not None:
         check_of(segmented, paths["quantified"])
+        check_maps(paths["quantified"])
     for limit in limits_of_labels(segmented.summary):
         print(f"{folder}: {limit}")
     if find_spec("napari") is None:

@@ -92,7 +92,9 @@ def one_film(k: int, name: str, data: Path, bundle: Path, folder: Path) -> dict:
     recipe = PhantomRecipe.from_mapping(compose("simulate", ["phantom=demo"])["phantom"])
     drawn = annotated(truth, recipe, k)
     labels = (found.labels == found.classes[1]).astype(np.uint8)
-    bare = replace(segmented.summary, porosity=float("nan"), porosity_corrected=None)
+    bare = replace(
+        segmented.summary, porosity=float("nan"), porosity_corrected=None, probabilities=None
+    )
 
     def of(phases: np.ndarray) -> Segmented:
         return Segmented(folder, bare, Film.of(phases, segmented.film.spacing), "nm")

@@ -20,7 +20,7 @@ from fibsem.system.files import replace_file
 #: A cell that is a number, with its spread, or an interval.
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?( ± [\d.]+)?$|\[[-+\d.]+, [-+\d.]+\]$")
 #: A number alone; one that begins with 0 is a name.
-PLAIN = re.compile(r"(?=.*\d)[-+]?(0|[1-9]\d*)?(\.\d+)?(e[-+]?\d+)?")
+PLAIN = re.compile(r"[-+]?inf|(?=.*\d)[-+]?(0|[1-9]\d*)?(\.\d+)?(e[-+]?\d+)?")
 #: How a cell begins that a spreadsheet takes for a formula, behind apostrophes that were there.
 FORMULA = re.compile("'*[=+\\-@\t\r]")
 #: What neither XML nor HTML may hold.
@@ -83,6 +83,8 @@ def read_csv(path: Path) -> pd.DataFrame:
 def read_table(path: Path) -> pd.DataFrame:
     """What :func:`as_csv` wrote, with columns of numbers as such; an empty cell of them is nan.
 
+    So is a column in which nothing stands.
+
     Raises
     ------
     UserError
@@ -94,7 +96,7 @@ def read_table(path: Path) -> pd.DataFrame:
 def _as_numbers(column: pd.Series) -> pd.Series:
     """A column of texts as numbers, if all are: names that begin with 0 would be others."""
     given = column[column != ""]
-    if given.empty or not given.map(lambda text: bool(PLAIN.fullmatch(text))).all():
+    if not given.map(lambda text: bool(PLAIN.fullmatch(text))).all():
         return column
     return pd.to_numeric(column.mask(column == ""))
 

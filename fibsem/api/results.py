@@ -14,7 +14,7 @@ from fibsem.system.files import known_json
 from fibsem.system.secrets import in_message
 
 #: Keys of a summary that tell a result from another one of its folder.
-MADE = ("run_id", "parent_run_id", "version", "labelling")
+MADE = ("run_id", "parent_run_id", "version", "labelling", "measurement")
 
 
 @dataclass(frozen=True, repr=False)

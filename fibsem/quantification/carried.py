@@ -190,12 +190,14 @@ def carried_text(film: QuantificationSummary) -> str:
     draws, ends = carried.draws or 0, carried.range or {}
     share = f"{100 * spanned(draws):.0f} % by {draws} draws" if draws > 1 else "a single draw"
     return f"error of the labels, {share}: " + ", ".join(
-        f"{what} {' to '.join(f'{by * end:+.{digits}f}' for end in ends[key])}{unit}"
+        f"{what} {by * low:+.{digits}f} to {by * high:+.{digits}f}{unit}"
         for key, what, by, digits, unit in (
             ("porosity", "porosity", 100, 1, " points"),
             ("surface", "surface", scale, 2, f" per {name}"),
             ("components", "components", 1, 0, ""),
         )
+        for low, high in [ends[key]]
+        if low is not None and high is not None
     )
 
 
@@ -269,7 +271,11 @@ def _moved(
             figures = figures_of_part(drawn, film, config)
             each.append([figures[key] - plain[key] for key in plain])
             progress("draws", number * len(shifts) + k, len(blocks) * len(shifts))
-    moved = np.reshape(each, (len(blocks), len(shifts), -1)).mean(axis=0)
+    by_part = np.reshape(each, (len(blocks), len(shifts), -1))
+    # a part without pores has no share of them that is connected
+    finite = np.isfinite(by_part).all(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # nor has a film of such parts
+        moved = np.where(finite, by_part, 0).sum(axis=0) / finite.sum(axis=0)
     return dict(zip(plain, moved.T, strict=True))
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from fibsem.analysis import encoding
 from fibsem.analysis.structure.mesh import surface_mesh
+from fibsem.data.digests import digest_of
 from fibsem.quantification.carried import carried
 from fibsem.quantification.folder import begin, check_free
 from fibsem.quantification.maps import write_components, write_thickness
@@ -95,6 +96,8 @@ def quantify(
     record["carried"] = carried(segmented, sampled.blocks, porosity, config, show)
     record["maps"] = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
     segmented.check_unchanged()
+    record["labels_hash"] = segmented.labels_hash
+    record["measurement"] = digest_of(record, 12)
     record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
     write_json(folder / "summary.json", record)
     return record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film, Phases, Spacing
+from fibsem.data.digests import digest_of
 from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen, stated_nm
 from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import UNKNOWN_NM
@@ -112,6 +113,12 @@ class Segmented:
         """Slices that are missing in the segmented volume."""
         return self.summary.missing
 
+    @property
+    def labels_hash(self) -> str | None:
+        """Digits of all labels as they were read; None as long as not all were."""
+        read_as = self.watched.read_as if self.watched else {}
+        return hash_of(read_as) if len(read_as) == self.film.shape[0] else None
+
     def check_unchanged(self) -> None:
         """Refuse figures of which some are of labels that are others by now."""
         if self.watched is not None:
@@ -130,6 +137,11 @@ class Segmented:
             f"{100 * before:.2f} %"
         )
         return FilmPorosity(porosity, porosity_interval=Interval(why=why))
+
+
+def hash_of(digests: Mapping[int, str]) -> str:
+    """Digits of the slices of labels."""
+    return digest_of(sorted(digests.items()), 12)
 
 
 def limits_of_labels(film: SegmentedFilm) -> list[str]:

@@ -88,7 +88,7 @@ def _gone(results: Results, shown: Sequence[Labels]) -> dict[str, FilmPorosity]:
 
 
 def names_of(folders: Iterable[Path]) -> list[str]:
-    """Names of segmented volumes, each as short as tells it apart."""
+    """Names of segmented volumes, each as short as tells it apart; of one place with numbers."""
     places = [_place(folder) for folder in folders]
 
     def name(parts: list[str]) -> str:
@@ -97,7 +97,11 @@ def names_of(folders: Iterable[Path]) -> list[str]:
                 return "/".join(parts[-length:])
         return "/".join(parts)
 
-    return [name(parts) for parts in places]
+    names = [name(parts) for parts in places]
+    return [
+        f"{one} ({names[: k + 1].count(one)})" if names.count(one) > 1 else one
+        for k, one in enumerate(names)
+    ]
 
 
 def _place(folder: Path) -> list[str]:

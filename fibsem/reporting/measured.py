@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fibsem.data.digests import slice_digests, stamps_of
+from fibsem.data.volumes import Manner, reopen
 from fibsem.errors import UserError
-from fibsem.quantification.segmented import SAME_SHARE, Segmented
+from fibsem.inference.volume.witness import plain
+from fibsem.quantification.folder import MAPS
+from fibsem.quantification.segmented import SAME_SHARE, Segmented, hash_of
 from fibsem.reporting.results import FinishedCommand, Results, with_origin
 from fibsem.system.files import read_json
 from fibsem.system.identity import kind_of
@@ -22,13 +26,28 @@ def is_of(measured: Measured, labels: Labels) -> bool:
     Labels of another film, or made in another way, it did not, wherever they lie: folders are
     renamed, and a relative path names another one elsewhere. Of labels made in the same way it
     found the very porosity, or it was made since in their folder, where people mend them by hand: a
-    segmentation that is repeated writes its summary again, and labels nothing anew.
+    segmentation that is repeated writes its summary again, and labels nothing anew. What they hold
+    is compared where somebody has written to them since.
     """
     alike, as_porous = _are_alike(measured, labels), _as_porous(measured, labels)
     if alike is False:
         return False
     since = measured.written >= labels.written or as_porous
-    return bool(alike and as_porous) or (since and measured.is_measured_in(labels))
+    own = bool(alike and as_porous) or (since and measured.is_measured_in(labels))
+    return own and not _were_mended(measured, labels)
+
+
+def _were_mended(measured: Measured, labels: Labels) -> bool:
+    """Whether labels hold something else than when they were measured, as far as that is told."""
+    then, name = measured.origin.labels_hash, labels.origin.labels
+    if then is None or name is None:
+        return False
+    try:
+        volume = reopen(labels.folder / name, Manner(labels=True))
+        latest = max(stamp.latest for stamp in stamps_of(volume).values())
+        return latest > measured.written * 1e9 and hash_of(slice_digests(plain(volume))) != then
+    except (UserError, OSError):  # they are not there any more
+        return False
 
 
 def _are_alike(measured: Measured, labels: Labels) -> bool | None:
@@ -83,12 +102,28 @@ def check_of(segmented: Segmented, folder: Path) -> None:
     measured: Measured = FinishedCommand("quantification", folder, record)
     labels: Labels = FinishedCommand("segmentation", segmented.folder, as_record(segmented.summary))
     moved = _as_porous(measured, labels) and _are_alike(measured, labels) is not False
+    moved = moved and not _were_mended(measured, labels)
     if not (moved or is_of(measured, labels)):
         is_former = measured.is_measured_in(labels)
         former = "its former labels" if is_former else measured.origin.segmentation
         raise UserError(
             f"`quantified` must be of the labels in {segmented.folder}, but {folder} is of "
             f"{former}; python -m fibsem.quantify segmentation={segmented.folder} maps=true."
+        )
+
+
+def check_maps(folder: Path) -> None:
+    """Refuse to show maps that a quantification has not made.
+
+    Raises
+    ------
+    UserError
+        If there are none in its folder.
+    """
+    if not any((folder / name).exists() for name in MAPS):
+        raise UserError(
+            f"`quantified` must be a quantification with maps, but {folder} has none; the same "
+            "fibsem.quantify with maps=true makes them."
         )
 
 

@@ -52,8 +52,10 @@ class ResultOrigin(FilmPlace):
         Digits of the film that was labelled; of earlier versions those of its files alone.
     labelling
         Digits of all that the labels follow from; None in records of earlier versions.
-    segmentation
-        Folder of the labels that were measured.
+    segmentation, labels_hash
+        Folder of the labels that were measured, and digits of what they held.
+    labels
+        Volume of the labels that were made, in their folder.
     porosity
         Of the labels.
     """
@@ -65,6 +67,8 @@ class ResultOrigin(FilmPlace):
     volume_hash: Text = None
     labelling: Text = None
     segmentation: Text = None
+    labels: Text = None
+    labels_hash: Text = None
     porosity: float | None = None
 
 

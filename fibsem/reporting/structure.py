@@ -81,11 +81,15 @@ def latest_of(results: Results) -> dict[str, Measured]:
 
     Labels that were made anew since are other ones: their structure is not known.
     """
-    measured = {}
+    measured: dict[object, tuple[Path, Measured]] = {}
     for one in current(results):
         home = segmentation_of(one, results)
-        measured[home.folder if home else Path(one.summary.segmentation)] = one
-    return dict(zip(names_of(measured), measured.values(), strict=True))
+        place = home.folder if home else Path(one.summary.segmentation)
+        # a relative path is that of any film, where the labels lie elsewhere
+        labels = home.folder if home else (place, one.summary.labelling, one.summary.shape)
+        measured[labels] = place, one
+    names = names_of(place for place, _ in measured.values())
+    return dict(zip(names, (one for _, one in measured.values()), strict=True))
 
 
 def connected_text(film: QuantificationSummary) -> str:

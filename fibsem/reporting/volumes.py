@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibsem.analysis import figures
+from fibsem.analysis.encoding import read_table
 from fibsem.analysis.porosity_told import (
     by_slices_text,
     members_text,
@@ -17,15 +18,15 @@ from fibsem.analysis.porosity_told import (
     one_pixel_off_text,
 )
 from fibsem.errors import UserError
-from fibsem.quantification.segmented import limits_of_labels
+from fibsem.quantification.segmented import SAME_SHARE, limits_of_labels
 from fibsem.reporting.browser import Layers
 from fibsem.reporting.films import labelled_porosity, names_of
 from fibsem.reporting.items import filled, interval_text, percent, read_picture
-from fibsem.reporting.measured import Labels
+from fibsem.reporting.measured import Labels, is_of
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Results
 from fibsem.system.file_names import visible
-from fibsem.system.summaries import SegmentationSummary
+from fibsem.system.summaries import QuantificationSummary, SegmentationSummary
 from fibsem.system.summaries.porosity import FilmPorosity
 
 
@@ -55,7 +56,8 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
         "in no interval: outlines drawn one pixel off, members, seeds, annotators, and the slices"
     )
     items: list[Table | Picture] = [Table("segmentations", title, filled(rows))]
-    drawn = figures.porosity_by_slice({names[one.folder]: porosity_of(one) for one in films})
+    by_slice = {names[one.folder]: porosity_by_slice(one, results) for one in films}
+    drawn = figures.porosity_by_slice(by_slice)
     path = figures.save(drawn, folder / "figures" / "porosity_by_slice.png")
     items.append(read_picture(path))
     for where, name in names.items():
@@ -96,6 +98,18 @@ def _porosity(film: FilmPorosity) -> dict[str, str]:
         "annotators apart, points": percent(people.porosity_difference if people else None),
         "over slices, were the map true": by_slices_text(film),
     }
+
+
+def porosity_by_slice(
+    segmentation: Labels, results: Results
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Porosity of every slice, (z,): as measured since, of labels that were mended by hand."""
+    for one in reversed(results.of(QuantificationSummary)):
+        mended = abs(one.summary.porosity - segmentation.summary.porosity) > SAME_SHARE
+        if mended and is_of(one, segmentation) and (one.folder / "profile.csv").is_file():
+            profile = read_table(one.folder / "profile.csv")
+            return profile["porosity"].to_numpy(np.float64)
+    return porosity_of(segmentation)
 
 
 def porosity_of(segmentation: Labels) -> np.ndarray[Any, np.dtype[np.float64]]:

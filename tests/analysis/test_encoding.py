@@ -39,13 +39,16 @@ def test_numbers_are_not_touched():
 def test_columns_of_numbers_are_numbers_and_names_stay_names(tmp_path):
     """As texts, 97.7 is more than 528.5."""
     columns = {"z (nm)": [97.7, 528.5], "n": [3, 10], "gaps": ["", "0.5"], "film": ["01", "2"],
-               "error": ["0.5 ± 0.1", "1"], "none": ["", ""], "sign": ["-", "+1"]}  # fmt: skip
+               "error": ["0.5 ± 0.1", "1"], "none": ["", ""], "sign": ["-", "+1"],
+               "factor": [9.8, np.inf]}  # fmt: skip
     (tmp_path / "t.csv").write_text(encoding.as_csv(pd.DataFrame(columns)), "utf-8")
     table = encoding.read_table(tmp_path / "t.csv")
     assert (table["z (nm)"].max(), table["n"].max()) == (528.5, 10)
     assert np.isnan(table["gaps"][0])
     assert table["gaps"][1] == 0.5
-    for name in ("film", "error", "none", "sign"):
+    assert np.isnan(table["none"]).all()
+    assert table["factor"].max() == np.inf  # of a closed part; the others were texts by it
+    for name in ("film", "error", "sign"):
         assert list(table[name]) == columns[name]
 
 

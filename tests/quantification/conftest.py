@@ -18,7 +18,8 @@ from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
 from fibsem.quantification.segmented import Segmented
-from fibsem.system.summaries import SegmentedFilm
+from fibsem.system.records import typed
+from fibsem.system.summaries import QuantificationSummary, SegmentedFilm
 from tests.analysis.structure.shapes import boolean
 
 SPACING = (50.0, 10.0, 10.0)
@@ -75,4 +76,6 @@ def in_memory(phases, folder, missing=()):
 def run(folder, output, *how):
     line = [f"segmentation={folder}", f"output={output}", *how]
     quantify.main(compose("quantify", line))
-    return json.loads((output / "summary.json").read_text())
+    record = json.loads((output / "summary.json").read_text())
+    typed(QuantificationSummary, record)  # what is written can be read again
+    return record

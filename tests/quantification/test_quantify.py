@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from fibsem import api, view
 from fibsem.analysis.porosity_told import porosity_text
@@ -150,6 +152,7 @@ def test_an_intrusion_tells_what_it_does_not_reach(segment, tmp_path, capsys):
     assert throats["none_fits_share"] == 1
     assert [throats[key] for key in ("p10", "median", "p90")] == [None] * 3
     assert "- nm, which does not reach 100 % of it" in capsys.readouterr().out
+    assert throats["median_between"] == [None, None]  # and is read again: see `run`
 
 
 def test_without_the_size_of_a_voxel_all_is_in_voxels_and_said(segment, film, tmp_path, capsys):
@@ -297,10 +300,21 @@ def test_a_second_quantification_of_a_folder_leaves_nothing_of_the_first(
     }  # fmt: skip
 
 
-def test_files_that_were_there_before_any_quantification_stay(segmented, tmp_path):
-    (tmp_path / "surface.stl").write_text("mine\n")
-    run(segmented, tmp_path, "blocks=0")
-    assert (tmp_path / "surface.stl").read_text() == "mine\n"
+@pytest.mark.parametrize("before", ["nothing", "a quantification"])
+@pytest.mark.parametrize("name", ["surface.stl", "profile.csv", "thickness.ome.zarr/0"])
+def test_files_of_somebodys_own_stay(segmented, tmp_path, before, name):
+    """A second quantification removed what the first one had left alone."""
+    if before != "nothing" and name != "profile.csv":
+        run(segmented, tmp_path, "blocks=0")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine\n")
+    with pytest.raises(UserError, match=f"holds {Path(name).parts[0]} of somebody's own"):
+        run(segmented, tmp_path, "blocks=0")
+    assert (tmp_path / name).read_text() == "mine\n"
+    (tmp_path / name).unlink()
+    run(segmented, tmp_path / "another", "blocks=0", "mesh=stl", "mesh_cell=50")
+    run(segmented, tmp_path / "another", "blocks=0")
+    assert not (tmp_path / "another" / "surface.stl").exists()
 
 
 def test_what_is_refused_removes_nothing(segment, segmented, tmp_path):
@@ -312,6 +326,26 @@ def test_what_is_refused_removes_nothing(segment, segmented, tmp_path):
         run(out, tmp_path / "q", "blocks=0")
     assert json.loads((tmp_path / "q" / "summary.json").read_text()) == before
     assert {path.name for path in (tmp_path / "q").iterdir()} > set(before["tables"])
+
+
+def test_labels_that_were_mended_after_they_were_measured_are_others(tmp_path, segmented):
+    """No record of theirs changes by that: figures and maps of the former ones were shown."""
+    folder, measured = shutil.copytree(segmented, tmp_path / "out"), tmp_path / "q"
+    run(folder, measured, "blocks=0", "maps=true")
+    check_of(open_segmented(folder), measured)
+    for file in sorted((folder / "labels.ome.zarr" / "0").rglob("*")):
+        os.utime(file)  # copied: what they hold is the same
+    check_of(open_segmented(folder), measured)
+    level = zarr.open_array(folder / "labels.ome.zarr" / "0", mode="r+")
+    level[3, :20] = 255 - level[3, :20]
+    with pytest.raises(UserError, match="its former labels"):
+        check_of(open_segmented(folder), measured)
+
+
+def test_maps_that_were_not_made_are_not_laid_over_a_film(tmp_path, segmented):
+    run(segmented, tmp_path / "q", "blocks=0")
+    with pytest.raises(UserError, match="`quantified` must be a quantification with maps"):
+        view.main(compose("view", [f"segmentation={segmented}", f"quantified={tmp_path / 'q'}"]))
 
 
 def test_only_what_was_measured_of_a_film_is_laid_over_it(segment, segmented, film, tmp_path):

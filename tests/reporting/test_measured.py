@@ -87,6 +87,15 @@ def test_labels_that_were_mended_by_hand_are_told_as_they_were_measured_since(fi
     assert told(films)[0][films / "one"] == 0.3
 
 
+def test_films_whose_labels_lie_elsewhere_keep_their_own_row(tmp_path):
+    """Both were measured as `segmentation=labels`, each in a folder of its own."""
+    for name in ("a", "b"):
+        quantification(tmp_path / name)
+        change(tmp_path / name, segmentation="labels", labelling=name, shape=[3, 10, 10])
+    rows = latest_of(find_results([tmp_path], "film").whole())
+    assert list(rows) == ["labels (1)", "labels (2)"]
+
+
 def test_records_of_earlier_versions_are_known_by_their_folder(films):
     for folder in (films / "one", films / "one-structure"):
         record = read_json(folder / "summary.json", remedy="")
