@@ -157,7 +157,7 @@ for name, (folder, summary) in promoted.items():
         key: summary[key] for key in ("ranking", "postprocessing", "gate", "ensemble", "seeds")
     }
     for what in runs:
-        spreads = results[name][what]
+        spreads = {key: Spread(**some) for key, some in results[name][what].items()}
         lines.append(
             {
                 "data": name,

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+#: Figures that are less apart are equal: what is left is rounding.
+EQUAL = 1e-9
 #: Fewer pairs decide nothing: five reach p = 0.05 one-sided only where all agree, never two-sided.
 FEWEST_PAIRS = 6
 
@@ -206,7 +208,7 @@ def paired_over_squares(first: Sequence[float], second: Sequence[float]) -> Pair
 
     With equal ones among them p is not exact: 0.04 of five squares that agree, where 0.06 is right.
     """
-    difference = np.subtract(first, second)
+    difference = _without_rounding(np.subtract(first, second))
     p, unequal = None, difference[difference != 0]
     if difference.size >= FEWEST_PAIRS:
         p = _wilcoxon(unequal, "two-sided") if unequal.size else 1.0
@@ -215,13 +217,21 @@ def paired_over_squares(first: Sequence[float], second: Sequence[float]) -> Pair
 
 def paired_over_seeds(first: Sequence[float], second: Sequence[float]) -> Paired:
     """Student's paired t-test over seeds: with five pairs a rank test cannot reach p = 0.05."""
-    difference = np.subtract(first, second)
+    difference = _without_rounding(np.subtract(first, second))
     p = None
-    if difference.size >= 2 and difference.std() > 0:
+    if difference.size >= 2 and np.ptp(difference) > 0:
         from scipy.stats import ttest_rel
 
         p = float(ttest_rel(first, second).pvalue)
     return Paired(difference.size, *_mean_interval(difference), p, "paired t")
+
+
+def _without_rounding(difference: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Differences of which those that rounding alone makes are none, or all equal."""
+    unequal = np.where(np.abs(difference) <= EQUAL, 0.0, difference)
+    if unequal.size and np.ptp(unequal) <= EQUAL:
+        return np.full_like(unequal, unequal[0])
+    return unequal
 
 
 def _wilcoxon(difference: npt.NDArray[np.float64], alternative: str) -> float:
@@ -235,6 +245,8 @@ def _mean_interval(x: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     mean = float(x.mean()) if x.size else float("nan")
     if x.size < 2:
         return mean, float("nan"), float("nan")
+    if np.ptp(x) == 0:  # whose mean and deviation are rounded
+        return float(x[0]), float(x[0]), float(x[0])
     t = float(stdtrit(x.size - 1, 0.975))
     half = t * float(x.std(ddof=1)) / float(np.sqrt(x.size))
     return mean, mean - half, mean + half

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fibsem.analysis.metrics import Confusion, over_squares, pooled
 from fibsem.analysis.over_places import interval_by_pixels
+from fibsem.analysis.statistics import Spread
 from fibsem.places import by_place, spot_of
 from fibsem.system.summaries.evaluation import EvaluationSummary, Group, Split, SquareFigures
 from fibsem.system.summaries.figures import Certain, OverSeeds
@@ -53,7 +54,7 @@ def _typed(one: EvaluationSummary) -> list[str]:
     return [word for word, is_own in zip(words, own, strict=True) if is_own]
 
 
-def plus_minus(spread: Certain | OverSeeds | None, digits: int, scale: float = 1.0) -> str:
+def plus_minus(spread: Certain | OverSeeds | Spread | None, digits: int, scale: float = 1.0) -> str:
     """Mean and s.d. in one cell; the mean alone where there is a single run, nothing for none.
 
     >>> plus_minus(OverSeeds(0.8008, 0.0029), 2, 100), plus_minus(None, 2)
@@ -66,10 +67,15 @@ def plus_minus(spread: Certain | OverSeeds | None, digits: int, scale: float = 1
 
 
 def parameters(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
-    """Trainable parameters by model and (n_x, n_y), at the deepest n_z (Table 4.4)."""
+    """Trainable parameters by model and (n_x, n_y), at the deepest n_z (Table 4.4).
+
+    Models of one name have a row each, with what was typed for them alone.
+    """
     cells: dict[str, dict[int, int]] = {}
-    for one in sorted(evaluations, key=lambda each: each.sides[2]):
-        cells.setdefault(one.model, {})[one.sides[0]] = int(one.parameters.mean)
+    ordered = sorted(evaluations, key=lambda each: each.sides[2])
+    for name, one in zip(names_of(ordered), ordered, strict=True):
+        row = f"{one.model}{name.removeprefix(name_of(one))}"
+        cells.setdefault(row, {})[one.sides[0]] = int(one.parameters.mean)
     table = pd.DataFrame.from_dict(cells, orient="index").sort_index(axis=1).astype("Int64")
     table.columns = pd.Index([f"({n}, {n})" for n in table.columns])
     table.index.name = "model"

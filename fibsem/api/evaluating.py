@@ -20,7 +20,7 @@ from fibsem.system.file_names import part_name, visible
 from fibsem.system.files import write_json
 from fibsem.system.locks import alone, at_work, make_folder
 from fibsem.system.records import typed
-from fibsem.system.summaries import EvaluationSummary
+from fibsem.system.summaries.evaluation import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +103,7 @@ class EvaluateResult(Result):
         return "\n".join([
             f"{summary['model']} {summary['nbhd']}: validation mIoU {spread} over {number} seeds; "
             f"{self.folder}/summary.json",
-            *ends_of(typed(EvaluationSummary, summary)),
+            *ends_of(typed(tuple[Run, ...], summary["runs"])),
             f"{beside} evaluations of {summary['dataset']} in {tables}",
         ])  # fmt: skip
 
@@ -202,7 +202,7 @@ def run(tree: Tree) -> EvaluateResult:
         at_work(folder),
         worked_on(folder, began, budgeted=budgeted, anew=anew) as worked,
     ):
-        return EvaluateResult(_evaluate(given, settings, dataset, folder, began, worked), folder)
+        return EvaluateResult(_evaluate(given, settings, dataset, folder, worked), folder)
 
 
 def _evaluate(
@@ -210,7 +210,6 @@ def _evaluate(
     config: EvaluateConfig,
     dataset: Dataset,
     folder: Path,
-    began: float,
     worked: Worked,
 ) -> dict[str, Any]:
     """The record of ``summary.json``; that of a finished evaluation is read."""
@@ -244,7 +243,7 @@ def _evaluate(
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
     pictures = draw_cell(folder, [one["seed"] for one in record["runs"]], material)
-    record |= {"command": tree.get("command"), "seconds": time.perf_counter() - began}
+    record |= {"command": tree.get("command"), "seconds": worked.seconds}
     if plan is not None:
         epochs = [one["epochs"] for one in record["runs"]]
         record |= plan.budget_record(

@@ -30,6 +30,7 @@ from fibsem.system.files import beside, known_json
 from fibsem.system.identity import kind_of, same_data
 from fibsem.system.records import typed
 from fibsem.system.summaries import EvaluationSummary
+from fibsem.system.summaries.evaluation import Run
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, confusions
@@ -60,11 +61,11 @@ def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
     return {place: one for place, one in cells.items() if one and same_data(one.data, data)}
 
 
-def ends_of(evaluation: EvaluationSummary) -> list[str]:
+def ends_of(runs: Iterable[Run]) -> list[str]:
     """What is said of seeds whose threshold is the last that was tried."""
     ends = (
         (run.seed, at_an_end(run.threshold, THRESHOLDS.thresholds))
-        for run in evaluation.runs
+        for run in runs
         if run.threshold is not None
     )
     return [f"seed {seed}: {end}" for seed, end in ends if end]
@@ -162,9 +163,9 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
     seeds, squares = {}, {}
     names = tables.names_of(list(cells.values()))
     for name, (path, one) in zip(names, cells.items(), strict=True):
-        n, _, z = one.sides
-        line = f"n_z = {z}" if one.model == "2dcnn" else one.model
-        line += name.removeprefix(tables.name_of(one))  # what it has apart from its namesakes
+        line, n = _line_of(one, name), one.sides[0]
+        if n in by_line.get(line, {}):  # of one width, and another height
+            line = name
         spread = one.val.miou
         std = spread.std if spread.std is not None else float("nan")
         by_line.setdefault(line, {})[n] = (spread.mean, std)
@@ -179,6 +180,14 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
         drawn["one_square"] = _one_square(squares)
     made = [name for name in FIGURES_OVER_ALL if name in drawn]
     return [figures.save(drawn[name], folder / f"{name}.png") for name in made]
+
+
+def _line_of(one: EvaluationSummary, name: str) -> str:
+    """The line on which an evaluation lies, of those that differ in n_x and n_y alone."""
+    plain = "" if one.model == "2dcnn" else f"{one.model}, "
+    loss = "" if one.loss == "bce" else f" {one.loss}"
+    apart = name.removeprefix(tables.name_of(one))  # what it has apart from its namesakes
+    return f"{plain}n_z = {one.sides[2]}{loss}{apart}"
 
 
 def _square(path: Path) -> dict[str, Any] | None:
@@ -230,7 +239,9 @@ def compare(first: Path, second: Path) -> Record:
     over_squares = paired_over_squares(
         *(means_by_place((spots[key], some[key]) for key in common) for some in squares)
     )
-    by_seed = [{run.seed: _pooled(run) for run in some} for some in runs]
+    by_seed = [
+        {run.seed: miou for run in some if (miou := _pooled(run)) is not None} for some in runs
+    ]
     seeds = sorted(set(by_seed[0]) & set(by_seed[1]))
     over_seeds = paired_over_seeds(
         [by_seed[0][seed] for seed in seeds], [by_seed[1][seed] for seed in seeds]
@@ -279,5 +290,7 @@ def _by_square(runs: Iterable[SeedScores]) -> dict[Key, float]:
     return {name: float(np.mean(some)) for name, some in values.items()}
 
 
-def _pooled(run: SeedScores) -> float:
-    return pooled(confusions(run.scores.squares, "test", CHOSEN)).miou
+def _pooled(run: SeedScores) -> float | None:
+    """MIoU over all test squares; None where none was scored."""
+    counts = pooled(confusions(run.scores.squares, "test", CHOSEN))
+    return counts.miou if counts.pixels else None

@@ -142,15 +142,21 @@ def score_model(material: Material, model: Model, patch_limit: int, folder: Path
     """Score a trained model on every split; what is searched for a threshold lies in a folder.
 
     Where it goes patch by patch, the squares of splits with more than ``patch_limit`` pixels are
-    left out.
+    left out, which is said; the threshold is then that of the pieces that stand for validation.
     """
     scorer = BlockScorer(material.config.spec, model)
     splits = [s for s in SPLITS if scorer.mode != "patch" or pixels_of(material, s) <= patch_limit]
     searched = scored_squares(material, scorer, "val") if "val" in splits else ()
     validation = spilled(searched, folder)
-    chosen = PostProcessing()
+    if left := [split for split in SPLITS if split not in splits]:
+        print(
+            f"patch by patch, squares of {', '.join(left)} are not scored pixel by pixel: they "
+            f"have more than evaluation.patch_limit={patch_limit} pixels"
+        )
     if validation:
         chosen, _ = search([square for _, square in validation], THRESHOLDS)
+    else:
+        chosen = PostProcessing(threshold=estimate(material, model, "val").natural["threshold"])
     squares = [square_counts(region, square, chosen) for region, square in validation]
     for split in splits:
         if split != "val":

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import ttest_rel, wilcoxon
 
 from fibsem.analysis.intervals import normal_interval
@@ -212,6 +214,16 @@ def test_a_band_holds_the_mean_in_95_of_100_cases_however_few_the_runs(runs):
     drawn = np.random.default_rng(runs).normal(size=(runs, 20_000))
     _, low, high = band(drawn.tolist())
     assert np.mean((np.array(low) < 0) & (np.array(high) > 0)) == pytest.approx(0.95, abs=0.006)
+
+
+@given(st.floats(-0.5, 0.5), st.lists(st.floats(0.3, 0.5), min_size=2, max_size=9))
+def test_seeds_that_all_differ_by_the_same_tell_nothing(by, mious):
+    """The rounding of their mean alone made a p of 1e-32."""
+    paired = paired_over_seeds([miou + by for miou in mious], mious)
+    assert paired.p_value is None
+    assert paired.low == paired.high == pytest.approx(by, abs=1e-9)
+    places = paired_over_squares([miou + 1e-16 for miou in mious], mious)
+    assert places.p_value in (None, 1.0)
 
 
 def test_the_spread_of_one_run_is_unknown():

@@ -194,6 +194,19 @@ def test_parameters_are_those_of_the_deepest_neighbourhood():
     assert table.loc["unet"].isna().tolist() == [True, True, False]
 
 
+def test_networks_of_one_name_have_a_row_each():
+    """Of those with other filters the last one by the name of its folder was told."""
+    typed_ = "python -m fibsem.evaluate model=unet nbhd=33x33x3"
+    two = [
+        evaluated("unet", "33x33x3", 0.8, 9 * k, command=f"{typed_} model.filters={8 * k}")
+        for k in (1, 2)
+    ]
+    table = tables.parameters(two).set_index("model")
+    assert table["(33, 33)"].to_dict() == {
+        "unet model.filters=8": 9, "unet model.filters=16": 18,
+    }  # fmt: skip
+
+
 def test_trainings_and_splits_are_in_the_order_of_their_validation_miou():
     training, splits = tables.training(EVALUATED), tables.splits(EVALUATED)
     assert list(training["model"]) == list(splits["model"]) == BEST_FIRST

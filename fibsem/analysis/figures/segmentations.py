@@ -68,7 +68,7 @@ def one_square(
     grey : (h, w) float
         Grey values.
     labels : (h, w) uint8
-        0 pore, 1 solid.
+        0 pore, 1 solid, else unlabelled, which is grey and does not count.
     predictions : mapping of model to (labels found, mIoU)
         Labels found (h, w), 0 pore and 1 solid.
     """
@@ -82,14 +82,21 @@ def one_square(
         ax.axis("off")
     show_grey(axes[0], grey)
     axes[0].set_title("grey values", fontsize=7)
-    pictures = {f"labels\nporosity {(labels == 0).mean():.4f}": labels}
+    counted = labels <= 1
+    drawn = np.where(counted, labels, 0.5)
+    pictures = {f"labels\nporosity {_porosity(labels, counted):.4f}": drawn}
     for name, (segmented, miou) in predictions.items():
-        porosity = float((segmented == 0).mean())
-        pictures[f"{name}\nmIoU {miou:.4f}, porosity {porosity:.4f}"] = segmented
+        porosity = _porosity(segmented, counted)
+        pictures[f"{name}\nmIoU {miou:.4f}, porosity {porosity:.4f}"] = segmented == 1
     for ax, (title, picture) in zip(axes[1:], pictures.items(), strict=False):
-        ax.imshow(picture == 1, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         ax.set_title(title, fontsize=7)
     return figure
+
+
+def _porosity(labels: Array, counted: Array) -> float:
+    """Share of pores among the pixels that somebody labelled."""
+    return float((labels[counted] == 0).mean()) if counted.any() else float("nan")
 
 
 def porosity_by_slice(values: Mapping[str, Array]) -> Figure:

@@ -34,6 +34,18 @@ def test_one_square_as_every_model_sees_it():
     assert axes[2].get_title() == f"a\nmIoU 0.5000, porosity {(found == 0).mean():.4f}"
 
 
+def test_what_nobody_labelled_is_grey_and_no_pore():
+    """It was drawn as pores, and the porosity was a share of it, too."""
+    labels = np.full((10, 10), 255, np.uint8)
+    labels[:3, :5], labels[3:, :5] = 0, 1
+    found = np.zeros((10, 10), np.uint8)
+    found[3:, :5] = 1
+    axes = figures.one_square(np.ones((10, 10)), labels, {"a": (found, 1.0)}).axes
+    assert axes[1].get_title() == "labels\nporosity 0.3000"
+    assert axes[2].get_title() == "a\nmIoU 1.0000, porosity 0.3000"
+    assert (axes[1].images[0].get_array()[:, 5:] == 0.5).all()
+
+
 def test_porosity_by_slice_has_a_line_that_can_be_told_apart_for_every_volume():
     volumes = {f"film {k}": np.array([0.2, np.nan, 0.1 * k]) for k in range(7)}
     (ax,) = figures.porosity_by_slice(volumes).axes
