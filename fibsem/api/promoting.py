@@ -187,8 +187,8 @@ def run(tree: Tree) -> PromoteResult:
     working = worked_on(folder, began, budgeted=given.budget.planned, anew=anew)
     with at_work(folder), working as worked:
         given, plan = _planned(given, candidates, dataset, folder, worked, anew=anew)
-        if plan is not None and plan.ranked is not None:
-            candidates = candidates.first(plan.ranked.trials)
+        if not settings.mixed:
+            candidates = candidates.first(given.rank.k)
         pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
         work = Promotion(given, dataset, folder, tracking, pace=pace)
         record = promote_trials(work, candidates.trials)
@@ -213,7 +213,9 @@ def _planned(
     else:
         make = partial(plan_promotion, given, candidates, dataset, worked.began)
         given, plan = planned(
-            given, folder, dataset.hash, make, of=candidates.name, anew=anew, values=values,
+            given, folder, dataset.hash, make, anew=anew,
+            of=" ".join([candidates.name, *_typed_of_ranking(given)]),
+            values=partial(values, mixed=given.promotion.mixed),
             work=work_of("promote", finals[slowest].spec),
         )  # fmt: skip
         said = None if plan else _foretold(given, candidates, slowest, dataset)
@@ -222,6 +224,12 @@ def _planned(
     if said := share_for_nothing(given, [trial.tree for trial in candidates.trials]):
         print(said)
     return given, plan
+
+
+def _typed_of_ranking(given: Configuration) -> list[str]:
+    """What was typed of the ranking: a plan leaves out trials and seeds of what was not."""
+    keys = ("rank.k", "rank.seeds", "candidates")
+    return [f"{key}={given.typed[key]}" for key in keys if key in given.typed]
 
 
 def _foretold(

@@ -15,7 +15,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
-from fibsem.search.declared import check_used, one_of_each, read_space, repeats
+from fibsem.search.declared import check_used, one_of_each, read_space, repeats, scalings_of
 from fibsem.search.space import Space
 from fibsem.system.addresses import hidden
 from fibsem.system.files import read_json, write_json
@@ -228,7 +228,8 @@ def prepare(tree: Tree) -> Prepared:
 
     for where, keys in figures.items():
         check_scored(where, keys, [one.run for one in trainings], dataset)
-    given = pinned(given, *(one.run for one in trainings), dataset=dataset)
+    networks = [one.run for one in trainings]
+    given = pinned(given, *networks, dataset=dataset, scalings=scalings_of(space))
     material = Material(dataset, one_of_each(given, space)[0].run)
     prepared = Prepared(given, space, material, began)
     if not (budget.planned and config.spec.is_network):
@@ -284,7 +285,7 @@ def search(prepared: Prepared) -> SweepResult:
                 "dataset": dataset.name,
                 "data": dataset.hash,
                 "command": tree.get("command"),
-                **sweep.finish(time.perf_counter() - prepared.began),
+                **sweep.finish(worked.seconds),
             }
             if plan is not None:
                 plan = settle_filled(plan, sweep, folder)

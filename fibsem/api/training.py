@@ -142,12 +142,10 @@ def run(tree: Tree) -> TrainResult:
     folder = output_folder("train", given.tree, dataset.name, *what, data=dataset.hash)
     working = worked_on(folder, began, budgeted=budget.planned, anew=anew)
     with at_work(folder), working as worked:
-        return _train(given, Material(dataset, config), folder, began, worked)
+        return _train(given, Material(dataset, config), folder, worked)
 
 
-def _train(
-    given: Configuration, material: Material, folder: Path, began: float, worked: Worked
-) -> TrainResult:
+def _train(given: Configuration, material: Material, folder: Path, worked: Worked) -> TrainResult:
     from fibsem import models
     from fibsem.system.progress import Progress
     from fibsem.tracking.bundle import load_bundle
@@ -199,7 +197,7 @@ def _train(
         write_bundle(folder, material, model, result, given.tree)
     else:
         load_bundle(folder, "output")  # refused with the weights of another training
-    record = {**result.to_json(), "seconds": time.perf_counter() - began}
+    record = {**result.to_json(), "seconds": worked.seconds}
     if plan is not None:
         cut = plan.cut_off([result.epochs]) if given.budget.strict else None
         record |= plan.budget_record(worked.finish(), cut)

@@ -103,6 +103,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         require("train.share", self.share, 0 < self.share <= 1, "in (0, 1]")
         require("train.momentum", self.momentum, 0 <= self.momentum < 1, "in [0, 1)")
+        low = self.min_learning_rate
+        require("train.min_learning_rate", low, low >= 0, "at least 0")
         require("train.decay", self.decay, 0 < self.decay <= 1, "in (0, 1]")
         for key in ("average", "warmup"):
             value = getattr(self, key)

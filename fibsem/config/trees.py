@@ -160,24 +160,32 @@ def output_folder(
     """
     if tree.get("output") not in (None, ""):
         return read_path(tree["output"], "output")
-    counting = tree
-    if command in NAMED_BY_WHAT_THEY_READ:
-        keys = READ_BY[command]
-        counting = {key: tree[key] for key in keys if tree[key] != WHERE_SET.get(key, ...)}
-    title = "-".join([part_name(dataset), *what])
-    folder = Path("outputs") / command / f"{title}-{settings_hash(counting)}"
+    folder = _named_folder(command, tree, "-".join([part_name(dataset), *what]))
     if folder.exists() or command not in ("train", "sweep", "evaluate", "promote"):
         return folder
     if tree.get("budget") or tree.get("plan"):  # which there was not before
         return folder
-    digits = "[0-9a-f]" * 8
-    others = sorted(folder.parent.glob(f"{glob.escape(title)}-{digits}"))
-    if not others:
-        return folder
     named = ("trials",) if tree.get("study") else ("trials", "study")  # as the folder is
-    settings = settings_of(command, tree)
+    return _former_folder(folder, command, settings_of(command, tree), named, data) or folder
+
+
+def _named_folder(command: str, tree: dict[str, Any], title: str) -> Path:
+    """A folder by a title and by every setting that counts for a command."""
+    counting = tree
+    if command in NAMED_BY_WHAT_THEY_READ:
+        keys = READ_BY[command]
+        counting = {key: tree[key] for key in keys if tree[key] != WHERE_SET.get(key, ...)}
+    return Path("outputs") / command / f"{title}-{settings_hash(counting)}"
+
+
+def _former_folder(
+    folder: Path, command: str, settings: Mapping[str, Any], named: Sequence[str], data: str | None
+) -> Path | None:
+    """The folder that a version of other keys gave to these results; None where there is none."""
+    title, digits = folder.name.rpartition("-")[0], "[0-9a-f]" * 8
+    others = sorted(folder.parent.glob(f"{glob.escape(title)}-{digits}"))
     others = [one for one in others if not _is_of_other_data(one, data)]
-    return _same_results(others, settings, named, partial(defaults_of, command)) or folder
+    return _same_results(others, settings, named, partial(defaults_of, command))
 
 
 def _is_of_other_data(folder: Path, data: str | None) -> bool:

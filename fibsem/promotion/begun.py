@@ -12,6 +12,7 @@ from fibsem.data.learned import Learned, Place, learned_before, merged
 from fibsem.geometry import Triple
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import typed
+from fibsem.training.origin import learned_by_any
 from fibsem.training.start import origins
 
 
@@ -58,9 +59,8 @@ def _begun(dataset: Dataset, configs: Sequence[RunConfig]) -> Begun:
     uris = {(one.train.init, one.train.teacher): one.tracking.absolute_uri for one in configs}
     before = [one for addresses, uri in uris.items() for one in origins(*addresses, uri)]
     learned = merged(one.learned for one in before if one.learned is not None)
-    counts = [0, *(one.test_squares(dataset) for one in before)]
     return Begun(
         {digest: tuple(places) for digest, places in learned.items()},
         all(one.learned is not None for one in before),
-        None if None in counts else max(count for count in counts if count is not None),
+        learned_by_any(before, dataset),
     )

@@ -34,13 +34,16 @@ from fibsem.training.estimate import duration
 from fibsem.training.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.material import Material
 from fibsem.training.plan import CutOff, Plan, RankingPlan
-from fibsem.training.probing import probe
+from fibsem.training.probing import Probe, probe
 from fibsem.training.results import TrialResult
 
 #: Side of the square on which the search for a post-processing is timed.
 SIDE = 128
 #: Share of the time for ranking and final trainings that the ranking may take.
 RANKING = 0.5
+#: What a pixel of labelled slices takes against one of the block that is timed, by their margins,
+#: reading and counting: 1.17 of slices of 1024 x 1024.
+SCORED = 1.15
 #: Seconds of what is done once behind the scores (figures, tables, a bundle and its version) and
 #: for each volume (a look for what is no material, certificate, tracing, previews), and what a
 #: pixel of a volume takes, written, against one of a network, as in a promotion of the demo.
@@ -61,52 +64,79 @@ def plan_promotion(
     budget_s
         Given.
     """
-    trials, slowest = candidates.trials, candidates.slowest
-    assert slowest is not None
-    trial, final = trials[slowest], candidates.finals[slowest]
-    promotion = given.promotion
-    timed = probe(Material(dataset, final), budget_s)
-    speed = slower(timed.step_s * _steps(trial.tree, dataset), trial.epoch_s, trial.train_s)
-    each_s = timed.once_s - timed.traced_s + timed.pixel_s * dataset_px(dataset, "val")
-    written_s = WRITTEN * timed.pixel_s * volumes_px(given, dataset)
-    volumes_s = len(dataset.samples) * OPENED_S + written_s if given.tree["segment"] else 0.0
-    scoring_s = (
-        timed.pixel_s * squares_px(given, dataset, views=final.spec.convertible)
-        + volumes_s
-        + len(_models(promotion)) * search_s(dataset, given.postprocessing)
-        + PUBLISHED_S
-    )
-    spent_s = time.perf_counter() - began + scoring_s
-    anew_s = [speed * one.train_s + each_s for one in trials]
-    ranked = trained_anew(given, anew_s, RANKING * (budget_s - spent_s))
-    ranking_s = ranked.seconds(anew_s)
-    spent_s += ranking_s
-    count = final_trainings(promotion, candidates.architectures[: ranked.trials])
+    timed, again_s = _probed(candidates, dataset, budget_s)
+    scoring_s = _scoring_s(given, candidates, dataset, timed)
+    left_s = budget_s - (time.perf_counter() - began) - scoring_s
+    ranked = trained_anew(given, candidates, again_s, RANKING * left_s)
+    kept = candidates.first(ranked.trials)
+    if kept.slowest != candidates.slowest:  # another network is the slowest that is trained
+        timed, _ = _probed(kept, dataset, budget_s)
+        scoring_s = _scoring_s(given, kept, dataset, timed)
+    ranking_s = ranked.seconds(again_s)
+    spent_s = time.perf_counter() - began + scoring_s + ranking_s
     instead = ["rank.k=1 (no trial is trained anew)"] if ranking_s else []
-    if volumes_s:
+    if volumes_s := _volumes_s(given, dataset, timed):
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
+    count = final_trainings(given.promotion, kept.architectures)
     plan = plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
     return replace(plan, ranking_s=ranking_s, scoring_s=scoring_s, ranked=ranked)
 
 
-def trained_anew(given: Configuration, anew_s: Sequence[float], seconds: float) -> RankingPlan:
+def _probed(candidates: Candidates, dataset: Dataset, budget_s: float) -> tuple[Probe, list[float]]:
+    """What the final training of the slowest network takes, and each trial with another seed."""
+    slowest = candidates.slowest
+    assert slowest is not None
+    trial = candidates.trials[slowest]
+    timed = probe(Material(dataset, candidates.finals[slowest]), budget_s)
+    speed = slower(timed.step_s * _steps(trial.tree, dataset), trial.epoch_s, trial.train_s)
+    each_s = timed.once_s - timed.traced_s + timed.pixel_s * dataset_px(dataset, "val")
+    return timed, [speed * one.train_s + each_s for one in candidates.trials]
+
+
+def _scoring_s(
+    given: Configuration, candidates: Candidates, dataset: Dataset, timed: Probe
+) -> float:
+    """Seconds of what comes behind the final trainings."""
+    views = any(one.spec.is_network and one.spec.convertible for one in candidates.finals)
+    searched = len(_models(given.promotion)) * search_s(dataset, given.postprocessing)
+    scored = SCORED * timed.pixel_s * squares_px(given, dataset, views=views)
+    return scored + _volumes_s(given, dataset, timed) + searched + PUBLISHED_S
+
+
+def _volumes_s(given: Configuration, dataset: Dataset, timed: Probe) -> float:
+    """Seconds of the whole volumes; none where they are left for later."""
+    if not given.tree["segment"]:
+        return 0.0
+    written_s = WRITTEN * timed.pixel_s * volumes_px(given, dataset)
+    return len(dataset.samples) * OPENED_S + written_s
+
+
+def trained_anew(
+    given: Configuration, candidates: Candidates, anew_s: Sequence[float], seconds: float
+) -> RankingPlan:
     """How many of the best trials are trained anew in some seconds, and with how many seeds.
 
-    As many trainings as there is time for, of those that ``rank`` asks for; what was typed stays.
-    Where there is no time for two trials, the best one is taken as it is.
+    As many trainings as there is time for, of those that ``rank`` asks for; what was typed of it
+    stays, and a typed number of ``candidates`` has as many trials. Where there is no time for two
+    trials, the best one is taken as it is; a budget needs a network among them.
 
     Parameters
     ----------
-    given
-        The promotion.
+    given, candidates
+        The promotion, and its trials.
     anew_s
         Expected time of each trial with one seed, best first.
     seconds
         That may be taken.
     """
-    most, whole = len(anew_s), "rank.k" in given.typed or given.promotion.mixed
-    seeds = [given.rank.seeds] if "rank.seeds" in given.typed else range(1, given.rank.seeds + 1)
-    choices = [RankingPlan(k, n) for k in ([most] if whole else range(1, most + 1)) for n in seeds]
+    most, typed = len(candidates.trials), given.typed
+    least = [one.spec.is_network for one in candidates.finals].index(True) + 1
+    if "candidates" in typed:
+        least = max(least, min(given.promotion.candidates, most))
+    if "rank.k" in typed or given.promotion.mixed:
+        least = most
+    seeds = [given.rank.seeds] if "rank.seeds" in typed else range(1, given.rank.seeds + 1)
+    choices = [RankingPlan(k, n) for k in range(least, most + 1) for n in seeds]
     fitting = [one for one in choices if one.seconds(anew_s) <= seconds]
     best = max(fitting, key=lambda one: (one.trainings, one.trials), default=None)
     return best or min(choices, key=lambda one: one.seconds(anew_s))
@@ -203,11 +233,15 @@ def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
     return final.epoch_length.steps_of(labelled) / before.epoch_length.steps_of(labelled)
 
 
-def values(plan: Plan, limit_s: float | None) -> dict[str, Any]:
-    """What it sets of a promotion; see :meth:`fibsem.training.plan.Plan.values`."""
+def values(plan: Plan, limit_s: float | None, *, mixed: bool = False) -> dict[str, Any]:
+    """What it sets of a promotion; see :meth:`fibsem.training.plan.Plan.values`.
+
+    Of ``mixed`` ensembles the best trials of each architecture are all there.
+    """
     set_by = {"final.epochs": plan.epochs, "final.steps": plan.steps}
     if plan.ranked is not None:  # versions before ranked all that were asked for
-        set_by["rank.seeds"] = plan.ranked.seeds
+        trials = {} if mixed else {"rank.k": plan.ranked.trials}
+        set_by |= {**trials, "rank.seeds": plan.ranked.seeds}
     return set_by if limit_s is None else {**set_by, "final.max_seconds": limit_s}
 
 

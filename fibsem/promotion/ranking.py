@@ -170,6 +170,12 @@ def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[R
             f"{len(trials) * config.seeds} trainings diverged; a larger rank.k, or a sweep with "
             "smaller learning rates."
         )
+    for one in ranked:
+        if not one.runs:
+            work.say(
+                f"trial {one.trial.number} ({one.trial.name}) is left out of the ranking: it "
+                f"diverged with {'its seed' if one.failures == 1 else f'all {one.failures} seeds'}"
+            )
     return sorted(trained, key=lambda one: (one.failures, -one.miou.mean))
 
 

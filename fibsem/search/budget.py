@@ -78,6 +78,8 @@ def plan_sweep(
             plan = replace(plan, growth=grown(probes, timed, like))
     if plan is None:
         trials = number_of_trials(like, budget_s - spent_s, search.workers)
+        like = estimated(networks[:trials])  # those that begin, in this order
+        trials = number_of_trials(like, budget_s - spent_s, search.workers)
         plan = plan_trainings(like, budget_s, spent_s, data, trials=trials, workers=search.workers)
         pruned = search.pruner != "none"
         plan = replace(plan, pruned=pruned, fills=not pruned and not math.isclose(space.size, 1))

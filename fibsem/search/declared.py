@@ -19,11 +19,13 @@ from fibsem.search.declared_axes import (
     flat_lists,
     strata_of,
 )
-from fibsem.search.space import GEOMETRY, Axis, Conditions, Limit, Space, Values
+from fibsem.search.space import GEOMETRY, Axis, Choice, Conditions, Limit, Space, Values
 
 #: Where keys are by which trials may differ; those among them that say what trials are judged by.
 SWEPT = ("nbhd", "model", "train", "preprocess", "seed")
 COMPARED_BY = ("train.validation", "train.test")
+#: Models that trainings begin with or learn from: they are settled once, when a sweep begins.
+MODELS_BEFORE = ("train.init", "train.teacher")
 #: With the thesis's validation also this: it says how many pixels the lattice has.
 LATTICE = ("train.share",)
 
@@ -55,6 +57,8 @@ def read_space(tree: Tree) -> Space:
         sweepable = key.partition(".")[0] in SWEPT and not compared
         require("space.axes", key, sweepable, f"keys of {', '.join(SWEPT)}, by which trials of "
                 "the same data, judged by the same labels, may differ")  # fmt: skip
+        require("space.axes", key, key not in MODELS_BEFORE, "no model that trainings begin with "
+                "or learn from; a sweep for each of them compares them")  # fmt: skip
         check_conditions(key, when, axes)
         check_values(key, axis)
         axes[key] = axis
@@ -86,6 +90,12 @@ def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
     for point in islice(space.plan(0), 10 * space.architectures):
         named.setdefault(point["model.name"], point)
     return [given.with_values(point) for point in named.values()]
+
+
+def scalings_of(space: Space) -> tuple[str, ...]:
+    """How trials scale grey values, where they differ in that."""
+    axis = space.axes.get("preprocess.scaling")
+    return tuple(map(str, axis.values)) if isinstance(axis, Choice) else ()
 
 
 def repeats(space: Space, drawn: int) -> str | None:

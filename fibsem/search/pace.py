@@ -172,7 +172,8 @@ def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
     complete = [one for one in ended if one.complete]
     epochs = [one.record["epochs"] for one in complete]
     wanted = [sweep.epochs_of(one.values) or plan.epochs for one in complete]
-    cut = plan.cut_off(epochs, plan.trials - len(ended), wanted)
+    # small networks, pruned trials and slots of failed ones let others begin than were planned
+    cut = plan.cut_off(epochs, max(0, plan.trials - len(ended)), wanted)
     if not epochs:
         filling, anyway = sum(one.state != "failed" for one in ended), _begun_anyway(plan)
         goes_on = anyway is None or filling < anyway

@@ -90,7 +90,9 @@ class Range:
         return tuple(Range(float(a), float(b), self.log) for a, b in pairwise(edges))
 
     def points(self, count: int) -> tuple[float, ...]:
-        """Evenly spaced values, both ends in; those of a grid."""
+        """Evenly spaced values, both ends in, as of a grid; all, where there are no more."""
+        if self.integer and count > self.high - self.low:
+            return tuple(range(int(self.low), int(self.high) + 1))
         spaced = np.geomspace if self.log else np.linspace
         values = spaced(self.low, self.high, count)
         if self.integer:

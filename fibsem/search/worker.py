@@ -36,6 +36,7 @@ from fibsem.training.failures import PrunedError, TrialFailedError
 from fibsem.training.job import Job
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import CHECKPOINT
+from fibsem.training.start import suited
 
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
@@ -147,6 +148,8 @@ class Worker:
         drawn = attempt.values.get("seed")
         seed = (self.sweep.given.tree["seed"] if drawn is None else drawn) + 1000 * failures
         given = self.sweep.given.with_values({**attempt.values, "seed": seed})
+        begins = suited(given.tree["train"]["init"], given.tree["preprocess"]["scaling"])
+        given = given.with_values({"train.init": begins})
         epochs = self.sweep.epochs_of(attempt.values)
         if epochs is not None:
             given = given.with_values({"train.epochs": epochs})

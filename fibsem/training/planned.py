@@ -59,30 +59,27 @@ def planned(
     UserError
         If ``plan`` is none, or of another dataset, command or network.
     """
-    budget, kept = given.budget, folder / FILE
+    budget = given.budget
     if not budget.planned:
         return given, None
+    results = None if anew else _plan_of_results(folder)
     if budget.plan is not None:
-        results = None if anew else _plan_of_results(folder)
         plan = named or named_plan(budget.plan, data, work)
         assert plan is not None
         if plan != results:
             _refuse_another(folder, results, plan.budget_s)
     else:
-        assert budget.seconds is not None
         settings = f"{given.planning} {of}".strip()
         earlier = None if anew else _kept(folder, data)
-        results = None if anew else _plan_of_results(folder)
-        of_these = earlier is not None and (
-            results is not None or (earlier.settings == settings and earlier.is_of(work))
-        )
-        if earlier is None or not of_these or earlier.budget_s != budget.seconds:
+        if earlier is not None and _serves(earlier, results, budget.seconds, settings, work):
+            plan = earlier
+        else:
+            assert budget.seconds is not None
             _refuse_another(folder, results, budget.seconds)
             if not anew and earlier is None:
                 _refuse_unplanned(folder)
-            earlier = replace(make(budget.seconds), settings=settings, work=work)
-        plan = earlier
-    write_json(kept, plan.to_json())
+            plan = replace(make(budget.seconds), settings=settings, work=work)
+    write_json(folder / FILE, plan.to_json())
     print(plan.sentence())
     limit_s = max(1.0, plan.trial_s - plan.once_s) if budget.strict else None
     set_by = values(plan, limit_s)
@@ -91,6 +88,14 @@ def planned(
         study = ", which is not the protocol of experiment=thesis" if of_study else ""
         print(f"budget: {', '.join(others)}{study}")
     return given.with_values(set_by), plan
+
+
+def _serves(
+    earlier: Plan, results: Plan | None, budget_s: float | None, settings: str, work: str
+) -> bool:
+    """Whether a plan that was made before is gone on by: that of results, or of equal settings."""
+    of_these = results is not None or (earlier.settings == settings and earlier.is_of(work))
+    return of_these and earlier.budget_s == budget_s
 
 
 def work_of(command: str, spec: ModelSpec) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -112,7 +112,10 @@ def learned_of_test(
 
 
 def pinned(
-    given: Configuration, *networks: RunConfig, dataset: Dataset | None = None
+    given: Configuration,
+    *networks: RunConfig,
+    dataset: Dataset | None = None,
+    scalings: Iterable[str] = (),
 ) -> Configuration:
     """The configuration with the models that it names now, and no others later.
 
@@ -127,6 +130,8 @@ def pinned(
         What is to be trained, of a sweep over architectures one of each; by default what it says.
     dataset
         What it is trained on.
+    scalings
+        How a sweep scales grey values, where its trials differ in that.
 
     Raises
     ------
@@ -141,17 +146,18 @@ def pinned(
     asking = [each for each in networks if each.train.init is not None]
     if not asking:
         return given
-    asked, scaling = asking[0].train.init, asking[0].preprocess.scaling
+    asked = asking[0].train.init
+    scaled = set(scalings) or {str(each.preprocess.scaling) for each in asking}
     start = start_of(asked, asking[0].tracking.absolute_uri)
     assert start is not None
     fits = [_fit(start, each.spec) for each in networks]
     fit_any = any(fit and fit.layers for fit in fits)
-    if asked == SHIPPED and (start.scaling != scaling or not fit_any):
+    if asked == SHIPPED and (start.scaling not in scaled or not fit_any):
         return given.with_values({KEY: None})
-    if start.scaling != scaling:
+    if asked != SHIPPED and (other := scaled - {start.scaling}):
         raise UserError(
             f"`preprocess.scaling` must be {start.scaling}, as of the weights of {KEY}="
-            f"{start.title}, but got {scaling}."
+            f"{start.title}, but got {', '.join(sorted(other))}."
         )
     if not fit_any:
         wanted = " and ".join(f"{one.spec.name} {one.spec.nbhd}" for one in networks)
@@ -167,6 +173,16 @@ def pinned(
         if said := too_good(learned, squares):
             print(f"warning: {said}; the choices are train.init=null, or {REMEDY}", file=sys.stderr)
     return given.with_values({KEY: start.address})
+
+
+def suited(init: str | None, scaling: str) -> str | None:
+    """What a training begins with: no weights of the package, where it scales otherwise.
+
+    >>> suited("auto", "standardise"), suited("auto", "none"), suited("outputs/train/a", "none")
+    ('auto', None, 'outputs/train/a')
+    """
+    others = init is None or DIGEST.sub("", init) != SHIPPED
+    return init if others or scaling == SCALING else None
 
 
 def _fit(start: Start, spec: ModelSpec) -> Fit | None:

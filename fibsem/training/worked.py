@@ -20,6 +20,7 @@ from pathlib import Path
 
 from fibsem.errors import UserError
 from fibsem.system.files import known_json, remove_own, write_json
+from fibsem.system.identity import Identity
 from fibsem.system.records import typed
 from fibsem.system.threads import start_beside
 from fibsem.training.planned import FILE as PLAN
@@ -88,6 +89,8 @@ class Worked:
     def forget(self) -> None:
         """Count this start no more, once it has ended."""
         self._file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # others are noted there, too
+            self.folder.rmdir()
 
     def _own(self) -> tuple[float, float]:
         return self._at, self._at + time.perf_counter() - self._began
@@ -101,7 +104,7 @@ class Worked:
 
 @contextmanager
 def worked_on(results: Path, began: float, *, budgeted: bool, anew: bool) -> Iterator[Worked]:
-    """Note how long a command works on a folder, if it has a budget.
+    """Note how long a command works on a folder.
 
     Parameters
     ----------
@@ -110,7 +113,7 @@ def worked_on(results: Path, began: float, *, budgeted: bool, anew: bool) -> Ite
     began
         When this start began, by ``time.perf_counter``.
     budgeted
-        Whether it has one.
+        Whether it has a budget, of which nothing is used as long as there is no plan.
     anew
         Whether the starts before are forgotten.
     """
@@ -118,10 +121,11 @@ def worked_on(results: Path, began: float, *, budgeted: bool, anew: bool) -> Ite
         remove_own(results, [f"{FOLDER}/*.json", FOLDER])
     worked = Worked(results / FOLDER, began)
     try:
-        with _noted(worked) if budgeted else contextlib.nullcontext():
+        with _noted(worked):
             yield worked
     except UserError:
-        if not (results / PLAN).is_file():  # no plan yet, so no work was done
+        begun = (results / PLAN).is_file() if budgeted else Identity.beside(results) is not None
+        if not begun:  # so no work was done
             worked.forget()
         raise
 

@@ -1,12 +1,16 @@
 """What the starts of final trainings had learned from, and what follows for the promoted model."""
 
+from dataclasses import replace
+
 from fibsem.config import Configuration, compose
 from fibsem.data.learned import learned_squares, merged
 from fibsem.data.manifest import load_dataset
+from fibsem.promotion import begun as begun_module
 from fibsem.promotion.begun import Begun, begun_with
 from fibsem.promotion.setting import Promotion
 from fibsem.tracking.beginning import FileNotes
 from fibsem.tracking.runs import Tracking
+from fibsem.training.origin import Origin
 from tests.conftest import divided_anew
 
 
@@ -17,6 +21,28 @@ def test_squares_that_a_start_has_learned_from_correct_nothing(tiny, tmp_path):
     begun = Begun.from_json(Begun(merged([learned_squares(former)]), True, 3).to_json())
     assert begun.squares(now) == {(one.sample, one.box.start) for one in now.regions("test")}
     assert Begun({}, True, 0).squares(now) == set()
+
+
+def test_squares_that_start_and_teacher_have_learned_from_are_counted_together(
+    tiny, tmp_path, monkeypatch
+):
+    """The larger of both counts was told, where a training tells the squares of either."""
+    film = divided_anew(tiny, tmp_path / "film", {"train": "test", "test": "train"})
+    now = load_dataset(film)
+    test = now.regions("test")
+    digests = learned_squares(replace(now, samples=tuple(map(as_training, now.samples))))
+    places = [(digest, place) for digest, some in digests.items() for place in some]
+    every = [Origin("a", "b", learned={digest: (place,)}) for digest, place in places]
+    monkeypatch.setattr(begun_module, "origins", lambda *_: every)
+    config = Configuration(compose("train", [f"data.path={film}"])).run
+    assert len(test) > 1
+    assert begun_module._begun(now, [config]).test_squares == len(test)
+
+
+def as_training(sample):
+    """A sample whose test squares are training squares, and all others none."""
+    squares = [replace(one, split="train") for one in sample.regions if one.split == "test"]
+    return replace(sample, regions=tuple(squares))
 
 
 def test_a_model_knows_what_it_and_its_start_have_learned_from():

@@ -292,9 +292,35 @@ def test_a_budget_that_volumes_use_up_says_that_they_can_wait(planned, monkeypat
     ],
 )
 def test_what_ranks_takes_no_more_than_there_is_time_for(small, seconds, given, trials, seeds):
-    tree = compose("promote", [*small[:2], *given])
-    promotion = Configuration({**tree, "command": command_line("promote", [*small[:2], *given])})
-    assert trained_anew(promotion, [5.0, 10.0, 15.0], seconds) == RankingPlan(trials, seeds)
+    promotion = typed_promotion(small, *given)
+    candidates = of_trials(["quick", "quick", "quick"], promotion, small)
+    found = trained_anew(promotion, candidates, [5.0, 10.0, 15.0], seconds)
+    assert found == RankingPlan(trials, seeds)
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "trials"),
+    [(["forest", "quick", "slow"], (), 2), (["quick", "slow", "gone"], ("candidates=2",), 2),
+     (["quick", "slow", "gone"], ("candidates=9",), 3)],
+)  # fmt: skip
+def test_a_ranking_keeps_a_network_and_as_many_trials_as_candidates_were_typed(
+    small, names, given, trials
+):
+    promotion = typed_promotion(small, *given)
+    candidates = of_trials(names, promotion, small)
+    assert trained_anew(promotion, candidates, [5.0, 10.0, 15.0], 1.0) == RankingPlan(trials, 1)
+
+
+def typed_promotion(small, *given):
+    line = [*small[:2], *given]
+    return Configuration({**compose("promote", line), "command": command_line("promote", line)})
+
+
+def of_trials(names, promotion, small):
+    trees = trees_of(names, small)
+    trials = [trial(name, trees[name]) for name in names]
+    finals = [final_configuration(one.tree, promotion.tree, k).run for k, one in enumerate(trials)]
+    return Candidates(trials, finals)
 
 
 def test_a_ranking_takes_half_of_what_is_left_and_finals_follow_its_trials(planned, monkeypatch):
@@ -305,4 +331,20 @@ def test_a_ranking_takes_half_of_what_is_left_and_finals_follow_its_trials(plann
     assert (plan.ranking_s, plan.trials) == (0.0, 1)
     assert "; no trial is trained anew" in plan.sentence()
     assert Plan.from_json(plan.to_json()) == plan
-    assert values(plan, None)["rank.seeds"] == 1
+    assert values(plan, None).items() > {"rank.k": 1, "rank.seeds": 1}.items()
+    assert "rank.k" not in values(plan, None, mixed=True)  # the best of each architecture is there
+
+
+def test_a_plan_is_of_the_slowest_network_that_is_trained(planned, monkeypatch):
+    """The best one had a tenth of the steps that fit, where the third was ten times as slow."""
+    timed = []
+
+    def probe(material, _):
+        timed.append(material.config.seed)
+        return Probe(7.5 if material.config.seed == 1 else 0.2, 0.2, 5.0, 1e-6)
+
+    monkeypatch.setattr(budget, "probe", probe)
+    plan, _ = planned(["quick", "slow"])
+    assert (timed, plan.ranked.trials) == ([1, 0], 1)
+    assert plan.step_s == 0.2
+    assert plan.steps * plan.epochs * 0.2 > 500

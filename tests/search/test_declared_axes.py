@@ -39,6 +39,8 @@ def test_other_ranges_stay_ranges():
         ("+space.axes.train.steps={low: 4.5, high: 7.5, int: true}", "whole ones with int: true"),
         ("+space.axes.model.blocks={low: 1, high: 3}", "low and high with int: true"),
         ("+space.axes.model.filters={low: 8, high: 32}", "must be a whole number, but got 8.0"),
+        ("+space.axes.train.init=[null,auto]", "`space.axes` must be no model that trainings"),
+        ("+space.axes.train.teacher=[null,a]", "`space.axes` must be no model that trainings"),
         ("+space.axes.model.filters=[16,abc]", "`model.filters` must be a whole number.*'abc'"),
         ("+space.axes.model.filters=[16,-3]", "`model.filters` must be at least 1, but got -3"),
         ("+space.axes.model.filters=[8,8,16]", "must be a list of different values, but got 8"),

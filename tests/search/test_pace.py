@@ -82,6 +82,17 @@ def test_a_machine_as_fast_as_planned_loses_nothing(halving, capsys):
     assert "cut off" not in capsys.readouterr().out
 
 
+def test_more_trainings_than_were_planned_are_none_that_were_not_begun(here, capsys):
+    """Small networks leave time for others: -2 of 2 trainings were "not begun"."""
+    sweep = opened("search.trials=4", **here)
+    for _ in range(4):
+        sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
+    plan = Plan(60.0, "abc", 2, 1, 100, 0.01, 0.0, 0.0, fills=True)
+    assert cut_of(plan, sweep).not_begun == 0
+    assert "not begun" not in capsys.readouterr().out
+    sweep.study.close()
+
+
 def test_a_limit_that_was_typed_is_no_longer_where_a_budget_has_more(halving):
     machine = Machine(1.0)
     _, limits = work(halving(machine, "train.max_seconds=2"), machine)

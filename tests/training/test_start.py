@@ -22,13 +22,14 @@ from fibsem.models.pretrained import pretrained, read, write
 from fibsem.system.files import read_json
 from fibsem.system.identity import Identity, differences
 from fibsem.tracking import names
+from fibsem.tracking.audit import Audit, places_of
 from fibsem.tracking.bundle import Bundle, load_bundle
 from fibsem.training import fit
 from fibsem.training.datasets import obtain
 from fibsem.training.fitting import layers_of
 from fibsem.training.learner import Learner, compiled_for_steps
 from fibsem.training.material import Material
-from fibsem.training.start import learned_of_test, pinned, start_of
+from fibsem.training.start import learned_of_test, pinned, start_of, suited
 from tests.conftest import TINY, CutOffError, divided_anew
 
 
@@ -202,7 +203,7 @@ def test_a_bundle_is_begun_with_and_named_by_where_it_is_for_good(
 ):
     spec, network = trained(11, filters=4, blocks=1)
     segmenter = Segmenter.of(spec, network, Recipe(), PostProcessing())
-    Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / "bundle")
+    Bundle(segmenter, (50.0, 10.0, 10.0)).save(tmp_path / "bundle")
     monkeypatch.chdir(tmp_path)
     config = Configuration(compose("train", [*common, "train.init=bundle"])).run
     start = start_of(config.train.init, config.tracking.absolute_uri)
@@ -224,7 +225,7 @@ def test_test_squares_that_the_start_has_learned_from_are_counted(
     own = learned_squares(load_dataset(tiny))
     ((spec, _),) = start_of(str(former), "").networks
     segmenter = Segmenter.of(spec, models.load(spec, former), Recipe(), PostProcessing())
-    audit = {"dataset": "another", "data": "0-0", "learned": own}
+    audit = Audit(dataset="another", data="0-0", learned=places_of(own))
     Bundle(segmenter, (50.0, 10.0, 10.0), audit).save(tmp_path / "bundle")
     film, out = divided_anew(tiny, tmp_path / "film", SWAPPED), tmp_path / "swapped"
     how = ["train.epochs=1", "train.steps=1", "train.learning_rate=1e-12",
@@ -246,11 +247,32 @@ def test_test_squares_that_the_start_has_learned_from_are_counted(
         assert sum(map(len, learned.values())) == sum(map(len, own.values())) + 1
 
 
+@pytest.mark.parametrize(
+    ("base", "scalings", "kept"),
+    [("standardise", ("standardise", "none"), True), ("none", ("standardise", "none"), True),
+     ("standardise", ("none",), False), ("none", (), False)],
+)  # fmt: skip
+def test_trials_begin_with_the_packages_weights_where_they_scale_alike(base, scalings, kept):
+    """All began with them, or none, by how the first one scales."""
+    line = ["model=unet", "nbhd=33x33x1", f"preprocess.scaling={base}"]
+    given = pinned(Configuration(compose("train", line)), scalings=scalings)
+    assert (given.tree["train"]["init"] is not None) == kept
+    for scaling in scalings:
+        begins = suited(given.tree["train"]["init"], scaling)
+        assert (begins is not None) == (kept and scaling == "standardise")
+
+
+def test_named_weights_are_refused_where_some_trials_scale_otherwise(common, former):
+    given = Configuration(compose("train", [*common, f"train.init={former}"]))
+    with pytest.raises(UserError, match=r"must be standardise, as of .* but got minmax, none"):
+        pinned(given, scalings=("none", "standardise", "minmax"))
+
+
 def test_a_start_that_does_not_know_its_squares_may_have_seen_those_of_the_test(
     common, former, trained, tiny, tmp_path, capsys
 ):
     segmenter = Segmenter.of(*trained(11, filters=4, blocks=1), Recipe(), PostProcessing())
-    audit = {"dataset": "phantom", "data": load_dataset(tiny).hash}
+    audit = Audit(dataset="phantom", data=load_dataset(tiny).hash)
     Bundle(segmenter, (50.0, 10.0, 10.0), audit).save(tmp_path / "bundle")
     film = divided_anew(tiny, tmp_path / "film", SWAPPED)
     shutil.copytree(former, tmp_path / "run", ignore=shutil.ignore_patterns("bundle.json"))
@@ -309,7 +331,7 @@ def test_weights_at_home_are_found_again(common, former, tmp_path, monkeypatch, 
     if kind == "bundle":
         spec = Configuration(compose("train", common)).run.spec
         segmenter = Segmenter.of(spec, models.load(spec, former), Recipe(), PostProcessing())
-        Bundle(segmenter, (50.0, 10.0, 10.0), {}).save(tmp_path / kind)
+        Bundle(segmenter, (50.0, 10.0, 10.0)).save(tmp_path / kind)
     begun = pinned(Configuration(compose("train", [*common, f"train.init=~/{kind}"])))
     address = begun.run.train.init
     assert address.partition("#")[0] == str((home / kind).resolve())

@@ -7,6 +7,7 @@ import pytest
 
 from fibsem.errors import UserError
 from fibsem.system.files import read_json, write_json
+from fibsem.system.identity import Identity
 from fibsem.training import worked as module
 from fibsem.training.worked import FOLDER, worked_on
 
@@ -77,10 +78,16 @@ def test_overwritten_results_took_no_time(tmp_path):
         assert worked.seconds < 1
 
 
-def test_without_a_budget_nothing_is_noted(tmp_path):
-    with working(tmp_path, budgeted=False):
-        pass
+def test_all_starts_count_without_a_budget_too(tmp_path):
+    """The time of a sweep was that of the last look at it; what was refused has left nothing."""
+    with pytest.raises(UserError), working(tmp_path, before_s=40.0, budgeted=False):
+        raise UserError("`output` must be another folder.")
     assert not list(tmp_path.iterdir())
+    Identity("training", {}, {}).write(tmp_path)
+    with working(tmp_path, before_s=40.0, budgeted=False):
+        pass
+    with working(tmp_path, budgeted=False) as again:
+        assert 40 < again.seconds < 80
 
 
 @pytest.mark.parametrize(("planned", "counts"), [(False, False), (True, True)])
