@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from fibsem.errors import UserError
 
 #: Squares in a notebook's picture.
 SHOWN = 6
+#: Bytes from which a file is no manifest and no table, but an archive.
+LARGE = 2**26
 
 
 class Films(dict[str, Volume]):
@@ -54,6 +57,7 @@ class OpenDataset:
     dataset: Dataset
     overrides: tuple[str, ...]
     _opened_in: Path = field(init=False, default_factory=Path.cwd, compare=False)
+    _tables: Mapping[Path, int | None] = field(default_factory=dict, compare=False)
 
     @property
     def overrides_here(self) -> tuple[str, ...]:
@@ -63,6 +67,18 @@ class OpenDataset:
         places = ("data.path=", "data.root=")
         others = (text for text in self.overrides if not text.startswith(places))
         return (*others, override("data.path", self._opened_in / self.dataset.path))
+
+    def check_current(self) -> None:
+        """Refuse to work on files that say something else than when it was opened.
+
+        Manifest and tables are compared, names of the slices, grey values and labels.
+        """
+        changed = [str(file) for file, digest in self._tables.items() if _digest(file) != digest]
+        if changed := changed or self.dataset.changed():
+            raise UserError(
+                "`dataset` must be what it was when it was opened, but changed since: "
+                f"{', '.join(changed)}; api.open_dataset opens it anew."
+            )
 
     @property
     def name(self) -> str:
@@ -169,7 +185,35 @@ def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset
 
     from fibsem.training.datasets import obtain
 
-    return OpenDataset(obtain(data, split), (*overrides_of(dataset), *_given(options)))
+    opened = obtain(data, split)
+    overrides = (*overrides_of(dataset), *_given(options))
+    return OpenDataset(opened, overrides, {file: _digest(file) for file in _tables_of(opened)})
+
+
+def _tables_of(dataset: Dataset) -> Iterator[Path]:
+    """The manifest, its tables of regions, and the folders of films; an archive alone."""
+    yield dataset.path
+    for sample in dataset.samples:
+        if sample.table is not None:
+            yield sample.table
+        if sample.volume.path != dataset.path and sample.volume.path.is_dir():
+            yield sample.volume.path
+
+
+def _digest(place: Path) -> int | None:
+    """Checksum of a small file, of the names in a folder, or of what is told of a large file.
+
+    None where it is not there any more.
+    """
+    try:
+        if place.is_dir():
+            return zlib.crc32("\n".join(sorted(one.name for one in place.iterdir())).encode())
+        large = place.stat()
+        if large.st_size > LARGE:
+            return zlib.crc32(f"{large.st_size} {large.st_mtime_ns}".encode())
+        return zlib.crc32(place.read_bytes())
+    except OSError:
+        return None
 
 
 def _given(options: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from fibsem.api.inputs import options_of
 from fibsem.api.models import load_all
-from fibsem.config import TrackingConfig, Tree, output_folder, read, require, weights_of
+from fibsem.config import (
+    Configuration,
+    TrackingConfig,
+    Tree,
+    output_folder,
+    read,
+    require,
+    weights_of,
+)
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.system.files import write_json
@@ -16,6 +24,8 @@ from fibsem.system.locks import at_work
 
 #: Name of the file.
 FILE = "network.onnx"
+#: Keys of ``segment`` that are read here; all others are of a volume and its labels.
+READ = ("export", "weights", "output", "overwrite", "volume", "symmetry", "precision")
 
 
 def export(tree: Tree) -> Path:
@@ -32,6 +42,9 @@ def export(tree: Tree) -> Path:
     kind, volume = tree["export"], tree["volume"]
     require("export", kind, kind == "onnx", "onnx")
     require("volume", volume, volume is None, "left out where `export` is given")
+    for key, value in Configuration(tree).typed.items():
+        read_here = key in READ or key.startswith("tracking.")
+        require(key, value, read_here, "left out where `export` is given: it is of a volume")
     _check_way(options_of(tree))
     if find_spec("onnx") is None:
         raise UserError("`export=onnx` needs the package onnx: pip install 'fibsem-sweep[onnx]'.")

@@ -70,6 +70,7 @@ def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:
     elif dataset is not None:
         legal = hasattr(dataset, "overrides_here")
         require("dataset", type(dataset).__name__, legal, "a name, a path or of api.open_dataset")
+        dataset.check_current()
         yield from dataset.overrides_here
 
 

@@ -245,8 +245,6 @@ def _listed(model: Models) -> list[str | Path | LoadedModel]:
 def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
     """Label the volume of a configuration; some of its models may be loaded already."""
     volume = volume_of(tree, options_of(tree))
-    for line in Configuration(tree).typed_for_nothing():
-        print(line)
     voxel_nm_of(tree), weights_of(tree)  # refused before a model is loaded
     folder = output_folder("segment", tree, volume.path.resolve().stem)
     return _label(volume, tree, folder, loaded)
@@ -254,6 +252,7 @@ def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
 
 def estimate(tree: Tree) -> SegmentationEstimate:
     """Time, memory and disk that a segmentation will take."""
+    _say_unused(tree)
     volume = volume_of(tree, options := options_of(tree))
     voxel_nm_of(tree)
     models = _models(tree)
@@ -264,7 +263,14 @@ def estimate(tree: Tree) -> SegmentationEstimate:
     return estimate_segmentation(volume, _mean(models), options)
 
 
+def _say_unused(tree: Tree) -> None:
+    """Say what was typed and does nothing, a line each."""
+    for line in Configuration(tree).typed_for_nothing():
+        print(line)
+
+
 def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentResult:
+    _say_unused(tree)
     options, given = options_of(tree), voxel_nm_of(tree)
     models = _models(tree, loaded)
     volume = volume.with_range(volume.declared or _learned_range(volume.dtype, models))

@@ -6,7 +6,7 @@ Readers (`manifest`, `archive`) make a `Dataset`; everything else asks it.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,10 @@ import numpy as np
 
 from fibsem.data.as_written import shown
 from fibsem.data.digests import Stamp, digest_of, slice_digests, stamp_of, stamps_of
-from fibsem.data.labels import Classes
+from fibsem.data.labels import Classes, LabelArray
+from fibsem.data.masks import Cut
 from fibsem.data.samples import (
+    OnMaterial,
     Region,
     Sample,
     check_apart,
@@ -29,6 +31,7 @@ from fibsem.data.samples import (
 from fibsem.data.split import SPLITS, Split, SplitRecipe
 from fibsem.data.volumes import Volume, VoxelNm
 from fibsem.data.volumes.covered import stored
+from fibsem.data.volumes.layered import anew
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.system.file_names import same_file
@@ -83,6 +86,48 @@ class Dataset:
         """What an :class:`~fibsem.system.identity.Identity` says of it: each part, and the hash."""
         return {**self._parts, "hash": self.hash}
 
+    def changed(self) -> list[str]:
+        """What holds other grey values or labels than when it was digested.
+
+        Files that nobody has written to are not read again.
+        """
+        stamps = self._stamped()
+        if self._are_those_before(stamps, labels=True):
+            return []
+        if not (differing := self._compared(labels=True)):
+            vars(self)["_stamps"] = stamps
+        return differing
+
+    def _are_those_before(self, stamps: Sequence[Sequence[str | Stamp]], *, labels: bool) -> bool:
+        """Whether nobody has written to the files since they were digested."""
+        of = slice(None) if labels else slice(-1)
+        return [some[of] for some in stamps] == [some[of] for some in self._stamps]
+
+    def _compared(self, *, labels: bool) -> list[str]:
+        """Which parts the files hold differently now."""
+        before, now = self._parts, self._anew()._parts
+        counted = [key for key in now if labels or not key.startswith(LABELS)]
+        return [key for key in counted if now[key] != before[key]]
+
+    def _anew(self) -> Dataset:
+        """The dataset as its files are now: layers of labels that were kept are not looked at."""
+        volumes: dict[int, Volume] = {}
+
+        def read_anew(read: Callable[[], LabelArray]) -> Callable[[], LabelArray]:
+            if isinstance(read, OnMaterial):
+                return replace(read, labels=read_anew(read.labels))
+            if not isinstance(read, Cut):
+                return read
+            stack = read.labels
+            again = volumes.setdefault(id(stack), stack.with_source(anew(stack.source)))
+            return replace(read, labels=again)
+
+        samples = [
+            replace(s, regions=tuple(replace(r, read=read_anew(r.read)) for r in s.regions))
+            for s in self.samples
+        ]
+        return replace(self, samples=tuple(samples))
+
     def check_unchanged(self, *, labels: bool = True) -> bool:
         """Refuse a result if grey values or labels were changed since they were digested.
 
@@ -104,14 +149,11 @@ class Dataset:
         UserError
             Names what was changed.
         """
-        before, stamps = self._parts, self._stamped()
-        of = slice(None) if labels else slice(-1)
-        if [some[of] for some in stamps] == [some[of] for some in self._stamps]:
+        self._parts  # noqa: B018 - digested now, if it was not before
+        stamps = self._stamped()
+        if self._are_those_before(stamps, labels=labels):
             return True
-        now = replace(self)._parts
-        counted = [key for key in now if labels or not key.startswith(LABELS)]
-        changed = [key for key in counted if now[key] != before[key]]
-        if changed:
+        if changed := self._compared(labels=labels):
             raise UserError(
                 f"data must not change while they are in use, but {', '.join(changed)} of "
                 f"{self.path} did; the choices are the former ones or overwrite=true."

@@ -167,13 +167,13 @@ def _read_sample(
     manner = _manner(record, "", where)
     volume = reopen(_place(record, "volume", path, where), manner, record.get("range"))
     regions: tuple[Region, ...] = ()
-    divided = False
+    divided, table = False, None
     files: list[File] = []
     if record.get("regions") is not None:
         table = _place(record, "regions", path, where)
         read = read_regions(table, name, number, classes, recipe)
         regions, divided = read.regions, read.divided
-        files = [table, *(table.parent / region.name for region in regions)]
+        files = [table, *read.files]
     elif record.get("labels") is not None:
         manner = replace(_manner(record, "labels_", where), labels=True, sparse=True)
         with called(OF_LABELS):
@@ -183,7 +183,7 @@ def _read_sample(
     dense, valid = record.get("labels") is not None, _valid(record, volume, path, where)
     return Sample(
         name, volume, regions, _expected(record, where), dense, tuple(files), valid,
-        divided=divided,
+        divided=divided, table=table,
     )  # fmt: skip
 
 

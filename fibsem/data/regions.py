@@ -29,10 +29,14 @@ THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]000")
 
 @dataclass(frozen=True)
 class RegionTable:
-    """The squares of a table, and whether they were divided here: it has no column ``split``."""
+    """The squares of a table, and their pictures.
+
+    ``divided`` says that they were divided here: the table has no column ``split``.
+    """
 
     regions: tuple[Region, ...]
     divided: bool
+    files: tuple[Path, ...] = ()
 
 
 def read_regions(
@@ -65,6 +69,7 @@ def read_regions(
         if divided
         else [_split_name(row, table) for row in rows]
     )
+    truths = [_truth(row, table, classes) for row in rows]
     regions = tuple(
         Region(
             sample,
@@ -72,12 +77,13 @@ def read_regions(
             box,
             split,
             mask,
-            _truth(row, table, classes),
+            truth,
             row.values.get("annotator", ""),
         )
-        for row, mask, box, split in zip(rows, masks, boxes, splits, strict=True)
+        for row, mask, truth, box, split in zip(rows, masks, truths, boxes, splits, strict=True)
     )
-    return RegionTable(regions, divided)
+    files = tuple(one.path for one in (*masks, *truths) if one is not None)
+    return RegionTable(regions, divided, files)
 
 
 def read_rows(table: Path) -> list[Row]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -71,6 +72,7 @@ class Sample:
     ``label_files`` are those that a change of labels would show in. ``valid`` says what of it is
     material: ``auto``, ``all`` or the path of a mask; ``extent`` is what follows of it, in a
     dataset that was checked. ``divided`` says that the parts of its squares are by recipe.
+    ``table`` names its squares, in a manifest.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Sample:
     valid: str = "auto"
     extent: Extent | None = None
     divided: bool = False
+    table: Path | None = None
 
     @cached_property
     def pixels(self) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ import yaml
 
 from fibsem import models, segment
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import compose
+from fibsem.config import command_line, compose
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.scale import Scale
 from fibsem.errors import UserError
@@ -25,7 +25,7 @@ def test_a_bundle_becomes_a_graph_beside_its_summary(tmp_path, capsys):
     spec = resolve("2dcnn", Nbhd.parse("11x11x3"), "valid", {"blocks": 1, "filters": 2})
     segmenter = Segmenter.of(spec, models.build(spec), Recipe(), PostProcessing())
     scales = (Scale("uint16", (0.0, 4095.0)), Scale("uint8"))
-    Bundle(segmenter, (50.0, 10.0, 10.0), {}, scales=scales).save(tmp_path / "bundle")
+    Bundle(segmenter, (50.0, 10.0, 10.0), scales=scales).save(tmp_path / "bundle")
     out = tmp_path / "network"
     words = ["export=onnx", f"weights={tmp_path / 'bundle'}", f"output={out}"]
     for _ in range(2):  # the second time over its own
@@ -44,6 +44,16 @@ def test_a_bundle_becomes_a_graph_beside_its_summary(tmp_path, capsys):
     assert summary["metadata"] == told
     assert summary["bioimage"] == ["rdf.yaml", "test_window.npy", "test_probability.npy"]
     assert_described(out, session)
+
+
+@pytest.mark.parametrize("typed", ["range=[0,4095]", "voxel_nm=[50,10,10]", "estimate=true"])
+def test_what_is_of_a_volume_is_no_option_of_an_export(tmp_path, typed):
+    """It was dropped without a word, and other programs were told the model's own."""
+    line = ["export=onnx", typed, f"output={tmp_path / 'network'}"]
+    tree = {**compose("segment", line), "command": command_line("segment", line)}
+    with pytest.raises(UserError, match=f"`{typed.partition('=')[0]}` must be left out where"):
+        segment.main(tree)
+    assert not (tmp_path / "network").exists()
 
 
 def assert_described(out, session):

@@ -17,6 +17,7 @@ from fibsem import api, report, segment
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
 from fibsem.data.volumes import create_volume
+from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.models.spec import resolve
@@ -267,6 +268,41 @@ def test_what_was_opened_and_made_stays_what_it_is_wherever_people_work(
     assert api.train(film, output="again", **options).val == trained.val
     assert api.train("film", output="trained", **options).val != trained.val
     assert trained.model.bundle.segmenter.postprocessing.threshold == threshold
+
+
+def test_a_quantification_is_not_shown_with_the_tables_of_another(found, tmp_path):
+    """Of the same labels in one folder, with other options: the former had the later one's."""
+    film, _, promoted, *_ = found
+    made = api.segment(
+        film.volumes["HPC45"], promoted.model, output=tmp_path / "labels", previews=0
+    )
+    how = {"blocks": 1, "block_voxels": 8000, "output": tmp_path / "q"}
+    one = api.quantify(made, **how)
+    assert list(one.tables["pore_sizes"])
+    api.quantify(made, voxel_nm=[60, 20, 20], **how)
+    with pytest.raises(UserError, match="holds a later one"):
+        one.tables  # noqa: B018
+    again = api.quantify(made, **how)
+    assert again.tables["pore_sizes"].equals(one.tables["pore_sizes"])  # of equal figures
+
+
+def test_a_dataset_whose_files_were_changed_since_it_was_opened_is_refused(tiny, tmp_path):
+    """It was trained on as it lies there now, and told the hash of before."""
+    shutil.copytree(tiny, tmp_path / "film")
+    table = tmp_path / "film" / "HPC45" / "regions.csv"
+    film = api.open_dataset(tmp_path / "film")
+    assert len(film.squares("train")) == 3
+    rows = table.read_text()
+    table.write_text(rows.replace("train", "val", 1))
+    with pytest.raises(UserError, match=r"since: .*regions\.csv; api\.open_dataset opens it anew"):
+        api.inspect(film, output=tmp_path / "look")
+    assert len(api.open_dataset(tmp_path / "film").squares("train")) == 2
+    table.write_text(rows)
+    assert api.inspect(film, output=tmp_path / "look").summary["data"] == film.hash
+    mask = table.parent / rows.splitlines()[1].split(",")[0]
+    tifffile.imwrite(mask, 255 - tifffile.imread(mask))
+    with pytest.raises(UserError, match="changed since: labels of HPC45; api"):
+        api.inspect(film, output=tmp_path / "look")
 
 
 def test_volumes_models_and_results_are_those_of_the_folder_in_which_they_were_opened(

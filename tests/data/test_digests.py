@@ -316,3 +316,34 @@ def test_what_says_how_chunks_are_read_is_digested_with_them(tmp_path, monkeypat
     now = slice_digests(open_volume(tmp_path / "f.zarr", sparse=True))
     changed = {z for z in before if now[z] != before[z]}
     assert changed == ({5} if "fill" in change[0] else set(range(9)) - {5})
+
+
+def test_a_mask_that_is_named_with_backslashes_is_looked_after(tiny, tmp_path):
+    """Its path was one that never is there, which never changes."""
+    table = shutil.copytree(tiny, tmp_path / "film") / "HPC45" / "regions.csv"
+    table.write_text(table.read_text().replace("masks/", "masks\\"))
+    dataset = load_dataset(tmp_path / "film")
+    dataset.hash  # noqa: B018
+    mask = next((table.parent / "masks").iterdir())
+    tifffile.imwrite(mask, 255 - tifffile.imread(mask))
+    assert dataset.changed() == ["labels of HPC45"]
+
+
+def test_labels_in_one_layer_of_chunks_are_read_again(tmp_path):
+    """The layer that was kept in memory was compared with itself."""
+    grey, rng = tmp_path / "film", np.random.default_rng(0)
+    with create_volume(grey, (60, 40, 40), np.uint8, format="tiff") as writer:
+        writer.write(0, rng.integers(0, 255, (60, 40, 40)).astype(np.uint8))
+    labels = (255 * (rng.random((60, 40, 40)) < 0.5)).astype(np.uint8)
+    store = zarr.create_array(tmp_path / "labels.zarr", data=labels, chunks=(60, 20, 20))
+    (tmp_path / "dataset.yaml").write_text(
+        "name: film\nvoxel_nm: {z: 50, y: 10, x: 10}\nclasses: {pore: 0, solid: 255}\n"
+        "samples: [{name: film, volume: film, labels: labels.zarr}]\n"
+    )
+    dataset = load_dataset(tmp_path)
+    dataset.hash  # noqa: B018
+    assert dataset.changed() == []
+    store[3] = 255 - labels[3]
+    assert dataset.changed() == ["labels of film"]
+    with pytest.raises(UserError, match="labels of film"):
+        dataset.check_unchanged()
