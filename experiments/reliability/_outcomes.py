@@ -16,6 +16,8 @@ NOT_COMPARED = re.compile(
 )
 #: What a kill leaves of a file that MLflow was copying: nothing reads it, and MLflow leaves it.
 UPLOADING = ".artifact.uploading"
+#: Of attempts and of starts: each leaves its own.
+OF_EACH = ("trials/", "worked/")
 CHANCE = re.compile(r"[0-9a-f]{32}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d[^\s\"<]*")
 
 
@@ -46,9 +48,9 @@ def outcome(work: Path, output: str) -> dict[str, Any]:
 
 
 def files(folder: Path) -> list[str]:
-    """Names of all files but of those of attempts: a killed one leaves its own."""
+    """Names of all files but of those of attempts and starts: a killed one leaves its own."""
     names = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    return sorted(CHANCE.sub("ID", name) for name in names if not name.startswith("trials/"))
+    return sorted(CHANCE.sub("ID", name) for name in names if not name.startswith(OF_EACH))
 
 
 def checksums(folder: Path) -> dict[str, int]:
