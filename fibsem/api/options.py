@@ -13,7 +13,7 @@ from fibsem.config import CONF, Tree, compose, flat, override, require, with_arc
 from fibsem.config.keys import own_keys
 from fibsem.errors import UserError, one_line
 from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest
-from fibsem.system.secrets import in_message, remember_typed, tell_none
+from fibsem.system.secrets import in_message, remember_typed, remember_variables, tell_none
 from fibsem.tracking.lending import stores_given_back
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def in_one_line(*args: P.args, **kwargs: P.kwargs) -> R:
+        remember_variables()
         try:
             with stores_given_back(), called(KeyNames(python=True), elsewhere):
                 return function(*args, **kwargs)

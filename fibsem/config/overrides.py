@@ -80,7 +80,10 @@ def _choices(value: str) -> str:
     """The values of a ``--multirun``, or a function of Hydra's that gives them."""
     if re.match(r"(choice|shuffle|sort|glob|range|interval)\(", value):
         return value
-    return ",".join(_text(part) for part in _parts(value))
+    parts = _parts(value)
+    return ",".join(
+        _list(one) if one[:1] == "[" and one[-1:] == "]" else _text(one) for one in parts
+    )
 
 
 def _list(value: str) -> str:

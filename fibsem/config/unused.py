@@ -71,6 +71,7 @@ FITTED = ("mode", "batch", "share", "min_steps", "rare_windows", "validation", "
 #: Groups of ``conf/base.yaml`` that a command has and does not read, and what it takes them from.
 _BY_TRIALS = "a promotion takes it from the trials"
 _BY_MODEL = "a segmentation takes it from the model"
+_NO_TRAINING = "an inspection trains nothing"
 _NO_SEARCH = "only python -m fibsem.sweep searches"
 NOT_READ: dict[str, dict[str, str]] = {
     "train": {"search": _NO_SEARCH, "space": _NO_SEARCH},
@@ -83,6 +84,10 @@ NOT_READ: dict[str, dict[str, str]] = {
         **dict.fromkeys(("data", "nbhd", "model", "train", "split", "preprocess"), _BY_MODEL),
         **dict.fromkeys(("sampling", "seed"), "a segmentation draws nothing"),
         "search": _NO_SEARCH, "space": _NO_SEARCH,
+    },
+    "inspect": {
+        **dict.fromkeys(("nbhd", "model", "train", "sampling", "seed"), _NO_TRAINING),
+        "search": _NO_SEARCH, "space": _NO_SEARCH, "overwrite": "it looks anew each time",
     },
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ something else stays a name there. What is said (messages, tracebacks) loses eve
 from __future__ import annotations
 
 import io
+import math
 import os
 import re
 import sys
@@ -18,6 +19,15 @@ from fibsem.system.addresses import HIDDEN, SCHEME, as_url, hidden, secrets_of
 #: Variables that hold passwords for the stores.
 VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD",
              "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # fmt: skip
+#: What those of clouds are called, whose values have so many letters at least: no "true".
+VARIABLE = re.compile(
+    r"\w*(PASSWORD|PASSWD|SECRET|TOKEN(?!I)|(ACCESS|API|ACCOUNT|PRIVATE)_?KEY)\w*"
+)
+LONG = 8
+#: Variables that hold addresses, with whatever is in them.
+ADDRESSES = re.compile(r"(https?|all)_proxy|\w*(TRACKING|REGISTRY)_URI|DATABASE_URL", re.IGNORECASE)
+#: How variables end that name a file, or say where a secret is.
+NO_SECRET = re.compile(r"_(FILE|PATH|DIR|ID)$")
 #: Letters from which a word is looked for by itself; one or two are no password.
 SHORTEST = 3
 
@@ -93,11 +103,25 @@ class _Guarded(io.TextIOWrapper):
         return super().write(in_message(text))
 
 
+def remember_variables() -> None:
+    """Remember the passwords that the environment holds."""
+    for name, value in os.environ.items():
+        if ADDRESSES.fullmatch(name):
+            remember(value)
+        elif len(value) >= _shortest(name):
+            _words.add(value)
+
+
+def _shortest(variable: str) -> float:
+    """Letters from which the value of a variable is a password; infinite where it is none."""
+    if variable in VARIABLES:
+        return SHORTEST
+    return LONG if VARIABLE.fullmatch(variable) and not NO_SECRET.search(variable) else math.inf
+
+
 def guard_output() -> None:
     """Let no password, and no character that cannot be written, reach the output of a process."""
-    _words.update(
-        os.environ[name] for name in VARIABLES if len(os.environ.get(name, "")) >= SHORTEST
-    )
+    remember_variables()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, _Guarded):

@@ -140,3 +140,10 @@ def test_a_locale_without_letters_is_named():
 def test_bytes_that_are_no_text_are_refused():
     with pytest.raises(UserError, match=r"UTF-8, but got volume=film\\udce4"):
         for_hydra(["volume=film\udce4"])
+
+
+def test_lists_of_texts_are_lists_in_a_multirun_too():
+    """Each was one text, and refused: the documented forms could not be used there."""
+    assert for_hydra(["-m", "weights=[a,b]"])[1] == "weights=[a,b]"
+    assert for_hydra(["-m", "weights=[a,b],[c]"])[1] == "weights=[a,b],[c]"
+    assert for_hydra(["-m", "volume=a b,c"])[1] == "volume=a b,c"

@@ -1,5 +1,6 @@
 """No password is kept or said, whatever is in it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fibsem.config import compose
+from fibsem.config import Configuration, compose
 from fibsem.errors import UserError
 from fibsem.system import secrets
 from fibsem.system.addresses import as_url
@@ -148,3 +149,28 @@ def test_what_a_process_says_is_said_at_once(unbuffered):
     line = [sys.executable, "-c", CUT_OFF]
     done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=60)
     assert done.stderr == "waiting for the disk\n"
+
+
+def test_a_command_keeps_what_stands_behind_a_secret():
+    """As an address it ended in the secret: what was typed behind it was in no record."""
+    line = ["search.storage=postgresql://h/db?user=me&password=pw9", "seed=3", "nbhd=11x11x1"]
+    tree = compose("sweep", line)
+    Configuration(tree)
+    recorded = secrets.in_record(tree)
+    assert recorded["command"] == tree["command"]
+    assert recorded["command"].endswith("seed=3 nbhd=11x11x1")
+    assert "pw9" not in json.dumps(recorded)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hides"),
+    [("AZURE_STORAGE_ACCESS_KEY", "c2VjcmV0IQ==", True), ("PGPASSWORD", "pw9", True),
+     ("https_proxy", "http://me:pa55word@proxy:3128", True), ("CI_USES_TOKEN", "true", False),
+     ("TOKENIZERS_PARALLELISM", "disabled", False), ("MY_TOKEN_FILE", "/run/secrets/a", False)],
+)  # fmt: skip
+def test_passwords_of_the_environment_are_not_said(monkeypatch, name, value, hides):
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(secrets, "_words", set())
+    secrets.remember_variables()
+    said = value.partition("me:")[2].partition("@")[0] or value
+    assert (said not in secrets.in_message(f"cannot reach {said} there")) == hides
