@@ -50,7 +50,7 @@ class CompareResult(Result):
         trained = f"{places}, of these trainings alone"
         for what, paired in ((trained, self.squares), ("seeds", self.seeds)):
             lines.append(f"  over {paired.pairs} {what}: {paired_text(paired)}")
-        return "\n".join([*lines, f"{self.folder}/summary.json"])
+        return "\n".join([*lines, f"{self.result_folder}/summary.json"])
 
 
 def paired_text(paired: Paired) -> str:

@@ -24,6 +24,8 @@ from fibsem.errors import UserError
 
 #: Squares in a notebook's picture.
 SHOWN = 6
+#: How files of slices end.
+SLICES = (".tif", ".tiff", ".png")
 #: Bytes from which a file is no manifest and no table, but an archive.
 LARGE = 2**26
 
@@ -196,7 +198,8 @@ def _tables_of(dataset: Dataset) -> Iterator[Path]:
     for sample in dataset.samples:
         if sample.table is not None:
             yield sample.table
-        if sample.volume.path != dataset.path and sample.volume.path.is_dir():
+        files = [Path(str(file)) for file, _ in sample.volume.source.places(0)]
+        if any(file.parent == sample.volume.path for file in files):  # a slice each
             yield sample.volume.path
 
 
@@ -207,7 +210,8 @@ def _digest(place: Path) -> int | None:
     """
     try:
         if place.is_dir():
-            return zlib.crc32("\n".join(sorted(one.name for one in place.iterdir())).encode())
+            names = sorted(one.name for one in place.iterdir() if one.suffix.lower() in SLICES)
+            return zlib.crc32("\n".join(names).encode())
         large = place.stat()
         if large.st_size > LARGE:
             return zlib.crc32(f"{large.st_size} {large.st_mtime_ns}".encode())

@@ -98,11 +98,11 @@ class EvaluateResult(Result):
         summary, miou = self.summary, self.val["miou"]
         spread = f"{miou.mean:.4f}" + ("" if math.isnan(miou.std) else f" ± {miou.std:.4f}")
         number = len(summary["runs"])
-        tables = tables_folder(self.folder, str(summary["dataset"]))
-        beside = len(finished_cells(self.place.parent, summary["data"]))
+        tables = tables_folder(self.result_folder, str(summary["dataset"]))
+        beside = len(finished_cells((self._made_in / self.folder).parent, summary["data"]))
         return "\n".join([
             f"{summary['model']} {summary['nbhd']}: validation mIoU {spread} over {number} seeds; "
-            f"{self.folder}/summary.json",
+            f"{self.result_folder}/summary.json",
             *ends_of(typed(tuple[Run, ...], summary["runs"])),
             f"{beside} evaluations of {summary['dataset']} in {tables}",
         ])  # fmt: skip
@@ -243,7 +243,10 @@ def _evaluate(
     with Progress("seeds") as progress:
         record = evaluation.run(progress)
     pictures = draw_cell(folder, [one["seed"] for one in record["runs"]], material)
-    record |= {"command": tree.get("command"), "seconds": worked.seconds}
+    record |= {
+        "command": tree.get("command"),
+        "seconds": worked.seconds_with(folder / "summary.json", worked=True),
+    }
     if plan is not None:
         epochs = [one["epochs"] for one in record["runs"]]
         record |= plan.budget_record(
@@ -297,4 +300,7 @@ def _planned(
         return plan_evaluation(material, tree["seeds"], config.patch_limit, budget_s, worked.began)
 
     work = work_of("evaluate", given.run.spec)
-    return planned(given, folder, dataset.hash, make, work=work, anew=tree["overwrite"])
+    return planned(
+        given, folder, dataset.hash, make, work=work, anew=tree["overwrite"],
+        spent=lambda: worked.seconds,
+    )  # fmt: skip

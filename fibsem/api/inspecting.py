@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
-from fibsem.config import DataConfig, Tree, output_folder, read
+from fibsem.config import Configuration, DataConfig, Tree, output_folder, read
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
 from fibsem.system.endings import FIGURE, remove_former
@@ -121,6 +121,8 @@ def run(tree: Tree) -> InspectResult:
     """Inspect one dataset."""
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
     recipe = read(Recipe, tree["preprocess"], "preprocess")
+    for line in Configuration(tree).typed_for_nothing():
+        print(line)
 
     from fibsem.reporting.inspection import Inspection, drawn_in
     from fibsem.reporting.inspection_tables import tables

@@ -98,7 +98,7 @@ class PromoteResult(Result):
         outcome = "is the champion now" if self.champion else "is registered, not champion"
         if self.summary["gate"]["passed"] and not self.champion:  # that verdict is kept
             outcome = "was made champion, which another version is by now"
-        return f"version {self.version} {outcome}: {self.reason}; {self.folder}/summary.json"
+        return f"version {self.version} {outcome}: {self.reason}; {self.result_folder}/summary.json"
 
     def pictures(self) -> Iterable[bytes]:
         """Learning curve, surface of the post-processing, reliability."""
@@ -216,7 +216,7 @@ def _planned(
             given, folder, dataset.hash, make, anew=anew,
             of=" ".join([candidates.name, *_typed_of_ranking(given)]),
             values=partial(values, mixed=given.promotion.mixed),
-            work=work_of("promote", finals[slowest].spec),
+            work=work_of("promote", finals[slowest].spec), spent=lambda: worked.seconds,
         )  # fmt: skip
         said = None if plan else _foretold(given, candidates, slowest, dataset)
         if said:

@@ -46,7 +46,7 @@ class QuantifyResult(Result):
 
         measured = typed(QuantificationSummary, self.summary)
         notes = [f"note: {limit}" for limit in measured.limits]
-        return "\n".join([in_words(measured), *notes, str(self.folder)])
+        return "\n".join([in_words(measured), *notes, str(self.result_folder)])
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -46,6 +46,11 @@ class Result:
         place = self.place
         return self.folder if Path.cwd() == self._made_in else place
 
+    @property
+    def result_folder(self) -> Path:
+        """The folder as text: as it was given, in full where people work in another one by now."""
+        return self.folder if Path.cwd() == self._made_in else self._made_in / self.folder
+
     def check_kept(self, place: Path) -> None:
         """Refuse to read in a folder in which another result was made since.
 
@@ -66,7 +71,7 @@ class Result:
     @property
     def text(self) -> str:
         """What was found, in a few lines."""
-        return str(self.folder)
+        return str(self.result_folder)
 
     def pictures(self) -> Iterable[bytes]:
         """What a notebook shows below the text, as PNG."""
@@ -76,7 +81,10 @@ class Result:
         return in_message(self.text)
 
     def _repr_html_(self) -> str:
-        return as_html(in_message(self.text), self.pictures())
+        try:
+            return as_html(in_message(self.text), list(self.pictures()))
+        except UserError as error:  # a later result lies in its folder
+            return as_html(in_message(f"{self.text}\nwithout pictures: {error}"))
 
 
 def as_html(text: str, pictures: Iterable[bytes] = ()) -> str:

@@ -144,7 +144,7 @@ class SegmentResult(Result):
         missing = f", {len(summary['missing'])} slices missing" if summary["missing"] else ""
         left = 1 - summary["material"]["share"]
         missing += f", {100 * left:.2f} % not material" if left else ""
-        where = self.folder if self.folder.exists() else "in memory"
+        where = "in memory" if self.stores["labels"].in_memory else self.result_folder
         return "\n".join([
             f"porosity {porosity_text(typed(FilmPorosity, summary))}",
             f"{_rate(summary['voxels_per_second'])} "
@@ -285,6 +285,8 @@ def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentR
     named = {f"{k} {model.name}": model.bundle.segmenter for k, model in enumerate(models, 1)}
     for warning in first_one_warnings(named):
         print(f"warning: {warning}")
+    if options.symmetry > 1 and _mean(models).with_views(2).symmetry == 1:
+        print(f"symmetry={options.symmetry} does nothing: views are those of networks")
     uri = read(TrackingConfig, tree["tracking"], "tracking").absolute_uri
     with Progress("segmenting") as progress:
         summary = segment_volume(

@@ -52,8 +52,8 @@ class SimulateResult(Result):
         return "\n".join(
             [
                 *films,
-                f"{self.folder} in {self.summary['seconds']:.0f} s; look at it: "
-                f"python -m fibsem.inspect data.path={self.folder}",
+                f"{self.result_folder} in {self.summary['seconds']:.0f} s; look at it: "
+                f"python -m fibsem.inspect data.path={self.result_folder}",
             ]
         )
 

@@ -86,7 +86,7 @@ class SweepResult(Result):
             )
         return (
             f"{counts['complete']} trials, {counts['pruned']} pruned{beyond}; {outcome}\n"
-            f"{self.folder}/summary.json; compare the runs: mlflow ui --backend-store-uri "
+            f"{self.result_folder}/summary.json; compare the runs: mlflow ui --backend-store-uri "
             f"{hidden(self.uri)}"
         )
 
@@ -229,7 +229,12 @@ def prepare(tree: Tree) -> Prepared:
     for where, keys in figures.items():
         check_scored(where, keys, [one.run for one in trainings], dataset)
     networks = [one.run for one in trainings]
-    given = pinned(given, *networks, dataset=dataset, scalings=scalings_of(space))
+    given = pinned(
+        given,
+        *networks,
+        dataset=dataset,
+        scalings=scalings_of(space, given.tree["preprocess"]["scaling"]),
+    )
     material = Material(dataset, one_of_each(given, space)[0].run)
     prepared = Prepared(given, space, material, began)
     if not (budget.planned and config.spec.is_network):
@@ -269,6 +274,7 @@ def search(prepared: Prepared) -> SweepResult:
                 given, folder, dataset.hash, lambda seconds: prepared.plan(seconds, worked.began),
                 work=work, anew=anew, named=named,
                 values=partial(values, halves=asked.backend == "optuna"),
+                spent=lambda: worked.seconds,
             )  # fmt: skip
         pace = budget_pace(
             plan, given.budget.seconds, worked.seconds, asked.max_seconds,
@@ -276,16 +282,23 @@ def search(prepared: Prepared) -> SweepResult:
         )  # fmt: skip
         if (said := repeats(prepared.space, given.search.drawn)) is not None:
             print(said)
+        if len(asked.objectives) > 1 and "search.keep" in given.typed:
+            print("search.keep does nothing: of several objectives no trial is the best one")
         sweep = Sweep.open(given, material, folder, tracking, pace)
         with closing(sweep.study):
             sweep.reconcile()
+            ended = len(sweep.study.outcomes())
             run_trials(sweep, asked.workers)
             report_sweep(sweep)
             record = {
                 "dataset": dataset.name,
                 "data": dataset.hash,
                 "command": tree.get("command"),
-                **sweep.finish(worked.seconds),
+                **sweep.finish(
+                    worked.seconds_with(
+                        folder / "summary.json", worked=len(sweep.study.outcomes()) > ended
+                    )
+                ),
             }
             if plan is not None:
                 plan = settle_filled(plan, sweep, folder)

@@ -66,7 +66,7 @@ class TrainResult(Result):
         return (
             f"validation mIoU {val['miou']:.4f}, accuracy {val['accuracy']:.4f}, "
             f"loss {val['loss']:.4f} after {self.summary['epochs']} epochs; "
-            f"{self.folder}/summary.json"
+            f"{self.result_folder}/summary.json"
         )
 
     def pictures(self) -> Iterable[bytes]:
@@ -172,7 +172,9 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
     plan = None
     if material.config.spec.is_network:
         work = work_of("train", material.config.spec)
-        given, plan = planned(given, folder, data, make, work=work, anew=anew)
+        given, plan = planned(
+            given, folder, data, make, work=work, anew=anew, spent=lambda: worked.seconds
+        )
     else:
         say_unplanned(given, material.config.spec)
     begins = anew or not (folder / "result.json").is_file()
@@ -197,7 +199,10 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
         write_bundle(folder, material, model, result, given.tree)
     else:
         load_bundle(folder, "output")  # refused with the weights of another training
-    record = {**result.to_json(), "seconds": worked.seconds}
+    record = {
+        **result.to_json(),
+        "seconds": worked.seconds_with(folder / "summary.json", worked=begins),
+    }
     if plan is not None:
         cut = plan.cut_off([result.epochs]) if given.budget.strict else None
         record |= plan.budget_record(worked.finish(), cut)

@@ -11,11 +11,12 @@ import json
 import os
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 from imagecodecs import deflate_adler32, deflate_crc32
 
-import fibsem
+from fibsem.data import volumes
 from fibsem.data.volumes import Volume
 from fibsem.data.volumes.covered import stored
 from fibsem.data.volumes.faults import File
@@ -50,6 +51,13 @@ WORTH_KEEPING = 16 * 2**20
 READERS = 4
 
 
+@cache
+def _readers() -> str:
+    """Digest of what reads volumes: where that is mended, a file may be read in another way."""
+    sources = sorted(Path(volumes.__file__).parent.glob("*.py"))
+    return digest_of([(one.name, zlib.crc32(one.read_bytes())) for one in sources])
+
+
 @dataclass(frozen=True)
 class Stamp:
     """What the system says of files: equal as long as nobody has written to them.
@@ -68,8 +76,7 @@ class Stamp:
     @classmethod
     def of(cls, places: Iterable[Place], said: Mapping[str, Said] | None = None) -> Stamp:
         """The stamp of some files; what the system ``said`` of them may be known already."""
-        # another version may read a file in another way
-        record: list[object] = [fibsem.__version__, MADE_OF]
+        record: list[object] = [_readers(), MADE_OF]
         latest = 0
         for file, inside in places:
             answer = said[str(file)] if said else _ask(file)

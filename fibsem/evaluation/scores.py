@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,14 @@ from typing import Annotated, Any
 import numpy as np
 
 from fibsem.analysis.metrics import Confusion
-from fibsem.analysis.postprocessing import PostProcessing, SearchGrid, reaching, search
+from fibsem.analysis.postprocessing import (
+    PostProcessing,
+    ScoredSquare,
+    SearchGrid,
+    reaching,
+    search,
+)
+from fibsem.data.samples import Region
 from fibsem.data.split import SPLITS, Split
 from fibsem.errors import UserError
 from fibsem.evaluation.folder import scores_of
@@ -142,22 +150,23 @@ def score_model(material: Material, model: Model, patch_limit: int, folder: Path
     """Score a trained model on every split; what is searched for a threshold lies in a folder.
 
     Where it goes patch by patch, the squares of splits with more than ``patch_limit`` pixels are
-    left out, which is said; the threshold is then that of the pieces that stand for validation.
+    left out, which is said; the threshold is then chosen on as many squares as that.
     """
     scorer = BlockScorer(material.config.spec, model)
     splits = [s for s in SPLITS if scorer.mode != "patch" or pixels_of(material, s) <= patch_limit]
-    searched = scored_squares(material, scorer, "val") if "val" in splits else ()
-    validation = spilled(searched, folder)
+    searched = scored_squares(material, scorer, "val")
+    limit = patch_limit if scorer.mode == "patch" else math.inf
+    validation = spilled(_as_many(searched, limit), folder)
     if left := [split for split in SPLITS if split not in splits]:
         print(
             f"patch by patch, squares of {', '.join(left)} are not scored pixel by pixel: they "
             f"have more than evaluation.patch_limit={patch_limit} pixels"
         )
+    chosen = PostProcessing()
     if validation:
         chosen, _ = search([square for _, square in validation], THRESHOLDS)
-    else:
-        chosen = PostProcessing(threshold=estimate(material, model, "val").natural["threshold"])
-    squares = [square_counts(region, square, chosen) for region, square in validation]
+    counted = validation if "val" in splits else []
+    squares = [square_counts(region, square, chosen) for region, square in counted]
     for split in splits:
         if split != "val":
             scored = scored_squares(material, scorer, split)
@@ -168,6 +177,18 @@ def score_model(material: Material, model: Model, patch_limit: int, folder: Path
         tuple(squares),
         seconds_per_gigapixel(scorer),
     )
+
+
+def _as_many(
+    scored: Iterable[tuple[Region, ScoredSquare]], limit: float
+) -> Iterator[tuple[Region, ScoredSquare]]:
+    """The first squares that have no more pixels together; one at least."""
+    pixels = 0
+    for region, square in scored:
+        yield region, square
+        pixels += region.box.size
+        if pixels >= limit:
+            return
 
 
 def pixels_of(material: Material, split: Split) -> int:

@@ -79,6 +79,11 @@ def settle(
     if tree["overwrite"]:
         check_others(folder, "promotion")
         identity.tell_removed(folder, now)
+        begun = [known_json(folder / "parent.json", RUN)]
+        begun += map(training.run_of, sorted((*folder.glob("rank/**/"), *folder.glob("final/**/"))))
+        for run_id in begun:
+            if run_id is not None:
+                tracking.close(run_id, "KILLED")
         for ledger in folder.glob(f"volumes/*/{LEDGER}"):
             remove_segmentation(ledger.parent)
     identity.settle(

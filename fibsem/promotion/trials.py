@@ -151,11 +151,20 @@ def best_trials(
             f"a promotion must be tested on the data of its sweep, but the {len(runs)} trials of "
             f"{dataset.name} were made with other data or another split; sweep again."
         )
+    if former := len(runs) - len(same):
+        print(f"{former} of {len(runs)} trials were made with other data, and do not count")
     if most_seconds is not None:
         same = _affordable(same, most_seconds, where)
     goal = common_objective(tracking, same)
     values = ((goal.of_metrics(run.data.metrics), run) for run in same)
     valued = [(value, run) for value, run in values if value is not None]
+    if not valued:
+        raise UserError(
+            f"a promotion must have trials with {goal.key}, the first objective of their sweep, "
+            f"but none of the {len(same)} of {where} tells it; study= names others."
+        )
+    if left := len(same) - len(valued):
+        print(f"{left} of {len(same)} trials tell no {goal.key}, and are left out")
     valued.sort(key=lambda pair: goal.cost(pair[0]))
     if not each_architecture:
         return _different(valued, goal, config.k, tracking)

@@ -86,7 +86,8 @@ def latest_of(results: Results) -> dict[str, Measured]:
         home = segmentation_of(one, results)
         place = home.folder if home else Path(one.summary.segmentation)
         # a relative path is that of any film, where the labels lie elsewhere
-        labels = home.folder if home else (place, one.summary.labelling, one.summary.shape)
+        other = (one.summary.labelling, one.summary.shape) if not place.is_absolute() else ()
+        labels = home.folder if home else (place, *other)
         measured[labels] = place, one
     names = names_of(place for place, _ in measured.values())
     return dict(zip(names, (one for _, one in measured.values()), strict=True))

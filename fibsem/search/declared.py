@@ -92,10 +92,12 @@ def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
     return [given.with_values(point) for point in named.values()]
 
 
-def scalings_of(space: Space) -> tuple[str, ...]:
-    """How trials scale grey values, where they differ in that."""
-    axis = space.axes.get("preprocess.scaling")
-    return tuple(map(str, axis.values)) if isinstance(axis, Choice) else ()
+def scalings_of(space: Space, base: str) -> tuple[str, ...]:
+    """How trials scale grey values, where they differ in that; ``base``: without the axis."""
+    key = "preprocess.scaling"
+    axis = space.axes.get(key)
+    some = tuple(map(str, axis.values)) if isinstance(axis, Choice) else ()
+    return (*some, base) if some and key in space.conditions else some
 
 
 def repeats(space: Space, drawn: int) -> str | None:

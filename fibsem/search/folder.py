@@ -160,9 +160,8 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
     check_others(folder, "sweep")
     if (before := Identity.beside(folder)) is not None:
         tell_removed(folder, before)
-    if storage is not None:
-        _check_own(study, storage, folder)
-    for run_id in map(training.run_of, sorted(folder.glob("trials/**/"))):
+    parent = None if storage is None else _own_parent(study, storage, folder)
+    for run_id in (*map(training.run_of, sorted(folder.glob("trials/**/"))), parent):
         if run_id is not None:
             tracking.close(run_id, "KILLED")
     if storage is not None:
@@ -172,8 +171,11 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
     remove_own(folder, [*OWN, identity.FILE])
 
 
-def _check_own(study: str, storage: str, folder: Path) -> None:
-    """Refuse to remove what may be somebody else's: a storage is shared, and names are chosen."""
+def _own_parent(study: str, storage: str, folder: Path) -> str | None:
+    """The run of a study that this folder has begun, where it has one.
+
+    It is refused to remove what may be somebody else's: a storage is shared, and names are chosen.
+    """
     from fibsem.search.storage import notes_in
 
     notes = notes_in(study, storage, folder)
@@ -183,6 +185,7 @@ def _check_own(study: str, storage: str, folder: Path) -> None:
             f"does not say so of {_place(study, storage)}; the choices are another name, "
             "study=NAME, or the settings of that study without overwrite=true."
         )
+    return (notes or {}).get("parent_run_id")
 
 
 def _is_own(notes: Mapping[str, Any], folder: Path) -> bool:

@@ -23,14 +23,19 @@ def run_of(folder: Path) -> str | None:
 
 
 def publish(tracking: Tracking, run_id: str | None, outcome: Outcome) -> None:
-    """End a run as it came to its attempt."""
-    if run_id is None:
+    """End a run as it came to its attempt.
+
+    Its end comes last: as long as it is RUNNING, a later start tells all of it.
+    """
+    if run_id is None or tracking.find(run_id) is None:
         return
     tags: dict[str, object] = {names.STATE: "infeasible" if outcome.infeasible else outcome.state}
     if outcome.reason:
         tags[names.REASON] = outcome.reason
-    if tracking.publish(run_id, tags, status_of(outcome)) and outcome.complete:
+    tracking.tag(run_id, tags)
+    if outcome.complete:
         tracking.log_model(run_id)
+    tracking.end(run_id, status_of(outcome))
 
 
 def status_of(outcome: Outcome) -> str:

@@ -42,17 +42,21 @@ def log_model(client: MlflowClient, experiment: str, run_id: str) -> None:
 
 
 def _log_model(client: MlflowClient, experiment: str, run_id: str) -> None:
-    if client.search_logged_models([experiment], f"source_run_id = '{run_id}'", max_results=1):
+    begun = client.search_logged_models([experiment], f"source_run_id = '{run_id}'", max_results=1)
+    model = begun[0] if begun else None
+    if model is not None and model.status == LoggedModelStatus.READY:
         return
     run = client.get_run(run_id)
-    tags = {key: run.data.tags[key] for key in KEPT if key in run.data.tags}
-    title = (tags.get(names.MODEL), tags.get(names.NBHD), "trial", tags.get(names.SLOT))
-    model = client.create_logged_model(
-        experiment, "-".join(map(str, title)), run_id, {**tags, EXTERNAL: "true"}, run.data.params
-    )
+    if model is None:  # else the store was away, or we were killed, before it had its figures
+        tags = {key: run.data.tags[key] for key in KEPT if key in run.data.tags}
+        title = (tags.get(names.MODEL), tags.get(names.NBHD), "trial", tags.get(names.SLOT))
+        model = client.create_logged_model(
+            experiment, "-".join(map(str, title)), run_id, {**tags, EXTERNAL: "true"},
+            run.data.params,
+        )  # fmt: skip
     keys = [key for key in run.data.metrics if key not in OF_EPOCHS]
     last = (client.get_metric_history(run_id, key)[-1] for key in keys)
     # as they are in the run: at another time they would be further points of its curves
     metrics = [Metric(m.key, m.value, m.timestamp, m.step, model.model_id) for m in last]
-    client.log_batch(run_id, metrics=metrics)
+    client.log_batch(run_id, metrics=metrics, synchronous=True)
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)

@@ -130,7 +130,7 @@ class Tracking:
 
     def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
         entries = [Param(key, in_record(str(value))) for key, value in params.items()]
-        self.client.log_batch(run_id, params=entries)
+        self.client.log_batch(run_id, params=entries, synchronous=True)
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
         now = int(time.time() * 1000)
@@ -139,7 +139,7 @@ class Tracking:
             for key, value in metrics.items()
             if value is not None and value == value
         ]
-        self.client.log_batch(run_id, metrics=entries)
+        self.client.log_batch(run_id, metrics=entries, synchronous=True)
 
     def log_changed(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
         """Log what a run does not have, or has with other values: a repeated command adds nothing.
@@ -161,7 +161,7 @@ class Tracking:
 
     def tag(self, run_id: str, tags: Mapping[str, object]) -> None:
         entries = [RunTag(key, in_record(str(value))) for key, value in tags.items()]
-        self.client.log_batch(run_id, tags=entries)
+        self.client.log_batch(run_id, tags=entries, synchronous=True)
 
     def log_model(self, run_id: str) -> None:
         """Let ``search_logged_models`` find what a run has trained, by its metrics."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from fibsem.training.plan import Plan
 
 #: Where a plan is kept, in the folder of the results.
 FILE = "plan.json"
+#: Share of a budget that opening the data may take.
+OPENING = 0.5
 #: What can be done where results do not go on by a plan.
 ANEW = "another output or overwrite=true"
 
@@ -31,6 +34,7 @@ def planned(
     anew: bool = False,
     named: Plan | None = None,
     values: Callable[[Plan, float | None], dict[str, Any]] = Plan.values,
+    spent: Callable[[], float] = lambda: 0.0,
 ) -> tuple[Configuration, Plan | None]:
     """The configuration with what its budget pays for; the plan is made once, and kept.
 
@@ -53,6 +57,8 @@ def planned(
         What :func:`named_plan` gave, for commands that remove its file before.
     values
         What a plan sets of the configuration, and after how many seconds trainings are cut off.
+    spent
+        Gives the seconds that are gone already, of this command and its starts before.
 
     Raises
     ------
@@ -78,6 +84,7 @@ def planned(
             _refuse_another(folder, results, budget.seconds)
             if not anew and earlier is None:
                 _refuse_unplanned(folder)
+            _check_left(budget.seconds, spent())
             plan = replace(make(budget.seconds), settings=settings, work=work)
     write_json(folder / FILE, plan.to_json())
     print(plan.sentence())
@@ -88,6 +95,16 @@ def planned(
         study = ", which is not the protocol of experiment=thesis" if of_study else ""
         print(f"budget: {', '.join(others)}{study}")
     return given.with_values(set_by), plan
+
+
+def _check_left(budget_s: float, spent_s: float) -> None:
+    """Refuse to time anything where the data alone have taken half of a budget."""
+    if spent_s > OPENING * budget_s:
+        raise UserError(
+            f"`budget` must be at least {math.ceil(spent_s / OPENING)}s, but got {budget_s:g}s: to "
+            f"open the data and look through their labels took {spent_s:.0f}s; the choices are a "
+            "longer one, or fewer labelled slices."
+        )
 
 
 def _serves(

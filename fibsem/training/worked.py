@@ -27,6 +27,8 @@ from fibsem.training.planned import FILE as PLAN
 
 #: Where it is noted, in the folder of the results; every so many seconds.
 FOLDER, EVERY_S = "worked", 2.0
+#: Seconds within which a start that is refused has done no work.
+REFUSED_S = 30.0
 #: What a command had used when it came to its end: later looks at its results are no work.
 FINISHED = "finished.json"
 
@@ -37,6 +39,13 @@ class StartedAt:
 
     began: float
     seconds: float
+
+
+@dataclass(frozen=True)
+class _Took:
+    """What a summary tells of its time."""
+
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,11 +70,35 @@ class Worked:
         self.folder, self._began = folder, began
         self._at = time.time() - (time.perf_counter() - began)
         self._file = folder / f"{self._at:.3f}-{os.getpid()}.json"
+        self._counts = True
 
     @property
     def seconds(self) -> float:
         """Seconds worked so far, by all starts."""
         return union((*self._others(), self._own()))
+
+    @property
+    def here_s(self) -> float:
+        """Seconds of this start."""
+        return time.perf_counter() - self._began
+
+    def seconds_with(self, summary: Path, *, worked: bool) -> float:
+        """Seconds of a result: by all starts, but for one that had only to look at it.
+
+        Parameters
+        ----------
+        summary
+            That of an earlier start; one of a version before tells what its last start took.
+        worked
+            Whether this start has done something.
+        """
+        former = known_json(summary, partial(typed, _Took)) if summary.is_file() else None
+        former_s = (former.seconds if former else None) or 0.0
+        if worked:
+            return max(former_s, self.seconds)
+        self._counts = False
+        self.forget()
+        return max(former_s, union(self._others()))
 
     @property
     def began(self) -> float:
@@ -83,6 +116,8 @@ class Worked:
 
     def note(self) -> None:
         """Write down how long this start has worked."""
+        if not self._counts:
+            return
         at, seconds = self._own()
         write_json(self._file, asdict(StartedAt(at, seconds - at)))
 
@@ -125,7 +160,7 @@ def worked_on(results: Path, began: float, *, budgeted: bool, anew: bool) -> Ite
             yield worked
     except UserError:
         begun = (results / PLAN).is_file() if budgeted else Identity.beside(results) is not None
-        if not begun:  # so no work was done
+        if not begun or worked.here_s < REFUSED_S:  # so no work was done
             worked.forget()
         raise
 

@@ -282,6 +282,7 @@ def test_a_quantification_is_not_shown_with_the_tables_of_another(found, tmp_pat
     api.quantify(made, voxel_nm=[60, 20, 20], **how)
     with pytest.raises(UserError, match="holds a later one"):
         one.tables  # noqa: B018
+    assert "without pictures: a result must be used as long as" in one._repr_html_()
     again = api.quantify(made, **how)
     assert again.tables["pore_sizes"].equals(one.tables["pore_sizes"])  # of equal figures
 
@@ -321,6 +322,7 @@ def test_volumes_models_and_results_are_those_of_the_folder_in_which_they_were_o
         labelled = api.segment(volume, model, output="labels", previews=0)
         porosity[folder] = labelled.porosity, volume, model, labelled, trained
     value, volume, model, labelled, _ = porosity[here]  # seen from the other folder
+    assert str(labelled).splitlines()[1].endswith(f"; {here / 'labels'}")
     assert porosity[there][0] != value
     assert api.segment(volume, model, previews=0).porosity == value
     assert model.place == str(here / "trained")

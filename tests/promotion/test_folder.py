@@ -144,6 +144,17 @@ def test_overwrite_removes_a_promotion_and_nothing_else(begin, tmp_path):
     assert left == {*theirs, FILE}
 
 
+def test_runs_of_what_is_removed_do_not_stay_running(begin, tracking, tmp_path):
+    """After a kill nobody knew their ids any more."""
+    begin()
+    runs = [tracking.client.create_run(tracking.experiment_id).info.run_id for _ in range(3)]
+    places = ("parent.json", "rank/a/b/run.json", "final/c/run.json")
+    for run_id, name in zip(runs, places, strict=True):
+        write_json(tmp_path / "out" / name, {"run_id": run_id})
+    begin("seed=1", "overwrite=true")
+    assert [tracking.find(run_id).info.status for run_id in runs] == ["KILLED"] * 3
+
+
 @dataclass(frozen=True)
 class Step:
     """What a step may find."""

@@ -1,6 +1,7 @@
 """From a budget of time to steps: laws of the division, and that a plan is made once."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -181,6 +182,25 @@ def test_a_plan_of_other_data_is_refused(tmp_path):
     (tmp_path / FILE).write_text(json.dumps(PLAN.to_json()))
     with pytest.raises(UserError, match=r"`plan` must be of this dataset.*other data \(abc, not d"):
         planned(tree(f"plan={tmp_path / FILE}"), tmp_path / "other", "def", never)
+
+
+@pytest.mark.parametrize(
+    ("spent", "said"), [(29.0, None), (31.0, "at least 62s, but got 60s: to op")]
+)
+def test_a_budget_that_opening_the_data_uses_up_is_refused_before_anything_is_timed(
+    tmp_path, spent, said
+):
+    """Of a film that is labelled in every slice a minute was refused after two."""
+    made = []
+
+    def make(seconds):
+        made.append(seconds)
+        return PLAN
+
+    given = tree(f"budget={PLAN.budget_s:g}s")
+    with pytest.raises(UserError, match=f"`budget` must be {said}") if said else nullcontext():
+        planned(given, tmp_path, "abc", make, spent=lambda: spent)
+    assert made == ([] if said else [PLAN.budget_s])
 
 
 def test_an_overrun_is_said(capsys):

@@ -65,13 +65,13 @@ def porosities(
     """
     by_map = porosity_of(work.volume.path, pores, work.pixels)
     mine = [film for film in tested if film.is_of(work.volume)]
-    own = FilmSquares.together(mine) if mine else None
     others = [film for film in tested if film not in mine]
     options = replace(work.options, symmetry=work.segmenter.symmetry)
     per_px = porosity_per_px_of_boundary(work)
     reading = (
-        Reading.of(work.plan.extent, work.options.valid, work.volume.value_range) if own else None
+        Reading.of(work.plan.extent, work.options.valid, work.volume.value_range) if mine else None
     )
+    own = FilmSquares.most(mine, reading) if mine else None
     mapped = by_map.porosity
     corrected = corrected_porosity(
         own,

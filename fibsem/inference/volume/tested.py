@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -106,17 +106,16 @@ class FilmSquares:
         )  # fmt: skip
 
     @classmethod
-    def together(cls, films: Sequence[FilmSquares]) -> FilmSquares:
-        """Squares of one film in several samples, as one has whose labels are of two kinds.
+    def most(cls, films: Sequence[FilmSquares], reading: Reading | None) -> FilmSquares:
+        """The sample of a film with most to say of it, of several as for labels of two kinds.
 
-        By the name of the sample with the most of them; those that were read otherwise than its own
-        are of another map.
+        Those of one alone count: squares of another may lie above them, in the same places.
         """
-        most = max(films, key=lambda one: len(one.squares))
-        alike = [one for one in films if one.reading == most.reading]
-        parts = [one.parts for one in alike if one.parts]
-        squares = tuple(square for one in alike for square in one.squares)
-        return replace(most, squares=squares, parts=sum(parts, PartErrors()) if parts else None)
+        return max(films, key=lambda one: (one.reads_as(reading), len(one.squares)))
+
+    def reads_as(self, reading: Reading | None) -> bool:
+        """Whether its film was read in this way, as far as that is known."""
+        return self.reading is None or reading is None or not self.reading.unlike(reading)
 
     def to_json(self) -> Record:
         return {

@@ -103,33 +103,26 @@ def test_a_rim_that_is_measured_as_pore_takes_the_interval_away(tmp_path):
         assert (told["porosity_corrected"] is None) == (valid == "all")
 
 
-def test_squares_of_two_samples_of_one_film_count_together(own):
-    """As of one with dense labels and squares; the first sample alone told of its film."""
-    few = replace(own, sample="B", squares=own.squares[:2], parts=None)
-    both = FilmSquares.together([few, own])
-    assert (both.sample, both.squares) == ("A", (*few.squares, *own.squares))
-    read_otherwise = replace(few, reading=Reading("all", 0, (0, 99)))
-    assert FilmSquares.together([read_otherwise, own]) == own
-    assert FilmSquares.together([few]) == few
-
-
-def test_a_film_of_two_samples_is_corrected_by_the_squares_of_both(own, tmp_path):
+def test_of_two_samples_of_one_film_the_squares_of_the_larger_count(own, tmp_path):
+    """As of dense labels and squares; the first one alone told of its film, whatever it had."""
     volume, spec = film(0), resolve("threshold", Nbhd(1, 11, 11), "valid")
     segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu")
-    four, other = (
+    few, strange = (
         replace(own, sample="dense", squares=own.squares[:4]),
         replace(own, slices={0: "x"}),
     )
-    halves = [four, replace(own, squares=own.squares[4:]), replace(other, sample="C")]
     told = segment_volume(
-        volume, segmenter, tmp_path, Options(previews=0, valid="all"),
-        voxel_nm=(50.0, 10.0, 10.0), tested=halves, say=lambda text: None,
+        volume, segmenter, tmp_path, Options(previews=0, valid="all"), voxel_nm=(50.0, 10.0, 10.0),
+        tested=[few, own, replace(strange, sample="C")], say=lambda text: None,
     )  # fmt: skip
-    assert told["sample"] == "dense"
-    interval = told["porosity_interval"]
-    assert (interval["squares"] or interval["why"]) is not None
-    assert list(interval["others"]) == ["C"]
-    assert "places" not in (interval["why"] or "")
+    assert told["sample"] == "A"
+    assert list(told["porosity_interval"]["others"]) == ["C"]
+    assert "4 places" not in (told["porosity_interval"]["why"] or "")
+    read_otherwise = replace(own, reading=Reading("all", 0, (0, 99)))
+    read_alike = replace(few, reading=Reading("auto", 0, (0, 255)))
+    assert (
+        FilmSquares.most([read_otherwise, read_alike], Reading("auto", 0, (0, 255))) == read_alike
+    )
 
 
 def test_a_film_is_known_again_where_it_lies_now(own, tmp_path):
