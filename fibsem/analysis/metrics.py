@@ -34,8 +34,17 @@ class Confusion:
 
     @classmethod
     def of(cls, labels: npt.NDArray[np.integer], predictions: npt.NDArray[np.integer]) -> Confusion:
-        """Count pixels of two equally shaped arrays; labels other than 0 and 1 are left out."""
-        labels, predictions = np.asarray(labels).ravel(), np.asarray(predictions).ravel()
+        """Count pixels of two equally shaped arrays; labels other than 0 and 1 are left out.
+
+        Raises
+        ------
+        ValueError
+            If their shapes differ.
+        """
+        labels, predictions = np.asarray(labels), np.asarray(predictions)
+        if labels.shape != predictions.shape:
+            raise ValueError(f"labels are {labels.shape}, but predictions {predictions.shape}")
+        labels, predictions = labels.ravel(), predictions.ravel()
         labelled = labels <= 1
         code = 2 * labels[labelled].astype(np.int64) + (predictions[labelled] > 0)
         (a, b), (c, d) = np.bincount(code, minlength=4).reshape(2, 2).tolist()

@@ -12,6 +12,7 @@ from fibsem.api.datasets import OpenDataset, open_dataset
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import Tree, read_path, require
+from fibsem.data.archive import VOXEL_NM
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.phantom import simulate as simulate_films
 from fibsem.data.phantom.simulation import lock_of
@@ -102,6 +103,9 @@ def run(tree: Tree) -> SimulateResult:
     began = time.perf_counter()
     recipe, layout = PhantomRecipe.from_mapping(tree["phantom"]), tree["layout"]
     require("layout", layout, layout in ("manifest", "archive"), "manifest or archive")
+    if layout == "archive":  # which has no place for it
+        nm, legal = recipe.voxel_nm, tuple(recipe.voxel_nm) == VOXEL_NM
+        require("phantom.voxel_nm", list(nm), legal, f"{list(VOXEL_NM)} with layout=archive")
     folder = read_path(tree["output"] or "data/phantom", "output")
     lock = lock_of(folder)
     lock.parent.mkdir(parents=True, exist_ok=True)

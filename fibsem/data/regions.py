@@ -70,6 +70,12 @@ def read_regions(
         else [_split_name(row, table) for row in rows]
     )
     truths = [_truth(row, table, classes) for row in rows]
+    for row, mask, truth in zip(rows, masks, truths, strict=True):
+        if truth is not None and truth.shape != mask.shape:
+            raise UserError(
+                f"column truth, line {row.line} of {table} must name a picture as large as its "
+                f"mask, {list(mask.shape)} pixels, but {truth.path} has {list(truth.shape)}."
+            )
     regions = tuple(
         Region(
             sample,

@@ -39,7 +39,7 @@ def counted_twice(sample: Sample) -> Iterator[str]:
         pair
         for regions in slices.values()
         for pair in combinations(regions, 2)
-        if pair[0].box.overlaps(pair[1].box) and not _of_two_people(*pair)
+        if pair[0].box.overlaps(pair[1].box) and not of_two_people(*pair)
     )
     pairs = [
         f"{one.name} and {other.name}"
@@ -54,7 +54,7 @@ def counted_twice(sample: Sample) -> Iterator[str]:
         )
 
 
-def _of_two_people(one: Region, other: Region) -> bool:
+def of_two_people(one: Region, other: Region) -> bool:
     """Whether both say who labelled the same square, and it was not the same person."""
     people = {one.annotator, other.annotator}
     return one.box == other.box and len(people) == 2 and "" not in people

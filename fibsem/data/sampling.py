@@ -18,7 +18,7 @@ from fibsem.errors import UserError
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
 
-#: Spacing of the pixels on which models are compared: a multiple of every stride (1 to 16).
+#: Spacing of the pixels on which models are compared: a multiple of every stride up to 16.
 LATTICE = 16
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.data.labels import IGNORE
+from fibsem.data.repeated import of_two_people
 from fibsem.data.samples import Region
 from fibsem.geometry import Box
 from fibsem.system.summaries.figures import Agreement
@@ -24,13 +25,19 @@ def agreement(regions: Iterable[Region]) -> Agreement | None:
     places: dict[Box, list[Region]] = defaultdict(list)
     for region in regions:
         places[region.box].append(region)
-    several = [drawn for drawn in places.values() if len({one.annotator for one in drawn}) > 1]
-    pairs = [_compared(*pair) for drawn in several for pair in combinations(drawn, 2)]
+    by_place = [
+        [pair for pair in combinations(drawn, 2) if of_two_people(*pair)]
+        for drawn in places.values()
+    ]
+    several = [pairs for pairs in by_place if pairs]
+    pairs = [_compared(*pair) for pairs in several for pair in pairs]
     compared = [one for one in pairs if one.pixels]
     if not compared:
         return None
     return Agreement(
-        annotators=tuple(sorted({one.annotator for drawn in several for one in drawn})),
+        annotators=tuple(
+            sorted({one.annotator for pairs in several for pair in pairs for one in pair})
+        ),
         squares=len(several),
         miou=pooled(compared).miou,
         porosity_difference=float(

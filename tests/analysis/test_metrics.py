@@ -108,3 +108,9 @@ def test_squares_without_a_class_are_compared_by_the_pixels_that_are_right(false
     both = Confusion(((30, 3 + more), (false, 40)))
     assert both.miou_of_labelled == both.miou
     assert np.isnan(Confusion(((0, 0), (0, 0))).miou_of_labelled)
+
+
+def test_maps_of_unlike_shapes_are_not_compared():
+    """Of as many pixels they were, pixel by pixel in the order of memory."""
+    with pytest.raises(ValueError, match=r"labels are \(2, 3\), but predictions \(3, 2\)"):
+        Confusion.of(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8))

@@ -12,6 +12,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from fibsem.api import simulating
+from fibsem.config import compose
 from fibsem.data import archive
 from fibsem.data.archive import HPC, Deposit, locate
 from fibsem.data.manifest import load_dataset
@@ -238,3 +240,11 @@ def test_a_file_that_is_there_twice_is_refused(tmp_path):
             archive.writestr("slices/a.tif", content)
     with pytest.raises(UserError, match=r"every file once, but slices/a.tif of .* is twice"):
         source.open_zip(path)
+
+
+def test_the_layout_has_no_place_for_another_voxel_size(tmp_path):
+    """It was read again as 50 x 10 x 10 nm, and all lengths were those."""
+    typed = ["phantom=demo", "phantom.voxel_nm=[20,5,5]", "layout=archive"]
+    with pytest.raises(UserError, match=r"`phantom.voxel_nm` must be \[50.0, 10.0, 10.0\] with"):
+        simulating.run(compose("simulate", [*typed, f"output={tmp_path / 'p'}"]))
+    assert not (tmp_path / "p").exists()

@@ -168,3 +168,12 @@ def test_what_was_quoted_comes_back(tmp_path_factory, cells, sep, encoding):
     quoted = [['"{}"'.format(cell.replace('"', '""')) for cell in row] for row in cells]
     path.write_text(text(quoted, HEAD[:4], sep), encoding)
     assert [list(row.values.values()) for row in read_rows(path)] == cells
+
+
+def test_a_true_map_is_as_large_as_its_mask(table, tmp_path):
+    """One of as many pixels in another shape was compared scrambled, and not a word was said."""
+    tifffile.imwrite(tmp_path / "masks" / "t.tif", np.zeros((6, 5), np.uint8))
+    rows = [[*row, f"masks/{'t' if k == 2 else 'm1'}.tif"] for k, row in enumerate(ROWS)]
+    said = r"column truth, line 4 of .* as its mask, \[5, 6\] pixels, but .*t.tif has \[6, 5\]"
+    with pytest.raises(UserError, match=said):
+        regions(table(text(rows, [*HEAD, "truth"])))

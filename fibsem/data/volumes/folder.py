@@ -11,10 +11,10 @@ from pathlib import Path
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
-from fibsem.data.volumes.lengths import agreed_nm, check_same_nm, stated_nm
+from fibsem.data.volumes.lengths import agreed_nm, stated_nm
 from fibsem.data.volumes.names import natural_key
 from fibsem.data.volumes.numbering import Slots, numbered
-from fibsem.data.volumes.pages import Absent, Page, alike, look, page_of
+from fibsem.data.volumes.pages import Absent, Page, alike, look, of_one_size, page_of
 from fibsem.data.volumes.pattern import Pattern
 from fibsem.data.volumes.source import Manner
 from fibsem.data.volumes.tags import tagged_nm
@@ -163,22 +163,22 @@ def _headers(
     """Look at the header of every slice; those in an archive are taken to be like the first."""
     pages: list[Page | Absent] = []
     first: Page | None = None
-    size = UNKNOWN_NM
+    sizes: list[VoxelNm] = []
     for file in places:
+        sizes.append(UNKNOWN_NM)
         if first is not None and not isinstance(folder, Path) and file.exists():
             pages.append(replace(first, file=file, directory=None, pixels=None))
             continue
         try:
-            page, voxel_nm = look(file, partial(_only, places=places, manner=manner))
-            check_same_nm(voxel_nm, size, file)
+            page, sizes[-1] = look(file, partial(_only, places=places, manner=manner))
         except SliceError as error:
             if not manner.gaps:
                 raise
             pages.append(Absent(file, str(error)))
             continue
-        first, size = first or page, stated_nm(size, voxel_nm)
+        first = first or page
         pages.append(page)
-    return pages, size
+    return of_one_size(pages, sizes, places, gaps=manner.gaps)
 
 
 def _only(
@@ -199,7 +199,7 @@ def _only(
         )
     number = 0 if renamed else scene.planes[0][1]
     page = page_of(tiff.pages[number], tiff, file, labels=manner.labels)
-    return page, stated_nm(scene.voxel_nm, tagged_nm(tiff))
+    return page, stated_nm(scene.voxel_nm, tagged_nm(tiff, number))
 
 
 def _set(places: Sequence[File], manner: Manner) -> TiffSource | None:

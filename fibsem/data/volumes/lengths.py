@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from numbers import Real
 
@@ -100,11 +102,33 @@ def agreed_nm(*voxel_nm: VoxelNm) -> VoxelNm:
     return z, y, x
 
 
+def usual_nm(sizes: Sequence[VoxelNm]) -> VoxelNm:
+    """The voxel size that most slices state along each axis; None where none does.
+
+    >>> usual_nm([(None, 20.0, 20.0), (None, 10.0, 10.0), (50.0, 10.0, 10.1)])
+    (50.0, 10.0, 10.0)
+    """
+    z, y, x = map(_usual, zip(*sizes, strict=True)) if sizes else (None,) * 3
+    return z, y, x
+
+
+def _usual(sizes: Iterable[float | None]) -> float | None:
+    """The size that most others are like, the first of several such."""
+    stated = Counter(nm for nm in sizes if nm is not None)
+
+    def alike(nm: float) -> int:
+        return sum(
+            count for other, count in stated.items() if math.isclose(nm, other, rel_tol=SAME_SIZE)
+        )
+
+    return max(stated, key=alike, default=None)
+
+
 def check_same_nm(voxel_nm: VoxelNm, others: VoxelNm, name: object) -> None:
-    """Refuse a slice of another magnification than those before."""
+    """Refuse a slice of another magnification than most have."""
     if differing(voxel_nm, others):
         raise SliceError(
-            f"all slices must have the voxel size (z, y, x) of the others, {others} nm, but {name} "
+            f"all slices must have the voxel size (z, y, x) of most, {others} nm, but {name} "
             f"has {voxel_nm}."
         )
 

@@ -16,10 +16,11 @@ import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, open_bytes, reading
 from fibsem.data.volumes.imagej import check_uncalibrated, counts_of
+from fibsem.data.volumes.lengths import check_same_nm, usual_nm
 from fibsem.data.volumes.photometry import Tone, tone_of
 from fibsem.data.volumes.source import check_dtype
 from fibsem.data.volumes.tags import bar_rows
-from fibsem.data.volumes.voxels import Voxels
+from fibsem.data.volumes.voxels import VoxelNm, Voxels
 from fibsem.errors import UserError
 
 T = TypeVar("T")
@@ -253,3 +254,23 @@ def check_like(page: Page, first: Page, name: object = None) -> None:
             "both call it white, and notes tell of one alone that truth values are meant, not "
             "colours; save both in one way, such as 0 and 255 in 8 bits."
         )
+
+
+def of_one_size(
+    pages: Sequence[Page | Absent], sizes: Sequence[VoxelNm], names: Sequence[object], *, gaps: bool
+) -> tuple[list[Page | Absent], VoxelNm]:
+    """Slices of the voxel size that most of them state, and that size.
+
+    With ``gaps`` one of another magnification is `Absent`.
+    """
+    usual = usual_nm(sizes)
+    checked: list[Page | Absent] = []
+    for page, size, name in zip(pages, sizes, names, strict=True):
+        try:
+            check_same_nm(size, usual, name)
+            checked.append(page)
+        except SliceError as error:
+            if not gaps:
+                raise
+            checked.append(Absent(page.file, str(error)))
+    return checked, usual

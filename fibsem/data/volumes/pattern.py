@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fibsem.data.volumes.names import DECIMAL, SIGN, Name, Number, composed, literals
+from fibsem.errors import UserError
+from fibsem.system.advice import PATTERN
 
 NUMBER = rf"({SIGN}?(?:{DECIMAL}|\d+))(?!\d)"
 #: Behind what can stand for digits too: no end of a longer number.
@@ -25,6 +27,11 @@ class Pattern:
         tokens = _TOKENS.split(composed(text))
         self.counts = any(token.startswith("#") for token in tokens)
         self.sorts = any(token.startswith("@") for token in tokens)
+        if self.counts and self.sorts:
+            raise UserError(
+                f"`{PATTERN}` must hold # or @, but {text} holds both: # is the number that runs, "
+                "by whose steps lost slices are noticed, and * stands for what else differs."
+            )
         parts = [_regex(token, k % 2 == 1, tokens[:k]) for k, token in enumerate(tokens)]
         self._regex = re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
 

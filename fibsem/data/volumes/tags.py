@@ -20,9 +20,13 @@ MOST_OF_BAR = 0.3
 ZEISS_KEYS = ("ap_image_pixel_size", "ap_pixel_size")
 
 
-def tagged_nm(tiff: tifffile.TiffFile) -> VoxelNm:
-    """Voxel size as the tags of a file state it, the surest first for each axis."""
-    return stated_nm(*_stated(tiff))
+def tagged_nm(tiff: tifffile.TiffFile, number: int = 0) -> VoxelNm:
+    """Voxel size as the tags of a file state it, the surest first for each axis.
+
+    Of a film that begins behind others in the file, with page ``number``, its own page does: what
+    programs note of a file is of the first one.
+    """
+    return printed_nm(tiff.pages[number]) if number else stated_nm(*_stated(tiff))
 
 
 def _stated(tiff: tifffile.TiffFile) -> Iterator[VoxelNm]:

@@ -5,7 +5,7 @@ Only headers are read on opening; uncompressed slices are read row by row, compr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -16,8 +16,16 @@ import numpy.typing as npt
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError
-from fibsem.data.volumes.lengths import check_same_nm, stated_nm
-from fibsem.data.volumes.pages import Absent, Page, alike, check_whole, look, page_of
+from fibsem.data.volumes.lengths import differing, stated_nm, usual_nm
+from fibsem.data.volumes.pages import (
+    Absent,
+    Page,
+    alike,
+    check_whole,
+    look,
+    of_one_size,
+    page_of,
+)
 from fibsem.data.volumes.scenes import Scene, beside, pick, scenes_of
 from fibsem.data.volumes.source import Manner, Place, file_identity, white_of
 from fibsem.data.volumes.tags import printed_nm, tagged_nm
@@ -106,16 +114,28 @@ def _film(tiff: tifffile.TiffFile, file: File, manner: Manner) -> TiffSource:
     first, checked = alike(pages, names, gaps=manner.gaps)
     if scene.behind > 1:
         checked = tuple(_behind(first, scene.behind, tiff))
-    return TiffSource(first, checked, stated_nm(scene.voxel_nm, tagged_nm(tiff)))
+    own = [number for name, number in scene.planes if name is None and number < len(tiff.pages)]
+    if isinstance(checked[0], Page):
+        size = tagged_nm(tiff, own[0] if own else 0)
+    else:
+        size = _usual_of(tiff, own)
+    return TiffSource(first, checked, stated_nm(scene.voxel_nm, size))
+
+
+def _usual_of(tiff: tifffile.TiffFile, own: Sequence[int]) -> VoxelNm:
+    """Voxel size of most pages of a film whose first one, which has its tags, is another one."""
+    usual = usual_nm([printed_nm(tiff.pages[number]) for number in own])
+    return usual if differing(printed_nm(tiff.pages.first), usual) else tagged_nm(tiff)
 
 
 def _pages(
-    tiff: tifffile.TiffFile, file: File, numbers: Iterable[int], manner: Manner
+    tiff: tifffile.TiffFile, file: File, numbers: Sequence[int], manner: Manner
 ) -> list[Page | Absent]:
     """Some directories of a file; with gaps those that cannot be read are `Absent`."""
     pages: list[Page | Absent] = []
-    size = UNKNOWN_NM
+    sizes: list[VoxelNm] = []
     for number in numbers:
+        sizes.append(UNKNOWN_NM)
         try:
             if number >= len(tiff.pages):
                 raise SliceError(
@@ -123,15 +143,14 @@ def _pages(
                     f"{len(tiff.pages)} and not number {number}."
                 )
             page = tiff.pages[number]
-            voxel_nm = printed_nm(page)
-            check_same_nm(voxel_nm, size, f"page {number} of {file}")
-            size = stated_nm(size, voxel_nm)
+            sizes[-1] = printed_nm(page)
             pages.append(page_of(page, tiff, file, labels=manner.labels))
         except SliceError as error:
             if not manner.gaps:
                 raise
             pages.append(Absent(file, str(error)))
-    return pages
+    names = [f"page {number} of {file}" for number in numbers]
+    return of_one_size(pages, sizes, names, gaps=manner.gaps)[0]
 
 
 def _pages_elsewhere(file: File, numbers: Sequence[int], manner: Manner) -> list[Page | Absent]:

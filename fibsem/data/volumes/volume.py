@@ -218,7 +218,8 @@ class ArrayVolume(Volume):
 
 def check_unmasked(array: object) -> None:
     """Refuse an array of which some voxels are masked: what lies under the mask would count."""
-    if np.ma.is_masked(array):
+    parts = array if isinstance(array, list | tuple) else (array,)  # NumPy drops their masks
+    if any(map(np.ma.is_masked, parts)):
         raise UserError(
             "an array must have no masked voxels, which would count like any other, but got one; "
             f"{VALID.at('PATH')} names a mask of what is material."

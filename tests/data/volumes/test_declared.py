@@ -367,7 +367,7 @@ def test_pages_of_another_magnification_are_named_as_slices_are(tmp_path, pixels
     if right:
         assert open_volume(tmp_path / "s.tif").voxel_nm == pytest.approx((None, 10, 10))
         return
-    with pytest.raises(UserError, match=r"voxel size .* of the others, .* but page 2 of .* has"):
+    with pytest.raises(UserError, match=r"voxel size .* of most, .* but page 2 of .* has"):
         open_volume(tmp_path / "s.tif")
 
 
@@ -381,6 +381,37 @@ def test_slices_of_another_magnification_are_named(tmp_path):
     volume.read(Box.whole(volume.shape))
     assert volume.missing == {3}
     assert volume.voxel_nm == (None, 10, 10)
+
+
+def test_a_film_behind_another_one_has_its_own_voxel_size(tmp_path):
+    """It was that of the first picture in the file."""
+    with tifffile.TiffWriter(tmp_path / "two.tif") as file:
+        for images, pixels in ((GREY[0, ::2, ::2], 2.5e5), (GREY, 1e6)):
+            how = {"resolution": (pixels, pixels), "resolutionunit": 3}
+            file.write(images, photometric="minisblack", **how)
+    assert open_volume(tmp_path / "two.tif", series=1).voxel_nm == pytest.approx((None, 10, 10))
+    assert open_volume(tmp_path / "two.tif", series=0).voxel_nm == pytest.approx((None, 40, 40))
+
+
+@pytest.mark.parametrize("pages", [False, True])
+def test_an_overview_in_front_of_a_film_is_the_slice_that_is_unlike(tmp_path, pages):
+    """The first size that was stated counted: all but the overview were missing."""
+    with tifffile.TiffWriter(tmp_path / "film.tif") as file:
+        for z in range(5):
+            size = (1e6, 1e6) if z else (5e5, 5e5)
+            how = {"resolution": size, "resolutionunit": 3, "photometric": "minisblack"}
+            if pages:
+                file.write(GREY[0], **how)
+            else:
+                (tmp_path / "film").mkdir(exist_ok=True)
+                tifffile.imwrite(tmp_path / "film" / f"s{z}.tif", GREY[0], **how)
+    place = tmp_path / ("film.tif" if pages else "film")
+    with pytest.raises(UserError, match=r"of most, \(None, 10.0, 10.0\) nm, but .*(s0|page 0)"):
+        open_volume(place)
+    volume = open_volume(place, gaps=True)
+    volume.read(Box.whole(volume.shape))
+    assert volume.missing == {0}
+    assert volume.voxel_nm == pytest.approx((None, 10, 10))
 
 
 @pytest.mark.parametrize(

@@ -141,3 +141,11 @@ def test_a_date_behind_a_letter_is_no_power_of_ten():
 def test_a_film_that_names_call_longer_is_not_whole(name):
     with pytest.raises(UserError, match="film has 12 of 13"):
         order([name.format(k) for k in range(1, 13)])
+
+
+def test_a_pattern_counts_or_sorts():
+    """Of both only the sorting was done, and lost slices were not noticed."""
+    names = ["s_1_z0.10um.tif", "s_2_z0.23um.tif", "s_4_z0.41um.tif", "s_5_z0.55um.tif"]
+    with pytest.raises(UserError, match=r"must hold # or @, but s_#_z@um.tif holds both"):
+        numbered(names, "film", "s_#_z@um.tif")
+    assert numbered(names, "film", "s_#_z*um.tif").lost == {2}
