@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-from fibsem.config import Tree, read_path, run_command
+from fibsem.config import Tree, read_path, require, run_command
 from fibsem.errors import UserError
+
+#: What a picture may be saved as: formats with a palette.
+PICTURES = (".png", ".gif", ".bmp", ".tif")
 
 
 def main(tree: Tree) -> None:
@@ -20,12 +23,20 @@ def main(tree: Tree) -> None:
     }
 
     from fibsem.quantification.segmented import limits_of_labels, open_segmented
+    from fibsem.reporting.labelled_film import check_film
     from fibsem.reporting.measured import check_maps, check_of
 
     segmented = open_segmented(folder)
-    if paths["quantified"] is not None:
-        check_of(segmented, paths["quantified"])
+    if paths["quantified"] is not None:  # its maps and all else lie in one scale, the later one
+        segmented = open_segmented(folder, check_of(segmented, paths["quantified"]))
         check_maps(paths["quantified"])
+    if paths["volume"] is not None:
+        check_film(folder, segmented.summary, paths["volume"])
+    last, z, screenshot = segmented.film.shape[0] - 1, tree["z"], paths["screenshot"]
+    legal = z is None or (type(z) is int and 0 <= z <= last)
+    require("z", z, legal, f"a slice from 0 to {last}")
+    named = screenshot is None or screenshot.suffix in PICTURES
+    require("screenshot", screenshot, named, f"a file {' or '.join(PICTURES)}")
     for limit in limits_of_labels(segmented.summary):
         print(f"{folder}: {limit}")
     if find_spec("napari") is None:
@@ -35,7 +46,7 @@ def main(tree: Tree) -> None:
         )
     from fibsem.reporting.viewer import view
 
-    view(segmented, **paths, z=tree["z"])
+    view(segmented, **paths, z=z)
 
 
 def positional(arguments: list[str]) -> list[str]:

@@ -71,13 +71,13 @@ def parameters(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
 
     Models of one name have a row each, with what was typed for them alone.
     """
-    cells: dict[str, dict[int, int]] = {}
+    cells: dict[str, dict[tuple[int, int], int]] = {}
     ordered = sorted(evaluations, key=lambda each: each.sides[2])
     for name, one in zip(names_of(ordered), ordered, strict=True):
         row = f"{one.model}{name.removeprefix(name_of(one))}"
-        cells.setdefault(row, {})[one.sides[0]] = int(one.parameters.mean)
+        cells.setdefault(row, {})[one.sides[:2]] = int(one.parameters.mean)
     table = pd.DataFrame.from_dict(cells, orient="index").sort_index(axis=1).astype("Int64")
-    table.columns = pd.Index([f"({n}, {n})" for n in table.columns])
+    table.columns = pd.Index([f"({x}, {y})" for x, y in table.columns])
     table.index.name = "model"
     return table.reset_index()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fibsem.data.digests import slice_digests
@@ -24,6 +24,21 @@ class _Read:
     """What a ledger says of the slices that were read: their digests by number."""
 
     read: dict[str, str] = field(default_factory=dict)
+
+
+def check_film(folder: Path, place: FilmPlace, now: Path) -> None:
+    """Refuse to lay labels over another film than theirs.
+
+    Raises
+    ------
+    UserError
+        If there is no film, or one of another shape or with other slices.
+    """
+    if grey_values(folder, replace(place, volume=str(now))) is None:
+        raise UserError(
+            f"`volume` must be the film whose labels are in {folder}, of "
+            f"{list(place.shape or ())} voxels, but {now} is not there, or another one."
+        )
 
 
 def grey_values(folder: Path, place: FilmPlace) -> Volume | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from fibsem.data.digests import slice_digests, stamps_of
-from fibsem.data.volumes import Manner, reopen
+from fibsem.data.volumes import Manner, VoxelNm, reopen
+from fibsem.data.volumes.lengths import differing
+from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.inference.volume.witness import plain
 from fibsem.quantification.folder import MAPS
@@ -13,7 +16,7 @@ from fibsem.quantification.segmented import SAME_SHARE, Segmented, hash_of
 from fibsem.reporting.results import FinishedCommand, Results, with_origin
 from fibsem.system.files import read_json
 from fibsem.system.identity import kind_of
-from fibsem.system.records import as_record
+from fibsem.system.records import as_record, typed
 from fibsem.system.summaries import QuantificationSummary, SegmentationSummary
 
 Labels = FinishedCommand[SegmentationSummary]
@@ -58,6 +61,13 @@ def _are_alike(measured: Measured, labels: Labels) -> bool | None:
     return None if None in (one.labelling, other.labelling) else one.labelling == other.labelling
 
 
+@dataclass(frozen=True)
+class _Sized:
+    """What a quantification says of the size of a voxel."""
+
+    voxel_nm: VoxelNm | None = None
+
+
 def segmentation_of(measured: Measured, results: Results) -> Labels | None:
     """The segmentation whose labels were measured; the one in the folder that is named, if any."""
     own = [labels for labels in results.of(SegmentationSummary) if is_of(measured, labels)]
@@ -86,8 +96,10 @@ def _named_by(measured: Measured, results: Results) -> list[Labels]:
     return [one for one in results.of(SegmentationSummary) if measured.is_measured_in(one)]
 
 
-def check_of(segmented: Segmented, folder: Path) -> None:
-    """Refuse to lay over a segmentation what was measured of another, or of its former labels.
+def check_of(segmented: Segmented, folder: Path) -> VoxelNm:
+    """The voxel size that a quantification was told, along axes where it is another one by now.
+
+    Refuses to lay over a segmentation what was measured of another, or of its former labels.
 
     A segmentation that was moved since is known by its shape and porosity.
 
@@ -110,6 +122,12 @@ def check_of(segmented: Segmented, folder: Path) -> None:
             f"`quantified` must be of the labels in {segmented.folder}, but {folder} is of "
             f"{former}; python -m fibsem.quantify segmentation={segmented.folder} maps=true."
         )
+    size = typed(_Sized, record).voxel_nm or UNKNOWN_NM
+    z, y, x = (
+        nm if axis in differing(size, segmented.voxel_nm) else None
+        for axis, nm in zip("zyx", size, strict=True)
+    )
+    return z, y, x
 
 
 def check_maps(folder: Path) -> None:

@@ -194,6 +194,13 @@ def test_parameters_are_those_of_the_deepest_neighbourhood():
     assert table.loc["unet"].isna().tolist() == [True, True, False]
 
 
+def test_neighbourhoods_that_are_not_square_have_a_column_each():
+    """Of two of one width the second took the place of the first, and both were called square."""
+    two = [evaluated("unet", "33x33x3", 0.8, 9), evaluated("unet", "33x65x3", 0.8, 18)]
+    table = tables.parameters(two).set_index("model")
+    assert table.loc["unet"].to_dict() == {"(33, 33)": 9, "(33, 65)": 18}
+
+
 def test_networks_of_one_name_have_a_row_each():
     """Of those with other filters the last one by the name of its folder was told."""
     typed_ = "python -m fibsem.evaluate model=unet nbhd=33x33x3"

@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
+from scipy import ndimage
 
 from fibsem import api, view
 from fibsem.analysis.porosity_told import porosity_text
@@ -383,3 +385,49 @@ def test_a_tortuosity_of_the_parts_that_let_through_says_how_many_do(segment, tm
     assert said in capsys.readouterr().out.partition("tortuosity factor z ")[2].partition(", y")[0]
     assert through["x"][0] == 0
     assert record["tortuosity_factor"]["x"] is None
+
+
+def test_what_is_asked_for_of_the_structure_arrives(segmented, tmp_path):
+    how = ["blocks=0", "connectivity=26", "maps=true", "largest=150", "reach=100"]
+    record = run(segmented, tmp_path / "q", *how)
+    pores = labels(segmented / "labels.ome.zarr") == 0
+    by_26, by_6 = ndimage.label(pores, np.ones((3, 3, 3)))[1], ndimage.label(pores)[1]
+    numbered = zarr.open_array(tmp_path / "q" / "components.ome.zarr" / "0", mode="r")[:]
+    assert record["components"] == by_26 != by_6
+    assert len(np.unique(numbered)) - 1 == by_26
+    curve = pd.read_csv(tmp_path / "q" / "correlation.csv")
+    assert curve["lag (nm)"].max() <= 100
+
+
+def test_pores_are_intruded_from_the_face_that_is_asked_for(segment, tmp_path):
+    """A pore that is open to one side only."""
+    solid = np.ones((20, 60, 60))
+    solid[5:15, 20:40, :40] = 0
+    out = segment(tmp_path / "bottle", solid)
+    shares = {}
+    for face in ("x0", "x1"):
+        how = ["blocks=1", "block_voxels=72000", f"face={face}"]
+        shares[face] = run(out, tmp_path / face, *how)["throat_size_nm"]["none_fits_share"]
+    assert shares["x0"] < 0.5
+    assert shares["x1"] == 1
+
+
+def test_maps_and_labels_are_shown_in_the_scale_that_the_maps_were_told(segmented, tmp_path):
+    """Thickness in nm of one voxel size lay in a window of another."""
+    run(segmented, tmp_path / "q", "blocks=0", "maps=true", "voxel_nm=[25,5,5]")
+    size = check_of(open_segmented(segmented), tmp_path / "q")
+    assert size == (25, 5, 5)
+    assert open_segmented(segmented, size).film.spacing == (25, 5, 5)
+    run(segmented, tmp_path / "same", "blocks=0", "maps=true")
+    assert check_of(open_segmented(segmented), tmp_path / "same") == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("z=999", r"`z` must be a slice from 0 to \d+, but got 999"), ("z=-1", "`z` must be"),
+     ("z=1.5", "`z` must be"), ("screenshot=a.xyz", r"`screenshot` must be a file .png or"),
+     ("volume=nowhere", "`volume` must be the film whose labels")],
+)  # fmt: skip
+def test_what_cannot_be_shown_is_refused_before_a_window_is_opened(segmented, typed, said):
+    with pytest.raises(UserError, match=said):
+        view.main(compose("view", [f"segmentation={segmented}", typed]))

@@ -8,8 +8,9 @@ import pytest
 
 from fibsem.data.digests import slice_digests
 from fibsem.data.volumes import create_volume, open_volume
+from fibsem.errors import UserError
 from fibsem.reporting.browser import Layers
-from fibsem.reporting.labelled_film import grey_values
+from fibsem.reporting.labelled_film import check_film, grey_values
 from fibsem.system.files import write_json
 from fibsem.system.summaries import SegmentedFilm
 
@@ -47,6 +48,15 @@ def test_it_is_known_by_what_was_read(home, monkeypatch):
 def test_a_film_that_was_copied_is_the_same(home):
     shutil.copytree(home / "here" / "film", home / "here" / "copy")
     assert grey_values(home / "out", replace(FILM, volume="copy")) is not None
+
+
+def test_labels_are_laid_over_no_other_film_than_theirs(home):
+    """With ``view volume=PATH`` any film did, of any shape."""
+    shutil.copytree(home / "here" / "film", home / "moved")
+    check_film(home / "out", FILM, home / "moved")
+    for other in (home / "there" / "film", home / "nowhere"):
+        with pytest.raises(UserError, match=r"`volume` must be the film whose labels are in"):
+            check_film(home / "out", FILM, other)
 
 
 @pytest.mark.parametrize("change", [{"volume": None}, {"volume": "gone"}, {"shape": (5, 12, 15)}])

@@ -18,6 +18,7 @@ from fibsem.analysis.figures.style import (
     draw_outline,
     show_grey,
     shown,
+    tint,
 )
 
 
@@ -114,7 +115,8 @@ def squares(
         ax.axis("off")
     for ax, (title, grey, labels) in zip(axes, pictures, strict=False):
         show_grey(ax, grey)
-        draw_outline(ax, labels == 1)
+        draw_outline(ax, np.ma.masked_array(labels == 1, labels > 1))
+        tint(ax, labels > 1, NEUTRAL)
         ax.set_title(shown(title), fontsize=7)
     if of > len(pictures):
         figure.suptitle(f"{len(pictures)} of {of} squares", fontsize=9)
