@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -325,6 +326,17 @@ def postgres(tmp_path_factory):
         pytest.skip("PostgreSQL refuses to run as root, and there is no user postgres")
     with servers.postgres(tmp_path_factory.mktemp("pg")) as address:
         yield address
+
+
+@pytest.fixture
+def new_database(postgres):
+    """Address of a database of its own in that server."""
+    import psycopg
+
+    name = f"test_{os.getpid()}_{time.monotonic_ns()}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgres.replace("/postgres", f"/{name}")
 
 
 @pytest.fixture(scope="session")

@@ -227,6 +227,7 @@ def _evaluate(
     earlier = finished(folder, tree)
     if earlier is not None and _is_in_store(earlier, tracking):
         print(f"{folder} is finished, and not run again")
+        worked.seconds_with(folder / "summary.json", worked=False)
         return earlier
 
     from fibsem.evaluation.comparison import draw_cell
@@ -302,5 +303,5 @@ def _planned(
     work = work_of("evaluate", given.run.spec)
     return planned(
         given, folder, dataset.hash, make, work=work, anew=tree["overwrite"],
-        spent=lambda: worked.seconds,
+        spent_s=lambda: worked.here_s,
     )  # fmt: skip

@@ -216,7 +216,7 @@ def _planned(
             given, folder, dataset.hash, make, anew=anew,
             of=" ".join([candidates.name, *_typed_of_ranking(given)]),
             values=partial(values, mixed=given.promotion.mixed),
-            work=work_of("promote", finals[slowest].spec), spent=lambda: worked.seconds,
+            work=work_of("promote", finals[slowest].spec), spent_s=lambda: worked.here_s,
         )  # fmt: skip
         said = None if plan else _foretold(given, candidates, slowest, dataset)
         if said:

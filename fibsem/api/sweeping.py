@@ -274,7 +274,7 @@ def search(prepared: Prepared) -> SweepResult:
                 given, folder, dataset.hash, lambda seconds: prepared.plan(seconds, worked.began),
                 work=work, anew=anew, named=named,
                 values=partial(values, halves=asked.backend == "optuna"),
-                spent=lambda: worked.seconds,
+                spent_s=lambda: worked.here_s,
             )  # fmt: skip
         pace = budget_pace(
             plan, given.budget.seconds, worked.seconds, asked.max_seconds,
@@ -287,7 +287,6 @@ def search(prepared: Prepared) -> SweepResult:
         sweep = Sweep.open(given, material, folder, tracking, pace)
         with closing(sweep.study):
             sweep.reconcile()
-            ended = len(sweep.study.outcomes())
             run_trials(sweep, asked.workers)
             report_sweep(sweep)
             record = {
@@ -295,9 +294,7 @@ def search(prepared: Prepared) -> SweepResult:
                 "data": dataset.hash,
                 "command": tree.get("command"),
                 **sweep.finish(
-                    worked.seconds_with(
-                        folder / "summary.json", worked=len(sweep.study.outcomes()) > ended
-                    )
+                    worked.seconds_with(folder / "summary.json", worked=sweep.has_ended_any)
                 ),
             }
             if plan is not None:

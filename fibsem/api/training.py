@@ -173,7 +173,7 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
     if material.config.spec.is_network:
         work = work_of("train", material.config.spec)
         given, plan = planned(
-            given, folder, data, make, work=work, anew=anew, spent=lambda: worked.seconds
+            given, folder, data, make, work=work, anew=anew, spent_s=lambda: worked.here_s
         )
     else:
         say_unplanned(given, material.config.spec)

@@ -17,7 +17,7 @@ from fibsem import models
 from fibsem.config import Configuration
 from fibsem.data.split import SPLITS
 from fibsem.evaluation.folder import PARENT, seeds_of
-from fibsem.evaluation.scores import SeedScores, pixels_of, score_model
+from fibsem.evaluation.scores import SeedScores, pixels_of, score_model, searched_squares
 from fibsem.evaluation.summary import FiguresOverSeeds
 from fibsem.system.files import known_json, write_json
 from fibsem.tracking import names
@@ -175,7 +175,10 @@ def plan_evaluation(
     timed = probe(material, budget_s)
     limit = math.inf if material.config.spec.convertible else patch_limit
     scored = [pixels_of(material, split) for split in SPLITS]
-    each_s = timed.pixel_s * sum(pixels for pixels in scored if pixels <= limit)
+    pixels = sum(count for count in scored if count <= limit)
+    if pixels_of(material, "val") > limit:  # a threshold is chosen all the same
+        pixels += sum(region.box.size for region in searched_squares(material, limit))
+    each_s = timed.pixel_s * pixels
     spent_s = time.perf_counter() - began
     return plan_trainings(
         timed, budget_s, spent_s, material.dataset.hash, trials=seeds, each_s=each_s

@@ -13,11 +13,11 @@ import numpy as np
 from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import (
     PostProcessing,
-    ScoredSquare,
     SearchGrid,
     reaching,
     search,
 )
+from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.samples import Region
 from fibsem.data.split import SPLITS, Split
 from fibsem.errors import UserError
@@ -154,17 +154,18 @@ def score_model(material: Material, model: Model, patch_limit: int, folder: Path
     """
     scorer = BlockScorer(material.config.spec, model)
     splits = [s for s in SPLITS if scorer.mode != "patch" or pixels_of(material, s) <= patch_limit]
-    searched = scored_squares(material, scorer, "val")
-    limit = patch_limit if scorer.mode == "patch" else math.inf
-    validation = spilled(_as_many(searched, limit), folder)
+    searched = searched_squares(material, patch_limit if scorer.mode == "patch" else math.inf)
+    validation = spilled(scored_squares(material, scorer, "val", regions=searched), folder)
     if left := [split for split in SPLITS if split not in splits]:
         print(
             f"patch by patch, squares of {', '.join(left)} are not scored pixel by pixel: they "
             f"have more than evaluation.patch_limit={patch_limit} pixels"
         )
     chosen = PostProcessing()
-    if validation:
+    if all(any((square.labels == one).any() for _, square in validation) for one in (0, 1)):
         chosen, _ = search([square for _, square in validation], THRESHOLDS)
+    elif validation:
+        print(f"validation squares hold one class alone: the threshold is {chosen.threshold:g}")
     counted = validation if "val" in splits else []
     squares = [square_counts(region, square, chosen) for region, square in counted]
     for split in splits:
@@ -179,16 +180,17 @@ def score_model(material: Material, model: Model, patch_limit: int, folder: Path
     )
 
 
-def _as_many(
-    scored: Iterable[tuple[Region, ScoredSquare]], limit: float
-) -> Iterator[tuple[Region, ScoredSquare]]:
-    """The first squares that have no more pixels together; one at least."""
-    pixels = 0
-    for region, square in scored:
-        yield region, square
-        pixels += region.box.size
-        if pixels >= limit:
-            return
+def searched_squares(material: Material, limit: float) -> list[Region]:
+    """Validation squares on which a threshold is chosen, spread over all samples and slices.
+
+    As many as have no more than ``limit`` pixels together; one at least, if there are any.
+    """
+    every = list(material.dataset.regions("val"))
+    for count in range(len(every), 1, -1):
+        some = [every[k] for k in evenly_spaced(len(every), count)]
+        if sum(region.box.size for region in some) <= limit:
+            return some
+    return every[:1]
 
 
 def pixels_of(material: Material, split: Split) -> int:

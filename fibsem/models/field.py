@@ -54,7 +54,8 @@ def most_blocks(
     n: int, padding: Padding, kernel: int = 3, convs: int = 2, pool: bool = True
 ) -> int:
     """Largest number of blocks that a neighbourhood n wide admits (0: none)."""
-    if padding == "same":  # every pool halves, and the last map keeps at least one pixel
+    # every pool halves, and the last map keeps at least one pixel; a kernel of 1 takes none off
+    if padding == "same" or kernel == 1:
         return n.bit_length() - 1
     blocks = 0
     while valid_field(n, blocks + 1, kernel, convs, pool) is not None:

@@ -160,7 +160,9 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
     check_others(folder, "sweep")
     if (before := Identity.beside(folder)) is not None:
         tell_removed(folder, before)
-    parent = None if storage is None else _own_parent(study, storage, folder)
+    parent = _parent_here(folder, tracking)
+    if storage is not None:
+        parent = _own_parent(study, storage, folder)
     for run_id in (*map(training.run_of, sorted(folder.glob("trials/**/"))), parent):
         if run_id is not None:
             tracking.close(run_id, "KILLED")
@@ -169,6 +171,15 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
 
         delete_study(study, storage, folder)
     remove_own(folder, [*OWN, identity.FILE])
+
+
+def _parent_here(folder: Path, tracking: Tracking) -> str | None:
+    """The run of a study that lies in this folder, as one of its trials tells it."""
+    for run_id in map(training.run_of, sorted(folder.glob("trials/**/"))):
+        if run_id is not None and (run := tracking.find(run_id)) is not None:
+            parent: str | None = run.data.tags.get(names.PARENT)
+            return parent
+    return None
 
 
 def _own_parent(study: str, storage: str, folder: Path) -> str | None:

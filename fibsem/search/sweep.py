@@ -168,6 +168,11 @@ class Sweep:
                 f"Their tracebacks are in {self.folder}/trials/*/error.txt."
             )
 
+    @property
+    def has_ended_any(self) -> bool:
+        """Whether a trial has ended since this start began; all slots are there from the first."""
+        return any(one.ended and one.number not in self.before for one in self.study.outcomes())
+
     def is_full(self, now: Sequence[Outcome]) -> bool:
         """Whether all trials are there; rungs are not full before they came to a model."""
         has_model = any(one.complete for one in now)

@@ -34,7 +34,7 @@ def planned(
     anew: bool = False,
     named: Plan | None = None,
     values: Callable[[Plan, float | None], dict[str, Any]] = Plan.values,
-    spent: Callable[[], float] = lambda: 0.0,
+    spent_s: Callable[[], float] = lambda: 0.0,
 ) -> tuple[Configuration, Plan | None]:
     """The configuration with what its budget pays for; the plan is made once, and kept.
 
@@ -57,7 +57,7 @@ def planned(
         What :func:`named_plan` gave, for commands that remove its file before.
     values
         What a plan sets of the configuration, and after how many seconds trainings are cut off.
-    spent
+    spent_s
         Gives the seconds that are gone already, of this command and its starts before.
 
     Raises
@@ -84,7 +84,7 @@ def planned(
             _refuse_another(folder, results, budget.seconds)
             if not anew and earlier is None:
                 _refuse_unplanned(folder)
-            _check_left(budget.seconds, spent())
+            _check_left(budget.seconds, spent_s())
             plan = replace(make(budget.seconds), settings=settings, work=work)
     write_json(folder / FILE, plan.to_json())
     print(plan.sentence())

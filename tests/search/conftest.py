@@ -1,8 +1,6 @@
 """Every storage of a study, and studies without training."""
 
-import os
 import sys
-import time
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -20,13 +18,7 @@ def storage(request, tmp_path):
             "sqlite": f"sqlite:///{tmp_path / 'study.db'}",
             "journal": f"journal:{tmp_path / 'study.log'}",
         }[request.param]
-    import psycopg
-
-    address = request.getfixturevalue("postgres")
-    name = f"test_{os.getpid()}_{time.monotonic_ns()}"
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return address.replace("/postgres", f"/{name}")
+    return request.getfixturevalue("new_database")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -10,12 +10,21 @@ from tests.search.sweeps import children, finished, opened, worked
 
 
 def test_tpe_learns_from_the_trials_before(here):
-    """From two of them, and not of the best alone."""
-    sweep = opened("search.sampler=tpe", "search.startup_trials=2", "search.trials=5", **here)
-    worked(sweep, [finished(loss) for loss in (0.5, 0.4, 0.6, 0.3, 0.7)])
-    drawn = [one.values["train.learning_rate"] for one in sweep.study.outcomes()]
-    assert len(set(drawn)) == 5
-    sweep.study.close()
+    """Other losses of two trials lead it elsewhere with the third, and not before."""
+
+    def drawn(losses, name):
+        typed = ["search.sampler=tpe", "search.startup_trials=2", "search.trials=5"]
+        sweep = opened(*typed, **{**here, "folder": here["folder"] / name})
+        worked(sweep, [finished(loss) for loss in losses])
+        rates = [one.values["train.learning_rate"] for one in sweep.study.outcomes()]
+        sweep.study.close()
+        return rates
+
+    one = drawn((0.5, 0.4, 0.6, 0.3, 0.7), "one")
+    other = drawn((0.4, 0.5, 0.3, 0.7, 0.6), "other")
+    assert len(set(one)) == 5
+    assert one[:2] == other[:2]
+    assert one[2] != other[2]
 
 
 def test_hyperband_continues_the_trainings_that_it_promotes(here):

@@ -18,6 +18,7 @@ from fibsem.search.sweep import backend_of
 from fibsem.system.identity import Identity
 from fibsem.system.locks import at_work
 from fibsem.tracking.runs import Tracking
+from fibsem.tracking.store import client_of
 from fibsem.training.datasets import obtain
 from fibsem.training.job import Job
 from fibsem.training.material import Material
@@ -166,6 +167,8 @@ def test_overwrite_begins_the_sweep_anew_and_removes_its_own_files(tree, film, t
         file.write_text("mine")
     for damage in (None, b"", b"half of a database"):
         first = summary(folder)
+        client = client_of(tree()["tracking"]["uri"])
+        client.update_run(first["parent_run_id"], "RUNNING")  # as a SIGKILL leaves it
         (folder / "figures" / "importance.svg").write_text("of the trials before")
         mend(film)
         if damage is not None:
@@ -173,6 +176,7 @@ def test_overwrite_begins_the_sweep_anew_and_removes_its_own_files(tree, film, t
         sweep.main(tree("overwrite=true"))
         again = summary(folder)
         assert again["parent_run_id"] != first["parent_run_id"]
+        assert client.get_run(first["parent_run_id"]).info.status == "KILLED"
         assert again["trials"]["complete"] == 1
         assert again["data"] != first["data"]
         assert [file.read_text() for file in theirs] == ["mine"] * 3

@@ -246,3 +246,26 @@ def test_a_model_that_is_no_network_is_swept_too(tiny, store, tmp_path, capsys):
     assert summary["trials"]["complete"] == 2
     assert summary["best"]["params"]["model.sigmas"] in ([1], [1, 2])
     assert "estimated time per trial" in capsys.readouterr().out
+
+
+def test_whether_trials_ended_is_told_by_those_that_did_and_not_by_open_slots(here):
+    """All slots are there from the first start: later ones lost their seconds, as nothing grew."""
+    first = opened("search.trials=3", **here)
+    with pytest.raises(KeyboardInterrupt):
+        worked(first, [finished(0.5), KeyboardInterrupt()])
+    assert first.has_ended_any
+    first.study.close()
+    later = opened("search.trials=3", **here)
+    assert not later.has_ended_any
+    worked(later, [finished(0.4), finished(0.3)])
+    assert later.has_ended_any
+    later.study.close()
+
+
+def test_the_seconds_of_a_sweep_are_those_of_all_starts_that_trained(run_thresholds):
+    """A look at what is finished is none."""
+    first = run_thresholds("search.max_seconds=0.001", trials=3)
+    again = run_thresholds(trials=3)
+    assert first["trials"]["complete"] < again["trials"]["complete"] == 3
+    assert again["seconds"] > first["seconds"]
+    assert run_thresholds(trials=3)["seconds"] == again["seconds"]

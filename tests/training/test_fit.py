@@ -16,7 +16,7 @@ from fibsem.training.checkpoint import SAVE_EVERY_S
 from fibsem.training.feeding import epoch_batches
 from fibsem.training.fit import train
 from fibsem.training.health import DivergedError
-from fibsem.training.learner import compiled_for_steps
+from fibsem.training.learner import Learner, compiled_for_steps
 from fibsem.training.results import Epoch
 from fibsem.training.state import TrainingState
 from tests.conftest import CutOffError
@@ -339,3 +339,30 @@ def test_every_optimizer_lowers_the_loss(material, optimizer):
     images, labels, weights = next(epoch_batches(setting, 0)[0]())
     losses = [network.train_on_batch(images, labels, sample_weight=weights) for _ in range(STEPS)]
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("loss", ["bce_dice", "bce_iou", "bce_porosity"])
+def test_the_loss_that_is_asked_for_is_minimised_with_its_weight(material, loss):
+    """By the first loss of one network on one batch: each weight adds as much again."""
+
+    def first(*typed):
+        setting = material("train.optimizer=sgd", "train.precision=float32", *typed)
+        keras.utils.set_random_seed(0)
+        network = compiled_for_steps(setting.config)
+        x, y, weights = next(epoch_batches(setting, 0)[0]())
+        return float(network.test_on_batch(x, y, sample_weight=weights))
+
+    plain, once = first(), first(f"train.loss={loss}")
+    twice = first(f"train.loss={loss}", "train.loss_weight=2")
+    assert once - plain > 1e-4
+    assert twice - plain == pytest.approx(2 * (once - plain), rel=1e-2)
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_the_average_of_the_weights_is_the_one_that_is_asked_for(material, average):
+    assert Learner.of(material(f"train.average={average}").config).decay == average
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_as_many_windows_lie_at_the_rare_class_as_are_asked_for(material, share):
+    assert material(f"train.rare_windows={share}").draws.rare_windows == share

@@ -199,7 +199,7 @@ def test_a_budget_that_opening_the_data_uses_up_is_refused_before_anything_is_ti
 
     given = tree(f"budget={PLAN.budget_s:g}s")
     with pytest.raises(UserError, match=f"`budget` must be {said}") if said else nullcontext():
-        planned(given, tmp_path, "abc", make, spent=lambda: spent)
+        planned(given, tmp_path, "abc", make, spent_s=lambda: spent)
     assert made == ([] if said else [PLAN.budget_s])
 
 

@@ -83,6 +83,8 @@ class SampleScorer:
             return False
         if self.spec.family == "squares":
             return True
+        if LATTICE % self.spec.stride:  # its grid lacks pixels of the lattice
+            return False
         sees = self.spec.sees
         grids = sum(
             np.prod([LATTICE * (g - 1) + sees for g in lattice.shape])

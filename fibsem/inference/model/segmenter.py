@@ -184,6 +184,12 @@ def first_one_warnings(segmenters: Mapping[str, Segmenter]) -> Iterator[str]:
             f"the models of `weights` have different post-processing ({settings}), and their mean "
             "gets that of the first: another order gives other labels"
         )
+    if len({each.classes for each in segmenters.values()}) > 1:
+        values = "; ".join(f"{name}: {own.classes}" for name, own in segmenters.items())
+        yield (
+            f"the models of `weights` write pores and solid as different values ({values}), and "
+            "their mean as those of the first"
+        )
 
 
 class Scorer:

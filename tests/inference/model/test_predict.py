@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
+from fibsem.data.sampling import LATTICE
 from fibsem.errors import UserError
-from fibsem.inference.model.predict import BlockScorer, compiled
+from fibsem.geometry import Nbhd
+from fibsem.inference.model.predict import BlockScorer, SampleScorer, compiled
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Tiling
+from fibsem.models.spec import resolve
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -74,3 +78,20 @@ def test_scores_that_are_no_numbers_are_no_scores(trained, bad, precision):
 def test_an_impossible_temperature_is_refused(trained, temperature):
     with pytest.raises(UserError, match="`temperature` that is finite and above 0"):
         Segmenter((Member(*trained(11)),), Recipe(), PostProcessing(), "t", temperature=temperature)
+
+
+class Sample(SimpleNamespace):
+    """As many pixels as a lattice may have."""
+
+    def __len__(self):
+        return 100
+
+
+@pytest.mark.parametrize(("n", "blocks", "whole"), [(49, 4, True), (97, 5, False)])
+def test_a_grid_of_wider_steps_lacks_pixels_of_a_lattice(n, blocks, whole):
+    """Five pools lie 32 pixels apart, of which a lattice of 16 has twice as many."""
+    sizes = {"convs_per_block": 1, "blocks": blocks, "filters": 2}
+    spec = resolve("2dcnn", Nbhd(1, n, n), "valid", sizes)
+    assert (LATTICE % spec.stride == 0) == whole
+    sample = Sample(lattices=[SimpleNamespace(shape=(4, 4))])
+    assert SampleScorer(spec, [], sample).by_grid == whole
