@@ -135,9 +135,8 @@ class RunConfig:
         group, _, name = key.partition(".")
         if group == "model":
             return self.spec.why_unused(name)
-        if group == "train" and name and not self.spec.is_network:
-            fitted = f"model={self.spec.name} is fitted at once, in no steps"
-            return None if name in FITTED else fitted
+        if group == "train" and name and not self.spec.is_network and name not in FITTED:
+            return f"model={self.spec.name} is fitted at once, in no steps"
         now = asdict(self.train) | ({"steps": "those of budget="} if planned else {})
         return why_unused(key, {f"train.{name}": value for name, value in now.items()})
 

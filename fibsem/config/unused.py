@@ -57,6 +57,8 @@ USED_WITH: dict[str, tuple[With, ...]] = {
     "final.shift_probability": (("final.shift_sd", ABOVE_0),),
     "workers": (("scheduler", NOT_GIVEN),),
     "reason": (("rollback", (True,)),),
+    "data.name": (("data.path", NOT_GIVEN),),
+    "data.root": (("data.path", NOT_GIVEN),),
     "data.phantom": (("data.path", NOT_GIVEN),),
     "data.download": (("data.path", NOT_GIVEN),),
 }  # fmt: skip

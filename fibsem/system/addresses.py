@@ -45,6 +45,17 @@ def database_file(address: str) -> Path | None:
     return home_path(OPTIONS.sub("", address.removeprefix(SQLITE)))
 
 
+def is_database(address: str) -> bool:
+    """Whether an address is one of a database, and not of a server that asks one.
+
+    >>> is_database("sqlite:///a.db"), is_database("postgresql+psycopg://h/db")
+    (True, True)
+    >>> is_database("http://h:5000")
+    False
+    """
+    return re.match(r"(postgresql|mysql|mssql|sqlite)(\+\w+)?:", address) is not None
+
+
 def names_no_file(address: str) -> bool:
     """Whether an address is one of SQLite in another form than ``sqlite:///PATH``.
 

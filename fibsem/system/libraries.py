@@ -28,6 +28,10 @@ REMARK = re.compile(rb"WARNING: All log messages before absl|[IWE]\d{4} \d\d:\d\
 SELDOM = ("keras.wrappers", "keras.visualization", "keras.src.visualization", "IPython")
 #: Variables that change what Keras and Keras-Tuner do.
 KERAS = ("KERAS_", "KERASTUNER_")
+#: Variables by which oneDNN rounds what is computed in float32 to bfloat16 or float16.
+ROUNDING = (
+    "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "TF_SET_ONEDNN_FPMATH_MODE",
+)  # fmt: skip
 #: Variables of MLflow by which a server is reached; others say where things lie.
 REACHING = re.compile(
     r"MLFLOW_(TRACKING_(?!URI|DIR)|HTTP_|S3_|GCS_|BOTO_|KERBEROS_|MYSQL_SSL|MULTIPART_|WORKSPACE$"
@@ -41,10 +45,11 @@ def settle() -> None:
     """Settle what TensorFlow and Keras will find in this process, and in those that it starts.
 
     Keras finds no ``keras.json``, because below a device there are no files: its defaults hold,
-    and nothing is written. TensorFlow is loaded without its remarks, unless the variable
+    and nothing is written. oneDNN computes in the precision that a key asks for. TensorFlow is
+    loaded without its remarks, unless the variable
     ``TF_CPP_MIN_LOG_LEVEL`` asks for them: 0 shows all.
     """
-    for name in [name for name in os.environ if name.startswith(KERAS)]:
+    for name in [name for name in os.environ if name.startswith(KERAS) or name in ROUNDING]:
         del os.environ[name]
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["KERAS_HOME"] = f"{os.devnull}/keras"

@@ -7,7 +7,6 @@ something else stays a name there. What is said (messages, tracebacks) loses eve
 from __future__ import annotations
 
 import io
-import math
 import os
 import re
 import sys
@@ -24,8 +23,10 @@ VARIABLE = re.compile(
     r"\w*(PASSWORD|PASSWD|SECRET|TOKEN(?!I)|(ACCESS|API|ACCOUNT|PRIVATE)_?KEY)\w*"
 )
 LONG = 8
+#: Addresses that MLflow takes from variables.
+OWN_ADDRESSES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 #: Variables that hold addresses, with whatever is in them.
-ADDRESSES = re.compile(r"(https?|all)_proxy|\w*(TRACKING|REGISTRY)_URI|DATABASE_URL", re.IGNORECASE)
+ADDRESSES = re.compile(r"(https?|all)_proxy|\w*_(URI|URL)", re.IGNORECASE)
 #: How variables end that name a file, or say where a secret is.
 NO_SECRET = re.compile(r"_(FILE|PATH|DIR|ID)$")
 #: Letters from which a word is looked for by itself; one or two are no password.
@@ -33,6 +34,8 @@ SHORTEST = 3
 
 _addresses: dict[str, str] = {}
 _words: set[str] = set()
+#: Those of other programs, which stand by themselves: no part of a word or a figure.
+_others: set[str] = set()
 
 
 def remember(address: str | None) -> None:
@@ -70,7 +73,9 @@ def in_record(value: Any) -> Any:
 def in_message(text: str) -> str:
     """What is said: a text without any password."""
     text = in_record(text)
-    return _pattern(_words).sub(HIDDEN, text) if _words else text
+    if _words:
+        text = _pattern(_words).sub(HIDDEN, text)
+    return _alone(_others).sub(HIDDEN, text) if _others else text
 
 
 def tell_none(error: BaseException) -> None:
@@ -85,6 +90,10 @@ def tell_none(error: BaseException) -> None:
 
 def _pattern(texts: Any) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))))
+
+
+def _alone(texts: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?<!\d\.)(?:{_pattern(texts).pattern})(?!\w)(?!\.\d)")
 
 
 class _Guarded(io.TextIOWrapper):
@@ -106,17 +115,20 @@ class _Guarded(io.TextIOWrapper):
 def remember_variables() -> None:
     """Remember the passwords that the environment holds."""
     for name, value in os.environ.items():
-        if ADDRESSES.fullmatch(name):
+        if name in OWN_ADDRESSES:
             remember(value)
-        elif len(value) >= _shortest(name):
-            _words.add(value)
+        elif name in VARIABLES:
+            _words.update({value} if len(value) >= SHORTEST else ())
+        else:
+            _others.update(word for word in _secrets_in(name, value) if len(word) >= LONG)
 
 
-def _shortest(variable: str) -> float:
-    """Letters from which the value of a variable is a password; infinite where it is none."""
-    if variable in VARIABLES:
-        return SHORTEST
-    return LONG if VARIABLE.fullmatch(variable) and not NO_SECRET.search(variable) else math.inf
+def _secrets_in(variable: str, value: str) -> Iterable[str]:
+    """What may be a password in a variable of another program; a path is none."""
+    if ADDRESSES.fullmatch(variable):
+        return secrets_of(value)
+    named = VARIABLE.fullmatch(variable) and not NO_SECRET.search(variable)
+    return (value,) if named and not re.fullmatch(r"/[^=+]*", value) else ()
 
 
 def guard_output() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from fibsem.errors import UserError
-from fibsem.system.addresses import database_file, hidden
+from fibsem.system.addresses import database_file, hidden, is_database
 from fibsem.tracking.store import client_of
 
 
@@ -47,7 +47,11 @@ def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -
         If a place was given and the experiment has another one.
     """
     database = database_file(uri)
-    if database is None:
+    if not is_database(uri):
+        if given and parent_process() is None:
+            print(f"tracking.artifacts={asked} does nothing: {hidden(uri)} has a place of its own")
+        return
+    if database is None and not given:
         return
     experiment = client_of(uri).get_experiment(experiment_id)
     asked = asked.resolve()
@@ -62,6 +66,7 @@ def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -
             f"artifacts, {place}, but got {asked}; the choices are that place, another "
             f"tracking.experiment{moved}."
         )
+    assert database is not None
     beside = lies is not None and lies.resolve().is_relative_to(database.resolve().parent)
     if not beside and parent_process() is None:  # workers would say it again
         print(

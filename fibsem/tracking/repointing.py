@@ -77,8 +77,8 @@ def repoint(uri: str, old: Path, new: Path) -> tuple[int, int]:
     if database is None:
         raise UserError(
             f"`repoint` needs a store that is a file, tracking.uri=sqlite:///PATH, but got "
-            f"{hidden(uri)}: "
-            "a server knows where its artifacts are."
+            f"{hidden(uri)}: a server knows where its artifacts are, and in a database of another "
+            "kind they are changed with its own tools."
         )
     require_store(uri)
     try:

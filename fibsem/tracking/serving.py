@@ -71,7 +71,8 @@ class Segmentation(mlflow.pyfunc.PythonModel):
     def _answer(self, array: Voxels, params: Mapping[str, Any]) -> Voxels:
         output = _choice(params, "output", OUTPUTS)
         given = tuple(params.get("range", ()))
-        value_range = given or learned_range(array.dtype, self.bundle.scales)
+        native = array.dtype.newbyteorder("=")
+        value_range = given or learned_range(native, self.bundle.scales)
         volume = ArrayVolume(array, value_range=value_range)
         # a path is no answer: who asks a server must not open files of its machine
         options = Options(valid=_choice(params, "valid", RULES), certificate=False)

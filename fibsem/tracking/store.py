@@ -16,7 +16,7 @@ from mlflow.entities import Experiment
 from sqlalchemy import exc
 
 from fibsem.errors import STORES, OutageError, UserError, causes
-from fibsem.system.addresses import absolute, as_url, database_file, hidden
+from fibsem.system.addresses import absolute, as_url, database_file, hidden, is_database
 from fibsem.system.cache import user_cache
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
@@ -102,13 +102,16 @@ def experiment_of(uri: str, name: str, artifacts: Path) -> str:
         If the store cannot be reached or takes no new experiment, its database is damaged, or the
         experiment was deleted.
     """
-    database = database_file(uri)
-    if database is None:  # a server keeps its artifacts where it likes
+    if not is_database(uri):  # a server keeps its artifacts where it likes
         return _experiment(uri, name, None)
+    place = artifacts.resolve().as_uri()
+    database = database_file(uri)
+    if database is None:
+        return _experiment(uri, name, place)
     # Two processes that lay out one database at the same time would trip over each other.
     with alone(database.with_name(f".{database.name}.lock")):
         try:
-            return _experiment(uri, name, artifacts.resolve().as_uri())
+            return _experiment(uri, name, place)
         except exc.DatabaseError as error:
             raise UserError(
                 f"`tracking.uri` must name a database of MLflow that is whole, but {database} "

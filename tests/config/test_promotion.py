@@ -31,3 +31,11 @@ def test_an_impossible_shift_is_refused(wrong):
     """A negative one ended in a traceback in the first epoch; seven were as probable as one."""
     with pytest.raises(UserError, match=rf"`train.{wrong.partition('=')[0]}` must be"):
         Configuration(compose("train", ["nbhd=11x11x3", f"train.{wrong}"])).run  # noqa: B018
+
+
+def test_what_is_searched_of_post_processing_is_what_is_asked_for():
+    typed = ["sigma=[2,0]", "rounds=[2]", "min_size=[7]", "threshold_steps=9"]
+    tree = compose("promote", [f"postprocessing.{one}" for one in typed])
+    grid = Configuration(tree).postprocessing.grid
+    assert (grid.sigmas, grid.rounds, grid.min_sizes) == ((0, 2), (2,), (7,))
+    assert len([one for one in grid.thresholds if 0 < one < 1]) >= 9

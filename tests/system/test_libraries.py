@@ -64,7 +64,16 @@ def test_where_it_ends_the_process_the_place_is_said(tmp_path):
     assert b"tensorflow.py" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["KERAS_BACKEND", "KERAS_MAX_EPOCHS", "KERASTUNER_TUNER_ID"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "KERAS_BACKEND",
+        "KERAS_MAX_EPOCHS",
+        "KERASTUNER_TUNER_ID",
+        "ONEDNN_DEFAULT_FPMATH_MODE",
+        "TF_SET_ONEDNN_FPMATH_MODE",
+    ],
+)
 def test_settings_of_other_programs_are_not_inherited(tmp_path, name):
     done = load(tmp_path, f"print(os.environ.get({name!r}), flush=True)", **{name: "torch"})
     assert b"torch" not in done.stdout

@@ -166,11 +166,24 @@ def test_a_command_keeps_what_stands_behind_a_secret():
     ("name", "value", "hides"),
     [("AZURE_STORAGE_ACCESS_KEY", "c2VjcmV0IQ==", True), ("PGPASSWORD", "pw9", True),
      ("https_proxy", "http://me:pa55word@proxy:3128", True), ("CI_USES_TOKEN", "true", False),
-     ("TOKENIZERS_PARALLELISM", "disabled", False), ("MY_TOKEN_FILE", "/run/secrets/a", False)],
+     ("TOKENIZERS_PARALLELISM", "disabled", False), ("MY_TOKEN_FILE", "/run/secrets/a", False),
+     ("SECRETS_ROOT", "/home/me/films", False), ("DATABASE_URL", "postgres://me:123@db/x", False)],
 )  # fmt: skip
 def test_passwords_of_the_environment_are_not_said(monkeypatch, name, value, hides):
     monkeypatch.setenv(name, value)
     monkeypatch.setattr(secrets, "_words", set())
+    monkeypatch.setattr(secrets, "_others", set())
     secrets.remember_variables()
     said = value.partition("me:")[2].partition("@")[0] or value
     assert (said not in secrets.in_message(f"cannot reach {said} there")) == hides
+
+
+def test_passwords_of_other_programs_are_no_part_of_words_and_figures(monkeypatch):
+    """What people copy, and every figure, is told whole beside those of a compose file."""
+    monkeypatch.setattr(secrets, "_others", set())
+    monkeypatch.setenv("POSTGRES_PASSWORD", "postgres")
+    monkeypatch.setenv("DATABASE_URL", "postgres://me:71234567@db/x")
+    secrets.remember_variables()
+    told = "mlflow ui --backend-store-uri postgresql://h/runs; mIoU 0.71234567"
+    assert secrets.in_message(told) == told
+    assert secrets.in_message("it is postgres, 71234567.") == "it is ***, ***."

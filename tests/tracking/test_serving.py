@@ -203,6 +203,14 @@ def test_other_dtypes_are_refused_and_have_two_ways_in(load, stack):
     np.testing.assert_array_equal(plain.predict(None, eight / np.float32(255)), labels)
 
 
+def test_the_order_of_bytes_changes_nothing(load, stack):
+    """A range that the model has learned was of the same type in the other order, and refused."""
+    plain = load("network").unwrap_python_model()
+    np.testing.assert_array_equal(
+        plain.predict(None, stack.astype(">u2")), plain.predict(None, stack)
+    )
+
+
 def test_a_masked_array_is_refused_as_by_the_python_interface(load, stack):
     masked = np.ma.masked_array(stack, np.zeros(stack.shape, bool))
     masked[0, 0, 0] = np.ma.masked

@@ -106,3 +106,20 @@ def test_home_in_an_address_is_home(tmp_path, monkeypatch):
     open_storage("sqlite:///~/study.db", here)
     assert {"ml.db", "study.log", "study.db"} <= {path.name for path in home.iterdir()}
     assert list(here.iterdir()) == []
+
+
+@pytest.mark.slow  # MLflow lays out a whole database
+def test_artifacts_of_a_store_in_postgresql_lie_where_they_are_asked_for(
+    new_database, tmp_path, monkeypatch
+):
+    """They went into the folder of whoever had begun the experiment, as for a server."""
+    monkeypatch.chdir(tmp_path)
+    uri = new_database.replace("postgresql:", "postgresql+psycopg:")
+    asked = TrackingConfig(uri, str(tmp_path / "all"), "film")
+    tracking = Tracking.open(asked, "film")
+    experiment = tracking.client.get_experiment(tracking.experiment_id)
+    assert experiment.artifact_location == (tmp_path / "all").as_uri()
+    assert Tracking.open(asked, "film").experiment_id == tracking.experiment_id
+    with pytest.raises(UserError, match=r"tracking\.artifacts` must be where the experiment film"):
+        Tracking.open(TrackingConfig(uri, str(tmp_path / "other"), "film"), "film")
+    Tracking.open(TrackingConfig(uri, experiment="film"), "film")  # nobody has asked for a place
