@@ -71,6 +71,8 @@ def _as_now(volume: Volume) -> Volume:
 def _of_array(volume: Voxels) -> Volume:
     require("volume", volume, volume is not None, "an array (z, y, x), a path or of "
             "api.open_volume")  # fmt: skip
+    if (compute := getattr(volume, "compute", None)) is not None:  # Dask's: NumPy drops its masks
+        volume = compute()
     check_unmasked(volume)
     if type(volume).__module__.partition(".")[0] == "zarr":  # NumPy reads absent chunks as pores
         raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -210,6 +211,8 @@ def segment(
     found.porosity, found.labels, found.probabilities
     ```
     """
+    weights = options.get("weights")
+    require("weights", weights, weights is None, "left to `model`, the second argument")
     models = _listed(model)
     names = [one.name if isinstance(one, LoadedModel) else str(one) for one in models]
     tree = tree_of(
@@ -253,12 +256,14 @@ def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
 def estimate(tree: Tree) -> SegmentationEstimate:
     """Time, memory and disk that a segmentation will take."""
     _say_unused(tree)
-    volume = volume_of(tree, options := options_of(tree))
-    voxel_nm_of(tree)
+    volume, given = volume_of(tree, options := options_of(tree)), voxel_nm_of(tree)
     models = _models(tree)
 
     from fibsem.inference.volume.estimate import estimate_segmentation
+    from fibsem.inference.volume.likeness import stated_unlike
 
+    for said in stated_unlike(given, volume.voxel_nm, [model.bundle.trained for model in models]):
+        print(f"warning: {said}", file=sys.stderr)
     volume = volume.with_range(volume.declared or _learned_range(volume.dtype, models))
     return estimate_segmentation(volume, _mean(models), options)
 

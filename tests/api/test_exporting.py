@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 import yaml
 
 from fibsem import models, segment
@@ -44,6 +45,25 @@ def test_a_bundle_becomes_a_graph_beside_its_summary(tmp_path, capsys):
     assert summary["metadata"] == told
     assert summary["bioimage"] == ["rdf.yaml", "test_window.npy", "test_probability.npy"]
     assert_described(out, session)
+
+
+def test_the_mean_of_unlike_models_says_whose_settings_it_has(tmp_path, capsys):
+    """As a segmentation does: thresholds and sizes were those of the first one without a word."""
+    spec = resolve("2dcnn", Nbhd.parse("11x11x3"), "valid", {"blocks": 1, "filters": 2})
+    for name, threshold, nm in (("a", 0.3, 10.0), ("b", 0.7, 5.0)):
+        own = PostProcessing(threshold=threshold)
+        segmenter = Segmenter.of(spec, models.build(spec), Recipe(), own)
+        Bundle(segmenter, (50.0, nm, nm)).save(tmp_path / name)
+    weights = f"weights=[{tmp_path / 'a'},{tmp_path / 'b'}]"
+    segment.main(compose("segment", ["export=onnx", weights, f"output={tmp_path / 'mean'}"]))
+    said = capsys.readouterr().out
+    assert "different post-processing" in said
+    assert "voxels of 50 x 10 x 10 and 50 x 5 x 5 nm" in said
+    film = tmp_path / "film.tif"
+    tifffile.imwrite(film, np.zeros((4, 40, 50), np.uint8), photometric="minisblack")
+    line = [f"volume={film}", f"weights={tmp_path / 'a'}", "estimate=true"]
+    segment.main(compose("segment", [*line, "voxel_nm=[50,20,20]"]))
+    assert "warning: the voxels of the volume are 50 x 20 x 20 nm" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("typed", ["range=[0,4095]", "voxel_nm=[50,10,10]", "estimate=true"])

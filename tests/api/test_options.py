@@ -71,6 +71,8 @@ def test_a_path_is_no_name():
             lambda: api.segment(np.ma.masked_less(np.eye(3, dtype="u1")[None], 1)),
             "no masked voxels",
         ),
+        (lambda: api.segment([np.ma.masked_less(np.eye(3, dtype="u1"), 1)]), "no masked voxels"),
+        (lambda: api.segment("nowhere", weights="other"), "`weights` must be left to `model`"),
         (lambda: api.segment("nowhere", estimate=True), "`estimate` must be false"),
         (lambda: api.report("demo", folders=["nowhere"]), "nowhere is not there"),
     ],

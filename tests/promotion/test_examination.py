@@ -140,3 +140,14 @@ def test_single_pixels_in_squares_without_pores_do_not_decide():
         for who in (0, 1)
     )
     assert judged(challenger, champion).passed
+
+
+@pytest.mark.parametrize(("alpha", "passed"), [(0.05, False), (0.01, True)])
+def test_the_level_of_the_test_is_that_of_the_configuration(alpha, passed):
+    """Worse by 66 pixels over twelve squares: p = 87 / 4096, of all signs of the differences."""
+    off = (-2, 2, -4, 4, -6, -8, 8, -10, -12, -14, -16, -20)
+    challenger = [
+        replace(row, chosen=rows(80 + by, 1)[0].chosen)
+        for row, by in zip(rows(80, 12), off, strict=True)
+    ]
+    assert judged(challenger, rows(80, 12), alpha=alpha).passed is passed

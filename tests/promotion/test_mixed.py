@@ -46,6 +46,21 @@ def test_the_best_ranked_of_each_architecture_is_a_candidate(monkeypatch):
     assert {one.trial.run_id for one in finals} == {"a", "c"}
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_as_many_candidates_as_asked_for_are_trained(monkeypatch, count):
+    tried = []
+
+    def trained(work, trial, seed, text):
+        tried.append(trial.run_id)
+        return SimpleNamespace(trial=trial, seed=seed, miou=0.5)
+
+    monkeypatch.setattr(final, "final_training", trained)
+    ranked = [Ranked(trial(name, "2dcnn")) for name in "abc"]
+    work = SimpleNamespace(tree={"seed": 0, "final": {"steps": None}}, say=str)
+    final.train(work, ranked, PromoteConfig(candidates=count))
+    assert tried == list("abc")[:count]
+
+
 def test_a_single_model_is_of_no_several_architectures():
     with pytest.raises(UserError, match=r"`ensemble` must be at least 2 with ensemble_of=arch"):
         Configuration(compose("promote", ["ensemble_of=architectures"])).promotion  # noqa: B018
@@ -82,6 +97,12 @@ def test_architectures_are_promoted_as_one_model(tiny, new_store, tmp_path, caps
     whole = tmp_path / "both" / "volumes" / "HPC45" / "labels.ome.zarr"
     # three steps leave scores near the threshold, where two views decide otherwise than one
     assert np.mean(labels(tmp_path / "again" / "labels") == labels(whole)) > 0.8
+    segment.main(compose("segment", [
+        f"volume={tiny / 'HPC45' / 'slices'}", f"output={tmp_path / 'same'}", "format=tiff",
+        f"tracking.uri={uri}",
+    ]))  # fmt: skip
+    np.testing.assert_array_equal(labels(tmp_path / "same" / "labels"), labels(whole))
+    assert set(np.unique(labels(whole))) == {0, 255}  # or equality proves nothing
 
     only = [*common, "model=2dcnn", "space=smoke", "space.axes.model.blocks=[1]",
             "train.epochs=1", "train.steps=2", "search.trials=1", "study=one"]  # fmt: skip

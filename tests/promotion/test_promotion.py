@@ -207,7 +207,7 @@ def test_the_summary_has_what_others_read(promoted):
     assert film["seconds"] > 0
 
 
-def test_the_test_squares_travel_with_the_bundle_and_correct_their_own_film(promoted):
+def test_the_test_squares_travel_with_the_bundle_and_too_few_correct_no_film(promoted):
     bundle = load_bundle(promoted["folder"] / "promote" / "bundle")
     (squares,) = bundle.tested
     rows = [row for row in promoted["promote"]["squares"] if row["split"] == "test"]
@@ -324,7 +324,7 @@ def test_segment_gives_what_the_promotion_gave(promoted, segmented):
     assert record["voxel_nm"] == [50.0, 10.0, 10.0]  # the slices do not say, the model does
     found = promoted["folder"] / "promote" / "volumes" / "HPC45" / "labels.ome.zarr"
     np.testing.assert_array_equal(labels(folder / "labels"), labels(found))
-    assert set(np.unique(labels(found))) <= {0, 255}
+    assert set(np.unique(labels(found))) == {0, 255}  # or equality proves nothing
 
 
 def test_mlflow_loads_the_model_and_labels_an_array(promoted, tiny):

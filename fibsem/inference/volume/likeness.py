@@ -9,7 +9,7 @@ import numpy as np
 
 from fibsem.data.greys import Histogram, Moments, distance
 from fibsem.data.preprocessing import Scaling
-from fibsem.data.volumes import VoxelNm
+from fibsem.data.volumes import VoxelNm, stated_nm
 from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Triple
@@ -107,6 +107,12 @@ def overruled(given: VoxelNm, files: VoxelNm) -> Iterator[str]:
     for axis in differing(given, files):
         k = "zyx".index(axis)
         yield f"the files state {files[k]:g} nm along {axis}, but `{VOXEL_NM}` says {given[k]:g} nm"
+
+
+def stated_unlike(given: VoxelNm, files: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
+    """Say where the files of a film state another size than is typed, or than the models know."""
+    yield from overruled(given, files)
+    yield from size_warnings(stated_nm(given, files), models)
 
 
 def clipped(slices: Iterable[Voxels], ends: tuple[float, float]) -> Iterator[str]:
