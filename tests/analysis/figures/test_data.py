@@ -51,3 +51,19 @@ def test_squares_are_shown_with_the_outline_of_their_labels():
     vertices = axes[0].collections[0].get_paths()[0].vertices
     assert (vertices.min(), vertices.max()) == (1.5, 5.5)
     np.testing.assert_array_equal(axes[0].images[0].get_array(), grey)
+
+
+def test_what_nobody_labelled_is_outlined_as_no_pore():
+    """A square of solid alone that is labelled by half showed one large pore."""
+    labels = np.ones((20, 20), np.uint8)
+    labels[:, 10:] = 255
+    half = figures.squares([("a", np.zeros((20, 20)), labels)])
+    labels[5:10, 2:8] = 0
+    pores = figures.squares([("a", np.zeros((20, 20)), labels)])
+    outlines = [
+        [path for drawn in figure.axes[0].collections for path in drawn.get_paths() if len(path)]
+        for figure in (half, pores)
+    ]
+    assert outlines[0] == []
+    assert outlines[1]
+    assert max(path.vertices[:, 0].max() for path in outlines[1]) < 9
