@@ -9,7 +9,7 @@ from fibsem.config import Tree, read_path, require, run_command
 from fibsem.errors import UserError
 
 #: What a picture may be saved as: formats with a palette.
-PICTURES = (".png", ".gif", ".bmp", ".tif")
+PICTURES = (".png", ".gif", ".bmp", ".tif", ".tiff")
 
 
 def main(tree: Tree) -> None:
@@ -35,7 +35,7 @@ def main(tree: Tree) -> None:
     last, z, screenshot = segmented.film.shape[0] - 1, tree["z"], paths["screenshot"]
     legal = z is None or (type(z) is int and 0 <= z <= last)
     require("z", z, legal, f"a slice from 0 to {last}")
-    named = screenshot is None or screenshot.suffix in PICTURES
+    named = screenshot is None or screenshot.suffix.lower() in PICTURES
     require("screenshot", screenshot, named, f"a file {' or '.join(PICTURES)}")
     for limit in limits_of_labels(segmented.summary):
         print(f"{folder}: {limit}")

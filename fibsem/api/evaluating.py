@@ -227,7 +227,7 @@ def _evaluate(
     earlier = finished(folder, tree)
     if earlier is not None and _is_in_store(earlier, tracking):
         print(f"{folder} is finished, and not run again")
-        worked.seconds_with(folder / "summary.json", worked=False)
+        worked.only_look()
         return earlier
 
     from fibsem.evaluation.comparison import draw_cell

@@ -43,15 +43,12 @@ Cells = Mapping[Path, EvaluationSummary]
 
 def finished_in(folder: Path) -> EvaluationSummary | None:
     """The summary of a finished evaluation; None of a folder without one, or a damaged one."""
-    record = known_json(folder / "summary.json", _if_evaluation)
+    return known_json(folder / "summary.json", _evaluation)
+
+
+def _evaluation(record: Any) -> EvaluationSummary | None:
+    """A record as one of an evaluation; None of another command's."""
     return typed(EvaluationSummary, record) if kind_of(record) == "evaluation" else None
-
-
-def _if_evaluation(record: Any) -> Any:
-    """A record itself, if it is a whole one of an evaluation, or of another command."""
-    if kind_of(record) == "evaluation":
-        typed(EvaluationSummary, record)
-    return record
 
 
 def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:

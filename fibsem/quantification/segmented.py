@@ -229,17 +229,16 @@ def _summary_in(folder: Path) -> SegmentedFilm | None:
     path = folder / "summary.json"
     if not path.is_file():
         return None
-    record = read_json(path, _segmentation, remedy="segment again")
-    if not isinstance(record, dict) or not record.keys() >= set(NEEDED):
+    return read_json(path, _segmentation, remedy="segment again")
+
+
+def _segmentation(record: Any) -> SegmentedFilm | None:
+    """A record as one of a segmentation that tells all that is needed; None of another one."""
+    tells_all = isinstance(record, dict) and record.keys() >= set(NEEDED)
+    if not tells_all and kind_of(record) != "segmentation":
         return None
-    return typed(SegmentedFilm, record)
-
-
-def _segmentation(record: Any) -> Any:
-    """A record itself, if it is a whole one of a segmentation, or of another command."""
-    if kind_of(record) == "segmentation":
-        typed(SegmentedFilm, record)
-    return record
+    film = typed(SegmentedFilm, record)  # what is damaged of a segmentation is said
+    return film if tells_all else None
 
 
 def _check_scale(labels: Volume, summary: SegmentedFilm, voxel_nm: VoxelNm) -> None:

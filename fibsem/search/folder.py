@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -160,10 +160,9 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
     check_others(folder, "sweep")
     if (before := Identity.beside(folder)) is not None:
         tell_removed(folder, before)
-    parent = _parent_here(folder, tracking)
-    if storage is not None:
-        parent = _own_parent(study, storage, folder)
-    for run_id in (*map(training.run_of, sorted(folder.glob("trials/**/"))), parent):
+    runs = list(filter(None, map(training.run_of, sorted(folder.glob("trials/**/")))))
+    parent = _own_parent(study, storage, folder) if storage else _parent_of(runs, tracking)
+    for run_id in (*runs, parent):
         if run_id is not None:
             tracking.close(run_id, "KILLED")
     if storage is not None:
@@ -173,10 +172,10 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
     remove_own(folder, [*OWN, identity.FILE])
 
 
-def _parent_here(folder: Path, tracking: Tracking) -> str | None:
-    """The run of a study that lies in this folder, as one of its trials tells it."""
-    for run_id in map(training.run_of, sorted(folder.glob("trials/**/"))):
-        if run_id is not None and (run := tracking.find(run_id)) is not None:
+def _parent_of(runs: Iterable[str], tracking: Tracking) -> str | None:
+    """The run of a study, as the first of its trials that is in the store tells it."""
+    for run_id in runs:
+        if (run := tracking.find(run_id)) is not None:
             parent: str | None = run.data.tags.get(names.PARENT)
             return parent
     return None

@@ -58,7 +58,7 @@ def planned(
     values
         What a plan sets of the configuration, and after how many seconds trainings are cut off.
     spent_s
-        Gives the seconds that are gone already, of this command and its starts before.
+        Gives the seconds that this start has taken already.
 
     Raises
     ------

@@ -96,9 +96,13 @@ class Worked:
         former_s = (former.seconds if former else None) or 0.0
         if worked:
             return max(former_s, self.seconds)
+        self.only_look()
+        return max(former_s, union(self._others()))
+
+    def only_look(self) -> None:
+        """Count this start no more from now on: what it found was finished."""
         self._counts = False
         self.forget()
-        return max(former_s, union(self._others()))
 
     @property
     def began(self) -> float:
