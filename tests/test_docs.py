@@ -192,7 +192,7 @@ def test_python_of_the_readme_runs(tiny, tmp_path, monkeypatch):
     small = {
         '"demo"': repr(str(tiny)),
         'experiment="quick"': 'experiment="smoke"',
-        'nbhd="33x33x3"': 'nbhd="11x11x1", model="threshold"',
+        "api.sweep(film, ": 'api.sweep(film, nbhd="11x11x1", model="threshold", ',
         '"HPC22"': '"HPC45"',
     }
     for said, cheap in small.items():
@@ -260,7 +260,7 @@ def test_own_data_of_the_readme_runs(tiny, tmp_path):
         square = truth[here[0], here[1] : here[1] + 64, here[2] : here[2] + 64]
         tifffile.imwrite(slices.parent / mask, square)
     own = own.replace("experiment=quick", "experiment=smoke split.guard_px=0 split.guard_slices=0")
-    own = own.replace("nbhd=33x33x3", "nbhd=11x11x1 model=threshold")
+    own = own.replace("fibsem.sweep", "fibsem.sweep nbhd=11x11x1 model=threshold")
     own = own.replace("python -m fibsem.inspect data.path=film", "python -m fibsem.inspect "
                       "data.path=film split.guard_px=0 split.guard_slices=0")  # fmt: skip
     own = own.replace("python -m", f"{shlex.quote(sys.executable)} -m")

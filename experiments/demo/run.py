@@ -1,6 +1,6 @@
 """The main job on a small phantom, as a user would type it: `make demo`.
 
-Simulates three films, inspects them, sweeps a 2dcnn at 33x33x3 for four minutes, promotes the best
+Simulates three films, inspects them, sweeps over architectures for four minutes, promotes the best
 trial in four more and segments the three volumes. A second start goes on, or is done at once.
 """
 
@@ -48,7 +48,7 @@ def draw(sample: str, z: int) -> Path:
 def main() -> None:
     started = time.perf_counter()
     run("inspect", "data=demo")
-    sweep = run("sweep", *COMMON, "model=2dcnn", "nbhd=33x33x3")
+    sweep = run("sweep", *COMMON)
     promoted = run("promote", *COMMON, f"study={sweep['study']}")
     truth = json.loads(Path("data/demo/truth.json").read_text())
     print("\nporosity    truth     map   corrected by squares, and what stands beside it")

@@ -1,13 +1,18 @@
-"""Which architecture a sweep is of where whoever types it does not say: all of ``space=auto``."""
+"""Which architecture a command is of where whoever types it does not say.
+
+A sweep is over all of ``space=auto``; one training is that of a U-Net, which learns most in its
+time on every film that was tried (``experiments/recipes``).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: What `sweep` is given then; it stands in the command that is kept.
-AUTO = "model=auto"
-#: Keys that say of a network what holds for one of them alone, and what lies under them.
-OF_ONE = ("model", "nbhd", "space")
+#: What a command is given then; it stands in the command that is kept.
+GIVEN = {"sweep": "model=auto", "train": "model=unet", "evaluate": "model=unet"}
+#: Keys that say of a network what holds for one of them alone, and what lies under them; and that
+#: of a comparison, which is of none.
+OF_ONE = ("model", "nbhd", "space", "compare")
 #: So do these, where they have one of these values.
 OF_ONE_WITH = {
     "experiment": ("thesis", "smoke"),
@@ -18,7 +23,7 @@ OF_ONE_WITH = {
 
 
 def with_architecture(command: str, arguments: Iterable[str]) -> list[str]:
-    """The arguments of a command, with those architectures that a sweep is over.
+    """The arguments of a command, with the architecture that it is of.
 
     Examples
     --------
@@ -26,14 +31,14 @@ def with_architecture(command: str, arguments: Iterable[str]) -> list[str]:
     ['model=auto', 'budget=30min']
     >>> with_architecture("sweep", ["--cfg", "job"])
     ['--cfg', 'job', 'model=auto']
-    >>> with_architecture("sweep", ["nbhd=81x81x3"]), with_architecture("train", [])
-    (['nbhd=81x81x3'], [])
+    >>> with_architecture("train", ["nbhd=81x81x3"]), with_architecture("train", [])
+    (['nbhd=81x81x3'], ['model=unet'])
     """
     given = list(arguments)
-    if command != "sweep" or any(map(_says, given)):
+    if command not in GIVEN or any(map(_says, given)):
         return given
     first = next((k for k, one in enumerate(given) if _is_override(one)), len(given))
-    return [*given[:first], AUTO, *given[first:]]
+    return [*given[:first], GIVEN[command], *given[first:]]
 
 
 def _is_override(argument: str) -> bool:

@@ -37,6 +37,15 @@ def pretrained() -> tuple[tuple[ModelSpec, Layers], ...]:
     return tuple(map(read, sorted(FOLDER.glob("*.npz"))))
 
 
+def has_weights(model: str) -> bool:
+    """Whether there are weights of an architecture.
+
+    >>> has_weights("unet"), has_weights("2dcnn")
+    (True, False)
+    """
+    return any(spec.name == model for spec, _ in pretrained())
+
+
 def read(path: Path) -> tuple[ModelSpec, Layers]:
     """Read what :func:`write` has written."""
     layers: Layers = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -10,6 +11,7 @@ from fibsem.config import AUTO, Configuration, Tree, flat, require
 from fibsem.config.unused import used_with
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
+from fibsem.models.pretrained import has_weights
 from fibsem.models.spec import MAX_HEAD, MODELS, Padding, resolve
 from fibsem.search.declared_axes import (
     axes_of,
@@ -19,7 +21,16 @@ from fibsem.search.declared_axes import (
     flat_lists,
     strata_of,
 )
-from fibsem.search.space import GEOMETRY, Axis, Choice, Conditions, Limit, Space, Values
+from fibsem.search.space import (
+    GEOMETRY,
+    Axis,
+    Choice,
+    Conditions,
+    Limit,
+    Range,
+    Space,
+    Values,
+)
 
 #: Where keys are by which trials may differ; those among them that say what trials are judged by.
 SWEPT = ("nbhd", "model", "train", "preprocess", "seed")
@@ -75,11 +86,23 @@ def read_space(tree: Tree) -> Space:
         _check_architecture(tree["search"]["backend"], declared["name"], axes)
     padding, flat_tree = tree["model"]["padding"], dict(flat(tree))
     fixed = {key: flat_tree.get(key) for key in GEOMETRY}
-    return Space(
+    space = Space(
         declared["name"], axes, enumerated, strata_of(declared),
         lambda values: _fits(padding, {**fixed, **values}), conditions,
         tuple(_limits(declared.get("limits") or (), axes)),
     )  # fmt: skip
+    first = declared.get("defaults_first", False)
+    require("space.defaults_first", first, isinstance(first, bool), "true or false")
+    if not first:
+        return space
+
+    def by_itself(name: str) -> Values:
+        """Settings of a training of an architecture where nobody searches."""
+        return given.with_values({"model.name": name}).run.settings
+
+    several = axes.get("model.name")
+    names = several.values if isinstance(several, Choice) else (tree["model"]["name"],)
+    return replace(space, defaults=tuple(_defaults(space, names, by_itself)))
 
 
 def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
@@ -90,6 +113,34 @@ def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
     for point in islice(space.plan(0), 10 * space.architectures):
         named.setdefault(point["model.name"], point)
     return [given.with_values(point) for point in named.values()]
+
+
+def _defaults(
+    space: Space, names: Iterable[str], by_itself: Callable[[str], Values]
+) -> Iterator[Values]:
+    """What each architecture is where nobody searches, as far as that lies in the space.
+
+    Those come first that begin with weights of the package.
+    """
+    for name in sorted(names, key=lambda name: not has_weights(name)):
+        try:
+            now = by_itself(name)
+        except UserError:  # of a neighbourhood that only other points have
+            continue
+        point: Values = {}
+        for key, one in space.axes.items():
+            if space.exists(key, point):
+                point[key] = _as_drawn(one, now.get(key))
+        within = all(one.holds(point[key]) for key, one in space.axes.items() if key in point)
+        if within and space.legal(point):
+            yield point
+
+
+def _as_drawn(axis: Axis, value: Any) -> Any:
+    """A value as the axis has it: lists of YAML are tuples in a configuration."""
+    if isinstance(axis, Range):
+        return value if axis.integer or value is None else float(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def scalings_of(space: Space, base: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from fibsem.models.hyperparameters import check_value
 from fibsem.search.space import GEOMETRY, Axis, Choice, Conditions, Range
 
 #: Keys of a space; others may be tables of its own, to which its values refer.
-KEYS = ("name", "enumerate", "strata", "axes", "limits")
+KEYS = ("name", "enumerate", "strata", "defaults_first", "axes", "limits")
 #: Sections whose values have a type.
 TYPED: Mapping[str, type] = {"train": TrainConfig, "preprocess": Recipe}
 

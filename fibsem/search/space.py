@@ -37,6 +37,10 @@ class Choice:
     def draw(self, rng: np.random.Generator) -> Any:
         return self.values[int(rng.integers(len(self.values)))]
 
+    def holds(self, value: Any) -> bool:
+        """Whether it may be drawn."""
+        return value in self.values
+
     def strata(self, count: int) -> tuple[Choice, ...]:
         """Each value by itself."""
         return tuple(Choice((value,)) for value in self.values)
@@ -73,6 +77,12 @@ class Range:
             return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
         return float(rng.uniform(self.low, self.high))
 
+    def holds(self, value: Any) -> bool:
+        """Whether it may be drawn."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        whole = not self.integer or float(value).is_integer() if number else False
+        return number and whole and self.low <= value <= self.high
+
     @property
     def continuous(self) -> Range:
         """The range that is rounded to whole numbers."""
@@ -105,6 +115,10 @@ class Rounded:
     """A part of whole numbers: one of a continuous range, rounded."""
 
     continuous: Range
+
+    def holds(self, value: Any) -> bool:
+        """Whether it may be drawn."""
+        return self.continuous.holds(value)
 
     def draw(self, rng: np.random.Generator) -> int:
         return math.floor(self.continuous.draw(rng) + 0.5)
@@ -140,6 +154,8 @@ class Space:
     forbid, and what leaves a head kernel wider than 9, is removed before pairs are enumerated.
     ``conditions`` maps an axis to the values of another one with which it exists: the width of a
     second dense layer where there is a second dense layer; ``limits`` narrow an axis that exists.
+    ``defaults`` are legal points that are drawn before all others, each in the place of one of its
+    cell.
 
     Examples
     --------
@@ -156,6 +172,7 @@ class Space:
     fits: Callable[[Values], bool]
     conditions: Mapping[str, Conditions] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
+    defaults: tuple[Values, ...] = ()
 
     def legal(self, given: Values) -> bool:
         """Whether a (partial) assignment is possible, and within the limits."""
@@ -241,8 +258,8 @@ class Space:
     def plan(self, seed: int, *, enumerate_cells: bool = True) -> Iterator[Values]:
         """Endless draws: every cell equally often, shuffled round by round, the rest at random.
 
-        The k-th draw depends on the seed and k alone, so that a sweep that is continued, or given
-        more trials, goes on with the draws it would have had.
+        The defaults come first. The k-th draw depends on the seed and k alone, so that a sweep that
+        is continued, or given more trials, goes on with the draws it would have had.
 
         Parameters
         ----------
@@ -257,11 +274,16 @@ class Space:
                 f"`space={self.name}` must hold a network that fits, but neighbourhood and padding "
                 "forbid all of it; the choices are a larger nbhd or other blocks in the space."
             )
-        number = 0
+        number, waiting = 0, list(self.defaults)
         while True:
             order = np.random.default_rng([seed, number // len(cells)]).permutation(len(cells))
-            for k in order:
-                yield self.draw(np.random.default_rng([seed, number, 1]), cells[k])
+            begun = _in_cells(waiting, cells)
+            waiting = [point for point in waiting if point not in begun.values()]
+            for k in (*begun, *(k for k in order if k not in begun)):
+                if k in begun:
+                    yield dict(begun[k])
+                else:
+                    yield self.draw(np.random.default_rng([seed, number, 1]), cells[k])
                 number += 1
 
     def draw(self, rng: np.random.Generator, cell: Mapping[str, Stratum] | None = None) -> Values:
@@ -301,6 +323,20 @@ class Space:
             self.legal({**given, **dict(zip(others, point, strict=True))})
             for point in product(*axes)
         )
+
+
+def _in_cells(
+    points: Sequence[Values], cells: Sequence[Mapping[str, Stratum]]
+) -> dict[int, Values]:
+    """Points by the cell that they lie in, one in each, in their order."""
+    by_cell: dict[int, Values] = {}
+    for point in points:
+        for k, cell in enumerate(cells):
+            inside = all(key in point and part.holds(point[key]) for key, part in cell.items())
+            if inside and k not in by_cell:
+                by_cell[k] = point
+                break
+    return by_cell
 
 
 #: Keys that decide together whether a network is possible.

@@ -95,7 +95,14 @@ def test_where_nothing_says_which_network_all_are_searched(given, name):
     read_space(tree)
     words = shlex.split(tree["command"])[3:]
     assert compose("sweep", words) == tree
-    assert with_architecture("train", given) == given
+    typed = with_architecture("train", given)
+    assert typed == (["model=unet", *given] if name == "auto" else given)
+    assert with_architecture("evaluate", given) == typed
+    assert with_architecture("promote", given) == given
+
+
+def test_a_comparison_is_of_no_network():
+    assert with_architecture("evaluate", ["compare=[a,b]"]) == ["compare=[a,b]"]
 
 
 def test_command_and_python_do_so():

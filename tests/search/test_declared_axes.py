@@ -33,6 +33,7 @@ def test_other_ranges_stay_ranges():
         ("space.strata=abc", "`space.strata` must be a whole number, at least 1, but got abc"),
         ("space.strata=2.7", "at least 1, but got 2.7"),
         ("space.strata=0", "at least 1, but got 0"),
+        ("space.defaults_first=2", "`space.defaults_first` must be true or false, but got 2"),
         ("space.axes.train.learning_rate={low: a, high: 1}", "must have numbers low < high"),
         ("space.axes.train.learning_rate={low: 0.1, high: null}", "must have numbers low < high"),
         ("space.axes.train.learning_rate={low: 0.1, high: 1, log: 'false'}", "'log': 'false'"),

@@ -42,11 +42,21 @@ def test_a_grid_ends_with_its_last_point(tmp_path):
     assert len(values) == len(set(values)) == 12
 
 
-def narrowed(folder, sampler):
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "nsga2", "random"])
+def test_every_sampler_begins_with_the_defaults(tmp_path, sampler):
+    default = {"model.blocks": 2, "model.kernel": 5}
+    study = narrowed(tmp_path, sampler, (default,))
+    attempts = [study.claim() for _ in range(4)]
+    assert attempts[0].values == default
+    assert [one.slot for one in attempts] == [0, 1, 2, 3]
+
+
+def narrowed(folder, sampler, defaults=()):
     """A study of a space in which the depth forbids wide kernels."""
     search = SearchConfig(objectives=("val/loss",), trials=14, sampler=sampler, startup_trials=2)
     axes = {"model.blocks": Choice((1, 2, 3)), "model.kernel": Choice((3, 5, 7))}
-    space = Space("deep", axes, (), 2, lambda v: v["model.blocks"] * v["model.kernel"] <= 10)
+    space = Space("deep", axes, (), 2, lambda v: v["model.blocks"] * v["model.kernel"] <= 10,
+                  defaults=defaults)  # fmt: skip
     study = OptunaStudy("deep", folder, search, space, objectives(search.objectives))
     slot_worker.OPENED.append(study)
     study.open_slots()

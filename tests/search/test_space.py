@@ -82,6 +82,43 @@ def test_cells_are_used_equally_often():
     assert set(Counter(strata.tolist()).values()) == {2 * cells // 5}
 
 
+@pytest.mark.parametrize("how", [["model=auto"], ["nbhd=81x81x3"], ["model=forest"]])
+@pytest.mark.parametrize("cells", [True, False])
+def test_what_a_training_is_without_a_search_comes_first(how, cells):
+    """Of each architecture, the one with weights of the package first."""
+    space = space_of(*how)
+    given = Configuration(compose("sweep", how))
+    first = list(islice(space.plan(3, enumerate_cells=cells), space.architectures))
+    assert first == list(space.defaults)
+    assert [point.get("model.name") for point in first] in ([None], ["unet", "2dcnn"])
+    for point in first:
+        name = point.get("model.name", given.tree["model"]["name"])
+        alone = given.with_values({"model.name": name}).run
+        assert given.with_values(point).run.settings == alone.settings
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from(["model=auto", "nbhd=81x81x3"]))
+def test_with_the_defaults_first_cells_are_used_equally_often_too(seed, how):
+    space = space_of(how)
+    cells = space.cells()
+    for rounds in (1, 2):
+        drawn = islice(space.plan(seed), rounds * len(cells))
+        places = Counter(k for one in drawn for k, cell in enumerate(cells)
+                         if all(part.holds(one[key]) for key, part in cell.items()))  # fmt: skip
+        assert set(places.values()) == {rounds}
+        assert len(places) == len(cells)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [["experiment=thesis", "nbhd=65x65x3"], ["space.defaults_first=false"],
+     ["model.filters=null", "space.axes.model.filters=[8,24]"]],
+)  # fmt: skip
+def test_a_default_that_the_space_does_not_hold_or_want_is_not_drawn_first(how):
+    assert space_of(*how).defaults == ()
+
+
 def test_log_ranges_are_drawn_log_uniformly():
     rng = np.random.default_rng(0)
     draws = np.log10([Range(0.001, 0.1, log=True).draw(rng) for _ in range(4000)])
