@@ -30,7 +30,7 @@ from fibsem.config import (
     weights_of,
 )
 from fibsem.data.scale import learned_range
-from fibsem.data.volumes import ArrayVolume, Volume, open_volume
+from fibsem.data.volumes import ArraySource, Volume, open_volume
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.system.file_names import visible
 from fibsem.system.records import typed
@@ -81,7 +81,10 @@ class SegmentResult(Result):
 
     def in_memory(self) -> SegmentResult:
         """A result without files: labels and probabilities are held in memory."""
-        stores = {name: ArrayVolume(store.whole()) for name, store in self.stores.items()}
+        stores = {
+            name: store.with_source(ArraySource(store.whole(), store.voxel_nm))
+            for name, store in self.stores.items()
+        }
         return SegmentResult(self.summary, self.folder, stores, self.previews)
 
     @property

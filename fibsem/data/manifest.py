@@ -15,7 +15,7 @@ from fibsem.data.as_written import read_yaml, shown
 from fibsem.data.dataset import Dataset, checked
 from fibsem.data.entries import need, read_classes, read_mapping, read_text, read_voxel_nm
 from fibsem.data.labels import IGNORE, Classes
-from fibsem.data.masks import Cut
+from fibsem.data.masks import OF_LABELS, Cut
 from fibsem.data.material import RULES, given_extent
 from fibsem.data.regions import read_regions
 from fibsem.data.samples import Region, Sample
@@ -26,7 +26,7 @@ from fibsem.data.volumes.lengths import differing, finite
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.system.advice import SPARSE, VOXEL_NM, KeyNames, called
+from fibsem.system.advice import SPARSE, VOXEL_NM, called
 from fibsem.system.home import home_path
 
 #: Side of the regions that a dense label stack is cut into.
@@ -35,10 +35,8 @@ REGION_PX = 256
 TOP_KEYS = ("name", "voxel_nm", "classes", "ignore", "samples")
 SAMPLE_KEYS = (
     "name", "volume", "pattern", "series", "sparse", "range", "regions", "labels",
-    "labels_pattern", "labels_series", "expected_porosity", "valid",
+    "labels_pattern", "labels_series", "labels_sparse", "expected_porosity", "valid",
 )  # fmt: skip
-#: How the keys of a volume are called where the volume is labels.
-OF_LABELS = KeyNames({key: f"labels_{key}" for key in ("pattern", "series")})
 #: Keys of names and paths.
 TEXTS = (
     "name", "volume", "pattern", "series", "regions", "labels", "labels_pattern", "labels_series",
@@ -161,7 +159,7 @@ def _read_sample(
     where = f"{path}: sample {name}"
     if "regions" in record and "labels" in record:
         raise UserError(f"a sample must have `regions` or `labels`, but {where} has both.")
-    for key in ("labels_pattern", "labels_series"):
+    for key in ("labels_pattern", "labels_series", "labels_sparse"):
         if record.get(key) is not None and record.get("labels") is None:
             raise UserError(f"`{key}` is for `labels`, but {where} has none.")
     manner = _manner(record, "", where)
@@ -175,8 +173,9 @@ def _read_sample(
         regions, divided = read.regions, read.divided
         files = [table, *read.files]
     elif record.get("labels") is not None:
-        manner = replace(_manner(record, "labels_", where), labels=True, sparse=True)
         with called(OF_LABELS):
+            manner = _manner(record, "labels_", where)
+            manner = replace(manner, labels=True, unlabelled=classes.ignore)
             labels = reopen(_place(record, "labels", path, where), manner)
         regions = tuple(_cut(labels, volume, name, classes, recipe))
         files = [file for z in range(labels.shape[0]) for file, _ in labels.source.places(z)]
@@ -219,7 +218,7 @@ def _manner(record: Mapping[str, Any], prefix: str, where: str) -> Manner:
         None if record.get(key) is None else read_text(record, key, where)
         for key in (f"{prefix}pattern", f"{prefix}series")
     )
-    sparse = record.get("sparse", False)
+    sparse = record.get(f"{prefix}sparse", False)
     if not isinstance(sparse, bool):
         raise UserError(f"`{SPARSE}` must be true or false, but {where} has {shown(sparse)}.")
     return Manner(sparse=sparse, pattern=pattern, series=series)

@@ -21,8 +21,11 @@ from fibsem.data.volumes.tiff import TiffSource
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.system.advice import KeyNames, called
 
 PNG = b"\x89PNG\r\n\x1a\n"
+#: How the keys of a volume are called where the volume is labels.
+OF_LABELS = KeyNames({key: f"labels_{key}" for key in ("pattern", "series", "sparse")})
 RULE = "a mask must be a whole, readable TIFF or PNG"
 
 
@@ -93,7 +96,9 @@ class Cut:
         z, source = self.box.start[0], self.labels.source
         where = f"slice {z} of {self.labels.path}" if self.labels.shape[0] > 1 else self.labels.path
         shown = source.shown(z) if isinstance(source, TiffSource) else None
-        return self.classes.read(self.labels.read(self.box)[0], str(where), shown)
+        with called(OF_LABELS):
+            labels = self.labels.read(self.box)[0]
+        return self.classes.read(labels, str(where), shown)
 
 
 def _is_png(path: Path) -> bool:

@@ -76,8 +76,9 @@ class Changing:
         """Draw the parts of an epoch, and read them by ``load``."""
         rng = np.random.default_rng([self.seed, epoch, 1])
         few = max(1, round(self.most * self.for_rare)) if self.rare is not None else 0
-        area = self.parts.counts.sum(axis=1).astype(np.float64)
-        chosen, chance = self._draw(area, max(1, self.most - few), rng)
+        labelled = self.parts.counts.sum(axis=1).astype(np.float64)
+        chosen, chance = self._draw(labelled, max(1, self.most - few), rng)
+        chance = self._anywhere(chance / labelled[chosen], chosen)
         if self.rare is None:
             return Supply(load(self._parts(chosen)), chance)
         of_rare, rare_chance = self._draw(self.parts.counts[:, self.rare], few, rng)
@@ -87,6 +88,11 @@ class Changing:
         of_rare_chance[np.searchsorted(every, of_rare)] = rare_chance
         windows = load(self._parts(every))
         return Supply(windows, here, self.rare, self.for_rare, of_rare_chance)
+
+    def _anywhere(self, chance: FloatArray, chosen: npt.NDArray[np.intp]) -> FloatArray:
+        """Chance for any place of some parts, from that for each pixel of theirs."""
+        chance = chance * [self.parts.regions[k].box.size for k in chosen]
+        return chance / chance.sum()
 
     def _parts(self, chosen: npt.NDArray[np.intp]) -> list[Region]:
         return [self.parts.regions[k] for k in chosen]

@@ -74,8 +74,8 @@ def _of_class(supply: Supply, value: int) -> FloatArray:
     count = np.array([(window.labels == value).sum() for window in supply.windows], np.float64)
     chance = supply.rare_chance
     if chance is None or supply.rare != value:
-        labelled = np.array([(window.labels <= 1).sum() for window in supply.windows])
-        chance = supply.chance * count / np.maximum(1, labelled)
+        area = np.array([window.region.box.size for window in supply.windows])
+        chance = supply.chance * count / area
     total = chance.sum()
     return chance / total if total else chance
 

@@ -105,7 +105,8 @@ def test_a_stack_that_was_drawn_too_narrowly_is_told_so(make):
         drawn_in(make, [20, 30])
 
 
-def test_chunks_that_a_label_picture_does_not_store_are_zeros(make, dense):
+def test_chunks_that_a_label_picture_does_not_store_are_said(make, dense):
+    """They are pores where 0 is, whether somebody drew so or a copy left them out."""
     labels = stripes((50, H, W))
     labels[1] = 0
     stored = zarr.create_array(
@@ -113,9 +114,25 @@ def test_chunks_that_a_label_picture_does_not_store_are_zeros(make, dense):
     )
     stored[...] = labels
     assert not (make.folder / "l.zarr" / "c" / "1").exists()
-    dataset = make(sample={**dense, "labels": "l.zarr"})
-    region = next(r for r in dataset.samples[0].regions if r.box.start[0] == 1)
-    assert (region.read() == 0).all()
+    sample = {**dense, "labels": "l.zarr"}
+    with pytest.raises(UserError, match=r"slice 1 lacks .*; labels_sparse=true reads .* value, 0"):
+        make(sample=sample)
+    drawn = make(sample={**sample, "labels_sparse": True})
+    assert not next(r for r in drawn.samples[0].regions if r.box.start[0] == 1).read().any()
+
+
+def test_chunks_of_labels_that_nobody_drew_need_not_be_stored(make, dense):
+    labels = np.where(stripes((50, H, W)) > 0, 2, 1).astype(np.uint8)
+    labels[1] = 0
+    stored = zarr.create_array(
+        make.folder / "l.zarr", shape=labels.shape, dtype="u1", chunks=(1, H, W)
+    )
+    stored[...] = labels
+    sample = {**dense, "labels": "l.zarr"}
+    dataset = make(sample=sample, classes={"pore": 1, "solid": 2}, ignore=0)
+    slices = {r.box.start[0] for r in dataset.samples[0].labelled}
+    assert slices >= {0, 2}
+    assert 1 not in slices
 
 
 def test_a_sample_without_labels_can_only_be_segmented(make):
@@ -163,6 +180,7 @@ def test_float_volumes_are_read_by_their_declared_range(make):
         ({"sample": {"pattern": "x#.tif"}}, r"x#.tif fits none of the 50"),
         ({"sample": {"series": [1]}}, r"`series` .* must be a text, but is \[1\]"),
         ({"sample": {"labels_pattern": "x#.tif"}}, r"`labels_pattern` is for `labels`"),
+        ({"sample": {"labels_sparse": True}}, r"`labels_sparse` is for `labels`"),
         ({"name": None}, r"`name` must be given"),
         ({"samples": []}, r"at least one sample"),
         ({"samples": "a"}, r"`samples` must be a list"),

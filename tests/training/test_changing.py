@@ -1,11 +1,15 @@
 """Other parts in every epoch: all alike over time, few slices at once, as if all were in memory."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
+from fibsem.data.labels import IGNORE
 from fibsem.data.pieces import cut_regions
 from fibsem.training.changing import Changing, by_size
-from tests.training.test_supply import film, load_all
+from tests.training.test_supply import EXTENT, film, load_all
 
 
 def changing(regions, most=6, rare=None, places=24):
@@ -28,13 +32,36 @@ def test_over_epochs_every_place_is_drawn_alike(rare, places):
     supply, shares = changing(regions, rare=rare, places=places), []
     for epoch in range(300):
         some = supply.read(epoch)
-        of_window = [(w.labels == 0).sum() / max(1, (w.labels <= 1).sum()) for w in some.windows]
-        shares.append(float(some.chance @ np.array(of_window)))
+        pores, labelled = np.transpose(
+            [[(w.labels == 0).mean(), (w.labels <= 1).mean()] for w in some.windows]
+        )
+        shares.append(float(some.chance @ pores / (some.chance @ labelled)))
     labels = np.concatenate([region.read() for region in regions])
     natural = (labels == 0).sum() / (labels <= 1).sum()
     assert np.mean(shares) == pytest.approx(natural, abs=4 * np.std(shares) / np.sqrt(300))
     if rare is not None:
         assert all((some.windows[k].labels == 0).any() for k in np.flatnonzero(some.rare_chance))
+
+
+def test_a_labelled_pixel_is_learned_from_as_often_where_few_are():
+    """Of one half every pixel is labelled, of the other every tenth row."""
+    dense, thin = film(0.2, slices=2, side=192)
+    labels = np.full(thin.box.shape[1:], IGNORE, np.uint8)
+    labels[::10] = 1
+    regions = [dense, replace(thin, read=partial(np.copy, labels))]
+    per_pixel = np.array([1 / (region.read() <= 1).sum() for region in regions])
+    supply, rng, visits = changing(regions, most=6), np.random.default_rng(0), np.zeros((200, 2))
+    for epoch in range(len(visits)):
+        some = supply.read(epoch)
+        for k, y, x in some.draw(20, EXTENT, rng):
+            window = some.windows[k]
+            square = window.labels[y : y + EXTENT, x : x + EXTENT]
+            visits[epoch, window.region.box.start[0]] += (square <= 1).sum()
+    mean, error = visits.mean(axis=0), visits.std(axis=0) / np.sqrt(len(visits))
+    dense_too, thin_too = mean * per_pixel
+    margin = 4 * np.hypot(*(error * per_pixel))
+    assert dense_too == pytest.approx(thin_too, abs=margin)
+    assert margin < 0.2 * dense_too
 
 
 @pytest.mark.parametrize("rare", [None, 0])

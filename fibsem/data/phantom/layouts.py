@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,16 @@ from fibsem.data.phantom.recipe import PhantomRecipe
 from fibsem.data.phantom.render import slices
 
 Tell = Callable[[str, int, int], None]
+
+#: Files of a film in its folder of a manifest, and of films in the folder of the archive.
+OF_FILM = re.compile(
+    r"(slices|truth_slices)/slice_\d{4,}\.tif|(masks|truth)/\d{3,}\.tif"
+    r"|(regions|truth_porosity)\.csv"
+)
+OF_ARCHIVE = re.compile(
+    r"raw/([^/]+)/\1_\d{4,}\.tif|manual_segmentation/(segmentation_regions|manual_segmentation)_"
+    rf"[^/]+\.npy|regions/ind_squares_({'|'.join(SHARES)})_[^/]+\.npy"
+)
 
 
 class _Moments:

@@ -16,7 +16,13 @@ from typing import Literal
 import yaml
 
 from fibsem.data.phantom.annotator import SOLID
-from fibsem.data.phantom.layouts import Tell, write_archive_sample, write_sample
+from fibsem.data.phantom.layouts import (
+    OF_ARCHIVE,
+    OF_FILM,
+    Tell,
+    write_archive_sample,
+    write_sample,
+)
 from fibsem.data.phantom.recipe import PhantomRecipe
 from fibsem.errors import UserError
 from fibsem.system.files import folder_beside, known_json, remove_leftovers, replace_folder
@@ -142,7 +148,20 @@ def _stranger(folder: Path, entries: Sequence[Path]) -> str | None:
     own = {*OWN, *films}
     if not (folder / "dataset.yaml").exists():  # in the layout of the archive
         own.add("data")
-    return next((entry.name for entry in entries if entry.name not in own), None)
+    for entry in entries:
+        if entry.name not in own:
+            return entry.name
+        if entry.name not in OWN and (other := _put_into(entry, is_archive="data" not in films)):
+            return f"{entry.name}/{other}"
+    return None
+
+
+def _put_into(folder: Path, *, is_archive: bool) -> str | None:
+    """A file in the folder of a film, or of the archive, that `simulate` has not written."""
+    made = OF_ARCHIVE if is_archive and folder.name == "data" else OF_FILM
+    files = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
+    names = (path.relative_to(folder).as_posix() for path in files)
+    return next((name for name in names if not made.fullmatch(name)), None)
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,13 @@ def _open(folder: Path, manner: Manner) -> ZarrSource:
     check_axes(node.shape, axis_names(multiscale, node), folder)
     check_dtype(node.dtype, folder, labels=manner.labels)
     _check_unpacked(node, folder)
-    return ZarrSource(folder, node, multiscale_nm(multiscale, level), manner.sparse)
+    sparse = manner.sparse or (manner.labels and _is(node.fill_value, manner.unlabelled))
+    return ZarrSource(folder, node, multiscale_nm(multiscale, level), sparse)
+
+
+def _is(fill_value: Any, value: int | None) -> bool:
+    """Whether chunks that are not stored hold a value."""
+    return fill_value is not None and value is not None and bool(fill_value == value)
 
 
 def _full(group: zarr.Group, levels: Sequence[Mapping[str, Any]]) -> tuple[Any, Mapping[str, Any]]:

@@ -42,6 +42,8 @@ class Manner:
         Voxel size (z, y, x) in nm that somebody states who opens it, None where nobody does.
     valid
         What of it is material, as its dataset says: ``auto``, ``all`` or the path of a mask.
+    unlabelled
+        Of labels, the value of what nobody labelled: chunks that are not stored may hold it.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Manner:
     labels: bool = False
     voxel_nm: VoxelNm = UNKNOWN_NM
     valid: str = "auto"
+    unlabelled: int | None = None
 
     @property
     def choice(self) -> dict[str, object]:

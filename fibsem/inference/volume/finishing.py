@@ -38,8 +38,7 @@ def _clean(work: Work, show: Show) -> list[int | None]:
     slabs = Slabs(open_volume(outputs.flat.path), work.segmenter.classes)
     with outputs.labels.writer(work.volume.shape, voxel_nm) as writer:
         pores = remove_small_3d(slabs, writer, work.options.min_volume_nm3 / size, show)
-    for z in outputs.previewed:
-        outputs.preview(z).unlink(missing_ok=True)
+    outputs.forget_previews()
     work.ledger.decide(pores_3d=tuple(pores))
     return pores
 

@@ -6,6 +6,8 @@ side, which labelled squares tell and other members do not.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from fibsem.analysis.postprocessing import segment_slice
@@ -22,7 +24,9 @@ MOST_PLACES, SIDE = 16, 256
 SHARE = 0.05
 
 
-def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> Members | None:
+def porosity_by_member(
+    work: Work, scorer_of: ScorerOf, mapped: float, missing: Collection[int]
+) -> Members | None:
     """Porosity of the whole volume as each member alone would map it; asked once.
 
     Parameters
@@ -31,6 +35,8 @@ def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> Member
         A segmentation, and by what it is scored.
     mapped
         Porosity of the map of all members together.
+    missing
+        Slices that are not there, whoever found that.
 
     Returns
     -------
@@ -42,7 +48,7 @@ def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> Member
         return None
     alone = work.ledger.decided.members
     if alone is None:
-        alone = _asked(work, scorer_of(work.plan.precision))
+        alone = _asked(work, scorer_of(work.plan.precision), missing)
         work.ledger.decide(members=alone)
     if not alone.pixels:
         return None
@@ -50,14 +56,14 @@ def porosity_by_member(work: Work, scorer_of: ScorerOf, mapped: float) -> Member
     return Members(each, float(np.std(each, ddof=1)), alone.pixels)
 
 
-def _asked(work: Work, scorer: Scorer) -> Moved:
+def _asked(work: Work, scorer: Scorer, missing: Collection[int]) -> Moved:
     """How far each member alone moves the porosity of some places."""
     volume, extent = work.corrected, work.plan.extent
     count = int(SHARE * np.prod(volume.shape) / SIDE**2)
     pixels, moved = 0, np.zeros(len(scorer.members))
     for place in random_places(volume.shape, SIDE, min(MOST_PLACES, max(2, count)), seed=0):
         z = place.start[0]
-        if z in work.volume.missing or extent.is_blank(z):
+        if z in missing or extent.is_blank(z):
             continue
         if scorer.needs_slice:
             scorer.look(volume.slice(z))

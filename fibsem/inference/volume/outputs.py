@@ -18,7 +18,7 @@ from fibsem.data.volumes import Format, Meaning, VolumeWriter, VoxelNm, create_v
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.inference.options import Options
-from fibsem.system.files import replace_file
+from fibsem.system.files import remove_own, replace_file
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
@@ -267,6 +267,10 @@ class Outputs:
         """The picture of a slice."""
         digits = max(4, len(str(self.shape[0] - 1)))
         return self.folder / "previews" / f"slice_{z:0{digits}d}.png"
+
+    def forget_previews(self) -> None:
+        """Remove all pictures of labels that are no more; a start before may have drawn others."""
+        remove_own(self.folder, ["previews/slice_*.png"])
 
     def _preview(
         self, z: int, labels: LabelArray, grey: FloatArray, inside: BoolArray | None

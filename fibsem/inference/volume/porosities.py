@@ -88,7 +88,7 @@ def porosities(
         porosity_ci=by_map.interval,
         porosity_corrected=corrected.porosity,
         porosity_interval=corrected.interval,
-        porosity_by_member=porosity_by_member(work, scorer_of, mapped),
+        porosity_by_member=porosity_by_member(work, scorer_of, mapped, by_map.missing),
         porosity_by_seed=porosity_by_seed(own, others),
         porosity_per_px_of_boundary=per_px,
     )

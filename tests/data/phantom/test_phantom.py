@@ -219,6 +219,29 @@ def test_films_that_somebody_put_to_a_phantom_keep_it(tmp_path, name):
     assert (folder / name / "slices").is_dir()
 
 
+@pytest.mark.parametrize(
+    ("layout", "name"),
+    [
+        ("manifest", "HPC45/notes.txt"),
+        ("manifest", "HPC45/masks/002 mine.tif"),
+        ("manifest", "HPC45/results/summary.json"),
+        ("archive", "data/raw/HPC45/HPC30_0001.tif"),
+        ("archive", "data/regions/mine.npy"),
+    ],
+)
+def test_files_that_somebody_put_among_those_of_a_film_keep_it(tmp_path, layout, name):
+    folder = tmp_path / "film"
+    simulate(LEAST, folder, layout=layout)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("mine")
+    with pytest.raises(UserError, match=f"nothing but a phantom in it, but .* holds {name};"):
+        simulate(LEAST, folder, layout=layout, overwrite=True)
+    assert (folder / name).read_text() == "mine"
+    (folder / name).unlink()
+    simulate(replace(LEAST, truth_volume=True), folder, layout=layout, overwrite=True)
+    simulate(LEAST, folder, layout=layout, overwrite=True)
+
+
 @pytest.mark.parametrize("layout", ["manifest", "archive"])
 def test_a_phantom_of_a_version_that_kept_no_identity_is_replaced(tmp_path, layout):
     folder = tmp_path / "film"

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 
 from fibsem.analysis.postprocessing import PostProcessing, segment_slice
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.material import Extent
 from fibsem.data.preprocessing import Recipe, fit_correction
-from fibsem.data.volumes import ArrayVolume
+from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.volume import members
@@ -66,6 +67,41 @@ def test_it_is_asked_once(volume, ensemble, tmp_path, monkeypatch):
     before = segment_volume(volume, ensemble, tmp_path, plain())
     monkeypatch.setattr(members, "_asked", lambda *_: pytest.fail("asked again"))
     assert segment_volume(volume, ensemble, tmp_path, plain()) == before
+
+
+def test_a_start_that_goes_on_knows_the_slices_that_were_missing(ensemble, tmp_path, monkeypatch):
+    """Its first and last slice are looked at: of a film whose last is damaged, one alone."""
+    images = np.random.default_rng(7).integers(0, 65535, SHAPE).astype(np.uint16)
+    (folder := tmp_path / "series").mkdir()
+    for z, image in enumerate(images):
+        tifffile.imwrite(folder / f"s{z}.tif", image, compression="zlib")
+    damage(folder / f"s{SHAPE[0] - 1}.tif")
+    how = plain(missing="skip", slab=1)
+
+    def segmented(name):
+        volume = open_volume(folder, gaps=True)  # of a process of its own
+        return segment_volume(volume, ensemble, tmp_path / name, how)["porosity_by_member"]
+
+    at_once = segmented("at once")
+    with monkeypatch.context() as patch:
+        patch.setattr(members, "_asked", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            segmented("stopped")
+    assert segmented("stopped") == at_once
+    assert at_once["pixels"] == SHAPE[1] * SHAPE[2]
+
+
+def stopped(*_):
+    raise KeyboardInterrupt
+
+
+def damage(path):
+    """The pixels of a compressed picture are zeros; its header is whole."""
+    with tifffile.TiffFile(path) as tiff:
+        (at,), (count,) = tiff.pages.first.dataoffsets, tiff.pages.first.databytecounts
+    content = bytearray(path.read_bytes())
+    content[at : at + count] = bytes(count)
+    path.write_bytes(content)
 
 
 def test_a_single_model_has_no_spread(volume, ensemble, tmp_path):

@@ -139,6 +139,25 @@ def test_previews_are_those_of_the_labels_at_the_end(volume, segmenter, tmp_path
         np.testing.assert_array_equal(grey, corrected.slice(z))
 
 
+def test_no_picture_of_labels_that_are_gone_stays(volume, segmenter, tmp_path):
+    """A start that was stopped drew three of them, and the one that ends draws two."""
+
+    def stop(text, done, total):
+        if text == "components":
+            raise KeyboardInterrupt
+
+    def start(previews, progress=None):
+        options, nm = plain(min_volume_nm3=30 * 5000.0, previews=previews), (50.0, 10.0, 10.0)
+        segment_volume(volume, segmenter, tmp_path, options, voxel_nm=nm, progress=progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        start(3, stop)
+    (mine := tmp_path / "previews" / "mine.png").write_bytes(b"")
+    start(2)
+    pictures = sorted(path.name for path in (tmp_path / "previews").iterdir())
+    assert pictures == [mine.name, "slice_0000.png", "slice_0004.png"]
+
+
 def test_an_axis_whose_size_is_not_given_has_that_of_the_file(volume, segmenter, tmp_path):
     path = tmp_path / "stack.tif"
     how = {"format": "bigtiff", "voxel_nm": (None, 10.0, 20.0)}
