@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fibsem.api.options import one_line_errors, overrides_of, tree_of
 from fibsem.api.results import as_html
-from fibsem.config import DataConfig, flat, override, read, require
+from fibsem.config import DataConfig, flat, override, read, read_path, require
 from fibsem.data.dataset import Dataset
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.samples import Region
@@ -60,6 +60,7 @@ class OpenDataset:
     overrides: tuple[str, ...]
     _opened_in: Path = field(init=False, default_factory=Path.cwd, compare=False)
     _tables: Mapping[Path, int | None] = field(default_factory=dict, compare=False)
+    _root: Path | None = field(default=None, compare=False)  # of the datasets that have names
 
     @property
     def overrides_here(self) -> tuple[str, ...]:
@@ -68,6 +69,8 @@ class OpenDataset:
             return self.overrides
         places = ("data.path=", "data.root=")
         others = (text for text in self.overrides if not text.startswith(places))
+        if self._root is not None:
+            return (*others, override("data.root", self._opened_in / self._root))
         return (*others, override("data.path", self._opened_in / self.dataset.path))
 
     def check_current(self) -> None:
@@ -189,7 +192,9 @@ def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset
 
     opened = obtain(data, split)
     overrides = (*overrides_of(dataset), *_given(options))
-    return OpenDataset(opened, overrides, {file: _digest(file) for file in _tables_of(opened)})
+    tables = {file: _digest(file) for file in _tables_of(opened)}
+    root = read_path(data.root, "data.root") if data.path is None else None
+    return OpenDataset(opened, overrides, tables, root)
 
 
 def _tables_of(dataset: Dataset) -> Iterator[Path]:

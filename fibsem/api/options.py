@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import numpy as np
 
 from fibsem.config import CONF, Tree, compose, flat, override, require, with_architecture
 from fibsem.config.keys import own_keys
@@ -109,17 +112,26 @@ def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return with_keys
 
 
-#: Seeds, precision and stores are those of a process: what trains in it does so alone.
+#: Seeds and precision are those of a process: what trains in it does so alone.
 _TRAINING = RLock()
 
 
 def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
-    """Let threads that train wait for each other: their seeds and precisions would mix."""
+    """Let threads that train wait for each other: their seeds and precisions would mix.
+
+    Random numbers of whoever calls go on as if nothing had been seeded meanwhile.
+    """
 
     @wraps(function)
     def alone(*args: P.args, **kwargs: P.kwargs) -> R:
         with _TRAINING:
-            return function(*args, **kwargs)
+            of_python = random.getstate()
+            of_numpy = np.random.get_state()  # noqa: NPY002 - theirs
+            try:
+                return function(*args, **kwargs)
+            finally:
+                random.setstate(of_python)
+                np.random.set_state(of_numpy)  # noqa: NPY002
 
     return alone
 

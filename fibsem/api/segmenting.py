@@ -67,7 +67,7 @@ class SegmentResult(Result):
     ```
     """
 
-    stores: Mapping[str, Volume]
+    _stores: Mapping[str, Volume]
     previews: tuple[bytes, ...] = ()
 
     @classmethod
@@ -83,9 +83,17 @@ class SegmentResult(Result):
         """A result without files: labels and probabilities are held in memory."""
         stores = {
             name: store.with_source(ArraySource(store.whole(), store.voxel_nm))
-            for name, store in self.stores.items()
+            for name, store in self._stores.items()
         }
         return SegmentResult(self.summary, self.folder, stores, self.previews)
+
+    @property
+    def stores(self) -> Mapping[str, Volume]:
+        """Labels, probabilities and uncertainty by name, if the folder still holds this result."""
+        for store in self._stores.values():
+            if not store.in_memory:
+                self.check_kept(store.path.parent)
+        return self._stores
 
     @property
     def labels(self) -> Labels:
@@ -93,14 +101,7 @@ class SegmentResult(Result):
 
         Pore and solid are :attr:`classes`; what is missing or not material has values of its own.
         """
-        return self._store("labels").whole()
-
-    def _store(self, name: str) -> Volume:
-        """A volume of this result, if its folder still holds this one."""
-        store = self.stores[name]
-        if not store.in_memory:
-            self.check_kept(store.path.parent)
-        return store
+        return self.stores["labels"].whole()
 
     @property
     def classes(self) -> tuple[int, int]:
@@ -116,9 +117,9 @@ class SegmentResult(Result):
     @property
     def probabilities(self) -> npt.NDArray[np.float32] | None:
         """Calibrated probability of solid (z, y, x), to 1/255; None where nobody asked."""
-        if "probabilities" not in self.stores:
+        if "probabilities" not in self._stores:
             return None
-        return self._store("probabilities").whole().astype(np.float32) / np.float32(255)
+        return self.stores["probabilities"].whole().astype(np.float32) / np.float32(255)
 
     @property
     def porosity(self) -> float:
@@ -148,7 +149,7 @@ class SegmentResult(Result):
         missing = f", {len(summary['missing'])} slices missing" if summary["missing"] else ""
         left = 1 - summary["material"]["share"]
         missing += f", {100 * left:.2f} % not material" if left else ""
-        where = "in memory" if self.stores["labels"].in_memory else self.result_folder
+        where = "in memory" if self._stores["labels"].in_memory else self.result_folder
         return "\n".join([
             f"porosity {porosity_text(typed(FilmPorosity, summary))}",
             f"{_rate(summary['voxels_per_second'])} "

@@ -8,6 +8,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from threading import RLock
 from typing import Any
 
 from fibsem.config.architecture import with_architecture
@@ -28,6 +29,8 @@ from fibsem.system.secrets import guard_output, remember_typed
 from fibsem.system.streams import open_closed
 from fibsem.system.threads import STOPS
 
+#: Hydra has one state for a whole process, and threads may compose at once.
+_HYDRA = RLock()
 #: Exit codes of what has failed, the worse one first: a bug, and what the user can mend.
 BUG, MISTAKE = 1, 2
 #: Keys with which a command removes what was done before it.
@@ -53,15 +56,16 @@ def compose(command: str, overrides: list[str] | None = None) -> Tree:
 
     remember_typed(overrides or [])
     given = _checked(command, overrides or [])
-    running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
-    try:
-        with (
-            _one_line_errors(command),
-            initialize_config_dir(str(CONF.resolve()), version_base=None),
-        ):
-            return _plain(hydra_compose(command, given), command, given)
-    finally:
-        GlobalHydra.instance().hydra = running
+    with _HYDRA:
+        running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+        try:
+            with (
+                _one_line_errors(command),
+                initialize_config_dir(str(CONF.resolve()), version_base=None),
+            ):
+                return _plain(hydra_compose(command, given), command, given)
+        finally:
+            GlobalHydra.instance().hydra = running
 
 
 def _checked(command: str, arguments: Iterable[str]) -> list[str]:

@@ -32,6 +32,11 @@ def limits_of(
             f"nothing is known of slice {listed(gaps)}, between others: whether pores lead through "
             "along z cannot be told, and components are cut there"
         )
+    if flat := segmented.film.flat:
+        limits.append(
+            f"the film is a single voxel deep along {' and '.join(flat)}: whether pores lead "
+            "through along it, tortuosity and intrusion from its faces (face=) are not measured"
+        )
     if not np.isfinite(material.sd):
         limits.append(
             "the film is too small to tell how its porosity varies from place to place: no "

@@ -76,16 +76,18 @@ class Sampled:
             if (phases == NEITHER).any():
                 gaps += 1
                 continue
-            filled = intruded(phases, diameters, film.spacing, config.face)
-            throats = throats + PoreSizes.of(filled, phases == PORE, diameters)
+            if config.face[0] not in film.flat:
+                filled = intruded(phases, diameters, film.spacing, config.face)
+                throats = throats + PoreSizes.of(filled, phases == PORE, diameters)
             for axis, name in enumerate(AXES):
                 progress("parts", 3 * done + axis, 3 * len(blocks))
-                passages.append(
-                    Passage(
-                        block, name, diffuse(phases, film.spacing, axis),
-                        geodesic_tortuosity(phases, film.spacing, axis),
-                    )
-                )  # fmt: skip
+                if name not in film.flat:
+                    passages.append(
+                        Passage(
+                            block, name, diffuse(phases, film.spacing, axis),
+                            geodesic_tortuosity(phases, film.spacing, axis),
+                        )
+                    )  # fmt: skip
         return cls(tuple(blocks), sizes, throats, tuple(passages), gaps)
 
     def along(self, axis: str) -> Sequence[Passage]:

@@ -83,7 +83,7 @@ def summary_of(
     unit, missing = segmented.unit, segmented.missing
     connections = streamed.components.result
     gaps = streamed.cells.gaps
-    untold = {"z": None} if gaps else {}
+    untold = dict.fromkeys((*segmented.film.flat, *("z" if gaps else "")))
     material = integral_range(streamed.cells.cells)
     porosity, surface = streamed.cells.porosity(), _surface(segmented, streamed)
     shares = _porosity(segmented, porosity, material, surface["porosity_per_px_of_boundary"])

@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from fibsem import api
 from fibsem.api.options import one_line_errors, overrides_of, tree_of
-from fibsem.config import compose
+from fibsem.config import compose, with_architecture
 
 #: What people give in Python, and what they would type.
 SAME = [
@@ -31,7 +31,7 @@ SAME = [
 
 @pytest.mark.parametrize(("given", "typed"), SAME)
 def test_python_and_command_line_give_one_tree(given, typed):
-    assert tree_of("train", None, given) == compose("train", typed)
+    assert tree_of("train", None, given) == compose("train", with_architecture("train", typed))
 
 
 def test_an_axis_is_added_as_on_the_command_line():

@@ -2,6 +2,7 @@
 
 import html
 import json
+import random
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -272,6 +273,19 @@ def test_what_was_opened_and_made_stays_what_it_is_wherever_people_work(
     assert trained.model.bundle.segmenter.postprocessing.threshold == threshold
 
 
+def test_a_dataset_with_a_name_has_it_wherever_people_work(tiny, tmp_path, monkeypatch):
+    """Its manifest says phantom: runs and folders would be of another dataset."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    shutil.copytree(tiny, here / "data" / "demo")
+    there.mkdir()
+    monkeypatch.chdir(here)
+    film = api.open_dataset("demo")
+    assert film.name == "demo"
+    monkeypatch.chdir(there)
+    summary = api.inspect(film, output="look").summary
+    assert (summary["dataset"], summary["data"]) == ("demo", film.hash)
+
+
 def test_a_quantification_is_not_shown_with_the_tables_of_another(found, tmp_path):
     """Of the same labels in one folder, with other options: the former had the later one's."""
     film, _, promoted, *_ = found
@@ -414,7 +428,11 @@ def test_a_result_whose_folder_holds_a_later_one_is_not_read_as_it(found, tmp_pa
     labelled = api.segment(film.volumes["HPC45"], later.model, output=tmp_path / "l", previews=0)
     inverted = 65535 - film.volumes["HPC45"].whole()
     api.segment(inverted, later.model, output=tmp_path / "l", previews=0, overwrite=True)
-    for read in (lambda: labelled.labels, lambda: api.quantify(labelled, blocks=0)):
+    for read in (
+        lambda: labelled.labels,
+        lambda: labelled.stores["labels"],
+        lambda: api.quantify(labelled, blocks=0),
+    ):
         with pytest.raises(api.UserError, match="as long as it lies in its folder"):
             read()
 
@@ -432,6 +450,20 @@ def test_a_training_is_not_given_back_with_the_network_of_another(found, tmp_pat
         api.UserError, match=r"`output` must be a folder .*model.keras is not of the m"
     ):
         api.train(film, seed=0, output=tmp_path / "0", **how)
+
+
+def test_random_numbers_of_whoever_trains_go_on(found, tmp_path):
+    """A training seeds those of the process: every later draw was the same one."""
+    film, *_, store, _ = found
+    how = {"nbhd": "11x11x1", "model": "2dcnn", "model.filters": 4, "model.blocks": 1, **store}
+    how |= {"train": {"epochs": 1, "steps": 1}}
+    random.seed(5)
+    np.random.seed(5)  # noqa: NPY002 - as others do
+    expected = random.random(), np.random.random()  # noqa: NPY002
+    random.seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    api.train(film, output=tmp_path / "a", **how)
+    assert (random.random(), np.random.random()) == expected  # noqa: NPY002
 
 
 def test_trainings_in_threads_are_what_they_are_one_after_the_other(found, tmp_path):

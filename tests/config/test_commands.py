@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from fibsem.config import compose
 
 #: A command that does what a test wants.
 COMMAND = """
@@ -69,6 +72,13 @@ def run_alone(act, stdout=subprocess.PIPE, **variables):
         [sys.executable, "-c", COMMAND.format(act=act, command="report")], stdout=stdout,
         stderr=subprocess.PIPE, text=True, env=os.environ | variables, timeout=60,
     )  # fmt: skip
+
+
+def test_threads_compose_at_once():
+    """Hydra has one state for all of them."""
+    with ThreadPoolExecutor(4) as pool:
+        trees = list(pool.map(lambda seed: compose("segment", [f"seed={seed}"]), range(16)))
+    assert [tree["seed"] for tree in trees] == list(range(16))
 
 
 def test_a_crash_keeps_its_traceback_and_no_password(run):

@@ -9,6 +9,23 @@ from fibsem.quantification.quantification import quantify
 from tests.quantification.conftest import SPACING, in_memory
 
 
+def test_of_a_single_slice_nothing_is_told_of_ways_through_it(film, tmp_path):
+    """All pores lie at both of its faces: it percolated, with tortuosity factors of exactly 1."""
+    found = quantify(in_memory(film[:1], tmp_path), QuantifyConfig(blocks=1), tmp_path / "q")
+    assert found["percolates"]["z"] is found["connected_share"]["z"] is None
+    assert found["tortuosity_factor"]["z"] is found["geodesic_tortuosity"]["z"] is None
+    assert found["parts_through"]["z"] == [0, 0]
+    assert np.isnan(found["throat_size_nm"]["median"])
+    assert isinstance(found["percolates"]["y"], bool)
+    assert found["parts_through"]["y"][1] == 1
+    assert any(
+        line.startswith("the film is a single voxel deep along z") for line in found["limits"]
+    )
+    how = QuantifyConfig(blocks=1, face="y0")
+    throats = quantify(in_memory(film[:1], tmp_path), how, tmp_path / "y")["throat_size_nm"]
+    assert throats["median"] > 0
+
+
 @pytest.mark.parametrize("slices", [1, 2])
 def test_pores_of_a_thin_stack_are_as_wide_as_in_its_slices(film, tmp_path, slices):
     """No ball is held back by what is not there: they may be wider than the stack is thick."""

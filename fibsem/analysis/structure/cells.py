@@ -36,12 +36,19 @@ class Cells:
 def cell_of(film: Film) -> Triple:
     """Voxels (z, y, x) of a cell: about a cube, as small as the number of cells allows.
 
+    None reaches out of the film: of a single picture a cell is a square.
+
     >>> cell_of(Film.of(np.zeros((64, 640, 640), np.uint8), (50.0, 10.0, 10.0)))
     (2, 8, 8)
+    >>> cell_of(Film.of(np.zeros((1, 1536, 2048), np.uint8)))
+    (1, 3, 3)
     """
     side = min(film.spacing)
     while True:
-        z, y, x = (max(1, round(side / step)) for step in film.spacing)
+        z, y, x = (
+            min(n, max(1, round(side / step)))
+            for n, step in zip(film.shape, film.spacing, strict=True)
+        )
         cells = [-(-n // c) for n, c in zip(film.shape, (z, y, x), strict=True)]
         if math.prod(cells) <= MOST_CELLS:
             return z, y, x

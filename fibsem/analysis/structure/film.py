@@ -43,6 +43,11 @@ class Film:
         z, y, x = phases.shape
         return cls((z, y, x), spacing, lambda box: phases[box.slices])
 
+    @property
+    def flat(self) -> tuple[str, ...]:
+        """Axes along which it is a single voxel deep: nothing leads through there."""
+        return tuple(axis for axis, n in zip(AXES, self.shape, strict=True) if n == 1)
+
     def slabs(self, thick: int) -> Iterator[tuple[int, Phases]]:
         """First slice and classes of every slab of ``thick`` slices, in order."""
         for start in range(0, self.shape[0], thick):

@@ -42,7 +42,8 @@ class IntegralRange:
     sd
         Standard deviation of the porosity of volumes like this film, from place to place.
     degrees
-        Degrees of freedom of the latter: balls of the radius ``cutoff`` in the film.
+        Degrees of freedom of the latter: balls of the radius ``cutoff`` in the film; discs where
+        it is thinner.
     """
 
     volume: float
@@ -69,11 +70,12 @@ def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
     """
     covariance, pairs = _covariance(cells)
     distance = _distances(covariance.shape, cells)
-    reach = cutoff or min(ZEROS * _first_zero(covariance, pairs, distance), _farthest(cells))
-    inside = distance <= reach
-    weights = pairs[inside] / pairs.flat[0]
     known = cells.known.astype(np.float64)
     of_one_cell = float((known**2).sum() / known.sum() ** 2)  # one over the number of cells
+    farthest = _farthest(distance, pairs / pairs.flat[0], MOST_VOLUME / of_one_cell)
+    reach = cutoff or min(ZEROS * _first_zero(covariance, pairs, distance), farthest)
+    inside = distance <= reach
+    weights = pairs[inside] / pairs.flat[0]
     lost = of_one_cell * float(weights.sum())
     phi = cells.porosity
     if not 0 < phi < 1 or lost >= MOST_LOST:
@@ -83,9 +85,8 @@ def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
         return IntegralRange(float("nan"), reach, float("nan"), 0.0)
     variance = of_one_cell * summed / (1 - lost)
     volume = float(np.prod(cells.size) * known.sum() / known.max())
-    balls = volume / (4 / 3 * np.pi * reach**3)
     return IntegralRange(
-        variance * volume / (phi * (1 - phi)), reach, float(np.sqrt(variance)), balls
+        variance * volume / (phi * (1 - phi)), reach, float(np.sqrt(variance)), 1 / lost
     )
 
 
@@ -120,7 +121,8 @@ def _first_zero(covariance: Array, pairs: Array, distance: Array) -> float:
     return width * float(fallen[0] + 1 if fallen.size else len(summed))
 
 
-def _farthest(cells: Cells) -> float:
-    """Radius of the ball that is as large a part of the film as the sum may run over."""
-    film = cells.known.sum() / cells.known.max() * np.prod(cells.size)
-    return float((MOST_VOLUME * film * 3 / (4 * np.pi)) ** (1 / 3))
+def _farthest(distance: Array, weights: Array, most: float) -> float:
+    """Radius of the largest ball with no more than so many lags: of a thin film, of a disc."""
+    order = np.argsort(distance, axis=None)
+    within = np.cumsum(weights.flat[order]) <= most
+    return float(distance.flat[order[max(0, np.count_nonzero(within) - 1)]])

@@ -2,7 +2,9 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from fibsem.analysis.structure import cells as cells_module
 from fibsem.analysis.structure.cells import CellCounts, Cells
 from fibsem.analysis.structure.film import NEITHER, Film
 from fibsem.analysis.structure.integral_range import _covariance, integral_range
@@ -49,6 +51,32 @@ def test_the_porosity_of_films_varies_as_their_integral_range_says():
     spread = np.std([(film == 0).mean() for film in films], ddof=1)
     said = np.sqrt(np.mean([integral_range(cells(film)).sd ** 2 for film in films]))
     assert said == pytest.approx(spread, rel=0.3)  # forty films know their spread to 11 %
+
+
+def discs(side, radius, seed):
+    """A single picture of discs of pores with random centres, two fifths of it."""
+    rng, wide = np.random.default_rng(seed), side + 2 * radius
+    count = rng.poisson(-np.log(0.6) / (np.pi * radius**2) * wide**2)
+    empty = np.ones((wide, wide), bool)
+    empty[tuple(rng.integers(0, wide, (2, count)))] = False
+    solid = ndimage.distance_transform_edt(empty) > radius
+    return solid[radius:-radius, radius:-radius][None].astype(np.uint8)
+
+
+def test_the_porosity_of_single_pictures_varies_as_their_integral_range_says():
+    """The sum goes as far in a disc as it may in a ball: pores are wider than the film is deep."""
+    films = [discs(384, 24, seed) for seed in range(24)]
+    found = [integral_range(cells(film)) for film in films]
+    spread = np.std([(film == 0).mean() for film in films], ddof=1)
+    assert np.sqrt(np.mean([one.sd**2 for one in found])) == pytest.approx(spread, rel=0.35)
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 60), (2, 37, 53), (40, 1, 30)])
+def test_the_volume_of_a_film_with_large_cells_is_its_own(shape, monkeypatch):
+    monkeypatch.setattr(cells_module, "MOST_CELLS", 100)
+    found = cells(np.random.default_rng(0).integers(0, 2, shape).astype(np.uint8), (3.0, 1.0, 1.0))
+    volume = np.prod(found.size) * found.known.sum() / found.known.max()
+    assert volume == pytest.approx(3 * np.prod(shape), rel=1e-12)
 
 
 def test_a_rim_without_material_changes_nothing():
