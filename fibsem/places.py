@@ -26,6 +26,9 @@ Place = tuple[str, int, int]
 #: whatever slices, and where they are at most so many slices apart. Two of 256 pixels, drawn at
 #: random over 768 x 1024, share as much as the first once in seventy pairs.
 ALIKE, HALF, NEAR = 0.8, 0.5, 4
+#: A square that others lie in, and that is as many times as large as they are, as a whole slice is,
+#: shows other pores than any of them: only where it is near are they one place.
+LARGER = 16
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,9 @@ def places_of(spots: Iterable[Spot]) -> list[Place]:
     """The place of every square: that of the first square that it lies above or below.
 
     It does where both begin at the same pixel, where one shares most of its pixels with the other,
-    or half of them a few slices apart. It is the first one that counts, not any that was added to
-    it: over a film in which squares lie at random all would hang together.
+    or half of them a few slices apart. The largest come first, in whatever order they are given. It
+    is the first one that counts, not any that was added to it: over a film in which squares lie at
+    random all would hang together.
 
     >>> tile = (8, 8)
     >>> places_of([Spot("A", (0, 8, 8), tile), Spot("A", (9, 9, 8), tile), Spot("A", (0, 8, 16))])
@@ -100,24 +104,25 @@ def _firsts(corners: Sequence[Sequence[Spot]]) -> list[int]:
     sizes = np.array([_size(squares) for squares in corners], np.int64)
     areas = np.prod(sizes, axis=1)
     saying: list[int] = []
-    firsts: list[int] = []
-    for k, squares in enumerate(corners):
+    firsts = list(range(len(corners)))
+    for k in np.argsort(-areas, kind="stable").tolist():
+        squares = corners[k]
         before = np.array(saying, np.int64)
         low = np.maximum(starts[before], starts[k])
         high = np.minimum(starts[before] + sizes[before], starts[k] + sizes[k])
         shared = np.prod(np.maximum(high - low, 0), axis=1)
         share = shared / np.maximum(1, np.minimum(areas[before], areas[k]))
-        first = next(
+        alike = (share >= ALIKE) & (areas[before] < LARGER * max(1, areas[k]))
+        firsts[k] = next(
             (
                 saying[j]
                 for j in np.flatnonzero(share >= HALF).tolist()
-                if share[j] >= ALIKE or _apart(squares, corners[saying[j]]) <= NEAR
+                if alike[j] or _apart(squares, corners[saying[j]]) <= NEAR
             ),
             k,
         )
-        if first == k:
+        if firsts[k] == k:
             saying.append(k)
-        firsts.append(first)
     return firsts
 
 

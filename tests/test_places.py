@@ -11,7 +11,7 @@ from fibsem.analysis.over_places import share_interval
 from fibsem.analysis.statistics import Examined, judge
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.phantom.structure import Structure
-from fibsem.places import ALIKE, HALF, NEAR, Spot, by_place, means_by_place, places_of
+from fibsem.places import ALIKE, HALF, LARGER, NEAR, Spot, by_place, means_by_place, places_of
 
 SIDE = 64
 
@@ -32,15 +32,21 @@ def share(one, other):
 
 def first_of(squares, places):
     """By the sentences of the docstring: the first place that some squares of a corner are of."""
-    one = max(squares, key=lambda square: np.prod(square.size))
+    one = max(squares, key=area)
     for corner, others in places.items():
         if corner[0] != one.sample:
             continue
-        common = share(one, max(others, key=lambda square: np.prod(square.size)))
+        larger = max(others, key=area)
+        common = share(one, larger)
         apart = min(abs(a.at[0] - b.at[0]) for a in squares for b in others)
-        if common >= ALIKE or (common >= HALF and apart <= NEAR):
+        alike = common >= ALIKE and area(larger) < LARGER * area(one)
+        if alike or (common >= HALF and apart <= NEAR):
             return corner
     return None
+
+
+def area(square):
+    return np.prod(square.size)
 
 
 @given(
@@ -50,8 +56,8 @@ def first_of(squares, places):
             st.integers(0, 12),
             st.integers(0, 12),
             st.integers(0, 12),
-            st.integers(3, 6),
-            st.integers(3, 6),
+            st.integers(2, 8),
+            st.integers(2, 8),
             st.sampled_from("AB"),
         ),
         max_size=9,
@@ -62,11 +68,22 @@ def test_the_first_square_that_lies_above_or_below_says_the_place(spots):
     for one in spots:
         corners.setdefault((one.sample, *one.at[1:]), []).append(one)
     places, place_of = {}, {}
-    for corner, squares in corners.items():
+    for corner, squares in sorted(corners.items(), key=lambda one: -max(map(area, one[1]))):
         place_of[corner] = first_of(squares, places) or corner
         if place_of[corner] == corner:
             places[corner] = squares
     assert places_of(spots) == [place_of[one.sample, *one.at[1:]] for one in spots]
+
+
+@given(st.permutations(range(11)))
+def test_a_whole_slice_in_a_table_is_a_place_of_its_own_wherever_it_stands(order):
+    """With its mask in the first line ten squares, hundred slices apart, had been one place."""
+    whole = spot(0, 0, 0, 1024, 1536)
+    squares = [whole, *(spot(100 * k, 90 * k, 140 * k) for k in range(1, 11))]
+    places = places_of([squares[k] for k in order])
+    assert len(set(places)) == 11
+    near = places_of([squares[k] for k in order] + [spot(3, 500, 700)])
+    assert near[-1] == ("A", 0, 0)
 
 
 def test_squares_at_random_do_not_hang_together():

@@ -19,6 +19,7 @@ from fibsem.data.samples import Sample, left_out, read_by
 from fibsem.data.split import SplitRecipe
 from fibsem.data.strangers import strangers
 from fibsem.data.undrawn import undrawn
+from fibsem.data.unused_labels import drawn_for_nothing
 from fibsem.data.volumes import VoxelNm, stated_nm
 from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import UNKNOWN_NM
@@ -160,6 +161,7 @@ def not_on_material(sample: Sample) -> Iterator[str]:
 def of_labels(sample: Sample) -> Iterator[str]:
     """Say what is odd of the labels of a film; some hundred squares are read."""
     yield from not_on_material(sample)
+    yield from drawn_for_nothing(sample)
     yield from listed_twice(sample)
     yield from counted_twice(sample)
     yield from misplaced(sample)

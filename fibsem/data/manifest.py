@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,7 @@ def _read_sample(
     volume = reopen(_place(record, "volume", path, where), manner, record.get("range"))
     regions: tuple[Region, ...] = ()
     divided, table = False, None
+    in_gaps: tuple[int, ...] = ()
     files: list[File] = []
     if record.get("regions") is not None:
         table = _place(record, "regions", path, where)
@@ -177,12 +179,12 @@ def _read_sample(
             manner = _manner(record, "labels_", where)
             manner = replace(manner, labels=True, unlabelled=classes.ignore)
             labels = reopen(_place(record, "labels", path, where), manner)
-        regions = tuple(_cut(labels, volume, name, classes, recipe))
+        regions, in_gaps = _cut(labels, volume, name, classes, recipe)
         files = [file for z in range(labels.shape[0]) for file, _ in labels.source.places(z)]
     dense, valid = record.get("labels") is not None, _valid(record, volume, path, where)
     return Sample(
         name, volume, regions, _expected(record, where), dense, tuple(files), valid,
-        divided=divided, table=table,
+        divided=divided, table=table, in_gaps=in_gaps,
     )  # fmt: skip
 
 
@@ -226,9 +228,13 @@ def _manner(record: Mapping[str, Any], prefix: str, where: str) -> Manner:
 
 def _cut(
     labels: Volume, volume: Volume, sample: str, classes: Classes, recipe: SplitRecipe
-) -> Iterable[Region]:
-    """Cut a dense label stack into regions; slices in the gaps belong to none."""
+) -> tuple[tuple[Region, ...], tuple[int, ...]]:
+    """Cut a dense label stack into regions.
 
+    Slices in the gaps belong to none: which of them have labels is told, and these are checked.
+    """
+
+    @cache
     def labelled(z: int) -> bool:
         plane = Box((z, 0, 0), (z + 1, *labels.shape[1:]))
         return bool((Cut(labels, plane, classes)() != IGNORE).any())
@@ -238,8 +244,12 @@ def _cut(
             f"dense labels must have the shape of their volume, {volume.shape}, but {labels.path} "
             f"has {labels.shape}."
         )
-    for split, planes in labelled_ranges(labels.shape[0], recipe, labelled).items():
+    regions: list[Region] = []
+    parts = labelled_ranges(labels.shape[0], recipe, labelled)
+    for split, planes in parts.items():
         part = Box((planes.start, 0, 0), (planes.stop, *labels.shape[1:]))
         for box in part.tiles((1, REGION_PX, REGION_PX)):
             name = "z{}-y{}-x{}".format(*box.start)
-            yield Region(sample, name, box, split, Cut(labels, box, classes))
+            regions.append(Region(sample, name, box, split, Cut(labels, box, classes)))
+    others = set(range(labels.shape[0])).difference(*parts.values())
+    return tuple(regions), tuple(z for z in sorted(others) if labelled(z))

@@ -72,7 +72,8 @@ class Sample:
     ``label_files`` are those that a change of labels would show in. ``valid`` says what of it is
     material: ``auto``, ``all`` or the path of a mask; ``extent`` is what follows of it, in a
     dataset that was checked. ``divided`` says that the parts of its squares are by recipe.
-    ``table`` names its squares, in a manifest.
+    ``table`` names its squares, in a manifest. Of dense labels ``in_gaps`` are the slices with some
+    that lie between the parts.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Sample:
     extent: Extent | None = None
     divided: bool = False
     table: Path | None = None
+    in_gaps: tuple[int, ...] = ()
 
     @cached_property
     def pixels(self) -> npt.NDArray[np.int64]:
