@@ -254,7 +254,7 @@ def _evaluate(
             worked.finish(), plan.cut_off(epochs) if given.budget.strict else None
         )
     with completing(folder):
-        write_json(folder / "summary.json", record)
+        write_json(folder / "summary.json", record, again=False)
         _over_all(folder, dataset, tracking, record["run_id"], pictures)
     return record
 

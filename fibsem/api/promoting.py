@@ -194,7 +194,7 @@ def run(tree: Tree) -> PromoteResult:
         record = promote_trials(work, candidates.trials)
         if plan is not None:
             record |= _of_budget(given, candidates, folder, plan, worked)
-        write_json(folder / "summary.json", record)
+        write_json(folder / "summary.json", record, again=False)
     return PromoteResult(record, folder)
 
 

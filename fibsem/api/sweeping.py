@@ -302,5 +302,5 @@ def search(prepared: Prepared) -> SweepResult:
                 cut = cut_of(plan, sweep) if given.budget.strict else None
                 used_s = worked.finish() if is_over(sweep) else worked.seconds
                 record |= plan.budget_record(used_s, cut)
-        write_json(folder / "summary.json", record)
+        write_json(folder / "summary.json", record, again=False)
     return SweepResult(record, folder, config.tracking.uri)

@@ -206,7 +206,7 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
     if plan is not None:
         cut = plan.cut_off([result.epochs]) if given.budget.strict else None
         record |= plan.budget_record(worked.finish(), cut)
-    write_json(folder / "summary.json", record)
+    write_json(folder / "summary.json", record, again=False)
     return TrainResult(record, folder)
 
 

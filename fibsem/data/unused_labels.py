@@ -26,8 +26,8 @@ def drawn_for_nothing(sample: Sample) -> Iterator[str]:
     if lost and lost >= LOST * (lost + used):
         yield (
             f"{sample.name}: {lost} of {lost + used} slices with labels lie in the gaps between "
-            "the parts: nothing is learned from them, or tested; the choices are a smaller split.gap "
-            "and a region table"
+            "the parts: nothing is learned from them, or tested; the choices are a smaller "
+            "split.gap and a region table"
         )
     counts = [len(drawn[split]) for split in SPLITS]
     if used and counts[0] < max(counts[1:]):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fibsem.reporting.measured import Labels, is_of
 from fibsem.reporting.results import Results
-from fibsem.system.file_names import name_of
+from fibsem.system.file_names import name_of, place_of
 from fibsem.system.summaries import (
     EvaluationSummary,
     InspectionSummary,
@@ -82,9 +82,14 @@ def _gone(results: Results, shown: Sequence[Labels]) -> dict[str, FilmPorosity]:
     promotions = results.of(PromotionSummary)
     if not promotions:
         return {}
-    segmented = {_place(one.folder)[-1] for one in shown}
-    samples = promotions[-1].summary.samples
-    return {name: film.alone() for name, film in samples.items() if name not in segmented}
+    latest = promotions[-1]
+    named = {_place(one.folder)[-1] for one in shown} | {one.summary.sample for one in shown}
+    own = {one.folder.resolve() for one in results.of(SegmentationSummary)}
+    return {
+        name: film.alone()
+        for name, film in latest.summary.samples.items()
+        if name not in named and place_of(latest.folder / "volumes", name).resolve() not in own
+    }
 
 
 def names_of(folders: Iterable[Path]) -> list[str]:

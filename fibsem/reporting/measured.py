@@ -28,29 +28,38 @@ def is_of(measured: Measured, labels: Labels) -> bool:
 
     Labels of another film, or made in another way, it did not, wherever they lie: folders are
     renamed, and a relative path names another one elsewhere. Of labels made in the same way it
-    found the very porosity, or it was made since in their folder, where people mend them by hand: a
-    segmentation that is repeated writes its summary again, and labels nothing anew. What they hold
-    is compared where somebody has written to them since.
+    found the very porosity, or it was made since in their folder, where people mend them by hand.
+    What they hold is compared where somebody has written to them since, and where neither says so:
+    a folder was moved after its labels were mended.
     """
     alike, as_porous = _are_alike(measured, labels), _as_porous(measured, labels)
     if alike is False:
         return False
     since = measured.written >= labels.written or as_porous
-    own = bool(alike and as_porous) or (since and measured.is_measured_in(labels))
-    return own and not _were_mended(measured, labels)
+    if (alike and as_porous) or (since and measured.is_measured_in(labels)):
+        return not _were_mended(measured, labels)
+    return bool(alike) and _hold_the_same(measured, labels) is True
 
 
 def _were_mended(measured: Measured, labels: Labels) -> bool:
     """Whether labels hold something else than when they were measured, as far as that is told."""
+    return _hold_the_same(measured, labels, since=measured.written) is False
+
+
+def _hold_the_same(measured: Measured, labels: Labels, since: float = 0.0) -> bool | None:
+    """Whether labels hold what was measured; None where that is not told.
+
+    They do if nobody has written to them ``since``: they are not read then.
+    """
     then, name = measured.origin.labels_hash, labels.origin.labels
     if then is None or name is None:
-        return False
+        return None
     try:
         volume = reopen(labels.folder / name, Manner(labels=True))
         latest = max(stamp.latest for stamp in stamps_of(volume).values())
-        return latest > measured.written * 1e9 and hash_of(slice_digests(plain(volume))) != then
+        return latest <= since * 1e9 or hash_of(slice_digests(plain(volume))) == then
     except (UserError, OSError):  # they are not there any more
-        return False
+        return None
 
 
 def _are_alike(measured: Measured, labels: Labels) -> bool | None:

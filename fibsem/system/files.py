@@ -205,8 +205,15 @@ def synchronise(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def write_json(path: Path, record: object) -> None:
+def write_json(path: Path, record: object, *, again: bool = True) -> None:
     """Write a record as indented JSON, whole or not at all; numbers that are none become null.
+
+    Parameters
+    ----------
+    path, record
+        The file, and what it says then.
+    again
+        False: a file that says the same already is left as it is, with its time.
 
     Examples
     --------
@@ -216,9 +223,10 @@ def write_json(path: Path, record: object) -> None:
     ...     read_json(Path(folder) / "figures.json")
     {'miou': None}
     """
-    replace_file(
-        path, json.dumps(_finite(in_record(record)), indent=2, default=str, allow_nan=False) + "\n"
-    )
+    plain = _finite(in_record(record))
+    text = json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n"
+    if again or not path.is_file() or path.read_bytes() != text.encode():
+        replace_file(path, text)
 
 
 def as_it_is(record: Any) -> Any:

@@ -365,6 +365,9 @@ def test_only_what_was_measured_of_a_film_is_laid_over_it(segment, segmented, fi
     record = json.loads((other / "summary.json").read_text())
     (other / "summary.json").write_text(json.dumps({**record, "porosity": 0.1}))
     os.utime(tmp_path / "q" / "summary.json", (0, 0))
+    check_of(open_segmented(other), tmp_path / "q")  # its labels are those that were measured
+    level = zarr.open_array(other / "labels.ome.zarr" / "0", mode="r+")
+    level[3, :20] = 255 - level[3, :20]
     with pytest.raises(UserError, match="is of its former labels"):
         check_of(open_segmented(other), tmp_path / "q")
 

@@ -11,6 +11,7 @@ from fibsem.analysis.porosity_told import seeds_text
 from fibsem.errors import UserError
 from fibsem.reporting.films import labelled_porosity
 from fibsem.reporting.results import FinishedCommand, Results
+from fibsem.system.file_names import place_of
 from tests.reporting.records import (
     CORRECTED,
     OWN,
@@ -79,6 +80,21 @@ def test_films_that_segment_labelled_are_told_on_top_like_those_of_a_promotion(t
     assert "1 slice is missing (1): figures are of what is there." in page
     assert "other: the size of a voxel is not known" in page
     assert "HPC22" not in page.partition("<section")[0]
+
+
+def test_a_film_of_a_promotion_that_was_segmented_elsewhere_is_told_once(tmp_path, report):
+    """And one whose folder has another name than the film, as of very long names."""
+    name = "x" * 150
+    promotion(tmp_path / "out" / "p")
+    change(tmp_path / "out" / "p", samples={k: {"porosity": 0.9} for k in ("HPC22", name)})
+    places = [place_of(tmp_path / "out" / "p" / "volumes", one) for one in ("HPC22", name)]
+    for k, folder in enumerate([*places, tmp_path / "out" / "eight"]):
+        segmentation(folder, [0.2, None, 0.4])
+        change(folder, volume_hash="b" if k == 1 else "a", sample="HPC22" if k == 2 else None)
+        os.utime(folder / "summary.json", (k, k))
+    _, page = report()
+    assert "90.00 %" not in page
+    assert page.count("Porosity of eight") == 1
 
 
 def test_a_film_that_others_labelled_tells_whose_model_it_was(tmp_path, report):

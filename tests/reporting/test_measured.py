@@ -3,10 +3,14 @@
 import os
 import shutil
 
+import numpy as np
 import pytest
+import tifffile
 
+from fibsem.data.digests import slice_digests
+from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
-from fibsem.quantification.segmented import Segmented
+from fibsem.quantification.segmented import Segmented, hash_of
 from fibsem.reporting.films import labelled_porosity
 from fibsem.reporting.measured import check_of, outdated
 from fibsem.reporting.results import find_results
@@ -85,6 +89,39 @@ def test_labels_made_in_another_way_are_others_whatever_the_times_say(films, lat
 def test_labels_that_were_mended_by_hand_are_told_as_they_were_measured_since(films):
     change(films / "one-structure", porosity=0.3)
     assert told(films)[0][films / "one"] == 0.3
+
+
+@pytest.fixture
+def mended(films):
+    """The labels of a film, mended and measured since: its structure says what they held then."""
+    labels = films / "one" / "labels.tif"
+    draw(labels, solid=3)
+    then = hash_of(slice_digests(open_volume(labels)))
+    change(films / "one", labels=labels.name)
+    change(films / "one-structure", porosity=0.3, labels_hash=then)
+    return labels
+
+
+def draw(path, solid):
+    """Labels of three slices, of which so many columns are solid."""
+    drawn = np.zeros((3, 10, 10), np.uint8)
+    drawn[..., :solid] = 255
+    tifffile.imwrite(path, drawn, photometric="minisblack")
+
+
+@pytest.mark.parametrize("case", ["moved", "repeated", "mended again"])
+def test_what_was_measured_of_mended_labels_is_told_as_long_as_they_are_those(films, mended, case):
+    """Whatever clocks and paths say: the porosity before they were mended is another one."""
+    if case == "moved":
+        (films / "one").rename(films / "third")
+    else:
+        os.utime(films / "one" / "summary.json")
+    if case == "mended again":
+        draw(mended, solid=4)
+    maps, structure = told(films)
+    name = "third" if case == "moved" else "one"
+    assert maps[films / name] == (0.26 if case == "mended again" else 0.3)
+    assert ("one" in structure or "third" in structure) == (case != "mended again")
 
 
 def test_films_whose_labels_lie_elsewhere_keep_their_own_row(tmp_path):

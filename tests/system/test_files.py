@@ -142,3 +142,18 @@ def test_only_own_files_are_removed(tmp_path):
     remove_own(tmp_path, ["result.json", "?/result.json", "?/"])
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
     assert left == {"b", "b/notes.txt", "other.json"}
+
+
+def test_a_record_that_says_the_same_keeps_its_time_where_that_is_asked(tmp_path):
+    """Results are ordered by it: to look at one again does not make it the latest."""
+    path = tmp_path / "summary.json"
+    write_json(path, {"miou": 0.5})
+    os.utime(path, (1, 1))
+    write_json(path, {"miou": 0.5}, again=False)
+    assert path.stat().st_mtime == 1
+    write_json(path, {"miou": 0.6}, again=False)
+    assert path.stat().st_mtime > 1
+    assert read_json(path) == {"miou": 0.6}
+    os.utime(path, (1, 1))
+    write_json(path, {"miou": 0.6})
+    assert path.stat().st_mtime > 1

@@ -54,7 +54,7 @@ def write_records(
     described = {**_of_volume(work), **_of_outputs(work), **_of_models(work)}
     record = {**figures, **described, **(measured.to_json() if measured else {})}
     write_porosity(work, pores)
-    write_json(work.outputs.folder / "summary.json", record)
+    write_json(work.outputs.folder / "summary.json", record, again=False)
     return record
 
 
