@@ -41,3 +41,14 @@ class GridShape:
         """
         size = min(self.size, -(-(side + 2 * CONTEXT) // multiple) * multiple)
         return GridShape(round(self.windows * (self.size / size) ** 2), size)
+
+    def frame(self, side: int) -> int:
+        """Pixels across what windows are drawn from, at least: squares with what is around them.
+
+        A square as large as a window has one place in it. The same pictures come again and again
+        then, and are learned by heart.
+
+        >>> GridShape(2, 128).frame(side=128), GridShape(4, 96).frame(side=64)
+        (160, 96)
+        """
+        return max(self.size, min(self.size, side) + 2 * CONTEXT)

@@ -141,8 +141,12 @@ class Material:
         shape = GridShape(settings.windows, settings.grid)
         if spec.family != "squares":
             return shape
-        sides = (max(box.box.shape[1:]) for box in labelled_regions(self.dataset, "train"))
-        return shape.around(max(sides), spec.alignment)
+        return shape.around(self._largest_side, spec.alignment)
+
+    @cached_property
+    def _largest_side(self) -> int:
+        """Pixels along the longest side of a training region."""
+        return max(max(one.box.shape[1:]) for one in labelled_regions(self.dataset, "train"))
 
     @property
     def step_shape(self) -> tuple[int, int, int]:
@@ -161,7 +165,11 @@ class Material:
     @property
     def _smallest(self) -> int:
         """Pixels across a window of which each can be one of a grid's."""
-        return self.config.spec.stride * self.grid.size if self._by_grid else 1
+        if not self._by_grid:
+            return 1
+        if self.config.spec.family == "squares":
+            return self.grid.frame(self._largest_side)
+        return self.config.spec.stride * self.grid.size
 
     @property
     def _spare(self) -> int | None:

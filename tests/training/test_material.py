@@ -12,6 +12,10 @@ from fibsem.data.samples import Region
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.training.feeding import epoch_batches
+from fibsem.training.grids import CONTEXT
+
+#: Side of the squares, in pixels.
+LARGEST = 72
 
 #: A slice that is labelled throughout.
 LABELLED = Region(
@@ -92,3 +96,15 @@ def test_a_step_is_given_windows_of_the_shape_that_is_told(material, given):
     batches, _ = epoch_batches(found, 0)
     images, *_ = next(iter(batches()))
     assert images.shape == (*found.step_shape, found.config.spec.nbhd.z)
+
+
+def test_windows_of_a_network_on_squares_can_move_about_each_of_them(material):
+    """Of squares as large as the windows there was one picture of each, to be learned by heart."""
+    found = material("model=unet", "train.grid=72", "train.windows=2")
+    assert found.grid.size == LARGEST
+    rng = np.random.default_rng(0)
+    places = found.supply(0).draw(400, found.grid.extent(1), rng)
+    for k, window in enumerate(found.train):
+        rows = [y for number, y, _ in places if number == k]
+        assert min(window.labels.shape) - found.grid.size >= 2 * CONTEXT
+        assert max(rows) - min(rows) > CONTEXT

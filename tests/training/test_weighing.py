@@ -33,12 +33,12 @@ def test_what_nobody_labelled_makes_no_loss_smaller(material):
 def test_where_all_is_labelled_weights_are_those_of_the_classes(material):
     """Bit for bit, and of a grid that is filled up for the pools over what is not."""
     assert material().pixel_weights == material().class_weights
-    small = material("model=unet", "train.grid=64")
+    small = material("model=unet", "train.grid=40")
     assert small.pixel_weights == small.class_weights
-    odd = material("model=unet", "train.grid=60")
-    framed = 60 + sum(odd.config.spec.step_frame(60))
-    assert framed > 60
-    larger = (framed / 60) ** 2
+    odd = material("model=unet", "train.grid=38")
+    framed = 38 + sum(odd.config.spec.step_frame(38))
+    assert framed > 38
+    larger = (framed / 38) ** 2
     assert odd.pixel_weights == pytest.approx([larger * one for one in odd.class_weights])
 
 
