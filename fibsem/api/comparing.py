@@ -111,6 +111,8 @@ def run(tree: Tree) -> CompareResult:
     if not isinstance(folders, list) or len(folders) != 2:
         raise UserError(f"`compare` must name two folders, compare=[A,B], but got {folders}.")
     first, second = (read_path(folder, "compare") for folder in folders)
+    for line in Configuration(tree).typed_for_nothing():
+        print(line)
 
     from fibsem.evaluation.comparison import compare
 

@@ -12,7 +12,16 @@ from typing import Any
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
-from fibsem.config import DataConfig, TrackingConfig, Tree, output_folder, read, read_path, require
+from fibsem.config import (
+    Configuration,
+    DataConfig,
+    TrackingConfig,
+    Tree,
+    output_folder,
+    read,
+    read_path,
+    require,
+)
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.reporting.results import Opened, find_results
@@ -114,6 +123,8 @@ def run(tree: Tree) -> ReportResult:
     folders = tree["folders"] if tree["folders"] is not None else ["outputs"]
     if not isinstance(folders, list) or not folders:
         raise UserError(f"`folders` must be a list of folders, folders=[A,B], but got {folders}.")
+    for line in Configuration(tree).typed_for_nothing():
+        print(line)
     dataset, opened = _opened(read(DataConfig, tree["data"], "data"), tree)
     results = find_results([read_path(folder, "folders") for folder in folders], dataset, opened)
 

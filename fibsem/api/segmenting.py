@@ -30,7 +30,8 @@ from fibsem.config import (
     weights_of,
 )
 from fibsem.data.scale import learned_range
-from fibsem.data.volumes import ArraySource, Volume, open_volume
+from fibsem.data.volumes import Volume, open_volume
+from fibsem.data.volumes.volume import ArraySource
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.system.file_names import visible
 from fibsem.system.records import typed

@@ -75,6 +75,8 @@ _BY_TRIALS = "a promotion takes it from the trials"
 _BY_MODEL = "a segmentation takes it from the model"
 _NO_TRAINING = "an inspection trains nothing"
 _NO_SEARCH = "only python -m fibsem.sweep searches"
+_NO_NETWORK = "a report trains nothing"
+_OF_TWO = "a comparison reads two finished evaluations"
 NOT_READ: dict[str, dict[str, str]] = {
     "train": {"search": _NO_SEARCH, "space": _NO_SEARCH},
     "evaluate": {"search": _NO_SEARCH, "space": _NO_SEARCH},
@@ -91,6 +93,15 @@ NOT_READ: dict[str, dict[str, str]] = {
         **dict.fromkeys(("nbhd", "model", "train", "sampling", "seed"), _NO_TRAINING),
         "search": _NO_SEARCH, "space": _NO_SEARCH, "overwrite": "it looks anew each time",
     },
+    "report": {
+        **dict.fromkeys(("nbhd", "model", "train", "sampling", "seed", "preprocess"), _NO_NETWORK),
+        "search": _NO_SEARCH, "space": _NO_SEARCH, "overwrite": "it is written anew each time",
+    },
+    "compare": dict.fromkeys(
+        ("nbhd", "model", "train", "sampling", "seed", "preprocess", "search", "space", "split",
+         "data", "seeds", "evaluation", "budget", "budget_is", "plan", "overwrite", "tracking"),
+        _OF_TWO,
+    ),
 }  # fmt: skip
 
 
@@ -131,6 +142,8 @@ def why_unused(key: str, now: Mapping[str, Any]) -> str | None:
 
 def not_read(key: str, command: str) -> str | None:
     """Why a command does not read a key that it has; None where it does.
+
+    ``evaluate compare=[A,B]`` is the command ``compare``.
 
     >>> not_read("train.epochs", "promote"), not_read("train.epochs", "train")
     ('a promotion takes it from the trials', None)

@@ -55,7 +55,7 @@ def read_space(tree: Tree) -> Space:
     >>> from fibsem.config import compose
     >>> space = read_space(compose("sweep", ["model=2dcnn", "nbhd=33x33x3"]))
     >>> next(iter(space.plan(0)))["model.filters"]
-    32
+    16
     """
     given, declared = Configuration(tree), tree["space"]
     check_names(declared)

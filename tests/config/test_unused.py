@@ -36,7 +36,7 @@ def test_every_key_is_one_of_conf():
     keys = {*GROUPED, *(key for one in commands for key in dict(flat(compose(one, []))))}
     assert {other for needs in USED_WITH.values() for other, _ in needs} | {*USED_WITH} <= keys
     for command, groups in NOT_READ.items():
-        assert groups.keys() <= own_keys(command)
+        assert groups.keys() <= own_keys("evaluate" if command == "compare" else command)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,9 @@ def test_every_key_is_one_of_conf():
         ("train", ["data.path=here", "data.name=other"], "data.name", "data.path=null"),
         ("train", ["model=forest", "train.teacher_share=0.3"], "train.teacher_share", "teacher"),
         ("inspect", ["train.steps=5"], "train.steps", "trains nothing"),
+        ("report", ["nbhd=65x65x3"], "nbhd", "trains nothing"),
+        ("report", ["overwrite=true"], "overwrite", "anew each time"),
+        ("evaluate", ["compare=[a,b]", "seeds=3"], "seeds", "two finished evaluations"),
         ("segment", ["model=unet"], "model", "the model"),
         ("segment", ["scheduler=tcp://host:1", "workers=2"], "workers", "scheduler=null"),
     ],

@@ -10,13 +10,12 @@ from fibsem.data.volumes.ome import Meaning
 from fibsem.data.volumes.omezarr import resolutions
 from fibsem.data.volumes.opening import open_labels, open_volume, reopen
 from fibsem.data.volumes.source import Manner
-from fibsem.data.volumes.volume import ArraySource, ArrayVolume, Volume
+from fibsem.data.volumes.volume import ArrayVolume, Volume
 from fibsem.data.volumes.voxels import VoxelNm
 from fibsem.data.volumes.writer import VolumeWriter
 from fibsem.data.volumes.writers import Format, create_volume
 
 __all__ = [
-    "ArraySource",
     "ArrayVolume",
     "Format",
     "Manner",
