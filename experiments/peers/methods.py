@@ -48,7 +48,7 @@ class Method:
 
 
 METHODS = [
-    Method("unet", OURS, ("model=unet", "nbhd=33x33x3")),
+    Method("unet", OURS),  # picked by budget= alone
     Method("unet, random weights", OURS, ("model=unet", "nbhd=33x33x3", "train.init=null")),
     Method("2dcnn(33,33,3)", OURS, ("model=2dcnn", "nbhd=33x33x3")),
     Method("2dcnn(81,81,3)", OURS, ("model=2dcnn", "nbhd=81x81x3", "model.blocks=4")),

@@ -18,7 +18,7 @@ from exchange import MARGIN, Material, arguments, report, score_squares, write
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import Configuration, compose
+from fibsem.config import Configuration, compose, with_architecture
 from fibsem.data import Correction, Recipe
 from fibsem.data.volumes import ArrayVolume
 from fibsem.inference import Options, Scorer, Segmenter
@@ -48,12 +48,12 @@ def fit() -> None:
         f"tracking.uri=sqlite:///{args.trained.parent / 'mlflow.db'}",
         f"tracking.artifacts={args.trained.parent / 'artifacts'}",
     ]  # fmt: skip
-    planned = args.what[0] != "model=forest"
+    planned = "model=forest" not in args.what
     started = time.perf_counter()
     subprocess.run([*command, *([f"budget={args.seconds:g}s"] if planned else [])], check=True)
     seconds = time.perf_counter() - started  # start-up, probe, validation and score included
     trained = json.loads((args.trained / "summary.json").read_text())
-    spec = Configuration(compose("train", args.what)).run.spec
+    spec = Configuration(compose("train", with_architecture("train", args.what))).run.spec
     record = {"train_seconds": seconds, "parameters": trained["parameters"]}
     if planned:
         record["steps"] = trained["plan"]["epochs"] * trained["plan"]["steps"]

@@ -34,6 +34,7 @@ from fibsem.analysis.postprocessing import ScoredSquare, search
 from fibsem.config import Configuration, compose
 from fibsem.data import load_windows
 from fibsem.evaluation.scores import THRESHOLDS
+from fibsem.tracking.runs import code_version
 from fibsem.training import Material, obtain
 
 WHOLE = (slice(None), slice(None))
@@ -147,6 +148,7 @@ def main() -> None:
                         continue
                     folder = (args.folder / "cells" / key.replace(" | ", "-")).resolve()
                     cells[key] = cell(method, material, folder, data, seconds, seed)
+                    cells[key]["version"] = code_version()
                     record["machine"] = {"cpus": cores(), "processor": platform.machine()}
                     write(args.json, record)
                     print(f"{key}: {cells[key]['test_miou']:.4f}", flush=True)

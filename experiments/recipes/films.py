@@ -6,7 +6,8 @@
 Every cell is ``python -m fibsem.train model=... budget=...`` in a process of its own, with nothing
 else said; cells that the file of --json holds are not trained again. With ``--steps`` a training
 has so many steps instead, whatever else the machine does. Films that are made here: squares of 64,
-and a class of 1 %; ``one-slice`` is a film whose networks see one slice.
+and a class of 1 %; networks of ``one-slice`` see one slice, and ``-slices`` are labelled slice by
+slice. Every cell tells the version of the code.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fibsem.data.phantom import PhantomRecipe, simulate
+from fibsem.tracking.runs import code_version
 
 HERE = Path("outputs/films")
 MAIN = ("unet", "2dcnn")
@@ -54,7 +56,9 @@ def films(real: Path) -> dict[str, list[str]]:
         found[name] = [f"data.path={folder}"]
     for name, file in (("flyem", "flyem/dataset.yaml"),
                        ("membranes", "vnc/membranes-squares.yaml"),
-                       ("mitochondria", "vnc/mitochondria-squares.yaml")):  # fmt: skip
+                       ("mitochondria", "vnc/mitochondria-squares.yaml"),
+                       ("membranes-slices", "vnc/membranes.yaml"),
+                       ("mitochondria-slices", "vnc/mitochondria.yaml")):  # fmt: skip
         if (real / file).is_file():
             found[name] = [f"data.path={real / file}"]
     return found
@@ -95,7 +99,7 @@ def trained(name: str, overrides: list[str], args: argparse.Namespace) -> dict:
     figures = record["val_all"]
     keep = ("miou", "iou_pore", "iou_solid", "miou_se")
     return {**{key: figures[key] for key in keep}, "restart": record["restart"],
-            "budget": record.get("budget")}  # fmt: skip
+            "budget": record.get("budget"), "version": code_version()}  # fmt: skip
 
 
 def table(found: dict[str, dict]) -> str:

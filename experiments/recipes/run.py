@@ -24,6 +24,8 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from fibsem.tracking.runs import code_version
+
 #: What switches a line off. ``whole`` is the recipe, ``former`` what was usual before it.
 LINES = {
     "whole": [],
@@ -77,7 +79,7 @@ def overrides(line: str, seed: int) -> list[str]:
     data = f"data.path={args.data}" if Path(args.data).exists() else f"data={args.data}"
     budget = [f"train.epochs={EPOCHS}", f"train.steps={max(1, (args.steps or 0) // EPOCHS)}"]
     if args.steps is None:
-        budget = ["train.epochs=1000", "train.steps=50", f"train.max_seconds={args.seconds}"]
+        budget = ["train.epochs=1000", "train.steps=250", f"train.max_seconds={args.seconds}"]
     off = [*LINES[line], *(FORMER_UNET if line == "former" and args.model == "unet" else [])]
     common = [f"model={args.model}", f"nbhd={args.nbhd}", "train.patience=null", f"seed={seed}"]
     return [data, *common, *off, *budget]
@@ -154,6 +156,7 @@ def main() -> None:
                 own = [*sys.argv, "--cell", *overrides(line, seed)]
                 done = subprocess.run([sys.executable, *own], check=True, stdout=subprocess.PIPE)
                 cells[name] = json.loads(done.stdout.splitlines()[-1])
+                cells[name]["version"] = code_version()
                 print(name, cells[name]["test_miou"], flush=True)
             record["lines"] = figures(cells)
             args.json.parent.mkdir(parents=True, exist_ok=True)

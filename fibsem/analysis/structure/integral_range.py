@@ -124,5 +124,5 @@ def _first_zero(covariance: Array, pairs: Array, distance: Array) -> float:
 def _farthest(distance: Array, weights: Array, most: float) -> float:
     """Radius of the largest ball with no more than so many lags: of a thin film, of a disc."""
     order = np.argsort(distance, axis=None)
-    within = np.cumsum(weights.flat[order]) <= most
-    return float(distance.flat[order[max(0, np.count_nonzero(within) - 1)]])
+    within = int(np.count_nonzero(np.cumsum(weights.flat[order]) <= most))
+    return float(distance.flat[order[max(0, within - 1)]])
