@@ -41,6 +41,8 @@ def corrected_text(film: FilmPorosity) -> str:
     >>> corrected_text(FilmPorosity(0.413, None, 0.45, own, porosity_per_px_of_boundary=0.05))
     '45.00 % [42.00, 48.00], corrected by test squares of 6 places; 37.00 to 53.00 % if every \
 outline were drawn one pixel off'
+    >>> corrected_text(FilmPorosity(0.413, None, 0.45, Interval(squares=8, slices=(240, 299))))
+    '45.00 %, corrected by test squares of 8 places, all of slices 240 to 299'
     >>> from fibsem.system.summaries.porosity import Members, Seeds
     >>> none = Interval(why="no squares")
     >>> members, seeds = Members((0.44, 0.41)), Seeds(sd=0.01, seeds=3, on="squares at 0.5")
@@ -138,7 +140,9 @@ def _by_squares(film: FilmPorosity) -> str:
     if corrected is None:
         return f"no interval: {no_interval_text(film)}"
     text = with_interval(corrected, interval.ends, 2, 100, " %")
-    return f"{text}, corrected by test squares of {interval.squares} places"
+    first, last = interval.slices or (None, None)
+    where = "" if first is None else f", all of slices {first} to {last}"
+    return f"{text}, corrected by test squares of {interval.squares} places{where}"
 
 
 def _range(ends: Sequence[float | None] | None) -> str:

@@ -60,6 +60,7 @@ def corrected_porosity(
         widened_by=rounded,
         squares=film.squares,
         square_px=film.square_px,
+        slices=own.crowded if own else None,
         parts_sd=film.parts_sd,
         labelled_over_mapped=film.labelled_over_mapped,
         post_stratified=None

@@ -80,6 +80,8 @@ class FilmSquares:
         squares of the film, at threshold 0.5 without smoothing; empty where nobody looked.
     reading
         What was material, and which range the grey values had; None of an older bundle.
+    between
+        First and last slice that they lie in; None of an older bundle.
     """
 
     sample: str
@@ -89,6 +91,15 @@ class FilmSquares:
     parts: WrittenParts | None = None
     seeds: tuple[float, ...] = ()
     reading: Reading | None = None
+    between: tuple[int, int] | None = None
+
+    @property
+    def crowded(self) -> tuple[int, int] | None:
+        """First and last slice that they lie in, where that is less than half of the film."""
+        if self.between is None:
+            return None
+        first, last = self.between
+        return self.between if 2 * (last + 1 - first) < self.shape[0] else None
 
     @classmethod
     def of(
@@ -100,9 +111,11 @@ class FilmSquares:
         squares = [pooled(some) for some in places.values()]
         digests = slice_digests(plain(volume))
         parts = [PartErrors.from_json(row["parts"]) for row in rows if "parts" in row]
+        slices = [row["at"][0] for row in rows]
         return cls(
             sample, volume.shape, digests, tuple(s for s in squares if s.pixels),
             sum(parts, PartErrors()) if parts else None, tuple(seeds), reading,
+            (min(slices), max(slices)) if slices else None,
         )  # fmt: skip
 
     @classmethod
@@ -126,6 +139,7 @@ class FilmSquares:
             "parts": self.parts and self.parts.to_json(),
             "seeds": list(self.seeds),
             "reading": self.reading and self.reading.to_json(),
+            "between": self.between and list(self.between),
         }
 
     @classmethod

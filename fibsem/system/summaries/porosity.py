@@ -65,6 +65,8 @@ class Interval(SquaresEstimate):
         Share of the labels that bfloat16 changes, at both ends: squares are scored in float32.
     squares, square_px
         How many there are, by place, and their pixels on average.
+    slices
+        First and last slice that they lie in, where that is less than half of the film.
     parts_sd
         How far probabilities are off in small parts of them.
     labelled_over_mapped
@@ -82,6 +84,7 @@ class Interval(SquaresEstimate):
     widened_by: float | None = None
     squares: int | None = None
     square_px: float | None = None
+    slices: tuple[int, int] | None = None
     parts_sd: float | None = None
     labelled_over_mapped: float | None = None
     post_stratified: PostStratified | None = None

@@ -8,6 +8,7 @@ import pytest
 import tifffile
 
 from fibsem.analysis.metrics import Confusion
+from fibsem.analysis.porosity_told import corrected_text
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.material import look_for
 from fibsem.data.preprocessing import Recipe
@@ -15,11 +16,13 @@ from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
+from fibsem.inference.volume.interval import corrected_porosity
 from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
+from fibsem.system.summaries.porosity import FilmPorosity
 from tests.data.material.films import film as textured
 
 ROWS = [
@@ -52,6 +55,17 @@ def test_a_bundle_of_an_earlier_version_knows_a_film_by_some_slices():
     some = replace(own, slices={z: own.slices[z] for z in (0, 4, 8)})
     assert some.is_of(film(0, 9))
     assert not some.is_of(film(1, 9))
+
+
+@pytest.mark.parametrize(("depth", "crowded"), [(4, None), (6, None), (7, (0, 2)), (40, (0, 2))])
+def test_squares_of_less_than_half_of_a_film_are_said_to_be(depth, crowded):
+    """Those of dense labels are its last slices, and not in it by chance."""
+    own = FilmSquares.from_json(FilmSquares.of("A", film(0, depth), ROWS, "chosen").to_json())
+    assert own.crowded == crowded
+    told = corrected_porosity(own, 0.3, [own], Options())
+    assert told.interval.slices == crowded
+    text = corrected_text(FilmPorosity(0.3, None, told.porosity, told.interval))
+    assert ("7 places, all of slices 0 to 2" in text) == (crowded is not None)
 
 
 def test_squares_of_one_place_are_one_cluster(own):
