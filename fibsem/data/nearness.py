@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
 
+from fibsem.data.digests import UNREADABLE
 from fibsem.data.samples import Sample
 from fibsem.data.split import SplitRecipe
 from fibsem.geometry import Box, Triple
@@ -36,6 +38,48 @@ def scored_where_learned(sample: Sample, slices: int) -> Iterator[str]:
             f"square, at most {slices} slices away: they show nearly the same pores, and scores of "
             "them are too good; without a column `split` such squares stay in one part"
         )
+
+
+def across_samples(
+    samples: Sequence[Sample], slices: Mapping[str, Mapping[int, str]], reach: Triple
+) -> Iterator[str]:
+    """Say if what a network sees in training of one sample it is judged on in another one.
+
+    Two samples may show one film, as one of dense labels and one of squares: each is divided by
+    itself. (That they share pixels is refused, :func:`fibsem.data.samples.check_apart`.)
+
+    Parameters
+    ----------
+    samples
+        Of a dataset.
+    slices
+        Digest of every slice of each sample: where films are the same.
+    reach
+        Pixels on each side that an output depends on, (z, y, x).
+    """
+    for one, other in permutations(samples, 2):
+        number = {digest: z for z, digest in slices[one.name].items() if digest != UNREADABLE}
+        shared = ((z, number.get(digest)) for z, digest in slices[other.name].items())
+        further = next((same - z for z, same in shared if same is not None), None)
+        if further is None:
+            continue
+        learned = [region.box.grow(reach) for region in one.labelled if region.split == "train"]
+        judged = [region.box for region in other.labelled if region.split != "train"]
+        moved = [_further(box, further).grow(reach) for box in judged]
+        near = sum(any(box.overlaps(train) for train in learned) for box in moved)
+        if near:
+            yield (
+                f"{one.name} and {other.name} show one film: around {near} of {len(judged)} "
+                f"squares of {other.name} that are not for training the network sees pixels that "
+                f"it sees in training of {one.name}, and scores of them may be too good; parts "
+                "farther apart, or one sample with all labels, keep them apart"
+            )
+
+
+def _further(box: Box, slices: int) -> Box:
+    """A box so many slices further."""
+    (z, *start), (end, *stop) = box.start, box.stop
+    return Box((z + slices, start[0], start[1]), (end + slices, stop[0], stop[1]))
 
 
 def _covered(box: Box, other: Box) -> float:

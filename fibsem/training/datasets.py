@@ -13,7 +13,7 @@ from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset import Dataset
 from fibsem.data.doubts import doubts
 from fibsem.data.manifest import load_dataset
-from fibsem.data.nearness import within_reach
+from fibsem.data.nearness import across_samples, within_reach
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.simulation import lock_of, unlike
 from fibsem.data.preprocessing import Gradient, Recipe, fit_correction
@@ -135,7 +135,9 @@ def look_at(
         )
     gradients = dict.fromkeys(config.preprocess.gradient for config in configs)
     reaches = [(config.spec.reach, config.split) for config in configs]
-    learned = (_as_learned(sample, gradients, reaches) for sample in dataset.samples)
+    learned = [_as_learned(sample, gradients, reaches) for sample in dataset.samples]
+    if reaches and len(dataset.samples) > 1:
+        learned.append(across_samples(dataset.samples, dataset.slices, _farthest(reaches)))
     doubted = doubts(dataset, look_through=LOOKED_THROUGH)
     trains = [config.train for config in configs if config.spec.is_network]
     undrawn = any(train.mode == "grid" and train.rare_windows == 0 for train in trains)
@@ -178,8 +180,13 @@ def _as_learned(
     for gradient in gradients:
         yield from left_in(sample, gradient)
     if reaches:
-        z, y, x = (max(axis) for axis in zip(*(reach for reach, _ in reaches), strict=True))
-        yield from within_reach(sample, (z, y, x), reaches[0][1])
+        yield from within_reach(sample, _farthest(reaches), reaches[0][1])
+
+
+def _farthest(reaches: Sequence[tuple[Triple, SplitRecipe]]) -> Triple:
+    """How far any of some networks reaches along each axis."""
+    z, y, x = (max(axis) for axis in zip(*(reach for reach, _ in reaches), strict=True))
+    return z, y, x
 
 
 def _simulated(folder: Path, phantom: str) -> None:

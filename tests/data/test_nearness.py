@@ -1,14 +1,16 @@
 """Squares of different parts are as far apart as networks reach, or it is said."""
 
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.config import Configuration, compose
 from fibsem.data.manifest import load_dataset
-from fibsem.data.nearness import scored_where_learned, within_reach
+from fibsem.data.nearness import across_samples, scored_where_learned, within_reach
 from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SplitRecipe, divide
 from fibsem.geometry import Box, Nbhd
@@ -89,6 +91,17 @@ def test_it_is_said_before_anything_is_learnt(make, capsys):
     assert "a: around 2 of 2 squares that are not for training" in capsys.readouterr().err
 
 
+def test_so_it_is_of_a_film_in_two_samples(make, capsys):
+    for name, rows in (("a", "m0.tif,0,4,8,train"), ("b", "m1.tif,1,4,8,val\nm2.tif,30,4,8,test")):
+        (make.folder / f"{name}.csv").write_text(f"mask,z,y,x,split\n{rows}\n")
+    both = [{"name": n, "volume": "slices", "regions": f"{n}.csv", "valid": "all"} for n in "ab"]
+    config = Configuration(compose("train", ["nbhd=33x33x3"])).run
+    look_at(make(samples=both), needed=(), configs=[config])
+    said = [line for line in capsys.readouterr().err.splitlines() if "show one film" in line]
+    assert len(said) == 1
+    assert "warning: a and b show one film: around 1 of 2 squares of b that are" in said[0]
+
+
 def stacked(dataset_of, spread, *, split=True):
     """Squares of one place in slices that follow each other, dealt to the parts in turn."""
     parts = ("train", "val", "train", "test", "train")
@@ -120,3 +133,33 @@ def test_nor_are_squares_that_lie_beside_or_are_cut_from_a_stack(tiny, make, den
         *load_dataset(tiny).samples,
     ]
     assert [said for one in samples for said in scored_where_learned(one, 5)] == []
+
+
+def drawn(sample, box, split):
+    read = partial(np.zeros, box.shape[1:], np.uint8)
+    return Region(sample, f"{box.start}", box, split, read)
+
+
+@pytest.mark.parametrize(
+    ("z", "y", "first", "near"),
+    [(34, 0, 0, 1), (35, 0, 0, 1), (36, 0, 0, 0), (34, 200, 0, 0), (9, 0, 25, 1), (34, 0, 25, 0)],
+)
+def test_two_samples_of_one_film_are_looked_at_together(z, y, first, near):
+    """Slices 0 to 31 of dense labels are for training; a network of five slices sees two more."""
+    dense = tuple(drawn("a", Box((k, 0, 0), (k + 1, 64, 64)), "train") for k in range(32))
+    own = drawn("b", Box((z, y, 0), (z + 1, y + 64, 64)), "test")
+    samples = [Sample("a", None, dense, dense=True), Sample("b", None, (own,))]
+    film = {k: f"slice {k}" for k in range(60)}
+    slices = {"a": film, "b": {k: film[k + first] for k in range(60 - first)}}
+    said = list(across_samples(samples, slices, (2, 40, 40)))
+    assert len(said) == near
+    for line in said:
+        assert line.startswith("a and b show one film: around 1 of 1 squares of b that are not")
+
+
+def test_films_that_share_no_slice_are_two():
+    box = Box((0, 0, 0), (1, 64, 64))
+    samples = [Sample("a", None, (drawn("a", box, "train"),)),
+               Sample("b", None, (drawn("b", box, "test"),))]  # fmt: skip
+    assert not list(across_samples(samples, {"a": {0: "x"}, "b": {0: "y"}}, (2, 40, 40)))
+    assert list(across_samples(samples, {"a": {0: "x"}, "b": {0: "x"}}, (2, 40, 40)))
