@@ -34,7 +34,7 @@ from fibsem.analysis.postprocessing import ScoredSquare, search
 from fibsem.config import Configuration, compose
 from fibsem.data import load_windows
 from fibsem.evaluation.scores import THRESHOLDS
-from fibsem.tracking.runs import code_version
+from fibsem.tracking import code_version
 from fibsem.training import Material, obtain
 
 WHOLE = (slice(None), slice(None))

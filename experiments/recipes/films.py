@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fibsem.data.phantom import PhantomRecipe, simulate
-from fibsem.tracking.runs import code_version
+from fibsem.tracking import code_version
 
 HERE = Path("outputs/films")
 MAIN = ("unet", "2dcnn")

@@ -24,7 +24,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from fibsem.tracking.runs import code_version
+from fibsem.tracking import code_version
 
 #: What switches a line off. ``whole`` is the recipe, ``former`` what was usual before it.
 LINES = {

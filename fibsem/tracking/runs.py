@@ -256,7 +256,13 @@ def _code_and_machine() -> dict[str, str]:
 
 
 def code_version() -> str:
-    """Version of the package, with the commit where it runs from a checkout."""
+    """Version of the package, with the commit where it runs from a checkout.
+
+    Examples
+    --------
+    >>> code_version().partition("+")[0] == fibsem.__version__
+    True
+    """
     folder = Path(__file__).parent
     if not (folder.parent.parent / ".git").exists():
         return fibsem.__version__
