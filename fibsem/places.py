@@ -20,15 +20,16 @@ from fibsem.geometry import Box, Triple
 
 T = TypeVar("T")
 
-#: Name of a film, and where in its slices the first square of a place begins: y, x.
+#: Name of a film, and where in its slices the first square of a place begins: y, x. What is larger
+#: than a square is told from these by -1 - y, -1 - x.
 Place = tuple[str, int, int]
 #: Share of the smaller of two squares that lies in the other, from which they are one place in
 #: whatever slices, and where they are at most so many slices apart. Two of 256 pixels, drawn at
 #: random over 768 x 1024, share as much as the first once in seventy pairs.
 ALIKE, HALF, NEAR = 0.8, 0.5, 4
-#: A square that others lie in, and that is as many times as large as they are, as a whole slice is,
-#: shows other pores than any of them: only where it is near are they one place.
-LARGER = 16
+#: Pixels across the largest square. What is larger, as a mask of a whole slice, shows other pores
+#: than any square in it: only where it is near, or as large, are they one place.
+SQUARE = 256
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,18 @@ class Spot:
     size: tuple[int, int] | None = None
 
     @property
+    def is_square(self) -> bool:
+        """Whether it is no larger than squares are."""
+        return max(self.size or (0, 0)) <= SQUARE
+
+    @property
     def corner(self) -> Place:
-        """Its film, and where in its slice it begins."""
+        """Its film, and where in its slice it begins; of what is no square, below zero.
+
+        So that a square in its corner is another one.
+        """
         _, y, x = self.at
-        return self.sample, y, x
+        return (self.sample, y, x) if self.is_square else (self.sample, ~y, ~x)
 
     @classmethod
     def of(cls, sample: str, box: Box) -> Spot:
@@ -103,6 +112,7 @@ def _firsts(corners: Sequence[Sequence[Spot]]) -> list[int]:
     starts = np.array([squares[0].at[1:] for squares in corners], np.int64)
     sizes = np.array([_size(squares) for squares in corners], np.int64)
     areas = np.prod(sizes, axis=1)
+    is_square = np.array([some[0].is_square for some in corners], bool)
     saying: list[int] = []
     firsts = list(range(len(corners)))
     for k in np.argsort(-areas, kind="stable").tolist():
@@ -112,7 +122,7 @@ def _firsts(corners: Sequence[Sequence[Spot]]) -> list[int]:
         high = np.minimum(starts[before] + sizes[before], starts[k] + sizes[k])
         shared = np.prod(np.maximum(high - low, 0), axis=1)
         share = shared / np.maximum(1, np.minimum(areas[before], areas[k]))
-        alike = (share >= ALIKE) & (areas[before] < LARGER * max(1, areas[k]))
+        alike = (share >= ALIKE) & (squares[0].is_square == is_square[before])
         firsts[k] = next(
             (
                 saying[j]

@@ -153,7 +153,7 @@ LATER = {
     "train.restart": False, "train.init": None, "train.min_steps": 0,
     "train.precision": "float32", "train.contrast_sd": 0.0, "train.noise_sd": 0.0,
     "train.blur_px": 0.0, "train.elastic_px": 0.0, "train.teacher": None,
-    "train.teacher_share": 0.5,
+    "train.teacher_share": 0.5, "train.frame": 0,
 }  # fmt: skip
 
 

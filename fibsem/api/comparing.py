@@ -95,7 +95,7 @@ def compare(
     Examples
     --------
     ```python
-    api.compare(api.evaluate("demo", model="unet"), api.evaluate("demo")).squares.p_value
+    api.compare(api.evaluate("demo"), api.evaluate("demo", model="2dcnn")).squares.p_value
     ```
     """
     both = (first, second)

@@ -49,4 +49,5 @@ def _is_override(argument: str) -> bool:
 def _says(argument: str) -> bool:
     """Whether an argument chooses a network, or something that only one architecture has."""
     key, _, value = argument.lstrip("+~").partition("=")
-    return key.split(".")[0] in OF_ONE or value.strip("'\"") in OF_ONE_WITH.get(key, ())
+    several = {one.strip("'\" ") for one in value.split(",")}  # of a --multirun
+    return key.split(".")[0] in OF_ONE or not several.isdisjoint(OF_ONE_WITH.get(key, ()))

@@ -78,6 +78,7 @@ class TrainConfig:
     warmup: float = 0.0
     windows: int | None = None
     grid: int | None = None
+    frame: int = 0
     steps: int | None = None
     min_steps: int = 0
     rare_windows: float | None = 0.0
@@ -109,7 +110,7 @@ class TrainConfig:
         for key in ("average", "warmup"):
             value = getattr(self, key)
             require(f"train.{key}", value, 0 <= value < 1, "in [0, 1)")
-        for key in ("loss_weight", "weight_decay", "min_steps", "shift_sd", *STRENGTHS):
+        for key in ("loss_weight", "weight_decay", "min_steps", "frame", "shift_sd", *STRENGTHS):
             value = getattr(self, key)
             require(f"train.{key}", value, value >= 0, "at least 0")
         for key in ("epochs", "batch", "decay_every", "windows", "grid", "patience", "steps"):
@@ -159,6 +160,7 @@ class TrainConfig:
             learning_rate=self.learning_rate or rate,
             windows=self.windows or windows,
             grid=self.grid or grid,
+            frame=self.frame if squares else 0,
         )
 
     @property

@@ -293,5 +293,9 @@ def figures_of_part(phases: Phases, film: Film, config: QuantifyConfig) -> dict[
         "porosity": cells.porosity(),
         "surface": surface.per_volume,
         "components": float(connections.components),
-        **{f"connected_share_{axis}": share for axis, share in connections.connected_share.items()},
+        **{
+            f"connected_share_{axis}": share
+            for axis, share in connections.connected_share.items()
+            if axis not in film.flat
+        },
     }

@@ -42,13 +42,20 @@ class GridShape:
         size = min(self.size, -(-(side + 2 * CONTEXT) // multiple) * multiple)
         return GridShape(round(self.windows * (self.size / size) ** 2), size)
 
-    def frame(self, side: int) -> int:
+    def framed(self, side: int, frame: int) -> int:
         """Pixels across what windows are drawn from, at least: squares with what is around them.
 
         A square as large as a window has one place in it. The same pictures come again and again
         then, and are learned by heart.
 
-        >>> GridShape(2, 128).frame(side=128), GridShape(4, 96).frame(side=64)
+        >>> GridShape(2, 128).framed(side=128, frame=16), GridShape(4, 96).framed(64, frame=16)
         (160, 96)
+
+        Parameters
+        ----------
+        side
+            Of the largest square.
+        frame
+            Pixels around it.
         """
-        return max(self.size, min(self.size, side) + 2 * CONTEXT)
+        return max(self.size, min(self.size, side) + 2 * frame)

@@ -168,7 +168,7 @@ class Material:
         if not self._by_grid:
             return 1
         if self.config.spec.family == "squares":
-            return self.grid.frame(self._largest_side)
+            return self.grid.framed(self._largest_side, self.config.train.frame)
         return self.config.spec.stride * self.grid.size
 
     @property

@@ -20,8 +20,8 @@ from fibsem.training.material import Material
 #: Settings of ``train`` that a step's graph does not hold: its data, rate, length and end.
 OUTSIDE = frozenset({
     "share", "epochs", "patience", "learning_rate", "average", "schedule", "decay", "decay_every",
-    "min_learning_rate", "warmup", "steps", "min_steps", "rare_windows", "max_seconds", "keep",
-    "validation", "augment", "shift_sd", "shift_probability", "restart", "init", "teacher",
+    "min_learning_rate", "warmup", "steps", "min_steps", "frame", "rare_windows", "max_seconds",
+    "keep", "validation", "augment", "shift_sd", "shift_probability", "restart", "init", "teacher",
     "teacher_share", "val_all", "test",
     *STRENGTHS,
 })  # fmt: skip

@@ -108,3 +108,6 @@ def test_windows_of_a_network_on_squares_can_move_about_each_of_them(material):
         rows = [y for number, y, _ in places if number == k]
         assert min(window.labels.shape) - found.grid.size >= 2 * CONTEXT
         assert max(rows) - min(rows) > CONTEXT
+    fixed = material("model=unet", "train.grid=72", "train.windows=2", "train.frame=0")
+    assert {window.labels.shape for window in fixed.train} == {(LARGEST, LARGEST)}
+    assert material("model=2dcnn").config.train.frame == 0

@@ -53,10 +53,12 @@ class PoreComponents:
         self._joined = Joined(connectivity)
         self._sizes: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
         self._faces: list[npt.NDArray[np.uint8]] = [np.zeros(1, np.uint8)]
+        self._slices = 0
         self._begun: npt.NDArray[np.bool_] | None = None
         self._last: Numbers | None = None
 
     def add(self, z: int, slab: Phases) -> None:
+        self._slices += len(slab)
         first = self._joined.count
         numbers = self._joined.add(slab == PORE)
         new = self._joined.count - first
@@ -92,6 +94,7 @@ class PoreComponents:
         faces, sizes = np.concatenate(self._faces), np.concatenate(self._sizes)
         if self._last is not None:
             faces[self._last] |= np.uint8(2)
+            faces &= ~self._flat(self._last.shape)
         faces[0] = 0
         members = np.zeros(int(groups.max()) + 1, np.uint8)
         np.bitwise_or.at(members, groups, faces)
@@ -107,6 +110,11 @@ class PoreComponents:
             reachable_share=_share(volumes[members > 0], total),
             largest_share=_share(volumes.max(initial=0), total),
         )
+
+    def _flat(self, shape: tuple[int, ...]) -> np.uint8:
+        """Bits of the axes along which there is one voxel: all of it lies at both faces there."""
+        flat = [axis for axis, n in enumerate((self._slices, *shape)) if n == 1]
+        return np.uint8(sum(3 << (2 * axis) for axis in flat))
 
 
 def _share(voxels: npt.NDArray[np.int64] | np.int64, total: int) -> float:

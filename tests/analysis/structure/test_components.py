@@ -13,6 +13,21 @@ def connections(phases, connectivity=6, slab=2):
     return components.result
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_along_an_axis_of_one_voxel_nothing_leads_and_nothing_is_reached(axis):
+    """All of it lies at both faces there."""
+    phases = np.ones((7, 7, 7), np.uint8)
+    phases[3, 3, 3] = 0  # enclosed
+    film = np.take(phases, [3], axis)
+    found = connections(film)
+    name = "zyx"[axis]
+    assert not any(found.percolates.values())
+    assert found.connected_share[name] == found.reachable_share == 0
+    open_ = np.take(np.zeros_like(phases), [3], axis)
+    assert connections(open_).reachable_share == 1
+    assert connections(open_).percolates == {other: other != name for other in "zyx"}
+
+
 @pytest.mark.parametrize("connectivity", [6, 26])
 def test_components_are_those_of_another_implementation(connectivity):
     phases = (np.random.default_rng(1).random((20, 30, 40)) > 0.25).astype(np.uint8)
