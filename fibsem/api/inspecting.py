@@ -11,6 +11,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, DataConfig, Tree, output_folder, read
+from fibsem.data.digests import digest_of
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.split import SplitRecipe
 from fibsem.system.endings import FIGURE, remove_former
@@ -80,7 +81,8 @@ class InspectResult(Result):
 
     def pictures(self) -> Iterable[bytes]:
         """Histograms, gradient, classes and squares, as PNG."""
-        return files(self.figures)
+        place = self.place
+        return files(place / figure.name for figure in self.figures)
 
 
 @completes("inspect")
@@ -138,6 +140,7 @@ def run(tree: Tree) -> InspectResult:
         record["figures"] = [picture.name for picture in pictures]
         check_unchanged(dataset, "this inspection")
         remove_former(folder, drawn_in(folder), record["figures"], FIGURE)
+        record["shows"] = digest_of([dataset.hash, tables(record)], 12)
         replace_file(folder / "tables.md", tables(record))
         write_json(folder / "summary.json", record)
     return InspectResult(record, folder, tuple(pictures))

@@ -58,7 +58,8 @@ class ReportResult(Result):
         summary = self.summary
         text = (
             f"{sum(summary['results'].values())} results of {summary['dataset']}: "
-            f"{len(summary['tables'])} tables and {len(summary['figures'])} figures; {self.page}"
+            f"{len(summary['tables'])} tables and {len(summary['figures'])} figures; "
+            f"{self.result_folder / summary['page']}"
         )
         from fibsem.reporting.folder import FORMER, elsewhere_text
 
@@ -72,8 +73,11 @@ class ReportResult(Result):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        try:
+            page = html.escape(self.page.read_text(encoding="utf-8"))
+        except (UserError, OSError) as error:  # a later report lies in its folder, or none
+            return self._without_pictures(error)
         # in a frame: its styles are those of a page, and would be those of the notebook
-        page = html.escape(self.page.read_text(encoding="utf-8"))
         return f'<iframe srcdoc="{page}" style="width:100%;height:60em;border:0"></iframe>'
 
 

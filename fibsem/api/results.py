@@ -14,7 +14,7 @@ from fibsem.system.files import known_json
 from fibsem.system.secrets import in_message
 
 #: Keys of a summary that tell a result from another one of its folder.
-MADE = ("run_id", "parent_run_id", "version", "labelling", "measurement")
+MADE = ("run_id", "parent_run_id", "version", "labelling", "measurement", "shows")
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,8 +83,12 @@ class Result:
     def _repr_html_(self) -> str:
         try:
             return as_html(in_message(self.text), list(self.pictures()))
-        except UserError as error:  # a later result lies in its folder
-            return as_html(in_message(f"{self.text}\nwithout pictures: {error}"))
+        except (UserError, OSError) as error:  # a later result lies in its folder, or none
+            return self._without_pictures(error)
+
+    def _without_pictures(self, why: Exception) -> str:
+        """What is shown where these cannot be had."""
+        return as_html(in_message(f"{self.text}\nwithout pictures: {why}"))
 
 
 def as_html(text: str, pictures: Iterable[bytes] = ()) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fibsem.analysis import encoding, tables
 from fibsem.analysis.porosity_told import porosity_text
+from fibsem.data.digests import digest_of
 from fibsem.reporting import sections as result_sections
 from fibsem.reporting import volumes
 from fibsem.reporting.browser import BROWSER, browser
@@ -88,6 +89,7 @@ def write_report(
         "data_now": results.now,
         "of_former_data": results.of_former_data,
         "elsewhere": list(map(str, results.elsewhere)),
+        "shows": digest_of(text.replace(footer, ""), 12),
     }
     write_json(folder / "summary.json", record)
     return record

@@ -303,6 +303,30 @@ def test_a_quantification_is_not_shown_with_the_tables_of_another(found, tmp_pat
     assert again.tables["pore_sizes"].equals(one.tables["pore_sizes"])  # of equal figures
 
 
+def test_an_inspection_and_a_report_are_not_shown_with_the_pictures_of_later_ones(
+    tiny, tmp_path, monkeypatch
+):
+    shutil.copytree(tiny, tmp_path / "film")
+    monkeypatch.chdir(tmp_path)
+    first = api.inspect("film", output="look")
+    report = api.report("film", folders="look", output="report")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert len(list(first.pictures())) == len(first.figures) > 0
+    assert "srcdoc" in report._repr_html_()
+    monkeypatch.chdir(tmp_path)
+    again = api.inspect("film", output="look")  # of the same
+    assert list(again.pictures()) == list(first.pictures())
+    for mask in (tmp_path / "film").rglob("masks/*.tif"):
+        tifffile.imwrite(mask, 255 - tifffile.imread(mask))
+    api.inspect("film", output="look")
+    api.report("film", folders="look", output="report")
+    with pytest.raises(UserError, match="holds a later one"):
+        first.pictures()
+    for one in (first, report):
+        assert "without pictures: a result must be used as long as" in one._repr_html_()
+
+
 def test_a_dataset_whose_files_were_changed_since_it_was_opened_is_refused(tiny, tmp_path):
     """It was trained on as it lies there now, and told the hash of before."""
     shutil.copytree(tiny, tmp_path / "film")
