@@ -18,7 +18,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, PromoteConfig, Tree
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
-from fibsem.promotion.ranking import Ranked
+from fibsem.promotion.ranking import MIOU, Ranked
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import known_json, write_json
@@ -29,6 +29,7 @@ from fibsem.training.bundling import label_values
 from fibsem.training.health import DivergedError
 from fibsem.training.job import Job
 from fibsem.training.material import Material
+from fibsem.training.objectives import Objective
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import run_job
 
@@ -122,10 +123,9 @@ class Final:
     result: TrialResult
     folder: Path
 
-    @property
-    def miou(self) -> float:
-        """Validation mIoU on balanced pixels, of the epoch that was kept."""
-        return self.result.val["miou"]
+    def figure(self, goal: Objective) -> float | None:
+        """What the epoch that was kept finds by an objective; None where it has no such figure."""
+        return goal.of_weights(self.result.groups)
 
     @property
     def seed(self) -> int:
@@ -163,16 +163,18 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
         final_training(work, trial, work.tree["seed"], f"final training of candidate {k}")
         for k, trial in enumerate(some, start=1)
     ]
-    finals = sorted(filter(None, tried), key=lambda final: -final.miou)
+    finals = [final for final in tried if final is not None]
     if not finals:
         raise UserError(
             "`candidates` must hold a trial whose final training does not diverge, but all "
             f"{len(some)} did; more candidates, another seed, or smaller learning rates."
         )
+    goal = ranked[0].trial.goal
+    if any(final.figure(goal) is None for final in finals):
+        goal = MIOU
+    finals.sort(key=lambda final: goal.cost(final.figure(goal) or 0.0))
     best, kinds = finals[0], min(config.ensemble, len(finals)) if config.mixed else 1
-    work.say(
-        f"final training: validation mIoU {best.miou:.4f} on balanced pixels ({best.trial.name})"
-    )
+    work.say(f"final training: {goal.key} {best.figure(goal):.4f} ({best.trial.name})")
     of_each = [-(-(config.ensemble - k) // kinds) for k in range(kinds)]
     return [
         member

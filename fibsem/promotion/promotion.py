@@ -17,7 +17,7 @@ from fibsem.promotion.final import train
 from fibsem.promotion.folder import settle
 from fibsem.promotion.gate import gate
 from fibsem.promotion.publishing import publish
-from fibsem.promotion.ranking import order_of, rank
+from fibsem.promotion.ranking import order_goal, order_of, rank
 from fibsem.promotion.record import Challenger
 from fibsem.promotion.release import lineage_of
 from fibsem.promotion.setting import Promotion
@@ -40,8 +40,9 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
             to_beat(work)  # that it cannot be read is said before the ranking, not after it
         work.say(order_of(len(trials), ranked_by(trials)))
         ranked = rank(work, trials, work.given.rank)
+        goal = order_goal(ranked)
         for place, one in enumerate(ranked, start=1):
-            work.say(f"{place}. {one.sentence}")
+            work.say(f"{place}. {one.sentence(goal)}")
         finals = train(work, ranked, work.given.promotion)
         begun = begun_with(work, [one.material.config for one in finals])
         chosen = choose(work, finals)

@@ -24,10 +24,13 @@ from fibsem.promotion.trials import Trial
 from fibsem.system.progress import Progress
 from fibsem.tracking import names
 from fibsem.training.material import Material
+from fibsem.training.objectives import Objective
 from fibsem.training.results import Epoch
 
 #: Difference over squares that may be noise: above this p-value two trials are tied.
 TIED = 0.05
+#: What gives places where the objective of a sweep is what networks cost.
+MIOU = Objective.named(names.VAL_MIOU)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ class Ranked:
     def miou(self) -> Spread:
         """Validation mIoU on balanced pixels."""
         return Spread.of([run.val["miou"] for run in self.runs])
+
+    def figure(self, goal: Objective) -> Spread:
+        """What the runs found by an objective, which each of them tells."""
+        return Spread.of([value for run in self.runs if (value := run.figure(goal)) is not None])
 
     @cached_property
     def by_square(self) -> dict[str, float]:
@@ -88,23 +95,24 @@ class Ranked:
             )
         )
 
-    @property
-    def sentence(self) -> str:
-        """What the sweep said of it, and its spread over the fresh seeds."""
+    def sentence(self, goal: Objective) -> str:
+        """What the sweep said of it, and its spread over the fresh seeds by an objective."""
         text = f"trial {self.trial.number} ({self.trial.name}): {self.trial.in_sweep} in the sweep"
         if not self.runs:
             return text
+        found = self.figure(goal)
         if len(self.runs) == 1:
-            return f"{text}, mIoU {self.miou.mean:.4f} with one seed"
-        spread = f"{self.miou.mean:.4f} ± {self.miou.std:.4f}"
-        return f"{text}, mIoU {spread} (s.d.) over {len(self.runs)} seeds"
+            return f"{text}, {goal.key} {found.mean:.4f} with one seed"
+        spread = f"{found.mean:.4f} ± {found.std:.4f}"
+        return f"{text}, {goal.key} {spread} (s.d.) over {len(self.runs)} seeds"
 
-    def to_json(self, rank: int, difference: Paired | None) -> dict[str, Any]:
+    def to_json(self, rank: int, difference: Paired | None, goal: Objective) -> dict[str, Any]:
         """The record of ``summary.json``: figures, their noise, and the difference to the first.
 
         It is over the validation squares that both have; None of the first, and where they cannot
         be compared. What the paired test cannot tell from the first is tied. ``ranked_by`` is what
-        the trial was chosen by, ``ordered_by`` what gave it its place; None where it was alone.
+        the trial was chosen by, ``ordered_by`` what gave it its place, the ``goal``; None where it
+        was alone.
         """
         trial, runs = self.trial, self.runs
         record: dict[str, Any] = {
@@ -115,11 +123,14 @@ class Ranked:
             "search_loss": trial.loss,
             "ranked_by": trial.goal.key,
             "search_value": trial.value,
-            "ordered_by": names.VAL_MIOU if runs else None,
+            "ordered_by": goal.key if runs else None,
             "seconds_per_gigapixel": trial.seconds_per_gigapixel,
         }
         if runs:
+            found = self.figure(goal)
             record |= {
+                "rank_value": found.mean,
+                "rank_value_sd": found.std,
                 "val_miou": self.miou.mean,
                 "val_miou_sd": self.miou.std,
                 "seeds": len(runs),
@@ -141,14 +152,23 @@ def order_of(count: int, chosen_by: str) -> str:
     """What some trials were chosen by for a promotion, and what gives them their places then."""
     if count == 1:
         return f"the best trial is chosen by {chosen_by}"
-    return (
-        f"{count} trials are chosen by {chosen_by}; they are ordered by mean validation mIoU on "
-        "balanced pixels over fresh seeds"
-    )
+    costs = chosen_by.startswith("cost/")
+    by = "mean validation mIoU on balanced pixels" if costs else "its mean"
+    return f"{count} trials are chosen by {chosen_by}; they are ordered by {by} over fresh seeds"
+
+
+def order_goal(ranked: Sequence[Ranked]) -> Objective:
+    """What trials are ordered by: the objective that they were chosen by, if all runs tell it.
+
+    Repetitions of earlier versions knew the mIoU on balanced pixels alone.
+    """
+    goal = ranked[0].trial.goal
+    told = all(run.figure(goal) is not None for one in ranked for run in one.runs)
+    return goal if told else MIOU
 
 
 def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[Ranked]:
-    """Run trials again with fresh seeds, and order them by mean validation mIoU.
+    """Run trials again with fresh seeds, and order them by the mean of what they were chosen by.
 
     Those that diverge with a seed come behind the others. A later start repeats nothing.
 
@@ -176,7 +196,8 @@ def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[R
                 f"trial {one.trial.number} ({one.trial.name}) is left out of the ranking: it "
                 f"diverged with {'its seed' if one.failures == 1 else f'all {one.failures} seeds'}"
             )
-    return sorted(trained, key=lambda one: (one.failures, -one.miou.mean))
+    goal = order_goal(trained)
+    return sorted(trained, key=lambda one: (one.failures, goal.cost(one.figure(goal).mean)))
 
 
 def _repetitions(
@@ -223,7 +244,8 @@ def placed(ranked: Sequence[Ranked], regions: Sequence[Region] = ()) -> list[dic
 
     ``regions`` are the validation squares.
     """
+    goal = order_goal(ranked)
     return [
-        one.to_json(rank, one.against(ranked[0], regions) if rank > 1 else None)
+        one.to_json(rank, one.against(ranked[0], regions) if rank > 1 else None, goal)
         for rank, one in enumerate(ranked, start=1)
     ]

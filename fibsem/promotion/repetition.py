@@ -18,6 +18,7 @@ from fibsem.tracking import names
 from fibsem.training.health import DivergedError
 from fibsem.training.job import Job
 from fibsem.training.material import Material
+from fibsem.training.objectives import Objective
 from fibsem.training.results import Epoch, Figures
 from fibsem.training.run import run_job
 
@@ -35,7 +36,7 @@ class Repetition:
         Of the training.
     diverged
         Why it came to no result; all that follows is empty then.
-    run_id, val, epochs, train_seconds, seconds_per_gigapixel
+    run_id, val, val_all, epochs, train_seconds, seconds_per_gigapixel
         Of its :class:`~fibsem.training.results.TrialResult`.
     squares, pixels, porosities
         See :class:`~fibsem.promotion.squares.SquareMious`.
@@ -51,6 +52,11 @@ class Repetition:
     squares: Mapping[str, Figure] = field(default_factory=dict)
     pixels: str = ""
     porosities: Mapping[str, Figure] = field(default_factory=dict)
+    val_all: Figures | None = None
+
+    def figure(self, goal: Objective) -> float | None:
+        """What it found by an objective; None of what it costs, and where it has no such figure."""
+        return goal.of_weights({"val": self.val, "val_all": self.val_all})
 
     def to_json(self) -> dict[str, Any]:
         """The record that is stored: the reason, or the figures."""
@@ -64,7 +70,7 @@ class Repetition:
     def from_json(cls, record: Mapping[str, Any]) -> Repetition:
         """Read what :meth:`to_json` made."""
         repetition = typed(cls, record)
-        needed = {one.name for one in fields(cls)} - {"diverged", "porosities"}  # newer
+        needed = {one.name for one in fields(cls)} - {"diverged", "porosities", "val_all"}  # newer
         if repetition.diverged is None and (missing := sorted(needed - record.keys())):
             raise ValueError(f"it lacks {', '.join(missing)}")
         return repetition
@@ -114,7 +120,7 @@ def repeat(
         return Repetition(
             seed, None, result.run_id, result.val, result.epochs, result.train_seconds,
             result.cost["seconds_per_gigapixel"], mious.squares, mious.pixels,
-            mious.porosities,
+            mious.porosities, result.val_all,
         )  # fmt: skip
 
     return Steps(folder, work.dataset).once(AGAIN, Repetition, make)

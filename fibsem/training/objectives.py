@@ -57,6 +57,18 @@ class Objective:
             return _porosity_bias(figures)
         return float(figures[name])
 
+    def of_weights(self, groups: Mapping[str, Figures | None]) -> float | None:
+        """The figure of what a network finds, :meth:`of` of ``val`` or ``val_all``; else None.
+
+        None of what it costs, and where those figures are not there.
+        """
+        group, _, _ = self.key.partition("/")
+        figures = groups.get(group) if group in ("val", "val_all") else None
+        try:
+            return self.of({group: figures}) if figures else None
+        except KeyError:
+            return None
+
     def of_epoch(self, epoch: Epoch) -> float:
         """The figure of a training that is not finished, with its weights of one epoch."""
         return self.of({"val": epoch.val, "val_all": epoch.val_all or None})

@@ -1,6 +1,7 @@
 """One model of several architectures: from a sweep over both to the labels of a volume."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from fibsem.promotion import final
 from fibsem.promotion.ranking import Ranked
 from fibsem.promotion.trials import Trial
 from fibsem.tracking.bundle import find_bundle
+from fibsem.training.objectives import Objective
 from tests.conftest import labels
 
 MIXED = ["ensemble=2", "ensemble_of=architectures"]
@@ -32,12 +34,40 @@ def trial(run_id, name):
     )
 
 
+def trained_as(trial, seed, loss=0.5, miou=0.5, all_=None):
+    """A final training that came to these figures."""
+    val = {"loss": loss, "miou": miou}
+    result = SimpleNamespace(groups={"val": val, "val_all": all_ and {"miou": all_}})
+    return final.Final(trial, SimpleNamespace(config=SimpleNamespace(seed=seed)), result, None)
+
+
+@pytest.mark.parametrize(
+    ("goal", "wins"),
+    [("val/loss", "a"), ("val/miou", "b"), ("val_all/miou", "c"),
+     ("cost/seconds_per_gigapixel", "b")],
+)  # fmt: skip
+def test_the_winner_is_best_by_the_objective_of_the_sweep(monkeypatch, goal, wins):
+    """Of what networks cost, by the mIoU on balanced pixels."""
+    figures = {"a": (0.1, 0.5, 0.5), "b": (0.3, 0.7, 0.6), "c": (0.2, 0.6, 0.7)}
+    monkeypatch.setattr(
+        final, "final_training",
+        lambda work, trial, seed, text: trained_as(trial, seed, *figures[trial.run_id]),
+    )  # fmt: skip
+    ranked = [Ranked(replace(trial(name, "2dcnn"), goal=Objective.named(goal))) for name in figures]
+    lines = []
+    work = SimpleNamespace(tree={"seed": 0, "final": {"steps": None}}, say=lines.append)
+    finals = final.train(work, ranked, PromoteConfig(candidates=3))
+    assert [one.trial.run_id for one in finals] == [wins]
+    said = "val/miou" if goal.startswith("cost") else goal
+    assert lines[-1].startswith(f"final training: {said} 0.")
+
+
 def test_the_best_ranked_of_each_architecture_is_a_candidate(monkeypatch):
     """With trainings that take no time."""
     ranked = [Ranked(trial(*one)) for one in (("a", "unet"), ("b", "unet"), ("c", "2dcnn"))]
     monkeypatch.setattr(
         final, "final_training",
-        lambda work, trial, seed, text: SimpleNamespace(trial=trial, seed=seed, miou=0.5),
+        lambda work, trial, seed, text: trained_as(trial, seed),
     )  # fmt: skip
     config = PromoteConfig(ensemble=2, ensemble_of="architectures")
     finals = final.train(
@@ -52,7 +82,7 @@ def test_as_many_candidates_as_asked_for_are_trained(monkeypatch, count):
 
     def trained(work, trial, seed, text):
         tried.append(trial.run_id)
-        return SimpleNamespace(trial=trial, seed=seed, miou=0.5)
+        return trained_as(trial, seed)
 
     monkeypatch.setattr(final, "final_training", trained)
     ranked = [Ranked(trial(name, "2dcnn")) for name in "abc"]

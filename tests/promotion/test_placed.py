@@ -9,7 +9,7 @@ import pytest
 from fibsem.analysis import tables
 from fibsem.data.samples import Region
 from fibsem.geometry import Box
-from fibsem.promotion.ranking import Ranked, placed
+from fibsem.promotion.ranking import MIOU, Ranked, placed
 from fibsem.promotion.repetition import Repetition
 from fibsem.promotion.trials import Trial
 
@@ -81,5 +81,6 @@ def test_what_was_scored_on_other_pixels_is_not_compared():
 
 def test_one_seed_has_no_spread_and_is_told_without():
     """It was told as "± nan over 1 seeds"."""
-    assert made_up("a", [0.8], [0.8]).sentence.endswith("mIoU 0.8000 with one seed")
-    assert "mIoU 0.8100 ± 0.0141 (s.d.) over 2 seeds" in made_up("a", [0.8, 0.82], [0.8]).sentence
+    assert made_up("a", [0.8], [0.8]).sentence(MIOU).endswith("val/miou 0.8000 with one seed")
+    two = made_up("a", [0.8, 0.82], [0.8]).sentence(MIOU)
+    assert two.endswith("val/miou 0.8100 ± 0.0141 (s.d.) over 2 seeds")
