@@ -1,6 +1,7 @@
 """Every configuration composes, and what is wrong in one is said in one line."""
 
 import shlex
+from dataclasses import fields
 from itertools import islice
 
 import pytest
@@ -14,6 +15,8 @@ from fibsem.config import (
     Configuration,
     GateConfig,
     PostProcessingConfig,
+    RankConfig,
+    SamplingConfig,
     SearchConfig,
     TrackingConfig,
     command_line,
@@ -22,11 +25,16 @@ from fibsem.config import (
     read,
     settings_hash,
 )
+from fibsem.config.promotion import PromoteConfig
+from fibsem.config.runs import EvaluateConfig
 from fibsem.config.trees import READ_BY
 from fibsem.data.phantom import PhantomRecipe
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.models.spec import MODELS, resolve
+from fibsem.quantification.options import QuantifyConfig
 from fibsem.search.declared import read_space
 
 COMMANDS = ("train", "sweep", "evaluate", "promote", "segment", "inspect", "report")
@@ -122,6 +130,23 @@ def test_every_phantom_is_a_recipe(phantom):
 def test_a_segmentation_has_the_same_defaults_alone_in_a_promotion_and_from_python():
     alone = options_of(compose("segment", ["volume=film"]))
     assert read(Options, compose("promote")["segmentation"], "segmentation") == alone == Options()
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "group"),
+    [
+        (SplitRecipe, "train", "split"), (Recipe, "train", "preprocess"),
+        (SamplingConfig, "train", "sampling"), (TrackingConfig, "train", "tracking"),
+        (SearchConfig, "sweep", "search"), (EvaluateConfig, "evaluate", "evaluation"),
+        (RankConfig, "promote", "rank"), (GateConfig, "promote", "gate"),
+        (PromoteConfig, "promote", None), (QuantifyConfig, "quantify", None),
+    ],
+)  # fmt: skip
+def test_a_default_is_the_same_from_python_and_in_conf(kind, command, group):
+    """Of trainings it is not: a class has what was so before there was a choice."""
+    tree = compose(command)
+    own = tree[group] if group else {one.name: tree[one.name] for one in fields(kind)}
+    assert read(kind, own, group or "") == kind()
 
 
 def test_the_parts_of_the_other_commands_are_read():

@@ -19,11 +19,11 @@ from scipy.special import expit, logit
 
 from fibsem.analysis.metrics import EPSILON, cross_entropy
 from fibsem.analysis.postprocessing.steps import smooth
-from fibsem.analysis.reliability import Array, LabelArray, Reliability
+from fibsem.analysis.reliability import Floating, Reliability, WholeArray
 from fibsem.system.records import typed
 
 #: Labels (0 pore, 1 solid) and scores of some pixels, both (n,).
-Part = tuple[LabelArray, Array]
+LabelledScores = tuple[WholeArray, Floating]
 
 #: Bins of the fit, of equal width up to a logit that is larger than any of a clipped score.
 LOGIT_BINS, LARGEST = 4096, 17.0
@@ -55,11 +55,11 @@ class Platt:
     offset: float = 0.0
     smoothed_px: float = 0.0
 
-    def __call__(self, scores: Array) -> Array:
+    def __call__(self, scores: Floating) -> Floating:
         """Probabilities of a slice of scores, (y, x) float32."""
         return self.line(smooth(np.asarray(scores, np.float32), self.smoothed_px))
 
-    def line(self, scores: Array) -> Array:
+    def line(self, scores: Floating) -> Floating:
         """Probabilities of scores that are smoothed already; their order stays."""
         if not self.offset:
             return with_temperature(scores, self.temperature)
@@ -127,7 +127,7 @@ class Calibration:
         return typed(cls, record)
 
 
-def calibrate(parts: Iterable[Part]) -> Calibration:
+def calibrate(parts: Iterable[LabelledScores]) -> Calibration:
     """Fit Platt's line to labelled pixels, part by part, and say what it mends.
 
     Parameters
@@ -161,7 +161,7 @@ class _Worth:
         self._losses: list[float] = []
         self._curves: list[Reliability] = []
 
-    def add(self, labels: LabelArray, scores: Array) -> None:
+    def add(self, labels: WholeArray, scores: Floating) -> None:
         self._losses.append(cross_entropy(labels, scores))
         self._curves.append(Reliability.of(labels, scores))
 
@@ -175,7 +175,7 @@ class _Worth:
         return Reliability.pooled(self._curves)
 
 
-def with_temperature(scores: Array, temperature: float) -> Array:
+def with_temperature(scores: Floating, temperature: float) -> Floating:
     """Probabilities with their logits divided by a temperature; their order stays.
 
     Parameters
@@ -202,7 +202,7 @@ def with_temperature(scores: Array, temperature: float) -> Array:
     return expit(p, out=p)
 
 
-def logits(scores: Array) -> Array:
+def logits(scores: Floating) -> Floating:
     """Log-odds of probabilities, clipped as the cross-entropy clips them; a new array."""
     p = np.clip(scores, EPSILON, 1 - EPSILON)
     return logit(p, out=p)
@@ -227,7 +227,7 @@ class LineFit:
         self._counts = np.zeros(2 * LOGIT_BINS, np.int64)
         self._sums = np.zeros(2 * LOGIT_BINS)
 
-    def add(self, labels: LabelArray, scores: Array) -> None:
+    def add(self, labels: WholeArray, scores: Floating) -> None:
         """Count some pixels: labels, (n,) int, and scores of solid, (n,) in [0, 1]."""
         z = logits(np.asarray(scores))
         k = ((z + LARGEST) * (LOGIT_BINS / (2 * LARGEST))).astype(np.int64)
@@ -241,7 +241,7 @@ class LineFit:
         z, solid = self._sums[filled] / self._counts[filled], filled // LOGIT_BINS
         share = self._counts[filled] / self._counts.sum()
 
-        def loss(line: Array) -> tuple[float, Array]:
+        def loss(line: Floating) -> tuple[float, Floating]:
             at = line[0] * z + line[1]
             away = share * (expit(at) - solid)
             value = float(share @ (np.logaddexp(0, at) - solid * at))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from fibsem.analysis.metrics import EPSILON, Confusion, balanced_scores
 from fibsem.analysis.postprocessing import reaching
 
-FloatArray = npt.NDArray[np.float64]
+DoubleArray = npt.NDArray[np.float64]
 
 #: Thresholds that are tried, the first of equals taken: even ones, and on towards 0 and 1.
 TRIED = np.array([0.0, *reaching([k / 400 for k in range(1, 400)])])
@@ -58,7 +58,7 @@ class Estimate:
 
     labels: npt.NDArray[np.uint8]
     scores: npt.NDArray[np.float32]
-    weight: FloatArray | None
+    weight: DoubleArray | None
     square: npt.NDArray[np.int64]
     counts: tuple[int, int]
     sample: npt.NDArray[np.int64] | None = None
@@ -107,26 +107,26 @@ class Estimate:
         return Confusion(((a, b), (c, d)))
 
     @cached_property
-    def _levels(self) -> FloatArray:
+    def _levels(self) -> DoubleArray:
         """Weight by replicate, class and level: of all squares, and of all but one each."""
         finite = np.nan_to_num(self.scores, posinf=1, neginf=0)  # their loss says what they are
         reached = np.searchsorted(THRESHOLDS.astype(np.float32), finite.clip(0, 1), side="right")
         return self._replicates(reached - 1, len(THRESHOLDS), self._weight)
 
     @cached_property
-    def _loss(self) -> FloatArray:
+    def _loss(self) -> DoubleArray:
         """Weighted loss by replicate and class."""
         p = np.clip(self.scores.astype(np.float64), EPSILON, 1 - EPSILON)
         loss = -np.where(self.labels == 1, np.log(p), np.log1p(-p))
         return self._replicates(np.zeros_like(self.square), 1, self._weight * loss)[..., 0]
 
     @property
-    def _weight(self) -> FloatArray:
+    def _weight(self) -> DoubleArray:
         return np.ones(self.labels.size) if self.weight is None else self.weight
 
     def _replicates(
-        self, position: npt.NDArray[np.int64], length: int, values: FloatArray
-    ) -> FloatArray:
+        self, position: npt.NDArray[np.int64], length: int, values: DoubleArray
+    ) -> DoubleArray:
         """Sums of all squares and of all but one each, (1 + squares, 2, length)."""
         squares = int(self.square.max()) + 1
         index = (self.square * 2 + self.labels) * length + position
@@ -134,7 +134,7 @@ class Estimate:
         whole = sums.sum(axis=0, keepdims=True)
         return np.concatenate([whole, whole - sums])
 
-    def _cells(self, level: int) -> FloatArray:
+    def _cells(self, level: int) -> DoubleArray:
         """Labelled pixels that each square stands for by class and by what they are given."""
         of_class = np.bincount(self.labels, self._weight, 2)
         weight = self._weight * (np.array(self.counts) / of_class)[self.labels]
@@ -143,7 +143,7 @@ class Estimate:
         cells = np.bincount(index, weight, 4 * (int(self.square.max()) + 1))
         return cells.reshape(-1, 2, 2).astype(np.float64)
 
-    def _porosity_error(self, cells: FloatArray) -> float:
+    def _porosity_error(self, cells: DoubleArray) -> float:
         """Mean over samples of |predicted - labelled porosity|: errors do not cancel out."""
         one = np.zeros(len(cells), np.int64)
         sample = one if self.sample is None else self.sample[: len(cells)]
@@ -151,7 +151,7 @@ class Estimate:
         pixels = np.bincount(sample, cells.sum(axis=(1, 2)))
         return float(np.abs(too_many[pixels > 0] / pixels[pixels > 0]).mean())
 
-    def _figures(self, share: FloatArray, level: int | slice) -> dict[str, FloatArray]:
+    def _figures(self, share: DoubleArray, level: int | slice) -> dict[str, DoubleArray]:
         """Figures by replicate (and threshold), where the classes have these shares."""
         weight = self._levels.sum(axis=2)
         above = self._levels[..., ::-1].cumsum(axis=2)[..., ::-1][..., level]
@@ -172,7 +172,7 @@ class Estimate:
         }
 
 
-def _median(cells: FloatArray) -> dict[str, float]:
+def _median(cells: DoubleArray) -> dict[str, float]:
     """Median of the IoU of pore over squares in which one is labelled."""
     labelled = cells[:, 0].sum(axis=1)
     union = labelled + cells[:, 1, 0]
@@ -180,14 +180,14 @@ def _median(cells: FloatArray) -> dict[str, float]:
     return {"iou_pore_median": float(np.median(ious))} if ious.size else {}
 
 
-def _with_errors(figures: dict[str, FloatArray]) -> dict[str, float]:
+def _with_errors(figures: dict[str, DoubleArray]) -> dict[str, float]:
     """Figures of all squares, and the standard error of mIoU and loss where there is one."""
     estimated = {key: float(values[0]) for key, values in figures.items()}
     errors = {f"{key}_se": jackknife(figures[key][1:]) for key in ("miou", "loss")}
     return {**estimated, **{key: error for key, error in errors.items() if np.isfinite(error)}}
 
 
-def jackknife(without: FloatArray) -> float:
+def jackknife(without: DoubleArray) -> float:
     """Standard error of a figure from its values without one square each (Efron, 1982).
 
     nan for fewer than two squares, and where one of them holds all of a class: there is no figure

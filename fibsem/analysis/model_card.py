@@ -15,7 +15,7 @@ import pandas as pd
 
 from fibsem.analysis.encoding import markdown
 
-Record = Mapping[str, Any]
+Facts = Mapping[str, Any]
 
 #: Name of the card in a bundle's folder.
 FILE = "MODEL_CARD.md"
@@ -59,7 +59,7 @@ labels = model.unwrap_python_model().predict(None, stack)  # uint8, uint16 or fl
 A server takes `{"inputs": [[[...]]]}` at `/invocations`."""
 
 
-def model_card(record: Record) -> str:
+def model_card(record: Facts) -> str:
     """The card in Markdown.
 
     Parameters
@@ -125,7 +125,7 @@ def _figures(tables: Mapping[str, Sequence[Mapping[str, Any]]], chosen: str) -> 
     return "\n\n".join(parts)
 
 
-def _items(facts: Record, labels: Labels) -> str:
+def _items(facts: Facts, labels: Titles) -> str:
     """A list of the facts that there are."""
     items = ((key, *rest) for key, rest in labels.items() if not _missing(facts.get(key)))
     said = ((label, text(facts[key])) for key, label, text in items)
@@ -192,8 +192,8 @@ def _cell(value: Any) -> str:
 
 
 #: What is said of each part, in this order, by its keys: a label, and how a value is written.
-Labels = Mapping[str, tuple[str, Callable[[Any], str]]]
-MODEL: Labels = {
+Titles = Mapping[str, tuple[str, Callable[[Any], str]]]
+MODEL: Titles = {
     "name": ("Architecture", str),
     "nbhd": ("Neighbourhood, x by y by z", str),
     "padding": ("Padding", str),
@@ -201,14 +201,14 @@ MODEL: Labels = {
     "parameters": ("Trainable parameters", _listed),
     "members": ("Members, whose mean probability is used", _number),
 }
-DATA: Labels = {
+DATA: Titles = {
     "name": ("Dataset", str),
     "samples": ("Samples", _listed),
     "voxel_nm": ("Voxel size, z by y by x", _voxel),
     "regions": ("Labelled squares", _squares),
     "hash": ("Hash of data and split", str),
 }
-TRAINING: Labels = {
+TRAINING: Titles = {
     "steps": ("Steps of an epoch", _number),
     "pixels": ("Pixels of a step, labelled or not", _number),
     "share": ("Share of the labelled training pixels in an epoch", _number),
@@ -216,7 +216,7 @@ TRAINING: Labels = {
     "seconds": ("Time (s)", _number),
     "seeds": ("Seeds", _listed),
 }
-TEST: Labels = {
+TEST: Titles = {
     "miou": ("mIoU on every labelled test pixel, post-processed", _number),
     "accuracy": ("Accuracy", _number),
     "iou_pore": ("IoU of pore", _number),
@@ -228,7 +228,7 @@ TEST: Labels = {
     "error_of_films": ("Error of a film, by its size, mean over films (points)", "{:.2f}".format),
     "loss": ("Cross-entropy", _number),
 }
-CALIBRATION: Labels = {
+CALIBRATION: Titles = {
     "temperature": ("Temperature of the probabilities", _number),
     "offset": ("Offset of their logits", "{:+.3f}".format),
     "test_ece_before": ("Expected calibration error without it, test", _number),
@@ -239,19 +239,19 @@ CALIBRATION: Labels = {
         _number,
     ),
 }
-ENSEMBLE: Labels = {
+ENSEMBLE: Titles = {
     "members": ("Networks in the ensemble, each a training", _number),
     "gain_miou": ("Gain in test mIoU over one of them", "{:+.4f}".format),
     "cost_ratio": ("Time of a volume against one of them (times)", _number),
 }
-VERDICT: Labels = {"passed": ("Gate, when this was written", _outcome), "reason": ("Reason", str)}
-POSTPROCESSING: Labels = {
+VERDICT: Titles = {"passed": ("Gate, when this was written", _outcome), "reason": ("Reason", str)}
+POSTPROCESSING: Titles = {
     "sigma": ("Gaussian smoothing, sigma (px)", _number),
     "threshold": ("Threshold", _number),
     "rounds": ("Rounds", _number),
     "min_size": ("Smallest component (px)", _number),
 }
-LINEAGE: Labels = {
+LINEAGE: Titles = {
     "study": ("Sweep", str),
     "trial": ("Trial", str),
     "run_id": ("Run of the final training", str),

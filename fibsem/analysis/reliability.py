@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from fibsem.system.records import Number, typed
 
-Array = npt.NDArray[np.floating]
-LabelArray = npt.NDArray[np.integer]
+Floating = npt.NDArray[np.floating]
+WholeArray = npt.NDArray[np.integer]
 
 #: Bins of the reliability curve, of equal width in [0, 1].
 RELIABILITY_BINS = 20
@@ -44,7 +44,7 @@ class Reliability:
     counts: tuple[int, ...]
 
     @classmethod
-    def of(cls, labels: LabelArray, scores: Array, bins: int = RELIABILITY_BINS) -> Reliability:
+    def of(cls, labels: WholeArray, scores: Floating, bins: int = RELIABILITY_BINS) -> Reliability:
         """Sort probabilities into bins [k / bins, (k + 1) / bins), the last one with its end.
 
         Parameters

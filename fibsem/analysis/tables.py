@@ -15,7 +15,7 @@ from fibsem.places import by_place, spot_of
 from fibsem.system.summaries.evaluation import EvaluationSummary, Group, Split, SquareFigures
 from fibsem.system.summaries.figures import Certain, OverSeeds
 
-Record = Mapping[str, Any]
+Facts = Mapping[str, Any]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 #: Keys of an evaluation that say nothing of its model, or what its name says already.
@@ -138,7 +138,7 @@ def labelled(evaluation: EvaluationSummary, group: Group = "all") -> pd.DataFram
 
 
 def post_processing(
-    squares: Sequence[Record], before: str = "before", after: str = "after"
+    squares: Sequence[Facts], before: str = "before", after: str = "after"
 ) -> pd.DataFrame:
     """Scores before and after post-processing, of one model (Tables 4.10 and 4.12 in one).
 
@@ -233,14 +233,14 @@ def comparison(evaluations: Iterable[EvaluationSummary], group: Group = "chosen"
     return pd.DataFrame(table)
 
 
-def trials(rows: Sequence[Record]) -> pd.DataFrame:
+def trials(rows: Sequence[Facts]) -> pd.DataFrame:
     """Trials with their figures and hyperparameters, numbers to four digits."""
     return pd.DataFrame(
         [{key: f"{v:.4g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows]
     )
 
 
-def ranking(rows: Sequence[Record]) -> pd.DataFrame:
+def ranking(rows: Sequence[Facts]) -> pd.DataFrame:
     """Trials that were run again, best first; what the paired test cannot tell apart is tied."""
     table = []
     for row in rows:

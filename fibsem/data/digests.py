@@ -29,7 +29,7 @@ from fibsem.data.volumes import Volume
 from fibsem.data.volumes.covered import stored
 from fibsem.data.volumes.faults import File
 from fibsem.data.volumes.layered import anew
-from fibsem.data.volumes.source import Place
+from fibsem.data.volumes.source import InFile
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -74,7 +74,7 @@ class Stamp:
     latest: int
 
     @classmethod
-    def of(cls, places: Iterable[Place], said: Mapping[str, Said] | None = None) -> Stamp:
+    def of(cls, places: Iterable[InFile], said: Mapping[str, Said] | None = None) -> Stamp:
         """The stamp of some files; what the system ``said`` of them may be known already."""
         record: list[object] = [_readers(), MADE_OF]
         latest = 0

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from fibsem.data.labels import IGNORE, LabelArray
 from fibsem.data.pieces import FEW, Pieces, inclusion, systematic
 
-FloatArray = npt.NDArray[np.float64]
+DoubleArray = npt.NDArray[np.float64]
 CountArray = npt.NDArray[np.int64]
 
 #: Lattices that are drawn at least: then some hold either class.
@@ -40,7 +40,7 @@ class Lattices:
 
     piece: CountArray
     start: CountArray
-    weight: FloatArray
+    weight: DoubleArray
 
     def __len__(self) -> int:
         return len(self.piece)
@@ -122,7 +122,7 @@ def by_start(labels: LabelArray, stride: int) -> CountArray:
     return np.stack([(places == value).sum((0, 2)) for value in (0, 1)], axis=-1)
 
 
-def _enough(size: FloatArray, counts: CountArray, few: int, least: int, most: int) -> FloatArray:
+def _enough(size: DoubleArray, counts: CountArray, few: int, least: int, most: int) -> DoubleArray:
     """Probabilities of as few lattices as are expected to hold enough, from ``least`` on."""
     wanted, number = np.minimum(few, counts.sum(0)), min(least, len(size))
     most = min(max(most, number), len(size))

@@ -16,14 +16,14 @@ from fibsem.data.split import Split
 from fibsem.geometry import Box
 
 #: First and last + 1 row, first and last + 1 column.
-Place = tuple[int, int, int, int]
+Edges = tuple[int, int, int, int]
 #: Squares by the digest of their slice.
-Learned = Mapping[str, Sequence[Place]]
+Learned = Mapping[str, Sequence[Edges]]
 
 
 def learned_squares(dataset: Dataset) -> Learned:
     """The squares of training and validation."""
-    learned: dict[str, list[Place]] = {}
+    learned: dict[str, list[Edges]] = {}
     regions = [*dataset.regions("train"), *dataset.regions("val")]
     for region, digest in _digested(dataset, regions):
         learned.setdefault(digest, []).append(_place(region.box))
@@ -36,7 +36,7 @@ def merged(some: Iterable[Learned]) -> Learned:
     >>> merged([{"a": [(0, 8, 0, 8)]}, {"a": [(0, 8, 0, 8), (8, 16, 0, 8)]}])
     {'a': [(0, 8, 0, 8), (8, 16, 0, 8)]}
     """
-    every: dict[str, dict[Place, None]] = {}
+    every: dict[str, dict[Edges, None]] = {}
     for learned in some:
         for digest, places in learned.items():
             every.setdefault(digest, {}).update(dict.fromkeys(places))
@@ -67,11 +67,11 @@ def _digested(dataset: Dataset, regions: Sequence[Region]) -> list[tuple[Region,
     return [(region, digests[region.sample][region.box.start[0]]) for region in regions]
 
 
-def _place(box: Box) -> Place:
+def _place(box: Box) -> Edges:
     (_, top, left), (_, bottom, right) = box.start, box.stop
     return top, bottom, left, right
 
 
-def _overlap(one: Place, other: Place) -> bool:
+def _overlap(one: Edges, other: Edges) -> bool:
     top, bottom, left, right = other
     return one[0] < bottom and top < one[1] and one[2] < right and left < one[3]

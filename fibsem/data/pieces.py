@@ -23,7 +23,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.places import Spot, places_of
 
-FloatArray = npt.NDArray[np.float64]
+DoubleArray = npt.NDArray[np.float64]
 CountArray = npt.NDArray[np.int64]
 
 #: Side of a piece, about: regions are cut evenly.
@@ -54,7 +54,7 @@ class Pieces:
     """
 
     regions: tuple[Region, ...]
-    weight: FloatArray
+    weight: DoubleArray
     square: CountArray
     counts: tuple[int, int]
 
@@ -210,7 +210,7 @@ def _evenly(labels: Sequence[LabelArray], value: int, most: int) -> npt.NDArray[
     return every[:, even]
 
 
-def inclusion(size: FloatArray, most: int) -> FloatArray:
+def inclusion(size: DoubleArray, most: int) -> DoubleArray:
     """Probabilities in proportion to ``size`` that sum up to ``most``; 1 for those beyond it.
 
     >>> inclusion(np.array([1.0, 1.0, 2.0]), 2), inclusion(np.array([1.0, 1.0, 8.0]), 2)
@@ -227,7 +227,7 @@ def inclusion(size: FloatArray, most: int) -> FloatArray:
     return probability
 
 
-def systematic(probability: FloatArray, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+def systematic(probability: DoubleArray, rng: np.random.Generator) -> npt.NDArray[np.intp]:
     """Indices drawn with these probabilities, evenly along their order; as many as they sum up to.
 
     Every whole number, moved by one random fraction, falls into the interval of one of them.

@@ -17,7 +17,7 @@ from fibsem.geometry import Box
 
 Greys = npt.NDArray[np.float32]
 #: Reads the grey values that the labels of a region would belong to; None where there are none.
-Place = Callable[[Region], Greys | None]
+ReadShifted = Callable[[Region], Greys | None]
 #: A region and its labels.
 Labelled = tuple[Region, npt.NDArray[np.uint8]]
 
@@ -79,7 +79,7 @@ def _looked_at(sample: Sample) -> list[Labelled]:
     return [both[k] for k in evenly_spaced(len(both), MOST)] if both else []
 
 
-def _places(sample: Sample) -> Iterator[tuple[str, Place]]:
+def _places(sample: Sample) -> Iterator[tuple[str, ReadShifted]]:
     """Where else the labels may belong, in words."""
     for dz in (*range(-REACH, 0), *range(1, REACH + 1)):
         many = "slice" if abs(dz) == 1 else "slices"
@@ -97,7 +97,7 @@ def _places(sample: Sample) -> Iterator[tuple[str, Place]]:
         yield "where z of their places is counted from the last slice", _from_the_end(sample)
 
 
-def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> Place:
+def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> ReadShifted:
     def read(region: Region) -> Greys | None:
         z, y, x = (a + by for a, by in zip(region.box.start, (dz, dy, dx), strict=True))
         return _read(
@@ -107,7 +107,7 @@ def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> Place:
     return read
 
 
-def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False) -> Place:
+def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False) -> ReadShifted:
     """Mirrored, after y and x were exchanged or not: a stack as a whole, a mask by itself."""
     shape = sample.volume.shape
 
@@ -128,7 +128,7 @@ def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False)
     return read
 
 
-def _elsewhere(sample: Sample) -> Place:
+def _elsewhere(sample: Sample) -> ReadShifted:
     """Where a table would say that x is y."""
 
     def read(region: Region) -> Greys | None:
@@ -139,7 +139,7 @@ def _elsewhere(sample: Sample) -> Place:
     return read
 
 
-def _from_the_end(sample: Sample) -> Place:
+def _from_the_end(sample: Sample) -> ReadShifted:
     """Where squares lie that were drawn on the film with its last slice first."""
     depth = sample.volume.shape[0]
 
@@ -159,7 +159,7 @@ def _read(sample: Sample, box: Box) -> Greys | None:
         return None
 
 
-def _informations(regions: list[Labelled], place: Place) -> npt.NDArray[np.float64]:
+def _informations(regions: list[Labelled], place: ReadShifted) -> npt.NDArray[np.float64]:
     """Information of every region's labels on the grey values of a place; nan where it is none."""
     return np.array([information(place(region), labels) for region, labels in regions])
 

@@ -28,14 +28,12 @@ from fibsem.places import Spot, means_by_place
 from fibsem.system.endings import FIGURE, TABLE, each, remove_former
 from fibsem.system.files import beside, known_json
 from fibsem.system.identity import kind_of, same_data
-from fibsem.system.records import typed
+from fibsem.system.records import Record, typed
 from fibsem.system.summaries import EvaluationSummary
 from fibsem.system.summaries.evaluation import Run
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 from fibsem.training.squares import CHOSEN, confusions
-
-Record = dict[str, Any]
 
 #: Finished evaluations by their folders.
 Cells = Mapping[Path, EvaluationSummary]

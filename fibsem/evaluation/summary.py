@@ -14,7 +14,7 @@ from fibsem.training.squares import CHOSEN, HALF, TRUTH, confusions, labelled_fi
 #: How groups of figures are named after the kind of confusion matrix.
 KINDS = {HALF: "all", CHOSEN: "chosen", TRUTH: "truth"}
 
-Figures = dict[str, float]
+Scores = dict[str, float]
 Spreads = Mapping[str, Spread]
 
 
@@ -53,7 +53,7 @@ class FiguresOverSeeds:
         )
 
     @property
-    def metrics(self) -> Figures:
+    def metrics(self) -> Scores:
         """Figures of the groups, by their names in MLflow."""
         return {
             f"{group}/{figure}_{kind}": value
@@ -76,9 +76,9 @@ class FiguresOverSeeds:
         }
 
 
-def _groups(seeds: Sequence[SeedScores]) -> dict[str, list[Figures]]:
+def _groups(seeds: Sequence[SeedScores]) -> dict[str, list[Scores]]:
     """Figures of every seed, by group: of balanced pixels, and of all where all have them."""
-    figures: dict[str, list[Figures]] = {
+    figures: dict[str, list[Scores]] = {
         split: [seed.scores.balanced[split].figures for seed in seeds] for split in SPLITS
     }
     for split in SPLITS:
@@ -108,9 +108,9 @@ def _run(seed: SeedScores) -> dict[str, object]:
     return {"seed": seed.seed, "run_id": seed.run_id, **seed.figures, **balanced}
 
 
-def _spreads(values: Sequence[Figures]) -> Spreads:
+def _spreads(values: Sequence[Scores]) -> Spreads:
     return {key: Spread.of([value[key] for value in values]) for key in values[0]}
 
 
-def _written(spreads: Spreads) -> dict[str, Figures]:
+def _written(spreads: Spreads) -> dict[str, Scores]:
     return {figure: asdict(spread) for figure, spread in spreads.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from fibsem.config import RunConfig
 from fibsem.data.dataset import Dataset
-from fibsem.data.learned import Learned, Place, learned_before, merged
+from fibsem.data.learned import Edges, Learned, learned_before, merged
 from fibsem.geometry import Triple
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import typed
@@ -28,7 +28,7 @@ class Begun:
         Test squares of the promotion among them; None where some may be, and nobody knows.
     """
 
-    learned: Mapping[str, tuple[Place, ...]]
+    learned: Mapping[str, tuple[Edges, ...]]
     complete: bool
     test_squares: int | None
 

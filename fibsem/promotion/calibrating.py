@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fibsem.analysis.calibration import Calibration, Part, Platt, calibrate
+from fibsem.analysis.calibration import Calibration, LabelledScores, Platt, calibrate
 from fibsem.analysis.postprocessing import ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.analysis.reliability import Reliability
@@ -57,11 +57,11 @@ class _Pixels:
     squares: Sequence[ScoredSquare]
     sigma: float
 
-    def __iter__(self) -> Iterator[Part]:
+    def __iter__(self) -> Iterator[LabelledScores]:
         return (labelled_pixels(square, self.sigma) for square in self.squares)
 
 
-def labelled_pixels(square: ScoredSquare, sigma: float = 0.0) -> Part:
+def labelled_pixels(square: ScoredSquare, sigma: float = 0.0) -> LabelledScores:
     """Labels and smoothed scores of every labelled pixel of a square, its margin left out."""
     labelled = square.labels != IGNORE
     return square.labels[labelled], smooth(square.scores, sigma)[square.inner][labelled]

@@ -100,10 +100,10 @@ class Ranked:
         text = f"trial {self.trial.number} ({self.trial.name}): {self.trial.in_sweep} in the sweep"
         if not self.runs:
             return text
-        found = self.figure(goal)
+        figure = self.figure(goal)
         if len(self.runs) == 1:
-            return f"{text}, {goal.key} {found.mean:.4f} with one seed"
-        spread = f"{found.mean:.4f} ± {found.std:.4f}"
+            return f"{text}, {goal.key} {figure.mean:.4f} with one seed"
+        spread = f"{figure.mean:.4f} ± {figure.std:.4f}"
         return f"{text}, {goal.key} {spread} (s.d.) over {len(self.runs)} seeds"
 
     def to_json(self, rank: int, difference: Paired | None, goal: Objective) -> dict[str, Any]:
@@ -127,10 +127,10 @@ class Ranked:
             "seconds_per_gigapixel": trial.seconds_per_gigapixel,
         }
         if runs:
-            found = self.figure(goal)
+            figure = self.figure(goal)
             record |= {
-                "rank_value": found.mean,
-                "rank_value_sd": found.std,
+                "rank_value": figure.mean,
+                "rank_value_sd": figure.std,
                 "val_miou": self.miou.mean,
                 "val_miou_sd": self.miou.std,
                 "seeds": len(runs),
@@ -163,8 +163,8 @@ def order_goal(ranked: Sequence[Ranked]) -> Objective:
     Repetitions of earlier versions knew the mIoU on balanced pixels alone.
     """
     goal = ranked[0].trial.goal
-    told = all(run.figure(goal) is not None for one in ranked for run in one.runs)
-    return goal if told else MIOU
+    runs = (run for one in ranked for run in one.runs)
+    return goal if all(run.figure(goal) is not None for run in runs) else MIOU
 
 
 def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[Ranked]:

@@ -31,7 +31,7 @@ from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest, under
 from fibsem.system.file_names import place_of
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
-from fibsem.system.records import typed
+from fibsem.system.records import Record, typed
 from fibsem.system.summaries.lineage import DataSource, FromPromotion, FromTrial, Lineage
 from fibsem.system.summaries.segmentation import SegmentationSummary
 from fibsem.tracking import names, registry
@@ -41,8 +41,6 @@ from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import code_version
 from fibsem.training.datasets import check_unchanged
-
-Record = dict[str, Any]
 
 
 def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]) -> Lineage:

@@ -25,7 +25,7 @@ from fibsem.training.fixed_draws import pieces_of
 from fibsem.training.material import Material
 from fibsem.training.scoring import scored_squares
 
-Row = dict[str, Figure]
+GainRow = dict[str, Figure]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Symmetries:
     slices are one. There are none for models that go patch by patch.
     """
 
-    views: Mapping[str, Row]
+    views: Mapping[str, GainRow]
 
     def to_json(self) -> dict[str, Any]:
         """The record that is stored."""
@@ -65,7 +65,9 @@ class Symmetries:
         )
 
 
-def measure_views(work: Promotion, segmenter: Segmenter, material: Material) -> Mapping[str, Row]:
+def measure_views(
+    work: Promotion, segmenter: Segmenter, material: Material
+) -> Mapping[str, GainRow]:
     """Gain and cost of two views, and of as many as the volumes are segmented with."""
     most = max(2, work.tree["segmentation"]["symmetry"])
     symmetries = work.steps.once(
@@ -118,6 +120,6 @@ def _by_square(pieces: Pieces, parts: list[Confusion]) -> dict[int, float]:
     return {n: one.miou_of_labelled for n, one in of.items() if one.pixels}
 
 
-def _gain(mious: Mapping[int, float], alone: Mapping[int, float]) -> Row:
+def _gain(mious: Mapping[int, float], alone: Mapping[int, float]) -> GainRow:
     paired = paired_over_squares(list(mious.values()), list(alone.values()))
     return {"gain": paired.mean, "low": paired.low, "high": paired.high, "squares": paired.pairs}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +27,10 @@ from fibsem.data.volumes import Volume, open_volume
 from fibsem.geometry import Box
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.segmented import Segmented
+from fibsem.system.records import Record
 from fibsem.system.summaries import QuantificationSummary
 from fibsem.system.summaries.porosity import FilmPorosity, Interval
 
-Record = dict[str, Any]
 #: How far every draw moves a figure, (draws,).
 Moved = npt.NDArray[np.float64]
 

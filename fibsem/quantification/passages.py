@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from fibsem.analysis.structure.film import AXES
 from fibsem.quantification.sampled import Passage, Sampled
+from fibsem.system.records import Record
 from fibsem.system.summaries import QuantificationSummary
-from fibsem.system.summaries.quantification import Axis
-
-Record = dict[str, Any]
+from fibsem.system.summaries.quantification import AxisName
 
 
 def figures_by_axis(sampled: Sampled) -> Record:
@@ -38,7 +36,7 @@ def _medians(sampled: Sampled, of: Callable[[Passage], float]) -> Record:
     return {axis: float(np.median(some)) if some else None for axis, some in through.items()}
 
 
-def tortuosity_text(film: QuantificationSummary, axis: Axis) -> str:
+def tortuosity_text(film: QuantificationSummary, axis: AxisName) -> str:
     """Tortuosity factor along an axis, and where not all parts let through, how many do."""
     factor, of_parts = film.tortuosity_factor[axis], film.parts_through
     through, parts = of_parts[axis] if of_parts else (0, None)

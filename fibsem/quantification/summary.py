@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,11 +29,10 @@ from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented
 from fibsem.quantification.shift import shifted_porosity
 from fibsem.quantification.streamed import Streamed
+from fibsem.system.records import Record
 from fibsem.system.summaries import QuantificationSummary
 from fibsem.system.summaries.porosity import FilmPorosity, Interval, SquaresEstimate
 from fibsem.system.summaries.quantification import SizeFigures
-
-Record = dict[str, Any]
 
 #: Relative errors of porosity for which the representative volume is told.
 ERRORS = (0.1, 0.05, 0.01)

@@ -25,11 +25,11 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.reporting.labelled_film import grey_values
 from fibsem.reporting.page import text_of
+from fibsem.system.records import Record
 from fibsem.system.summaries import SegmentedFilm
 from fibsem.system.summaries.porosity import FilmPorosity
 
 Image8 = npt.NDArray[np.uint8]
-Record = dict[str, Any]
 
 #: Name of the file, beside the page.
 BROWSER = "slices.html"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fibsem.reporting.measured import Labels, is_of
+from fibsem.reporting.measured import FinishedLabels, is_of
 from fibsem.reporting.results import Results
 from fibsem.system.file_names import name_of, place_of
 from fibsem.system.summaries import (
@@ -28,7 +28,7 @@ def films_of(results: Results) -> dict[str, FilmPorosity]:
     evaluations of the same network, where its promotion knows none; and how far the people agree
     who labelled the same squares of it, as the latest inspection found.
     """
-    latest: dict[str, Labels] = {}
+    latest: dict[str, FinishedLabels] = {}
     for one in results.of(SegmentationSummary):
         film = str(one.grey_hash or one.folder)
         latest.pop(film, None)
@@ -39,7 +39,7 @@ def films_of(results: Results) -> dict[str, FilmPorosity]:
     return {**_gone(results, shown), **films}
 
 
-def labelled_porosity(segmentation: Labels, results: Results) -> FilmPorosity:
+def labelled_porosity(segmentation: FinishedLabels, results: Results) -> FilmPorosity:
     """What is told of the porosity of one segmentation.
 
     A later quantification says it better: it has read all labels as they are.
@@ -77,7 +77,7 @@ def _evaluated(film: SegmentedFilm, results: Results) -> Seeds | None:
     return None
 
 
-def _gone(results: Results, shown: Sequence[Labels]) -> dict[str, FilmPorosity]:
+def _gone(results: Results, shown: Sequence[FinishedLabels]) -> dict[str, FilmPorosity]:
     """What the latest promotion says of films that are segmented nowhere any more."""
     promotions = results.of(PromotionSummary)
     if not promotions:

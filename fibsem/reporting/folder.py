@@ -16,12 +16,12 @@ from fibsem.reporting import volumes
 from fibsem.reporting.browser import BROWSER, browser
 from fibsem.reporting.films import films_of
 from fibsem.reporting.page import Picture, Section, Table, page
-from fibsem.reporting.results import KINDS, Record, Results
+from fibsem.reporting.results import KINDS, Results
 from fibsem.reporting.structure import connected_text, latest_of, quantifications
 from fibsem.system.endings import FIGURE, TABLE, remove_former
 from fibsem.system.file_names import file_name
 from fibsem.system.files import known_json, replace_file, write_json
-from fibsem.system.records import fitting
+from fibsem.system.records import Record, fitting
 from fibsem.system.summaries import (
     SHAPES,
     EvaluationSummary,

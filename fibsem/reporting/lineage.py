@@ -16,11 +16,9 @@ from fibsem.errors import UserError
 from fibsem.reporting.again import UNKNOWN, Step, checkout, command_of, data_of, hashed
 from fibsem.reporting.results import ORIGINS
 from fibsem.system.files import read_json
-from fibsem.system.records import typed
+from fibsem.system.records import Record, typed
 from fibsem.system.summaries import PromotedModel, SegmentedFilm
 from fibsem.system.summaries.lineage import Lineage
-
-Record = dict[str, Any]
 
 #: What can be done about a damaged record.
 AGAIN = "the command that made it writes it again"

@@ -19,11 +19,11 @@ from fibsem.system.identity import kind_of
 from fibsem.system.records import as_record, typed
 from fibsem.system.summaries import QuantificationSummary, SegmentationSummary
 
-Labels = FinishedCommand[SegmentationSummary]
+FinishedLabels = FinishedCommand[SegmentationSummary]
 Measured = FinishedCommand[QuantificationSummary]
 
 
-def is_of(measured: Measured, labels: Labels) -> bool:
+def is_of(measured: Measured, labels: FinishedLabels) -> bool:
     """Whether a quantification measured the labels that lie in a segmentation's folder now.
 
     Labels of another film, or made in another way, it did not, wherever they lie: folders are
@@ -41,12 +41,12 @@ def is_of(measured: Measured, labels: Labels) -> bool:
     return bool(alike) and _hold_the_same(measured, labels) is True
 
 
-def _were_mended(measured: Measured, labels: Labels) -> bool:
+def _were_mended(measured: Measured, labels: FinishedLabels) -> bool:
     """Whether labels hold something else than when they were measured, as far as that is told."""
     return _hold_the_same(measured, labels, since=measured.written) is False
 
 
-def _hold_the_same(measured: Measured, labels: Labels, since: float = 0.0) -> bool | None:
+def _hold_the_same(measured: Measured, labels: FinishedLabels, since: float = 0.0) -> bool | None:
     """Whether labels hold what was measured; None where that is not told.
 
     They do if nobody has written to them ``since``: they are not read then.
@@ -62,7 +62,7 @@ def _hold_the_same(measured: Measured, labels: Labels, since: float = 0.0) -> bo
         return None
 
 
-def _are_alike(measured: Measured, labels: Labels) -> bool | None:
+def _are_alike(measured: Measured, labels: FinishedLabels) -> bool | None:
     """Whether labels as those that were measured lie in a folder; None where that is not told."""
     one, other = measured.origin, labels.origin
     if one.shape and other.shape and one.shape != other.shape:
@@ -77,7 +77,7 @@ class _Sized:
     voxel_nm: VoxelNm | None = None
 
 
-def segmentation_of(measured: Measured, results: Results) -> Labels | None:
+def segmentation_of(measured: Measured, results: Results) -> FinishedLabels | None:
     """The segmentation whose labels were measured; the one in the folder that is named, if any."""
     own = [labels for labels in results.of(SegmentationSummary) if is_of(measured, labels)]
     return min(own, key=lambda labels: not measured.is_measured_in(labels), default=None)
@@ -100,7 +100,7 @@ def outdated(results: Results) -> list[Path]:
     return sorted(named.difference(valid))
 
 
-def _named_by(measured: Measured, results: Results) -> list[Labels]:
+def _named_by(measured: Measured, results: Results) -> list[FinishedLabels]:
     """The segmentation, if it is there, whose folder a quantification names."""
     return [one for one in results.of(SegmentationSummary) if measured.is_measured_in(one)]
 
@@ -121,7 +121,9 @@ def check_of(segmented: Segmented, folder: Path) -> VoxelNm:
     if kind_of(record) != "quantification":
         raise UserError(f"`quantified` must be a folder of fibsem.quantify, but {folder} is none.")
     measured: Measured = FinishedCommand("quantification", folder, record)
-    labels: Labels = FinishedCommand("segmentation", segmented.folder, as_record(segmented.summary))
+    labels: FinishedLabels = FinishedCommand(
+        "segmentation", segmented.folder, as_record(segmented.summary)
+    )
     moved = _as_porous(measured, labels) and _are_alike(measured, labels) is not False
     moved = moved and not _were_mended(measured, labels)
     if not (moved or is_of(measured, labels)):
@@ -154,6 +156,6 @@ def check_maps(folder: Path) -> None:
         )
 
 
-def _as_porous(measured: Measured, labels: Labels) -> bool:
+def _as_porous(measured: Measured, labels: FinishedLabels) -> bool:
     one, other = measured.origin.porosity, labels.origin.porosity
     return one is not None and other is not None and abs(one - other) < SAME_SHARE

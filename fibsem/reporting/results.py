@@ -15,20 +15,21 @@ from fibsem.errors import UserError
 from fibsem.reporting.labelled_film import grey_values
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER, kind_of, same_data
-from fibsem.system.records import typed
+from fibsem.system.records import Record, typed
 from fibsem.system.summaries import SHAPES
 from fibsem.system.summaries.figures import Text
 from fibsem.system.summaries.lineage import Lineage, WrittenLineage
 from fibsem.system.summaries.segmentation import FilmPlace
 
-Record = dict[str, Any]
-Kind = Literal["inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"]
+ResultKind = Literal[
+    "inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"
+]
 #: Kinds that are shown: a training is one of its sweep or evaluation, and a report shows others.
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[ResultKind, ...] = get_args(ResultKind)
 #: Kinds of results that are of volumes.
-VOLUMES: tuple[Kind, ...] = ("segmentation", "quantification")
+VOLUMES: tuple[ResultKind, ...] = ("segmentation", "quantification")
 #: Folders in which a result keeps its own parts; what other commands put into it lies elsewhere.
-PARTS: Mapping[Kind, tuple[str, ...]] = {
+PARTS: Mapping[ResultKind, tuple[str, ...]] = {
     "evaluation": ("seed-*", "figures"),
     "sweep": ("trials", "tuner", "figures"),
     "promotion": ("rank", "final", "bundle", "tables", "figures"),
@@ -102,7 +103,7 @@ class FinishedCommand(Generic[S]):
     its kind.
     """
 
-    kind: Kind
+    kind: ResultKind
     folder: Path
     record: Record
 

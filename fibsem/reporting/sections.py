@@ -38,7 +38,7 @@ from fibsem.system.summaries.promotion import Calibrated
 from fibsem.training.objectives import OBJECTIVES
 
 #: One trial of a sweep's ``trials.json``.
-Row = Mapping[str, Any]
+TableRow = Mapping[str, Any]
 #: Trials of a sweep that are listed.
 SHOWN = 10
 
@@ -99,7 +99,7 @@ def _sweep(result: FinishedCommand[SweepSummary]) -> Section:
     return Section(study, command=_made(result), items=tuple(items))
 
 
-def _trials(name: str, goal: str, trials: Sequence[Row]) -> Table:
+def _trials(name: str, goal: str, trials: Sequence[TableRow]) -> Table:
     """The first of the trials of a sweep, which are in order, best first.
 
     Those beyond a bound are the last ones, with the reason.
@@ -120,7 +120,7 @@ def _trials(name: str, goal: str, trials: Sequence[Row]) -> Table:
     return Table(name, title, pd.DataFrame(rows))
 
 
-def _infeasible(row: Row) -> bool:
+def _infeasible(row: TableRow) -> bool:
     return is_infeasible(row["state"], row.get("reason"))
 
 

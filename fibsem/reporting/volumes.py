@@ -22,7 +22,7 @@ from fibsem.quantification.segmented import SAME_SHARE, limits_of_labels
 from fibsem.reporting.browser import Layers
 from fibsem.reporting.films import labelled_porosity, names_of
 from fibsem.reporting.items import filled, interval_text, percent, read_picture
-from fibsem.reporting.measured import Labels, is_of
+from fibsem.reporting.measured import FinishedLabels, is_of
 from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Results
 from fibsem.system.file_names import visible
@@ -101,7 +101,7 @@ def _porosity(film: FilmPorosity) -> dict[str, str]:
 
 
 def porosity_by_slice(
-    segmentation: Labels, results: Results
+    segmentation: FinishedLabels, results: Results
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Porosity of every slice, (z,): as measured since, of labels that were mended by hand."""
     for one in reversed(results.of(QuantificationSummary)):
@@ -112,7 +112,7 @@ def porosity_by_slice(
     return porosity_of(segmentation)
 
 
-def porosity_of(segmentation: Labels) -> np.ndarray[Any, np.dtype[np.float64]]:
+def porosity_of(segmentation: FinishedLabels) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Porosity of every slice of a segmentation, (z,); nan for one that is missing."""
     file, depth = segmentation.folder / "porosity.csv", segmentation.summary.shape[0]
     try:
@@ -129,7 +129,7 @@ def porosity_of(segmentation: Labels) -> np.ndarray[Any, np.dtype[np.float64]]:
     )
 
 
-def _model(result: Labels, dataset: str) -> str:
+def _model(result: FinishedLabels, dataset: str) -> str:
     """The registered versions that labelled a volume, what its networks are, and whose."""
     film, learnt = result.summary, result.lineage.dataset
     whose = f", trained on {learnt}" if learnt not in (None, dataset) else ""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
+#: A record as it is written: JSON by its keys.
+Record = dict[str, Any]
 #: Misfits that are named.
 MOST_NAMED = 3
 #: Signs of a value that are shown.

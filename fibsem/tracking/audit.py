@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from fibsem.analysis.calibration import Calibration
 from fibsem.data.greys import Moments
-from fibsem.data.learned import Learned, Place
+from fibsem.data.learned import Edges, Learned
 from fibsem.data.preprocessing import Correction
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.system.summaries.lineage import Lineage, WrittenLineage
@@ -55,7 +55,7 @@ class Audit:
     greys: dict[str, tuple[float, ...]] | None = None
     moments: dict[str, Moments] | None = None
     squares: tuple[FilmSquares, ...] = ()
-    learned: dict[str, tuple[Place, ...]] | None = None
+    learned: dict[str, tuple[Edges, ...]] | None = None
 
     @property
     def origin(self) -> Lineage:
@@ -88,6 +88,6 @@ def _each(values: Mapping[str, V] | None, write: Callable[[V], Any]) -> dict[str
     return None if values is None else {name: write(value) for name, value in values.items()}
 
 
-def places_of(learned: Learned | None) -> dict[str, tuple[Place, ...]] | None:
+def places_of(learned: Learned | None) -> dict[str, tuple[Edges, ...]] | None:
     """Squares that a model has learned from, as its audit keeps them."""
     return None if learned is None else {digest: (*some,) for digest, some in learned.items()}

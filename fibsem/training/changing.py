@@ -16,7 +16,7 @@ from fibsem.data.pieces import Parts, inclusion, systematic
 from fibsem.data.samples import Region
 from fibsem.data.windows import LabelledWindow
 from fibsem.system.advice import as_here
-from fibsem.training.supply import FloatArray, Supply
+from fibsem.training.supply import DoubleArray, Supply
 
 #: Reads parts with their surroundings, in the order in which they lie.
 Load = Callable[[Sequence[Region]], Sequence[LabelledWindow]]
@@ -89,7 +89,7 @@ class Changing:
         windows = load(self._parts(every))
         return Supply(windows, here, self.rare, self.for_rare, of_rare_chance)
 
-    def _anywhere(self, chance: FloatArray, chosen: npt.NDArray[np.intp]) -> FloatArray:
+    def _anywhere(self, chance: DoubleArray, chosen: npt.NDArray[np.intp]) -> DoubleArray:
         """Chance for any place of some parts, from that for each pixel of theirs."""
         chance = chance * [self.parts.regions[k].box.size for k in chosen]
         return chance / chance.sum()
@@ -100,7 +100,7 @@ class Changing:
     def _draw(
         self, size: npt.NDArray[np.floating] | npt.NDArray[np.integer], most: int,
         rng: np.random.Generator,
-    ) -> tuple[npt.NDArray[np.intp], FloatArray]:  # fmt: skip
+    ) -> tuple[npt.NDArray[np.intp], DoubleArray]:  # fmt: skip
         """Parts of a share of the slices; see :func:`by_place`."""
         places = max(1, round(self.places * most / self.most))
         return by_place(size, self._place, places, most, rng)
@@ -109,7 +109,7 @@ class Changing:
 def by_place(
     size: npt.NDArray[np.floating] | npt.NDArray[np.integer], place: npt.NDArray[np.intp],
     places: int, most: int, rng: np.random.Generator,
-) -> tuple[npt.NDArray[np.intp], FloatArray]:  # fmt: skip
+) -> tuple[npt.NDArray[np.intp], DoubleArray]:  # fmt: skip
     """Parts of some places, drawn as :func:`by_size` draws: first the places, then parts of each.
 
     Parameters
@@ -138,7 +138,7 @@ def by_place(
 
 def by_size(
     size: npt.NDArray[np.floating] | npt.NDArray[np.integer], most: int, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.intp], FloatArray]:
+) -> tuple[npt.NDArray[np.intp], DoubleArray]:
     """Parts drawn in proportion to their size, and the chance that makes every unit of it alike."""
     some = np.flatnonzero(size > 0)
     probability = inclusion(size[some].astype(np.float64), most)

@@ -11,7 +11,7 @@ from fibsem.config.epochs import STUDY
 from fibsem.data.sampling import Pixels
 from fibsem.data.windows import LabelledWindow
 from fibsem.training.material import CHANGING, Material
-from fibsem.training.supply import FloatArray, Supply
+from fibsem.training.supply import DoubleArray, Supply
 
 #: Windows, and pixels that lie in them.
 Drawn = tuple[Sequence[LabelledWindow], Pixels]
@@ -69,7 +69,7 @@ def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:
     return Pixels(window, y, x, label).take(rng.permutation(len(label)))
 
 
-def _of_class(supply: Supply, value: int) -> FloatArray:
+def _of_class(supply: Supply, value: int) -> DoubleArray:
     """Chance of each window for a pixel of a class; zeros where none holds one."""
     count = np.array([(window.labels == value).sum() for window in supply.windows], np.float64)
     chance = supply.rare_chance
@@ -81,7 +81,7 @@ def _of_class(supply: Supply, value: int) -> FloatArray:
 
 
 def _places(
-    supply: Supply, value: int, chance: FloatArray, size: int, rng: np.random.Generator
+    supply: Supply, value: int, chance: DoubleArray, size: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """(window, y, x) of ``size`` pixels of one class."""
     counts = rng.multinomial(size, chance)

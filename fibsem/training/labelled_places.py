@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fibsem.data.sampling import LabelArray
 from fibsem.data.windows import LabelledWindow
 
-FloatArray = npt.NDArray[np.float64]
+DoubleArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -30,12 +30,12 @@ class LabelledPlaces:
     """
 
     places: list[BoolArray | None]
-    rows: list[FloatArray | None]
-    chance: FloatArray
+    rows: list[DoubleArray | None]
+    chance: DoubleArray
 
     @classmethod
     def of(
-        cls, windows: Sequence[LabelledWindow], chance: FloatArray, extent: int, stride: int
+        cls, windows: Sequence[LabelledWindow], chance: DoubleArray, extent: int, stride: int
     ) -> LabelledPlaces:
         """Find them; ``chance`` is that of a square with or without one."""
         places = [holding(window.labels, extent, stride) for window in windows]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fibsem.data.windows import LabelledWindow
 from fibsem.training.labelled_places import LabelledPlaces
 
-FloatArray = npt.NDArray[np.float64]
+DoubleArray = npt.NDArray[np.float64]
 
 #: A class is rare below this share of the labelled pixels; windows are then drawn for it, too ...
 RARE = 0.1
@@ -47,10 +47,10 @@ class Supply:
     """
 
     windows: Sequence[LabelledWindow]
-    chance: FloatArray
+    chance: DoubleArray
     rare: int | None = None
     for_rare: float = 0.0
-    rare_chance: FloatArray | None = None
+    rare_chance: DoubleArray | None = None
     _places: dict[int, npt.NDArray[np.intp]] = field(default_factory=dict, init=False, repr=False)
     _held: dict[tuple[int, int], LabelledPlaces] = field(
         default_factory=dict, init=False, repr=False

@@ -13,7 +13,7 @@ from fibsem.analysis.figures.style import (
     PORE,
     SOLID,
     STYLE,
-    Array,
+    AnyArray,
     axes_row,
     draw_outline,
     show_grey,
@@ -22,7 +22,7 @@ from fibsem.analysis.figures.style import (
 )
 
 
-def histograms(counts: Mapping[str, Array], edges: Array) -> Figure:
+def histograms(counts: Mapping[str, AnyArray], edges: AnyArray) -> Figure:
     """Grey values of every sample in [0, 1] (thesis Figure 3.3).
 
     Parameters
@@ -41,7 +41,7 @@ def histograms(counts: Mapping[str, Array], edges: Array) -> Figure:
     return figure
 
 
-def gradients(profiles: Mapping[str, tuple[Array, Array]], axis: str) -> Figure:
+def gradients(profiles: Mapping[str, tuple[AnyArray, AnyArray]], axis: str) -> Figure:
     """Mean grey value along an axis, the fitted line, and what is left (thesis Figure 3.5).
 
     Parameters
@@ -67,7 +67,7 @@ def gradients(profiles: Mapping[str, tuple[Array, Array]], axis: str) -> Figure:
     return figure
 
 
-def classes(values: Mapping[str, Mapping[str, Sequence[Array]]]) -> Figure:
+def classes(values: Mapping[str, Mapping[str, Sequence[AnyArray]]]) -> Figure:
     """Grey values of labelled pores and solid in each part (thesis Figure 3.7).
 
     Parameters
@@ -94,7 +94,7 @@ def classes(values: Mapping[str, Mapping[str, Sequence[Array]]]) -> Figure:
 
 
 def squares(
-    pictures: Sequence[tuple[str, Array, Array]], columns: int = 6, *, of: int = 0
+    pictures: Sequence[tuple[str, AnyArray, AnyArray]], columns: int = 6, *, of: int = 0
 ) -> Figure:
     """Labelled squares with the outline of the labels on them, to be checked by eye.
 

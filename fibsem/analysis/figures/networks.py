@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, STYLE, Array
+from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, STYLE, AnyArray
 
 
 def network(paths: Sequence[Sequence[tuple[str, str, int, int, str]]], title: str) -> Figure:
@@ -57,7 +57,7 @@ def network(paths: Sequence[Sequence[tuple[str, str, int, int, str]]], title: st
     return figure
 
 
-def feature_maps(maps: Mapping[str, Array], most: int = 8) -> Figure:
+def feature_maps(maps: Mapping[str, AnyArray], most: int = 8) -> Figure:
     """Feature maps layer by layer (thesis, appendix B).
 
     Parameters

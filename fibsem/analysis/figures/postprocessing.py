@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 
-from fibsem.analysis.figures.style import PORE, SOLID, STYLE, Array, axes_row, show_grey, tint
+from fibsem.analysis.figures.style import PORE, SOLID, STYLE, AnyArray, axes_row, show_grey, tint
 from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchGrid, stages
 
 
-def postprocessing_surface(surface: Array, grid: SearchGrid, best: PostProcessing) -> Figure:
+def postprocessing_surface(surface: AnyArray, grid: SearchGrid, best: PostProcessing) -> Figure:
     """MIoU over threshold and sigma, at the best rounds and minimum size, and where it is best.
 
     Parameters
@@ -48,20 +48,20 @@ def postprocessing_surface(surface: Array, grid: SearchGrid, best: PostProcessin
     return figure
 
 
-def _nearest(values: Array) -> Array:
+def _nearest(values: AnyArray) -> AnyArray:
     """Values with nan replaced by the nearest other one, in cells."""
     places = distance_transform_edt(np.isnan(values), return_distances=False, return_indices=True)
     return values[tuple(places)]
 
 
-def _edges(values: Array) -> Array:
+def _edges(values: AnyArray) -> AnyArray:
     """Borders of the cells around ascending values."""
     half = np.diff(values) / 2 if len(values) > 1 else np.array([0.05])
     inner = values[:-1] + half if len(values) > 1 else []
     return np.concatenate([values[:1] - half[0], inner, values[-1:] + half[-1]])
 
 
-def postprocessing_steps(grey: Array, square: ScoredSquare, steps: PostProcessing) -> Figure:
+def postprocessing_steps(grey: AnyArray, square: ScoredSquare, steps: PostProcessing) -> Figure:
     """One labelled square from grey values to labels, and where these are wrong (Figure 4.9).
 
     Parameters
@@ -104,7 +104,7 @@ def postprocessing_steps(grey: Array, square: ScoredSquare, steps: PostProcessin
     return figure
 
 
-def _errors(ax: Axes, labels: Array, segmented: Array) -> None:
+def _errors(ax: Axes, labels: AnyArray, segmented: AnyArray) -> None:
     """Labels found, pale, and in colour where they differ from the given ones."""
     ax.imshow(segmented, cmap="gray", vmin=-2, vmax=1, interpolation="nearest")
     tint(ax, (labels == 1) & (segmented == 0), PORE)

@@ -14,7 +14,7 @@ from fibsem.analysis.figures.style import (
     PORE,
     SOLID,
     STYLE,
-    Array,
+    AnyArray,
     axes_row,
     show_grey,
     shown,
@@ -23,7 +23,7 @@ from fibsem.analysis.figures.style import (
 
 
 def overlay(
-    grey: Array, solid: Array, truth: Array | None = None, material: Array | None = None
+    grey: AnyArray, solid: AnyArray, truth: AnyArray | None = None, material: AnyArray | None = None
 ) -> Figure:
     """One slice: grey values, the labels found, and where they differ from the truth.
 
@@ -59,7 +59,10 @@ def overlay(
 
 
 def one_square(
-    grey: Array, labels: Array, predictions: Mapping[str, tuple[Array, float]], columns: int = 5
+    grey: AnyArray,
+    labels: AnyArray,
+    predictions: Mapping[str, tuple[AnyArray, float]],
+    columns: int = 5,
 ) -> Figure:
     """One labelled square as every model sees it, with mIoU and porosity (Figure 4.7).
 
@@ -94,12 +97,12 @@ def one_square(
     return figure
 
 
-def _porosity(labels: Array, counted: Array) -> float:
+def _porosity(labels: AnyArray, counted: AnyArray) -> float:
     """Share of pores among the pixels that somebody labelled."""
     return float((labels[counted] == 0).mean()) if counted.any() else float("nan")
 
 
-def porosity_by_slice(values: Mapping[str, Array]) -> Figure:
+def porosity_by_slice(values: Mapping[str, AnyArray]) -> Figure:
     """Porosity of every slice, of one or more segmented volumes.
 
     Parameters

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from matplotlib.figure import Figure
 
-from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, Array, axes_row, shown
+from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, AnyArray, axes_row, shown
 
 COLOURS = (PORE, SOLID, "#009E73", "#CC79A7", NEUTRAL)
 
 
-def pore_sizes(curves: Mapping[str, tuple[Array, ...]], unit: str) -> Figure:
+def pore_sizes(curves: Mapping[str, tuple[AnyArray, ...]], unit: str) -> Figure:
     """Pore volume by size, of one film or of several.
 
     Parameters
@@ -31,7 +31,7 @@ def pore_sizes(curves: Mapping[str, tuple[Array, ...]], unit: str) -> Figure:
     return figure
 
 
-def porosity_of_parts(curves: Mapping[str, tuple[Array, ...]], unit: str) -> Figure:
+def porosity_of_parts(curves: Mapping[str, tuple[AnyArray, ...]], unit: str) -> Figure:
     """How far parts of a film differ in porosity, by their size.
 
     Parameters
@@ -51,7 +51,7 @@ def porosity_of_parts(curves: Mapping[str, tuple[Array, ...]], unit: str) -> Fig
 
 
 def _coloured(
-    curves: Mapping[str, tuple[Array, ...]],
-) -> Iterator[tuple[str, str, tuple[Array, ...]]]:
+    curves: Mapping[str, tuple[AnyArray, ...]],
+) -> Iterator[tuple[str, str, tuple[AnyArray, ...]]]:
     for k, (name, curve) in enumerate(curves.items()):
         yield name, COLOURS[k % len(COLOURS)], curve

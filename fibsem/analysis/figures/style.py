@@ -36,7 +36,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "fibsem",
 }
 
-Array = npt.NDArray[Any]
+AnyArray = npt.NDArray[Any]
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -100,19 +100,19 @@ def axes_row(count: int, width: float, height: float) -> tuple[Figure, list[Axes
     return figure, list(axes)
 
 
-def show_grey(ax: Axes, grey: Array) -> None:
+def show_grey(ax: Axes, grey: AnyArray) -> None:
     """Grey values from black to white but for the extremes."""
     low, high = np.percentile(grey, (0.5, 99.5))
     ax.imshow(grey, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
 
 
-def draw_outline(ax: Axes, mask: Array) -> None:
+def draw_outline(ax: Axes, mask: AnyArray) -> None:
     """Outline of a mask, if it has one."""
     if mask.any() and not mask.all():
         ax.contour(mask, [0.5], colors=SOLID, linewidths=0.7)
 
 
-def tint(ax: Axes, mask: Array, colour: str) -> None:
+def tint(ax: Axes, mask: AnyArray, colour: str) -> None:
     """Lay a colour over the pixels of a mask."""
     rgba = np.zeros((*mask.shape, 4))
     rgba[mask] = (*mpl.colors.to_rgb(colour), 0.55)

@@ -35,7 +35,7 @@ from fibsem.analysis.postprocessing.levels import LevelArray
 
 IntArray = npt.NDArray[np.intp]
 #: Pixels; float64 where they were added up by weights.
-CountArray = npt.NDArray[np.number]
+NumberArray = npt.NDArray[np.number]
 
 
 def remove_small_at_every_threshold(
@@ -119,7 +119,7 @@ def _hills(lower: IntArray, higher: IntArray, count: int) -> IntArray:
 
 
 def _saddles(
-    first: IntArray, second: IntArray, level: IntArray, size: CountArray, enough: int
+    first: IntArray, second: IntArray, level: IntArray, size: NumberArray, enough: int
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Pairs of hills that touch: the two, and from which to which level that matters.
 
@@ -141,12 +141,12 @@ def _saddles(
 
 
 def _joined(
-    size: CountArray,
+    size: NumberArray,
     first: IntArray,
     second: IntArray,
     start: IntArray,
     stop: IntArray,
-) -> CountArray:
+) -> NumberArray:
     """Pixels of the component of every hill at every level."""
     extent = size.shape[1]
     levels = stop - start + 1

@@ -20,7 +20,7 @@ import numpy as np
 
 from fibsem.analysis.postprocessing.grid_search import (
     BoolArray,
-    FloatArray,
+    DoubleArray,
     IndexArray,
     SearchGrid,
     Show,
@@ -37,7 +37,7 @@ REACH = (2, 8)
 BEHIND = 0.01
 
 #: Number of rounds, minimum size, sigma and threshold, by their places in a grid.
-Place = tuple[int, int, int, int]
+GridPoint = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def search_by_sample(
     sample: SampledParts,
     grid: SearchGrid,
     progress: Show | None = None,
-) -> tuple[PostProcessing, FloatArray]:
+) -> tuple[PostProcessing, DoubleArray]:
     """Find the post-processing with the best pooled mIoU over the squares, by a sample of them.
 
     Parameters
@@ -83,7 +83,7 @@ def search_by_sample(
     return best_of(surface, grid), np.where(np.isnan(surface), estimated, surface)
 
 
-def _of_sample(sample: SampledParts, grid: SearchGrid, progress: Show | None) -> FloatArray:
+def _of_sample(sample: SampledParts, grid: SearchGrid, progress: Show | None) -> DoubleArray:
     """Pooled mIoU on a sample: of a lattice, and of all that lies around its best places."""
     lattice = np.zeros(grid.shape, bool)
     sigmas, ascending = (_lattice(n, step) for n, step in zip(grid.shape[2:], COARSE, strict=True))
@@ -99,10 +99,10 @@ def _lattice(extent: int, step: int) -> IndexArray:
     return np.unique(np.append(np.arange(0, extent, step), extent - 1))
 
 
-def _tops(surface: FloatArray, behind: float = np.inf) -> list[Place]:
+def _tops(surface: DoubleArray, behind: float = np.inf) -> list[GridPoint]:
     """The best place of each number of rounds and minimum size, unless too far behind."""
     rounds, min_sizes, *inner = surface.shape
-    tops: list[Place] = []
+    tops: list[GridPoint] = []
     for r, m in product(range(rounds), range(min_sizes)):
         mious = surface[r, m]
         if not np.isnan(mious).all() and np.nanmax(mious) >= np.nanmax(surface) - behind:
@@ -111,7 +111,7 @@ def _tops(surface: FloatArray, behind: float = np.inf) -> list[Place]:
     return tops
 
 
-def _around(places: Sequence[Place], reach: tuple[int, int], grid: SearchGrid) -> BoolArray:
+def _around(places: Sequence[GridPoint], reach: tuple[int, int], grid: SearchGrid) -> BoolArray:
     """What lies within so many sigmas and thresholds of some places."""
     near = np.zeros(grid.shape, bool)
     rank = np.argsort(np.argsort(grid.thresholds, kind="stable"))

@@ -33,7 +33,7 @@ from fibsem.analysis.postprocessing.steps import TRUNCATE, PostProcessing, Score
 from fibsem.system.processes import machine_gib
 
 CountArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+DoubleArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IndexArray = npt.NDArray[np.intp]
 Show = Callable[[str, int, int], None]
@@ -72,7 +72,7 @@ class SearchGrid:
 
 def search(
     squares: Sequence[ScoredSquare], grid: SearchGrid, progress: Show | None = None
-) -> tuple[PostProcessing, FloatArray]:
+) -> tuple[PostProcessing, DoubleArray]:
     """Find the post-processing with the best pooled mIoU over the squares: try everything.
 
     Parameters
@@ -102,7 +102,7 @@ def try_some(
     wanted: BoolArray,
     progress: Show | None = None,
     weights: Sequence[float] | None = None,
-) -> FloatArray:
+) -> DoubleArray:
     """Pooled mIoU of some combinations of a grid.
 
     Parameters
@@ -173,7 +173,7 @@ def _threads(squares: Sequence[ScoredSquare], grid: SearchGrid) -> int:
     return max(1, min(cores, int(room / max(1.0, held_bytes(largest, grid)))))
 
 
-def best_of(surface: FloatArray, grid: SearchGrid) -> PostProcessing:
+def best_of(surface: DoubleArray, grid: SearchGrid) -> PostProcessing:
     """The best combination of those that were tried, the first of equals."""
     if np.isnan(surface).all():  # no pixel is labelled
         return PostProcessing()
@@ -230,7 +230,7 @@ def _by_min_size(
     )  # fmt: skip
 
 
-def _mious(counts: FloatArray) -> FloatArray:
+def _mious(counts: DoubleArray) -> DoubleArray:
     """MIoU at every threshold, (..., n), from pixels by label and level, (..., 2, n + 1)."""
     above = counts[..., ::-1].cumsum(axis=-1)[..., ::-1]
     solid = above[..., 1:]
@@ -239,5 +239,5 @@ def _mious(counts: FloatArray) -> FloatArray:
         of_pore = pore[..., 0, :] / (pore.sum(axis=-2) + solid[..., 0, :])
         of_solid = solid[..., 1, :] / (solid.sum(axis=-2) + pore[..., 1, :])
         ious = np.stack([of_pore, of_solid])
-        mious: FloatArray = np.nansum(ious, axis=0) / np.isfinite(ious).sum(axis=0)
+        mious: DoubleArray = np.nansum(ious, axis=0) / np.isfinite(ious).sum(axis=0)
     return mious

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from fibsem.data.material.order import (
     FEWEST_DIFFERENT,
     ORDINALS,
-    Numbers,
+    Array,
     Some,
     come_again,
     correlations,
@@ -72,7 +72,7 @@ def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Itera
 
 
 def _wrong(
-    some: Sequence[Some], alike: Mapping[int, Numbers], ends: Numbers, numbers: Sequence[int]
+    some: Sequence[Some], alike: Mapping[int, Array], ends: Array, numbers: Sequence[int]
 ) -> Iterator[str]:
     """What is wrong with single slices, and with what follows what."""
     next_to = alike[1]
@@ -113,9 +113,7 @@ def _again(some: Sequence[Some], numbers: Sequence[int]) -> Iterator[str]:
         )
 
 
-def _following(
-    alike: Mapping[int, Numbers], numbers: Sequence[int], *, swaps: bool
-) -> Iterator[str]:
+def _following(alike: Mapping[int, Array], numbers: Sequence[int], *, swaps: bool) -> Iterator[str]:
     """Where a film does not go on as it does elsewhere."""
     for k in _swapped(alike) if swaps else ():
         yield f"slices {numbers[k]} and {numbers[k + 1]} seem to be swapped"
@@ -142,7 +140,7 @@ def _named(which: Iterable[int]) -> str:
     return f"slice {listed} is" if len(numbers) == 1 else f"slices {listed} are"
 
 
-def _inverted(next_to: Numbers, usual: float) -> list[int]:
+def _inverted(next_to: Array, usual: float) -> list[int]:
     """The fewer of two kinds of slices, where each turn from one to the other inverts them."""
     if usual <= ALIKE:
         return []
@@ -151,7 +149,7 @@ def _inverted(next_to: Numbers, usual: float) -> list[int]:
     return np.flatnonzero(turns == fewer).tolist() if turns.any() else []
 
 
-def _unlike(next_to: Numbers, usual: float) -> list[int]:
+def _unlike(next_to: Array, usual: float) -> list[int]:
     """Slices that are like none of their neighbours; at an end, if its neighbour is like others."""
     spread = 1.4826 * float(np.median(np.abs(next_to - usual)))
     low = next_to < min(UNLIKE * usual, usual - FAR * spread)
@@ -163,7 +161,7 @@ def _unlike(next_to: Numbers, usual: float) -> list[int]:
     return [*first, *inside, *last]
 
 
-def _jumps(next_to: Numbers) -> list[int]:
+def _jumps(next_to: Array) -> list[int]:
     """First of two neighbours that have little in common, while each has with its other one."""
     usual = float(np.median(np.abs(next_to)))
     spread = 1.4826 * float(np.median(np.abs(next_to - usual)))
@@ -171,7 +169,7 @@ def _jumps(next_to: Numbers) -> list[int]:
     return [k for k in range(1, len(low) - 1) if low[k] and not low[k - 1] and not low[k + 1]]
 
 
-def _off(ends: Numbers) -> list[int]:
+def _off(ends: Array) -> list[int]:
     """Slices whose darkest or brightest pixels are not those of the slices around."""
     apart = np.zeros(len(ends))
     for k in range(len(ends)):
@@ -180,7 +178,7 @@ def _off(ends: Numbers) -> list[int]:
     return np.flatnonzero(apart > max(OFF, OFTEN * float(np.median(apart)))).tolist()
 
 
-def _swapped(alike: Mapping[int, Numbers]) -> Iterator[int]:
+def _swapped(alike: Mapping[int, Array]) -> Iterator[int]:
     """First of two neighbours that each are more like what lies beyond the other."""
     next_to, beyond = alike[1], alike[2]
     usual = float(np.median(next_to))

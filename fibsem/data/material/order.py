@@ -12,7 +12,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.float64]
+Array = npt.NDArray[np.float64]
 #: Pixels of a slice.
 Some = npt.NDArray[np.float32]
 
@@ -27,7 +27,7 @@ APART, OFTEN = 0.07, 6.0
 FEWEST_DIFFERENT = 3
 
 
-def in_turn(ends: Numbers, alike: Mapping[int, Numbers]) -> int | None:
+def in_turn(ends: Array, alike: Mapping[int, Array]) -> int | None:
     """How many kinds of slices follow each other in turn; None where they are of one kind.
 
     Parameters
@@ -45,7 +45,7 @@ def in_turn(ends: Numbers, alike: Mapping[int, Numbers]) -> int | None:
     return None
 
 
-def _differ_in_tone(ends: Numbers, kinds: int) -> bool:
+def _differ_in_tone(ends: Array, kinds: int) -> bool:
     """Whether neighbours have other grey values, and slices a round apart the same.
 
     At least two of the pairs of a round are of two kinds.
@@ -56,14 +56,14 @@ def _differ_in_tone(ends: Numbers, kinds: int) -> bool:
     return bool(np.quantile(beside, 1 - 1.5 / kinds) > bound)
 
 
-def _differ_in_content(alike: Mapping[int, Numbers], kinds: int) -> bool:
+def _differ_in_content(alike: Mapping[int, Array], kinds: int) -> bool:
     """Whether slices are more like those a round on than like one of those between."""
     beyond = alike[kinds]
     between = np.min([alike[step][: len(beyond)] for step in range(1, kinds)], axis=0)
     return bool((beyond > between + BEYOND).mean() > MOSTLY)
 
 
-def correlations(some: Sequence[Some]) -> dict[int, Numbers]:
+def correlations(some: Sequence[Some]) -> dict[int, Array]:
     """Correlation of each slice with the one so many steps on, up to a round of all kinds."""
     return {
         step: np.array([correlation(*pair) for pair in zip(some, some[step:], strict=False)])

@@ -87,10 +87,10 @@ def unreadable(file: object, error: BaseException) -> UserError:
     return UserError(f"files must be readable, but {named} is not ({reason}).")
 
 
-Kind = Literal["file", "folder", "absent"]
+FileKind = Literal["file", "folder", "absent"]
 
 
-def kind_of(file: File) -> Kind:
+def kind_of(file: File) -> FileKind:
     """What is at a path, links followed, without opening it: some things never answer.
 
     Raises

@@ -14,7 +14,7 @@ from fibsem.data.volumes.voxels import VoxelNm
 #: More than any film has.
 MOST_PLANES = 10**7
 #: A slice: the name of its file, None for the one that was opened, and number of its directory.
-Plane = tuple[str | None, int]
+PlaneFile = tuple[str | None, int]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class OmeImage:
 
     name: str
     sizes: dict[str, int]
-    planes: tuple[Plane | None, ...]
+    planes: tuple[PlaneFile | None, ...]
     voxel_nm: VoxelNm
 
 
@@ -83,7 +83,7 @@ def _image(image: Element, pixels: Element, home: Home, directories: int) -> Ome
     sizes["C"] //= samples
     if not 0 < prod(sizes.values()) <= MOST_PLANES or min(sizes.values()) < 1:
         raise ValueError(f"no picture has {sizes}")
-    planes: list[Plane | None] = [None] * prod(sizes.values())
+    planes: list[PlaneFile | None] = [None] * prod(sizes.values())
     for data in pixels.iterfind("{*}TiffData"):
         for k, plane in _planes(data, sizes, home, directories):
             planes[k] = plane
@@ -98,7 +98,7 @@ def _image(image: Element, pixels: Element, home: Home, directories: int) -> Ome
 
 def _planes(
     data: Element, sizes: dict[str, int], home: Home, directories: int
-) -> Iterator[tuple[int, Plane]]:
+) -> Iterator[tuple[int, PlaneFile]]:
     """The planes of one TiffData, each with its place in the picture."""
     uuid = data.find("{*}UUID")
     here = uuid is None or (home[0] is not None and uuid.text == home[0])

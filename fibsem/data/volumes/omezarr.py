@@ -15,7 +15,7 @@ import zarr
 from fibsem.data.volumes.axes import axis_names, check_axes, multiscale_nm
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
 from fibsem.data.volumes.shards import Shards
-from fibsem.data.volumes.source import Manner, Place, check_dtype, file_identity, white_of
+from fibsem.data.volumes.source import InFile, Manner, check_dtype, file_identity, white_of
 from fibsem.data.volumes.voxels import VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
@@ -93,7 +93,7 @@ class ZarrSource:
             [file.relative_to(self.folder).as_posix(), *file_identity(file)[1:]] for file in files
         ]
 
-    def places(self, z: int) -> list[Place]:
+    def places(self, z: int) -> list[InFile]:
         box = Box((z, 0, 0), (z + 1, *self.shape[1:]))
         home = self.folder / self.array.path
         read_by = [file for name in MARKS if (file := home / name).is_file()]

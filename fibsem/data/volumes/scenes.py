@@ -13,7 +13,7 @@ import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, read_bytes
 from fibsem.data.volumes.imagej import counts_of
-from fibsem.data.volumes.omexml import Plane, metadata_file, ome_images
+from fibsem.data.volumes.omexml import PlaneFile, metadata_file, ome_images
 from fibsem.data.volumes.pages import directories, open_tiff
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
@@ -40,7 +40,7 @@ class Scene:
     """
 
     name: str
-    planes: tuple[Plane, ...]
+    planes: tuple[PlaneFile, ...]
     behind: int = 1
     voxel_nm: VoxelNm = UNKNOWN_NM
 

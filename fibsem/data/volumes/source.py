@@ -19,7 +19,7 @@ from fibsem.geometry import Box, Triple
 from fibsem.system.advice import RANGE, VALID
 
 #: A file, and where in it.
-Place = tuple[File, str]
+InFile = tuple[File, str]
 #: Kinds of dtypes that labels may have: truth values, whole numbers, and floats that are whole.
 LABEL_KINDS = "buif"
 
@@ -95,7 +95,7 @@ class Source(Protocol):
     def identity(self) -> list[Any]:
         """List what changes when the content changes."""
 
-    def places(self, z: int) -> list[Place]:
+    def places(self, z: int) -> list[InFile]:
         """Where slice z lies; nowhere if it is in memory."""
 
 
@@ -234,5 +234,5 @@ class Around:
     def identity(self) -> list[Any]:
         return self.source.identity()
 
-    def places(self, z: int) -> list[Place]:
+    def places(self, z: int) -> list[InFile]:
         return self.source.places(z)

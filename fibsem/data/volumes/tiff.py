@@ -27,7 +27,7 @@ from fibsem.data.volumes.pages import (
     page_of,
 )
 from fibsem.data.volumes.scenes import Scene, beside, pick, scenes_of
-from fibsem.data.volumes.source import Manner, Place, file_identity, white_of
+from fibsem.data.volumes.source import InFile, Manner, file_identity, white_of
 from fibsem.data.volumes.tags import printed_nm, tagged_nm
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
@@ -80,7 +80,7 @@ class TiffSource:
         files = dict.fromkeys(page.file for page in self.pages)
         return [file_identity(file) if file.exists() else [file.name, "missing"] for file in files]
 
-    def places(self, z: int) -> list[Place]:
+    def places(self, z: int) -> list[InFile]:
         page = self.pages[z]
         inside = f"{page.directory} {page.pixels}" if isinstance(page, Page) else ""
         return [(page.file, inside)]

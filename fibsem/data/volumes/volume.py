@@ -17,8 +17,8 @@ from fibsem.data.volumes.lengths import finite, stated_nm
 from fibsem.data.volumes.mended import MendedSource
 from fibsem.data.volumes.source import (
     Around,
+    InFile,
     Manner,
-    Place,
     Source,
     check_dtype,
     check_finite,
@@ -277,5 +277,5 @@ class ArraySource:
             digest.update(np.ascontiguousarray(image, self.dtype).data)
         return [digest.hexdigest()]
 
-    def places(self, z: int) -> list[Place]:
+    def places(self, z: int) -> list[InFile]:
         return []

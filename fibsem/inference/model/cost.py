@@ -29,7 +29,7 @@ DOUBLING = (
     keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose,
 )  # fmt: skip
 #: Of a map, (batch, ..., channel); None where it is not known.
-Shape = tuple[int | None, ...]
+TensorShape = tuple[int | None, ...]
 
 
 def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
@@ -182,7 +182,7 @@ def operations_in(network: keras.Model, extents: Sequence[int | None]) -> float:
 
 def _maps(
     network: keras.Model, extents: Sequence[int | None]
-) -> Iterator[tuple[keras.layers.Layer, Shape]]:
+) -> Iterator[tuple[keras.layers.Layer, TensorShape]]:
     """The layers with kernels, each with the shape of the map at whose pixels the kernel is put."""
     layers = [layer for layer in network.layers if hasattr(layer, "kernel")]
     maps = keras.Model(network.inputs, [_worked_at(layer) for layer in layers])
@@ -195,7 +195,7 @@ def _worked_at(layer: keras.layers.Layer) -> keras.KerasTensor:
     return layer.input if isinstance(layer, DOUBLING) else layer.output
 
 
-def _operations(layer: keras.layers.Layer, shape: Shape) -> float:
+def _operations(layer: keras.layers.Layer, shape: TensorShape) -> float:
     # positions that are computed: every one that is known, of a patch all, and planes, which are
     # an axis or lie behind one another in the batch
     positions = math.prod(extent for extent in shape[:-1] if extent is not None)

@@ -14,7 +14,7 @@ from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.volume.executor import run_elsewhere
 from fibsem.inference.volume.measured import Conditions, Measured, SlabCounts
 from fibsem.inference.volume.plan import Say, ScorerOf, Show
-from fibsem.inference.volume.remote import Load, RemoteSegmentation
+from fibsem.inference.volume.remote import LoadSegmenter, RemoteSegmentation
 from fibsem.inference.volume.slab import SlabWorker
 from fibsem.inference.volume.work import Work
 from fibsem.models.dense import why_not_dense
@@ -49,7 +49,7 @@ class Labelling:
         tiling = work.plan.tiling
         self.conditions = Conditions((tiling.height, tiling.width), work.options.workers)
 
-    def run(self, load: Load | None, scorer_of: ScorerOf, show: Show, say: Say) -> None:
+    def run(self, load: LoadSegmenter | None, scorer_of: ScorerOf, show: Show, say: Say) -> None:
         """Label the missing slabs, here or in other processes."""
         if not self.fresh:
             return
@@ -74,7 +74,7 @@ class Labelling:
         tile = worker.tiling.height, worker.tiling.width
         return Conditions(tile, workers=1, stages=dict(worker.stages.seconds))
 
-    def _elsewhere(self, load: Load, show: Show) -> Conditions:
+    def _elsewhere(self, load: LoadSegmenter, show: Show) -> Conditions:
         """Label the missing slabs in other processes."""
         work = self.work
         with work.outputs.opened():  # laid out before many open them
@@ -110,7 +110,7 @@ class Labelling:
         ledger.decide(measured=measured)
 
 
-def _sent(work: Work, load: Load) -> RemoteSegmentation:
+def _sent(work: Work, load: LoadSegmenter) -> RemoteSegmentation:
     """The segmentation as other processes get it."""
     folder = work.outputs.folder.resolve()
     return RemoteSegmentation(

@@ -14,11 +14,11 @@ from fibsem.geometry import Triple
 from fibsem.inference.options import Options
 from fibsem.inference.volume.ledger import Ledger
 from fibsem.inference.volume.outputs import Outputs, Store
-from fibsem.inference.volume.remote import Load
+from fibsem.inference.volume.remote import LoadSegmenter
 from fibsem.system.advice import MIN_VOLUME_NM3, SCHEDULER, VOXEL_NM, WORKERS
 
 
-def check_reach(volume: Path, options: Options, load: Load | None) -> None:
+def check_reach(volume: Path, options: Options, load: LoadSegmenter | None) -> None:
     """Other processes open volume and model themselves."""
     if options.elsewhere and load is None:
         raise UserError(

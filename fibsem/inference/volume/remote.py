@@ -20,7 +20,7 @@ from fibsem.inference.volume.witness import of_volume, witnessed
 from fibsem.system.advice import KeyNames, called, key_names
 from fibsem.system.processes import peak_rss_gib
 
-Load = Callable[[], Segmenter]
+LoadSegmenter = Callable[[], Segmenter]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class RemoteSegmentation:
     volume: Path
     manner: Manner
     value_range: tuple[float, float] | None
-    load: Load = field(repr=False)  # knows the address of the store, and Dask logs what fails
+    load: LoadSegmenter = field(
+        repr=False
+    )  # knows the address of the store, and Dask logs what fails
     identity: str
     folder: Path
     voxel_nm: VoxelNm

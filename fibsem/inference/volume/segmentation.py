@@ -34,7 +34,7 @@ from fibsem.inference.volume.preflight import (
     check_voxel,
     forget_lost,
 )
-from fibsem.inference.volume.remote import Load
+from fibsem.inference.volume.remote import LoadSegmenter
 from fibsem.inference.volume.summary import write_records
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.inference.volume.witness import check_unchanged, of_volume, witnessed
@@ -49,7 +49,7 @@ def segment_volume(
     options: Options,
     *,
     voxel_nm: VoxelNm = (None, None, None),
-    load: Load | None = None,
+    load: LoadSegmenter | None = None,
     provenance: Provenance | None = None,
     trained: Sequence[TrainedOn] = (),
     tested: Sequence[FilmSquares] = (),
@@ -148,7 +148,7 @@ def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) ->
 
 
 def _labelled(
-    labelling: Labelling, load: Load | None, scorer_of: ScorerOf, show: Show, say: Say
+    labelling: Labelling, load: LoadSegmenter | None, scorer_of: ScorerOf, show: Show, say: Say
 ) -> list[int | None]:
     """Label what is missing and finish it; pore voxels of every slice."""
     labelling.run(load, scorer_of, show, say)

@@ -25,9 +25,7 @@ from fibsem.geometry import Triple
 from fibsem.inference.volume.reading import Reading
 from fibsem.inference.volume.witness import plain
 from fibsem.places import by_place, spot_of
-from fibsem.system.records import typed
-
-Record = dict[str, Any]
+from fibsem.system.records import Record, typed
 
 #: Slices that are compared first, to tell most others from a film at once.
 FIRST = 3

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from fibsem.system.records import WrittenAs, typed
-
-Record = dict[str, Any]
+from fibsem.system.records import Record, WrittenAs, typed
 
 
 @dataclass(frozen=True)

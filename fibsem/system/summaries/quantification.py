@@ -9,7 +9,7 @@ from fibsem.system.summaries.figures import Ends, Shape, Text
 from fibsem.system.summaries.lineage import WrittenLineage
 from fibsem.system.summaries.porosity import FilmPorosity, Interval
 
-Axis = Literal["z", "y", "x"]
+AxisName = Literal["z", "y", "x"]
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ class QuantificationSummary(FilmPorosity):
     unit: Literal["nm", "voxels"]
     connectivity: int
     components: int
-    percolates: dict[Axis, bool | None]
-    tortuosity_factor: dict[Axis, float | None]
-    parts_through: dict[Axis, tuple[int, int]] | None = None
+    percolates: dict[AxisName, bool | None]
+    tortuosity_factor: dict[AxisName, float | None]
+    parts_through: dict[AxisName, tuple[int, int]] | None = None
     porosity_per_px_of_boundary: float | None = field()
     limits: tuple[str, ...]
     porosity_corrected: float | None = field()
