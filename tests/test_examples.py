@@ -7,6 +7,7 @@ import ast
 import builtins
 import importlib
 import inspect
+import re
 import sys
 import types
 import typing
@@ -17,6 +18,7 @@ import pytest
 from fibsem import api, models
 from tests.test_library import FENCE, PACKAGES
 
+PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
 #: What a reader of an example has before it.
 GIVEN = {"stack", "found", "trial", "material", "spec", "model", "show", "loss_of"}
 PUBLIC = ["fibsem.config", "fibsem.geometry", "fibsem.data.volumes",
@@ -85,6 +87,10 @@ class Reader:
         """The type of a value, a function, or None where nobody knows."""
         if isinstance(node, ast.Name):
             return self.kinds.get(node.id)
+        if isinstance(node, ast.Call) and self.named(node.func) is None:
+            owner = self.kind(node.func)
+            if isinstance(owner, type):  # a value that is called
+                return one_of(hint(vars(owner).get("__call__"), "return"))
         if isinstance(node, ast.Call):
             called = self.called(node.func)
             return called if isinstance(called, type) else one_of(hint(called, "return"))
@@ -132,6 +138,46 @@ def test_examples_name_what_there_is(package):
         unknown = {node.id for node in used} - own - names.keys() - GIVEN - {*dir(builtins)}
         assert unknown == set(), code
         Reader(names).read(tree)
+
+
+#: What the blocks of a page take as given: arrays and addresses of whoever reads it.
+OF_READERS = {"stack", "box", "storage"}
+
+
+def of_page(page):
+    """Python of a page, block by block; of what is shown with its output, the lines typed."""
+    for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        typed = re.findall(r"^(?:>>>|\.\.\.) ?(.*)$", block, re.MULTILINE)
+        yield "\n".join(typed) if typed else block
+
+
+def named_in(tree):
+    """What a block defines: names that it stores, imports or takes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.alias):
+            yield (node.asname or node.name).partition(".")[0]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_of_the_pages_names_what_there_is(page):
+    """One after the other, as they are read: names, members, and keys of functions."""
+    names, own = known("fibsem.api"), set()
+    reader = Reader(names)
+    for code in of_page(page):
+        tree = ast.parse(code)
+        own |= {*named_in(tree)}
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert used - own - names.keys() - OF_READERS - {*dir(builtins)} == set(), code
+        reader.read(tree)
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            function = reader.called(call.func)
+            if getattr(function, "__module__", "").startswith("fibsem.api"):
+                keys = {one.arg for one in call.keywords if one.arg}
+                assert keys <= {*inspect.signature(function).parameters}, code
 
 
 def test_a_method_that_is_taken_for_a_value_is_noticed():
