@@ -270,3 +270,13 @@ def test_own_data_of_the_readme_runs(tiny, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert "every label was read and is in order" in done.stdout
     assert "version 1 is the champion now" in done.stdout
+
+
+def test_the_page_of_the_architecture_has_every_folder():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    table = page.partition("| folder | what it holds |")[2].partition("\n\n")[0]
+    named = {name for line in table.splitlines() for name in re.findall(r"`([^`]+)`", line[:60])}
+    package = ROOT / "fibsem"
+    folders = {file.parent.relative_to(package).as_posix() for file in package.rglob("__init__.py")}
+    assert folders - {".", "inference"} <= named
+    assert all((package / name).is_dir() for name in named)
