@@ -96,8 +96,6 @@ def _once():
             once.lay_out_stores(patch)
             once.expect_no_prompts(patch)
             once.check_requirements(patch)
-        if "fibsem.tracking.runs" in sys.modules:
-            once.know_version(patch)
         if "keras" in sys.modules:
             once.collect_seldom(patch)
         if "fibsem.inference.model.cost" in sys.modules:

@@ -257,13 +257,6 @@ def open_films(patch):
     patch.setattr(datasets, "load_dataset", loaded)
 
 
-def know_version(patch):
-    """Every run asks git for the version of the code."""
-    from fibsem.tracking import runs
-
-    patch.setattr(runs, "code_version", functools.cache(runs.code_version))
-
-
 def count_once(patch):
     """The operations of a network are counted of one that is built for it: once for each."""
     from fibsem.inference.model import cost

@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -255,8 +255,9 @@ def _code_and_machine() -> dict[str, str]:
     }
 
 
+@cache
 def code_version() -> str:
-    """Version of the package, with the commit where it runs from a checkout.
+    """Version of the package, with the commit where it runs from a checkout; of a process, one.
 
     Examples
     --------
