@@ -28,8 +28,8 @@ Place = tuple[str, int, int]
 #: random over 768 x 1024, share as much as the first once in seventy pairs.
 ALIKE, HALF, NEAR = 0.8, 0.5, 4
 #: Pixels across the largest square. What is larger, as a mask of a whole slice, shows other pores
-#: than any square in it: only where it is near, or as large, are they one place.
-SQUARE = 256
+#: than what lies in it and is not half as large: only where it is near are they one place.
+SQUARE, TWICE = 256, 2.0
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Spot:
 
     @property
     def is_square(self) -> bool:
-        """Whether it is no larger than squares are."""
+        """Whether the spot is no larger than squares are."""
         return max(self.size or (0, 0)) <= SQUARE
 
     @property
     def corner(self) -> Place:
-        """Its film, and where in its slice it begins; of what is no square, below zero.
+        """The film, and where in the slice the spot begins; of what is no square, below zero.
 
         So that a square in its corner is another one.
         """
@@ -122,7 +122,9 @@ def _firsts(corners: Sequence[Sequence[Spot]]) -> list[int]:
         high = np.minimum(starts[before] + sizes[before], starts[k] + sizes[k])
         shared = np.prod(np.maximum(high - low, 0), axis=1)
         share = shared / np.maximum(1, np.minimum(areas[before], areas[k]))
-        alike = (share >= ALIKE) & (squares[0].is_square == is_square[before])
+        of_a_size = areas[before] < TWICE * np.maximum(1, areas[k])
+        both_squares = squares[0].is_square & is_square[before]
+        alike = (share >= ALIKE) & (both_squares | of_a_size)
         firsts[k] = next(
             (
                 saying[j]

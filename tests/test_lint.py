@@ -84,7 +84,11 @@ def test_a_class_has_its_name_alone():
 
 
 #: First words of a docstring that leaves to its neighbour, or to its name, what it is of.
-LEANING = ("That of ", "Those ", "The same ", "Of ", "As ", "With ", "Also ", "Likewise", "Their ")
+LEANING = (
+    "That of ", "Those ", "The same ", "Of ", "As ", "With ", "Also ", "Likewise", "Their ", "Its ",
+    "Whether it ", "Whether they ", "Where it ", "Where they ", "What it ", "What they ", "Whose ",
+    "None of ", "So many ", "Both of ",
+)  # fmt: skip
 
 
 def test_docstrings_stand_alone():

@@ -13,7 +13,7 @@ from fibsem.analysis.over_places import share_interval
 from fibsem.analysis.statistics import Examined, judge
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.phantom.structure import Structure
-from fibsem.places import ALIKE, HALF, NEAR, Spot, by_place, means_by_place, places_of
+from fibsem.places import ALIKE, HALF, NEAR, TWICE, Spot, by_place, means_by_place, places_of
 
 SIDE = 64
 
@@ -41,7 +41,8 @@ def first_of(squares, places):
         larger = max(others, key=area)
         common = share(one, larger)
         apart = min(abs(a.at[0] - b.at[0]) for a in squares for b in others)
-        alike = common >= ALIKE and one.is_square == larger.is_square
+        squares_both = one.is_square and larger.is_square
+        alike = common >= ALIKE and (squares_both or area(larger) < TWICE * area(one))
         if alike or (common >= HALF and apart <= NEAR):
             return corner
     return None
@@ -95,6 +96,16 @@ def test_a_whole_slice_in_a_table_is_a_place_of_its_own_wherever_it_stands(order
     assert len(set(places)) == alone + 1
     near = places_of([squares[k] for k in order] + [spot(3, 500, 700)])
     assert near[-1] == places[order.index(0)]
+
+
+@pytest.mark.parametrize(("side", "places"), [(260, 1), (400, 2), (512, 2)])
+def test_squares_of_nearly_one_size_are_one_place_whatever_that_is(side, places):
+    """One of 256 pixels, and a larger one around it in slices far away."""
+    large, small = spot(0, 0, 0, side, side), spot(90, 0, 0, 256, 256)
+    for both in ([large, small], [small, large]):
+        assert len(set(places_of(both))) == places
+    whole = spot(40, 0, 0, 1100, 1600)
+    assert len(set(places_of([whole, large, small]))) == places + 1
 
 
 def test_squares_at_random_do_not_hang_together():

@@ -98,7 +98,7 @@ def trained(name: str, overrides: list[str], args: argparse.Namespace) -> dict:
     record = json.loads((folder / "summary.json").read_text())
     figures = record["val_all"]
     keep = ("miou", "iou_pore", "iou_solid", "miou_se")
-    return {**{key: figures[key] for key in keep}, "restart": record["restart"],
+    return {**{key: figures.get(key) for key in keep}, "restart": record["restart"],
             "budget": record.get("budget"), "version": code_version()}  # fmt: skip
 
 

@@ -252,6 +252,8 @@ def ranking(rows: Sequence[Facts]) -> pd.DataFrame:
         }
         if (goal := row.get("ranked_by", "val/loss")) != "val/loss":
             line[f"{goal} in the sweep"] = f"{row['search_value']:.4f}"
+        if (by := row.get("ordered_by")) not in (None, "val/miou") and "rank_value" in row:
+            line[by] = plus_minus(OverSeeds(row["rank_value"], row["rank_value_sd"]), 4)
         if "val_miou" in row:
             spread = OverSeeds(row["val_miou"], row["val_miou_sd"])
             line["val mIoU"] = plus_minus(spread, 4)

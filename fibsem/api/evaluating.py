@@ -13,7 +13,15 @@ from fibsem.analysis.statistics import Spread
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result, files
-from fibsem.config import Configuration, EvaluateConfig, Tree, output_folder, read, require
+from fibsem.config import (
+    Configuration,
+    EvaluateConfig,
+    Tree,
+    output_folder,
+    read,
+    require,
+    why_no_unet,
+)
 from fibsem.data.split import SPLITS
 from fibsem.evaluation.names import FIGURES
 from fibsem.system.file_names import part_name, visible
@@ -119,7 +127,7 @@ def _spread(record: dict[str, float | None]) -> Spread:
 
 
 def _tables_of(result: EvaluateResult) -> Path:
-    """Where they lie, in whatever folder people work by now."""
+    """Where tables lie, in whatever folder people work by now."""
     return tables_folder(result.place, str(result.summary["dataset"]))
 
 
@@ -191,6 +199,8 @@ def run(tree: Tree) -> EvaluateResult:
 
     for line in given.typed_for_nothing():
         print(line)
+    if said := why_no_unet(given.typed, config.spec.name):
+        print(said)
     dataset = obtain(config.data, config.split)
     look_at(dataset, SPLITS, [config])
     given, spec = pinned(given, dataset=dataset), config.spec

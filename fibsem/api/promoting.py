@@ -64,7 +64,7 @@ class PromoteResult(Result):
 
     @property
     def champion(self) -> bool:
-        """Whether it is the champion now."""
+        """Whether the promoted model is the champion now."""
         return bool(self.summary["champion"])
 
     @property

@@ -54,7 +54,7 @@ class ReportResult(Result):
 
     @property
     def text(self) -> str:
-        """What it holds, and what was left out."""
+        """What the report holds, and what was left out."""
         summary = self.summary
         text = (
             f"{sum(summary['results'].values())} results of {summary['dataset']}: "

@@ -13,7 +13,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.models import LoadedModel, load_folder
 from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result
-from fibsem.config import Configuration, TrainConfig, Tree, output_folder
+from fibsem.config import Configuration, TrainConfig, Tree, output_folder, why_no_unet
 from fibsem.data.split import SPLITS
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
@@ -133,6 +133,8 @@ def run(tree: Tree) -> TrainResult:
 
     for line in given.typed_for_nothing():
         print(line)
+    if said := why_no_unet(given.typed, config.spec.name):
+        print(said)
     dataset = obtain(config.data, config.split)
     needed = SPLITS if config.train.test else SPLITS[:2]
     look_at(dataset, needed, [config])

@@ -5,7 +5,7 @@ configuration travels as a :class:`Configuration`: a plain tree (nested dicts), 
 are read of it, once. A trial is the tree with a few keys replaced.
 """
 
-from fibsem.config.architecture import with_architecture
+from fibsem.config.architecture import why_no_unet, with_architecture
 from fibsem.config.budget import Budget
 from fibsem.config.commands import command_line, compose, run_command
 from fibsem.config.configuration import Configuration
@@ -67,5 +67,6 @@ __all__ = [
     "settings_of",
     "voxel_nm_of",
     "weights_of",
+    "why_no_unet",
     "with_architecture",
 ]

@@ -6,13 +6,15 @@ time on every film that was tried (``experiments/recipes``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 #: What a command is given then; it stands in the command that is kept.
 GIVEN = {"sweep": "model=auto", "train": "model=unet", "evaluate": "model=unet"}
 #: Keys that say of a network what holds for one of them alone, and what lies under them; and that
 #: of a comparison, which is of none.
 OF_ONE = ("model", "nbhd", "space", "compare")
+#: Keys of a network that a U-Net alone has.
+OF_UNET = tuple(f"model.{key}" for key in ("stem", "slices", "residual", "up", "norm"))
 #: So do these, where they have one of these values.
 OF_ONE_WITH = {
     "experiment": ("thesis", "smoke"),
@@ -33,17 +35,49 @@ def with_architecture(command: str, arguments: Iterable[str]) -> list[str]:
     ['--cfg', 'job', 'model=auto']
     >>> with_architecture("train", ["nbhd=81x81x3"]), with_architecture("train", [])
     (['nbhd=81x81x3'], ['model=unet'])
+    >>> with_architecture("train", ["model.stem=1"])
+    ['model=unet', 'model.stem=1']
     """
     given = list(arguments)
-    if command not in GIVEN or any(map(_says, given)):
+    keys = {_key(one) for one in given}
+    of_unet = not keys.isdisjoint(OF_UNET) and keys.isdisjoint(("model", "space"))
+    if command not in GIVEN or (any(map(_says, given)) and not of_unet):
         return given
     first = next((k for k, one in enumerate(given) if _is_override(one)), len(given))
-    return [*given[:first], GIVEN[command], *given[first:]]
+    return [*given[:first], "model=unet" if of_unet else GIVEN[command], *given[first:]]
+
+
+def why_no_unet(typed: Mapping[str, str], model: str) -> str | None:
+    """What is said of a training that is not of a U-Net only because of a key of a network.
+
+    Parameters
+    ----------
+    typed
+        What somebody typed, by key.
+    model
+        Name of the architecture.
+
+    Examples
+    --------
+    >>> why_no_unet({"model.filters": "8"}, "2dcnn")
+    'model=2dcnn, as model.filters is given; without it, or with model=unet, it is a U-Net'
+    >>> why_no_unet({"model": "2dcnn", "model.filters": "8"}, "2dcnn")
+    """
+    whys = [key for key in typed if key.partition(".")[0] in ("model", "nbhd")]
+    named = {"model", "model.name", "space", "experiment", "train.mode"}
+    if model != "2dcnn" or not whys or not named.isdisjoint(typed):
+        return None
+    return f"model=2dcnn, as {whys[0]} is given; without it, or with model=unet, it is a U-Net"
 
 
 def _is_override(argument: str) -> bool:
-    """Whether it is one; these must follow each other, options stand before or behind."""
+    """Whether an argument is an override: these follow each other, between options."""
     return "=" in argument and not argument.startswith("-")
+
+
+def _key(argument: str) -> str:
+    """The dotted key of an argument."""
+    return argument.lstrip("+~").partition("=")[0]
 
 
 def _says(argument: str) -> bool:

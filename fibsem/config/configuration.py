@@ -36,6 +36,8 @@ from fibsem.system.secrets import remember
 #: Keys that change no step of a plan, and those that a plan is compared by itself.
 PLANNED_WITHOUT = ("command", "output", "overwrite", "tracking", "data", "budget", "budget_is",
                    "plan")  # fmt: skip
+#: Sides of the neighbourhood that a configuration has where nobody says another.
+USUAL = (33, 33)
 #: Objectives of a sweep to which none was given.
 OF_FILM, BALANCED = "val_all/miou", "val/loss"
 
@@ -120,7 +122,7 @@ class Configuration:
 
     @cached_property
     def estimates_all(self) -> bool:
-        """Whether its trainings, of whatever network, tell figures with the classes as labelled."""
+        """Whether trainings, of whatever network, tell figures with the classes as labelled."""
         return read(TrainConfig, self.tree["train"], "train").estimates_all
 
     @cached_property
@@ -156,12 +158,12 @@ class Configuration:
 
     @cached_property
     def final(self) -> FinalConfig:
-        """What its final trainings have of their own."""
+        """What final trainings have of their own."""
         return read(FinalConfig, self.tree["final"], "final")
 
     @cached_property
     def postprocessing(self) -> PostProcessingConfig:
-        """What it tries behind the network."""
+        """What a promotion tries behind the network."""
         return read(PostProcessingConfig, self.tree["postprocessing"], "postprocessing")
 
     @cached_property
@@ -248,10 +250,22 @@ class Configuration:
 
         ``axes`` are those of a sweep: what says whether a key does anything may be one of them.
         """
+        if said := self._idle_neighbourhood():
+            yield said
         for key, value in self.typed.items():
             drawn = any(other in axes for other in used_with(key))
             if not drawn and (why := self._why_unused(key)):
                 yield f"{key}={value} does nothing: {why}"
+
+    def _idle_neighbourhood(self) -> str | None:
+        """What is said of a typed n_x and n_y that a network on squares does not have."""
+        name = self.tree.get("model", {}).get("name")
+        if "nbhd" not in self.typed or name not in MODELS or self.spec.family != "squares":
+            return None
+        nbhd = self.spec.nbhd
+        if (nbhd.y, nbhd.x) == USUAL:
+            return None
+        return f"n_x and n_y of nbhd={nbhd} do nothing: model={name} sees squares, and n_z slices"
 
     def _why_unused(self, key: str) -> str | None:
         """Why a key that was typed does nothing; None where it does something."""

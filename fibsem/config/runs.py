@@ -137,6 +137,8 @@ class RunConfig:
             return self.spec.why_unused(name)
         if group == "train" and name and not self.spec.is_network and name not in FITTED:
             return f"model={self.spec.name} is fitted at once, in no steps"
+        if key == "train.frame" and self.spec.family != "squares":
+            return f"it is of networks on squares as model=unet, and not of {self.spec.name}"
         now = asdict(self.train) | ({"steps": "those of budget="} if planned else {})
         return why_unused(key, {f"train.{name}": value for name, value in now.items()})
 

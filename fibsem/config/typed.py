@@ -70,7 +70,7 @@ def _below(node: Any, groups: Iterable[str]) -> dict[str, Any]:
 
 
 def _is_group(node: Any) -> bool:
-    """Whether it holds axes and is none."""
+    """Whether a key holds axes and is none."""
     return isinstance(node, dict) and not {"low", "values"} & set(node)
 
 

@@ -74,7 +74,7 @@ class Classed:
 
     @property
     def is_mixed(self) -> bool:
-        """Whether it shows both classes."""
+        """Whether the square shows both classes."""
         return bool(self.pore.size and self.solid.size)
 
 

@@ -31,7 +31,7 @@ class Moments:
         return asdict(self)
 
     def off(self, other: Moments) -> float:
-        """How far they are from another film's, 0 if equal.
+        """How far grey values are from another film's, 0 if equal.
 
         The larger of the difference of the means, in standard deviations of the other film, and
         of how many times the standard deviation was doubled or halved.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 
@@ -58,8 +59,8 @@ def across_samples(
         Pixels on each side that an output depends on, (z, y, x).
     """
     for one, other in permutations(samples, 2):
-        number = {digest: z for z, digest in slices[one.name].items() if digest != UNREADABLE}
-        shared = ((z, number.get(digest)) for z, digest in slices[other.name].items())
+        number, others = (_alone(slices[sample.name]) for sample in (one, other))
+        shared = ((z, number.get(digest)) for digest, z in others.items())
         further = next((same - z for z, same in shared if same is not None), None)
         if further is None:
             continue
@@ -74,6 +75,12 @@ def across_samples(
                 f"it sees in training of {one.name}, and scores of them may be too good; parts "
                 "farther apart, or one sample with all labels, keep them apart"
             )
+
+
+def _alone(slices: Mapping[int, str]) -> dict[str, int]:
+    """Numbers of slices by their digest; of those that look alike, as blank ones do, none."""
+    count = Counter(slices.values())
+    return {d: z for z, d in slices.items() if d != UNREADABLE and count[d] == 1}
 
 
 def _further(box: Box, slices: int) -> Box:

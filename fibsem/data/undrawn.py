@@ -84,7 +84,7 @@ class GreyThreshold:
 
     @property
     def youden(self) -> float:
-        """How far it tells the classes apart, from 0 to 1."""
+        """How far a threshold tells the classes apart, from 0 to 1."""
         return abs(self.above[1] - self.above[0])
 
     def share_of_other(self, greys: Greys, label: int) -> float:

@@ -53,7 +53,7 @@ def level_filters(hp: Hyperparameters) -> tuple[int, ...]:
 
 
 def grown(hp: Hyperparameters, count: int) -> tuple[int, ...]:
-    """So many numbers of filters, each a multiple of the first."""
+    """Numbers of filters, each a multiple of the first."""
     factors = GROWTH[hp["growth"]]
     return tuple(hp["filters"] * factors[min(i, len(factors) - 1)] for i in range(count))
 

@@ -62,7 +62,7 @@ class ModelSpec:
 
     @property
     def is_network(self) -> bool:
-        """Whether it is a Keras network, trained by gradients."""
+        """Whether the model is a Keras network, trained by gradients."""
         return self.family != "features"
 
     @cached_property

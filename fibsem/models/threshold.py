@@ -49,7 +49,7 @@ class Threshold:
         return 8.0
 
     def features(self, block: FloatArray) -> FloatArray:
-        """None of any pixel, (y, x, 0) float32."""
+        """No features of any pixel, (y, x, 0) float32."""
         halo = self.spec.halo[1]
         return np.empty((block.shape[0] - 2 * halo, block.shape[1] - 2 * halo, 0), np.float32)
 

@@ -79,7 +79,33 @@ def plan_promotion(
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
     count = final_trainings(given.promotion, kept.architectures)
     plan = plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
+    if said := shorter(plan, [one.tree for one in kept.trials], dataset, instead):
+        print(said)
     return replace(plan, ranking_s=ranking_s, scoring_s=scoring_s, ranked=ranked)
+
+
+def shorter(
+    plan: Plan, trials: Sequence[Tree], dataset: Dataset, instead: Sequence[str]
+) -> str | None:
+    """What is said where a final training has fewer steps than its trial; None where it has not.
+
+    Parameters
+    ----------
+    plan
+        Of the final trainings.
+    trials
+        As they were trained.
+    dataset
+        What they learned.
+    instead
+        What would leave more time.
+    """
+    longest = max(tree["train"]["epochs"] * _steps(tree, dataset) for tree in trials)
+    steps = plan.epochs * plan.steps
+    if steps >= longest:
+        return None
+    ways = ", ".join(["a longer budget", *instead])
+    return f"warning: final training: {steps} steps, and up to {longest} in the sweep; {ways}"
 
 
 def _probed(candidates: Candidates, dataset: Dataset, budget_s: float) -> tuple[Probe, list[float]]:
@@ -234,7 +260,7 @@ def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
 
 
 def values(plan: Plan, limit_s: float | None, *, mixed: bool = False) -> dict[str, Any]:
-    """What it sets of a promotion; see :meth:`fibsem.training.plan.Plan.values`.
+    """Keys of a promotion that a plan sets; see :meth:`fibsem.training.plan.Plan.values`.
 
     Of ``mixed`` ensembles the best trials of each architecture are all there.
     """

@@ -18,7 +18,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, PromoteConfig, Tree
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
-from fibsem.promotion.ranking import MIOU, Ranked
+from fibsem.promotion.ranking import MIOU, Ranked, order_goal
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import known_json, write_json
@@ -169,7 +169,7 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
             "`candidates` must hold a trial whose final training does not diverge, but all "
             f"{len(some)} did; more candidates, another seed, or smaller learning rates."
         )
-    goal = ranked[0].trial.goal
+    goal = order_goal(ranked)
     if any(final.figure(goal) is None for final in finals):
         goal = MIOU
     finals.sort(key=lambda final: goal.cost(final.figure(goal) or 0.0))

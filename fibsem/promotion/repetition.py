@@ -55,7 +55,7 @@ class Repetition:
     val_all: Figures | None = None
 
     def figure(self, goal: Objective) -> float | None:
-        """What it found by an objective; None of what it costs, and where it has no such figure."""
+        """The figure of an objective; None of costs, and where the training has none such."""
         return goal.of_weights({"val": self.val, "val_all": self.val_all})
 
     def to_json(self) -> dict[str, Any]:

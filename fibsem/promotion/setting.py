@@ -48,5 +48,5 @@ class Promotion:
 
     @property
     def steps(self) -> Steps:
-        """Where its finished steps are."""
+        """Where the finished steps of the promotion are."""
         return Steps(self.folder, self.dataset)

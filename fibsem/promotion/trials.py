@@ -64,7 +64,7 @@ class Trial:
 
     @property
     def figure(self) -> float:
-        """What it was chosen by, as the sweep measured it."""
+        """What the trial was chosen by, as the sweep measured it."""
         return self.loss if self.value is None else self.value
 
     @property
@@ -84,7 +84,7 @@ class Trial:
         return json.dumps(kept, sort_keys=True, default=str)
 
     def sweep(self, tracking: Tracking) -> FromSweep:
-        """Its sweep; of one that was enlarged, the command that its latest trial had."""
+        """The sweep; of one that was enlarged, with the command that its latest trial had."""
         siblings = [
             run
             for run in (tracking.children(self.parent) if self.parent else [])
@@ -174,8 +174,8 @@ def best_trials(
     if len(groups) < 2:
         raise UserError(
             f"`ensemble_of=architectures` needs trials of at least two, but those of {where} are "
-            f"all {', '.join(groups)}; the choices are python -m fibsem.sweep model=auto, or "
-            "ensemble_of=seeds."
+            f"all {', '.join(groups)}; the choices are another python -m fibsem.sweep of the other "
+            "(model=2dcnn or unet; rungs and budgets finish the best alone), or ensemble_of=seeds."
         )
     best = [_different(some, goal, config.k, tracking) for some in groups.values()]
     return sorted(chain(*best), key=lambda trial: goal.cost(trial.figure))

@@ -136,7 +136,7 @@ class _Squares:
 
     @classmethod
     def of(cls, porosity: FilmPorosity) -> _Squares | None:
-        """What they say of a film; None where they are too few to say anything."""
+        """Squares of a film as its summary has them; None where they are too few to say much."""
         interval, corrected = porosity.porosity_interval, porosity.porosity_corrected
         if interval is None or corrected is None or not (interval.error and interval.square_px):
             return None

@@ -197,7 +197,7 @@ def fewest(like: Probe | Plan) -> int:
 
 
 def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> dict[str, Any]:
-    """What it sets of a sweep, whose trainings have a limit when they begin.
+    """Keys of a sweep that a plan sets; its trainings have a limit when they begin.
 
     Hyperband knows its brackets itself: no one ``halves`` for it. See
     :meth:`fibsem.training.plan.Plan.values`.

@@ -95,17 +95,17 @@ class Outcome:
 
     @property
     def complete(self) -> bool:
-        """Whether it has its objectives."""
+        """Whether the attempt has its objectives."""
         return self.state == "complete"
 
     @property
     def diverged(self) -> bool:
-        """Whether it fills its slot without a result."""
+        """Whether the attempt fills its slot without a result."""
         return self.state == "pruned" and bool(self.reason)
 
     @property
     def infeasible(self) -> bool:
-        """Whether it is complete, and beyond a bound of ``search.constraints``."""
+        """Whether the attempt is complete, and beyond a bound of ``search.constraints``."""
         return is_infeasible(self.state, self.reason)
 
     def first(self) -> float:

@@ -62,12 +62,12 @@ class Owner:
 
     @property
     def here(self) -> bool:
-        """Whether it is on this machine, in this container."""
+        """Whether the owner is on this machine, in this container."""
         return (self.host, self.boot) == (socket.gethostname(), boot_id())
 
     @property
     def alive(self) -> bool:
-        """Whether it still exists, of one that is here; a stopped one does."""
+        """Whether the process of an owner that is here still exists; a stopped one does."""
         return _started(self.pid) == self.started
 
 

@@ -84,7 +84,7 @@ class Pace:
         return self.left_s <= least and (self.strict or trials >= self.planned)
 
     def stopped(self, trials: int) -> bool:
-        """Whether it is over for this start alone, and the budget has time left for others."""
+        """Whether time is over for this start alone, and the budget has some left for others."""
         return self.of_budget is not None and self.over(trials) and not self.of_budget.over(trials)
 
     def cuts(self, slot: int) -> bool:

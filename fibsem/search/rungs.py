@@ -60,7 +60,7 @@ def work_of(given: Sequence[Sequence[int]], trials: int) -> float:
 def heir(
     rungs: Sequence[Rung], slot: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
 ) -> Attempt | None:
-    """Whose training a slot goes on with; None where it begins its own.
+    """The attempt whose training a slot goes on with; None where it begins its own.
 
     Slots behind the last rung are of it: they are opened while it came to no result.
 

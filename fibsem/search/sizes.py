@@ -83,7 +83,7 @@ def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tup
 
 
 def _spread(ordered: Sequence[int], count: int) -> list[int]:
-    """So many of some, in the middle of parts that are equally long."""
+    """Some elements of a sequence, in the middle of parts that are equally long."""
     return [ordered[int((k + 0.5) * len(ordered) / count)] for k in range(count)]
 
 

@@ -169,7 +169,7 @@ class End:
 
 
 def predecessors(attempt: Attempt, attempts: Iterable[Attempt]) -> list[Attempt]:
-    """Whose training an attempt goes on with, the latest first: the same slot and the same seed."""
+    """Attempts whose training one goes on with, the latest first: of its slot and its seed."""
     same = [
         other
         for other in attempts

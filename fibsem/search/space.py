@@ -38,7 +38,7 @@ class Choice:
         return self.values[int(rng.integers(len(self.values)))]
 
     def holds(self, value: Any) -> bool:
-        """Whether it may be drawn."""
+        """Whether a value may be drawn from the axis."""
         return value in self.values
 
     def strata(self, count: int) -> tuple[Choice, ...]:
@@ -78,7 +78,7 @@ class Range:
         return float(rng.uniform(self.low, self.high))
 
     def holds(self, value: Any) -> bool:
-        """Whether it may be drawn."""
+        """Whether a value may be drawn from the axis."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
         whole = not self.integer or float(value).is_integer() if number else False
         return number and whole and self.low <= value <= self.high
@@ -117,7 +117,7 @@ class Rounded:
     continuous: Range
 
     def holds(self, value: Any) -> bool:
-        """Whether it may be drawn."""
+        """Whether a value may be drawn from the axis."""
         return self.continuous.holds(value)
 
     def draw(self, rng: np.random.Generator) -> int:

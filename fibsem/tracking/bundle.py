@@ -81,7 +81,7 @@ class Bundle:
 
     @property
     def trained(self) -> TrainedOn:
-        """What it was trained on; older bundles do not know their grey values."""
+        """What the model was trained on; older bundles do not know their grey values."""
         audit = self.audit
         share = audit.calibration.before.share if audit.calibration else None
         greys, moments = audit.greys or {}, audit.moments or {}
@@ -99,7 +99,7 @@ class Bundle:
 
     @property
     def lineage(self) -> Lineage:
-        """Where it comes from; of an older bundle the few things that it kept."""
+        """Where the model comes from; of an older bundle the few things that it kept."""
         return self.audit.origin
 
     @property

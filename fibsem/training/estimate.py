@@ -80,13 +80,14 @@ def estimate_training(material: Material) -> TimeEstimate:
     return TimeEstimate(step_s, steps, config.train.epochs, config.train.max_seconds)
 
 
-def in_steps(epochs: int, steps: int) -> str:
-    """How long a training may be.
+def in_steps(epochs: int, steps: int, trainings: int = 1) -> str:
+    """How long some trainings may be.
 
-    >>> in_steps(40, 100)
-    '40 epochs of 100 steps, 4000 in all'
+    >>> in_steps(40, 100), in_steps(40, 100, trainings=5)
+    ('40 epochs of 100 steps, 4000 in all', '40 epochs of 100 steps, 20000 in all')
     """
-    return f"{epochs} epoch{'s' * (epochs > 1)} of {steps} steps, {epochs * steps} in all"
+    total = trainings * epochs * steps
+    return f"{epochs} epoch{'s' * (epochs > 1)} of {steps} steps, {total} in all"
 
 
 def duration(seconds: float) -> str:

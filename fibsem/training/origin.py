@@ -72,7 +72,7 @@ class Origin:
         return None if self._may_show(dataset) else 0
 
     def _may_show(self, dataset: Dataset) -> bool:
-        """Whether it is the same dataset by its name, or by one of its films."""
+        """Whether a dataset is this one by its name, or by one of its films."""
         now = {value for key, value in dataset.digests.items() if key.startswith(FILM)}
         return (
             self.name == dataset.name

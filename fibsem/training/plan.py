@@ -138,7 +138,7 @@ class Plan:
     ranked: RankingPlan | None = None
 
     def is_of(self, work: str) -> bool:
-        """Whether it may be repeated for a command and a network."""
+        """Whether the plan may be repeated for a command and a network."""
         return self.work in ("", work)
 
     @property
@@ -147,7 +147,7 @@ class Plan:
         return self.once_s + self.epochs * (self.steps * self.step_s + self.validation_s)
 
     def values(self, limit_s: float | None) -> dict[str, Any]:
-        """What it sets of a configuration: a schedule that ends with the last step.
+        """Keys of a configuration that the plan sets: a schedule that ends with the last step.
 
         ``limit_s`` is the time after which a training is cut off.
         """

@@ -63,11 +63,11 @@ class SquareCounts:
 
     @property
     def spot(self) -> Spot:
-        """Where it lies."""
+        """Where the square lies."""
         return Spot(self.sample, self.at, self.size)
 
     def is_of(self, split: str, sample: str | None = None) -> bool:
-        """Whether it belongs to a split, and to one sample where that is named."""
+        """Whether the square belongs to a split, and to one sample where that is named."""
         return self.split == split and sample in (None, self.sample)
 
     def confusion(self, kind: str) -> Confusion | None:

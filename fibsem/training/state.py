@@ -123,7 +123,7 @@ class TrainingState:
 
     @property
     def cut_off(self) -> str | None:
-        """What its limit of time has cut off; None where it came to its end."""
+        """What a limit of time has cut off; None of a training that came to its end."""
         train, done = self.settings, len(self.history)
         if train.max_seconds is None or self.seconds < train.max_seconds or done >= train.epochs:
             return None

@@ -23,6 +23,14 @@ def with_values(which):
 
 
 @pytest.mark.parametrize("key", USED_WITH)
+def test_the_sides_of_a_neighbourhood_that_a_unet_does_not_have_are_said():
+    """Two of its neighbourhoods were two networks in tables, and the very same."""
+    assert said("train", "model=unet", "nbhd=81x81x5") == [
+        "n_x and n_y of nbhd=81x81x5 do nothing: model=unet sees squares, and n_z slices"
+    ]
+    assert said("train", "model=unet", "nbhd=33x33x5") == said("train", "nbhd=81x81x5") == []
+
+
 def test_one_of_the_values_that_a_key_is_used_with_is_enough(key):
     none = {other: with_values(which)[1] for other, which in USED_WITH[key]}
     why = why_unused(key, none)
@@ -61,6 +69,7 @@ def test_every_key_is_one_of_conf():
         ("train", ["data.path=here", "data.name=other"], "data.name", "data.path=null"),
         ("train", ["model=forest", "train.teacher_share=0.3"], "train.teacher_share", "teacher"),
         ("inspect", ["train.steps=5"], "train.steps", "trains nothing"),
+        ("train", ["model=2dcnn", "train.frame=8"], "train.frame", "networks on squares"),
         ("report", ["nbhd=65x65x3"], "nbhd", "trains nothing"),
         ("report", ["overwrite=true"], "overwrite", "anew each time"),
         ("evaluate", ["compare=[a,b]", "seeds=3"], "seeds", "two finished evaluations"),

@@ -157,6 +157,15 @@ def test_two_samples_of_one_film_are_looked_at_together(z, y, first, near):
         assert line.startswith("a and b show one film: around 1 of 1 squares of b that are not")
 
 
+def test_blank_slices_make_no_film_of_two():
+    """Two films begin with slices of black, which are the same anywhere."""
+    box = Box((1, 0, 0), (2, 64, 64))
+    samples = [Sample("a", None, (drawn("a", box, "train"),)),
+               Sample("b", None, (drawn("b", box, "test"),))]  # fmt: skip
+    films = {name: {0: "black", 1: "black", 2: f"pores of {name}"} for name in "ab"}
+    assert not list(across_samples(samples, films, (2, 40, 40)))
+
+
 def test_films_that_share_no_slice_are_two():
     box = Box((0, 0, 0), (1, 64, 64))
     samples = [Sample("a", None, (drawn("a", box, "train"),)),

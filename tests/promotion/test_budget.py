@@ -24,6 +24,7 @@ from fibsem.promotion.budget import (
     foretold,
     plan_promotion,
     search_s,
+    shorter,
     squares_px,
     trained_anew,
     values,
@@ -274,6 +275,22 @@ def test_a_budget_that_volumes_use_up_says_that_they_can_wait(planned, monkeypat
         planned(["slow"], f"segment={segment}")
     said = "segment=false (leaves 6.1 h of whole volumes for later)"
     assert (said in str(refused.value)) == segment
+
+
+def small_tree(small, epochs, steps):
+    """A training of so many steps."""
+    return compose("train", [*small, f"train.epochs={epochs}", f"train.steps={steps}"])
+
+
+@pytest.mark.parametrize(("epochs", "said"), [(18, True), (1, False)])
+def test_a_final_training_that_is_shorter_than_its_trial_is_said(planned, small, epochs, said):
+    """The volumes of large films leave seconds to it, and a first model is champion anyway."""
+    plan, _ = planned(["slow"])
+    trained = small_tree(small, epochs=epochs * plan.epochs, steps=plan.steps)
+    line = shorter(plan, [trained], None, ["segment=false (leaves 9 min)"])
+    steps = plan.epochs * plan.steps
+    told = f"warning: final training: {steps} steps, and up to {18 * steps} in the sweep; a longer "
+    assert line == (f"{told}budget, segment=false (leaves 9 min)" if said else None)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import yaml
 
 from fibsem import sweep, train
 from fibsem.api.options import tree_of
-from fibsem.config import Configuration, RankConfig, compose, with_architecture
+from fibsem.config import Configuration, RankConfig, compose, why_no_unet, with_architecture
+from fibsem.config.architecture import OF_UNET
 from fibsem.errors import UserError
 from fibsem.promotion.ranking import rank
 from fibsem.promotion.setting import Promotion
@@ -99,6 +100,27 @@ def test_where_nothing_says_which_network_all_are_searched(given, name):
     assert typed == (["model=unet", *given] if name == "auto" else given)
     assert with_architecture("evaluate", given) == typed
     assert with_architecture("promote", given) == given
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "sweep"])
+def test_a_key_that_a_unet_alone_has_means_one(command):
+    """It was refused: the 2dcnn, which any key of a network means, does not have it."""
+    own, other = (compose(command, [f"model={name}"])["model"] for name in ("unet", "2dcnn"))
+    assert {key.removeprefix("model.") for key in OF_UNET} == own.keys() - other.keys()
+    for key in OF_UNET:
+        value = compose(command, ["model=unet"])["model"][key.removeprefix("model.")]
+        typed = f"{key}={value}".lower()
+        assert with_architecture(command, [typed, "seed=1"]) == ["model=unet", typed, "seed=1"]
+        assert compose(command, with_architecture(command, [typed]))["model"]["name"] == "unet"
+    assert with_architecture(command, ["model=auto", "model.stem=1"])[0] == "model=auto"
+
+
+def test_that_another_key_means_a_2dcnn_is_said():
+    given = {"nbhd": "33x33x5", "train.epochs": "3"}
+    assert why_no_unet(given, "2dcnn").startswith("model=2dcnn, as nbhd is given; without it")
+    for typed in ({"model": "2dcnn", "nbhd": "33x33x5"}, {"experiment": "smoke"}, {}):
+        assert why_no_unet(typed, "2dcnn") is None
+    assert why_no_unet(given, "unet") is None
 
 
 def test_a_comparison_is_of_no_network():

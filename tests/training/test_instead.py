@@ -49,7 +49,9 @@ def test_what_takes_over_an_hour_is_timed_before_it_begins(
 ):
     """Steps of the real thing; shorter ones, cut off or fitted at once are not timed."""
     setting = material(*overrides)
-    steps = "at most 1 epoch of 700 steps, 700 in all" if trainings == 3 else "at most 3 epochs of "
+    steps = "at most 3 epochs of "
+    if trainings == 3:
+        steps = "3 trainings, each at most 1 epoch of 700 steps, 2100 in all"
     assert steps in said_first(setting, trainings)  # milliseconds a step
     monkeypatch.setattr(instead_, "LONG_S", 20.0)
     said = said_first(setting, trainings).splitlines()

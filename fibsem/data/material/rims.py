@@ -78,7 +78,7 @@ class Edge:
 
     @property
     def is_flat(self) -> bool:
-        """Whether it may be that of a moved slice: parallel to its side, and no single line."""
+        """Whether a rim may be that of a moved slice: parallel to its side, and no single line."""
         return self.straight >= TOGETHER and self.first >= 2
 
     def is_cornered(self, other: Edge, tolerance: float) -> bool:

@@ -54,7 +54,7 @@ class Number:
 
     @property
     def unit(self) -> Fraction:
-        """What it takes to change its last digit by one."""
+        """What a change of the last digit by one amounts to."""
         return Fraction(1, _ten_to(self.decimals))
 
     def written(self, value: Value) -> str:

@@ -72,7 +72,7 @@ class Marked:
 
     @property
     def key(self) -> tuple[tuple[str | Value, ...], tuple[tuple[str | int, ...], str]]:
-        """What it is sorted by."""
+        """What the slice is sorted by."""
         pieces: list[str | Value] = [self.texts[0]]
         for number, text in zip(self.within, self.texts[1:], strict=True):
             pieces += [number.value, text]

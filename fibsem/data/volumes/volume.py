@@ -83,7 +83,7 @@ class Volume:
 
     @property
     def in_memory(self) -> bool:
-        """Whether it is an array, whatever is wrapped around it, and its path no file."""
+        """Whether the volume is an array, whatever is wrapped around it, and its path no file."""
         source: Any = self.source
         while isinstance(source, Around):
             source = source.source

@@ -53,7 +53,7 @@ class View:
 
 
 def views(symmetry: int) -> Iterator[View]:
-    """So many views of a block, the first one as it is.
+    """Views of a block, the first one as it is.
 
     >>> list(views(2))
     [View(mirrored=(False, False), swapped=False), View(mirrored=(False, True), swapped=False)]

@@ -125,7 +125,7 @@ class FilmSquares:
         return max(films, key=lambda one: (one.reads_as(reading), len(one.squares)))
 
     def reads_as(self, reading: Reading | None) -> bool:
-        """Whether its film was read in this way, as far as that is known."""
+        """Whether the film was read in this way, as far as that is known."""
         return self.reading is None or reading is None or not self.reading.unlike(reading)
 
     def to_json(self) -> Record:

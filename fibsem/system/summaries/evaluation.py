@@ -82,7 +82,7 @@ class EvaluationSummary:
 
     @property
     def sides(self) -> Shape:
-        """Its neighbourhood, (n_x, n_y, n_z)."""
+        """The neighbourhood, (n_x, n_y, n_z)."""
         x, y, z = map(int, self.nbhd.split("x"))
         return x, y, z
 
