@@ -21,7 +21,7 @@ from fibsem.geometry import Box, Triple
 T = TypeVar("T")
 
 #: Name of a film, and where in its slices the first square of a place begins: y, x. What is larger
-#: than a square is told from these by -1 - y, -1 - x.
+#: than a square is told from these by where it ends, -1 - y and -1 - x of that.
 Place = tuple[str, int, int]
 #: Share of the smaller of two squares that lies in the other, from which they are one place in
 #: whatever slices, and where they are at most so many slices apart. Two of 256 pixels, drawn at
@@ -63,7 +63,9 @@ class Spot:
         So that a square in its corner is another one.
         """
         _, y, x = self.at
-        return (self.sample, y, x) if self.is_square else (self.sample, ~y, ~x)
+        if self.size is None or self.is_square:
+            return self.sample, y, x
+        return self.sample, ~(y + self.size[0]), ~(x + self.size[1])
 
     @classmethod
     def of(cls, sample: str, box: Box) -> Spot:

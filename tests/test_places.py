@@ -53,9 +53,11 @@ def area(square):
 
 
 def corner_of(one):
-    """Squares that begin at one pixel are one; what is larger is another."""
+    """Squares that begin at one pixel are one; what is larger goes by where it ends."""
     _, y, x = one.at
-    return (one.sample, y, x) if max(one.size) <= places_module.SQUARE else (one.sample, ~y, ~x)
+    if max(one.size) <= places_module.SQUARE:
+        return one.sample, y, x
+    return one.sample, -1 - y - one.size[0], -1 - x - one.size[1]
 
 
 @given(
@@ -104,7 +106,7 @@ def test_squares_of_nearly_one_size_are_one_place_whatever_that_is(side, places)
     large, small = spot(0, 0, 0, side, side), spot(90, 0, 0, 256, 256)
     for both in ([large, small], [small, large]):
         assert len(set(places_of(both))) == places
-    whole = spot(40, 0, 0, 1100, 1600)
+    whole = spot(40, 0, 0, 1100, 1600)  # in the corner of which both lie
     assert len(set(places_of([whole, large, small]))) == places + 1
 
 
