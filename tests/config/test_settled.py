@@ -111,11 +111,11 @@ def test_nobody_searches_over_what_does_nothing():
 
 
 def test_the_kind_of_a_first_convolution_does_nothing_in_a_window_of_three_slices():
-    typed = training("model=unet", "model.slices=3d")
-    why = "it is of windows deeper than 3 slices, and here nbhd is 11x11x3"
+    typed = training("model=unet", "nbhd=33x33x3", "model.slices=3d")
+    why = "it is of windows deeper than 3 slices, and here nbhd is 33x33x3"
     assert list(typed.typed_for_nothing()) == [f"model.slices=3d does nothing: {why}"]
     assert list(typed.typed_for_nothing({"nbhd"})) == []
-    assert list(training("model=unet", "nbhd=11x11x5", "model.slices=3d").typed_for_nothing()) == []
+    assert list(training("model=unet", "nbhd=33x33x5", "model.slices=3d").typed_for_nothing()) == []
     with pytest.raises(UserError, match=r"`space.axes.model.slices` must .*; ~space.axes"):
         check_used({"model.slices": [why]})
     check_used({"model.slices": [why], "nbhd": [None]})

@@ -22,7 +22,6 @@ def with_values(which):
     return VALUES[which] if isinstance(which, str) else (which[0], "another")
 
 
-@pytest.mark.parametrize("key", USED_WITH)
 def test_the_sides_of_a_neighbourhood_that_a_unet_does_not_have_are_said():
     """Two of its neighbourhoods were two networks in tables, and the very same."""
     assert said("train", "model=unet", "nbhd=81x81x5") == [
@@ -31,6 +30,7 @@ def test_the_sides_of_a_neighbourhood_that_a_unet_does_not_have_are_said():
     assert said("train", "model=unet", "nbhd=33x33x5") == said("train", "nbhd=81x81x5") == []
 
 
+@pytest.mark.parametrize("key", USED_WITH)
 def test_one_of_the_values_that_a_key_is_used_with_is_enough(key):
     none = {other: with_values(which)[1] for other, which in USED_WITH[key]}
     why = why_unused(key, none)
