@@ -137,5 +137,7 @@ def test_architectures_are_promoted_as_one_model(tiny, new_store, tmp_path, caps
     only = [*common, "model=2dcnn", "space=smoke", "space.axes.model.blocks=[1]",
             "train.epochs=1", "train.steps=2", "search.trials=1", "study=one"]  # fmt: skip
     sweep.main(compose("sweep", [*only, f"output={tmp_path / 'one'}"]))
-    with pytest.raises(UserError, match=r"those of study=\w+ are all 2dcnn; the choices are pyth"):
+    with pytest.raises(
+        UserError, match=r"those of study=\w+ are all 2dcnn; the choices are another pyth"
+    ):
         promote.main(compose("promote", [*common, *how, *MIXED, "study=one"]))
