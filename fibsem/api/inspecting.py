@@ -140,7 +140,8 @@ def run(tree: Tree) -> InspectResult:
         record["figures"] = [picture.name for picture in pictures]
         check_unchanged(dataset, "this inspection")
         remove_former(folder, drawn_in(folder), record["figures"], FIGURE)
-        record["shows"] = digest_of([dataset.hash, tables(record)], 12)
-        replace_file(folder / "tables.md", tables(record))
+        text = tables(record)
+        record["shows"] = digest_of([dataset.hash, text], 12)
+        replace_file(folder / "tables.md", text)
         write_json(folder / "summary.json", record)
     return InspectResult(record, folder, tuple(pictures))

@@ -91,9 +91,7 @@ class SegmentResult(Result):
     @property
     def stores(self) -> Mapping[str, Volume]:
         """Labels, probabilities and uncertainty by name, if the folder still holds this result."""
-        for store in self._stores.values():
-            if not store.in_memory:
-                self.check_kept(store.path.parent)
+        self.check_kept(self._made_in / self.folder)  # which is not there of a result in memory
         return self._stores
 
     @property

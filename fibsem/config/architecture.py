@@ -64,8 +64,9 @@ def why_no_unet(typed: Mapping[str, str], model: str) -> str | None:
     >>> why_no_unet({"model": "2dcnn", "model.filters": "8"}, "2dcnn")
     """
     whys = [key for key in typed if key.partition(".")[0] in ("model", "nbhd")]
-    named = {"model", "model.name", "space", "experiment", "train.mode"}
-    if model != "2dcnn" or not whys or not named.isdisjoint(typed):
+    named = not typed.keys().isdisjoint(("model", "model.name", "space"))
+    named |= any(typed.get(key) in values for key, values in OF_ONE_WITH.items())
+    if model != "2dcnn" or not whys or named:
         return None
     return f"model=2dcnn, as {whys[0]} is given; without it, or with model=unet, it is a U-Net"
 

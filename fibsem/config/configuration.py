@@ -240,11 +240,6 @@ class Configuration:
             if key in keys and value != now[key]
         ]
 
-    @property
-    def _command(self) -> str:
-        """Name of the command that was typed."""
-        return command_of(self.tree.get("command") or "")
-
     def typed_for_nothing(self, axes: Container[str] = ()) -> Iterator[str]:
         """What was typed and does nothing, a line each.
 
@@ -269,7 +264,8 @@ class Configuration:
 
     def _why_unused(self, key: str) -> str | None:
         """Why a key that was typed does nothing; None where it does something."""
-        command = "compare" if self.tree.get("compare") else self._command
+        typed = command_of(self.tree.get("command") or "")
+        command = "compare" if self.tree.get("compare") else typed
         if why := not_read(key, command):
             return why
         if key.partition(".")[0] in ("model", "train"):

@@ -58,9 +58,10 @@ def across_samples(
     reach
         Pixels on each side that an output depends on, (z, y, x).
     """
+    numbers = {sample.name: _alone(slices[sample.name]) for sample in samples}
     for one, other in permutations(samples, 2):
-        number, others = (_alone(slices[sample.name]) for sample in (one, other))
-        shared = ((z, number.get(digest)) for digest, z in others.items())
+        number = numbers[one.name]
+        shared = ((z, number.get(digest)) for digest, z in numbers[other.name].items())
         further = next((same - z for z, same in shared if same is not None), None)
         if further is None:
             continue

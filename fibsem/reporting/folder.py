@@ -65,7 +65,7 @@ def write_report(
     results = results.whole()
     slices = _write_browser(results, folder)
     sections = list(_sections(results, folder, history, slices))
-    shown = f"Report on {results.dataset}", _facts(results, history), sections
+    text = page(f"Report on {results.dataset}", _facts(results, history), sections, footer)
     made: dict[str, list[str]] = {"tables": [], "figures": []}
     for item, stem in _named(_items(sections)):
         if isinstance(item, Table):
@@ -76,7 +76,7 @@ def write_report(
             replace_file(folder / f"figures/{stem}.png", item.png)
             if item.svg is not None:
                 replace_file(folder / f"figures/{stem}.svg", item.svg)
-    replace_file(folder / "index.html", page(*shown, footer))
+    replace_file(folder / "index.html", text)
     _remove_former(folder, made)
     record: Record = {
         "page": "index.html",
@@ -89,7 +89,7 @@ def write_report(
         "data_now": results.now,
         "of_former_data": results.of_former_data,
         "elsewhere": list(map(str, results.elsewhere)),
-        "shows": digest_of(page(*shown, ""), 12),
+        "shows": digest_of(text.rpartition("<footer>")[0], 12),  # that has the time
     }
     write_json(folder / "summary.json", record)
     return record

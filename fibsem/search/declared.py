@@ -15,6 +15,7 @@ from fibsem.models.pretrained import has_weights
 from fibsem.models.spec import MAX_HEAD, MODELS, Padding, resolve
 from fibsem.search.declared_axes import (
     axes_of,
+    begins_with_defaults,
     check_conditions,
     check_names,
     check_values,
@@ -91,9 +92,7 @@ def read_space(tree: Tree) -> Space:
         lambda values: _fits(padding, {**fixed, **values}), conditions,
         tuple(_limits(declared.get("limits") or (), axes)),
     )  # fmt: skip
-    first = declared.get("defaults_first", False)
-    require("space.defaults_first", first, isinstance(first, bool), "true or false")
-    if not first:
+    if not begins_with_defaults(declared):
         return space
 
     def by_itself(name: str) -> Values:

@@ -40,6 +40,13 @@ def strata_of(declared: Mapping[str, Any]) -> int:
     return int(strata)
 
 
+def begins_with_defaults(declared: Mapping[str, Any]) -> bool:
+    """Whether what a training is without a search is drawn first."""
+    first = declared.get("defaults_first", False)
+    require("space.defaults_first", first, isinstance(first, bool), "true or false")
+    return bool(first)
+
+
 def check_conditions(key: str, when: Conditions, axes: Mapping[str, Axis]) -> None:
     """Refuse an axis that hangs on one that does not come before it, or on a value of none."""
     for other, values in when.items():

@@ -27,14 +27,14 @@ def said_first(material: Material, trainings: int = 1) -> str | None:
     limit_s = math.inf if config.train.max_seconds is None else config.train.max_seconds
     if not config.spec.is_network or trainings * limit_s <= LONG_S:
         return None
-    each = "" if trainings == 1 else f"{trainings} trainings, each "
-    steps = f"{each}at most {in_steps(config.train.epochs, material.steps, trainings)}"
+    count, each = ("", "") if trainings == 1 else (f"{trainings} trainings, ", "each ")
+    steps = f"{count}{each}at most {in_steps(config.train.epochs, material.steps, trainings)}"
     if is_surely_short(material, trainings):
         return steps
     estimate = estimate_training(material)
     if trainings * estimate.trial_s <= LONG_S:
         return steps
-    return f"{each.removesuffix('each ')}{estimate.sentence()}\n{instead(estimate, trainings)}"
+    return f"{count}{estimate.sentence()}\n{instead(estimate, trainings)}"
 
 
 def is_surely_short(material: Material, trainings: int = 1) -> bool:

@@ -118,7 +118,9 @@ def test_a_key_that_a_unet_alone_has_means_one(command):
 def test_that_another_key_means_a_2dcnn_is_said():
     given = {"nbhd": "33x33x5", "train.epochs": "3"}
     assert why_no_unet(given, "2dcnn").startswith("model=2dcnn, as nbhd is given; without it")
-    for typed in ({"model": "2dcnn", "nbhd": "33x33x5"}, {"experiment": "smoke"}, {}):
+    assert why_no_unet({**given, "experiment": "quick"}, "2dcnn") == why_no_unet(given, "2dcnn")
+    smoke, patch = {**given, "experiment": "smoke"}, {**given, "train.mode": "patch"}
+    for typed in ({**given, "model": "2dcnn"}, smoke, patch, {}):
         assert why_no_unet(typed, "2dcnn") is None
     assert why_no_unet(given, "unet") is None
 
