@@ -82,6 +82,11 @@ def pytest_collection_finish():
     gc.set_threshold(20_000, 50, 100)  # configurations and networks are full of cycles
 
 
+def _package(request):
+    """The package that a file of tests is of: its first folder in `tests/`, or in `fibsem/`."""
+    return request.path.relative_to(request.config.rootpath).parts[1]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _once():
     """What libraries would do a thousand times; nothing is imported for it."""
@@ -101,7 +106,7 @@ def _once():
         if "fibsem.inference.model.cost" in sys.modules:
             once.count_once(patch)
             once.time_small(patch)
-        if "fibsem.training.traced" in sys.modules:
+        if "fibsem.training.steps.traced" in sys.modules:
             once.trace_steps(patch)
         yield
 
@@ -128,7 +133,7 @@ def networks_are_lent(request):
             once.lend_twins(patch)
             # the other folders prove what scores are; slow tests of sweeps compare with processes
             quick = request.config.option.markexpr == "not slow"
-            folder = request.path.parent.name
+            folder = _package(request)
             if folder in ("training", "promotion") or (quick and folder == "search"):
                 stack.enter_context(once.graphs_as_written())
         yield
@@ -139,9 +144,9 @@ def films_are_opened_once(request):
     """The other folders, one file and slow tests prove what is seen of a film that is opened."""
     with pytest.MonkeyPatch.context() as patch:
         quick = request.config.option.markexpr == "not slow"
-        folder, name = request.path.parts[-2:]
+        folder, name = _package(request), request.path.name
         learning = folder in ("training", "search", "evaluation", "promotion", "api")
-        opening = "fibsem.training.datasets" in sys.modules and name != "test_datasets.py"
+        opening = "fibsem.training.material.datasets" in sys.modules and name != "test_datasets.py"
         if quick and learning and opening:
             once.open_films(patch)
         yield
@@ -154,7 +159,7 @@ def pictures_are_small(request):
         if "fibsem.analysis.figures" in sys.modules:
             once.draw_small(patch)
             # the other folders prove that there is room for what is drawn
-            if request.path.parent.name in ("search", "promotion", "api", "reporting"):
+            if _package(request) in ("search", "promotion", "api", "reporting"):
                 once.draw_at_once(patch)
         yield
 
@@ -284,8 +289,8 @@ def material(small):
     An override of the model drops the sizes that only a 2dcnn has.
     """
     from fibsem.config import Configuration, compose
-    from fibsem.training.datasets import obtain
-    from fibsem.training.material import Material
+    from fibsem.training.material.datasets import obtain
+    from fibsem.training.material.material import Material
 
     datasets = {}  # nobody changes one
 
@@ -308,7 +313,7 @@ def material(small):
 @pytest.fixture
 def one_network_left(monkeypatch):
     """A training leaves its network to the next one alone, as in use; there is none before."""
-    from fibsem.training import traced
+    from fibsem.training.steps import traced
 
     for name in ("take", "leave"):
         monkeypatch.setattr(traced, name, inspect.unwrap(getattr(traced, name)))

@@ -155,7 +155,7 @@ def trace_steps(patch):
     """
     import tensorflow as tf
 
-    from fibsem.training import learner, traced
+    from fibsem.training.steps import learner, traced
 
     take, leave, known = traced.take, traced.leave, collections.deque(maxlen=KEPT)
 
@@ -235,7 +235,7 @@ def calibrate_films(patch):
 
 def open_films(patch):
     """What a training opens is looked through and digested: once where nobody touched a file."""
-    from fibsem.training import datasets
+    from fibsem.training.material import datasets
 
     load, known = datasets.load_dataset, {}
 

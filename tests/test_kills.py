@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fibsem.system.threads import STOPS
-from fibsem.training.plan import Plan
+from fibsem.training.planning.plan import Plan
 from tests.conftest import labels
 from tests.processes import Command
 

@@ -14,8 +14,8 @@ from fibsem.data.sampling import lattice_pixels
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
 from fibsem.search.declared import read_space
-from fibsem.training.fixed_draws import balanced_sample
-from fibsem.training.learner import compiled_for_steps
+from fibsem.training.material.fixed_draws import balanced_sample
+from fibsem.training.steps.learner import compiled_for_steps
 
 SIZES = (11, 33, 49, 65, 81)
 STANDARD = [("2dcnn", n, nz) for n in SIZES for nz in (1, 3, 5, 7, 9, 11)]

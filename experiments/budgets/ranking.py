@@ -24,7 +24,7 @@ from sklearn.metrics import jaccard_score
 
 from fibsem.analysis import Estimate
 from fibsem.training import DivergedError, train
-from fibsem.training.estimating import estimate
+from fibsem.training.scoring.estimating import estimate
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path)

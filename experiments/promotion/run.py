@@ -92,7 +92,7 @@ from fibsem.promotion.examination import counts_of, examined
 from fibsem.system import read_json, replace_file, write_json
 from fibsem.tracking import Tracking
 from fibsem.training import Material, obtain, scored_squares
-from fibsem.training.squares import CHOSEN, labelled_figures
+from fibsem.training.scoring.squares import CHOSEN, labelled_figures
 
 
 def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:

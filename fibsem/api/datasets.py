@@ -188,7 +188,7 @@ def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset
     tree = tree_of("inspect", dataset, options)
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
 
-    from fibsem.training.datasets import obtain
+    from fibsem.training.material.datasets import obtain
 
     opened = obtain(data, split)
     overrides = (*overrides_of(dataset), *_given(options))

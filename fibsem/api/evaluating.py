@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from fibsem.data.dataset import Dataset
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.plan import Plan
-    from fibsem.training.worked import Worked
+    from fibsem.training.planning.plan import Plan
+    from fibsem.training.planning.worked import Worked
 
 
 @dataclass(frozen=True, repr=False)
@@ -193,9 +193,9 @@ def run(tree: Tree) -> EvaluateResult:
     given = Configuration(tree)
     settings, config = checked(given), given.run
 
-    from fibsem.training.datasets import look_at, obtain
-    from fibsem.training.start import pinned
-    from fibsem.training.worked import worked_on
+    from fibsem.training.beginning.start import pinned
+    from fibsem.training.material.datasets import look_at, obtain
+    from fibsem.training.planning.worked import worked_on
 
     for line in given.typed_for_nothing():
         print(line)
@@ -225,7 +225,7 @@ def _evaluate(
     """The record of ``summary.json``; that of a finished evaluation is read."""
     from fibsem.evaluation.folder import completing, finished, settle
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.planned import say_unplanned
+    from fibsem.training.planning.planned import say_unplanned
 
     tracking, plan = Tracking.open(given.run.tracking, dataset.name), None
     if not given.run.spec.is_network:
@@ -243,8 +243,8 @@ def _evaluate(
     from fibsem.evaluation.comparison import draw_cell
     from fibsem.evaluation.protocol import Evaluation
     from fibsem.system.progress import Progress
-    from fibsem.training.instead import said_first
-    from fibsem.training.material import Material
+    from fibsem.training.material.material import Material
+    from fibsem.training.planning.instead import said_first
 
     make_folder(tables_folder(folder, dataset.name))  # or all is trained, and cannot be told
     material = Material(dataset, given.run)
@@ -302,8 +302,8 @@ def _planned(
 ) -> tuple[Configuration, Plan | None]:
     """The configuration with what the budget pays for."""
     from fibsem.evaluation.protocol import plan_evaluation
-    from fibsem.training.material import Material
-    from fibsem.training.planned import planned, work_of
+    from fibsem.training.material.material import Material
+    from fibsem.training.planning.planned import planned, work_of
 
     material, tree = Material(dataset, given.run), given.tree
 

@@ -128,7 +128,7 @@ def run(tree: Tree) -> InspectResult:
 
     from fibsem.reporting.inspection import Inspection, drawn_in
     from fibsem.reporting.inspection_tables import tables
-    from fibsem.training.datasets import check_unchanged, obtain
+    from fibsem.training.material.datasets import check_unchanged, obtain
 
     dataset = obtain(data, split)
     folder = output_folder("inspect", tree, dataset.name)

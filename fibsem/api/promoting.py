@@ -36,8 +36,8 @@ from fibsem.system.summaries import SegmentedFilm
 if TYPE_CHECKING:
     from fibsem.data.dataset import Dataset
     from fibsem.promotion.candidates import Candidates
-    from fibsem.training.plan import Plan
-    from fibsem.training.worked import Worked
+    from fibsem.training.planning.plan import Plan
+    from fibsem.training.planning.worked import Worked
 
 
 @dataclass(frozen=True, repr=False)
@@ -155,7 +155,7 @@ def run(tree: Tree) -> PromoteResult:
     for line in given.typed_for_nothing():
         print(line)
 
-    from fibsem.training.datasets import look_at, obtain
+    from fibsem.training.material.datasets import look_at, obtain
 
     dataset = obtain(given.data, given.split)
     look_at(dataset, SPLITS)
@@ -168,7 +168,7 @@ def run(tree: Tree) -> PromoteResult:
     from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.tracking.store import one_decision
-    from fibsem.training.worked import worked_on
+    from fibsem.training.planning.worked import worked_on
 
     tracking = Tracking.open(given.tracking, dataset.name)
     with one_decision(tracking.uri):  # what cannot be decided at the end is said before all work
@@ -205,7 +205,7 @@ def _planned(
     """The plan of a budget, with what it sets; what a promotion without one takes is said."""
     from fibsem.promotion.budget import plan_promotion, values
     from fibsem.promotion.final import share_for_nothing
-    from fibsem.training.planned import planned, say_unplanned, work_of
+    from fibsem.training.planning.planned import planned, say_unplanned, work_of
 
     finals, slowest, plan = candidates.finals, candidates.slowest, None
     if slowest is None:

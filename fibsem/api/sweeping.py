@@ -22,13 +22,13 @@ from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.summaries import trial_rows
 from fibsem.tracking.naming import run_name
-from fibsem.training.objectives import Objective, check_figures
+from fibsem.training.scoring.objectives import Objective, check_figures
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fibsem.training.material import Material
-    from fibsem.training.plan import Plan
+    from fibsem.training.material.material import Material
+    from fibsem.training.planning.plan import Plan
 
 
 @dataclass(frozen=True, repr=False)
@@ -217,14 +217,14 @@ def prepare(tree: Tree) -> Prepared:
         f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}"
     )
 
-    from fibsem.training.datasets import look_at, obtain
+    from fibsem.training.material.datasets import look_at, obtain
 
     dataset = obtain(config.data, config.split)
     look_at(dataset, configs=[one.run for one in trainings])
 
-    from fibsem.training.material import Material
-    from fibsem.training.scoring import check_scored
-    from fibsem.training.start import pinned
+    from fibsem.training.beginning.start import pinned
+    from fibsem.training.material.material import Material
+    from fibsem.training.scoring.scoring import check_scored
 
     for where, keys in figures.items():
         check_scored(where, keys, [one.run for one in trainings], dataset)
@@ -253,8 +253,8 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.search.sweep import Sweep
     from fibsem.search.workers import run_trials
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.planned import named_plan, planned, work_of
-    from fibsem.training.worked import worked_on
+    from fibsem.training.planning.planned import named_plan, planned, work_of
+    from fibsem.training.planning.worked import worked_on
 
     given, asked, material = prepared.given, prepared.settings, prepared.material
     tree, config, dataset = given.tree, material.config, material.dataset

@@ -21,9 +21,9 @@ from fibsem.tracking import names
 
 if TYPE_CHECKING:
     from fibsem.system.progress import Progress
-    from fibsem.training.material import Material
+    from fibsem.training.material.material import Material
+    from fibsem.training.planning.worked import Worked
     from fibsem.training.results import Epoch
-    from fibsem.training.worked import Worked
 
 
 @dataclass(frozen=True, repr=False)
@@ -126,10 +126,10 @@ def run(tree: Tree) -> TrainResult:
     given = Configuration(tree)
     config, budget = given.run, given.budget
 
-    from fibsem.training.datasets import look_at, obtain
-    from fibsem.training.material import Material
-    from fibsem.training.start import pinned
-    from fibsem.training.worked import worked_on
+    from fibsem.training.beginning.start import pinned
+    from fibsem.training.material.datasets import look_at, obtain
+    from fibsem.training.material.material import Material
+    from fibsem.training.planning.worked import worked_on
 
     for line in given.typed_for_nothing():
         print(line)
@@ -152,15 +152,15 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
     from fibsem.system.progress import Progress
     from fibsem.tracking.bundle import load_bundle
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.budgeting import plan_trainings
     from fibsem.training.bundling import is_described, write_bundle
-    from fibsem.training.instead import is_surely_short, said_first
     from fibsem.training.job import Job
-    from fibsem.training.learner import Learner
-    from fibsem.training.plan import Plan
-    from fibsem.training.planned import planned, say_unplanned, work_of
-    from fibsem.training.probing import probe
+    from fibsem.training.planning.budgeting import plan_trainings
+    from fibsem.training.planning.instead import is_surely_short, said_first
+    from fibsem.training.planning.plan import Plan
+    from fibsem.training.planning.planned import planned, say_unplanned, work_of
+    from fibsem.training.planning.probing import probe
     from fibsem.training.run import run_job
+    from fibsem.training.steps.learner import Learner
 
     data, anew = material.dataset.hash, given.tree["overwrite"]
     learner: Learner | None = None
@@ -214,7 +214,7 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
 
 def _show(progress: Progress, train: TrainConfig, foreseen: bool, epoch: Epoch) -> None:
     """Show an epoch, and behind the first one how long all take, where nobody foresaw it."""
-    from fibsem.training.budgeting import forecast
+    from fibsem.training.planning.budgeting import forecast
 
     text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
     progress(text, epoch.epoch + 1, train.epochs)

@@ -31,9 +31,9 @@ from fibsem.system.identity import kind_of, same_data
 from fibsem.system.records import Record, typed
 from fibsem.system.summaries import EvaluationSummary
 from fibsem.system.summaries.evaluation import Run
-from fibsem.training.material import Material
-from fibsem.training.scoring import scored_squares
-from fibsem.training.squares import CHOSEN, confusions
+from fibsem.training.material.material import Material
+from fibsem.training.scoring.scoring import scored_squares
+from fibsem.training.scoring.squares import CHOSEN, confusions
 
 #: Finished evaluations by their folders.
 Cells = Mapping[Path, EvaluationSummary]

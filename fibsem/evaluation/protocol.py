@@ -23,15 +23,15 @@ from fibsem.system.files import known_json, write_json
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
-from fibsem.training.budgeting import plan_trainings
-from fibsem.training.datasets import check_unchanged
+from fibsem.training.beginning.start import learned_of_test
 from fibsem.training.job import Job
-from fibsem.training.material import Material
-from fibsem.training.plan import Plan
-from fibsem.training.probing import probe
+from fibsem.training.material.datasets import check_unchanged
+from fibsem.training.material.material import Material
+from fibsem.training.planning.budgeting import plan_trainings
+from fibsem.training.planning.plan import Plan
+from fibsem.training.planning.probing import probe
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import run_job
-from fibsem.training.start import learned_of_test
 
 
 @dataclass(frozen=True)

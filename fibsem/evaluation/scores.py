@@ -27,12 +27,12 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
 from fibsem.system.files import read_json
 from fibsem.system.records import WrittenAs, typed
-from fibsem.training.estimating import estimate
-from fibsem.training.material import Material
+from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, TrialResult
-from fibsem.training.scoring import scored_squares
-from fibsem.training.spilling import spilled
-from fibsem.training.squares import SquareCounts, square_counts
+from fibsem.training.scoring.estimating import estimate
+from fibsem.training.scoring.scoring import scored_squares
+from fibsem.training.scoring.spilling import spilled
+from fibsem.training.scoring.squares import SquareCounts, square_counts
 
 #: What can be done where a seed's figures are lost or damaged.
 AGAIN = "the same fibsem.evaluate scores that seed again"

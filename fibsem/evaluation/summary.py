@@ -9,7 +9,7 @@ from fibsem.analysis.metrics import over_squares
 from fibsem.analysis.statistics import Spread
 from fibsem.data.split import SPLITS
 from fibsem.evaluation.scores import SeedScores
-from fibsem.training.squares import CHOSEN, HALF, TRUTH, confusions, labelled_figures
+from fibsem.training.scoring.squares import CHOSEN, HALF, TRUTH, confusions, labelled_figures
 
 #: How groups of figures are named after the kind of confusion matrix.
 KINDS = {HALF: "all", CHOSEN: "chosen", TRUTH: "truth"}

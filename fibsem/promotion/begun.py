@@ -12,8 +12,8 @@ from fibsem.data.learned import Edges, Learned, learned_before, merged
 from fibsem.geometry import Triple
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import typed
-from fibsem.training.origin import learned_by_any
-from fibsem.training.start import origins
+from fibsem.training.beginning.origin import learned_by_any
+from fibsem.training.beginning.start import origins
 
 
 @dataclass(frozen=True)

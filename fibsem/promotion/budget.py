@@ -29,12 +29,12 @@ from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.candidates import Candidates
 from fibsem.promotion.repetition import REPEATED
 from fibsem.system.files import read_json
-from fibsem.training.budgeting import plan_trainings
-from fibsem.training.estimate import duration
-from fibsem.training.instead import FEWEST_STEPS, LONG_S
-from fibsem.training.material import Material
-from fibsem.training.plan import CutOff, Plan, RankingPlan
-from fibsem.training.probing import Probe, probe
+from fibsem.training.material.material import Material
+from fibsem.training.planning.budgeting import plan_trainings
+from fibsem.training.planning.estimate import duration
+from fibsem.training.planning.instead import FEWEST_STEPS, LONG_S
+from fibsem.training.planning.plan import CutOff, Plan, RankingPlan
+from fibsem.training.planning.probing import Probe, probe
 from fibsem.training.results import TrialResult
 
 #: Side of the square on which the search for a post-processing is timed.
@@ -260,7 +260,7 @@ def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
 
 
 def values(plan: Plan, limit_s: float | None, *, mixed: bool = False) -> dict[str, Any]:
-    """Keys of a promotion that a plan sets; see :meth:`fibsem.training.plan.Plan.values`.
+    """Keys of a promotion that a plan sets; see :meth:`fibsem.training.planning.plan.Plan.values`.
 
     Of ``mixed`` ensembles the best trials of each architecture are all there.
     """

@@ -28,9 +28,9 @@ from fibsem.promotion.setting import Promotion
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
 from fibsem.training.boxes import within
-from fibsem.training.fixed_draws import pieces_of
-from fibsem.training.material import Material
-from fibsem.training.squares import SquareCounts
+from fibsem.training.material.fixed_draws import pieces_of
+from fibsem.training.material.material import Material
+from fibsem.training.scoring.squares import SquareCounts
 
 
 @dataclass(frozen=True)

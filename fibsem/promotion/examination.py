@@ -19,13 +19,13 @@ from fibsem.data.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.places import places_of
 from fibsem.system.progress import Progress
-from fibsem.training.estimating import estimate
-from fibsem.training.fixed_draws import pieces_of
-from fibsem.training.material import Material
+from fibsem.training.material.fixed_draws import pieces_of
+from fibsem.training.material.material import Material
 from fibsem.training.results import Figures
-from fibsem.training.scoring import scored_squares
-from fibsem.training.spilling import spilled
-from fibsem.training.squares import SquareCounts, square_counts
+from fibsem.training.scoring.estimating import estimate
+from fibsem.training.scoring.scoring import scored_squares
+from fibsem.training.scoring.spilling import spilled
+from fibsem.training.scoring.squares import SquareCounts, square_counts
 
 
 def validation_squares(

@@ -20,9 +20,9 @@ from fibsem.promotion.examination import balanced, score_split
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
 from fibsem.system.records import typed
-from fibsem.training.material import Material
+from fibsem.training.material.material import Material
 from fibsem.training.results import Figures
-from fibsem.training.squares import CHOSEN, HALF, SquareCounts, labelled_figures
+from fibsem.training.scoring.squares import CHOSEN, HALF, SquareCounts, labelled_figures
 
 
 @dataclass(frozen=True)

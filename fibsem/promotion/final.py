@@ -26,12 +26,12 @@ from fibsem.system.progress import Progress
 from fibsem.system.records import typed
 from fibsem.tracking import names
 from fibsem.training.bundling import label_values
-from fibsem.training.health import DivergedError
 from fibsem.training.job import Job
-from fibsem.training.material import Material
-from fibsem.training.objectives import Objective
+from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import run_job
+from fibsem.training.scoring.objectives import Objective
+from fibsem.training.steps.health import DivergedError
 
 #: Results of final trainings, from the folder of all.
 RESULTS = "*/result.json"

@@ -14,8 +14,8 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
 from fibsem.system.identity import same_data
 from fibsem.tracking import champions
-from fibsem.training.origin import EITHER, too_good
-from fibsem.training.squares import SquareCounts
+from fibsem.training.beginning.origin import EITHER, too_good
+from fibsem.training.scoring.squares import SquareCounts
 
 
 def gate(work: Promotion, run_id: str, tested: Look, learned: int | None = 0) -> Gate:

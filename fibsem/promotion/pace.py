@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fibsem.training.plan import Plan
+from fibsem.training.planning.plan import Plan
 
 
 @dataclass(frozen=True)

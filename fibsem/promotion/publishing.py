@@ -19,7 +19,7 @@ from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.testing import Look
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.packaging import example_of
-from fibsem.training.datasets import check_unchanged
+from fibsem.training.material.datasets import check_unchanged
 
 
 def publish(

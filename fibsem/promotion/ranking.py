@@ -23,9 +23,9 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
 from fibsem.system.progress import Progress
 from fibsem.tracking import names
-from fibsem.training.material import Material
-from fibsem.training.objectives import Objective
+from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch
+from fibsem.training.scoring.objectives import Objective
 
 #: Difference over squares that may be noise: above this p-value two trials are tied.
 TIED = 0.05

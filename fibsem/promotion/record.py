@@ -17,7 +17,7 @@ from fibsem.promotion.ranking import Ranked, placed
 from fibsem.system.records import Figure
 from fibsem.system.summaries.lineage import Lineage
 from fibsem.training.results import Figures
-from fibsem.training.squares import CHOSEN
+from fibsem.training.scoring.squares import CHOSEN
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from fibsem.tracking.bundle import Bundle, load_bundle, load_segmenter
 from fibsem.tracking.naming import metric_part
 from fibsem.tracking.provenance import provenance
 from fibsem.tracking.runs import code_version
-from fibsem.training.datasets import check_unchanged
+from fibsem.training.material.datasets import check_unchanged
 
 
 def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]) -> Lineage:

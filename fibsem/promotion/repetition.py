@@ -15,12 +15,12 @@ from fibsem.promotion.steps import Steps
 from fibsem.promotion.trials import Trial
 from fibsem.system.records import Figure, typed
 from fibsem.tracking import names
-from fibsem.training.health import DivergedError
 from fibsem.training.job import Job
-from fibsem.training.material import Material
-from fibsem.training.objectives import Objective
+from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, Figures
 from fibsem.training.run import run_job
+from fibsem.training.scoring.objectives import Objective
+from fibsem.training.steps.health import DivergedError
 
 #: What a repeated training came to, and where that of all lies in the folder of a promotion.
 AGAIN, REPEATED = "again", "rank/*/*/again.json"

@@ -16,9 +16,9 @@ from fibsem.promotion.choice import Chosen
 from fibsem.promotion.folder import FIGURES, TABLES
 from fibsem.promotion.record import Challenger
 from fibsem.promotion.setting import Promotion
-from fibsem.training.material import Material
-from fibsem.training.scoring import scored_squares
-from fibsem.training.squares import CHOSEN, HALF, confusions
+from fibsem.training.material.material import Material
+from fibsem.training.scoring.scoring import scored_squares
+from fibsem.training.scoring.squares import CHOSEN, HALF, confusions
 
 
 def write_tables(challenger: Challenger, folder: Path) -> list[Path]:

@@ -12,9 +12,9 @@ from fibsem import models
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.inference.model.predict import BlockScorer
-from fibsem.training.estimating import drawn, estimate
-from fibsem.training.material import Material
-from fibsem.training.scoring import scored_squares, too_many_by_patch
+from fibsem.training.material.material import Material
+from fibsem.training.scoring.estimating import drawn, estimate
+from fibsem.training.scoring.scoring import scored_squares, too_many_by_patch
 
 
 @dataclass(frozen=True)

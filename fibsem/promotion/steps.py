@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from fibsem.data.dataset import Dataset
 from fibsem.system.files import known_json, read_json, write_json
-from fibsem.training.datasets import check_unchanged
+from fibsem.training.material.datasets import check_unchanged
 
 #: What reads the data, in messages.
 PROMOTION = "this promotion"

@@ -21,9 +21,9 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import Figure, typed
-from fibsem.training.fixed_draws import pieces_of
-from fibsem.training.material import Material
-from fibsem.training.scoring import scored_squares
+from fibsem.training.material.fixed_draws import pieces_of
+from fibsem.training.material.material import Material
+from fibsem.training.scoring.scoring import scored_squares
 
 GainRow = dict[str, Figure]
 

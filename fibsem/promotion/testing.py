@@ -17,9 +17,9 @@ from fibsem.promotion.setting import Promotion
 from fibsem.system.records import typed
 from fibsem.tracking import champions, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
-from fibsem.training.material import Material
+from fibsem.training.material.material import Material
 from fibsem.training.results import Figures
-from fibsem.training.squares import SquareCounts, square_counts
+from fibsem.training.scoring.squares import SquareCounts, square_counts
 
 
 @dataclass(frozen=True)

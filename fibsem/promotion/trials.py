@@ -16,7 +16,7 @@ from fibsem.system.identity import same_data
 from fibsem.system.summaries.lineage import FromSweep
 from fibsem.tracking import names
 from fibsem.tracking.runs import Run, Tracking
-from fibsem.training.objectives import Objective
+from fibsem.training.scoring.objectives import Objective
 
 #: What trials are chosen by where their sweeps searched for different things.
 LOSS = Objective.named(names.VAL_LOSS)

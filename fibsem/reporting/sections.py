@@ -35,7 +35,7 @@ from fibsem.system.summaries import (
 )
 from fibsem.system.summaries.lineage import Lineage
 from fibsem.system.summaries.promotion import Calibrated
-from fibsem.training.objectives import OBJECTIVES
+from fibsem.training.scoring.objectives import OBJECTIVES
 
 #: One trial of a sweep's ``trials.json``.
 TableRow = Mapping[str, Any]

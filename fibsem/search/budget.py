@@ -17,11 +17,11 @@ from fibsem.search.brackets import brackets_of
 from fibsem.search.shares import probe_at_once
 from fibsem.search.sizes import Sized, average, grown, to_be_timed
 from fibsem.search.space import Space, Values
-from fibsem.training.budgeting import VALIDATING, plan_trainings
-from fibsem.training.datasets import obtain
-from fibsem.training.material import Material
-from fibsem.training.plan import Plan
-from fibsem.training.probing import Probe, probe
+from fibsem.training.material.datasets import obtain
+from fibsem.training.material.material import Material
+from fibsem.training.planning.budgeting import VALIDATING, plan_trainings
+from fibsem.training.planning.plan import Plan
+from fibsem.training.planning.probing import Probe, probe
 
 #: A trial takes as many times what is done once for each, and has so many steps, at least.
 ONCES, STEPS = 5.0, 300
@@ -200,7 +200,7 @@ def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> 
     """Keys of a sweep that a plan sets; its trainings have a limit when they begin.
 
     Hyperband knows its brackets itself: no one ``halves`` for it. See
-    :meth:`fibsem.training.plan.Plan.values`.
+    :meth:`fibsem.training.planning.plan.Plan.values`.
     """
     rungs = [list(rung) for rung in plan.rungs] if halves else []
     trials = plan.filled or most_trials(plan)

@@ -32,10 +32,10 @@ from fibsem.system.pulse import follow, pulse
 from fibsem.system.secrets import guard_output
 from fibsem.system.threads import STOPS, start_beside
 from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import obtain
 from fibsem.training.failures import PrunedError, TrialFailedError, failure_of
 from fibsem.training.job import Job
-from fibsem.training.material import Material
+from fibsem.training.material.datasets import obtain
+from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import run_job
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from statistics import fmean
 
 from fibsem.search.shares import abreast
-from fibsem.training.estimate import TimeEstimate, duration, estimate_training
-from fibsem.training.instead import LONG_S, instead
-from fibsem.training.material import Material
-from fibsem.training.stages import stages_of
+from fibsem.training.material.material import Material
+from fibsem.training.planning.estimate import TimeEstimate, duration, estimate_training
+from fibsem.training.planning.instead import LONG_S, instead
+from fibsem.training.planning.stages import stages_of
 
 
 def said_of_all(

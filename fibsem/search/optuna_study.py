@@ -43,8 +43,8 @@ from fibsem.search.slots import (
 from fibsem.search.space import Space, Values
 from fibsem.search.storage import answered, elected, open_storage, release
 from fibsem.system.interrupts import every_call
-from fibsem.training.objectives import Objective
 from fibsem.training.results import Epoch
+from fibsem.training.scoring.objectives import Objective
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -9,7 +9,7 @@ from fibsem.search.slots import Attempt, Cause, State, TrialRecord
 from fibsem.search.space import Values
 from fibsem.system.summaries import is_infeasible
 from fibsem.tracking import names
-from fibsem.training.objectives import Objective
+from fibsem.training.scoring.objectives import Objective
 
 #: Column of a trial whose learning rate was too large, which its hyperparameters name.
 RESTARTED = "begun_again_after_epoch"

@@ -17,9 +17,9 @@ from fibsem.search.rungs import Rung, read_rungs
 from fibsem.search.slots import filled
 from fibsem.system.again import same_command
 from fibsem.system.files import write_json
-from fibsem.training.instead import FEWEST_STEPS
-from fibsem.training.plan import LATE, CutOff, Plan
-from fibsem.training.planned import FILE
+from fibsem.training.planning.instead import FEWEST_STEPS
+from fibsem.training.planning.plan import LATE, CutOff, Plan
+from fibsem.training.planning.planned import FILE
 
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep

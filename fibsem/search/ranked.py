@@ -12,7 +12,7 @@ from fibsem.analysis import tables
 from fibsem.analysis.encoding import markdown
 from fibsem.search.outcomes import Outcome, best_first
 from fibsem.tracking import names
-from fibsem.training.objectives import Objective
+from fibsem.training.scoring.objectives import Objective
 
 #: Characters of a description that every store of MLflow keeps.
 LONGEST = 5000

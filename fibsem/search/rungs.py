@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from fibsem.search.slots import Attempt, last_of, next_attempt
-from fibsem.training.stages import stages_of
+from fibsem.training.planning.stages import stages_of
 
 
 @dataclass(frozen=True)

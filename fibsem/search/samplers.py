@@ -9,7 +9,7 @@ import optuna
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.training.objectives import Objective
+from fibsem.training.scoring.objectives import Objective
 
 
 def objectives(keys: Iterable[str]) -> list[Objective]:

@@ -20,8 +20,8 @@ from fibsem.system.processes import (
 )
 from fibsem.system.secrets import guard_output
 from fibsem.system.threads import STOPS
-from fibsem.training.material import Material
-from fibsem.training.probing import Probe, probe
+from fibsem.training.material.material import Material
+from fibsem.training.planning.probing import Probe, probe
 
 
 @dataclass(frozen=True)

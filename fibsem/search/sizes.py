@@ -16,9 +16,9 @@ from itertools import cycle, islice
 import numpy as np
 
 from fibsem.inference.model.cost import operations_of_window
-from fibsem.training.growth import Growth
-from fibsem.training.material import Material
-from fibsem.training.probing import Probe
+from fibsem.training.material.material import Material
+from fibsem.training.planning.growth import Growth
+from fibsem.training.planning.probing import Probe
 
 #: Networks that are timed: one for so many seconds of the budget, and at most.
 PROBE_EVERY_S, MOST_PROBES = 120.0, 4

@@ -38,8 +38,8 @@ from fibsem.system.identity import Identity
 from fibsem.system.processes import machine_gib, visible_accelerators
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
-from fibsem.training.material import Material
-from fibsem.training.objectives import Objective
+from fibsem.training.material.material import Material
+from fibsem.training.scoring.objectives import Objective
 
 #: Causes of an end that say that something is wrong, where they follow one another.
 BAD = ("own", "ended")

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fibsem.config import SearchConfig
 from fibsem.search.space import Choice, Range, Space, Values
-from fibsem.training.objectives import Objective
+from fibsem.training.scoring.objectives import Objective
 
 
 def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:

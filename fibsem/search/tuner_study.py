@@ -37,8 +37,8 @@ from fibsem.search.space import Space
 from fibsem.search.tuner_file import Kept, StudyFile
 from fibsem.search.tuner_oracle import draw, make_oracle, values_of
 from fibsem.system.interrupts import every_call
-from fibsem.training.objectives import Objective
 from fibsem.training.results import Epoch
+from fibsem.training.scoring.objectives import Objective
 
 COMPLETED, INVALID = kt_trial.TrialStatus.COMPLETED, kt_trial.TrialStatus.INVALID
 #: Draws of an oracle that may be impossible in a row before the space is called empty.

@@ -31,12 +31,12 @@ from fibsem.system.interrupts import uninterrupted
 from fibsem.system.outages import Patience, weathered
 from fibsem.tracking import names
 from fibsem.tracking.naming import run_name
-from fibsem.training.checkpoint import trained_s
+from fibsem.training.beginning.start import suited
 from fibsem.training.failures import PrunedError, TrialFailedError
 from fibsem.training.job import Job
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import CHECKPOINT
-from fibsem.training.start import suited
+from fibsem.training.steps.checkpoint import trained_s
 
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep

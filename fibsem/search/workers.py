@@ -116,8 +116,8 @@ def _worker(given: Configuration, folder: Path, pace: Pace, share: Share) -> Non
     share.take()
 
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.datasets import obtain
-    from fibsem.training.material import Material
+    from fibsem.training.material.datasets import obtain
+    from fibsem.training.material.material import Material
 
     try:
         config = one_of_each(given, read_space(given.tree))[0].run

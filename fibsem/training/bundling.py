@@ -20,9 +20,9 @@ from fibsem.system.summaries.lineage import DataSource, FromTrial, Lineage
 from fibsem.tracking.audit import Audit, places_of
 from fibsem.tracking.bundle import Bundle, described_in
 from fibsem.tracking.runs import code_version
-from fibsem.training.material import Material
+from fibsem.training.beginning.start import origins
+from fibsem.training.material.material import Material
 from fibsem.training.results import TrialResult
-from fibsem.training.start import origins
 
 #: Label values of pore and solid where those of the dataset are not those of a picture.
 PLAIN = (0, 255)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from fibsem.errors import UserError
 from fibsem.system.secrets import in_message
-from fibsem.training.health import DivergedError
+from fibsem.training.steps.health import DivergedError
 
 
 class PrunedError(Exception):

@@ -11,7 +11,7 @@ from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.folder import Overwrite
-from fibsem.training.material import Material
+from fibsem.training.material.material import Material
 
 
 @dataclass(frozen=True)

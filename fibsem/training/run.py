@@ -25,19 +25,19 @@ from fibsem.system.outages import outage_of
 from fibsem.system.pulse import begin
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import check_unchanged
-from fibsem.training.estimating import estimate
+from fibsem.training.beginning.start import learned_of_test
 from fibsem.training.failures import PrunedError, reason_of
-from fibsem.training.fit import Trained, train
 from fibsem.training.folder import settle
 from fibsem.training.job import Job
-from fibsem.training.learner import Learner
-from fibsem.training.material import Material
-from fibsem.training.picture import draw_square
-from fibsem.training.precision import precision_of
+from fibsem.training.material.datasets import check_unchanged
+from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, Figures, TrialResult
-from fibsem.training.scoring import score_all, too_many_by_patch
-from fibsem.training.start import learned_of_test
+from fibsem.training.scoring.estimating import estimate
+from fibsem.training.scoring.picture import draw_square
+from fibsem.training.scoring.scoring import score_all, too_many_by_patch
+from fibsem.training.steps.fit import Trained, train
+from fibsem.training.steps.learner import Learner
+from fibsem.training.steps.precision import precision_of
 
 #: State of a training, beside its result.
 CHECKPOINT = "checkpoint.npz"

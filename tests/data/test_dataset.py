@@ -9,7 +9,7 @@ from fibsem.data.samples import Region
 from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.training.datasets import look_at
+from fibsem.training.material.datasets import look_at
 from tests.data.conftest import bad_mask, stripes
 
 

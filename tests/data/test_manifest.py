@@ -14,7 +14,7 @@ from fibsem.data.manifest import load_dataset
 from fibsem.data.split import SPLITS, SplitRecipe
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.training.datasets import look_at
+from fibsem.training.material.datasets import look_at
 from tests.data.conftest import H, W, bad_mask, stripes
 
 

@@ -15,7 +15,7 @@ from fibsem.data.samples import Region, Sample
 from fibsem.data.split import SplitRecipe, divide
 from fibsem.geometry import Box, Nbhd
 from fibsem.models.spec import resolve
-from fibsem.training.datasets import look_at
+from fibsem.training.material.datasets import look_at
 from tests.data.test_split import squares
 
 

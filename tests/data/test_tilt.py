@@ -11,7 +11,7 @@ from fibsem.data.phantom import simulate
 from fibsem.data.samples import Sample
 from fibsem.data.tilt import left_in
 from fibsem.data.volumes import ArrayVolume
-from fibsem.training.datasets import look_at
+from fibsem.training.material.datasets import look_at
 from tests.conftest import TINY
 
 

@@ -24,10 +24,10 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import write_json
 from fibsem.system.locks import alone
 from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import obtain
-from fibsem.training.estimating import estimate
-from fibsem.training.scoring import score_all
-from fibsem.training.squares import HALF, confusions
+from fibsem.training.material.datasets import obtain
+from fibsem.training.scoring.estimating import estimate
+from fibsem.training.scoring.scoring import score_all
+from fibsem.training.scoring.squares import HALF, confusions
 
 
 @pytest.fixture(autouse=True, scope="module")

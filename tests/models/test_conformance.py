@@ -18,7 +18,7 @@ from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.slab import SlabWorker
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import MODELS, resolve
-from fibsem.training.fit import train
+from fibsem.training.steps.fit import train
 from tests import once
 
 PIXEL = [name for name, known in MODELS.items() if known.family == "pixel"]

@@ -10,7 +10,7 @@ from fibsem.promotion.begun import Begun, begun_with
 from fibsem.promotion.setting import Promotion
 from fibsem.tracking.beginning import FileNotes
 from fibsem.tracking.runs import Tracking
-from fibsem.training.origin import Origin
+from fibsem.training.beginning.origin import Origin
 from tests.conftest import divided_anew
 
 

@@ -35,9 +35,9 @@ from fibsem.promotion.final import final_configuration
 from fibsem.promotion.folder import settle
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import write_json
-from fibsem.training.plan import CutOff, Plan, RankingPlan
-from fibsem.training.planned import planned as plan_kept
-from fibsem.training.probing import Probe
+from fibsem.training.planning.plan import CutOff, Plan, RankingPlan
+from fibsem.training.planning.planned import planned as plan_kept
+from fibsem.training.planning.probing import Probe
 from fibsem.training.results import Epoch, TrialResult
 
 PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)

@@ -23,7 +23,7 @@ from fibsem.promotion.calibrating import (
 )
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.bundle import Bundle, load_bundle
-from fibsem.training.scoring import score_all, scored_squares
+from fibsem.training.scoring.scoring import score_all, scored_squares
 
 
 def square(seed, margin=4, size=40):

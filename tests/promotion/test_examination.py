@@ -18,8 +18,8 @@ from fibsem.promotion.gate import verdict
 from fibsem.promotion.testing import examine_on_test
 from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
-from fibsem.training.scoring import scored_squares
-from fibsem.training.squares import CHOSEN, SquareCounts, labelled_figures
+from fibsem.training.scoring.scoring import scored_squares
+from fibsem.training.scoring.squares import CHOSEN, SquareCounts, labelled_figures
 
 FILM = SimpleNamespace(name="film", hash="d1")
 ITS = {"dataset": "film", "data": "d1"}

@@ -6,9 +6,9 @@ import yaml
 
 from fibsem.config import CONF, Configuration, compose
 from fibsem.promotion.final import OWN, final_configuration, kept_steps
-from fibsem.training.datasets import obtain
-from fibsem.training.feeding import epoch_batches
-from fibsem.training.material import Material
+from fibsem.training.material.datasets import obtain
+from fibsem.training.material.feeding import epoch_batches
+from fibsem.training.material.material import Material
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from fibsem.promotion import final
 from fibsem.promotion.ranking import Ranked
 from fibsem.promotion.trials import Trial
 from fibsem.tracking.bundle import find_bundle
-from fibsem.training.objectives import Objective
+from fibsem.training.scoring.objectives import Objective
 from tests.conftest import labels
 
 MIXED = ["ensemble=2", "ensemble_of=architectures"]

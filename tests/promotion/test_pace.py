@@ -13,7 +13,7 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import Steps
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import write_json
-from fibsem.training.plan import Plan
+from fibsem.training.planning.plan import Plan
 
 #: Two trainings of 50 s, 90 s of ranking before, 30 s of scores behind.
 PLAN = Plan(240.0, "abc", 2, 4, 90, 0.1, 2.25, 5.0, ranking_s=90.0, scoring_s=30.0)

@@ -27,8 +27,8 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import best_trials
 from fibsem.tracking.bundle import find_bundle, load_bundle
 from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import obtain
-from fibsem.training.start import pinned
+from fibsem.training.beginning.start import pinned
+from fibsem.training.material.datasets import obtain
 from tests.conftest import labels
 
 

@@ -16,7 +16,7 @@ from fibsem.promotion.publishing import log_figures
 from fibsem.promotion.setting import Promotion
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
-from fibsem.training.squares import SquareCounts
+from fibsem.training.scoring.squares import SquareCounts
 from tests.conftest import CutOffError
 
 BALANCED = {"miou": 0.7, "loss": 0.2}

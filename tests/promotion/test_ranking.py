@@ -19,13 +19,13 @@ from fibsem.promotion.trials import Trial, best_trials, ranked_by, unhurried
 from fibsem.system.files import read_json
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking, code_version
-from fibsem.training.datasets import obtain
 from fibsem.training.failures import PrunedError
-from fibsem.training.health import DivergedError
 from fibsem.training.job import Job
-from fibsem.training.material import Material
-from fibsem.training.objectives import Objective
+from fibsem.training.material.datasets import obtain
+from fibsem.training.material.material import Material
 from fibsem.training.run import run_job
+from fibsem.training.scoring.objectives import Objective
+from fibsem.training.steps.health import DivergedError
 
 
 @pytest.fixture(scope="module")

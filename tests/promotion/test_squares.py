@@ -6,8 +6,8 @@ from fibsem import models
 from fibsem.analysis.metrics import Confusion
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.promotion.squares import square_mious
-from fibsem.training.estimating import estimate
-from fibsem.training.fixed_draws import balanced_sample
+from fibsem.training.material.fixed_draws import balanced_sample
+from fibsem.training.scoring.estimating import estimate
 
 
 def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
@@ -15,7 +15,7 @@ def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
     made = material("train.share=0.5", "train.validation=lattice")
     model = models.build(made.config.spec)
     whole = square_mious(made, model)
-    monkeypatch.setattr("fibsem.training.scoring.MOST_BY_PATCH", 0)
+    monkeypatch.setattr("fibsem.training.scoring.scoring.MOST_BY_PATCH", 0)
     assert square_mious(made, model) == whole  # that is for what has no dense form
 
     def by_patch(*network):

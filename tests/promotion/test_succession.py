@@ -27,7 +27,7 @@ from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.versions import history
-from fibsem.training.squares import SquareCounts
+from fibsem.training.scoring.squares import SquareCounts
 from tests.conftest import TINY
 
 #: What the gate says of a network that has hardly learned: by its squares, or by its porosity.

@@ -9,7 +9,7 @@ from fibsem.analysis.metrics import pooled
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.promotion.symmetry import compare_views
-from fibsem.training.scoring import scored_squares
+from fibsem.training.scoring.scoring import scored_squares
 
 
 def test_views_are_compared_square_by_square(material, trained):

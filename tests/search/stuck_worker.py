@@ -9,7 +9,7 @@ from pathlib import Path
 from fibsem.config import Configuration, compose
 from fibsem.search import owner
 from fibsem.system import pulse
-from fibsem.training.start import pinned
+from fibsem.training.beginning.start import pinned
 from tests.search.sweeps import opened_of
 
 

@@ -8,8 +8,8 @@ from fibsem import sweep
 from fibsem.config import Configuration, compose
 from fibsem.search.sweep import Sweep
 from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import obtain
-from fibsem.training.material import Material
+from fibsem.training.material.datasets import obtain
+from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, TrialResult
 
 

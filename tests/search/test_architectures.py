@@ -23,8 +23,8 @@ from fibsem.search.samplers import objectives
 from fibsem.search.sweep import backend_of
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import obtain
-from fibsem.training.estimate import TimeEstimate
+from fibsem.training.material.datasets import obtain
+from fibsem.training.planning.estimate import TimeEstimate
 
 #: Axes that only one of the two has.
 OWN = {

@@ -33,16 +33,16 @@ from fibsem.search.shares import probe_at_once
 from fibsem.search.sizes import Sized, to_be_timed
 from fibsem.search.space import Range, Space
 from fibsem.search.tuner_oracle import draw, make_oracle
-from fibsem.training.budgeting import plan_trainings
-from fibsem.training.checkpoint import continuation, save
-from fibsem.training.datasets import obtain
-from fibsem.training.instead import FEWEST_STEPS
-from fibsem.training.learner import Learner
-from fibsem.training.material import Material
-from fibsem.training.objectives import Objective
-from fibsem.training.plan import Plan
-from fibsem.training.probing import Probe
-from fibsem.training.state import TrainingState
+from fibsem.training.material.datasets import obtain
+from fibsem.training.material.material import Material
+from fibsem.training.planning.budgeting import plan_trainings
+from fibsem.training.planning.instead import FEWEST_STEPS
+from fibsem.training.planning.plan import Plan
+from fibsem.training.planning.probing import Probe
+from fibsem.training.scoring.objectives import Objective
+from fibsem.training.steps.checkpoint import continuation, save
+from fibsem.training.steps.learner import Learner
+from fibsem.training.steps.state import TrainingState
 
 #: A space of one network, which is traced once.
 ONE = ("space=smoke", "space.axes.model.blocks=[1]", "space.axes.model.filters=[4]")

@@ -7,7 +7,7 @@ from fibsem.config import Configuration, SearchConfig, compose, read
 from fibsem.errors import UserError
 from fibsem.search.samplers import bounds
 from fibsem.tracking import names
-from fibsem.training import scoring
+from fibsem.training.scoring import scoring
 from tests.search.sweeps import finished, opened, worked
 
 BOUND = "search.constraints={cost/seconds_per_gigapixel: 2000}"
@@ -64,7 +64,7 @@ def test_what_lies_beyond_a_bound_is_not_promoted(run_thresholds):
     from fibsem.config import RankConfig
     from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.datasets import obtain
+    from fibsem.training.material.datasets import obtain
 
     bound = "search.constraints={cost/seconds_per_gigapixel: 0.000001}"
     summary = run_thresholds(bound, trials=1)

@@ -22,9 +22,9 @@ from fibsem.system.interrupts import INTERRUPTED, end_cleanly
 from fibsem.system.processes import rss_gib
 from fibsem.system.threads import STOPS
 from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import obtain
 from fibsem.training.failures import PrunedError, TrialFailedError
 from fibsem.training.job import Job
+from fibsem.training.material.datasets import obtain
 from tests.processes import FORKED
 from tests.search.sweeps import epoch
 

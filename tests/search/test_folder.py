@@ -19,9 +19,9 @@ from fibsem.system.identity import Identity
 from fibsem.system.locks import at_work
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.store import client_of
-from fibsem.training.datasets import obtain
 from fibsem.training.job import Job
-from fibsem.training.material import Material
+from fibsem.training.material.datasets import obtain
+from fibsem.training.material.material import Material
 from tests.search.sweeps import opened_of
 
 

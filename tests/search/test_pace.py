@@ -7,12 +7,12 @@ import pytest
 
 from fibsem.search.pace import CUT, Pace, budget_pace, cut_of, is_over, settle_filled
 from fibsem.search.rungs import read_rungs
-from fibsem.training.checkpoint import continuation, save, trained_s
 from fibsem.training.failures import TrialFailedError
-from fibsem.training.learner import Learner
-from fibsem.training.plan import CutOff, Plan
-from fibsem.training.planned import read_plan
-from fibsem.training.state import TrainingState
+from fibsem.training.planning.plan import CutOff, Plan
+from fibsem.training.planning.planned import read_plan
+from fibsem.training.steps.checkpoint import continuation, save, trained_s
+from fibsem.training.steps.learner import Learner
+from fibsem.training.steps.state import TrainingState
 from tests.search.sweeps import epoch, finished, opened
 
 #: Epochs of a second; 6 s for the first rung, 2.5 s for each of the others.

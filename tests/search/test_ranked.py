@@ -5,7 +5,7 @@ from dataclasses import replace
 from fibsem.search.outcomes import Outcome
 from fibsem.search.ranked import LONGEST, ranking_note
 from fibsem.search.slots import Attempt
-from fibsem.training.objectives import Objective
+from fibsem.training.scoring.objectives import Objective
 
 
 def outcome(number, value, state="complete"):

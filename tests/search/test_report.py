@@ -12,7 +12,7 @@ from fibsem.search.outcomes import Outcome
 from fibsem.search.report import FEWEST, importances, report_sweep
 from fibsem.search.slots import Attempt
 from fibsem.search.space import Choice, Range
-from fibsem.training.objectives import Objective
+from fibsem.training.scoring.objectives import Objective
 
 AXES = {
     "train.learning_rate": Range(0.001, 0.1, log=True), "model.width": Range(4, 64, integer=True),

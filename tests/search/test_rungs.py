@@ -28,11 +28,11 @@ from fibsem.search.sizes import Sized
 from fibsem.search.slots import Attempt
 from fibsem.system.files import replace_file
 from fibsem.training.failures import TrialFailedError
-from fibsem.training.fit import AfterStep
-from fibsem.training.growth import Growth
-from fibsem.training.plan import Plan
+from fibsem.training.planning.growth import Growth
+from fibsem.training.planning.plan import Plan
+from fibsem.training.planning.stages import stages_of
 from fibsem.training.run import CHECKPOINT
-from fibsem.training.stages import stages_of
+from fibsem.training.steps.fit import AfterStep
 from tests.search.sweeps import epoch, finished, opened
 
 RUNGS = read_rungs([[9, 2], [3, 6], [1, 18]])

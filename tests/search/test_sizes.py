@@ -9,7 +9,7 @@ from fibsem.search import sizes
 from fibsem.search.budget import COUNTED, first, halving
 from fibsem.search.declared import read_space
 from fibsem.search.sizes import GROWTH, Sized, average, grown, growth, mean, to_be_timed
-from fibsem.training.probing import Probe
+from fibsem.training.planning.probing import Probe
 
 PROBES = [Probe(0.1, 1.0, 4.0, 1e-6), Probe(0.3, 2.0, 8.0, 3e-6)]
 

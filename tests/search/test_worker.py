@@ -17,8 +17,8 @@ from fibsem.promotion.trials import best_trials
 from fibsem.search.keeping import inherit
 from fibsem.search.worker import Held, Worker
 from fibsem.system.files import write_json
-from fibsem.training.datasets import obtain
 from fibsem.training.failures import TrialFailedError
+from fibsem.training.material.datasets import obtain
 from fibsem.training.run import CHECKPOINT
 from tests.search.sweeps import epoch, finished, opened_of
 

@@ -15,11 +15,11 @@ from fibsem.system.files import read_json
 from fibsem.system.identity import Identity
 from fibsem.tracking.bundle import load_bundle
 from fibsem.tracking.runs import Tracking
-from fibsem.training.datasets import obtain
-from fibsem.training.fit import train
 from fibsem.training.job import Job
-from fibsem.training.material import Material
+from fibsem.training.material.datasets import obtain
+from fibsem.training.material.material import Material
 from fibsem.training.run import run_job
+from fibsem.training.steps.fit import train
 from tests.conftest import CutOffError
 
 #: A model that is fitted at once.

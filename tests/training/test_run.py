@@ -10,13 +10,13 @@ from fibsem.system.files import read_json
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes
 from fibsem.tracking.runs import Tracking
-from fibsem.training.estimating import estimate
 from fibsem.training.failures import PrunedError, failure_of, reason_of
-from fibsem.training.health import DivergedError
 from fibsem.training.job import Job
 from fibsem.training.results import TrialResult
 from fibsem.training.run import run_job
-from fibsem.training.scoring import score_all
+from fibsem.training.scoring.estimating import estimate
+from fibsem.training.scoring.scoring import score_all
+from fibsem.training.steps.health import DivergedError
 
 
 def exhausted():

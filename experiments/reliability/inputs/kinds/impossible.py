@@ -23,7 +23,7 @@ from fibsem.models import build, resolve
 from fibsem.tracking.bundle import Bundle, load_bundle
 
 try:
-    from fibsem.training.health import check_alive
+    from fibsem.training.steps.health import check_alive
 except ImportError:  # a version that took every network for a result
 
     def check_alive(labels, scores):

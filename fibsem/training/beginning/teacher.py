@@ -1,0 +1,213 @@
+"""What a network learns from beside labels: the probabilities of another one, ``train.teacher``.
+
+A label says which class a pixel has; a model that has learned, which classes it may have, and that
+teaches a smaller network more [1]_. With a single output a softened target is a number between 0
+and 1, ``(1 - share) * label + share * probability``, and the loss is the cross-entropy with it.
+
+References
+----------
+.. [1] G. Hinton, O. Vinyals and J. Dean, Distilling the knowledge in a neural network,
+   arXiv:1503.02531 (2015).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.config import DIGEST
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.dataset import Dataset, check_depth
+from fibsem.data.preprocessing import Recipe
+from fibsem.data.samples import Region
+from fibsem.data.split import SplitRecipe
+from fibsem.data.windows import HalfArray, labelled_regions
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference.volume.likeness import differs, in_words
+from fibsem.training.beginning.origin import TEACHER, Origin, too_good
+from fibsem.training.beginning.trained_before import (
+    TrainedBefore,
+    read_once,
+    trained_at,
+    with_digest,
+)
+from fibsem.training.boxes import box_scores, within
+
+KEY = "train.teacher"
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Probabilities of solid that a teacher gives the training regions of a dataset.
+
+    Attributes
+    ----------
+    maps
+        By :attr:`Region.key`: where the region lies, and (h, w) float16.
+    """
+
+    maps: Mapping[str, tuple[Box, HalfArray]]
+
+    def __call__(self, region: Region) -> HalfArray:
+        """The probabilities of a region, or of a part of one."""
+        box, probabilities = self.maps[region.key]
+        return probabilities[within(region.box, box)]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A model that others learn from.
+
+    Attributes
+    ----------
+    model
+        Its networks, its correction of grey values, its calibration, and its data.
+    address
+        Where it is, whatever becomes of an alias, with its digest.
+    """
+
+    model: TrainedBefore
+    address: str
+
+    @property
+    def title(self) -> str:
+        """The teacher as messages name it."""
+        members = self.model.segmenter.members
+        of = " + ".join(f"{member.spec.name} {member.spec.nbhd}" for member in members)
+        return f"{DIGEST.sub('', self.address)} ({of})"
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is done to grey values before it sees them."""
+        return self.model.segmenter.recipe
+
+    @property
+    def origin(self) -> Origin:
+        """The data that it has learned from."""
+        return self.model.origin
+
+    def check(self, dataset: Dataset, split: SplitRecipe) -> None:
+        """Refuse a film that it cannot be asked about.
+
+        Raises
+        ------
+        UserError
+            If its voxels are of another size than those that it has learned on, or it sees slices
+            of other parts.
+        """
+        if differs(dataset.voxel_nm, self.model.voxel_nm):
+            raise UserError(
+                f"`{KEY}` must have learned on voxels as large as those of {dataset.name}, "
+                f"{in_words(dataset.voxel_nm)} nm (z, y, x), but {self.title} has on "
+                f"{in_words(self.model.voxel_nm)} nm."
+            )
+        deepest = max(member.spec.nbhd.z for member in self.model.segmenter.members)
+        check_depth(dataset, deepest, split, KEY)
+
+    def teach(self, dataset: Dataset, volumes: Mapping[str, CorrectedVolume]) -> Taught:
+        """Score every training region once, densely, as it would segment it.
+
+        Probabilities are smoothed and calibrated where its own are; labels are none of its.
+
+        Parameters
+        ----------
+        dataset
+            What is learned.
+        volumes
+            The volume of every sample by name, corrected by its :attr:`recipe`.
+
+        Notes
+        -----
+        Memory: 2 bytes a pixel of the training regions.
+        """
+        segmenter = self.model.segmenter
+        scorer, platt = Scorer(segmenter), segmenter.platt
+        margin = PostProcessing(sigma=platt.smoothed_px).margin
+        maps = {}
+        for region in labelled_regions(dataset, "train"):
+            scores, inner = box_scores(region.box, scorer, volumes[region.sample], margin)
+            maps[region.key] = region.box, platt(scores)[inner].astype(np.float16)
+        return Taught(maps)
+
+    def doubts(self, dataset: Dataset) -> Iterator[str]:
+        """Say which squares it has learned from that a network which it taught is judged on."""
+        tested = self.origin.test_squares(dataset)
+        validated = self.origin.validation_squares(dataset)
+        for said in (
+            too_good(validated, len(dataset.regions("val")), TEACHER, "val"),
+            too_good(tested, len(dataset.regions("test")), TEACHER),
+        ):
+            if said is not None:
+                yield said
+
+
+@read_once
+def teacher_of(address: str, tracking_uri: str) -> Teacher:
+    """The model that a training learns from; None where that is labels alone.
+
+    Raises
+    ------
+    UserError
+        If it has no dense form, or is not the one whose digest is behind the address.
+    """
+    place = DIGEST.sub("", address)
+    model = trained_at(place, tracking_uri, KEY)
+    for member in model.segmenter.members:
+        if not member.spec.convertible:
+            raise UserError(
+                f"`{KEY}` must score densely, but {place} holds a {member.spec.name} with "
+                f"padding={member.spec.padding}; the choices are networks with "
+                "model.padding=valid, U-Nets, or train.teacher=null."
+            )
+    return Teacher(model, with_digest(model.address, _digest(model.segmenter), address, KEY))
+
+
+def pinned_teacher(
+    address: str, share: float, tracking_uri: str, dataset: Dataset | None, split: SplitRecipe
+) -> str:
+    """The address of a teacher for good, with its digest; what it will do is told.
+
+    Parameters
+    ----------
+    address, share, tracking_uri
+        Of the configuration.
+    dataset, split
+        What is learned, where that is known already, and how it was divided.
+
+    Raises
+    ------
+    UserError
+        If it is not there, has no dense form, or cannot be asked about this dataset.
+    """
+    teacher = teacher_of(address, tracking_uri)
+    assert teacher is not None
+    if dataset is not None:
+        teacher.check(dataset, split)
+        print(
+            f"{share:.0%} of every target is what {teacher.title} says, which scores the "
+            f"{len(dataset.regions('train'))} training squares once"
+        )
+        for said in teacher.doubts(dataset):
+            print(
+                f"warning: {said}; the choices are {KEY}=null, or one that has not", file=sys.stderr
+            )
+    return teacher.address
+
+
+def _digest(segmenter: Segmenter) -> str:
+    """Sixteen hex digits of all that probabilities follow from: weights, and what is around."""
+    specs = [member.spec.to_json() for member in segmenter.members]
+    settings = [asdict(segmenter.recipe), asdict(segmenter.platt), specs]
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for member in segmenter.members:
+        for weights in member.model.get_weights():
+            digest.update(weights.tobytes())
+    return digest.hexdigest()[:16]

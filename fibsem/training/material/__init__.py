@@ -1,0 +1,1 @@
+"""What a training learns from: its dataset, windows, weights and batches."""

@@ -1,0 +1,228 @@
+"""The dataset that a configuration names: opened, and if need be simulated or downloaded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from fibsem.config import CONF, DataConfig, RunConfig, compose, read_path
+from fibsem.data import archive
+from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.dataset import Dataset
+from fibsem.data.doubts import doubts
+from fibsem.data.manifest import load_dataset
+from fibsem.data.nearness import across_samples, within_reach
+from fibsem.data.phantom import PhantomRecipe, simulate
+from fibsem.data.phantom.simulation import lock_of, unlike
+from fibsem.data.preprocessing import Gradient, Recipe, fit_correction
+from fibsem.data.samples import Sample
+from fibsem.data.split import Split, SplitRecipe
+from fibsem.data.tilt import left_in
+from fibsem.data.windows import labelled_regions
+from fibsem.errors import UserError
+from fibsem.geometry import Triple
+from fibsem.system.file_names import place_of
+from fibsem.system.locks import alone
+from fibsem.system.progress import Progress
+from fibsem.training.material.weighing import HEAVIEST
+
+#: Voxels of a film up to which it is looked through before every training: some seconds.
+LOOKED_THROUGH = 2**27
+#: Names of the classes 0 and 1.
+CLASSES = ("pore", "solid")
+#: Pixels of a class below which no figure of it says much, and what hangs on those of each part.
+SCARCE = 100
+HANGS: dict[Split, tuple[str, str]] = {
+    "train": ("training", "what is learned of it"),
+    "val": ("validation", "which network is best"),
+    "test": ("test", "what is measured of the best one"),
+}
+
+
+def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
+    """Open the dataset; simulate a phantom that is not there, download the archive on demand.
+
+    All of it is digested here, with its progress shown where that takes time.
+
+    Parameters
+    ----------
+    config
+        ``data`` of a configuration: the path, or the name and the phantom.
+    split
+        How squares without given parts are divided.
+
+    Raises
+    ------
+    UserError
+        If it is not there and cannot be made, or anything in it cannot be used.
+
+    Examples
+    --------
+    ```python
+    config = Configuration(compose("train", ["data=demo"])).run
+    dataset = obtain(config.data, config.split)  # simulated in data/demo where it is not there
+    dataset.name, dataset.hash, len(dataset.regions("train"))
+    ```
+    """
+    root = read_path(config.root, "data.root")
+    if config.path is not None:
+        dataset = load_dataset(read_path(config.path, "data.path"), split)
+    elif config.phantom is None:
+        dataset = load_dataset(archive.locate(root, download=config.download), split)
+    else:
+        folder = place_of(root, config.name)
+        _simulated(folder, config.phantom)
+        dataset = load_dataset(folder, split).named(config.name)
+    dataset.digests  # noqa: B018 - read once
+    return dataset
+
+
+def check_unchanged(dataset: Dataset, during: str, *, labels: bool = True) -> None:
+    """Refuse a result of data that are others by now, and say it where they were touched.
+
+    Parameters
+    ----------
+    dataset
+        What it was made of, digested when the command began.
+    during
+        What read it, for the message: ``this training``.
+    labels
+        Whether it depends on them, too.
+
+    Raises
+    ------
+    UserError
+        Names what was changed.
+    """
+    if not dataset.check_unchanged(labels=labels):
+        print(
+            f"warning: files of {dataset.path} were written to during {during}; they hold the "
+            "same as before, but what was read of them meanwhile may have been something else",
+            file=sys.stderr,
+        )
+
+
+def look_at(
+    dataset: Dataset,
+    needed: Sequence[Split] = ("train", "val"),
+    configs: Sequence[RunConfig] = (),
+) -> None:
+    """Say what should be looked at before anything is learnt; ``inspect`` says it of any film.
+
+    Parameters
+    ----------
+    dataset
+        What is learned from.
+    needed
+        Parts that must have squares.
+    configs
+        How it is learned from, as far as that is known before.
+
+    Raises
+    ------
+    UserError
+        If a part that is needed has no squares: before hours of work rather than after them.
+    """
+    for split in needed:
+        labelled_regions(dataset, split)
+    if not dataset.regions("test"):
+        print(
+            f"warning: {dataset.name} has no test squares: nothing can be evaluated or promoted; "
+            "a column `split` in the region table names some",
+            file=sys.stderr,
+        )
+    gradients = dict.fromkeys(config.preprocess.gradient for config in configs)
+    reaches = [(config.spec.reach, config.split) for config in configs]
+    learned = [_as_learned(sample, gradients, reaches) for sample in dataset.samples]
+    if reaches and len(dataset.samples) > 1:
+        learned.append(across_samples(dataset.samples, dataset.slices, _farthest(reaches)))
+    doubted = doubts(dataset, look_through=LOOKED_THROUGH)
+    trains = [config.train for config in configs if config.spec.is_network]
+    undrawn = any(train.mode == "grid" and train.rare_windows == 0 for train in trains)
+    weights = heavy(dataset) if undrawn else ()
+    for said in chain(scarce(dataset), weights, *learned, doubted):
+        print(f"warning: {said}", file=sys.stderr)
+
+
+def scarce(dataset: Dataset) -> Iterator[str]:
+    """Say which part has so few pixels of a class that no figure of it can be trusted."""
+    for split, (part, what) in HANGS.items():
+        if not dataset.regions(split):
+            continue
+        for name, count in zip(CLASSES, dataset.pixels(split), strict=True):
+            if count < SCARCE:
+                yield (
+                    f"the {part} squares of {dataset.name} have {count} pixels of class {name}: "
+                    f"{what} hangs on them; label more that show it, or give another split.seed"
+                )
+
+
+def heavy(dataset: Dataset) -> Iterator[str]:
+    """Say which class is so rare that its pixels are heavy, where no windows are drawn for it."""
+    counts = dataset.pixels("train")
+    for name, count in zip(CLASSES, counts, strict=True):
+        if count and (weight := sum(counts) / (2 * count)) > HEAVIEST:
+            yield (
+                f"a pixel of class {name} weighs {weight:.0f} in the loss, and a step hangs on a "
+                f"few of them, as they are {100 * count / sum(counts):.2g} % of what is labelled "
+                f"for training in {dataset.name}; train.rare_windows=null draws windows for them"
+            )
+
+
+def _as_learned(
+    sample: Sample,
+    gradients: Iterable[Gradient],
+    reaches: Sequence[tuple[Triple, SplitRecipe]],
+) -> Iterator[str]:
+    """What is odd of a film for the trainings that it is for."""
+    for gradient in gradients:
+        yield from left_in(sample, gradient)
+    if reaches:
+        yield from within_reach(sample, _farthest(reaches), reaches[0][1])
+
+
+def _farthest(reaches: Sequence[tuple[Triple, SplitRecipe]]) -> Triple:
+    """How far any of some networks reaches along each axis."""
+    z, y, x = (max(axis) for axis in zip(*(reach for reach, _ in reaches), strict=True))
+    return z, y, x
+
+
+def _simulated(folder: Path, phantom: str) -> None:
+    """Simulate a phantom where it is not there yet."""
+    recipe = phantom_recipe(phantom)
+    if not _is_simulated(folder):
+        print(
+            f"{folder} is not there yet: simulating the {phantom} phantom into it, or "
+            "waiting for the process that does"
+        )
+        with alone(lock_of(folder)), Progress("simulating") as progress:
+            if not _is_simulated(folder):
+                simulate(recipe, folder, progress=progress)
+    elif said := unlike(folder, recipe):
+        print(f"{folder} was simulated with another {said}; it is taken as it is")
+
+
+def _is_simulated(folder: Path) -> bool:
+    return (folder / "dataset.yaml").is_file()
+
+
+def phantom_recipe(name: str) -> PhantomRecipe:
+    """The recipe of ``conf/phantom/<name>.yaml``."""
+    choices = sorted(file.stem for file in (CONF / "phantom").glob("*.yaml"))
+    if name not in choices:
+        raise UserError(f"`data.phantom` must be one of {', '.join(choices)}, but got {name}.")
+    return PhantomRecipe.from_mapping(compose("simulate", [f"phantom={name}"])["phantom"])
+
+
+def corrected_volumes(dataset: Dataset, recipe: Recipe) -> dict[str, CorrectedVolume]:
+    """Every sample's volume with the recipe fitted to its material, by name."""
+    return {
+        sample.name: CorrectedVolume(
+            sample.volume,
+            fit_correction(sample.volume, recipe, extent=sample.extent),
+            sample.extent,
+        )
+        for sample in dataset.samples
+    }

@@ -1,0 +1,118 @@
+"""What the steps of an epoch are fed: its batches, and these as a dataset of TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import tensorflow as tf
+
+from fibsem.config.training import STRENGTHS
+from fibsem.training.material.augmentation import Augmentation
+from fibsem.training.material.batches import Batch, grid_epoch, patch_epoch
+from fibsem.training.material.drawn import epoch_pixels
+from fibsem.training.material.material import Material
+
+#: Batches that are prepared while one is trained on.
+PREFETCH = 4
+
+
+class Batches(Protocol):
+    """Makes the batches of one epoch anew; with ``whole`` surroundings as a network is scored."""
+
+    def __call__(self, *, whole: bool = False) -> Iterator[Batch]: ...
+
+
+def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
+    """Function that makes the batches of one epoch, and their number.
+
+    Parameters
+    ----------
+    material
+        Dataset and configuration.
+    epoch
+        From 0; by it and ``seed`` windows are drawn, turned and shifted.
+
+    Returns
+    -------
+    batches : callable
+        Called anew it begins anew: (inputs, labels, weights), float32, inputs (batch, y, x, z),
+        labels between 0 and 1 where a teacher has a share in them;
+        with ``whole=True`` surroundings and values are as where a network is scored.
+    steps : int
+        Batches of the epoch.
+
+    Examples
+    --------
+    ```python
+    batches, steps = epoch_batches(material, epoch=0)
+    inputs, labels, weights = next(batches())  # inputs: (batch, y, x, z) float32
+    ```
+    """
+    config = material.config
+    settings, seed = config.train, (config.seed, epoch)
+    augmentation = Augmentation(
+        settings.augment, settings.shift_sd, settings.shift_probability,
+        **{name: getattr(settings, name) for name in STRENGTHS},
+    )  # fmt: skip
+    steps, share = material.steps, settings.teacher_share if settings.teacher else 0.0
+    if settings.mode == "grid":
+        supply, weights = material.supply(epoch), material.pixel_weights
+
+        def grids(*, whole: bool = False) -> Iterator[Batch]:
+            variation = augmentation.in_use if whole else augmentation
+            return grid_epoch(
+                supply, config.spec, material.grid, steps, weights, variation, seed, whole=whole,
+                teacher_share=share,
+            )  # fmt: skip
+
+        return grids, steps
+    windows, pixels = epoch_pixels(material, epoch)
+
+    def patches(*, whole: bool = False) -> Iterator[Batch]:  # which they always have
+        return patch_epoch(
+            windows, pixels, config.spec, settings.batch, steps, augmentation, seed,
+            teacher_share=share,
+        )  # fmt: skip
+
+    return patches, steps
+
+
+def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
+    """Wrap the batches of an epoch: prepared in a thread while the network is busy.
+
+    TensorFlow may start the iteration more than once (a mirrored strategy does), hence a function
+    and not an iterator.
+    """
+    return Feed().of(batches)
+
+
+class Feed:
+    """Hands the epochs of a training to TensorFlow, one after the other.
+
+    A dataset is four graphs, which take as long as ten steps of a small network: all epochs whose
+    batches have the same shapes go through one.
+    """
+
+    def __init__(self) -> None:
+        self._batches: Callable[[], Iterator[Batch]] = lambda: iter(())
+        self._datasets: dict[tuple[tf.TensorSpec, ...], tf.data.Dataset] = {}
+
+    def of(self, batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
+        """The batches of one more epoch, as :func:`as_dataset` wraps them; no others from now."""
+        self._batches = batches
+        signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in next(batches()))
+        if signature not in self._datasets:
+            self._datasets[signature] = _dataset(lambda: self._batches(), signature)
+        return self._datasets[signature]
+
+
+def _dataset(
+    batches: Callable[[], Iterator[Batch]], signature: tuple[tf.TensorSpec, ...]
+) -> tf.data.Dataset:
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    options = tf.data.Options()
+    # There is nothing to tune; and an iterator is not let go before its tuner wakes up, which is
+    # 10 ms, 20 ms, ... 2.56 s, 5.12 s after its start: epochs of 2.6 s would take 5.1.
+    options.autotune.enabled = False
+    return dataset.prefetch(PREFETCH).with_options(options)

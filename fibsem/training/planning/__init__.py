@@ -1,0 +1,1 @@
+"""A budget of time as a plan in steps, and what of it has been worked."""

@@ -1,0 +1,101 @@
+"""How long a training takes, from a few timed steps of the real thing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from fibsem.system.interrupts import uninterrupted
+from fibsem.training.material.feeding import as_dataset, epoch_batches
+from fibsem.training.material.material import Material
+from fibsem.training.scoring.features import fit_features
+from fibsem.training.steps import traced
+from fibsem.training.steps.learner import Learner
+from fibsem.training.steps.registered import forgotten
+
+#: Steps that are timed after the first, which compiles.
+TIMED_STEPS = 5
+#: Seconds that a trial takes beside its epochs: tracing, scoring of all labelled pixels, logging.
+OVERHEAD_S = 10.0
+
+
+@dataclass(frozen=True)
+class TimeEstimate:
+    """Seconds of a step and of the longest training that the settings allow.
+
+    A model that is fitted ``at_once`` has one epoch of one step, which is all of it.
+    """
+
+    step_s: float
+    steps: int
+    epochs: int
+    max_seconds: float | None
+    at_once: bool = False
+
+    @property
+    def epoch_s(self) -> float:
+        """One epoch; validation adds less than a tenth."""
+        return 1.1 * self.step_s * self.steps
+
+    @property
+    def trial_s(self) -> float:
+        """A training that uses all of its epochs or time."""
+        return self.training_s(self.epochs)
+
+    def training_s(self, epochs: int) -> float:
+        """A training of so many epochs, if it has the time for them."""
+        longest = self.epoch_s * epochs
+        if self.max_seconds is not None:
+            longest = min(longest, self.max_seconds)
+        return longest + OVERHEAD_S
+
+    def sentence(self) -> str:
+        """What a user wants to know before waiting."""
+        if self.at_once:
+            return f"estimated time per trial: {duration(self.trial_s)} with the default model"
+        return (
+            f"estimated time per trial: up to {duration(self.trial_s)} with the default network "
+            f"({in_steps(self.epochs, self.steps)}, {1000 * self.step_s:.0f} ms a step; early "
+            "stopping usually needs a third of it)"
+        )
+
+
+@uninterrupted()
+@forgotten()
+def estimate_training(material: Material) -> TimeEstimate:
+    """Time a few steps of the default network of a configuration."""
+    config = material.config
+    if not config.spec.is_network:  # a single pass: time all of it
+        started = time.perf_counter()
+        fit_features(material)
+        return TimeEstimate(time.perf_counter() - started, 1, 1, None, at_once=True)
+    learner = Learner.of(config, steps=traced.take(material))
+    batches, steps = epoch_batches(material, 0)
+    dataset = as_dataset(batches).repeat()  # an epoch may be shorter than what is timed
+    for count in (1, TIMED_STEPS):  # the first compiles
+        started = time.perf_counter()
+        learner.steps.fit(dataset, steps_per_epoch=count, epochs=1, verbose=0, shuffle=False)
+    step_s = (time.perf_counter() - started) / TIMED_STEPS
+    traced.leave(material, learner)
+    return TimeEstimate(step_s, steps, config.train.epochs, config.train.max_seconds)
+
+
+def in_steps(epochs: int, steps: int, trainings: int = 1) -> str:
+    """How long some trainings may be.
+
+    >>> in_steps(40, 100), in_steps(40, 100, trainings=5)
+    ('40 epochs of 100 steps, 4000 in all', '40 epochs of 100 steps, 20000 in all')
+    """
+    total = trainings * epochs * steps
+    return f"{epochs} epoch{'s' * (epochs > 1)} of {steps} steps, {total} in all"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration(42), duration(600), duration(9000)
+    ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

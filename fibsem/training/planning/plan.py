@@ -1,0 +1,313 @@
+"""The plan of a budget of time, in steps: what it takes, what it sets, what is told of it.
+
+Steps are what can be repeated: two trainings with one seed and one plan are the same, whatever else
+the machine did. So the plan is kept with the results, and a command that is given again repeats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import repeat
+from typing import Any
+
+from fibsem.system.records import typed
+from fibsem.training.planning.estimate import duration
+from fibsem.training.planning.growth import Growth
+from fibsem.training.planning.stages import Stage, stages_of
+
+#: Used time against that given from which on it is an overrun.
+LATE = 1.1
+#: What goes on took so many times the average in the plans of versions before.
+GOES_ON = 1.25
+#: A training that comes to the end of a successive halving is no shorter, and no longer, than so
+#: many times what is planned for the average network.
+LEAST, MOST = 0.5, 2.0
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """Trainings that a hard budget has left no time for, and those that it ended early.
+
+    ``not_repeated`` are trainings that would have ranked trials of a promotion.
+    """
+
+    not_begun: int
+    ended_early: int
+    not_repeated: int = 0
+
+
+@dataclass(frozen=True)
+class RankingPlan:
+    """Trials of a promotion that are trained anew, each with some fresh seeds.
+
+    Examples
+    --------
+    >>> RankingPlan(2, 3).seconds([40.0, 50.0, 60.0]), RankingPlan(1, 3).seconds([40.0])
+    (270.0, 0.0)
+    """
+
+    trials: int
+    seeds: int
+
+    @property
+    def trainings(self) -> int:
+        """How many there are; none where one trial is alone."""
+        return self.trials * self.seeds if self.trials > 1 else 0
+
+    def seconds(self, each_s: Sequence[float]) -> float:
+        """Expected time of all, by that of each trial with one seed, best first."""
+        return self.seeds * sum(each_s[: self.trials]) if self.trainings else 0.0
+
+    @property
+    def sentence(self) -> str:
+        """What is trained anew.
+
+        >>> RankingPlan(3, 1).sentence
+        '3 trials anew with 1 seed'
+        """
+        return f"{self.trials} trials anew with {self.seeds} seed{'s' * (self.seeds > 1)}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a budget pays for.
+
+    Attributes
+    ----------
+    budget_s
+        Given.
+    data
+        Hash of the dataset that it was made for.
+    trials
+        Trainings.
+    epochs, steps
+        Of each, and steps of an epoch; a validation follows every epoch.
+    step_s, validation_s, once_s
+        As measured; see :class:`Probe`.
+    rungs
+        Trials and epochs of each rung of a successive halving; without any all trainings are whole.
+    workers
+        Processes that share the trainings, and this machine.
+    disk_mib
+        Most that weights and checkpoints of all trainings take.
+    schedule
+        Of the learning rate.
+    settings
+        Those that it was made for, as a hash, and what else; by its steps a plan is the same.
+    work
+        What it plans, command and network; empty where a version before made it.
+    goes_on
+        Times the average that a step takes of what goes on in a successive halving.
+    growth
+        How long steps of single networks take; then trainings that come to the end of a successive
+        halving have as many epochs as fit into the time that is planned for them.
+    ranking_s, scoring_s
+        Expected time of what a promotion does before its trainings and behind them.
+    ranked
+        What it does before them; None of other commands, and of versions before.
+    pruned
+        Whether some trainings end early: others begin as long as there is time.
+    fills
+        Whether others begin in the time that small networks leave, behind all that are planned.
+    filled
+        How many began, where that is known.
+    """
+
+    budget_s: float
+    data: str
+    trials: int
+    epochs: int
+    steps: int
+    step_s: float
+    validation_s: float
+    once_s: float
+    rungs: tuple[tuple[int, int], ...] = ()
+    workers: int = 1
+    disk_mib: float | None = None
+    schedule: str = "cosine"
+    settings: str = field(default="", compare=False)
+    pruned: bool = False
+    fills: bool = False
+    filled: int | None = None
+    work: str = field(default="", compare=False)
+    goes_on: float = GOES_ON
+    growth: Growth | None = None
+    ranking_s: float = 0.0
+    scoring_s: float = 0.0
+    ranked: RankingPlan | None = None
+
+    def is_of(self, work: str) -> bool:
+        """Whether the plan may be repeated for a command and a network."""
+        return self.work in ("", work)
+
+    @property
+    def trial_s(self) -> float:
+        """Expected time of one training."""
+        return self.once_s + self.epochs * (self.steps * self.step_s + self.validation_s)
+
+    def values(self, limit_s: float | None) -> dict[str, Any]:
+        """Keys of a configuration that the plan sets: a schedule that ends with the last step.
+
+        ``limit_s`` is the time after which a training is cut off.
+        """
+        set_by = {
+            "train.epochs": self.epochs,
+            "train.steps": self.steps,
+            "train.patience": None,
+            "train.schedule": self.schedule,
+        }
+        return set_by if limit_s is None else {**set_by, "train.max_seconds": limit_s}
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Rungs of the plan, one after the other; of trainings that are all whole there is one."""
+        return stages_of(self.rungs) or (Stage(self.trials, self.epochs),)
+
+    def _averages(self, stage: Stage) -> float:
+        """Epochs of the average network that take as long as those of one of a stage."""
+        return (self.goes_on if stage.goes_on else 1.0) * stage.epochs
+
+    def training_s(self, k: int) -> float:
+        """Expected time of a training of a rung."""
+        epoch_s = self.steps * self.step_s + self.validation_s
+        return self.once_s + self._averages(self.stages[k]) * epoch_s
+
+    def epochs_of(self, architecture: str, operations: float) -> int:
+        """Epochs of a training that comes to the end, by the operations of a step.
+
+        Its last rung takes what is planned for it, whatever the size of its network: so a budget is
+        filled by small ones, and kept by large ones. They follow from the plan and the network
+        alone.
+        """
+        last = self.stages[-1]
+        times = None if self.growth is None else self.growth.times(architecture, operations)
+        if not self.rungs or times is None:
+            return self.epochs
+        share = min(max(self._averages(last) / last.epochs / times, LEAST), MOST)
+        return self.epochs - last.epochs + max(1, round(share * last.epochs))
+
+    def rung_s(self, k: int) -> float:
+        """Expected time of a rung: as often as every worker has a training of it."""
+        return self.stages[k].turns(self.workers) * self.training_s(k)
+
+    def after_s(self, k: int) -> float:
+        """Expected time of the rungs behind one."""
+        return sum(map(self.rung_s, range(k + 1, len(self.stages))))
+
+    @property
+    def seconds(self) -> float:
+        """Expected time of all trainings."""
+        return sum(map(self.rung_s, range(len(self.stages))))
+
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of all trainings together; who goes on has those before already."""
+        return sum(stage.count * stage.epochs for stage in self.stages)
+
+    @property
+    def as_average(self) -> float:
+        """Epochs of the average network, one after the other, that take as long as all of them."""
+        return sum(stage.turns(self.workers) * self._averages(stage) for stage in self.stages)
+
+    @property
+    def turns(self) -> int:
+        """Trainings that a worker does one after the other."""
+        return sum(stage.turns(self.workers) for stage in self.stages)
+
+    def sentence(self) -> str:
+        """What a user wants to know before waiting."""
+        steps = self.all_epochs * self.steps
+        what = "1 training" if self.trials == 1 else f"{self.trials} trainings"
+        if self.rungs:
+            rungs = ", ".join(f"{count} of {epochs} epochs" for count, epochs in self.rungs)
+            by_size = (
+                "" if self.growth is None else ", more of a small network, fewer of a large one"
+            )
+            what = f"{self.trials} trainings ({rungs}{by_size})"
+        if self.pruned:
+            what += ", and others in the time that pruned ones leave"
+        if self.fills:
+            what += ", and others in the time that smaller networks leave"
+        if self.filled is not None:
+            as_before = (
+                ", as many of them pruned as before" if self.pruned else ", as many as before"
+            )
+            what = f"{self.filled} trainings{as_before}"
+        parts = {
+            f"{steps} steps": self.as_average * self.steps * self.step_s,
+            f"{self.all_epochs} validations": self.as_average * self.validation_s,
+            "begin and end": self.turns * self.once_s,
+            **self._besides,
+        }
+        in_all_s = self.seconds + sum(self._besides.values())
+        where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
+        epochs = f"{self.epochs} epochs of {self.steps} steps"
+        epochs = f"{epochs} at most" if self.growth is None else f"about {epochs}"
+        by = f" by {self.workers} workers" if self.workers > 1 else ""
+        alone = "; no trial is trained anew" if self.ranked and not self.ranking_s else ""
+        disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
+        return f"plan: {what}{by}, {epochs}, {duration(in_all_s)} in all: {where}{disk}{alone}"
+
+    @property
+    def _besides(self) -> dict[str, float]:
+        """What a promotion plans beside its trainings, as people know it, with seconds."""
+        anew = self.ranked.sentence if self.ranked else "trials anew"
+        besides = {anew: self.ranking_s, "scores and volumes": self.scoring_s}
+        return {name: seconds for name, seconds in besides.items() if seconds}
+
+    def budget_record(self, used_s: float, cut: CutOff | None = None) -> dict[str, Any]:
+        """Given and used time, for the record of a command; an overrun is said.
+
+        ``cut`` is what a hard budget has cut off, of :meth:`cut_off`.
+        """
+        if used_s > LATE * self.budget_s:
+            rest = (
+                "the plan's steps stay, and budget_is=hard cuts off what is late"
+                if cut is None else "what is done without a limit, scores among it, is not cut off"
+            )  # fmt: skip
+            print(
+                f"{duration(used_s)} were used of {duration(self.budget_s)} "
+                f"({100 * used_s / self.budget_s:.0f} %): the machine was slower than when the "
+                f"plan was made, or some work was lost to a kill; {rest}"
+            )
+        used = {"given_s": self.budget_s, "used_s": used_s}
+        return {
+            "plan": self.to_json(),
+            "budget": used if cut is None else {**used, "cut": asdict(cut)},
+        }
+
+    def cut_off(
+        self, epochs: Iterable[int], not_begun: int = 0, wanted: Iterable[int] | None = None
+    ) -> CutOff:
+        """Say what a hard budget has cut off, and give it for the record.
+
+        Parameters
+        ----------
+        epochs
+            Of each training that came to its end.
+        not_begun
+            Trainings that there was no time for.
+        wanted
+            Epochs that each was to have; those of the plan by default.
+        """
+        pairs = zip(epochs, repeat(self.epochs) if wanted is None else wanted, strict=False)
+        early = [pair for pair in pairs if pair[0] < pair[1]]
+        parts = []
+        if not_begun:
+            parts.append(f"{not_begun} of {self.trials} trainings were not begun")
+        if early:
+            which = "the training" if self.trials == 1 else f"{len(early)} of {self.trials}"
+            reached, of = min(early)
+            parts.append(f"{which} ended after {reached} of {of} epochs")
+        if parts:
+            print(f"budget_is=hard cut off what was late: {', '.join(parts)}")
+        return CutOff(not_begun, len(early))
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "rungs": [list(rung) for rung in self.rungs]}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Plan:
+        """Read what :meth:`to_json` gave."""
+        return typed(cls, record)

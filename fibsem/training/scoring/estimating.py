@@ -1,0 +1,120 @@
+"""How a model is scored on a split for comparison: on few pixels that stand for all of it.
+
+``train.validation=pieces`` draws pieces of the labelled regions, which belong to the dataset: the
+same for every run; how many of their pixels are scored depends on the network
+(:func:`most_lattices`). ``lattice`` draws the thesis's balanced pixels, the same for all networks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.estimates import Estimate
+from fibsem.data.pieces import few_pixels, samples_of
+from fibsem.data.sampling import Pixels
+from fibsem.data.split import Split
+from fibsem.data.windows import LabelledWindow
+from fibsem.inference.model.pieces import PieceScorer, input_of
+from fibsem.inference.model.predict import SampleScorer, compiled, patch_scores
+from fibsem.models import Model
+from fibsem.training.material.fixed_draws import (
+    balanced_sample,
+    piece_lattices,
+    piece_windows,
+    pieces_of,
+)
+from fibsem.training.material.material import Material
+from fibsem.training.scoring.features import pixel_scores
+
+FloatArray = npt.NDArray[np.float32]
+Forward = Callable[[FloatArray], FloatArray]
+
+#: Share of the time of an epoch that its validation may take, the steps of an epoch for which that
+#: is seen to where their number is not given, and passes over a window that a step costs.
+SHARE, STEPS, STEP = 0.1, 100, 3
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Single pixels that stand for a split, with the windows that they lie in.
+
+    ``weight``, ``square``, ``counts`` and ``sample`` as in
+    :class:`~fibsem.analysis.estimates.Estimate`.
+    """
+
+    windows: Sequence[LabelledWindow]
+    pixels: Pixels
+    weight: npt.NDArray[np.float64] | None
+    square: npt.NDArray[np.int64]
+    counts: tuple[int, int]
+    sample: npt.NDArray[np.int64]
+
+    def estimate(self, scores: FloatArray) -> Estimate:
+        """What scores of the pixels say of the split."""
+        return Estimate(
+            self.pixels.label, scores, self.weight, self.square, self.counts, self.sample
+        )
+
+
+def drawn(material: Material, split: Split) -> Drawn:
+    """The pixels that a model is scored on which goes pixel by pixel."""
+    if material.config.train.validation == "lattice":
+        pixels, windows = balanced_sample(material, split).pixels, material.windows(split)
+        half = len(pixels) // 2
+        samples = samples_of(np.arange(len(windows)), [window.region for window in windows])
+        square = pixels.window.astype(np.int64)
+        return Drawn(windows, pixels, None, square, (half, half), samples)
+    pieces, windows = pieces_of(material, split), piece_windows(material, split)
+    pixels = few_pixels([window.labels for window in windows])
+    where = pixels.window
+    weight, square = pieces.weight[where], pieces.square[where]
+    return Drawn(windows, pixels, weight, square, pieces.counts, pieces.sample)
+
+
+def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]:
+    """What scores networks on a split; called with a network as a function on arrays."""
+    spec = material.config.spec
+    if material.config.train.validation == "pieces" and spec.convertible:
+        pieces, windows = pieces_of(material, split), piece_windows(material, split)
+        lattices = piece_lattices(material, split, most_lattices(material, split))
+        return PieceScorer(spec, pieces, windows, lattices).estimate
+    some = drawn(material, split)
+    if material.config.train.validation == "lattice":
+        by_lattice = SampleScorer(spec, some.windows, balanced_sample(material, split))
+        return lambda forward: some.estimate(by_lattice.scores(forward))
+    return lambda forward: some.estimate(patch_scores(forward, spec, some.windows, some.pixels))
+
+
+def most_lattices(material: Material, split: Split) -> int:
+    """Lattices of the pieces of a split that cost a tenth of an epoch, as long as it is planned.
+
+    The draw must not depend on what is measured: two trainings of one network that shall be
+    compared are scored on the same pixels.
+    """
+    spec, train = material.config.spec, material.config.train
+    windows = piece_windows(material, split)
+    number, side = (train.windows, train.grid) if train.mode == "grid" else (train.batch, 1)
+    assert number is not None
+    assert side is not None
+    epoch = (
+        STEP
+        * (train.steps or max(STEPS, material.steps))
+        * number
+        * math.prod(input_of(spec, (side, side)))
+    )
+    each = np.mean([math.prod(input_of(spec, window.labels[:: spec.stride, :: spec.stride].shape))
+                    for window in windows])  # fmt: skip
+    return int(SHARE * epoch / each)
+
+
+def estimate(material: Material, model: Model, split: Split) -> Estimate:
+    """Score a trained model on a split."""
+    if material.config.spec.is_network:
+        return estimator(material, split)(compiled(model))
+    some = drawn(material, split)
+    return some.estimate(pixel_scores(material, model, some.windows, some.pixels))

@@ -1,0 +1,62 @@
+"""Fitting and scoring of models that are not networks: a forest on features, Otsu's threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.sampling import Pixels
+from fibsem.data.windows import LabelledWindow
+from fibsem.inference.model.predict import BlockScorer
+from fibsem.models import Model, untrained
+from fibsem.system.pulse import apart, step
+from fibsem.training.material.drawn import pixels_to_fit
+from fibsem.training.material.material import Material
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def fit_features(material: Material) -> Model:
+    """Fit to the balanced training pixels, the same that networks see in patch mode.
+
+    Memory: the features of these pixels and of one labelled region, and the windows that they lie
+    in. Neither grows with the labels beyond the thesis's, nor does the time.
+    """
+    spec = material.config.spec
+    model = untrained(spec)
+    if not model.feature_count:
+        return model
+    windows, pixels = pixels_to_fit(material)
+    table = np.empty((len(pixels), model.feature_count), np.float32)
+    for window, here, y, x in _by_window(windows, pixels):
+        table[here] = model.features(window.image)[y, x]
+    apart()
+    return model.fitted(table, pixels.label, material.config.seed)
+
+
+def pixel_scores(
+    material: Material, model: Model, windows: Sequence[LabelledWindow], pixels: Pixels
+) -> FloatArray:
+    """Probability of solid of pixels of some windows, (len(pixels),) float32."""
+    scorer = BlockScorer(material.config.spec, model)
+    scores = np.empty(len(pixels), np.float32)
+    for window, here, y, x in _by_window(windows, pixels):
+        region = window.region
+        if scorer.needs_slice:
+            scorer.look(material.volumes[region.sample].slice(region.box.start[0]))
+        scores[here] = scorer.at(window.image, y, x)
+    return scores
+
+
+def _by_window(
+    windows: Sequence[LabelledWindow], pixels: Pixels
+) -> Iterator[
+    tuple[LabelledWindow, npt.NDArray[np.bool_], npt.NDArray[np.int32], npt.NDArray[np.int32]]
+]:
+    """Windows that hold pixels; which of the pixels, and where in the window's labels."""
+    for k in np.unique(pixels.window):
+        here = pixels.window == k
+        yield windows[k], here, pixels.y[here], pixels.x[here]
+        step()

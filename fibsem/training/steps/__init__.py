@@ -1,0 +1,1 @@
+"""A network while it learns: steps, optimisers, losses, checkpoints, health."""

@@ -1,0 +1,222 @@
+"""Fit one configuration: optimiser, schedule, early stopping, best weights (thesis 3.7)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from fibsem.analysis.estimates import Estimate
+from fibsem.models import Model
+from fibsem.system.interrupts import uninterrupted
+from fibsem.system.pulse import apart, step
+from fibsem.training.beginning.fitting import Fit
+from fibsem.training.material.feeding import Feed, epoch_batches
+from fibsem.training.material.material import Material
+from fibsem.training.results import Epoch
+from fibsem.training.scoring.estimating import Forward, estimate, estimator
+from fibsem.training.scoring.features import fit_features
+from fibsem.training.steps import traced
+from fibsem.training.steps.checkpoint import Keeping, continuation, restore
+from fibsem.training.steps.health import DivergedError, check_alive, check_taught, is_alive
+from fibsem.training.steps.learner import Learner, Weights
+from fibsem.training.steps.registered import forgotten
+from fibsem.training.steps.state import TrainingState, seconds_of
+
+#: A network that has learned nothing after this share of its training, and so many steps, will not.
+WATCHED, UNTAUGHT = 0.2, 50
+#: A training is begun again with another seed, by so much.
+RESTART_SEED = 7919
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model (best weights loaded) and what happened.
+
+    ``restart`` is the number of epochs after which it was begun again, at a smaller learning rate;
+    ``fit`` is how much of it began with the weights of another one; ``lost_s`` are the seconds of
+    epochs that came to no figures. ``parameters`` are its trainable numbers, of a forest its nodes.
+    """
+
+    model: Model
+    history: tuple[Epoch, ...]
+    best: Epoch
+    parameters: int
+    restart: int | None = None
+    fit: Fit | None = None
+    lost_s: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Time of training and validation, over all starts."""
+        return self.lost_s + seconds_of(self.history)
+
+
+@uninterrupted()
+@forgotten()
+def train(
+    material: Material,
+    *,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    learner: Learner | None = None,
+) -> Trained:
+    """Train the model of ``material.config`` on its training pixels.
+
+    Parameters
+    ----------
+    material
+        Dataset and configuration.
+    checkpoint
+        File with the state after the first epoch, the last one, and one every few seconds between;
+        the last one is also that in which ``on_epoch`` raises. Continued from if it is there.
+    on_epoch
+        Called with every epoch's figures, those before a continuation included.
+    learner
+        One of this configuration, which forgets what it has learned: its steps are traced already,
+        or it has another distribution strategy than that of all accelerators of this machine.
+
+    Raises
+    ------
+    DivergedError
+        If a loss is not finite, or the best network of all epochs has learned nothing.
+    UserError
+        If the checkpoint is of another training.
+
+    Examples
+    --------
+    ```python
+    config = Configuration(compose("train", ["data=demo", "train.epochs=5"])).run
+    material = Material(obtain(config.data, config.split), config)
+    trained = train(material, on_epoch=lambda epoch: print(epoch.val["loss"]))
+    trained.model, trained.parameters, trained.history[-1].seconds
+    ```
+    """
+    config = material.config
+    apart()  # the first batch compiles
+    if not config.spec.is_network:
+        return _fit_features(material, on_epoch)
+    keras.utils.set_random_seed(config.seed)
+    own = learner is None
+    if learner is None:
+        learner = Learner.of(config, steps=traced.take(material))
+    else:
+        learner.begin(config.spec, config.seed)
+    state, score = TrainingState(config.train), estimator(material, "val")
+    keeping = Keeping(learner, state, checkpoint, continuation(material))
+    if checkpoint is not None and checkpoint.is_file():
+        restore(learner, state, checkpoint, keeping.identity)
+    for epoch in state.history if on_epoch else ():
+        on_epoch(epoch)  # type: ignore[misc]
+    for epoch in _epochs(learner, material, score, state):
+        with keeping.after_epoch():
+            if on_epoch:
+                on_epoch(epoch)
+    if state.cut_off:
+        print(state.cut_off)
+    trained = _best_of(learner, state, score)
+    if own:
+        traced.leave(material, learner)
+    return trained
+
+
+def _best_of(
+    learner: Learner, state: TrainingState, score: Callable[[Forward], Estimate]
+) -> Trained:
+    """The network of the best epoch; refused where it has learned nothing."""
+    model = learner.scored
+    model.set_weights(state.best_weights)
+    check_alive(*score(learner.forward).alike)
+    state.say_kept()
+    history, best = tuple(state.history), state.history[state.best]
+    parameters = sum(math.prod(weight.shape) for weight in model.trainable_variables)
+    return Trained(model, history, best, parameters, state.restart, learner.fit, state.lost_s)
+
+
+def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:
+    """Fit a model that is not a network: one pass, reported as one epoch."""
+    started = time.perf_counter()
+    model = fit_features(material)
+    fitted = time.perf_counter()
+    train_loss = estimate(material, model, "train").balanced["loss"]
+    scores = estimate(material, model, "val")
+    check_alive(*scores.alike)
+    val_all = scores.natural if material.config.train.estimates_all else {}
+    epoch = Epoch(
+        0, 0.0, train_loss, scores.balanced, fitted - started, time.perf_counter() - fitted, val_all
+    )
+    if on_epoch:
+        on_epoch(epoch)
+    return Trained(model, (epoch,), epoch, getattr(model, "parameters", 0))
+
+
+def _epochs(
+    learner: Learner, material: Material, score: Callable[[Forward], Estimate], state: TrainingState
+) -> Iterator[Epoch]:
+    """Train to the end, an epoch at a time; where a network dies another one is begun, once."""
+    feed = Feed()
+    while not state.ended:
+        started = time.perf_counter()
+        try:
+            epoch = _one_epoch(learner, material, score, state, feed)
+        except DivergedError as error:
+            if state.best_weights and not _lives(learner, score, state.best_weights):
+                state.forget()
+            state.begin_again(error, time.perf_counter() - started)
+            learner.begin(material.config.spec, material.config.seed + RESTART_SEED)
+            continue
+        state.take(epoch, learner.scored.get_weights)
+        yield epoch
+
+
+def _lives(learner: Learner, score: Callable[[Forward], Estimate], weights: Weights) -> bool:
+    """Whether a network with these weights has learned something."""
+    learner.scored.set_weights(weights)
+    return is_alive(*score(learner.forward).alike)
+
+
+def _one_epoch(
+    learner: Learner, material: Material, score: Callable[[Forward], Estimate],
+    state: TrainingState, feed: Feed,
+) -> Epoch:  # fmt: skip
+    """Train for an epoch; then score the averaged weights."""
+    started, epoch, settings = time.perf_counter(), len(state.history), material.config.train
+    batches, steps = epoch_batches(material, epoch)
+    rate = state.rate(steps)
+    loss = learner.steps.fit(
+        feed.of(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False,
+        callbacks=[rate, AfterStep(learner)],
+    )  # fmt: skip
+    train_loss = float(loss.history["loss"][0])
+    if not math.isfinite(train_loss):
+        raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
+    learner.settle(batches(whole=True))
+    trained = time.perf_counter()
+    scores = score(learner.forward)
+    val, val_all = scores.balanced, scores.natural if settings.estimates_all else {}
+    if not math.isfinite(val["loss"]):
+        raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
+    ended = time.perf_counter()
+    done = settings.done(epoch + 1, state.seconds + ended - started)
+    watched = settings.restart and state.restart is None and done >= WATCHED
+    if watched and (epoch + 1) * steps >= UNTAUGHT:
+        check_alive(*scores.alike)
+        check_taught([*(one.val["loss"] for one in state.history), val["loss"]], val["accuracy"])
+    return Epoch(epoch, rate.last, train_loss, val, trained - started, ended - trained, val_all)
+
+
+class AfterStep(keras.callbacks.Callback):
+    """What follows a step: averaging, and a place where a training may be interrupted."""
+
+    def __init__(self, learner: Learner) -> None:
+        super().__init__()
+        self.learner = learner
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Average the weights after a step, and let an interrupt in."""
+        self.learner.update()
+        step()

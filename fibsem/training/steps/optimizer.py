@@ -1,0 +1,56 @@
+"""Optimisers by name, and the learning rate of every step."""
+
+from __future__ import annotations
+
+import time
+
+import keras
+
+from fibsem.config import TrainConfig
+from fibsem.training.steps.muon import Muon
+
+#: Layer that gives the probabilities: its steps are AdamW's, as of the last layer in the papers.
+SCORE = "score"
+
+
+def make_optimizer(settings: TrainConfig) -> keras.optimizers.Optimizer:
+    """The optimiser by its name in ``train.optimizer``; longer gradients are cut to ``clip``."""
+    rate, clip = settings.learning_rate, {"global_clipnorm": settings.clip}
+    if settings.optimizer == "adam":
+        return keras.optimizers.Adam(rate, **clip)
+    if settings.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, **clip)
+    if settings.optimizer == "muon":
+        decay = {"weight_decay": settings.weight_decay, "adam_weight_decay": settings.weight_decay}
+        return Muon(rate, exclude_layers=[SCORE], momentum=settings.momentum, **decay, **clip)
+    if settings.optimizer == "rmsprop":
+        return keras.optimizers.RMSprop(rate, momentum=0.0, **clip)
+    nesterov = settings.optimizer == "nesterov"
+    return keras.optimizers.SGD(rate, momentum=settings.momentum, nesterov=nesterov, **clip)
+
+
+class Rate(keras.callbacks.Callback):
+    """Sets the learning rate of every step of one epoch.
+
+    Parameters
+    ----------
+    settings
+        Its schedule.
+    epoch, steps
+        Number of the epoch, from 0, and of its steps.
+    spent
+        Seconds that the training has taken before.
+    """
+
+    def __init__(self, settings: TrainConfig, epoch: int, steps: int, spent: float) -> None:
+        super().__init__()
+        self.settings, self.epoch, self.steps, self.spent = settings, epoch, steps, spent
+        self.started, self.last = time.perf_counter(), 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
+        """Set the learning rate before a step."""
+        seconds = self.spent + time.perf_counter() - self.started
+        rate = self.settings.learning_rate_of(self.epoch, batch, self.steps, seconds)
+        if rate != self.last:
+            self.model.optimizer.learning_rate.assign(rate)
+        self.last = rate

@@ -1,0 +1,148 @@
+"""What a training needs to go on: the history of its epochs, and the best weights so far."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from fibsem.config import TrainConfig
+from fibsem.training.results import Epoch
+from fibsem.training.steps.health import DivergedError
+from fibsem.training.steps.learner import Weights
+from fibsem.training.steps.optimizer import Rate
+
+#: Factor of the learning rate where a training is begun again.
+RESTART_RATE = 0.1
+
+
+@dataclass
+class TrainingState:
+    """History and best weights of a training; its networks hold the rest.
+
+    Attributes
+    ----------
+    settings
+        How it is trained.
+    history
+        Its epochs.
+    best, best_weights
+        Number and weights of the best one, of all networks that it was begun with; -1 before there
+        is one.
+    restart, lost_s
+        Epochs after which it was begun again, None where it was not; seconds of the epoch before.
+    over
+        Whether its last network has died.
+    """
+
+    settings: TrainConfig
+    history: list[Epoch] = field(default_factory=list)
+    best: int = -1
+    best_weights: Weights = field(default_factory=list)
+    restart: int | None = None
+    lost_s: float = 0.0
+    over: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Time of training and validation so far."""
+        return self.lost_s + seconds_of(self.history)
+
+    def forget(self) -> None:
+        """Forget the best weights: they are of a network that was dead then."""
+        self.best, self.best_weights = -1, []
+
+    def begin_again(self, error: DivergedError, lost_s: float) -> None:
+        """Another network follows one that dies, once; the best weights stay, if there are any.
+
+        Parameters
+        ----------
+        error
+            What it dies of.
+        lost_s
+            Seconds of the epoch in which it does.
+
+        Raises
+        ------
+        DivergedError
+            The ``error``, where nothing follows and nothing was kept.
+        """
+        if not self.settings.restart:
+            raise error
+        self.lost_s += lost_s
+        self.over = self.restart is not None or self.ended
+        if self.over and self.best < 0:
+            raise error
+        if not self.over:
+            self.restart = len(self.history)
+        print(f"warning: {error.args[0]}; {self._what_follows()}", file=sys.stderr)
+
+    def _what_follows(self) -> str:
+        kept = "" if self.best < 0 else f"epoch {self.best + 1}"
+        if self.over:
+            return f"nothing more is trained, and {kept} is kept"
+        assert self.settings.learning_rate is not None
+        rate = RESTART_RATE * self.settings.learning_rate
+        instead = f"; {kept} is kept if none is better" if kept else ""
+        return f"begun again after epoch {self.restart}, from a learning rate of {rate:g}{instead}"
+
+    def say_kept(self) -> None:
+        """Say where the best network is not the last one that was begun."""
+        if self.restart is not None and self.best < self.restart:
+            kept = f"kept: epoch {self.best + 1}, of the network that was begun first"
+            print(kept, file=sys.stderr)
+
+    def rate(self, steps: int) -> Rate:
+        """Learning rates of the next epoch; after a restart smaller ones, over what is left."""
+        train = self.settings
+        if self.restart is None:
+            return Rate(train, len(self.history), steps, self.seconds)
+        assert train.learning_rate is not None
+        before_s = self.lost_s + seconds_of(self.history[: self.restart])
+        left_s = None if train.max_seconds is None else max(train.max_seconds - before_s, 1e-3)
+        train = replace(
+            train, learning_rate=RESTART_RATE * train.learning_rate, max_seconds=left_s,
+            epochs=train.epochs - self.restart,
+        )  # fmt: skip
+        return Rate(train, len(self.history) - self.restart, steps, self.seconds - before_s)
+
+    def take(self, epoch: Epoch, weights: Callable[[], Weights]) -> None:
+        """Add an epoch, and keep its weights if it is the best by validation loss or mIoU."""
+        self.history.append(epoch)
+        if self.best < 0 or self._badness(epoch) < self._badness(self.history[self.best]):
+            self.best, self.best_weights = epoch.epoch, weights()
+
+    def _badness(self, epoch: Epoch) -> float:
+        """What is smaller of a better epoch."""
+        return epoch.val["loss"] if self.settings.keep == "loss" else -epoch.val["miou"]
+
+    def _best_since(self, first: int) -> int:
+        """Number of the best epoch of one network, which began with ``first``."""
+        later = [self._badness(epoch) for epoch in self.history[first:]]
+        return first + later.index(min(later)) if later else first - 1
+
+    @property
+    def cut_off(self) -> str | None:
+        """What a limit of time has cut off; None of a training that came to its end."""
+        train, done = self.settings, len(self.history)
+        if train.max_seconds is None or self.seconds < train.max_seconds or done >= train.epochs:
+            return None
+        limit = f"the {train.max_seconds:.0f} s that it may take (train.max_seconds)"
+        return f"the training ended after {done} of {train.epochs} epochs, with {limit}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether epochs, patience or time are used up, or there is no network any more."""
+        train, done = self.settings, len(self.history)
+        waited = done - 1 - self._best_since(self.restart or 0)
+        return (
+            self.over
+            or done >= train.epochs
+            or (train.patience is not None and waited >= train.patience and done > 0)
+            or (train.max_seconds is not None and self.seconds >= train.max_seconds)
+        )
+
+
+def seconds_of(history: Sequence[Epoch]) -> float:
+    """Time of training and validation of some epochs."""
+    return sum(epoch.seconds + epoch.val_seconds for epoch in history)
