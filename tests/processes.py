@@ -11,12 +11,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fibsem.search.executors import LAZY
+from fibsem.search.workers.executors import LAZY
 
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload([
-    "fibsem.search.executors", *LAZY, "fibsem.train", "fibsem.sweep", "fibsem.segment",
-    "fibsem.config.commands", "fibsem.search.optuna_study", "fibsem.search.report", "IPython",
+    "fibsem.search.workers.executors", *LAZY, "fibsem.train", "fibsem.sweep", "fibsem.segment",
+    "fibsem.config.commands", "fibsem.search.studies.optuna_study", "fibsem.search.report",
+    "IPython",
 ])  # fmt: skip
 
 

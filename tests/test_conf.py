@@ -35,7 +35,7 @@ from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.models.spec import MODELS, resolve
 from fibsem.quantification.options import QuantifyConfig
-from fibsem.search.declared import read_space
+from fibsem.search.space.declared import read_space
 
 COMMANDS = ("train", "sweep", "evaluate", "promote", "segment", "inspect", "report")
 

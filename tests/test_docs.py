@@ -32,7 +32,7 @@ from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.volumes import open_volume
 from fibsem.models.architectures import MODELS
 from fibsem.quantification.options import QuantifyConfig
-from fibsem.search.declared import one_of_each, read_space
+from fibsem.search.space.declared import one_of_each, read_space
 from fibsem.view import positional
 
 ROOT = Path(__file__).parents[1]

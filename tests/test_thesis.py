@@ -13,7 +13,7 @@ from fibsem.config import Configuration, compose, flat
 from fibsem.data.sampling import lattice_pixels
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
-from fibsem.search.declared import read_space
+from fibsem.search.space.declared import read_space
 from fibsem.training.material.fixed_draws import balanced_sample
 from fibsem.training.steps.learner import compiled_for_steps
 

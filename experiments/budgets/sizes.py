@@ -5,7 +5,7 @@ r"""How a step of training grows with its operations, over the networks of three
 
 Networks with which a sweep of each space begins are timed, one after the other, on a machine that
 does nothing else: a line through the logarithms. Where the JSON is there already, it is fitted as
-it stands. ``GROWTH`` in ``fibsem/search/sizes.py`` comes from here.
+it stands. ``GROWTH`` in ``fibsem/search/budget/sizes.py`` comes from here.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def studies_of(storage: str, folder: Path, claims: int) -> Iterator[Any]:
     """
     from fibsem.config import SearchConfig
     from fibsem.search import Choice, Range, Space
-    from fibsem.search.samplers import objectives
+    from fibsem.search.studies.samplers import objectives
 
     if storage == "keras_tuner":
         from fibsem.search import TunerStudy as Study
@@ -140,7 +140,7 @@ def known(file: Path | None, how: dict[str, int]) -> dict[str, object]:
 def main() -> None:
     args = parser.parse_args()
     multiprocessing.set_forkserver_preload(
-        ["fibsem.search.optuna_study", "fibsem.search.tuner_study", "fibsem.search.samplers"]
+        [f"fibsem.search.studies.{name}" for name in ("optuna_study", "tuner_study", "samplers")]
     )
     figures = known(args.json, {"workers": args.workers, "requested": args.claims})
     for storage in args.storages:

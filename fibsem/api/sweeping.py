@@ -15,8 +15,8 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
-from fibsem.search.declared import check_used, one_of_each, read_space, repeats, scalings_of
-from fibsem.search.space import Space
+from fibsem.search.space.declared import check_used, one_of_each, read_space, repeats, scalings_of
+from fibsem.search.space.space import Space
 from fibsem.system.addresses import hidden
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
@@ -163,7 +163,7 @@ class Prepared:
 
         ``began`` is earlier than this start where others were interrupted before it.
         """
-        from fibsem.search.budget import plan_sweep
+        from fibsem.search.budget.budget import plan_sweep
 
         began = self.began if began is None else began
         return plan_sweep(self.given, self.space, self.material, budget_s, began)
@@ -173,8 +173,8 @@ class Prepared:
 
         A dry run times a network of each architecture.
         """
-        from fibsem.search.brackets import rounds_of
-        from fibsem.search.lengths import said_of_all
+        from fibsem.search.budget.brackets import rounds_of
+        from fibsem.search.budget.lengths import said_of_all
 
         asked = self.settings
         by_brackets = asked.sampler == "hyperband"
@@ -246,12 +246,12 @@ def prepare(tree: Tree) -> Prepared:
 
 def search(prepared: Prepared) -> SweepResult:
     """Run the trials that are missing, here or beside other workers."""
-    from fibsem.search.budget import values
+    from fibsem.search.budget.budget import values
     from fibsem.search.folder import begin_anew, study_name
-    from fibsem.search.pace import budget_pace, cut_of, is_over, settle_filled
     from fibsem.search.report import report_sweep
     from fibsem.search.sweep import Sweep
-    from fibsem.search.workers import run_trials
+    from fibsem.search.workers.pace import budget_pace, cut_of, is_over, settle_filled
+    from fibsem.search.workers.workers import run_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.planned import named_plan, planned, work_of
     from fibsem.training.planning.worked import worked_on

@@ -10,7 +10,7 @@ from typing import Any
 
 from fibsem.config import defaults_of
 from fibsem.errors import UserError
-from fibsem.search.slots import Study
+from fibsem.search.studies.slots import Study
 from fibsem.system import identity
 from fibsem.system.addresses import database_file, hidden
 from fibsem.system.endings import FIGURE, TABLE, each
@@ -166,7 +166,7 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
         if run_id is not None:
             tracking.close(run_id, "KILLED")
     if storage is not None:
-        from fibsem.search.storage import delete_study
+        from fibsem.search.studies.storage import delete_study
 
         delete_study(study, storage, folder)
     remove_own(folder, [*OWN, identity.FILE])
@@ -186,7 +186,7 @@ def _own_parent(study: str, storage: str, folder: Path) -> str | None:
 
     It is refused to remove what may be somebody else's: a storage is shared, and names are chosen.
     """
-    from fibsem.search.storage import notes_in
+    from fibsem.search.studies.storage import notes_in
 
     notes = notes_in(study, storage, folder)
     if notes is not None and not _is_own(notes, folder):

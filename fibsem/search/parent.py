@@ -11,8 +11,8 @@ from fibsem.config import Tree
 from fibsem.data.dataset import Dataset
 from fibsem.geometry import Nbhd
 from fibsem.search.folder import wait_for
-from fibsem.search.slots import Study
-from fibsem.search.space import Space
+from fibsem.search.space.space import Space
+from fibsem.search.studies.slots import Study
 from fibsem.tracking import names
 from fibsem.tracking.beginning import take_up
 from fibsem.tracking.runs import Tracking

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from fibsem.analysis import tables
 from fibsem.analysis.encoding import markdown
-from fibsem.search.outcomes import Outcome, best_first
+from fibsem.search.studies.outcomes import Outcome, best_first
 from fibsem.tracking import names
 from fibsem.training.scoring.objectives import Objective
 

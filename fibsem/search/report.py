@@ -17,9 +17,9 @@ from optuna.distributions import (
 
 from fibsem.analysis import encoding, figures, tables
 from fibsem.search.folder import FIGURES, FRONT
-from fibsem.search.outcomes import Outcome
 from fibsem.search.ranked import ranking_note
-from fibsem.search.space import Axis, Choice
+from fibsem.search.space.space import Axis, Choice
+from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.sweep import Sweep
 
 #: Complete trials below which an importance is only noise.

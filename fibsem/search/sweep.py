@@ -16,23 +16,23 @@ from typing import Any
 
 from fibsem.config import Configuration, SearchConfig, settings_hash, settings_of
 from fibsem.errors import UserError
-from fibsem.search.declared import read_space
-from fibsem.search.executors import Execute, InProcess, Isolated, UpToMemory
+from fibsem.search.budget.sizes import Sized
 from fibsem.search.folder import (
     check_database,
     check_folder,
     settle_study,
     study_name,
 )
-from fibsem.search.outcomes import Outcome
-from fibsem.search.pace import Pace
 from fibsem.search.parent import parent_run
-from fibsem.search.publishing import reconcile
-from fibsem.search.samplers import bounds, objectives
-from fibsem.search.sizes import Sized
-from fibsem.search.slots import Study, filled
-from fibsem.search.space import Space, Values
-from fibsem.search.worker import Show, Worker
+from fibsem.search.space.declared import read_space
+from fibsem.search.space.space import Space, Values
+from fibsem.search.studies.outcomes import Outcome
+from fibsem.search.studies.samplers import bounds, objectives
+from fibsem.search.studies.slots import Study, filled
+from fibsem.search.workers.executors import Execute, InProcess, Isolated, UpToMemory
+from fibsem.search.workers.pace import Pace
+from fibsem.search.workers.publishing import reconcile
+from fibsem.search.workers.worker import Show, Worker
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
 from fibsem.system.processes import machine_gib, visible_accelerators
@@ -132,7 +132,7 @@ class Sweep:
         return self.search.memory_gib or machine_gib() / 2 / self.search.workers
 
     def work(self, execute: Execute, show: Show) -> None:
-        """Be one of its workers; see :meth:`fibsem.search.worker.Worker.work`."""
+        """Be one of its workers; see :meth:`fibsem.search.workers.worker.Worker.work`."""
         Worker(self, execute, show).work()
 
     def epochs_of(self, values: Values) -> int | None:
@@ -287,9 +287,9 @@ def _feasible(now: Sequence[Outcome]) -> list[Outcome]:
 def backend_of(name: str) -> Callable[[str, Path, SearchConfig, Space, list[Objective]], Study]:
     """What opens or creates a study: the class of a backend, imported where it is asked for."""
     if name == "keras_tuner":
-        from fibsem.search.tuner_study import TunerStudy
+        from fibsem.search.studies.tuner_study import TunerStudy
 
         return TunerStudy
-    from fibsem.search.optuna_study import OptunaStudy
+    from fibsem.search.studies.optuna_study import OptunaStudy
 
     return OptunaStudy

@@ -8,7 +8,7 @@ from fibsem.config import Configuration, compose
 from fibsem.config.training import TrainConfig
 from fibsem.config.unused import why_unused
 from fibsem.errors import UserError
-from fibsem.search.declared import check_used
+from fibsem.search.space.declared import check_used
 
 RUNGS = ["search.rungs=[[9,2],[3,6],[1,18]]", "search.trials=13"]
 HYPERBAND = ["search=keras_tuner", "search.sampler=hyperband"]

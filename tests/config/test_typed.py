@@ -3,8 +3,8 @@
 import pytest
 
 from fibsem.config import Configuration, compose
-from fibsem.search.declared import read_space
-from fibsem.search.space import Choice
+from fibsem.search.space.declared import read_space
+from fibsem.search.space.space import Choice
 
 
 def axes_of(*overrides):

@@ -46,7 +46,8 @@ class Clock:
 def clock(monkeypatch):
     """The clock by which silence is measured, and nothing else."""
     clock = Clock()
-    monkeypatch.setattr("fibsem.search.owner.time", SimpleNamespace(monotonic=clock.monotonic))
+    times = SimpleNamespace(monotonic=clock.monotonic)
+    monkeypatch.setattr("fibsem.search.studies.owner.time", times)
     return clock
 
 

@@ -7,10 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 from fibsem.config import SearchConfig
-from fibsem.search.optuna_study import OptunaStudy
-from fibsem.search.samplers import objectives
-from fibsem.search.slots import filled
-from fibsem.search.space import Choice, Range, Space
+from fibsem.search.space.space import Choice, Range, Space
+from fibsem.search.studies.optuna_study import OptunaStudy
+from fibsem.search.studies.samplers import objectives
+from fibsem.search.studies.slots import filled
 
 #: Studies to be closed at the end of a test.
 OPENED = []

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from fibsem.config import Configuration, compose
-from fibsem.search import owner
+from fibsem.search.studies import owner
 from fibsem.system import pulse
 from fibsem.training.beginning.start import pinned
 from tests.search.sweeps import opened_of

@@ -17,9 +17,9 @@ from fibsem.errors import UserError
 from fibsem.promotion.ranking import rank
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import best_trials
-from fibsem.search import lengths
-from fibsem.search.declared import one_of_each, read_space
-from fibsem.search.samplers import objectives
+from fibsem.search.budget import lengths
+from fibsem.search.space.declared import one_of_each, read_space
+from fibsem.search.studies.samplers import objectives
 from fibsem.search.sweep import backend_of
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking

@@ -10,8 +10,8 @@ from importlib import import_module
 import pytest
 
 from fibsem.config import SearchConfig
-from fibsem.search.samplers import objectives
-from fibsem.search.slots import filled
+from fibsem.search.studies.samplers import objectives
+from fibsem.search.studies.slots import filled
 from tests.search import slot_worker
 
 WORKERS, ROUNDS = 5, 6
@@ -56,7 +56,7 @@ def test_no_trial_is_claimed_twice(storage, tmp_path):
 
 
 def test_no_trial_of_keras_tuner_is_claimed_twice(tmp_path):
-    from fibsem.search.tuner_study import TunerStudy
+    from fibsem.search.studies.tuner_study import TunerStudy
 
     search = SearchConfig(
         objectives=("val/loss",), backend="keras_tuner", trials=WORKERS * ROUNDS, sampler="random"

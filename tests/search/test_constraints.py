@@ -5,7 +5,7 @@ import pytest
 from fibsem.api.sweeping import SweepResult, prepare
 from fibsem.config import Configuration, SearchConfig, compose, read
 from fibsem.errors import UserError
-from fibsem.search.samplers import bounds
+from fibsem.search.studies.samplers import bounds
 from fibsem.tracking import names
 from fibsem.training.scoring import scoring
 from tests.search.sweeps import finished, opened, worked

@@ -131,7 +131,7 @@ def test_files_record_failures_and_the_sweep_goes_on(run):
 @pytest.mark.slow
 def test_an_isolated_trial_that_is_killed_ends_alone(run, monkeypatch):
     """The kernel's way with a trial that takes too much memory: SIGKILL, seen as a named reason."""
-    from fibsem.search import executors as isolation
+    from fibsem.search.workers import executors as isolation
 
     converse, killed = isolation._converse, []
 

@@ -10,11 +10,11 @@ import tifffile
 from fibsem import sweep
 from fibsem.config import Configuration, compose, settings_hash, settings_of
 from fibsem.errors import UserError
-from fibsem.search.declared import read_space
-from fibsem.search.executors import InProcess
 from fibsem.search.folder import settle_study, study_name
-from fibsem.search.samplers import objectives
+from fibsem.search.space.declared import read_space
+from fibsem.search.studies.samplers import objectives
 from fibsem.search.sweep import backend_of
+from fibsem.search.workers.executors import InProcess
 from fibsem.system.identity import Identity
 from fibsem.system.locks import at_work
 from fibsem.tracking.runs import Tracking

@@ -14,8 +14,8 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from fibsem.config import SearchConfig, TrackingConfig
 from fibsem.errors import DeviceError, OutageError, UserError, one_line
-from fibsem.search.optuna_study import OptunaStudy
-from fibsem.search.samplers import objectives
+from fibsem.search.studies.optuna_study import OptunaStudy
+from fibsem.search.studies.samplers import objectives
 from fibsem.system.outages import Patience, outage_of, weathered
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.store import client_of

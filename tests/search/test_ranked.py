@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from fibsem.search.outcomes import Outcome
 from fibsem.search.ranked import LONGEST, ranking_note
-from fibsem.search.slots import Attempt
+from fibsem.search.studies.outcomes import Outcome
+from fibsem.search.studies.slots import Attempt
 from fibsem.training.scoring.objectives import Objective
 
 

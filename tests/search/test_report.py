@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fibsem.analysis import figures
-from fibsem.search.outcomes import Outcome
 from fibsem.search.report import FEWEST, importances, report_sweep
-from fibsem.search.slots import Attempt
-from fibsem.search.space import Choice, Range
+from fibsem.search.space.space import Choice, Range
+from fibsem.search.studies.outcomes import Outcome
+from fibsem.search.studies.slots import Attempt
 from fibsem.training.scoring.objectives import Objective
 
 AXES = {

@@ -6,10 +6,10 @@ import pytest
 
 from fibsem.config import SearchConfig
 from fibsem.errors import UserError
-from fibsem.search.optuna_study import OptunaStudy
-from fibsem.search.samplers import objectives
-from fibsem.search.slots import filled
-from fibsem.search.space import Choice, Space
+from fibsem.search.space.space import Choice, Space
+from fibsem.search.studies.optuna_study import OptunaStudy
+from fibsem.search.studies.samplers import objectives
+from fibsem.search.studies.slots import filled
 from tests.search import slot_worker
 from tests.search.sweeps import epoch
 

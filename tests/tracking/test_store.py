@@ -8,7 +8,7 @@ import pytest
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.search.storage import open_storage
+from fibsem.search.studies.storage import open_storage
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.store import client_of, experiment_of
 

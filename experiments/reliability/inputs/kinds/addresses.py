@@ -6,7 +6,7 @@ Looks inside: an address is opened without a sweep.
 from films import place
 
 from fibsem.errors import UserError
-from fibsem.search.optuna_study import open_storage
+from fibsem.search.studies.optuna_study import open_storage
 
 FOLDERS = [
     "plain", "50 %", "a#b", "a?b", "x%41y", "Größe (2)", "a{b}", "it's", 'say "x"', "a=b&c;d",

@@ -1,0 +1,1 @@
+"""How many trials of how many steps fill a budget of time."""

@@ -1,0 +1,213 @@
+"""A sweep that fills a budget: how many trials, of how many steps, from some that are timed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice, product
+from typing import Any
+
+from fibsem.config import Configuration
+from fibsem.config.search import of_epochs
+from fibsem.errors import UserError
+from fibsem.search.budget.brackets import brackets_of
+from fibsem.search.budget.sizes import Sized, average, grown, to_be_timed
+from fibsem.search.space.space import Space, Values
+from fibsem.search.workers.shares import probe_at_once
+from fibsem.training.material.datasets import obtain
+from fibsem.training.material.material import Material
+from fibsem.training.planning.budgeting import VALIDATING, plan_trainings
+from fibsem.training.planning.plan import Plan
+from fibsem.training.planning.probing import Probe, probe
+
+#: A trial takes as many times what is done once for each, and has so many steps, at least.
+ONCES, STEPS = 5.0, 300
+MOST_TRIALS = 100
+#: Networks of the space whose operations are counted: a tenth of a second each, at most.
+COUNTED = 16
+#: Numbers of a checkpoint for each parameter, with two of the optimiser's.
+IN_CHECKPOINT = 5
+#: Trials and epochs of the rungs of a successive halving, and of one with half as many validations.
+RUNGS = ((9, 2), (3, 6), (1, 18))
+COARSE = ((9, 1), (3, 3), (1, 9))
+#: How often it is done at most, the fewest steps of an epoch, and the most that begins and ends
+#: take of the time.
+MOST_TIMES, SHORTEST, MOST_ONCE = 8, 60, 0.3
+
+
+def plan_sweep(
+    given: Configuration,
+    space: Space,
+    material: Material,
+    budget_s: float,
+    began: float,
+) -> Plan:
+    """Time some networks of a space, and share a budget out to trials like them.
+
+    Parameters
+    ----------
+    given, space, material
+        The sweep.
+    budget_s
+        Given.
+    began
+        When the command began, by ``time.perf_counter``.
+    """
+    search, data = given.search, material.dataset.hash
+    points = first(space, search.seed, search.sampler)
+    begun = [material.for_config(given.with_values(point).run) for point in points]
+    networks = [Sized.of(one) for one in begun]
+    rounds, some = to_be_timed(networks, search.workers, budget_s)
+    timed = [networks[k] for k in some]
+    probes = _timed([begun[k] for k in some], search.workers, budget_s / rounds)
+    estimated = partial(average, probes, timed)
+    like, spent_s = estimated(networks), time.perf_counter() - began
+    by = search.objectives[0]
+    halve = search.can_halve and of_epochs(by, estimates_all=given.estimates_all)
+    if search.sampler == "hyperband":
+        plan: Plan | None = by_brackets(like, search.hyperband_epochs, budget_s, spent_s, data)
+    else:
+        plan = halving(like, budget_s, spent_s, data, search.workers) if halve else None
+        if plan is not None:  # those that begin, in this order
+            like = estimated(networks[: plan.rungs[0][0]])
+            plan = halving(like, budget_s, spent_s, data, search.workers)
+        if plan is not None:
+            plan = replace(plan, growth=grown(probes, timed, like))
+    if plan is None:
+        trials = number_of_trials(like, budget_s - spent_s, search.workers)
+        like = estimated(networks[:trials])  # those that begin, in this order
+        trials = number_of_trials(like, budget_s - spent_s, search.workers)
+        plan = plan_trainings(like, budget_s, spent_s, data, trials=trials, workers=search.workers)
+        pruned = search.pruner != "none"
+        plan = replace(plan, pruned=pruned, fills=not pruned and not math.isclose(space.size, 1))
+    largest = max(one.parameters for one in probes)
+    several, tuner = len(search.objectives) > 1, search.backend == "keras_tuner"
+    mib = disk_mib(plan, None if several else search.keep, largest, all_checkpoints=tuner)
+    return replace(plan, disk_mib=mib)
+
+
+def _timed(some: Sequence[Material], workers: int, budget_s: float) -> list[Probe]:
+    """What some networks take, each of as many at once as there are workers."""
+    if workers == 1:
+        return [probe(one, budget_s) for one in some]
+    readings = [
+        (partial(obtain, one.config.data, one.config.split), partial(Material, config=one.config))
+        for one in some
+    ]
+    return [
+        one
+        for k in range(0, len(readings), workers)
+        for one in probe_at_once(readings[k : k + workers], budget_s)
+    ]
+
+
+def first(space: Space, seed: int, sampler: str) -> list[Values]:
+    """Points with which a sweep begins, whose operations are counted."""
+    points = space.plan(seed, enumerate_cells=sampler == "enumerated")
+    return list(islice(points, COUNTED))
+
+
+def disk_mib(
+    plan: Plan, keep: int | None, parameters: float, *, all_checkpoints: bool = False
+) -> float:
+    """Most that a sweep keeps: weights and checkpoints of the best, checkpoints of who may go on.
+
+    A checkpoint holds weights, averages, the best ones and what the optimiser knows of each. With
+    several objectives nothing is removed, and with Keras-Tuner no checkpoint is.
+    """
+    trials = most_trials(plan)
+    kept = trials if keep is None else min(keep, trials)
+    going_on = plan.rungs[0][0] if plan.rungs else 0
+    checkpoints = trials if all_checkpoints else min(trials, kept + going_on)
+    return 4 * parameters * (kept + IN_CHECKPOINT * checkpoints) / 2**20
+
+
+def most_trials(plan: Plan) -> int:
+    """Trials that there may be: no networks are so small that twice as many fit as on average."""
+    if plan.pruned:
+        return MOST_TRIALS
+    return 2 * plan.trials if plan.fills else plan.trials
+
+
+def halving(
+    like: Probe, budget_s: float, spent_s: float, data: str, workers: int = 1
+) -> Plan | None:
+    """Successive halving that fills what is left of a budget; None where that is too little.
+
+    As often as fits, nine trials begin, three of them go on, and one of these to the end; where
+    validations would take too much of it, there are half as many.
+    """
+    for once, times in product((RUNGS, COARSE), range(MOST_TIMES, 0, -1)):
+        rungs = tuple((times * number, last) for number, last in once)
+        plan = in_rungs(like, budget_s, spent_s, data, rungs, workers)
+        begins_s = plan.turns * like.once_s
+        if long_enough(plan) and begins_s <= MOST_ONCE * (budget_s - spent_s):
+            return replace(plan, schedule="wsd")
+    return None
+
+
+def by_brackets(like: Probe, longest: int, budget_s: float, spent_s: float, data: str) -> Plan:
+    """All brackets of Hyperband, or the first one; their epochs have as many steps as fit.
+
+    Raises
+    ------
+    UserError
+        If that is too little for one.
+    """
+    brackets = brackets_of(longest)
+    for count in (len(brackets), 1):
+        rungs = tuple(rung for bracket in brackets[:count] for rung in bracket)
+        plan = in_rungs(like, budget_s, spent_s, data, rungs)
+        if long_enough(plan):
+            return replace(plan, schedule="constant")
+    least_s = spent_s + replace(plan, steps=fewest(like)).seconds
+    raise UserError(
+        f"`budget` must be at least {math.ceil(1.1 * least_s)}s for a bracket of Hyperband, "
+        f"{plan.trials} trainings, but got {budget_s:g}s; the choices are a longer one, "
+        f"search.hyperband.epochs={max(1, longest // 3)} or "
+        "search.sampler=random."
+    )
+
+
+def in_rungs(
+    like: Probe, budget_s: float, spent_s: float, data: str,
+    rungs: tuple[tuple[int, int], ...], workers: int = 1,
+) -> Plan:  # fmt: skip
+    """Rungs whose steps fill what is left of a budget; below 1 where nothing is."""
+    trials, epochs = sum(count for count, _ in rungs), max(epochs for _, epochs in rungs)
+    plan = Plan(
+        budget_s, data, trials, epochs, 0, like.step_s, like.validation_s, like.once_s, rungs,
+        workers, goes_on=like.goes_on,
+    )  # fmt: skip
+    epoch_s = (budget_s - spent_s - plan.turns * like.once_s) / plan.as_average
+    return replace(plan, steps=math.floor((epoch_s - like.validation_s) / like.step_s))
+
+
+def long_enough(plan: Plan) -> bool:
+    """Whether epochs are worth their name, and longer than their validations."""
+    return plan.steps >= fewest(plan)
+
+
+def fewest(like: Probe | Plan) -> int:
+    """Steps of the shortest epoch that is worth its name."""
+    return max(SHORTEST, math.ceil((1 / VALIDATING - 1) * like.validation_s / like.step_s))
+
+
+def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> dict[str, Any]:
+    """Keys of a sweep that a plan sets; its trainings have a limit when they begin.
+
+    Hyperband knows its brackets itself: no one ``halves`` for it. See
+    :meth:`fibsem.training.planning.plan.Plan.values`.
+    """
+    rungs = [list(rung) for rung in plan.rungs] if halves else []
+    trials = plan.filled or most_trials(plan)
+    return {**plan.values(None), "search.trials": trials, "search.rungs": rungs}
+
+
+def number_of_trials(like: Probe, seconds: float, workers: int = 1) -> int:
+    """Trials that are long enough to be told apart, and validated; at least one for each worker."""
+    least = like.once_s + max((ONCES - 1) * like.once_s, STEPS * like.step_s + like.validation_s)
+    return max(workers, min(MOST_TRIALS, workers * max(1, int(seconds / least))))

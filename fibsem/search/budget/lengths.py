@@ -1,0 +1,61 @@
+"""How long a sweep without a budget may be, said before its first trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from fibsem.search.workers.shares import abreast
+from fibsem.training.material.material import Material
+from fibsem.training.planning.estimate import TimeEstimate, duration, estimate_training
+from fibsem.training.planning.instead import LONG_S, instead
+from fibsem.training.planning.stages import stages_of
+
+
+def said_of_all(
+    materials: Sequence[Material], trials: int, workers: int, *, planned: bool, dry_run: bool,
+    rungs: Sequence[Sequence[int]] = (),
+) -> Iterator[str]:  # fmt: skip
+    """Time some steps; say what a trial takes, what a budget would do instead, and what all take.
+
+    Parameters
+    ----------
+    materials
+        Of a network of each architecture, or of the first one alone.
+    trials, workers
+        How many there are.
+    planned
+        Whether there is a budget; then none is named.
+    dry_run
+        Whether it is said what all trials take.
+    rungs
+        Trials and epochs, where not all trainings are whole.
+    """
+    timed = [estimate_training(one) for one in materials]
+    if rungs:
+        timed = [replace(one, epochs=max(epochs for _, epochs in rungs)) for one in timed]
+    yield timed[0].sentence()
+    at_once = abreast(workers)
+    total_s = fmean(_seconds(one, trials, rungs) for one in timed) / at_once
+    if total_s > LONG_S and not planned:
+        yield instead(timed[0])
+    if dry_run:
+        what = "default network" if materials[0].config.spec.is_network else "default model"
+        of = f"the {what}" if len(timed) == 1 else "a network of each architecture"
+        yield f"{trials} trials: about {duration(total_s)} with {of}{_beside(workers, at_once)}"
+
+
+def _seconds(one: TimeEstimate, trials: int, rungs: Sequence[Sequence[int]]) -> float:
+    """What all trials take, were they all like one; who goes on in a rung has epochs already."""
+    if not rungs or one.at_once:
+        return trials * one.trial_s
+    return sum(stage.count * one.training_s(stage.epochs) for stage in stages_of(rungs))
+
+
+def _beside(workers: int, at_once: int) -> str:
+    """What several workers make of it."""
+    if workers == 1:
+        return ""
+    shared = f"train on {at_once} accelerators" if at_once > 1 else "share what one would use"
+    return f"; search.workers={workers} {shared}"

@@ -1,0 +1,233 @@
+"""The space that a configuration declares, read and checked against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from fibsem.config import AUTO, Configuration, Tree, flat, require
+from fibsem.config.unused import used_with
+from fibsem.errors import UserError
+from fibsem.geometry import Nbhd
+from fibsem.models.pretrained import has_weights
+from fibsem.models.spec import MAX_HEAD, MODELS, Padding, resolve
+from fibsem.search.space.declared_axes import (
+    axes_of,
+    begins_with_defaults,
+    check_conditions,
+    check_names,
+    check_values,
+    flat_lists,
+    strata_of,
+)
+from fibsem.search.space.space import (
+    GEOMETRY,
+    Axis,
+    Choice,
+    Conditions,
+    Limit,
+    Range,
+    Space,
+    Values,
+)
+
+#: Where keys are by which trials may differ; those among them that say what trials are judged by.
+SWEPT = ("nbhd", "model", "train", "preprocess", "seed")
+COMPARED_BY = ("train.validation", "train.test")
+#: Models that trainings begin with or learn from: they are settled once, when a sweep begins.
+MODELS_BEFORE = ("train.init", "train.teacher")
+#: With the thesis's validation also this: it says how many pixels the lattice has.
+LATTICE = ("train.share",)
+
+
+def read_space(tree: Tree) -> Space:
+    """The space of a configuration, restricted to its neighbourhood and padding.
+
+    Raises
+    ------
+    UserError
+        If an axis is no key of the configuration, or has no value, or hangs on an axis that is not
+        before it.
+
+    Examples
+    --------
+    >>> from fibsem.config import compose
+    >>> space = read_space(compose("sweep", ["model=2dcnn", "nbhd=33x33x3"]))
+    >>> next(iter(space.plan(0)))["model.filters"]
+    16
+    """
+    given, declared = Configuration(tree), tree["space"]
+    check_names(declared)
+    by_lattice = tree["train"]["validation"] == "lattice"
+    axes: dict[str, Axis] = {}
+    conditions: dict[str, Conditions] = {}
+    for key, axis, when in axes_of(declared["axes"]):
+        given.with_values({key: None})  # refuses a key that the configuration does not have
+        compared = key in COMPARED_BY or (by_lattice and key in LATTICE)
+        sweepable = key.partition(".")[0] in SWEPT and not compared
+        require("space.axes", key, sweepable, f"keys of {', '.join(SWEPT)}, by which trials of "
+                "the same data, judged by the same labels, may differ")  # fmt: skip
+        require("space.axes", key, key not in MODELS_BEFORE, "no model that trainings begin with "
+                "or learn from; a sweep for each of them compares them")  # fmt: skip
+        check_conditions(key, when, axes)
+        check_values(key, axis)
+        axes[key] = axis
+        if when:
+            conditions[key] = when
+    enumerated = tuple(declared.get("enumerate") or ())
+    for key in enumerated:
+        if key not in axes or key in conditions:
+            raise UserError(
+                f"`space.enumerate` must name unconditional axes of the space, but got {key!r}; "
+                f"the choices are {', '.join(k for k in axes if k not in conditions)}."
+            )
+    if tree["model"]["name"] == AUTO:
+        _check_architecture(tree["search"]["backend"], declared["name"], axes)
+    padding, flat_tree = tree["model"]["padding"], dict(flat(tree))
+    fixed = {key: flat_tree.get(key) for key in GEOMETRY}
+    space = Space(
+        declared["name"], axes, enumerated, strata_of(declared),
+        lambda values: _fits(padding, {**fixed, **values}), conditions,
+        tuple(_limits(declared.get("limits") or (), axes)),
+    )  # fmt: skip
+    if not begins_with_defaults(declared):
+        return space
+
+    def by_itself(name: str) -> Values:
+        """Settings of a training of an architecture where nobody searches."""
+        return given.with_values({"model.name": name}).run.settings
+
+    several = axes.get("model.name")
+    names = several.values if isinstance(several, Choice) else (tree["model"]["name"],)
+    return replace(space, defaults=tuple(_defaults(space, names, by_itself)))
+
+
+def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
+    """A training of every architecture of a sweep; what all have in common, the first one says."""
+    if given.tree["model"]["name"] != AUTO:
+        return [given]
+    named: dict[str, Values] = {}
+    for point in islice(space.plan(0), 10 * space.architectures):
+        named.setdefault(point["model.name"], point)
+    return [given.with_values(point) for point in named.values()]
+
+
+def _defaults(
+    space: Space, names: Iterable[str], by_itself: Callable[[str], Values]
+) -> Iterator[Values]:
+    """What each architecture is where nobody searches, as far as that lies in the space.
+
+    Those come first that begin with weights of the package.
+    """
+    for name in sorted(names, key=lambda name: not has_weights(name)):
+        try:
+            now = by_itself(name)
+        except UserError:  # of a neighbourhood that only other points have
+            continue
+        point: Values = {}
+        for key, one in space.axes.items():
+            if space.exists(key, point):
+                point[key] = _as_drawn(one, now.get(key))
+        within = all(one.holds(point[key]) for key, one in space.axes.items() if key in point)
+        if within and space.legal(point):
+            yield point
+
+
+def _as_drawn(axis: Axis, value: Any) -> Any:
+    """A value as the axis has it: lists of YAML are tuples in a configuration."""
+    if isinstance(axis, Range):
+        return value if axis.integer or value is None else float(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def scalings_of(space: Space, base: str) -> tuple[str, ...]:
+    """How trials scale grey values, where they differ in that; ``base``: without the axis."""
+    key = "preprocess.scaling"
+    axis = space.axes.get(key)
+    some = tuple(map(str, axis.values)) if isinstance(axis, Choice) else ()
+    return (*some, base) if some and key in space.conditions else some
+
+
+def repeats(space: Space, drawn: int) -> str | None:
+    """What is said of more draws than a space has points; None where each can be another one.
+
+    Examples
+    --------
+    >>> from fibsem.search.space.space import Choice
+    >>> few = Space("few", {"model.blocks": Choice((2, 3))}, (), strata=1, fits=lambda given: True)
+    >>> repeats(few, 2), repeats(few, 3)  # doctest: +ELLIPSIS
+    (None, 'space few has 2 points for 3 trials: some come again, with the same result; ...')
+    """
+    if drawn <= space.size:
+        return None
+    return (
+        f"space {space.name} has {space.size:.0f} points for {drawn} trials: some come again, "
+        "with the same result; search.sampler=grid takes each once"
+    )
+
+
+def check_used(whys: Mapping[str, Sequence[str | None]]) -> None:
+    """Refuse to search over what does nothing: what is compared then is luck.
+
+    Parameters
+    ----------
+    whys
+        Of each axis, why it does nothing in each of some trainings; None where it does.
+
+    Raises
+    ------
+    UserError
+        If an axis does nothing in any, and what it is used with is no axis either.
+    """
+    for key, those in whys.items():
+        if all(those) and not any(other in whys for other in used_with(key)):
+            raise UserError(
+                f"`space.axes.{key}` must change something, but {those[0]}; ~space.axes.{key} "
+                "takes it out."
+            )
+
+
+def _check_architecture(backend: str, space: str, axes: Mapping[str, Axis]) -> None:
+    """Refuse a sweep over architectures where nothing could draw them."""
+    models = ", ".join(MODELS)
+    if backend != "optuna":  # whose oracles draw every axis, also those that do not exist
+        raise UserError(
+            f"`search.backend` must be optuna with model=auto, but got {backend}; the choices are "
+            f"search=default or one model of {models}."
+        )
+    if "model.name" not in axes:
+        raise UserError(
+            f"`model=auto` needs the axis model.name, but space={space} has none; "
+            f"the choices are space=auto or one model of {models}."
+        )
+
+
+def _limits(declared: Sequence[Mapping[str, Any]], axes: Mapping[str, Axis]) -> Iterator[Limit]:
+    """Read ``space.limits``: ``when`` as of an axis, and what others have left then."""
+    for entry in declared:
+        legal = isinstance(entry, dict) and isinstance(entry.get("when"), dict)
+        require("space.limits", entry, legal, "a list of axes with what they have left, and `when`")
+        parts = (entry["when"], {k: v for k, v in entry.items() if k != "when"})
+        when, left = ({key: tuple(values) for key, values in flat_lists(part)} for part in parts)
+        for key in (*when, *left):
+            if key not in axes:
+                raise UserError(
+                    f"`space.limits` must name axes of the space, but got {key!r}; the choices are "
+                    f"{', '.join(axes)}."
+                )
+        yield Limit(when, left)
+
+
+def _fits(padding: Padding, values: Values) -> bool:
+    """Whether a network with these values exists; a head that is a convolution, not too wide."""
+    others = [key for key in GEOMETRY if key not in ("nbhd", "model.name")]
+    given = {key.removeprefix("model."): values.get(key) for key in others}
+    if all(value is None for value in given.values()):
+        return True
+    try:
+        head = resolve(values["model.name"], Nbhd.parse(values["nbhd"]), padding, given).head
+    except UserError:
+        return False
+    return head is None or padding == "same" or head <= MAX_HEAD

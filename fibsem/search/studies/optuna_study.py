@@ -1,0 +1,299 @@
+"""A study in Optuna: slots as trials, claimed atomically; any storage that Optuna has.
+
+Ask and tell with enqueued trials. A trial is one attempt. A claim is the change of its state from
+waiting to running, its end the one from running to something else: every storage does either for
+one process only, so that two workers never run one slot, and the budget is exact. (Optuna's own
+``ask`` would make a new trial where none is waiting.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from fibsem.config import SearchConfig
+from fibsem.errors import LostError
+from fibsem.search.space.planned_points import PlannedPoints
+from fibsem.search.space.space import Space, Values
+from fibsem.search.studies.axes import Axes
+from fibsem.search.studies.optuna_records import attempt_of, attributes_of, outcome_of
+from fibsem.search.studies.optuna_trials import Trials
+from fibsem.search.studies.outcomes import Outcome
+from fibsem.search.studies.owner import Beat, Observer, Owner
+from fibsem.search.studies.rungs import (
+    NobodyError,
+    NotYetError,
+    epochs_at,
+    heir,
+    read_rungs,
+    slots_of,
+)
+from fibsem.search.studies.samplers import make_pruner, make_sampler
+from fibsem.search.studies.slots import (
+    Attempt,
+    Cause,
+    End,
+    Opening,
+    TrialRecord,
+    next_attempt,
+    opened_before,
+    slots_needed,
+    to_open,
+)
+from fibsem.search.studies.storage import answered, elected, open_storage, release
+from fibsem.system.interrupts import every_call
+from fibsem.training.results import Epoch
+from fibsem.training.scoring.objectives import Objective
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@every_call(lambda self: answered(self.search.storage))
+class OptunaStudy:
+    """One study; see :class:`fibsem.search.studies.slots.Study`.
+
+    Examples
+    --------
+    ```python
+    search = SearchConfig(objectives=("val/loss",), trials=20, sampler="random")
+    axes = {"model.blocks": Choice((1, 2, 3)), "train.learning_rate": Range(1e-3, 0.1, log=True)}
+    space = Space("mine", axes, ("model.blocks",), strata=2, fits=lambda values: True)
+    study = OptunaStudy("mine", Path("study"), search, space, [Objective.named("val/loss")])
+    study.open_slots()
+    while (attempt := study.claim()) is not None:
+        study.complete(attempt, [loss_of(attempt.values)], {})
+    study.close()
+    ```
+    """
+
+    def __init__(
+        self, name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]
+    ) -> None:
+        self.name, self.search, self.space, self.goals = name, search, space, goals
+        self.axes = Axes(space, search.sampler)
+        self.rungs = read_rungs(search.rungs)
+        self._opened = open_storage(search.storage, folder)
+        with answered(search.storage):
+            storage = optuna.storages.get_storage(self._opened)  # with a memory of finished trials
+            self.study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                directions=[goal.direction for goal in goals],
+                load_if_exists=True,
+            )
+            self.trials = Trials(self.study, storage)
+        self._points = PlannedPoints(space, search.sampler, search.seed, search.grid_points)
+        self.me = Owner.me()
+        self._observer = Observer(self.me, search.grace_s, search.heartbeat_s)
+        self._running: dict[int, Trial] = {}
+        self._reported: dict[int, int] = {}  # the latest epoch of each attempt
+
+    # what is to be done
+
+    def open_slots(self) -> None:
+        trials = self.trials.all()
+        attempts = [attempt_of(frozen) for frozen in trials]
+        costs = self._costs(trials) if self.rungs else {}
+        for opening in to_open(attempts, self._needed(attempts), self.search.retries):
+            try:
+                before = heir(self.rungs, opening.slot, attempts, costs) if self.rungs else None
+            except NotYetError:
+                return
+            except NobodyError:
+                continue
+            values = before.values if before else opening.values
+            if values is None and opening.attempt == 0:
+                values = self._points.of_slot(opening.slot)
+                if values is None:
+                    return  # a grid has no more points
+            self._open(opening, values or {}, before.number if before else None)
+
+    def _needed(self, attempts: list[Attempt]) -> int:
+        """How many slots there are."""
+        if self.rungs:
+            return slots_of(self.rungs, attempts, self.search.retries)
+        return slots_needed(attempts, self.search.trials, self.search.retries)
+
+    def _costs(self, trials: Iterable[FrozenTrial]) -> dict[int, float]:
+        """What trials that came to a figure of the first objective cost by it, by number."""
+        return {
+            frozen.number: self.goals[0].cost(frozen.intermediate_values[frozen.last_step])
+            for frozen in trials
+            if frozen.values is not None and frozen.last_step is not None
+        }
+
+    def _open(self, opening: Opening, values: Values, continues: int | None = None) -> None:
+        attrs = attributes_of(opening, values, continues)
+        self.study.enqueue_trial(self.axes.parameters(values), user_attrs=attrs)
+
+    def claim(self) -> Attempt | None:
+        attempts = self.attempts()
+        needed = self._needed(attempts)
+        waiting = [a for a in attempts if a.state == "waiting" and not a.duplicate]
+        for attempt in sorted(waiting, key=lambda a: (a.slot, a.number)):
+            if attempt.slot >= needed:
+                return None  # left over from a larger budget
+            if not self._take(attempt):
+                continue
+            if opened_before(attempt, attempts):
+                self._drop(attempt)
+                continue
+            with contextlib.suppress(UpdateFinishedTrialError):  # given up meanwhile
+                return self._start(attempt)
+        return None
+
+    def _take(self, attempt: Attempt) -> bool:
+        """Change a waiting trial to running; False where another process was first."""
+        try:
+            if not self.trials.take(attempt.number):
+                return False
+            self.trials.note(attempt.number, "owner", self.me.text())
+        except UpdateFinishedTrialError:
+            return False
+        return True
+
+    def _start(self, attempt: Attempt) -> Attempt:
+        """Draw the hyperparameters of a trial that is ours."""
+        # a sampler of its own for every slot: continued or shared, a study draws what it would have
+        sampler = make_sampler(self.search, self._sampler_seed(attempt))
+        trial = self.trials.begin(attempt.number, sampler, make_pruner(self.search))
+        values = self.axes.suggest(trial)
+        trial.set_user_attr("values", json.dumps(values))
+        self._running[attempt.number] = trial
+        return Attempt(
+            attempt.number, attempt.slot, attempt.attempt, attempt.strikes, attempt.failures,
+            "running", values, continues=attempt.continues,
+        )  # fmt: skip
+
+    def _sampler_seed(self, attempt: Attempt) -> int:
+        return (self.search.seed * 1_000_003 + attempt.slot * 101 + attempt.attempt) % 2**31
+
+    # what became of it
+
+    def report(self, attempt: Attempt, epoch: Epoch) -> bool:
+        if len(self.goals) > 1 or (self.search.pruner == "none" and not self.rungs):
+            return False
+        latest = self._reported.get(attempt.number, -1)
+        if epoch.epoch < latest:
+            return False  # a training that goes on reports its former epochs again
+        trial = self._running[attempt.number]
+        if epoch.epoch > latest:
+            # compared in the direction of the study, and the value of what is pruned
+            trial.report(self.goals[0].of_epoch(epoch), epoch.epoch)
+            self._reported[attempt.number] = epoch.epoch
+        if self.rungs:
+            last = epochs_at(self.rungs, attempt.slot)
+            return last is not None and epoch.epoch + 1 >= last
+        return bool(trial.should_prune())
+
+    def beat(self, attempt: Attempt, beat: Beat) -> None:
+        self.trials.note(attempt.number, "beat", beat.text())
+
+    def complete(self, attempt: Attempt, objectives: list[float], record: TrialRecord) -> None:
+        self._publish(attempt, TrialState.COMPLETE, record, objectives)
+
+    def prune(self, attempt: Attempt, record: TrialRecord) -> None:
+        self._publish(attempt, TrialState.PRUNED, record)
+
+    def diverge(self, attempt: Attempt, reason: str, record: TrialRecord) -> None:
+        # pruned without a value: what samplers take for worse than all that was completed
+        self._publish(attempt, TrialState.PRUNED, {**record, "reason": reason}, valued=False)
+
+    def _publish(
+        self,
+        attempt: Attempt,
+        state: TrialState,
+        record: TrialRecord,
+        values: list[float] | None = None,
+        *,
+        valued: bool = True,
+    ) -> None:
+        """Fill the slot, unless the attempt is not ours any more."""
+        try:
+            for key, by in record.get("beyond", {}).items():  # its samplers look at them
+                self._running[attempt.number].set_constraint(key, by)
+            self.trials.note(attempt.number, "record", record)
+            if valued:
+                self.trials.tell(attempt.number, state, values)
+            else:
+                self.trials.close(attempt.number, state)
+        except UpdateFinishedTrialError as error:
+            if self.trials.get(attempt.number).state != state:
+                raise LostError from error
+            # it was told, and the answer was lost on its way
+        self._running.pop(attempt.number, None)
+
+    def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
+        end = {**asdict(End.of(attempt, cause, final)), "reason": reason}
+        try:
+            self.trials.note(attempt.number, "end", end)
+            self.trials.tell(attempt.number, TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            self._running.pop(attempt.number, None)
+            return True  # another process gave it up first
+        self._running.pop(attempt.number, None)
+        ended = attempt_of(self.trials.get(attempt.number))
+        following = next_attempt(ended, self.search.retries)
+        if following is not None:
+            self._open(following, following.values or {}, ended.continues)
+        return following is not None
+
+    def recover(self) -> list[tuple[Attempt, str]]:
+        trials, gone = self.trials.all(), []
+        self._drop_duplicates([attempt_of(frozen) for frozen in trials])
+        for frozen in trials:
+            if frozen.state != TrialState.RUNNING or frozen.number in self._running:
+                continue
+            attrs = frozen.user_attrs
+            why = self._observer.verdict(frozen.number, attrs.get("owner"), attrs.get("beat"))
+            if why is not None:
+                attempt = attempt_of(frozen)
+                self.fail(attempt, why, "killed")
+                gone.append((attempt, why))
+        return gone
+
+    def _drop_duplicates(self, attempts: list[Attempt]) -> None:
+        """End waiting attempts at slots that are filled: two processes had opened them at once."""
+        full = {a.slot for a in attempts if a.state in ("complete", "pruned")}
+        for attempt in attempts:
+            if attempt.state == "waiting" and attempt.slot in full:
+                self._drop(attempt)
+
+    def _drop(self, attempt: Attempt) -> None:
+        """Take an attempt out that another one makes superfluous."""
+        with contextlib.suppress(UpdateFinishedTrialError):
+            self.trials.note(attempt.number, "duplicate", True)
+            self.trials.close(attempt.number, TrialState.FAIL)
+
+    # what is there
+
+    def attempts(self) -> list[Attempt]:
+        return [attempt_of(frozen) for frozen in self.trials.all()]
+
+    def outcomes(self) -> list[Outcome]:
+        counting = (one for one in self.trials.all() if not one.user_attrs.get("duplicate"))
+        return [outcome_of(one) for one in counting]
+
+    def get(self, key: str) -> Any:
+        return self.study.user_attrs.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self.study.set_user_attr(key, value)
+
+    def elect(self) -> bool:
+        try:  # of all that every storage does, only the creation of a study is once for all
+            optuna.create_study(storage=self.trials.storage, study_name=elected(self.name))
+        except optuna.exceptions.DuplicatedStudyError:
+            return False
+        return True
+
+    def close(self) -> None:
+        release(self._opened)

@@ -1,0 +1,162 @@
+"""Successive halving: many short trainings, of which the best go on from where they stopped.
+
+The slots of a sweep are those of its rungs, one after the other. A training of the first rung stops
+after its epochs; the next rung has a slot for each of the best, which goes on from the checkpoint
+(Jamieson and Talwalkar, 2016). So the budget is known beforehand, and no step is trained twice.
+Nothing is begun in place of what failed, unless the sweep would come to no model without it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from fibsem.search.studies.slots import Attempt, last_of, next_attempt
+from fibsem.training.planning.stages import stages_of
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Slots ``first`` to ``first + count`` stop after ``epochs``."""
+
+    first: int
+    count: int
+    epochs: int
+
+
+def read_rungs(given: Sequence[Sequence[int]]) -> tuple[Rung, ...]:
+    """Rungs from their numbers of trials and epochs.
+
+    >>> read_rungs([[9, 2], [3, 6]])
+    (Rung(first=0, count=9, epochs=2), Rung(first=9, count=3, epochs=6))
+    """
+    firsts = accumulate((count for count, _ in given), initial=0)
+    return tuple(Rung(first, *rung) for first, rung in zip(firsts, given, strict=False))
+
+
+def epochs_at(rungs: Sequence[Rung], slot: int) -> int | None:
+    """After how many epochs the training of a slot stops; None where it does not."""
+    for rung in rungs[:-1]:
+        if rung.first <= slot < rung.first + rung.count:
+            return rung.epochs
+    return None
+
+
+def work_of(given: Sequence[Sequence[int]], trials: int) -> float:
+    """Epochs that the first so many slots train; without rungs all are alike, one for each.
+
+    >>> work_of([[9, 2], [3, 6], [1, 18]], 10), work_of([], 10)
+    (22.0, 10.0)
+    """
+    if not given:
+        return float(trials)
+    each = [stage.epochs for stage in stages_of(given) for _ in range(stage.count)]
+    return float(sum(each[:trials]))
+
+
+def heir(
+    rungs: Sequence[Rung], slot: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
+) -> Attempt | None:
+    """The attempt whose training a slot goes on with; None where it begins its own.
+
+    Slots behind the last rung are of it: they are opened while it came to no result.
+
+    Parameters
+    ----------
+    rungs, slot
+        The slot, of any rung.
+    attempts
+        All that there are.
+    costs
+        Of attempts that came to a figure of the sweep's objective, by number: small ones are good.
+
+    Raises
+    ------
+    NotYetError
+        While the rung before is not finished.
+    NobodyError
+        If nobody is left to go on with, and another slot of the rung has a result, or may come to
+        one.
+    """
+    here = max(k for k, rung in enumerate(rungs) if rung.first <= slot)
+    if here == 0:
+        return None
+    candidates, place = _ranked(rungs, here - 1, attempts, costs), slot - rungs[here].first
+    if place < len(candidates):
+        return candidates[place]
+    others = [a for a in _at(rungs, here, attempts) if a.slot != slot]
+    untried = set(range(rungs[here].first, slot)) - {a.slot for a in others}
+    if untried or any(a.number in costs or a.state in ("waiting", "running") for a in others):
+        raise NobodyError
+    return None
+
+
+def slots_of(rungs: Sequence[Rung], attempts: Iterable[Attempt], retries: int) -> int:
+    """Slots of a successive halving: those of its rungs, and more while the last has no result.
+
+    A slot that was given up in a rung before leaves less to choose from, and costs nothing.
+    """
+    first, total = rungs[-1].first, rungs[-1].first + rungs[-1].count
+    tried: dict[int, list[Attempt]] = defaultdict(list)
+    for attempt in attempts:
+        if not attempt.duplicate:
+            tried[attempt.slot].append(attempt)
+
+    def hopeless(slot: int) -> bool:
+        states = {attempt.state for attempt in tried[slot]}
+        if not states or states & {"waiting", "running", "complete"}:
+            return False
+        return "pruned" in states or next_attempt(last_of(tried[slot]), retries) is None
+
+    while all(map(hopeless, range(first, total))):
+        total += 1
+    return total
+
+
+def left_behind(rungs: Sequence[Rung], attempts: Sequence[Attempt]) -> set[int]:
+    """Numbers of the attempts that are over, and that nobody will go on with."""
+    ended = [a for a in attempts if a.state in ("complete", "pruned")]
+    full = {a.slot for a in ended if not a.duplicate}
+    waited_for = {
+        slot
+        for rung, after in pairwise(rungs)
+        if not full.issuperset(range(after.first, after.first + after.count))
+        for slot in range(rung.first, rung.first + rung.count)
+    }
+    return {a.number for a in ended if a.slot not in waited_for}
+
+
+class NotYetError(Exception):
+    """A rung is not finished."""
+
+
+class NobodyError(Exception):
+    """A rung before has left fewer trainings than there are slots."""
+
+
+def _at(rungs: Sequence[Rung], k: int, attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Attempts at the slots of a rung; behind the last rung all are of it."""
+    end = rungs[k + 1].first if k + 1 < len(rungs) else math.inf
+    return [a for a in attempts if rungs[k].first <= a.slot < end and not a.duplicate]
+
+
+def _ranked(
+    rungs: Sequence[Rung], k: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
+) -> list[Attempt]:
+    """Trainings of a finished rung that others may go on with, the best first.
+
+    A slot that was given up counts as filled, and so does one that nobody was left for.
+    """
+    count, of_rung = rungs[k].count, _at(rungs, k, attempts)
+    ended = [a for a in of_rung if a.state in ("complete", "pruned") and a.number in costs]
+    if k and ended:
+        count = min(count, len(_ranked(rungs, k - 1, attempts, costs)))
+    wanted = set(range(rungs[k].first, rungs[k].first + count))
+    unfinished = any(a.state in ("waiting", "running") for a in of_rung)
+    if unfinished or not wanted <= {a.slot for a in of_rung}:
+        raise NotYetError
+    same_seed = [a for a in ended if not a.failures]
+    return sorted(same_seed, key=lambda a: (costs[a.number], a.slot))

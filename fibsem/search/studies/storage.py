@@ -1,0 +1,170 @@
+"""Where an Optuna study is kept: opened by address, made to do what Optuna takes for granted."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from fibsem.errors import LostError, OutageError, UserError, first_line
+from fibsem.search.studies.journal import Journal
+from fibsem.system.addresses import as_url, database_file, hidden, is_address
+from fibsem.system.home import home_path
+from fibsem.system.interrupts import uninterrupted
+from fibsem.system.locks import alone
+
+#: Number of the lock in PostgreSQL; any will do that others do not use.
+LAYOUT = 0x66696273656D
+#: SQLite waits so many seconds for another worker's write, and begins no transaction by itself.
+SQLITE = {"connect_args": {"timeout": 60, "isolation_level": None}}
+#: A server may drop connections between two trials, and vanish without a word.
+POSTGRESQL = {
+    "pool_pre_ping": True,
+    "connect_args": {
+        "connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10,
+        "keepalives_count": 3, "tcp_user_timeout": 60_000,
+    },
+}  # fmt: skip
+
+
+def open_storage(url: str | None, folder: Path) -> BaseStorage:
+    """Open ``search.storage``: a database, ``journal:PATH`` for shared folders, or study.db here.
+
+    Raises
+    ------
+    UserError
+        If the storage cannot be reached, or its driver is missing.
+    """
+    address = url or f"sqlite:///{folder / 'study.db'}"
+    try:
+        return _open(address)
+    except ImportError as error:
+        raise UserError(
+            f"`search.storage={hidden(address)}` needs a database driver that is not installed "
+            f"({error.name}); pip install fibsem-sweep[postgres] has that of PostgreSQL."
+        ) from error
+    except Exception as error:  # the drivers have no common class
+        raise UserError(
+            "`search.storage` must be sqlite:///PATH, journal:PATH or postgresql://..., reachable "
+            f"from here, but {hidden(address)} answers: {first_line(error)}"
+            + ("" if url else "; overwrite=true begins the sweep anew.")
+        ) from error
+
+
+def _open(address: str) -> BaseStorage:
+    if address.startswith("journal:"):
+        path = home_path(address.removeprefix("journal:").removeprefix("//"))
+        if is_address(address.removeprefix("journal:")):
+            raise ValueError("a journal is a file of this machine.")
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{path} is no file.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(Journal(path))
+    options: dict[str, Any] = {}
+    url, sqlite = as_url(address), address.startswith("sqlite:")
+    if sqlite:
+        options = SQLITE
+    elif url.startswith("postgresql"):
+        url = re.sub("^postgresql:", "postgresql+psycopg:", url)
+        options = POSTGRESQL
+    with _alone_with(url, database_file(address)):
+        storage = RDBStorage(url, engine_kwargs=options)
+    if sqlite:
+        event.listen(storage.engine, "begin", _take_the_lock)
+    return storage
+
+
+def _take_the_lock(connection: Connection) -> None:
+    """Begin a transaction alone.
+
+    Optuna reads a trial's state, FOR UPDATE, before it changes it. SQLite does not know the clause:
+    two workers both read 'waiting', and both changed it to 'running'.
+    """
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextlib.contextmanager
+def _alone_with(url: str, file: Path | None) -> Iterator[None]:
+    """Keep other processes from laying out the tables of a fresh database at the same time.
+
+    Two that create one table at once trip over each other, whatever they asked before.
+    """
+    if file is not None and file.parent.is_dir():
+        with alone(file.with_name(f".{file.name}.lock")):
+            yield
+    elif url.startswith("postgresql"):
+        engine = create_engine(url)
+        try:
+            with engine.connect() as connection:  # the lock ends with the connection
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LAYOUT})
+                yield
+        finally:
+            engine.dispose()
+    else:
+        yield
+
+
+@contextlib.contextmanager
+def answered(url: str | None) -> Iterator[None]:
+    """What a storage does while it is used, in our words; nothing is interrupted half told.
+
+    Raises
+    ------
+    OutageError
+        If it does not answer.
+    LostError
+        If a trial that is written to has ended: another worker has given it up.
+    """
+    try:
+        with uninterrupted():
+            yield
+    except UpdateFinishedTrialError as error:
+        raise LostError from error
+    except (StorageInternalError, SQLAlchemyError, OSError) as error:
+        place = hidden(url) if url else "study.db"
+        cause = error.__cause__ or error
+        raise OutageError(
+            f"`search.storage` must answer, but {place} does not: {first_line(cause)}"
+        ) from error
+
+
+def release(storage: BaseStorage) -> None:
+    """Let the connections of a storage go."""
+    storage.remove_session()
+    if isinstance(storage, RDBStorage):
+        storage.engine.dispose()
+
+
+def notes_in(name: str, url: str, folder: Path) -> dict[str, Any] | None:
+    """What a study keeps beside its trials; None where nobody has begun one of this name."""
+    storage = open_storage(url, folder)
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+        notes = study.user_attrs
+        return notes if notes or study.get_trials(deepcopy=False) else None
+    except KeyError:  # there is none
+        return None
+    finally:
+        release(storage)
+
+
+def delete_study(name: str, url: str, folder: Path) -> None:
+    """Remove a study from a storage, where it is there."""
+    storage = open_storage(url, folder)
+    for one in (name, elected(name)):
+        with contextlib.suppress(KeyError):
+            optuna.delete_study(study_name=one, storage=storage)
+    release(storage)
+
+
+def elected(name: str) -> str:
+    """The study whose creation says which process opens the parent run."""
+    return f"{name} (elected)"

@@ -1,0 +1,163 @@
+"""A Keras-Tuner study in one file behind a lock: attempts, properties, the state of its oracle."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from keras_tuner.engine import trial as kt_trial
+from keras_tuner.engine.oracle import Oracle
+
+from fibsem.search.space.space import Values
+from fibsem.search.studies.slots import Cause
+from fibsem.system.files import read_json, write_json
+from fibsem.system.interrupts import uninterrupted
+from fibsem.system.locks import alone
+from fibsem.system.outages import weathered
+from fibsem.system.records import typed
+
+#: What a study tells of itself, by names of its own.
+Properties = dict[str, Any]
+#: What Keras-Tuner tells of an oracle or a trial, and is given again.
+TunerState = dict[str, Any]
+
+
+@dataclass
+class Kept:
+    """One attempt as it is kept in ``slots.json``."""
+
+    number: int
+    slot: int
+    attempt: int
+    strikes: int
+    failures: int
+    state: str
+    values: Values
+    oracle_id: str | None = None
+    final: bool = False
+    own_failure: bool = False
+    cause: Cause | None = None
+    reason: str = ""
+    objectives: list[float] | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    started: float | None = None
+    ended: float | None = None
+    owner: str | None = None
+    beat: str | None = None
+    continues: int | None = None
+
+
+@dataclass(frozen=True)
+class _State:
+    """``slots.json``; a former version left its oracle elsewhere.
+
+    The hyperparameters of ``trials`` are their values alone: all have one space.
+    """
+
+    attrs: Properties
+    attempts: list[Kept]
+    oracle: TunerState | None = None
+    trials: dict[str, TunerState] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """The record that is written; what Keras-Tuner gave is not copied."""
+        return {**vars(self), "attempts": [asdict(kept) for kept in self.attempts]}
+
+
+class StudyFile:
+    """``slots.json`` of one study, and what of it is in memory.
+
+    Parameters
+    ----------
+    folder
+        Where it lies.
+    make
+        Makes the oracle before anything is known of the study.
+
+    Attributes
+    ----------
+    oracle
+        As it was when the file was read.
+    kept, properties
+        Attempts and properties of the study; :meth:`save` writes what was changed.
+    """
+
+    def __init__(self, folder: Path, make: Callable[[], Oracle]) -> None:
+        self.folder, self._make = folder, make
+        self._path = folder / "slots.json"
+        self._thread = threading.RLock()
+        self._depth = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing of the study yet."""
+        self.oracle = self._make()
+        self.oracle._set_project_dir(str(self.folder), "oracle")
+        self.oracle.verbose = 0
+        self._read_at: tuple[int, ...] | None = None
+        self.properties: Properties = {}
+        self.kept: list[Kept] = []
+        self._trials: dict[str, TunerState] = {}
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one that reads and writes the study; a call within a call is, too."""
+        with uninterrupted(), self._thread:
+            if self._depth:
+                yield
+                return
+            try:
+                with weathered(), alone(self.folder / ".lock"):
+                    self._depth += 1
+                    self._load()
+                    yield
+            except Exception:
+                self._begin()  # in memory may be more than what was written
+                raise
+            finally:
+                self._depth = 0
+
+    def _load(self) -> None:
+        """Take over what other processes wrote."""
+        if not self._path.is_file() or self._stamp() == self._read_at:
+            return
+        read = partial(typed, _State)
+        state = read_json(self._path, read, remedy="overwrite=true begins anew")
+        self.properties, self.kept = state.attrs, state.attempts
+        if state.oracle is not None:
+            self._restore(state.oracle, state.trials)
+        else:  # a former version left this to the oracle
+            self.oracle.reload()
+        self.oracle._retry_queue.clear()  # what is tried again is decided by the slots
+        self._read_at = self._stamp()
+
+    def _stamp(self) -> tuple[int, ...]:
+        """What a file has that was renamed into its place, and no other."""
+        stat = self._path.stat()
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+    def _restore(self, oracle: TunerState, trials: dict[str, TunerState]) -> None:
+        space = self.oracle.hyperparameters.get_config()["space"]
+        for name, state in trials.items():
+            if self._trials.get(name) != state:
+                hyperparameters = {"space": space, "values": state["hyperparameters"]}
+                whole = {**state, "hyperparameters": hyperparameters}
+                self.oracle.trials[name] = kt_trial.Trial.from_state(whole)
+        self._trials = trials
+        self.oracle.set_state(oracle)
+
+    def save(self) -> None:
+        """Write everything, whole or not at all."""
+        for name, trial in self.oracle.trials.items():
+            if self._trials.get(name, {}).get("status") != trial.status:
+                state = trial.get_state()
+                state["hyperparameters"] = state["hyperparameters"]["values"]
+                self._trials[name] = state
+        state = _State(self.properties, self.kept, self.oracle.get_state(), self._trials)
+        write_json(self._path, state.to_json())
+        self._read_at = self._stamp()

@@ -1,0 +1,75 @@
+"""A space and its sampler in Keras-Tuner's words: the oracle that draws, and what it drew."""
+
+from __future__ import annotations
+
+import warnings
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial
+from sklearn.exceptions import ConvergenceWarning
+
+from fibsem.config import SearchConfig
+from fibsem.search.space.space import Choice, Range, Space, Values
+from fibsem.training.scoring.objectives import Objective
+
+
+def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:
+    """Ask an oracle for a trial.
+
+    The Gaussian process behind ``bayesian`` warns where few trials leave its length scales at a
+    bound; nobody can do anything about it, and the next trials mend it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return oracle.create_trial(place)
+
+
+def make_oracle(
+    search: SearchConfig, space: Space, goal: Objective
+) -> keras_tuner.engine.oracle.Oracle:
+    """The oracle of a sampler; the budget is kept by the slots, and so it has none."""
+    objective = keras_tuner.Objective(goal.key, "min" if goal.direction == "minimize" else "max")
+    common = {
+        "objective": objective,
+        "hyperparameters": _hyperparameters(space),
+        "allow_new_entries": False,
+        "tune_new_entries": False,
+        "seed": search.seed,
+        "max_retries_per_trial": 0,
+        "max_consecutive_failed_trials": 1_000_000,
+    }
+    if search.sampler == "hyperband":
+        return keras_tuner.oracles.HyperbandOracle(
+            max_epochs=search.hyperband_epochs, factor=3, hyperband_iterations=1000, **common
+        )
+    limit = 1_000_000  # the budget is in the slots
+    if search.sampler == "bayesian":
+        return keras_tuner.oracles.BayesianOptimizationOracle(
+            max_trials=limit, num_initial_points=search.startup_trials, **common
+        )
+    return keras_tuner.oracles.RandomSearchOracle(max_trials=limit, **common)
+
+
+def _hyperparameters(space: Space) -> keras_tuner.HyperParameters:
+    """The space in Keras-Tuner's words; choices by position, so that they may be anything."""
+    hp = keras_tuner.HyperParameters()
+    for key, axis in space.axes.items():
+        if isinstance(axis, Choice):
+            hp.Int(key, 0, len(axis.values) - 1)
+        elif isinstance(axis, Range) and axis.integer:
+            hp.Int(key, int(axis.low), int(axis.high), sampling="log" if axis.log else "linear")
+        else:
+            hp.Float(key, axis.low, axis.high, sampling="log" if axis.log else "linear")
+    return hp
+
+
+def values_of(space: Space, drawn: Values) -> Values:
+    """Hyperparameters by key, of the axes that exist; epochs where Hyperband sets them."""
+    values: Values = {}
+    for key, axis in space.axes.items():
+        if space.exists(key, values):
+            value = drawn[key]
+            values[key] = axis.values[int(value)] if isinstance(axis, Choice) else value
+    if "tuner/epochs" in drawn:
+        values["train.epochs"] = int(drawn["tuner/epochs"])
+    return values

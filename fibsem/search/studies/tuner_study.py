@@ -1,0 +1,285 @@
+"""A study in Keras-Tuner: its oracles as ask and tell, over the same space and the same slots.
+
+An oracle has no database and no heartbeat. All of its state, and which slot has which trial, is one
+file, ``slots.json``, that is read and written behind a lock, whole or not at all: so the same
+command may be given twice on one machine, and the second one joins. For several workers or machines
+there is the Optuna backend.
+
+Hyperband continues the best trainings of one bracket in the next: a continued trial starts from the
+checkpoint of the one that it continues.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+from keras_tuner.engine import trial as kt_trial
+from keras_tuner.engine.oracle import Oracle
+
+from fibsem.config import SearchConfig
+from fibsem.errors import LostError, UserError
+from fibsem.search.space.space import Space
+from fibsem.search.studies.outcomes import Outcome
+from fibsem.search.studies.owner import Beat, Observer, Owner
+from fibsem.search.studies.slots import (
+    Attempt,
+    Cause,
+    End,
+    Opening,
+    TrialRecord,
+    next_attempt,
+    slots_needed,
+    to_open,
+)
+from fibsem.search.studies.tuner_file import Kept, StudyFile
+from fibsem.search.studies.tuner_oracle import draw, make_oracle, values_of
+from fibsem.system.interrupts import every_call
+from fibsem.training.results import Epoch
+from fibsem.training.scoring.objectives import Objective
+
+COMPLETED, INVALID = kt_trial.TrialStatus.COMPLETED, kt_trial.TrialStatus.INVALID
+#: Draws of an oracle that may be impossible in a row before the space is called empty.
+MOST_DRAWS = 1000
+
+
+@every_call(lambda self: self.file.alone())
+class TunerStudy:
+    """One study; see :class:`fibsem.search.studies.slots.Study`.
+
+    Examples
+    --------
+    ```python
+    search = SearchConfig(backend="keras_tuner", objectives=("val/loss",), sampler="bayesian")
+    space = Space("mine", {"model.blocks": Choice((1, 2, 3))}, (), strata=1, fits=lambda _: True)
+    study = TunerStudy("mine", Path("study"), search, space, [Objective.named("val/loss")])
+    study.open_slots()
+    while (attempt := study.claim()) is not None:
+        study.complete(attempt, [loss_of(attempt.values)], {})
+    study.close()
+    ```
+    """
+
+    def __init__(
+        self, name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]
+    ) -> None:
+        self.name, self.search, self.space, self.goals = name, search, space, goals
+        self.file = StudyFile(folder / "tuner", lambda: make_oracle(search, space, goals[0]))
+        self.me = Owner.me()
+        self._observer = Observer(self.me, search.grace_s, search.heartbeat_s)
+        self._mine: set[int] = set()
+
+    @property
+    def oracle(self) -> Oracle:
+        """The oracle of Keras-Tuner, which draws the values."""
+        return self.file.oracle
+
+    # what is to be done
+
+    def open_slots(self) -> None:
+        attempts, retries = self.attempts(), self.search.retries
+        needed = slots_needed(attempts, self.search.trials, retries)
+        opened = list(to_open(attempts, needed, retries))
+        for opening in opened:
+            self._open(opening)
+        if opened:
+            self.file.save()
+
+    def _open(self, opening: Opening) -> None:
+        earlier = [kept for kept in self.file.kept if kept.slot == opening.slot]
+        former = earlier[-1] if earlier else None
+        self.file.kept.append(
+            Kept(
+                number=len(self.file.kept),
+                slot=opening.slot,
+                attempt=opening.attempt,
+                strikes=opening.strikes,
+                failures=opening.failures,
+                state="waiting",
+                values=opening.values or {},
+                oracle_id=former.oracle_id if former else None,
+                continues=former.continues if former else None,
+            )
+        )
+
+    def claim(self) -> Attempt | None:
+        needed = slots_needed(self.attempts(), self.search.trials, self.search.retries)
+        waiting = [
+            kept for kept in self.file.kept if kept.state == "waiting" and kept.slot < needed
+        ]
+        for kept in sorted(waiting, key=lambda kept: (kept.slot, kept.number)):
+            if not kept.values and not self._draw(kept):
+                return None  # Hyperband is done with its brackets, or waits for others
+            kept.state, kept.started, kept.owner = "running", time.time(), self.me.text()
+            self.file.save()
+            self._mine.add(kept.number)
+            return _attempt(kept)
+        return None
+
+    def _draw(self, kept: Kept) -> bool:
+        """Ask the oracle for hyperparameters that are possible; False where it has no more."""
+        for _ in range(MOST_DRAWS):
+            trial = draw(self.oracle, f"slot-{kept.slot}")
+            if trial.status != kt_trial.TrialStatus.RUNNING:
+                return False
+            values = values_of(self.space, trial.hyperparameters.values)
+            if self.space.legal(values):
+                former = trial.hyperparameters.values.get("tuner/trial_id")
+                kept.values, kept.oracle_id = values, trial.trial_id
+                kept.continues = self._complete_number(former)
+                return True
+            self._end_in_oracle(trial.trial_id, self._worst())  # not drawn again
+        raise UserError(
+            f"`space={self.space.name}` must hold a network that fits, but {MOST_DRAWS} draws in a "
+            "row did not."
+        )
+
+    def _complete_number(self, oracle_id: str | None) -> int | None:
+        """Number of the complete attempt of an oracle's trial."""
+        return next(
+            (k.number for k in self.file.kept if oracle_id and k.oracle_id == oracle_id
+             and k.state == "complete"),
+            None,
+        )  # fmt: skip
+
+    # what became of it
+
+    def report(self, attempt: Attempt, epoch: Epoch) -> bool:
+        return False
+
+    def beat(self, attempt: Attempt, beat: Beat) -> None:
+        self._ours(attempt).beat = beat.text()
+        self.file.save()
+
+    def complete(self, attempt: Attempt, objectives: list[float], record: TrialRecord) -> None:
+        kept = self._ours(attempt, "complete")
+        if kept.state == "complete":
+            return
+        kept.objectives, kept.record = objectives, record
+        self._end_in_oracle(kept.oracle_id, objectives[0])
+        self._tell_of_diverged()
+        self._end(kept, "complete")
+
+    def _tell_of_diverged(self) -> None:
+        """Give those that diverged before there was any value one that is as bad as the worst."""
+        worst = self._worst()
+        for kept in self.file.kept:
+            trial = self.oracle.trials.get(kept.oracle_id or "")
+            if kept.state == "pruned" and trial is not None and trial.status != COMPLETED:
+                assert worst is not None
+                self.oracle.update_trial(kept.oracle_id, {self.goals[0].key: worst})
+                trial.status = COMPLETED
+                self.oracle.score_trial(trial)
+
+    def prune(self, attempt: Attempt, record: TrialRecord) -> None:
+        raise AssertionError("there are no pruners in this backend")
+
+    def diverge(self, attempt: Attempt, reason: str, record: TrialRecord) -> None:
+        kept = self._ours(attempt, "pruned")
+        if kept.state == "pruned":
+            return
+        kept.reason, kept.record = reason, record
+        self._end_in_oracle(kept.oracle_id, self._worst())
+        self._end(kept, "pruned")
+
+    def _worst(self) -> float | None:
+        """The worst value that a trial has come to; None while none has."""
+        values = [one.objectives[0] for one in self.file.kept if one.objectives is not None]
+        return max(values, key=self.goals[0].cost, default=None)
+
+    def _end_in_oracle(self, oracle_id: str | None, value: float | None) -> None:
+        """Tell the oracle what a trial came to; without a value it is invalid, and passed over."""
+        if oracle_id is None:
+            return
+        trial = self.oracle.trials[oracle_id]
+        trial.status = INVALID
+        if value is not None:
+            self.oracle.update_trial(oracle_id, {self.goals[0].key: value})
+            trial.status = COMPLETED
+        self.oracle.end_trial(trial)
+
+    def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
+        kept = self.file.kept[attempt.number]
+        if kept.state != "running":  # another process gave it up first
+            return True
+        for key, value in asdict(End.of(attempt, cause, final)).items():
+            setattr(kept, key, value)
+        kept.reason, kept.own_failure = reason, cause == "own"
+        following = next_attempt(_attempt(kept), self.search.retries)
+        if following is not None:
+            self._open(following)
+        else:
+            self._end_in_oracle(kept.oracle_id, None)
+        self._end(kept, "stopped" if cause == "let_go" else "failed")
+        return following is not None
+
+    def _ours(self, attempt: Attempt, *states: str) -> Kept:
+        """An attempt that is running, or in one of these states, by this process."""
+        kept = self.file.kept[attempt.number]
+        if kept.owner != self.me.text() or kept.state not in ("running", *states):
+            raise LostError
+        return kept
+
+    def _end(self, kept: Kept, state: str) -> None:
+        kept.state, kept.ended = state, time.time()
+        self.file.save()
+        self._mine.discard(kept.number)
+
+    def recover(self) -> list[tuple[Attempt, str]]:
+        gone = []
+        for kept in list(self.file.kept):
+            if kept.state != "running" or kept.number in self._mine:
+                continue
+            why = self._observer.verdict(kept.number, kept.owner, kept.beat)
+            if kept.owner is None:  # of a former version, which worked alone
+                why = "killed"
+            if why is not None:
+                attempt = _attempt(kept)
+                self.fail(attempt, why, "killed")
+                gone.append((attempt, why))
+        return gone
+
+    # what is there
+
+    def attempts(self) -> list[Attempt]:
+        return [_attempt(kept) for kept in self.file.kept]
+
+    def outcomes(self) -> list[Outcome]:
+        return [_outcome(kept) for kept in self.file.kept]
+
+    def get(self, key: str) -> Any:
+        return self.file.properties.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self.file.properties[key] = value
+        self.file.save()
+
+    def elect(self) -> bool:
+        elected, self.file.properties["elected"] = self.file.properties.get("elected", False), True
+        self.file.save()
+        return not elected
+
+    def close(self) -> None:
+        """Files are closed after every write."""
+
+
+def _attempt(kept: Kept) -> Attempt:
+    return Attempt(
+        kept.number, kept.slot, kept.attempt, kept.strikes, kept.failures,
+        kept.state, kept.values, kept.final, cause=kept.cause,  # type: ignore[arg-type]
+        continues=kept.continues,
+    )  # fmt: skip
+
+
+def _outcome(kept: Kept) -> Outcome:
+    objectives = None if kept.objectives is None else tuple(kept.objectives)
+    return Outcome(
+        _attempt(kept),
+        kept.reason,
+        objectives,
+        cast(TrialRecord, kept.record),
+        kept.started,
+        kept.ended,
+    )

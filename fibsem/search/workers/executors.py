@@ -1,0 +1,262 @@
+"""One training in a process of its own: what ends it, ends only this trial.
+
+The processes come from a fork server that has loaded TensorFlow, and so start in under half a
+second. Epochs and the pulse of the training go up a pipe; the answer to an epoch says whether to go
+on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkContext, ForkServerContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from fibsem.errors import OutageError, UserError
+from fibsem.system.interrupts import (
+    INTERRUPTED,
+    end_cleanly,
+    interruption_point,
+    uninterrupted,
+)
+from fibsem.system.outages import weathered
+from fibsem.system.processes import ask_to_end, die_with_parent, forking, rss_gib, stop
+from fibsem.system.pulse import follow, pulse
+from fibsem.system.secrets import guard_output
+from fibsem.system.threads import STOPS, start_beside
+from fibsem.tracking.runs import Tracking
+from fibsem.training.failures import PrunedError, TrialFailedError, failure_of
+from fibsem.training.job import Job
+from fibsem.training.material.datasets import obtain
+from fibsem.training.material.material import Material
+from fibsem.training.results import Epoch, TrialResult
+from fibsem.training.run import run_job
+
+#: Called with each epoch; raises PrunedError where the trial shall end.
+OnEpoch = Callable[[Epoch], None]
+Execute = Callable[[Job, OnEpoch], TrialResult]
+#: Where processes come from.
+Context = ForkContext | ForkServerContext
+
+#: Seconds between two looks at a child, and between two things that it says of itself.
+LOOK_S = 0.5
+#: Signals by which a process ends of its own; all others somebody has sent, or a limit.
+ITS_OWN = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV,
+           signal.SIGSYS, signal.SIGTRAP)  # fmt: skip
+#: What MLflow imports when it is first needed: a fresh process has it from the server instead.
+LAZY = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.tracking.rest_store")
+
+
+def fresh() -> ForkServerContext:
+    """Where processes come from that train."""
+    return forking(__name__, "fibsem.search.studies.optuna_study", *LAZY)
+
+
+class InProcess:
+    """Trains in this process; what was read of the dataset is kept from trial to trial."""
+
+    def __init__(self, material: Material, tracking: Tracking) -> None:
+        self.material, self.tracking = material, tracking
+
+    def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
+        """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
+        try:
+            with weathered():
+                self.material = self.material.for_config(job.config)
+                result, _ = run_job(job, self.material, self.tracking, on_epoch)
+        except (PrunedError, OutageError):
+            raise
+        except Exception as error:
+            self.material.dataset.check_unchanged()  # changed data concern every trial
+            raise failure_of(error) from error
+        return result
+
+
+class UpToMemory:
+    """Trains in this process until that has grown too large, then every job in a fresh one.
+
+    What libraries keep from trial to trial adds up over hundreds of them.
+
+    Parameters
+    ----------
+    here
+        Trains in this process.
+    isolated
+        Makes what trains in fresh ones.
+    most_gib
+        Memory from which on it does.
+    """
+
+    def __init__(self, here: Execute, isolated: Callable[[], Execute], most_gib: float) -> None:
+        self.execute, self._isolated, self.most_gib = here, isolated, most_gib
+        self._grown = False
+
+    def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
+        """Run a job, here or in a fresh process."""
+        held_gib = rss_gib()
+        if not self._grown and held_gib > self.most_gib:
+            print(
+                f"this process holds {held_gib:.1f} GiB, more than search.memory_gib="
+                f"{self.most_gib:.1f}: each further trial is trained in a process of its own",
+                file=sys.stderr,
+            )
+            self.execute, self._grown = self._isolated(), True
+        return self.execute(job, on_epoch)
+
+
+class Isolated:
+    """Trains every job in a fresh process."""
+
+    def __init__(self, tracking: Tracking, data: Mapping[str, str]) -> None:
+        self.tracking, self.data = tracking, data
+        self.context = fresh()
+
+    def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
+        """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
+        return apart(self.context, partial(_run, job, self.tracking, self.data), on_epoch)
+
+
+def apart(
+    context: Context, work: Callable[[Line], tuple[str, Any]], on_epoch: OnEpoch
+) -> TrialResult:
+    """Do the work of a trial in a process of its own, and hear what comes of it.
+
+    Parameters
+    ----------
+    context
+        Where the process comes from.
+    work
+        Tells its epochs along the line, and gives what came of it.
+    on_epoch
+        Called with each epoch; raises PrunedError where the trial shall end.
+    """
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_child, args=(work, theirs))
+    process.start()
+    theirs.close()
+    try:
+        return _converse(ours, process, on_epoch)
+    except KeyboardInterrupt:
+        ask_to_end(process)  # it ends its run by itself
+        raise
+    finally:
+        ours.close()
+        stop(process)
+
+
+def _converse(pipe: Connection, process: BaseProcess, on_epoch: OnEpoch) -> TrialResult:
+    while True:
+        while not pipe.poll(LOOK_S):
+            interruption_point()
+        try:
+            kind, content = pipe.recv()
+        except EOFError:
+            process.join()
+            raise _death(process.exitcode) from None
+        if kind == "pulse":
+            follow(content)
+            continue
+        if kind == "done":
+            return content
+        if kind == "failed":
+            raise TrialFailedError(*content)
+        if kind == "refused":
+            raise UserError(content)
+        if kind == "away":
+            raise OutageError(content)
+        if kind == "pruned":
+            raise PrunedError(*content)
+        try:
+            on_epoch(content)
+            pipe.send("go on")
+        except PrunedError:
+            pipe.send("prune")
+
+
+def _death(exitcode: int | None) -> TrialFailedError:
+    """Why a process ended that did not say so: by its own fault, or by somebody's signal."""
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = ", out of memory?" if exitcode == -signal.SIGKILL else ""
+        reason = f"its process was ended by {name}{hint}"
+        return TrialFailedError(reason, "", final=False, own=-exitcode in ITS_OWN)
+    if exitcode == INTERRUPTED:
+        return TrialFailedError("its process alone was asked to end", "", final=False, own=False)
+    return TrialFailedError(f"its process ended with exit code {exitcode}", "", final=False)
+
+
+def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
+    """The process of one trial: what its work comes to is told, unless it was asked to end."""
+    die_with_parent()
+    guard_output()
+    line = Line(pipe)
+    start_beside(line.keep_posted)
+    try:
+        end_cleanly(*STOPS, once=True)
+        line.send(work(line))
+    except KeyboardInterrupt:  # with the parent, or alone, which its code tells
+        sys.exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is told: it may be ended at once
+
+
+class Line:
+    """The child's end of the pipe, for the training and for the thread that tells its pulse."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe, self._lock = pipe, threading.Lock()
+
+    def send(self, message: tuple[str, Any]) -> None:
+        with uninterrupted(), self._lock:
+            self.pipe.send(message)
+
+    def keep_posted(self) -> None:
+        """Tell the pulse as long as somebody listens."""
+        with contextlib.suppress(OSError):
+            while True:
+                time.sleep(LOOK_S)
+                self.send(("pulse", pulse()))
+
+
+def _run(job: Job, tracking: Tracking, data: Mapping[str, str], line: Line) -> tuple[str, Any]:
+    """Train, and say what came of it."""
+
+    def on_epoch(epoch: Epoch) -> None:
+        line.send(("epoch", epoch))
+        if line.pipe.recv() == "prune":
+            raise PrunedError(epoch.epoch)
+
+    try:
+        with weathered():
+            dataset = obtain(job.config.data, job.config.split)
+            if dataset.digests != data:
+                changed = f"those of {dataset.path} did"
+                return "refused", f"data must not change under a sweep, but {changed}."
+            execute = InProcess(Material(dataset, job.config), tracking)
+    except OutageError as outage:
+        return "away", str(outage)
+    except Exception as error:
+        return _failed(failure_of(error))
+    try:
+        return "done", execute(job, on_epoch)
+    except PrunedError as pruned:
+        return "pruned", (pruned.epoch,)
+    except OutageError as outage:
+        return "away", str(outage)
+    except TrialFailedError as failure:
+        return _failed(failure)
+    except UserError as changed:  # the data, under all trials
+        return "refused", str(changed)
+
+
+def _failed(failure: TrialFailedError) -> tuple[str, Any]:
+    return "failed", (
+        failure.reason, failure.trace, failure.final, failure.own, failure.diverged,
+    )  # fmt: skip

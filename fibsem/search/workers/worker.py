@@ -1,0 +1,291 @@
+"""One worker of a sweep: claims a slot, trains, tells; waits for what is away; stops where it lost.
+
+What it does follows from the study alone. An attempt is its own from the claim to the end of it,
+with a folder and a run that no other attempt has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import keras
+
+from fibsem.errors import DeviceError, LostError, OutageError, UserError
+from fibsem.search.studies.owner import Heart
+from fibsem.search.studies.slots import Attempt, Cause, TrialRecord, filled
+from fibsem.search.workers.executors import Execute
+from fibsem.search.workers.keeping import inherit, tidy
+from fibsem.search.workers.pace import CUT
+from fibsem.search.workers.publishing import publish, run_of
+from fibsem.system import pulse
+from fibsem.system.again import same_command
+from fibsem.system.files import replace_file
+from fibsem.system.interrupts import uninterrupted
+from fibsem.system.outages import Patience, weathered
+from fibsem.tracking import names
+from fibsem.tracking.naming import run_name
+from fibsem.training.beginning.start import suited
+from fibsem.training.failures import PrunedError, TrialFailedError
+from fibsem.training.job import Job
+from fibsem.training.results import Epoch, TrialResult
+from fibsem.training.run import CHECKPOINT
+from fibsem.training.steps.checkpoint import trained_s
+
+if TYPE_CHECKING:
+    from fibsem.search.sweep import Sweep
+
+#: Seconds between two looks where all open slots are taken by others.
+POLL_S = 1.0
+#: Seconds that telling of a hang may take, and the exit code of a worker that hung.
+LAST_S, HUNG = 10.0, 75
+#: What the study keeps of the record of a training.
+KEPT = (
+    "run_id", "val", "val_all", "cost", "epochs", "train_seconds", "parameters", "restart",
+)  # fmt: skip
+
+Show = Callable[[str, int, int], None]
+
+
+@dataclass
+class Held:
+    """An attempt that is ours: whether its folder is made, its epochs so far, whether it ended.
+
+    It has so many seconds, where a hard budget limits it.
+    """
+
+    attempt: Attempt
+    limit_s: float | None = None
+    ready: bool = False
+    epochs: int = 0
+    settled: bool = False
+
+
+@dataclass
+class Worker:
+    """Works on a sweep until there is nothing left to do."""
+
+    sweep: Sweep
+    execute: Execute
+    show: Show
+    patience: Patience = field(init=False)
+    held: Held | None = None
+
+    def __post_init__(self) -> None:
+        self.study, self.tracking = self.sweep.study, self.sweep.tracking
+        self.search = self.sweep.search
+        self.trials = self.sweep.folder / "trials"
+        self.patience = Patience(self.search.patience_s)
+
+    def work(self) -> None:
+        """Fill slots until the budget or the time is used up, or nothing is left to be claimed.
+
+        Raises
+        ------
+        OutageError
+            If disk, storage or store are away for longer than ``search.patience_s``, or the
+            accelerator of this process has failed.
+        """
+        try:
+            while True:
+                try:
+                    with weathered():
+                        if not self._turn():
+                            return
+                    self.patience.renew()
+                except OutageError as outage:
+                    self.patience.wait(outage)
+        except BaseException as why:
+            self._let_go(why)
+            raise
+
+    def _turn(self) -> bool:
+        """One trial: that which an outage had interrupted, or another; whether there are more."""
+        if self.held is None:
+            now = self.study.outcomes()  # one look at a storage that may be far away
+            done = filled(now)
+            self.show(self.sweep.best_so_far(now), done, self.search.trials)
+            if self.sweep.is_full(now) or self.sweep.pace.over(done):
+                return False
+            self.sweep.check_failures(now)
+            self._recover()
+            self.study.open_slots()
+            attempt = self.study.claim()
+            if attempt is None:
+                return self._wait_for_others()
+            if self.sweep.pace.cuts(attempt.slot):
+                self.study.fail(attempt, CUT, "let_go", final=True)
+                return True
+            self.held = Held(attempt)
+        self._one_trial(self.held)
+        self.held = None
+        self.sweep.report_parent()
+        return True
+
+    def _wait_for_others(self) -> bool:
+        """Whether others are at work; a grid may have fewer points than the budget."""
+        if not any(attempt.state == "running" for attempt in self.study.attempts()):
+            return False
+        time.sleep(POLL_S)
+        return True
+
+    def _recover(self) -> None:
+        """End what lost its process, and its run where it was in this folder."""
+        for attempt, why in self.study.recover():
+            if why != "killed":
+                print(f"trial {attempt.number} is given up: {why}", file=sys.stderr)
+            self._publish(attempt)
+
+    def _job(self, held: Held) -> Job:
+        """The training of an attempt; after a failure of its own it starts from another seed."""
+        attempt, failures = held.attempt, held.attempt.failures
+        drawn = attempt.values.get("seed")
+        seed = (self.sweep.given.tree["seed"] if drawn is None else drawn) + 1000 * failures
+        given = self.sweep.given.with_values({**attempt.values, "seed": seed})
+        begins = suited(given.tree["train"]["init"], given.tree["preprocess"]["scaling"])
+        given = given.with_values({"train.init": begins})
+        epochs = self.sweep.epochs_of(attempt.values)
+        if epochs is not None:
+            given = given.with_values({"train.epochs": epochs})
+        if held.limit_s is not None:
+            typed = given.tree["train"]["max_seconds"]
+            limit_s = held.limit_s if typed is None else min(typed, held.limit_s)
+            given = given.with_values({"train.max_seconds": limit_s})
+        tags = {
+            names.COMMAND: names.TRIAL,
+            names.STUDY: self.study.name,
+            names.SLOT: attempt.slot,
+            names.ATTEMPT: attempt.number,
+            names.FAILURES: failures,
+        }
+        folder, name = self.trials / attempt.place, run_name(attempt.values)
+        return Job(given, folder, name, tags, self.sweep.parent, "other", published=False)
+
+    def _one_trial(self, held: Held) -> None:
+        """Train, tell the study what came of it, and when it has that, the store."""
+        try:
+            if not held.ready:
+                self._prepare(held)
+            if not held.settled:
+                self._train(held)
+                held.settled = True
+            self._publish(held.attempt)
+        except LostError:
+            self._lost(held)
+        finally:
+            with uninterrupted():
+                keras.backend.clear_session()  # collects garbage too
+
+    def _prepare(self, held: Held) -> None:
+        """Give an attempt what it goes on with, and its time, in which that counts."""
+        inherit(held.attempt, self.study.attempts(), self.trials)
+        limit_s = self.sweep.pace.limit_s(held.attempt.slot)
+        if limit_s is not None:
+            held.limit_s = limit_s + trained_s(self.trials / held.attempt.place / CHECKPOINT)
+        held.ready = True
+
+    def _train(self, held: Held) -> None:
+        attempt, job = held.attempt, self._job(held)
+
+        def on_epoch(epoch: Epoch) -> None:
+            if self.study.report(attempt, epoch):
+                raise PrunedError(epoch.epoch)
+            if epoch.epoch >= held.epochs:  # of a training that goes on, those come again
+                held.epochs = epoch.epoch + 1
+                self.patience.renew()
+
+        pulse.begin()
+        try:
+            with self._heart(held):
+                result = self.execute(job, on_epoch)
+                values = [goal.of(result.groups) for goal in self.sweep.goals]
+        except PrunedError as pruned:
+            self.study.prune(attempt, {"epochs": pruned.epoch + 1, "run_id": run_of(job.folder)})
+            tidy(self.sweep)
+        except TrialFailedError as failure:
+            self._failed(held, failure)
+        else:
+            self.study.complete(attempt, values, self._kept(result))
+            tidy(self.sweep)
+
+    def _kept(self, result: TrialResult) -> TrialRecord:
+        """What the study keeps of a training; by how much it is beyond each bound, where it is."""
+        record = result.to_json()
+        figures = {goal: goal.of(result.groups) for goal in self.sweep.bounds}
+        beyond = {g.key: g.beyond(figures[g], bound) for g, bound in self.sweep.bounds.items()}
+        worse = [f"{g.key} is {figures[g]:.6g}" for g in figures if beyond[g.key] > 0]
+        kept = cast(TrialRecord, {key: record[key] for key in KEPT})
+        if beyond:
+            kept["beyond"] = beyond
+        if worse:
+            kept["reason"] = f"beyond search.constraints: {', '.join(worse)}"
+        return kept
+
+    def _heart(self, held: Held) -> Heart:
+        def stalled(reason: str) -> TrialFailedError:
+            return TrialFailedError(reason, "", final=False, own=False)
+
+        def abandon(reason: str) -> None:
+            """End this process, whose main thread does not come back."""
+            threading.Timer(LAST_S, os._exit, (HUNG,)).start()
+            print(
+                f"error: trial {held.attempt.number} is given up: {reason}; "
+                f"{same_command()} goes on with it.", file=sys.stderr, flush=True,
+            )  # fmt: skip
+            with contextlib.suppress(BaseException):
+                self.study.fail(held.attempt, reason, "ended")
+                self._publish(held.attempt)
+            os._exit(HUNG)
+
+        return Heart(
+            lambda beat: self.study.beat(held.attempt, beat),
+            self.search.heartbeat_s,
+            self.search.stall_s,
+            stalled,
+            abandon,
+        )
+
+    def _failed(self, held: Held, failure: TrialFailedError) -> None:
+        """Record why a trial failed; one that diverged counts, and is not tried again."""
+        cause: Cause = "own" if failure.own else "ended"
+        folder = self.trials / held.attempt.place
+        if failure.diverged:
+            record: TrialRecord = {"epochs": held.epochs, "run_id": run_of(folder)}
+            self.study.diverge(held.attempt, failure.reason, record)
+        else:
+            self.study.fail(held.attempt, failure.reason, cause, final=failure.final)
+        file = folder / "error.txt"
+        with contextlib.suppress(OSError, UserError):  # a full disk; the study has the reason
+            replace_file(file, failure.trace or failure.reason)
+        print(f"trial {held.attempt.number} failed: {failure.reason} ({file})", file=sys.stderr)
+
+    def _lost(self, held: Held) -> None:
+        """Say that another worker has the trial by now, and end what this one had of it."""
+        print(
+            f"trial {held.attempt.number} was given up by another worker, which thought this one "
+            "was gone; it stops here", file=sys.stderr,
+        )  # fmt: skip
+        self._publish(held.attempt)
+
+    def _publish(self, attempt: Attempt) -> None:
+        """End the run of an attempt in this folder as the study says."""
+        outcome = next(one for one in self.study.outcomes() if one.number == attempt.number)
+        publish(self.tracking, run_of(self.trials / attempt.place), outcome)
+
+    def _let_go(self, why: BaseException) -> None:
+        """End an attempt that this process leaves; untold, the next start finds it without one."""
+        held = self.held
+        if held is None or held.settled:
+            return
+        reason = "interrupted" if isinstance(why, KeyboardInterrupt) else f"stopped: {why}"
+        # a network may be what its accelerator fails at: that is not tried for ever
+        cause: Cause = "ended" if isinstance(why, DeviceError) else "let_go"
+        with contextlib.suppress(Exception):
+            self.study.fail(held.attempt, reason, cause)
+            self._publish(held.attempt)
