@@ -4,7 +4,7 @@ import pytest
 
 from fibsem import evaluate, inspect, promote, report, segment, simulate, sweep, train
 from fibsem.config import Configuration, compose
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.data.phantom.simulation import lock_of
 from fibsem.errors import UserError
 from fibsem.system.files import write_json

@@ -28,9 +28,9 @@ from fibsem.config import (
 from fibsem.config.promotion import PromoteConfig
 from fibsem.config.runs import EvaluateConfig
 from fibsem.config.trees import READ_BY
+from fibsem.data.dataset.split import SplitRecipe
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.models.spec import MODELS, resolve

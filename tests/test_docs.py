@@ -27,7 +27,7 @@ from fibsem.config import (
     voxel_nm_of,
     weights_of,
 )
-from fibsem.data.manifest import SAMPLE_KEYS, TOP_KEYS
+from fibsem.data.dataset.manifest import SAMPLE_KEYS, TOP_KEYS
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.volumes import open_volume
 from fibsem.models.architectures import MODELS

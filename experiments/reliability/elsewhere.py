@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fibsem import api
-from fibsem.data import placing
+from fibsem.data.doubts import placing
 from fibsem.data.material import odd_in
 from fibsem.data.volumes import ArrayVolume, open_volume
 

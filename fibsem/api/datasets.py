@@ -15,10 +15,10 @@ import numpy.typing as npt
 from fibsem.api.options import one_line_errors, overrides_of, tree_of
 from fibsem.api.results import as_html
 from fibsem.config import DataConfig, flat, override, read, read_path, require
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.samples import Region
+from fibsem.data.dataset.split import SPLITS, SplitRecipe
 from fibsem.data.preprocessing import evenly_spaced
-from fibsem.data.samples import Region
-from fibsem.data.split import SPLITS, SplitRecipe
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 

@@ -22,7 +22,7 @@ from fibsem.config import (
     require,
     why_no_unet,
 )
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.split import SPLITS
 from fibsem.evaluation.names import FIGURES
 from fibsem.system.file_names import part_name, visible
 from fibsem.system.files import write_json
@@ -33,7 +33,7 @@ from fibsem.system.summaries.evaluation import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fibsem.data.dataset import Dataset
+    from fibsem.data.dataset.dataset import Dataset
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.plan import Plan
     from fibsem.training.planning.worked import Worked

@@ -11,9 +11,9 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, DataConfig, Tree, output_folder, read
-from fibsem.data.digests import digest_of
+from fibsem.data.dataset.digests import digest_of
+from fibsem.data.dataset.split import SplitRecipe
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.split import SplitRecipe
 from fibsem.system.endings import FIGURE, remove_former
 from fibsem.system.files import replace_file, write_json
 from fibsem.system.identity import check_others

@@ -23,7 +23,7 @@ from fibsem.config import (
     read,
     require,
 )
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.inference.options import KEYS, Options
 from fibsem.system.advice import called, under
@@ -34,7 +34,7 @@ from fibsem.system.records import fitting
 from fibsem.system.summaries import SegmentedFilm
 
 if TYPE_CHECKING:
-    from fibsem.data.dataset import Dataset
+    from fibsem.data.dataset.dataset import Dataset
     from fibsem.promotion.candidates import Candidates
     from fibsem.training.planning.plan import Plan
     from fibsem.training.planning.worked import Worked

@@ -22,7 +22,7 @@ from fibsem.config import (
     read_path,
     require,
 )
-from fibsem.data.split import SplitRecipe
+from fibsem.data.dataset.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.reporting.results import Opened, find_results
 from fibsem.system.identity import check_others
@@ -151,7 +151,7 @@ def _opened(data: DataConfig, tree: Tree) -> tuple[str, Opened | None]:
     if data.path is None:
         return data.name, None
 
-    from fibsem.data.manifest import load_dataset
+    from fibsem.data.dataset.manifest import load_dataset
 
     dataset = load_dataset(
         read_path(data.path, "data.path"), read(SplitRecipe, tree["split"], "split")

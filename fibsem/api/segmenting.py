@@ -29,7 +29,7 @@ from fibsem.config import (
     voxel_nm_of,
     weights_of,
 )
-from fibsem.data.scale import learned_range
+from fibsem.data.dataset.scale import learned_range
 from fibsem.data.volumes import Volume, open_volume
 from fibsem.data.volumes.volume import ArraySource
 from fibsem.data.volumes.voxels import Voxels

@@ -12,7 +12,7 @@ from fibsem.api.datasets import OpenDataset, open_dataset
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import Tree, read_path, require
-from fibsem.data.archive import VOXEL_NM
+from fibsem.data.dataset.archive import VOXEL_NM
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.phantom import simulate as simulate_films
 from fibsem.data.phantom.simulation import lock_of

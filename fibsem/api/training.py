@@ -14,7 +14,7 @@ from fibsem.api.models import LoadedModel, load_folder
 from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import Configuration, TrainConfig, Tree, output_folder, why_no_unet
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.split import SPLITS
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
 from fibsem.tracking import names

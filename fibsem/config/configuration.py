@@ -25,8 +25,8 @@ from fibsem.config.search import SearchConfig, of_epochs
 from fibsem.config.training import TrainConfig
 from fibsem.config.typed import AXES, command_of, typed_values
 from fibsem.config.unused import not_read, used_with, why_unused
+from fibsem.data.dataset.split import SplitRecipe
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.hyperparameters import as_recorded

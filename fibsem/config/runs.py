@@ -10,8 +10,8 @@ from typing import Any
 from fibsem.config.reading import flat, read_path, require, require_file
 from fibsem.config.training import TrainConfig
 from fibsem.config.unused import FITTED, why_unused
+from fibsem.data.dataset.split import SplitRecipe
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.split import SplitRecipe
 from fibsem.models.spec import ModelSpec
 from fibsem.system.addresses import SQLITE, database_file
 from fibsem.system.secrets import remember

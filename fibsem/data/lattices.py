@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.labels import IGNORE, LabelArray
+from fibsem.data.dataset.labels import IGNORE, LabelArray
 from fibsem.data.pieces import FEW, Pieces, inclusion, systematic
 
 DoubleArray = npt.NDArray[np.float64]

@@ -16,8 +16,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.labels import IGNORE, LabelArray
-from fibsem.data.samples import Region
+from fibsem.data.dataset.labels import IGNORE, LabelArray
+from fibsem.data.dataset.samples import Region
 from fibsem.data.sampling import Pixels
 from fibsem.errors import UserError
 from fibsem.geometry import Box

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.samples import Region
+from fibsem.data.dataset.samples import Region
 from fibsem.geometry import Box, Triple
 
 #: Voxels of neighbouring slices that are held at once, bytes; one slice with what is around is.

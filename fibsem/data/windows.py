@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.dataset import Dataset
-from fibsem.data.labels import IGNORE
-from fibsem.data.samples import Region
-from fibsem.data.split import Split
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
+from fibsem.data.dataset.split import Split
 from fibsem.data.together import together
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple

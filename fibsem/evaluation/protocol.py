@@ -15,7 +15,7 @@ from typing import Any
 
 from fibsem import models
 from fibsem.config import Configuration
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.split import SPLITS
 from fibsem.evaluation.folder import PARENT, seeds_of
 from fibsem.evaluation.scores import SeedScores, pixels_of, score_model, searched_squares
 from fibsem.evaluation.summary import FiguresOverSeeds

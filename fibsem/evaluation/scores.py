@@ -17,9 +17,9 @@ from fibsem.analysis.postprocessing import (
     reaching,
     search,
 )
+from fibsem.data.dataset.samples import Region
+from fibsem.data.dataset.split import SPLITS, Split
 from fibsem.data.preprocessing import evenly_spaced
-from fibsem.data.samples import Region
-from fibsem.data.split import SPLITS, Split
 from fibsem.errors import UserError
 from fibsem.evaluation.folder import scores_of
 from fibsem.inference.model.cost import seconds_per_gigapixel

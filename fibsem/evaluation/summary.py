@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from fibsem.analysis.metrics import over_squares
 from fibsem.analysis.statistics import Spread
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.split import SPLITS
 from fibsem.evaluation.scores import SeedScores
 from fibsem.training.scoring.squares import CHOSEN, HALF, TRUTH, confusions, labelled_figures
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fibsem.config import RunConfig
-from fibsem.data.dataset import Dataset
-from fibsem.data.learned import Edges, Learned, learned_before, merged
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.learned import Edges, Learned, learned_before, merged
 from fibsem.geometry import Triple
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import typed

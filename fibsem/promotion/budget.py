@@ -21,10 +21,10 @@ from fibsem.config import (
     TrainConfig,
     Tree,
 )
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.split import SPLITS, Split
 from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
-from fibsem.data.split import SPLITS, Split
 from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.candidates import Candidates
 from fibsem.promotion.repetition import REPEATED

@@ -9,8 +9,8 @@ from fibsem.analysis.calibration import Calibration, LabelledScores, Platt, cali
 from fibsem.analysis.postprocessing import ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.analysis.reliability import Reliability
-from fibsem.data.labels import IGNORE
-from fibsem.data.samples import Region
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
 from fibsem.errors import UserError
 
 

@@ -18,8 +18,8 @@ from fibsem.analysis.postprocessing import (
     search_by_sample,
 )
 from fibsem.config import PostProcessingConfig
+from fibsem.data.dataset.samples import Region
 from fibsem.data.pieces import Pieces
-from fibsem.data.samples import Region
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.calibrating import fit_calibration
 from fibsem.promotion.examination import counts_of, validation_squares

@@ -13,9 +13,9 @@ from fibsem.analysis.estimates import Estimate
 from fibsem.analysis.metrics import Confusion, pooled, porosity_error
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.statistics import Examined
-from fibsem.data.labels import IGNORE
-from fibsem.data.samples import Region
-from fibsem.data.split import Split
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
+from fibsem.data.dataset.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.places import places_of
 from fibsem.system.progress import Progress

@@ -12,7 +12,7 @@ import pandas as pd
 from fibsem.analysis import tables
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.split import SPLITS
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.promotion.choice import Chosen

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.config import Tree, defaults_of, flat, settings_of
-from fibsem.data.dataset import Dataset
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.inference.volume.ledger import remove_segmentation
 from fibsem.system import identity

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fibsem.analysis.statistics import Gate, judge
 from fibsem.config import GateConfig
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
 from fibsem.promotion.decision import decided
 from fibsem.promotion.examination import examined
 from fibsem.promotion.setting import Promotion

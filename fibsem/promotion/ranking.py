@@ -15,7 +15,7 @@ import numpy as np
 
 from fibsem.analysis.statistics import Paired, Spread, paired_over_squares
 from fibsem.config import RankConfig
-from fibsem.data.samples import Region
+from fibsem.data.dataset.samples import Region
 from fibsem.errors import UserError
 from fibsem.places import Spot, means_by_place
 from fibsem.promotion.repetition import Repetition, is_repeated, repeat, repeated

@@ -12,11 +12,11 @@ from fibsem.analysis import model_card
 from fibsem.analysis.porosity_told import porosity_text
 from fibsem.analysis.statistics import Gate
 from fibsem.config import read
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.learned import learned_squares
+from fibsem.data.dataset.samples import Sample
+from fibsem.data.dataset.scale import scales_of
 from fibsem.data.greys import greys_of
-from fibsem.data.learned import learned_squares
-from fibsem.data.samples import Sample
-from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import KEYS, Options
 from fibsem.inference.volume.segmentation import segment_volume

@@ -10,7 +10,7 @@ import numpy as np
 
 from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import pooled
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.split import SPLITS
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.folder import FIGURES, TABLES

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from fibsem.data.dataset import check_depth
-from fibsem.data.samples import Region
+from fibsem.data.dataset.dataset import check_depth
+from fibsem.data.dataset.samples import Region
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, errors_by_sample

@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 
 from fibsem.config import Configuration, RankConfig, Tree
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.system.identity import same_data
 from fibsem.system.summaries.lineage import FromSweep

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fibsem.analysis import encoding
 from fibsem.analysis.structure.mesh import surface_mesh
-from fibsem.data.digests import digest_of
+from fibsem.data.dataset.digests import digest_of
 from fibsem.quantification.carried import carried
 from fibsem.quantification.folder import begin, check_free
 from fibsem.quantification.maps import write_components, write_thickness

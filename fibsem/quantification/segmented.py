@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film, Phases, Spacing
-from fibsem.data.digests import digest_of
+from fibsem.data.dataset.digests import digest_of
 from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen, stated_nm
 from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import UNKNOWN_NM

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.tables import Row, read_table
+from fibsem.data.dataset.tables import Row, read_table
 from fibsem.data.volumes.lengths import LARGEST_NM, SAME_SIZE, SMALLEST_NM
 from fibsem.errors import UserError
 

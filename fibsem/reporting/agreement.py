@@ -13,9 +13,9 @@ from itertools import combinations
 import numpy as np
 
 from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.data.labels import IGNORE
-from fibsem.data.repeated import of_two_people
-from fibsem.data.samples import Region
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
+from fibsem.data.doubts.repeated import of_two_people
 from fibsem.geometry import Box
 from fibsem.system.summaries.figures import Agreement
 

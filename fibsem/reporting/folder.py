@@ -10,7 +10,7 @@ import pandas as pd
 
 from fibsem.analysis import encoding, tables
 from fibsem.analysis.porosity_told import porosity_text
-from fibsem.data.digests import digest_of
+from fibsem.data.dataset.digests import digest_of
 from fibsem.reporting import sections as result_sections
 from fibsem.reporting import volumes
 from fibsem.reporting.browser import BROWSER, browser

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.dataset.samples import Sample
 from fibsem.data.preprocessing import evenly_spaced, material_slices
-from fibsem.data.samples import Sample
 
 #: One bin per grey value of 16 bits; every value of 8 bits has its own bin too.
 BINS = 65536

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 from fibsem.analysis import figures
-from fibsem.data.contrast import Classed, by_class, classed, grey_of
-from fibsem.data.dataset import Dataset
-from fibsem.data.doubts import doubts
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.samples import Region, by_split, left_out
+from fibsem.data.doubts.contrast import Classed, by_class, classed, grey_of
+from fibsem.data.doubts.doubts import doubts
+from fibsem.data.doubts.tilt import left_in
 from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
-from fibsem.data.samples import Region, by_split, left_out
-from fibsem.data.tilt import left_in
 from fibsem.places import Spot, by_place
 from fibsem.reporting.agreement import agreement
 from fibsem.reporting.greys import Greys, greys, left_out_shares

@@ -7,7 +7,7 @@ from typing import Any
 
 from fibsem.analysis.encoding import cell
 from fibsem.analysis.intervals import FEWEST_SQUARES
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.split import SPLITS
 from fibsem.reporting.agreement import agreement_text
 from fibsem.system.records import typed
 from fibsem.system.summaries.figures import Agreement

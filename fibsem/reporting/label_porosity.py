@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fibsem.analysis.over_places import share_interval
-from fibsem.data.labels import IGNORE, LabelArray
-from fibsem.data.samples import Region
+from fibsem.data.dataset.labels import IGNORE, LabelArray
+from fibsem.data.dataset.samples import Region
 from fibsem.geometry import Box
 from fibsem.places import Spot, by_place
 

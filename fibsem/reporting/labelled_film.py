@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from fibsem.data.digests import slice_digests
+from fibsem.data.dataset.digests import slice_digests
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Volume, open_volume
 from fibsem.errors import UserError

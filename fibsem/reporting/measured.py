@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fibsem.data.digests import slice_digests, stamps_of
+from fibsem.data.dataset.digests import slice_digests, stamps_of
 from fibsem.data.volumes import Manner, VoxelNm, reopen
 from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import UNKNOWN_NM

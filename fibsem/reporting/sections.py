@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from fibsem.analysis import tables
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.split import SPLITS
 from fibsem.evaluation.comparison import draw_cells, write_tables
 from fibsem.reporting.agreement import agreement_text
 from fibsem.reporting.items import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fibsem.config import Tree
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
 from fibsem.geometry import Nbhd
 from fibsem.search.folder import wait_for
 from fibsem.search.space.space import Space

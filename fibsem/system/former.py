@@ -15,6 +15,7 @@ from types import ModuleType
 
 #: What the code of such a model imports, and where it is now.
 NOW = {
+    "fibsem.data.scale": "fibsem.data.dataset.scale",
     "fibsem.data.writers": "fibsem.data.volumes.writers",
     "fibsem.inference.segmenter": "fibsem.inference.model.segmenter",
     "fibsem.inference.slab": "fibsem.inference.volume.slab",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fibsem.analysis.calibration import Calibration
+from fibsem.data.dataset.learned import Edges, Learned
 from fibsem.data.greys import Moments
-from fibsem.data.learned import Edges, Learned
 from fibsem.data.preprocessing import Correction
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.system.summaries.lineage import Lineage, WrittenLineage

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
 from fibsem.system.files import known_json, write_json
 from fibsem.system.records import typed
 from fibsem.tracking import names

@@ -18,9 +18,9 @@ import mlflow
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.learned import Learned
+from fibsem.data.dataset.learned import Learned
+from fibsem.data.dataset.scale import Scale, WrittenScale
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.scale import Scale, WrittenScale
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import finite
 from fibsem.errors import UserError, first_line

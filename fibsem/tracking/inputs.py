@@ -7,8 +7,8 @@ import json
 from mlflow.entities import Dataset as StoredDataset
 from mlflow.entities import DatasetInput, InputTag
 
-from fibsem.data.dataset import Dataset
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.split import SPLITS
 from fibsem.system.secrets import in_record
 from fibsem.tracking.naming import stored_name
 

@@ -24,7 +24,7 @@ from mlflow.entities import Run as Run
 
 import fibsem
 from fibsem.config import TrackingConfig, read_path
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
 from fibsem.system.interrupts import every_call
 from fibsem.system.secrets import in_record
 from fibsem.tracking import names

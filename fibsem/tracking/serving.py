@@ -14,8 +14,8 @@ import mlflow
 import numpy as np
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
+from fibsem.data.dataset.scale import learned_range
 from fibsem.data.material import RULES
-from fibsem.data.scale import learned_range
 from fibsem.data.volumes import ArrayVolume
 from fibsem.data.volumes.volume import check_unmasked
 from fibsem.data.volumes.voxels import Voxels

@@ -11,10 +11,10 @@ from pathlib import Path
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Tree
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.learned import learned_squares, merged
+from fibsem.data.dataset.scale import scales_of
 from fibsem.data.greys import greys_of
-from fibsem.data.learned import learned_squares, merged
-from fibsem.data.scale import scales_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.system.summaries.lineage import DataSource, FromTrial, Lineage
 from fibsem.tracking.audit import Audit, places_of

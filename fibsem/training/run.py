@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from fibsem import models
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
 from fibsem.errors import UserError, first_line
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer

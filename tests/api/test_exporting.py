@@ -11,8 +11,8 @@ import yaml
 from fibsem import models, segment
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import command_line, compose
+from fibsem.data.dataset.scale import Scale
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.scale import Scale
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Scorer, Segmenter

@@ -7,8 +7,8 @@ import pytest
 import tifffile
 import yaml
 
-from fibsem.data.manifest import load_dataset
-from fibsem.data.split import SplitRecipe
+from fibsem.data.dataset.manifest import load_dataset
+from fibsem.data.dataset.split import SplitRecipe
 
 H, W = 64, 80
 

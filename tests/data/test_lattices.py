@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.lattices import LEAST, by_start, draw_lattices
 from fibsem.data.pieces import draw_pieces
 from tests.data.test_pieces import blobs, region_of

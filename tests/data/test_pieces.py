@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
 from fibsem.data.pieces import (
     MOST,
     SIDE,
@@ -18,7 +19,6 @@ from fibsem.data.pieces import (
     part_of,
     systematic,
 )
-from fibsem.data.samples import Region
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.labels import IGNORE
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.sampling import (
     LATTICE,

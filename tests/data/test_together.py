@@ -6,10 +6,10 @@ import tifffile
 
 from fibsem.data import together as together_
 from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.dataset.samples import Region
 from fibsem.data.material import find_extent
 from fibsem.data.pieces import cut_regions
 from fibsem.data.preprocessing import Recipe, fit_correction
-from fibsem.data.samples import Region
 from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.data.volumes.pages import Page
 from fibsem.data.windows import read_windows

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from fibsem.config import Configuration, compose
-from fibsem.data.learned import learned_squares, merged
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.learned import learned_squares, merged
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.promotion import begun as begun_module
 from fibsem.promotion.begun import Begun, begun_with
 from fibsem.promotion.setting import Promotion

@@ -14,8 +14,8 @@ from fibsem.config import (
     compose,
     read,
 )
-from fibsem.data.manifest import load_dataset
-from fibsem.data.split import SPLITS
+from fibsem.data.dataset.manifest import load_dataset
+from fibsem.data.dataset.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.promotion import budget
 from fibsem.promotion.budget import (

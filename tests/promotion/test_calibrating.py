@@ -9,9 +9,9 @@ from scipy.special import expit
 
 from fibsem.analysis.calibration import Platt, calibrate
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.samples import Region
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter

@@ -7,8 +7,8 @@ import pytest
 
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.config import PostProcessingConfig
+from fibsem.data.dataset.samples import by_split, with_own_keys
 from fibsem.data.pieces import draw_pieces
-from fibsem.data.samples import by_split, with_own_keys
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.choice import _search, sample_of
 from fibsem.training.boxes import within

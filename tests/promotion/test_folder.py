@@ -9,7 +9,7 @@ import tifffile
 
 from fibsem.config import Configuration, TrackingConfig, compose, flat
 from fibsem.config.promotion import SETTINGS
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.errors import UserError
 from fibsem.promotion import decision
 from fibsem.promotion.folder import settle

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fibsem.analysis import tables
-from fibsem.data.samples import Region
+from fibsem.data.dataset.samples import Region
 from fibsem.geometry import Box
 from fibsem.promotion.ranking import MIOU, Ranked, placed
 from fibsem.promotion.repetition import Repetition

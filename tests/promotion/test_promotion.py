@@ -17,7 +17,7 @@ import tifffile
 from fibsem import promote, report, segment, sweep
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.config import Configuration, compose, settings_of
-from fibsem.data.learned import learned_squares, merged
+from fibsem.data.dataset.learned import learned_squares, merged
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box

@@ -10,7 +10,7 @@ from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.analysis.reliability import Reliability
 from fibsem.config import Configuration, compose
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.promotion.figures import CalibrationOnTest, ChallengerFigures
 from fibsem.promotion.publishing import log_figures
 from fibsem.promotion.setting import Promotion

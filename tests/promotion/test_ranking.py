@@ -9,7 +9,7 @@ import pytest
 from fibsem import sweep
 from fibsem.analysis import tables
 from fibsem.config import Configuration, DataConfig, RankConfig, TrackingConfig, compose, read
-from fibsem.data.split import SplitRecipe
+from fibsem.data.dataset.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.promotion import ranking
 from fibsem.promotion.ranking import Ranked, order_goal, order_of, placed, rank

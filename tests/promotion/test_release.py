@@ -13,11 +13,11 @@ import tifffile
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.api.promoting import checked
 from fibsem.config import Configuration, compose, flat
-from fibsem.data.dataset import Dataset
-from fibsem.data.labels import Classes
-from fibsem.data.manifest import SAMPLE_KEYS, TOP_KEYS
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.labels import Classes
+from fibsem.data.dataset.manifest import SAMPLE_KEYS, TOP_KEYS
+from fibsem.data.dataset.samples import Sample
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.samples import Sample
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box

@@ -12,7 +12,7 @@ from fibsem import promote, sweep
 from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, compose
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.data.phantom import simulate
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError

@@ -14,9 +14,9 @@ from fibsem import inspect
 from fibsem.analysis import figures
 from fibsem.api.inspecting import InspectResult
 from fibsem.config import compose
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.manifest import load_dataset
+from fibsem.data.dataset.samples import Region
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.samples import Region
 from fibsem.geometry import Box
 from fibsem.reporting.inspection import Inspection
 from fibsem.reporting.inspection_tables import tables

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fibsem.data.digests import slice_digests
+from fibsem.data.dataset.digests import slice_digests
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.reporting.browser import Layers

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from fibsem.data.digests import slice_digests
+from fibsem.data.dataset.digests import slice_digests
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.quantification.segmented import Segmented, hash_of

@@ -7,7 +7,7 @@ import pytest
 
 from fibsem.api.options import one_line_errors
 from fibsem.config.keys import own_keys
-from fibsem.data.manifest import SAMPLE_KEYS, TOP_KEYS
+from fibsem.data.dataset.manifest import SAMPLE_KEYS, TOP_KEYS
 from fibsem.errors import UserError
 from fibsem.system.advice import (
     MISSING,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fibsem.config import TrackingConfig
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.tracking import names
 from fibsem.tracking.beginning import BEGUN, FileNotes, take_up
 from fibsem.tracking.runs import Tracking

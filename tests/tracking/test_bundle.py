@@ -13,8 +13,8 @@ import tifffile
 from fibsem import segment
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
+from fibsem.data.dataset.scale import Scale
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.scale import Scale
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.system.files import read_json, write_json

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from fibsem.data.scale import Scale
+from fibsem.data.dataset.scale import Scale
 from fibsem.data.volumes import VoxelNm
 from fibsem.errors import UserError
 from fibsem.inference.model.onnx_graph import Graph, Node

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fibsem.data.digests import digest_of, slice_digests
+from fibsem.data.dataset.digests import digest_of, slice_digests
 from fibsem.data.material import Extent
 from fibsem.data.volumes import VoxelNm
 from fibsem.inference.model.segmenter import Segmenter

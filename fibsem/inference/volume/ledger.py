@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from fibsem.data.digests import UNREADABLE, slice_digests, stamp_of, stamps_of
+from fibsem.data.dataset.digests import UNREADABLE, slice_digests, stamp_of, stamps_of
 from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Triple

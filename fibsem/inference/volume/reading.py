@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fibsem.data.digests import digest_of, slice_digests
+from fibsem.data.dataset.digests import digest_of, slice_digests
 from fibsem.data.material import Extent
 from fibsem.system.advice import RANGE, VALID
 

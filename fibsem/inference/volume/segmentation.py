@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fibsem.data.digests import stamps_of
+from fibsem.data.dataset.digests import stamps_of
 from fibsem.data.material import given_extent
 from fibsem.data.volumes import Volume, VoxelNm, stated_nm
 from fibsem.data.volumes.covered import covered

@@ -18,7 +18,7 @@ from fibsem.analysis.intervals import (
 from fibsem.analysis.labelled_squares import err_alike, lie_apart
 from fibsem.analysis.metrics import Confusion, Counted, pooled
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
-from fibsem.data.digests import slice_digests
+from fibsem.data.dataset.digests import slice_digests
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Volume
 from fibsem.geometry import Triple

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from fibsem.data.digests import Stamp, slice_digest, slice_digests, stamps_of
+from fibsem.data.dataset.digests import Stamp, slice_digest, slice_digests, stamps_of
 from fibsem.data.volumes import Volume
 from fibsem.data.volumes.covered import CoveredSource
 from fibsem.data.volumes.faults import SliceError

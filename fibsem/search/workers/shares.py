@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
 from fibsem.errors import UserError, one_line
 from fibsem.search.workers.executors import LOOK_S, fresh
 from fibsem.system.again import anew, begin_with

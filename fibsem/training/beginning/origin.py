@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fibsem.data.dataset import Dataset
-from fibsem.data.learned import Learned, learned_before, merged
-from fibsem.data.split import Split
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.learned import Learned, learned_before, merged
+from fibsem.data.dataset.split import Split
 from fibsem.inference.volume.tested import FilmSquares
 from fibsem.system.identity import Identity, same_data
 from fibsem.tracking.bundle import Bundle, learned_in

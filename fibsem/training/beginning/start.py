@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fibsem import models
 from fibsem.config import DIGEST, SHIPPED, Configuration, RunConfig
-from fibsem.data.dataset import Dataset
+from fibsem.data.dataset.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.models.pretrained import Layers, pretrained
 from fibsem.models.spec import ModelSpec

@@ -23,10 +23,10 @@ import numpy as np
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import DIGEST
 from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.dataset import Dataset, check_depth
+from fibsem.data.dataset.dataset import Dataset, check_depth
+from fibsem.data.dataset.samples import Region
+from fibsem.data.dataset.split import SplitRecipe
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.samples import Region
-from fibsem.data.split import SplitRecipe
 from fibsem.data.windows import HalfArray, labelled_regions
 from fibsem.errors import UserError
 from fibsem.geometry import Box

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
 
 FloatArray = npt.NDArray[np.float32]
 

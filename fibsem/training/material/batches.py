@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.sampling import Pixels, cut_patches, dihedral
 from fibsem.data.windows import HalfArray, LabelledWindow
 from fibsem.models.spec import ModelSpec

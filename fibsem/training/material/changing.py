@@ -12,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.dataset.samples import Region
 from fibsem.data.pieces import Parts, inclusion, systematic
-from fibsem.data.samples import Region
 from fibsem.data.windows import LabelledWindow
 from fibsem.system.advice import as_here
 from fibsem.training.material.supply import DoubleArray, Supply

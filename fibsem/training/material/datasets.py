@@ -8,18 +8,18 @@ from itertools import chain
 from pathlib import Path
 
 from fibsem.config import CONF, DataConfig, RunConfig, compose, read_path
-from fibsem.data import archive
 from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.dataset import Dataset
-from fibsem.data.doubts import doubts
-from fibsem.data.manifest import load_dataset
-from fibsem.data.nearness import across_samples, within_reach
+from fibsem.data.dataset import archive
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.manifest import load_dataset
+from fibsem.data.dataset.samples import Sample
+from fibsem.data.dataset.split import Split, SplitRecipe
+from fibsem.data.doubts.doubts import doubts
+from fibsem.data.doubts.nearness import across_samples, within_reach
+from fibsem.data.doubts.tilt import left_in
 from fibsem.data.phantom import PhantomRecipe, simulate
 from fibsem.data.phantom.simulation import lock_of, unlike
 from fibsem.data.preprocessing import Gradient, Recipe, fit_correction
-from fibsem.data.samples import Sample
-from fibsem.data.split import Split, SplitRecipe
-from fibsem.data.tilt import left_in
 from fibsem.data.windows import labelled_regions
 from fibsem.errors import UserError
 from fibsem.geometry import Triple

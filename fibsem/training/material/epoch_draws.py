@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from fibsem.data.dataset.samples import Region
 from fibsem.data.pieces import Parts
-from fibsem.data.samples import Region
 from fibsem.data.windows import LabelledWindow
 from fibsem.training.material.changing import PLACES, Changing
 from fibsem.training.material.reader import WindowReader

@@ -7,11 +7,11 @@ network's own: its lattices have its stride.
 
 from __future__ import annotations
 
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.split import Split
 from fibsem.data.lattices import Lattices, draw_lattices
 from fibsem.data.pieces import Pieces, draw_pieces
 from fibsem.data.sampling import LatticeSample, lattice_pixels, sample_size
-from fibsem.data.split import Split
 from fibsem.data.windows import LabelledWindow, labelled_regions, read_windows
 from fibsem.training.material.material import PIECES, Material
 

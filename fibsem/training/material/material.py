@@ -9,10 +9,10 @@ import numpy as np
 
 from fibsem.config import RunConfig
 from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.dataset import Dataset, check_depth
+from fibsem.data.dataset.dataset import Dataset, check_depth
+from fibsem.data.dataset.split import Split
 from fibsem.data.pieces import Parts, cut_regions
 from fibsem.data.sampling import Pixels, balanced_pixels
-from fibsem.data.split import Split
 from fibsem.data.windows import LabelledWindow, labelled_regions, load_windows
 from fibsem.training.beginning.teacher import Taught, teacher_of
 from fibsem.training.material.cache import Cache

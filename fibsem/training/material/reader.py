@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fibsem.data.corrected import CorrectedVolume
-from fibsem.data.labels import IGNORE
-from fibsem.data.samples import Region
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
 from fibsem.data.windows import (
     Growth,
     LabelledWindow,

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.estimates import Estimate
+from fibsem.data.dataset.split import Split
 from fibsem.data.pieces import few_pixels, samples_of
 from fibsem.data.sampling import Pixels
-from fibsem.data.split import Split
 from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.pieces import PieceScorer, input_of
 from fibsem.inference.model.predict import SampleScorer, compiled, patch_scores

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.pieces import part_of
 from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer

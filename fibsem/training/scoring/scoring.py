@@ -13,10 +13,10 @@ from fibsem.analysis.metrics import (
 )
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.config import RunConfig
-from fibsem.data.dataset import Dataset
-from fibsem.data.labels import IGNORE
-from fibsem.data.samples import Region
-from fibsem.data.split import Split
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
+from fibsem.data.dataset.split import Split
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fibsem.analysis.postprocessing import ScoredSquare
-from fibsem.data.samples import Region
+from fibsem.data.dataset.samples import Region
 
 #: In the place of scores that are on their way.
 NOTHING = np.empty((0, 0), np.float32)

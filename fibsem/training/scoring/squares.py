@@ -15,8 +15,8 @@ from fibsem.analysis.over_places import interval_by_pixels
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
-from fibsem.data.labels import IGNORE
-from fibsem.data.samples import Region
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
 from fibsem.geometry import Triple
 from fibsem.places import Spot, by_place
 from fibsem.system.records import typed

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from fibsem.data.corrected import CorrectedVolume, mirrored
-from fibsem.data.labels import IGNORE
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.manifest import load_dataset
+from fibsem.data.dataset.samples import left_out
 from fibsem.data.material import Extent, find_extent, given_extent
 from fibsem.data.preprocessing import Recipe, fit_correction
-from fibsem.data.samples import left_out
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.data.volumes.source import Around
 from fibsem.errors import UserError

@@ -15,8 +15,8 @@ import pytest
 import tifffile
 
 from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.data.labels import IGNORE
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.data.phantom import PhantomRecipe, render, simulate
 from fibsem.data.phantom.annotator import place_squares
 from fibsem.data.phantom.recipe import THESIS_FILMS

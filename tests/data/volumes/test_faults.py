@@ -19,7 +19,7 @@ import pytest
 import tifffile
 import zarr
 
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.data.volumes import faults, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box

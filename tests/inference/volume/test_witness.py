@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.digests import slice_digests
+from fibsem.data.dataset.digests import slice_digests
 from fibsem.data.material import Extent
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import Manner, create_volume, open_labels, open_volume

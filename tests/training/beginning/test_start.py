@@ -11,8 +11,8 @@ import pytest
 from fibsem import models, train
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, compose, settings_of
-from fibsem.data.learned import learned_squares
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.learned import learned_squares
+from fibsem.data.dataset.manifest import load_dataset
 from fibsem.data.phantom import simulate
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.preprocessing import Recipe

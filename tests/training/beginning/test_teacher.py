@@ -14,10 +14,10 @@ from fibsem import models, train
 from fibsem.analysis.calibration import with_temperature
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, compose, settings_of
-from fibsem.data.learned import learned_squares
-from fibsem.data.manifest import load_dataset
+from fibsem.data.dataset.learned import learned_squares
+from fibsem.data.dataset.manifest import load_dataset
+from fibsem.data.dataset.split import SplitRecipe
 from fibsem.data.preprocessing import Recipe
-from fibsem.data.split import SplitRecipe
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.predict import compiled

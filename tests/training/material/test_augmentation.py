@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
 from fibsem.training.material.augmentation import Augmentation, Bend
 from fibsem.training.material.feeding import epoch_batches
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fibsem.config.epochs import steps_per_epoch
-from fibsem.data.labels import IGNORE
-from fibsem.data.samples import Region
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
 from fibsem.data.sampling import balanced_pixels
 from fibsem.data.windows import LabelledWindow
 from fibsem.geometry import Box, Nbhd

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.pieces import cut_regions
 from fibsem.training.material.changing import Changing, by_size
 from tests.training.material.test_supply import EXTENT, film, load_all

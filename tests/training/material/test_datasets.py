@@ -8,8 +8,8 @@ import pytest
 
 from fibsem.config import Configuration, DataConfig, compose, read
 from fibsem.data import phantom
-from fibsem.data.manifest import load_dataset
-from fibsem.data.split import SPLITS, SplitRecipe
+from fibsem.data.dataset.manifest import load_dataset
+from fibsem.data.dataset.split import SPLITS, SplitRecipe
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.training.material import datasets

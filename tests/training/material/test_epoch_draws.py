@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
 from fibsem.training.material import epoch_draws
 from fibsem.training.material import material as materials
 from fibsem.training.material.changing import Changing

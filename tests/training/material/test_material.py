@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fibsem.config.epochs import steps_per_epoch
-from fibsem.data.samples import Region
+from fibsem.data.dataset.samples import Region
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.training.material.feeding import epoch_batches

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.data.labels import IGNORE
-from fibsem.data.samples import Region
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
 from fibsem.data.windows import LabelledWindow
 from fibsem.geometry import Box
 from fibsem.training.material.labelled_places import holding

@@ -8,7 +8,7 @@ import pytest
 
 from fibsem.analysis.metrics import Confusion, cross_entropy
 from fibsem.analysis.postprocessing import PostProcessing, segment_slice, smooth
-from fibsem.data.labels import IGNORE
+from fibsem.data.dataset.labels import IGNORE
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer

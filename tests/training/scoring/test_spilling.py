@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fibsem.analysis.postprocessing import ScoredSquare
-from fibsem.data.samples import Region
+from fibsem.data.dataset.samples import Region
 from fibsem.geometry import Box
 from fibsem.training.scoring.spilling import spilled
 

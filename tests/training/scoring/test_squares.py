@@ -10,8 +10,8 @@ from fibsem.analysis.calibration import Platt
 from fibsem.analysis.metrics import Confusion, cross_entropy
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
 from fibsem.analysis.structure.parts import PartErrors
-from fibsem.data.labels import IGNORE
-from fibsem.data.samples import Region
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region
 from fibsem.geometry import Box
 from fibsem.training.scoring.squares import (
     CHOSEN,

@@ -1,0 +1,1 @@
+"""Samples that belong together: manifests, tables, masks, parts, and their identity."""

@@ -1,0 +1,173 @@
+"""Region tables: CSV as people and spreadsheets write it, one square a line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from fibsem.data.dataset.labels import Classes
+from fibsem.data.dataset.masks import Mask
+from fibsem.data.dataset.samples import Region
+from fibsem.data.dataset.split import SPLITS, Split, SplitRecipe, divide
+from fibsem.data.dataset.tables import Row, read_table
+from fibsem.data.volumes.faults import kind_of
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+COLUMNS = ("mask", "z", "y", "x")
+#: What people call the parts, and how like `split` the name of a column is that means it.
+PARTS, LIKE = {*SPLITS, "training", "validation", "valid", "testing"}, 0.75
+#: A whole number, also as a spreadsheet writes it that thinks of decimals; and what may be a
+#: thousand as well as one with three decimals.
+WHOLE = re.compile(r"([+-]?\d{1,9})(?:[.,]0+)?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]000")
+
+
+@dataclass(frozen=True)
+class RegionTable:
+    """The squares of a table, and their pictures.
+
+    ``divided`` says that they were divided here: the table has no column ``split``.
+    """
+
+    regions: tuple[Region, ...]
+    divided: bool
+    files: tuple[Path, ...] = ()
+
+
+def read_regions(
+    table: Path, sample: str, number: int, classes: Classes, recipe: SplitRecipe
+) -> RegionTable:
+    """Read ``mask,z,y,x[,split][,truth][,annotator]``; without ``split`` squares are divided.
+
+    Parameters
+    ----------
+    table
+        A CSV file; masks are named from its folder.
+    sample, number
+        Name and number of the sample, the latter to divide each in its own way.
+    classes, recipe
+        What labels mean, and how they are divided.
+
+    Raises
+    ------
+    UserError
+        If a line cannot be used; the message names it.
+    """
+    rows = read_rows(table)
+    masks = [Mask(_picture(row, "mask", table), classes) for row in rows]
+    boxes = [_box(row, mask, table) for row, mask in zip(rows, masks, strict=True)]
+    _check_once(rows, masks, boxes, table)
+    _check_parts_named(rows, table)
+    divided = not any(row.values.get("split") for row in rows)
+    splits = (
+        divide(boxes, recipe, salt=[number])
+        if divided
+        else [_split_name(row, table) for row in rows]
+    )
+    truths = [_truth(row, table, classes) for row in rows]
+    for row, mask, truth in zip(rows, masks, truths, strict=True):
+        if truth is not None and truth.shape != mask.shape:
+            raise UserError(
+                f"column truth, line {row.line} of {table} must name a picture as large as its "
+                f"mask, {list(mask.shape)} pixels, but {truth.path} has {list(truth.shape)}."
+            )
+    regions = tuple(
+        Region(
+            sample,
+            row.values["mask"],
+            box,
+            split,
+            mask,
+            truth,
+            row.values.get("annotator", ""),
+        )
+        for row, mask, truth, box, split in zip(rows, masks, truths, boxes, splits, strict=True)
+    )
+    files = tuple(one.path for one in (*masks, *truths) if one is not None)
+    return RegionTable(regions, divided, files)
+
+
+def read_rows(table: Path) -> list[Row]:
+    """Read the lines of a table that hold a square; empty lines and remarks (#) are left out."""
+    if kind_of(table) != "file":
+        raise UserError(f"`regions` must name a CSV file, but {table} is not there.")
+    return read_table(table, COLUMNS, "a region table", f"{','.join(COLUMNS)}[,split]")
+
+
+def _picture(row: Row, column: str, table: Path) -> Path:
+    """A picture that a table names; from Windows with backslashes."""
+    name = row.values[column]
+    names = [name, name.replace("\\", "/")] if name else []
+    for path in (table.parent / name for name in names):
+        if kind_of(path) != "absent":
+            return path
+    raise UserError(
+        f"column {column}, line {row.line} of {table} must name a picture, but "
+        f"{name!r} is not there."
+    )
+
+
+def _box(row: Row, mask: Mask, table: Path) -> Box:
+    height, width = mask.shape
+    z, y, x = (_whole(row, column, table) for column in "zyx")
+    return Box((z, y, x), (z + 1, y + height, x + width))
+
+
+def _whole(row: Row, column: str, table: Path) -> int:
+    text = row.values[column]
+    if (number := WHOLE.fullmatch(text)) is None:
+        shown = text if len(text) <= 20 else f"{text[:20]}..."
+        raise UserError(
+            f"column {column}, line {row.line} of {table} must be a whole number, but is {shown!r}."
+        )
+    if THOUSANDS.fullmatch(text):
+        raise UserError(
+            f"column {column}, line {row.line} of {table} must be a whole number, but {text!r} may "
+            f"be {number[1]}000 or {number[1]}; write it without the mark."
+        )
+    return int(number[1])
+
+
+def _check_once(
+    rows: Sequence[Row], masks: Sequence[Mask], boxes: Sequence[Box], table: Path
+) -> None:
+    """A square that is listed twice would count twice, also by another spelling of its path."""
+    listed: dict[tuple[str, Box], int] = {}
+    for row, mask, box in zip(rows, masks, boxes, strict=True):
+        before = listed.setdefault((os.path.normpath(mask.path), box), row.line)
+        if before != row.line:
+            raise UserError(
+                f"a square must be listed once, but lines {before} and {row.line} of {table} are "
+                "the same."
+            )
+
+
+def _check_parts_named(rows: Sequence[Row], table: Path) -> None:
+    """Refuse parts in a column of another name: squares that are to be tested would be trained."""
+    for column in rows[0].values if rows and "split" not in rows[0].values else ():
+        values = {row.values[column].casefold() for row in rows} - {""}
+        if (values and values <= PARTS) or get_close_matches(column, ["split"], cutoff=LIKE):
+            shown = ", ".join(sorted(values)[:4])
+            raise UserError(
+                f"the parts of squares must stand in a column `split`, but {table} has a column "
+                f"{column} ({shown}); call it split, with {', '.join(SPLITS)}, or leave it out."
+            )
+
+
+def _split_name(row: Row, table: Path) -> Split:
+    name = row.values.get("split", "")
+    for split in SPLITS:
+        if name.casefold() == split:
+            return split
+    raise UserError(
+        f"`split` must be one of {', '.join(SPLITS)}, but line {row.line} of {table} has {name!r}."
+    )
+
+
+def _truth(row: Row, table: Path, classes: Classes) -> Mask | None:
+    return Mask(_picture(row, "truth", table), classes) if row.values.get("truth") else None

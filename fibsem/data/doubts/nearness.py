@@ -1,0 +1,130 @@
+"""Whether what a network sees of training squares overlaps what it sees where it is judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
+
+from fibsem.data.dataset.digests import UNREADABLE
+from fibsem.data.dataset.samples import Sample
+from fibsem.data.dataset.split import SplitRecipe
+from fibsem.geometry import Box, Triple
+
+#: Share of a test square that a training square covers, and share of the test squares of which it
+#: is said. Squares that are placed by chance cover each other, too.
+COVERED, AMONG = 0.5, 1 / 3
+
+
+def scored_where_learned(sample: Sample, slices: int) -> Iterator[str]:
+    """Say if a table names parts so that much is tested just over or under what is learned.
+
+    Slices that follow each other show nearly the same pores: what was learned by heart scores well.
+
+    Parameters
+    ----------
+    sample
+        Whose parts were named.
+    slices
+        How far above each other squares are one place.
+    """
+    if sample.divided or sample.dense:
+        return
+    learned = [one.box.grow((slices, 0, 0)) for one in sample.regions if one.split == "train"]
+    tested = [one.box for one in sample.regions if one.split == "test"]
+    over = sum(any(_covered(box, other) >= COVERED for other in learned) for box in tested)
+    if over > AMONG * len(tested):
+        yield (
+            f"{sample.name}: {over} of {len(tested)} test squares lie over or under a training "
+            f"square, at most {slices} slices away: they show nearly the same pores, and scores of "
+            "them are too good; without a column `split` such squares stay in one part"
+        )
+
+
+def across_samples(
+    samples: Sequence[Sample], slices: Mapping[str, Mapping[int, str]], reach: Triple
+) -> Iterator[str]:
+    """Say if what a network sees in training of one sample it is judged on in another one.
+
+    Two samples may show one film, as one of dense labels and one of squares: each is divided by
+    itself. (That they share pixels is refused, :func:`fibsem.data.dataset.samples.check_apart`.)
+
+    Parameters
+    ----------
+    samples
+        Of a dataset.
+    slices
+        Digest of every slice of each sample: where films are the same.
+    reach
+        Pixels on each side that an output depends on, (z, y, x).
+    """
+    numbers = {sample.name: _alone(slices[sample.name]) for sample in samples}
+    for one, other in permutations(samples, 2):
+        number = numbers[one.name]
+        shared = ((z, number.get(digest)) for digest, z in numbers[other.name].items())
+        further = next((same - z for z, same in shared if same is not None), None)
+        if further is None:
+            continue
+        learned = [region.box.grow(reach) for region in one.labelled if region.split == "train"]
+        judged = [region.box for region in other.labelled if region.split != "train"]
+        moved = [_further(box, further).grow(reach) for box in judged]
+        near = sum(any(box.overlaps(train) for train in learned) for box in moved)
+        if near:
+            yield (
+                f"{one.name} and {other.name} show one film: around {near} of {len(judged)} "
+                f"squares of {other.name} that are not for training the network sees pixels that "
+                f"it sees in training of {one.name}, and scores of them may be too good; parts "
+                "farther apart, or one sample with all labels, keep them apart"
+            )
+
+
+def _alone(slices: Mapping[int, str]) -> dict[str, int]:
+    """Numbers of slices by their digest; of those that look alike, as blank ones do, none."""
+    count = Counter(slices.values())
+    return {d: z for z, d in slices.items() if d != UNREADABLE and count[d] == 1}
+
+
+def _further(box: Box, slices: int) -> Box:
+    """A box so many slices further."""
+    (z, *start), (end, *stop) = box.start, box.stop
+    return Box((z + slices, start[0], start[1]), (end + slices, stop[0], stop[1]))
+
+
+def _covered(box: Box, other: Box) -> float:
+    """Share of a square that another one covers; none where their slices are others."""
+    if not box.overlaps(other):
+        return 0.0
+    sides = [min(box.stop[k], other.stop[k]) - max(box.start[k], other.start[k]) for k in (1, 2)]
+    return sides[0] * sides[1] / (box.shape[1] * box.shape[2])
+
+
+def within_reach(sample: Sample, reach: Triple, recipe: SplitRecipe) -> Iterator[str]:
+    """Say if the division left squares of different parts nearer than a network reaches.
+
+    Of parts that a table names only squares above each other are said
+    (:func:`scored_where_learned`); of dense labels the depth is checked
+    (:func:`fibsem.data.dataset.dataset.check_depth`).
+
+    Parameters
+    ----------
+    sample
+        Whose squares were divided.
+    reach
+        Pixels on each side that an output depends on, (z, y, x).
+    recipe
+        What they were divided by.
+    """
+    if not sample.divided:
+        return
+    learned = [one.box.grow(reach) for one in sample.regions if one.split == "train"]
+    judged = [one.box.grow(reach) for one in sample.regions if one.split != "train"]
+    near = sum(any(box.overlaps(other) for other in learned) for box in judged)
+    if near:
+        z, *sides = reach
+        slices, px = max(recipe.guard_slices, z), max(recipe.guard_px, *sides)
+        yield (
+            f"{sample.name}: around {near} of {len(judged)} squares that are not for training the "
+            f"network sees pixels that it sees in training, too: it reaches {max(sides)} pixels "
+            f"and {z} slices; split.guard_px={px} split.guard_slices={slices} keep them apart, in "
+            "another division for every command"
+        )

@@ -1,0 +1,228 @@
+"""Whether labels lie where they belong: they tell more of the grey values there than elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region, Sample
+from fibsem.data.preprocessing import evenly_spaced
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+
+Greys = npt.NDArray[np.float32]
+#: Reads the grey values that the labels of a region would belong to; None where there are none.
+ReadShifted = Callable[[Region], Greys | None]
+#: A region and its labels.
+Labelled = tuple[Region, npt.NDArray[np.uint8]]
+
+#: Regions that are looked at, evenly spread, and how many there must be; slices to both sides, and
+#: pixels.
+MOST, FEWEST, REACH, NEAR = 16, 6, 3, 1
+#: Bins of grey values, of equal numbers of pixels.
+BINS = 16
+#: Pixels across a region that are looked at, at most.
+SIDE = 256
+#: Axes in which labels may be mirrored, by name, and those after y and x were exchanged.
+MIRRORED: dict[str, tuple[int, ...]] = {"y": (1,), "x": (2,), "y and x": (1, 2), "z": (0,)}
+TURNED: dict[str, tuple[int, ...]] = {
+    "with y and x exchanged": (),
+    "turned to the left": (1,),
+    "turned to the right": (2,),
+    "turned and mirrored": (1, 2),
+}
+#: How much more labels must tell elsewhere, and by how many standard errors over regions. Of
+#: labels in place others tell 0.88 of it at most, of misplaced ones 1.13 at least, by 7 standard
+#: errors (experiments/reliability/inputs-placing.md).
+MORE, ERRORS = 1.1, 5.0
+#: Share of their own entropy below which labels tell nothing, and share of it that mirrored ones
+#: tell as well: of labels in place 0.10 and 0.02, of another film's 0.005 and 0.2. In small squares
+#: chance tells something, too: there mirrored ones tell most of it.
+NOTHING, AS_WELL, MOST_OF_IT = 0.02, 0.15, 0.5
+
+
+def misplaced(sample: Sample) -> Iterator[str]:
+    """Say where the labels of a sample seem to belong, if that is not where they lie.
+
+    Time: that of reading at most 16 regions at 24 places each. Memory: those of one region.
+    """
+    regions = _looked_at(sample)
+    if len(regions) < FEWEST:
+        return
+    here = _informations(regions, _in_slice(sample, 0))
+    elsewhere = {name: _informations(regions, place) for name, place in _places(sample)}
+    better = {name: t for name, t in elsewhere.items() if _excess(t, here) > ERRORS}
+    if better:
+        name, other = max(better.items(), key=lambda item: float(np.nanmean(item[1])))
+        yield (
+            f"{sample.name}: the labels go with the grey values {name} better than with those "
+            f"where they lie ({np.nanmean(other) / np.nanmean(here):.1f} times the information, in "
+            f"{len(regions)} regions): are they shifted, mirrored or turned?"
+        )
+    elif _tell_nothing(regions, here, elsewhere):
+        yield (
+            f"{sample.name}: the labels tell no more of the grey values than mirrored ones would: "
+            "are they of another film?"
+        )
+
+
+def _looked_at(sample: Sample) -> list[Labelled]:
+    """Some regions with both classes, evenly spread, and their labels."""
+    some = [sample.labelled[k] for k in evenly_spaced(len(sample.labelled), 3 * MOST)]
+    read = ((region, region.read()) for region in some)
+    both = [(r, labels) for r, labels in read if (labels == 0).any() and (labels == 1).any()]
+    return [both[k] for k in evenly_spaced(len(both), MOST)] if both else []
+
+
+def _places(sample: Sample) -> Iterator[tuple[str, ReadShifted]]:
+    """Where else the labels may belong, in words."""
+    for dz in (*range(-REACH, 0), *range(1, REACH + 1)):
+        many = "slice" if abs(dz) == 1 else "slices"
+        yield f"{abs(dz)} {many} {'later' if dz > 0 else 'earlier'}", _in_slice(sample, dz)
+    for dy, dx in product(range(-NEAR, NEAR + 1), repeat=2):
+        if (dy, dx) != (0, 0):
+            yield f"({dy:+}, {dx:+}) pixels on (y, x)", _in_slice(sample, 0, dy, dx)
+    for name, axes in MIRRORED.items():
+        if sample.dense or axes != (0,):
+            yield f"mirrored in {name}", _mirrored(sample, axes)
+    for name, axes in TURNED.items():
+        yield name, _mirrored(sample, axes, exchanged=True)
+    if not sample.dense:
+        yield "where y and x of their places are exchanged", _elsewhere(sample)
+        yield "where z of their places is counted from the last slice", _from_the_end(sample)
+
+
+def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> ReadShifted:
+    def read(region: Region) -> Greys | None:
+        z, y, x = (a + by for a, by in zip(region.box.start, (dz, dy, dx), strict=True))
+        return _read(
+            sample, Box((z, y, x), (z + 1, y + region.box.shape[1], x + region.box.shape[2]))
+        )
+
+    return read
+
+
+def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False) -> ReadShifted:
+    """Mirrored, after y and x were exchanged or not: a stack as a whole, a mask by itself."""
+    shape = sample.volume.shape
+
+    def read(region: Region) -> Greys | None:
+        start, sides = list(region.box.start), list(region.box.shape)
+        for axis in axes if sample.dense else ():
+            start[axis] = shape[axis] - region.box.stop[axis]
+        if exchanged:
+            sides[1:] = sides[:0:-1]
+            start[1:] = start[:0:-1] if sample.dense else start[1:]
+        z, y, x = start
+        greys = _read(sample, Box((z, y, x), (z + 1, y + sides[1], x + sides[2])))
+        if greys is None:
+            return None
+        inside = tuple(axis - 1 for axis in axes if axis)
+        return np.flip(greys.T if exchanged else greys, inside)
+
+    return read
+
+
+def _elsewhere(sample: Sample) -> ReadShifted:
+    """Where a table would say that x is y."""
+
+    def read(region: Region) -> Greys | None:
+        z, y, x = region.box.start
+        _, h, w = region.box.shape
+        return _read(sample, Box((z, x, y), (z + 1, x + h, y + w)))
+
+    return read
+
+
+def _from_the_end(sample: Sample) -> ReadShifted:
+    """Where squares lie that were drawn on the film with its last slice first."""
+    depth = sample.volume.shape[0]
+
+    def read(region: Region) -> Greys | None:
+        (z, y, x), (_, bottom, right) = region.box.start, region.box.stop
+        return _read(sample, Box((depth - 1 - z, y, x), (depth - z, bottom, right)))
+
+    return read
+
+
+def _read(sample: Sample, box: Box) -> Greys | None:
+    if not box.inside(sample.volume.shape) or box.start[0] in sample.volume.missing:
+        return None
+    try:
+        return sample.volume.read_unit(box)[0]
+    except UserError:  # that it cannot be read is said elsewhere
+        return None
+
+
+def _informations(regions: list[Labelled], place: ReadShifted) -> npt.NDArray[np.float64]:
+    """Information of every region's labels on the grey values of a place; nan where it is none."""
+    return np.array([information(place(region), labels) for region, labels in regions])
+
+
+def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
+    r"""Mutual information of grey values, in bins, and labels, in nats.
+
+    .. math:: I = \sum_{g, l} p(g, l) \ln \frac{p(g, l)}{p(g) \, p(l)}
+
+    >>> round(information(np.float32([[0, 0, 1, 1]]), np.uint8([[0, 0, 1, 1]])), 4)  # ln 2
+    0.6931
+    """
+    if greys is None:
+        return float("nan")
+    step = -(-max(labels.shape) // SIDE)
+    labels, greys = labels[::step, ::step], greys[::step, ::step]
+    classes = [np.sort(greys[labels == k]) for k in (0, 1)]
+    values = np.sort(np.concatenate(classes), kind="stable")  # which merges two sorted ones
+    if not len(values):
+        return float("nan")
+    edges = _quantiles(values, np.linspace(0, 1, BINS + 1)[1:-1])
+    joint = np.stack([_in_bins(edges, own) for own in classes], axis=1) / len(values)
+    apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    some = joint > 0
+    return float((joint[some] * np.log(joint[some] / apart[some])).sum())
+
+
+def _quantiles(ranked: Greys, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Quantiles of sorted values, as `numpy.quantile` gives them.
+
+    >>> _quantiles(np.float32([0, 1, 4]), np.array([0.25, 0.5, 0.75])).tolist()
+    [0.5, 1.0, 2.5]
+    """
+    at = shares * (len(ranked) - 1)
+    low, high = (ranked[side(at).astype(np.intp)] for side in (np.floor, np.ceil))
+    ends: npt.NDArray[np.float64] = low + (high - low) * (at - np.floor(at))
+    return ends
+
+
+def _in_bins(edges: npt.NDArray[Any], ranked: Greys) -> npt.NDArray[np.int64]:
+    """Number of sorted values in each bin; a value at an edge is below it."""
+    return np.diff(np.searchsorted(ranked, edges, "right"), prepend=0, append=len(ranked))
+
+
+def _excess(elsewhere: npt.NDArray[np.float64], here: npt.NDArray[np.float64]) -> float:
+    """Standard errors by which labels tell more there; 0 where it is not much, or few regions."""
+    both = np.isfinite(elsewhere) & np.isfinite(here)
+    if both.sum() < FEWEST or elsewhere[both].mean() < MORE * here[both].mean():
+        return 0.0
+    more = elsewhere[both] - here[both]
+    error = more.std(ddof=1) / np.sqrt(len(more))
+    return float(more.mean() / max(error, 1e-12))
+
+
+def _tell_nothing(
+    regions: list[Labelled],
+    here: npt.NDArray[np.float64],
+    elsewhere: dict[str, npt.NDArray[np.float64]],
+) -> bool:
+    shares = [np.mean(labels[labels != IGNORE]) for _, labels in regions]
+    entropy = np.mean([-p * np.log(p) - (1 - p) * np.log(1 - p) for p in shares])
+    mirrored = [np.nanmean(own) for name, own in elsewhere.items() if name.startswith("mirrored")]
+    own, by_chance = np.nanmean(here), np.mean(mirrored)
+    return bool(
+        by_chance > MOST_OF_IT * own or (own < NOTHING * entropy and by_chance > AS_WELL * own)
+    )

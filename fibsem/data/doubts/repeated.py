@@ -1,0 +1,73 @@
+"""Labelled pixels that count twice, and pictures of labels that lie in two places."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations, islice
+
+from fibsem.data.dataset.labels import IGNORE
+from fibsem.data.dataset.samples import Region, Sample
+
+#: Squares that are named, and pairs of overlapping ones that are looked at.
+NAMED, MOST = 4, 200
+#: Share of the pixels of an overlap that two squares must label otherwise.
+CONTRADICT = 0.05
+
+
+def listed_twice(sample: Sample) -> Iterator[str]:
+    """Say which pictures of labels lie in two places: they are right in one of them at most."""
+    places = Counter(region.name for region in sample.regions)
+    twice = [name for name, count in places.items() if count > 1]
+    if twice:
+        yield f"{sample.name}: {', '.join(twice[:NAMED])} is listed for more than one place"
+
+
+def counted_twice(sample: Sample) -> Iterator[str]:
+    """Say which squares of one part are one place, or overlap and contradict each other.
+
+    Squares that several people labelled, which say so, are not meant; overlaps of squares that were
+    cut from one stack agree, and where parts differ they are refused
+    (:func:`fibsem.data.dataset.samples.check_boxes`).
+    """
+    if sample.dense:
+        return  # cut from one stack: apart by construction
+    slices: dict[int, list[Region]] = {}
+    for region in sample.regions:
+        slices.setdefault(region.box.start[0], []).append(region)
+    overlapping = (
+        pair
+        for regions in slices.values()
+        for pair in combinations(regions, 2)
+        if pair[0].box.overlaps(pair[1].box) and not of_two_people(*pair)
+    )
+    pairs = [
+        f"{one.name} and {other.name}"
+        for one, other in islice(overlapping, MOST)
+        if one.box == other.box or _contradict(one, other)
+    ]
+    if pairs:
+        more = f" and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
+        yield (
+            f"{sample.name}: squares label the same pixels, {', '.join(pairs[:NAMED])}{more}, "
+            "which count twice; a column `annotator` tells who labelled one square"
+        )
+
+
+def of_two_people(one: Region, other: Region) -> bool:
+    """Whether both say who labelled the same square, and it was not the same person."""
+    people = {one.annotator, other.annotator}
+    return one.box == other.box and len(people) == 2 and "" not in people
+
+
+def _contradict(one: Region, other: Region) -> bool:
+    """Whether two squares say otherwise of much of what both label."""
+    y0, x0 = (max(one.box.start[k], other.box.start[k]) for k in (1, 2))
+    y1, x1 = (min(one.box.stop[k], other.box.stop[k]) for k in (1, 2))
+    first, second = (
+        region.read()[y0 - y : y1 - y, x0 - x : x1 - x]
+        for region in (one, other)
+        for _, y, x in [region.box.start]
+    )
+    both = (first != IGNORE) & (second != IGNORE)
+    return bool((first != second)[both].mean() > CONTRADICT) if both.any() else False
