@@ -9,10 +9,10 @@ import numpy as np
 
 from fibsem.config import Tree, read, read_path, require
 from fibsem.data.volumes import ArrayVolume, Manner, Volume, reopen
-from fibsem.data.volumes.axes import own_names
 from fibsem.data.volumes.layered import anew
 from fibsem.data.volumes.volume import check_unmasked
 from fibsem.data.volumes.voxels import Voxels
+from fibsem.data.volumes.zarrs.axes import own_names
 from fibsem.errors import UserError
 from fibsem.inference.options import Options, leaving_out
 

@@ -11,7 +11,7 @@ from fibsem.data.material import find_extent
 from fibsem.data.pieces import cut_regions
 from fibsem.data.preprocessing import Recipe, fit_correction
 from fibsem.data.volumes import ArrayVolume, open_volume
-from fibsem.data.volumes.pages import Page
+from fibsem.data.volumes.tiff.pages import Page
 from fibsem.data.windows import read_windows
 from fibsem.geometry import Box
 from tests.data.material.films import SHAPE, drifted, film

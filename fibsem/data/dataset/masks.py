@@ -16,8 +16,8 @@ from PIL import ExifTags, Image
 from fibsem.data.dataset.labels import Classes, LabelArray
 from fibsem.data.volumes import Volume, open_labels
 from fibsem.data.volumes.faults import SliceError, kind_of, open_bytes, read_bytes, reading
-from fibsem.data.volumes.pages import UPRIGHT
-from fibsem.data.volumes.tiff import TiffSource
+from fibsem.data.volumes.tiff.pages import UPRIGHT
+from fibsem.data.volumes.tiff.tiff import TiffSource
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 from fibsem.geometry import Box

@@ -5,15 +5,15 @@ Nothing stays open in between, so that threads and processes may share a volume.
 """
 
 from fibsem.data.volumes.lengths import stated_nm
-from fibsem.data.volumes.names import natural_key
-from fibsem.data.volumes.ome import Meaning
-from fibsem.data.volumes.omezarr import resolutions
 from fibsem.data.volumes.opening import open_labels, open_volume, reopen
+from fibsem.data.volumes.series.names import natural_key
 from fibsem.data.volumes.source import Manner
 from fibsem.data.volumes.volume import ArrayVolume, Volume
 from fibsem.data.volumes.voxels import VoxelNm
 from fibsem.data.volumes.writer import VolumeWriter
 from fibsem.data.volumes.writers import Format, create_volume
+from fibsem.data.volumes.zarrs.ome import Meaning
+from fibsem.data.volumes.zarrs.omezarr import resolutions
 
 __all__ = [
     "ArrayVolume",

@@ -6,13 +6,13 @@ import zipfile
 from pathlib import Path
 
 from fibsem.data.volumes.faults import File, absence, kind_of, read_bytes
-from fibsem.data.volumes.folder import open_series
 from fibsem.data.volumes.layered import DeepSource
 from fibsem.data.volumes.mended import MendedSource
-from fibsem.data.volumes.omezarr import is_zarr, open_zarr
 from fibsem.data.volumes.source import Manner, Source
-from fibsem.data.volumes.tiff import open_file
+from fibsem.data.volumes.tiff.folder import open_series
+from fibsem.data.volumes.tiff.tiff import open_file
 from fibsem.data.volumes.volume import Volume, checked_range
+from fibsem.data.volumes.zarrs.omezarr import is_zarr, open_zarr
 from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN
 from fibsem.system.home import home_path

@@ -25,7 +25,7 @@ from fibsem.data.volumes.source import (
     check_grey,
     white_of,
 )
-from fibsem.data.volumes.tiff import TiffSource
+from fibsem.data.volumes.tiff.tiff import TiffSource
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple

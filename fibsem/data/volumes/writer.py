@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from fibsem.data.volumes.ome import Meaning
 from fibsem.data.volumes.voxels import VoxelNm, Voxels
+from fibsem.data.volumes.zarrs.ome import Meaning
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.system.files import room_for

@@ -13,11 +13,11 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.volumes.ome import Meaning
-from fibsem.data.volumes.omezarr_writer import OmeZarrWriter
-from fibsem.data.volumes.tiff_writers import BigTiffWriter, SeriesWriter
+from fibsem.data.volumes.tiff.tiff_writers import BigTiffWriter, SeriesWriter
 from fibsem.data.volumes.voxels import DTYPES, UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.data.volumes.writer import VolumeWriter, occupied
+from fibsem.data.volumes.zarrs.ome import Meaning
+from fibsem.data.volumes.zarrs.omezarr_writer import OmeZarrWriter
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.system.advice import FORMAT

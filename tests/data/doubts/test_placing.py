@@ -15,7 +15,7 @@ from fibsem.data.dataset.split import SplitRecipe
 from fibsem.data.doubts.doubts import doubts, of_labels
 from fibsem.data.doubts.placing import misplaced
 from fibsem.data.volumes import ArrayVolume
-from fibsem.data.volumes.pages import Page
+from fibsem.data.volumes.tiff.pages import Page
 from fibsem.geometry import Box
 
 SHAPE, SIDE = (24, 64, 96), 32

@@ -15,11 +15,11 @@ import numpy as np
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, open_bytes, reading
-from fibsem.data.volumes.imagej import check_uncalibrated, counts_of
 from fibsem.data.volumes.lengths import check_same_nm, usual_nm
-from fibsem.data.volumes.photometry import Tone, tone_of
 from fibsem.data.volumes.source import check_dtype
-from fibsem.data.volumes.tags import bar_rows
+from fibsem.data.volumes.tiff.imagej import check_uncalibrated, counts_of
+from fibsem.data.volumes.tiff.photometry import Tone, tone_of
+from fibsem.data.volumes.tiff.tags import bar_rows
 from fibsem.data.volumes.voxels import VoxelNm, Voxels
 from fibsem.errors import UserError
 

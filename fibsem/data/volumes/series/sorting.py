@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from fibsem.data.volumes.names import (
+from fibsem.data.volumes.series.names import (
     STAMP,
     Name,
     Number,
@@ -22,7 +22,7 @@ from fibsem.data.volumes.names import (
     natural_key,
     readings,
 )
-from fibsem.data.volumes.pattern import Pattern
+from fibsem.data.volumes.series.pattern import Pattern
 from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fibsem.data.volumes.lengths import length_nm
-from fibsem.data.volumes.names import Name, literals
+from fibsem.data.volumes.series.names import Name, literals
 
 #: What stands before a position along z, and the unit behind it.
 BEFORE = re.compile(r"(?:^|[^a-z])z(?:[ _-]?pos(?:ition)?)?[ _=:-]*$", re.IGNORECASE)

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import zarr
 
-from fibsem.data.volumes.axes import axis_names, check_axes, multiscale_nm
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
-from fibsem.data.volumes.shards import Shards
 from fibsem.data.volumes.source import InFile, Manner, check_dtype, file_identity, white_of
 from fibsem.data.volumes.voxels import VoxelNm, Voxels
+from fibsem.data.volumes.zarrs.axes import axis_names, check_axes, multiscale_nm
+from fibsem.data.volumes.zarrs.shards import Shards
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.system.advice import RANGE, SERIES, SPARSE

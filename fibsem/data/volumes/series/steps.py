@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from fibsem.data.volumes.names import Name, Number, Value
+from fibsem.data.volumes.series.names import Name, Number, Value
 
 
 def gaps_of(numbers: Sequence[Number]) -> list[int] | None:

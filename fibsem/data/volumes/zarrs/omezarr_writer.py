@@ -12,9 +12,9 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.core.array_spec import ArrayConfigParams
 
-from fibsem.data.volumes.ome import CHUNK, levels_of, ome_attributes
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.data.volumes.writer import VolumeWriter, check_same, occupied
+from fibsem.data.volumes.zarrs.ome import CHUNK, levels_of, ome_attributes
 from fibsem.errors import UserError
 from fibsem.system.files import synchronise, write_json
 

@@ -17,7 +17,8 @@ import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError
 from fibsem.data.volumes.lengths import differing, stated_nm, usual_nm
-from fibsem.data.volumes.pages import (
+from fibsem.data.volumes.source import InFile, Manner, file_identity, white_of
+from fibsem.data.volumes.tiff.pages import (
     Absent,
     Page,
     alike,
@@ -26,9 +27,8 @@ from fibsem.data.volumes.pages import (
     of_one_size,
     page_of,
 )
-from fibsem.data.volumes.scenes import Scene, beside, pick, scenes_of
-from fibsem.data.volumes.source import InFile, Manner, file_identity, white_of
-from fibsem.data.volumes.tags import printed_nm, tagged_nm
+from fibsem.data.volumes.tiff.scenes import Scene, beside, pick, scenes_of
+from fibsem.data.volumes.tiff.tags import printed_nm, tagged_nm
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fibsem.data.volumes.numbering import numbered
+from fibsem.data.volumes.series.numbering import numbered
 from fibsem.errors import UserError
 
 MORNING = ["2024-01-15_11-05-59 AM", "2024-01-15_01-05-59 PM", "2024-01-15_02-05-59 PM"]

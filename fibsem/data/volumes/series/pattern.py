@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from fibsem.data.volumes.names import DECIMAL, SIGN, Name, Number, composed, literals
+from fibsem.data.volumes.series.names import DECIMAL, SIGN, Name, Number, composed, literals
 from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN
 

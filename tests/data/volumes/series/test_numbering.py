@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fibsem.data.volumes.numbering import numbered
+from fibsem.data.volumes.series.numbering import numbered
 from fibsem.errors import UserError
 
 N = range(12)

@@ -12,13 +12,13 @@ import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, kind_of, reading
 from fibsem.data.volumes.lengths import agreed_nm, stated_nm
-from fibsem.data.volumes.names import natural_key
-from fibsem.data.volumes.numbering import Slots, numbered
-from fibsem.data.volumes.pages import Absent, Page, alike, look, of_one_size, page_of
-from fibsem.data.volumes.pattern import Pattern
+from fibsem.data.volumes.series.names import natural_key
+from fibsem.data.volumes.series.numbering import Slots, numbered
+from fibsem.data.volumes.series.pattern import Pattern
 from fibsem.data.volumes.source import Manner
-from fibsem.data.volumes.tags import tagged_nm
-from fibsem.data.volumes.tiff import TiffSource, open_file, scene_of
+from fibsem.data.volumes.tiff.pages import Absent, Page, alike, look, of_one_size, page_of
+from fibsem.data.volumes.tiff.tags import tagged_nm
+from fibsem.data.volumes.tiff.tiff import TiffSource, open_file, scene_of
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN

@@ -12,9 +12,9 @@ from xml.etree.ElementTree import ParseError
 import tifffile
 
 from fibsem.data.volumes.faults import File, SliceError, read_bytes
-from fibsem.data.volumes.imagej import counts_of
-from fibsem.data.volumes.omexml import PlaneFile, metadata_file, ome_images
-from fibsem.data.volumes.pages import directories, open_tiff
+from fibsem.data.volumes.tiff.imagej import counts_of
+from fibsem.data.volumes.tiff.omexml import PlaneFile, metadata_file, ome_images
+from fibsem.data.volumes.tiff.pages import directories, open_tiff
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 from fibsem.system.advice import SERIES

@@ -1,0 +1,1 @@
+"""TIFF: slices in folders and archives, films in one file, and what their tags say."""

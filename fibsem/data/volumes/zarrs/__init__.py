@@ -1,0 +1,1 @@
+"""OME-Zarr: axes, levels, shards, and how one is written."""
