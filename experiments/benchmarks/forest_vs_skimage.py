@@ -53,7 +53,7 @@ def run_ours():
     from fibsem.geometry import Nbhd
     from fibsem.inference import Scorer, Segmenter
     from fibsem.inference.tiling.tiles import choose_tiling
-    from fibsem.inference.volume.slab import SlabWorker
+    from fibsem.inference.volume.labelling.slab import SlabWorker
     from fibsem.models import resolve
     from fibsem.models.forest import Forest
 

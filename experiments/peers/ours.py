@@ -24,7 +24,7 @@ from fibsem.data.volumes import ArrayVolume
 from fibsem.inference import Options, Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Room
 from fibsem.inference.tiling.tuning import tiling_of
-from fibsem.inference.volume.slab import SlabWorker
+from fibsem.inference.volume.labelling.slab import SlabWorker
 from fibsem.models import ModelSpec
 
 #: Slices of a whole film: from so many on the command times its tiles.

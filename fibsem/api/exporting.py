@@ -55,7 +55,7 @@ def export(tree: Tree) -> Path:
     from fibsem.inference.model.bioimage import write_description
     from fibsem.inference.model.onnx_form import write_onnx
     from fibsem.inference.model.segmenter import Segmenter, first_one_warnings
-    from fibsem.inference.volume.likeness import differs, in_words
+    from fibsem.inference.volume.before.likeness import differs, in_words
 
     named = {f"{k} {model.name}": model.bundle.segmenter for k, model in enumerate(models, 1)}
     for warning in first_one_warnings(named):

@@ -39,7 +39,7 @@ from fibsem.system.summaries.porosity import FilmPorosity
 
 if TYPE_CHECKING:
     from fibsem.inference.model.segmenter import Segmenter
-    from fibsem.inference.volume.estimate import SegmentationEstimate
+    from fibsem.inference.volume.before.estimate import SegmentationEstimate
 
 Labels = npt.NDArray[np.uint8]
 #: One model or several, whose probabilities are averaged.
@@ -262,8 +262,8 @@ def estimate(tree: Tree) -> SegmentationEstimate:
     volume, given = volume_of(tree, options := options_of(tree)), voxel_nm_of(tree)
     models = _models(tree)
 
-    from fibsem.inference.volume.estimate import estimate_segmentation
-    from fibsem.inference.volume.likeness import stated_unlike
+    from fibsem.inference.volume.before.estimate import estimate_segmentation
+    from fibsem.inference.volume.before.likeness import stated_unlike
 
     for said in stated_unlike(given, volume.voxel_nm, [model.bundle.trained for model in models]):
         print(f"warning: {said}", file=sys.stderr)

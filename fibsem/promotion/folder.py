@@ -12,7 +12,7 @@ from fibsem.config import Tree, defaults_of, flat, settings_of
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.split import SPLITS
 from fibsem.errors import UserError
-from fibsem.inference.volume.ledger import remove_segmentation
+from fibsem.inference.volume.ledger.ledger import remove_segmentation
 from fibsem.system import identity
 from fibsem.system.endings import FIGURE, TABLE, each
 from fibsem.system.files import known_json

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from fibsem.analysis.statistics import Gate
-from fibsem.inference.volume.reading import Reading
-from fibsem.inference.volume.tested import FilmSquares
+from fibsem.inference.volume.porosity.reading import Reading
+from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.promotion.begun import Begun
 from fibsem.promotion.figures import ChallengerFigures
 from fibsem.promotion.final import Final

@@ -9,7 +9,7 @@ import numpy as np
 from fibsem.analysis.structure import Film
 from fibsem.analysis.structure.blocks import block_shape
 from fibsem.analysis.structure.integral_range import IntegralRange
-from fibsem.inference.volume.witness import listed
+from fibsem.inference.volume.ledger.witness import listed
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented, limits_of_labels

@@ -17,8 +17,8 @@ from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.volume.outputs import meanings_of
-from fibsem.inference.volume.witness import Rule, Watched
+from fibsem.inference.volume.ledger.outputs import meanings_of
+from fibsem.inference.volume.ledger.witness import Rule, Watched
 from fibsem.system.advice import OF_FILM, KeyNames, called
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER, kind_of

@@ -9,7 +9,7 @@ from fibsem.data.dataset.digests import slice_digests
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Volume, open_volume
 from fibsem.errors import UserError
-from fibsem.inference.volume.witness import plain
+from fibsem.inference.volume.ledger.witness import plain
 from fibsem.system.files import known_json
 from fibsem.system.identity import LEDGER
 from fibsem.system.records import typed

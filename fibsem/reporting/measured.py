@@ -10,7 +10,7 @@ from fibsem.data.volumes import Manner, VoxelNm, reopen
 from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
-from fibsem.inference.volume.witness import plain
+from fibsem.inference.volume.ledger.witness import plain
 from fibsem.quantification.folder import MAPS
 from fibsem.quantification.segmented import SAME_SHARE, Segmented, hash_of
 from fibsem.reporting.results import FinishedCommand, Results, with_origin

@@ -10,7 +10,7 @@ from fibsem.analysis.calibration import Calibration
 from fibsem.data.dataset.learned import Edges, Learned
 from fibsem.data.greys import Moments
 from fibsem.data.preprocessing import Correction
-from fibsem.inference.volume.tested import FilmSquares
+from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.system.summaries.lineage import Lineage, WrittenLineage
 
 V = TypeVar("V")

@@ -25,8 +25,8 @@ from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import finite
 from fibsem.errors import UserError, first_line
 from fibsem.inference.model.segmenter import Member, Segmenter
-from fibsem.inference.volume.likeness import TrainedOn
-from fibsem.inference.volume.tested import FilmSquares
+from fibsem.inference.volume.before.likeness import TrainedOn
+from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.models.spec import ModelSpec
 from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.home import home_path

@@ -14,8 +14,8 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import choose_tiling
+from fibsem.inference.volume.labelling.slab import SlabWorker
 from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.inference.volume.slab import SlabWorker
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import MODELS, resolve
 from fibsem.training.steps.fit import train

@@ -10,7 +10,7 @@ import zarr
 
 from fibsem.config import compose
 from fibsem.errors import UserError
-from fibsem.inference.volume.likeness import TrainedOn
+from fibsem.inference.volume.before.likeness import TrainedOn
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.quantification import quantify
 from fibsem.quantification.segmented import open_segmented

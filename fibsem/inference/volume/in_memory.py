@@ -16,10 +16,10 @@ from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import Room
-from fibsem.inference.volume.destination import StackInMemory
-from fibsem.inference.volume.outputs import left_out_label
+from fibsem.inference.volume.labelling.slab import SlabWorker
+from fibsem.inference.volume.ledger.destination import StackInMemory
+from fibsem.inference.volume.ledger.outputs import left_out_label
 from fibsem.inference.volume.plan import Planner, SegmentationPlan
-from fibsem.inference.volume.slab import SlabWorker
 
 Output = Literal["labels", "probabilities"]
 #: Values of pore and solid in an array of labels.

@@ -23,7 +23,7 @@ from fibsem.inference.options import Options, Precision, anew
 from fibsem.inference.tiling.tiles import Room, Tiling
 from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.checks import MOST_CHANGED, Certificate, certify, share_changed
-from fibsem.inference.volume.ledger import Ledger
+from fibsem.inference.volume.ledger.ledger import Ledger
 from fibsem.system.records import typed
 
 #: Voxels from which on a run is long, and certified first.

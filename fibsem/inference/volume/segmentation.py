@@ -15,29 +15,29 @@ from fibsem.data.volumes import Volume, VoxelNm, stated_nm
 from fibsem.data.volumes.covered import covered
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume.budget import room_of
-from fibsem.inference.volume.compared import compare, of_training
-from fibsem.inference.volume.decisions import Provenance
-from fibsem.inference.volume.finishing import finish
-from fibsem.inference.volume.key import as_begun, check_kind, key_of
-from fibsem.inference.volume.labelling import Labelling
-from fibsem.inference.volume.ledger import Ledger
-from fibsem.inference.volume.likeness import TrainedOn
-from fibsem.inference.volume.origin import provenance_of
-from fibsem.inference.volume.outputs import Outputs
-from fibsem.inference.volume.plan import Planner, Say, ScorerOf, Show
-from fibsem.inference.volume.porosities import porosities
-from fibsem.inference.volume.preflight import (
+from fibsem.inference.volume.before.budget import room_of
+from fibsem.inference.volume.before.compared import compare, of_training
+from fibsem.inference.volume.before.likeness import TrainedOn
+from fibsem.inference.volume.before.preflight import (
     check_apart,
     check_reach,
     check_room,
     check_voxel,
     forget_lost,
 )
-from fibsem.inference.volume.remote import LoadSegmenter
+from fibsem.inference.volume.finishing import finish
+from fibsem.inference.volume.labelling.labelling import Labelling
+from fibsem.inference.volume.labelling.remote import LoadSegmenter
+from fibsem.inference.volume.ledger.decisions import Provenance
+from fibsem.inference.volume.ledger.key import as_begun, check_kind, key_of
+from fibsem.inference.volume.ledger.ledger import Ledger
+from fibsem.inference.volume.ledger.origin import provenance_of
+from fibsem.inference.volume.ledger.outputs import Outputs
+from fibsem.inference.volume.ledger.witness import check_unchanged, of_volume, witnessed
+from fibsem.inference.volume.plan import Planner, Say, ScorerOf, Show
+from fibsem.inference.volume.porosity.porosities import porosities
+from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.inference.volume.summary import write_records
-from fibsem.inference.volume.tested import FilmSquares
-from fibsem.inference.volume.witness import check_unchanged, of_volume, witnessed
 from fibsem.inference.volume.work import Work
 from fibsem.system.locks import at_work
 

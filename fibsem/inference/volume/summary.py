@@ -14,8 +14,8 @@ import numpy as np
 from fibsem.analysis.intervals import normal_interval
 from fibsem.data.material import Extent
 from fibsem.errors import UserError
-from fibsem.inference.volume.entries import SliceRecord
-from fibsem.inference.volume.outputs import left_out_label
+from fibsem.inference.volume.ledger.entries import SliceRecord
+from fibsem.inference.volume.ledger.outputs import left_out_label
 from fibsem.inference.volume.work import Work
 from fibsem.system.advice import VALID
 from fibsem.system.files import replace_file, write_json

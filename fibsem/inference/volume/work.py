@@ -8,8 +8,8 @@ from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.volumes import Volume
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume.ledger import Ledger
-from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.ledger.ledger import Ledger
+from fibsem.inference.volume.ledger.outputs import Outputs
 from fibsem.inference.volume.plan import SegmentationPlan
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.learned import Learned, learned_before, merged
 from fibsem.data.dataset.split import Split
-from fibsem.inference.volume.tested import FilmSquares
+from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.system.identity import Identity, same_data
 from fibsem.tracking.bundle import Bundle, learned_in
 

@@ -31,7 +31,7 @@ from fibsem.data.windows import HalfArray, labelled_regions
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.volume.likeness import differs, in_words
+from fibsem.inference.volume.before.likeness import differs, in_words
 from fibsem.training.beginning.origin import TEACHER, Origin, too_good
 from fibsem.training.beginning.trained_before import (
     TrainedBefore,

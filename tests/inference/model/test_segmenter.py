@@ -13,9 +13,9 @@ from fibsem.geometry import Box, Nbhd
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter, first_one_warnings
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import choose_tiling
-from fibsem.inference.volume.likeness import TrainedOn
+from fibsem.inference.volume.before.likeness import TrainedOn
+from fibsem.inference.volume.labelling.slab import SlabWorker
 from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.inference.volume.slab import SlabWorker
 from fibsem.models.spec import resolve
 
 SHAPE = (3, 37, 53)

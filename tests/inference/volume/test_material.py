@@ -13,9 +13,10 @@ from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume import labelling, plan
+from fibsem.inference.volume import plan
 from fibsem.inference.volume.components import Slabs, remove_small_3d
-from fibsem.inference.volume.remote import label_slab
+from fibsem.inference.volume.labelling import labelling
+from fibsem.inference.volume.labelling.remote import label_slab
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold

@@ -8,7 +8,7 @@ import pytest
 from fibsem.data.material import Extent
 from fibsem.inference.model import predict
 from fibsem.inference.volume import plan as planning
-from fibsem.inference.volume.budget import room_of
+from fibsem.inference.volume.before.budget import room_of
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.inference.volume.conftest import SHAPE, labels_in, plain
 

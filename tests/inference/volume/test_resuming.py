@@ -10,8 +10,8 @@ from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.options import KEYS
-from fibsem.inference.volume.decisions import Provenance
-from fibsem.inference.volume.labelling import Labelling
+from fibsem.inference.volume.labelling.labelling import Labelling
+from fibsem.inference.volume.ledger.decisions import Provenance
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.system.advice import called, under
 from tests.conftest import CutOffError

@@ -13,7 +13,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tuning import cache_file, fastest_side
-from fibsem.inference.volume.estimate import estimate_segmentation
+from fibsem.inference.volume.before.estimate import estimate_segmentation
 from fibsem.inference.volume.segmentation import segment_volume
 from tests.inference.volume.conftest import SHAPE, labels_in, noise_block, plain
 

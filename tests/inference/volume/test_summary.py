@@ -10,7 +10,7 @@ import pytest
 from fibsem.data.material import Extent
 from fibsem.data.material.parts import Rect
 from fibsem.data.volumes import create_volume, open_volume
-from fibsem.inference.volume.entries import SliceRecord
+from fibsem.inference.volume.ledger.entries import SliceRecord
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.summary import porosity_of, uncertainty_of
 from tests.inference.volume.conftest import SHAPE, plain

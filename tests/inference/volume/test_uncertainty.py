@@ -20,11 +20,11 @@ from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.volume.estimate import GIB, estimate_segmentation
-from fibsem.inference.volume.ledger import Ledger
-from fibsem.inference.volume.outputs import Outputs
+from fibsem.inference.volume.before.estimate import GIB, estimate_segmentation
+from fibsem.inference.volume.labelling.slab import WAITING
+from fibsem.inference.volume.ledger.ledger import Ledger
+from fibsem.inference.volume.ledger.outputs import Outputs
 from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.inference.volume.slab import WAITING
 from fibsem.tracking.bundle import Bundle, load_segmenter
 from tests.conftest import CutOffError
 from tests.inference.volume.conftest import plain

@@ -18,7 +18,7 @@ from fibsem.data.volumes import ArrayVolume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume.ledger import Ledger
+from fibsem.inference.volume.ledger.ledger import Ledger
 from fibsem.models import build, resolve
 from fibsem.tracking.bundle import Bundle, load_bundle
 

@@ -1,0 +1,52 @@
+"""Memory of a process that labels slices: what it holds anyway, and whether the budget has room.
+
+What is left of `memory_gib` is for the feature maps of a tile, see `tiles`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from fibsem.errors import UserError
+from fibsem.inference.options import Options
+from fibsem.inference.tiling.tiles import Room
+from fibsem.inference.volume.labelling.slab import WAITING
+from fibsem.system.advice import MEMORY_GIB
+
+GIB = 2**30
+#: What a process holds before its first tile: Python, TensorFlow, their libraries.
+RUNTIME_GIB = 0.9
+#: Maps of a slice, as float32, that reading (2), scoring (1) and finishing (2) work on.
+AT_WORK = 5
+#: For the feature maps of small tiles.
+LEAST_MAPS_GIB = 0.05
+
+
+def room_of(slice_shape: tuple[int, int], kept_bytes: int, halo: int, options: Options) -> Room:
+    """The room for the tiles of a volume: what the runtime and slices as float32 leave of it.
+
+    Parameters
+    ----------
+    slice_shape, kept_bytes
+        Of the volume: chunks of several slices are kept, too.
+    halo
+        Slices above and below that a label depends on.
+    options
+        The memory, and whether the uncertainty is wanted.
+
+    Raises
+    ------
+    UserError
+        If `memory_gib` is not even enough for what a process holds beside the tiles.
+    """
+    height, width = slice_shape
+    maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread
+    slices = 2 * halo + 2 + maps_of_slice * WAITING + AT_WORK
+    held = RUNTIME_GIB + (slices * height * width * 4 + kept_bytes) / GIB
+    least = math.ceil(100 * (held + LEAST_MAPS_GIB)) / 100
+    if options.memory_gib < least:
+        raise UserError(
+            f"`{MEMORY_GIB}` must be at least {least:.2f} for slices of {height} x {width} of "
+            f"which {2 * halo + 1} are seen at once, but got {options.memory_gib:g}."
+        )
+    return Room(options.memory_gib, held, options.tile)

@@ -1,0 +1,102 @@
+"""A volume beside what its models were trained on, said before it is labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from fibsem.data.greys import greys_of
+from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.volumes import VoxelNm
+from fibsem.data.volumes.faults import SliceError
+from fibsem.data.volumes.voxels import Voxels
+from fibsem.geometry import Box
+from fibsem.inference.volume.before.bands import one_class_bands
+from fibsem.inference.volume.before.likeness import (
+    TrainedOn,
+    assumed_axes,
+    clipped,
+    grey_distance,
+    grey_warnings,
+    mirrored,
+    overruled,
+    scale_warnings,
+    size_warnings,
+)
+from fibsem.inference.volume.ledger.decisions import Likeness
+from fibsem.inference.volume.plan import Say
+from fibsem.inference.volume.porosity.boundary import some_slices
+from fibsem.inference.volume.work import Work
+
+#: Slices that tell what a range leaves out.
+SLICES = 5
+
+
+def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say) -> Likeness:
+    """How far a volume is from what the models were trained on.
+
+    Its grey values are compared and told of once, the voxel size as it is stated now.
+    """
+    sizes, greys = [*mirrored(work.volume.shape, work.segmenter.halo)], work.ledger.decided.greys
+    sizes += clipped(_as_stored(work), work.volume.value_range)
+    if trained:
+        sizes += [*overruled(stated, work.volume.voxel_nm), *size_warnings(stated, trained)]
+    for warning in sizes:
+        say(f"warning: {warning}")
+    if greys is None:
+        greys = _unlike(work, trained) if trained else Likeness(None, ())
+        work.ledger.decide(greys=greys)
+        for warning in greys.warnings:
+            say(f"warning: {warning}")
+    return replace(greys, warnings=(*sizes, *greys.warnings))
+
+
+def _as_stored(work: Work) -> Iterator[Voxels]:
+    """Some evenly spaced slices, if any may hold values that the range does not.
+
+    Those that cannot be read are said elsewhere.
+    """
+    dtype, (low, high) = work.volume.dtype, work.volume.value_range
+    if dtype.kind in "ui" and low <= np.iinfo(dtype).min and np.iinfo(dtype).max <= high:
+        return
+    depth, height, width = work.volume.shape
+    for z in evenly_spaced(depth, SLICES):
+        with suppress(SliceError):
+            yield work.volume.read(Box((z, 0, 0), (z + 1, height, width)))
+
+
+def _unlike(work: Work, trained: Sequence[TrainedOn]) -> Likeness:
+    """Distance of the grey values, if the models know theirs, and what is said of them."""
+    own = greys_of(work.corrected)
+    greys = [model.greys for model in trained if model.greys]
+    far = grey_distance(own.histogram, greys) if greys else None
+    learnt, scaling = [model.moments for model in trained], work.segmenter.recipe.scaling
+    scales = scale_warnings(own.moments, learnt, scaling)
+    return Likeness(far, (*grey_warnings(far), *scales))
+
+
+def of_training(
+    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], likeness: Likeness, say: Say
+) -> dict[str, Any]:
+    """What a volume has of the training of its models, and in what it is unlike."""
+    alone = len(trained) == 1 and work.segmenter.symmetry == 1
+    # slope and offset of the probabilities, and the share of solid that they assume
+    share = trained[0].solid_share if alone else None
+    return {
+        "voxel_nm_assumed": assumed_axes(stated, trained),
+        "calibration": {**asdict(work.segmenter.platt), "solid_share": share},
+        "grey_distance": likeness.grey_distance,
+        "warnings": [*likeness.warnings, *_bands(work, say)],
+    }
+
+
+def _bands(work: Work, say: Say) -> list[str]:
+    """What is said of sides that are one class alone."""
+    warnings = list(one_class_bands(some_slices(work)))
+    for warning in warnings:
+        say(f"warning: {warning}")
+    return warnings

@@ -1,0 +1,94 @@
+"""What must hold before anything is written, each refused in one line; and what got lost since."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from fibsem.data.volumes import Volume, VoxelNm
+from fibsem.errors import UserError
+from fibsem.geometry import Triple
+from fibsem.inference.options import Options
+from fibsem.inference.volume.labelling.remote import LoadSegmenter
+from fibsem.inference.volume.ledger.ledger import Ledger
+from fibsem.inference.volume.ledger.outputs import Outputs, Store
+from fibsem.system.advice import MIN_VOLUME_NM3, SCHEDULER, VOXEL_NM, WORKERS
+
+
+def check_reach(volume: Path, options: Options, load: LoadSegmenter | None) -> None:
+    """Other processes open volume and model themselves."""
+    if options.elsewhere and load is None:
+        raise UserError(
+            f"`{WORKERS}` and `{SCHEDULER}` need a volume and a model on disk; {WORKERS.at(1)} "
+            "does not."
+        )
+    if options.elsewhere and not volume.exists():
+        raise UserError(
+            f"`{WORKERS}` and `{SCHEDULER}` need a volume that every process can open, but "
+            f"{volume} lies in an archive or in memory; the choices are {WORKERS.at(1)} or the "
+            "archive unpacked."
+        )
+
+
+def check_voxel(options: Options, voxel_nm: VoxelNm, shape: Triple) -> None:
+    """A volume in cubic nanometres needs the size of a voxel, and leaves something of the film."""
+    z, y, x = voxel_nm
+    if not options.min_volume_nm3:
+        return
+    if not (z and y and x):
+        raise UserError(
+            f"`{MIN_VOLUME_NM3}` needs the size of a voxel, but the volume does not state it: "
+            f"{voxel_nm}; {VOXEL_NM.at('[z,y,x]')} does."
+        )
+    whole = z * y * x * float(np.prod(shape, dtype=np.float64))
+    if options.min_volume_nm3 > whole:
+        raise UserError(
+            f"`{MIN_VOLUME_NM3}` must be at most that of the film, {whole:.3g}, but got "
+            f"{options.min_volume_nm3:.3g}."
+        )
+
+
+def check_apart(volume: Volume, folder: Path) -> None:
+    """Results that lie around the volume could be taken for its own files, and removed."""
+    if not volume.in_memory and volume.path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"`output` must be a folder that does not hold the volume, but {folder} holds "
+            f"{volume.path}; the choice is another output."
+        )
+
+
+def check_room(shape: Triple, folder: Path, options: Options, ledger: Ledger) -> None:
+    """Refuse to start where the outputs would not fit even compressed by half."""
+    left = 1 - len(ledger.slabs) / max(1, -(-shape[0] // ledger.slab))
+    needed = left * options.stores * np.prod(shape) / 2
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"`output` must have room for about {needed / 2**20:.1f} MiB, but {folder} has "
+            f"{free / 2**20:.1f} MiB free."
+        )
+
+
+def forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) -> None:
+    """Label again what was written and is not there any more: it would be read as pores."""
+    done = [z for start, some in ledger.slabs.items() for z in range(start, start + len(some))]
+    lost = outputs.lost(done, _needed(ledger, outputs))
+    if lost:
+        say(
+            f"warning: {len(lost)} of {len(done)} slices that were written are not whole in "
+            f"{outputs.folder} any more; their slabs are labelled again"
+        )
+        ledger.forget(lost)
+
+
+def _needed(ledger: Ledger, outputs: Outputs) -> list[Store]:
+    """The stores that must hold every slice that is entered in a ledger."""
+    exported = ledger.decided.exported
+    stores = [store for store in (outputs.probabilities, outputs.uncertainty) if store]
+    labels_done = not outputs.flat or ledger.decided.pores_3d is not None
+    stores += [outputs.labels if labels_done else outputs.flat or outputs.labels]
+    # of what was exported people may remove the working store
+    return [s for s in stores if s.name not in exported or not s.path.exists()]

@@ -1,0 +1,1 @@
+"""Slabs are labelled: here, in processes of this machine, or on a cluster."""

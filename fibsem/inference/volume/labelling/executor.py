@@ -1,0 +1,62 @@
+"""Where slabs are labelled: in processes of this machine or on a Dask cluster.
+
+Both are executors of `concurrent.futures`. Slabs are independent; each is written once by the
+process that labels it, into stores that all processes reach, and a process that dies loses the slab
+it was at, and no other. Only the process that started them writes the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, wait
+
+from fibsem.errors import UserError
+from fibsem.inference.volume.labelling.cluster import cluster
+from fibsem.inference.volume.labelling.pools import ProcessDiedError, processes
+from fibsem.inference.volume.labelling.remote import RemoteSegmentation, SlabResult, label_slab
+from fibsem.inference.volume.ledger.ledger import Ledger
+from fibsem.system.advice import MEMORY_GIB, WORKERS
+from fibsem.system.again import same_command
+
+#: Processes that may die between two finished slabs before the work is given up.
+MOST_DEATHS = 3
+
+
+def run_elsewhere(
+    job: RemoteSegmentation, ledger: Ledger, depth: int, show: Callable[[str, int, int], None]
+) -> list[SlabResult]:
+    """Label all missing slabs in other processes; enters each into the ledger as it comes.
+
+    Raises
+    ------
+    UserError
+        If processes keep dying, or the scheduler does not answer.
+    """
+    results: list[SlabResult] = []
+    options, slabs = job.options, -(-depth // ledger.slab)
+    most = MOST_DEATHS * (1 if options.scheduler else options.workers)
+    show("slabs", len(ledger.slabs), slabs)
+    where = cluster(options.scheduler) if options.scheduler else processes(options.workers)
+    with where as executor:
+        deaths = 0
+        pending = {executor.submit(label_slab, job, slab) for slab in ledger.missing(depth)}
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                try:
+                    result = future.result()
+                except ProcessDiedError as error:
+                    deaths += 1
+                    if deaths > most:
+                        raise UserError(
+                            f"`{WORKERS}` must live long enough for a slab, but {deaths} died "
+                            f"without finishing one; `{MEMORY_GIB}` is for each of them; "
+                            f"{same_command()} goes on."
+                        ) from error
+                    pending.add(executor.submit(label_slab, job, error.slab))
+                    continue
+                deaths = 0
+                ledger.finish(result.start, result.slices, result.read)
+                results.append(result)
+                show("slabs", len(ledger.slabs), slabs)
+    return results

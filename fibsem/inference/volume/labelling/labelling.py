@@ -1,0 +1,131 @@
+"""One run over the slabs that are missing: labelled here or elsewhere, and measured."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from fibsem.inference.model.cost import pixels_per_second
+from fibsem.inference.model.segmenter import Scorer
+from fibsem.inference.volume.labelling.executor import run_elsewhere
+from fibsem.inference.volume.labelling.remote import LoadSegmenter, RemoteSegmentation
+from fibsem.inference.volume.labelling.slab import SlabWorker
+from fibsem.inference.volume.ledger.measured import Conditions, Measured, SlabCounts
+from fibsem.inference.volume.plan import Say, ScorerOf, Show
+from fibsem.inference.volume.work import Work
+from fibsem.models.dense import why_not_dense
+from fibsem.system.processes import peak_rss_gib
+
+
+class Labelling:
+    """One run of a segmentation.
+
+    Parameters
+    ----------
+    work
+        The segmentation.
+    started
+        When the command began, by `time.perf_counter`.
+
+    Attributes
+    ----------
+    fresh, resumed
+        Slices that were still to be labelled when it began, and slabs that were done.
+    began
+        When the first slab was begun, by `time.perf_counter`; None before.
+    conditions
+        How its slabs were labelled; as planned where all were done.
+    """
+
+    def __init__(self, work: Work, started: float) -> None:
+        self.work, self.started = work, started
+        self.fresh = sum(stop - start for start, stop in work.ledger.missing(work.depth))
+        self.resumed = len(work.ledger.slabs)
+        self.began: float | None = None
+        tiling = work.plan.tiling
+        self.conditions = Conditions((tiling.height, tiling.width), work.options.workers)
+
+    def run(self, load: LoadSegmenter | None, scorer_of: ScorerOf, show: Show, say: Say) -> None:
+        """Label the missing slabs, here or in other processes."""
+        if not self.fresh:
+            return
+        if self.work.plan.mode == "patch":
+            say(patience(scorer_of(self.work.plan.precision), prod(self.work.volume.shape)))
+        if self.work.options.elsewhere:
+            assert load is not None
+            self.conditions = self._elsewhere(load, show)
+        else:
+            self.conditions = self._here(scorer_of(self.work.plan.precision), show, say)
+
+    def _here(self, scorer: Scorer, show: Show, say: Say) -> Conditions:
+        work, plan = self.work, self.work.plan
+        worker = SlabWorker(
+            work.volume, plan.correction, work.segmenter, scorer, plan.tiling, say,
+            uncertainty=work.options.uncertainty, extent=plan.extent,
+        )  # fmt: skip
+        with work.outputs.opened():
+            slabs = work.ledger.missing(work.depth)
+            self.began = time.perf_counter()
+            worker.run(slabs, work.outputs, work.ledger.finish, show)
+        tile = worker.tiling.height, worker.tiling.width
+        return Conditions(tile, workers=1, stages=dict(worker.stages.seconds))
+
+    def _elsewhere(self, load: LoadSegmenter, show: Show) -> Conditions:
+        """Label the missing slabs in other processes."""
+        work = self.work
+        with work.outputs.opened():  # laid out before many open them
+            pass
+        self.began = time.perf_counter()
+        results = run_elsewhere(_sent(work, load), work.ledger, work.depth, show)
+        stages: Counter[str] = Counter()
+        for result in results:
+            stages.update(result.seconds)
+        return replace(
+            self.conditions,
+            scheduler=work.options.scheduler,
+            stages=dict(stages),
+            peak_rss_gib=max(result.peak_rss_gib for result in results),
+        )
+
+    def measure(self) -> None:
+        """Enter the measurements of this run; one that found all labelled leaves those before."""
+        ledger = self.work.ledger
+        if not self.fresh and ledger.decided.measured is not None:
+            return
+        seconds = time.perf_counter() - self.started
+        pixels = self.fresh * float(np.prod(self.work.volume.shape[1:]))
+        one = self.conditions
+        measured = Measured(
+            one.tile, one.workers, one.scheduler, one.stages,
+            peak_rss_gib=max(peak_rss_gib(), one.peak_rss_gib or 0.0),
+            seconds=seconds,
+            start_s=None if self.began is None else self.began - self.started,
+            voxels_per_second=pixels / seconds if self.fresh else None,
+            slabs=SlabCounts(len(ledger.slabs), self.resumed),
+        )  # fmt: skip
+        ledger.decide(measured=measured)
+
+
+def _sent(work: Work, load: LoadSegmenter) -> RemoteSegmentation:
+    """The segmentation as other processes get it."""
+    folder = work.outputs.folder.resolve()
+    return RemoteSegmentation(
+        f"{folder} {time.time()}", work.volume.path.resolve(), work.volume.manner,
+        work.volume.declared, load, work.segmenter.identity, folder, work.outputs.voxel_nm,
+        work.options, work.plan,
+    )  # fmt: skip
+
+
+def patience(scorer: Scorer, voxels: int) -> str:
+    """Say how long patch by patch will take, from a timed block of 32 x 32 pixels."""
+    spec = next(member.spec for member in scorer.members if member.mode == "patch")
+    rate = pixels_per_second(scorer, 32)
+    hours = voxels / rate / 3600
+    return (
+        f"warning: {why_not_dense(spec)}; patch by patch, at {rate:.0f} pixels a second, this "
+        f"volume takes about {hours:.1f} hours"
+    )

@@ -1,0 +1,121 @@
+"""A slab in a process elsewhere: what is sent there, what comes back, what the process keeps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fibsem.data.volumes import Manner, VoxelNm, reopen
+from fibsem.data.volumes.covered import covered
+from fibsem.errors import UserError
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference.options import Options, anew
+from fibsem.inference.volume.labelling.slab import Slab, SlabWorker
+from fibsem.inference.volume.ledger.entries import SliceRecord
+from fibsem.inference.volume.ledger.outputs import Outputs
+from fibsem.inference.volume.ledger.witness import of_volume, witnessed
+from fibsem.inference.volume.plan import SegmentationPlan
+from fibsem.system.advice import KeyNames, called, key_names
+from fibsem.system.processes import peak_rss_gib
+
+LoadSegmenter = Callable[[], Segmenter]
+
+
+@dataclass(frozen=True)
+class RemoteSegmentation:
+    """One segmentation as processes elsewhere get it; small, and made of what can be sent.
+
+    Attributes
+    ----------
+    name
+        Tells this segmentation from others that a process may have worked on.
+    volume, manner, value_range
+        What is opened, and how.
+    load, identity
+        Gives the segmenter; a function that can be pickled. And which one it must be.
+    folder, voxel_nm, options
+        Of the outputs.
+    keys
+        How messages name the keys of a segmentation.
+    plan
+        What holds for all slabs.
+    """
+
+    name: str
+    volume: Path
+    manner: Manner
+    value_range: tuple[float, float] | None
+    load: LoadSegmenter = field(
+        repr=False
+    )  # knows the address of the store, and Dask logs what fails
+    identity: str
+    folder: Path
+    voxel_nm: VoxelNm
+    options: Options
+    plan: SegmentationPlan
+    keys: KeyNames = field(default_factory=key_names)
+
+
+@dataclass(frozen=True)
+class SlabResult:
+    """What comes back of a slab; ``read`` are the digests of the slices around it."""
+
+    start: int
+    slices: list[SliceRecord]
+    read: dict[int, str]
+    seconds: dict[str, float]
+    peak_rss_gib: float
+
+
+#: The worker of the segmentation that this process is at, and what it has read: networks are built
+#: and traced once.
+_workers: dict[str, tuple[SlabWorker, dict[int, str]]] = {}
+_alone = threading.Lock()
+
+
+def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
+    """Label one slab of a job in this process."""
+    # a Dask worker may have several threads, the networks have all the cores
+    with _alone, called(job.keys):
+        if job.name not in _workers:
+            _workers.clear()
+            _workers[job.name] = _open(job)
+        worker, read_as = _workers[job.name]
+        halo = worker.segmenter.halo[0]
+        worker.stages.seconds.clear()
+        results: list[SlabResult] = []
+
+        def finished(start: int, slices: list[SliceRecord]) -> None:
+            seconds = dict(worker.stages.seconds)
+            near = range(start - halo, start + len(slices) + halo)
+            read = {z: digest for z, digest in read_as.items() if z in near}
+            results.append(SlabResult(start, slices, read, seconds, peak_rss_gib()))
+
+        segmenter = worker.segmenter
+        outputs = Outputs(
+            job.folder, worker.volume.shape, job.voxel_nm, job.options,
+            segmenter.classes, segmenter.platt,
+        )  # fmt: skip
+        with outputs.opened():
+            worker.run([slab], outputs, finished)
+        return results[0]
+
+
+def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
+    read_as: dict[int, str] = {}
+    film = reopen(job.volume, job.manner, job.value_range)
+    volume = covered(witnessed(film, read_as, of_volume()), job.plan.extent.masked)
+    segmenter = job.load().with_views(job.options.symmetry)
+    if segmenter.identity != job.identity:
+        raise UserError(
+            "a model must not change while a volume is segmented, but its weights are those of "
+            f"{segmenter.identity} by now, and the slabs so far are of {job.identity}; the choices "
+            f"are the former ones or {anew()}."
+        )
+    worker = SlabWorker(
+        volume, job.plan.correction, segmenter, Scorer(segmenter, job.plan.precision),
+        job.plan.tiling, uncertainty=job.options.uncertainty, extent=job.plan.extent,
+    )  # fmt: skip
+    return worker, read_as

@@ -1,0 +1,265 @@
+"""Slices of one volume in turn: read, correct, predict, smooth, threshold, write.
+
+One thread reads ahead, and one finishes what is predicted, while the network is busy. Every slice
+is read once as long as slabs follow each other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from fibsem.analysis.postprocessing import segment_slice
+from fibsem.data.corrected import CorrectedVolume, reflected
+from fibsem.data.material import Extent
+from fibsem.data.preprocessing import Correction
+from fibsem.data.volumes import Volume
+from fibsem.errors import UserError
+from fibsem.geometry import Box
+from fibsem.inference.model.memory import OUT_OF_MEMORY
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.inference.tiling.tiles import SMALLEST, Tiling
+from fibsem.inference.volume.ledger.destination import Destination
+from fibsem.inference.volume.ledger.entries import SliceRecord
+from fibsem.system.advice import MEMORY_GIB, as_here
+
+FloatArray = npt.NDArray[np.float32]
+
+#: Slices that may wait to be finished, each with its scores: finishing takes a fraction of the time
+#: of scoring.
+WAITING = 1
+
+Slab = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A slice whose scores are known.
+
+    Attributes
+    ----------
+    z
+        Which slice.
+    scores : (y, x) float32
+        Mean probabilities of solid; zeros where the slice is missing.
+    grey : (y, x) float32
+        Corrected grey values; None once nobody wants them any more.
+    missing
+        Whether the slice itself could not be read, or shows no material.
+    beside_missing
+        Whether a missing slice was replaced in its neighbourhood.
+    spread : (y, x) float32
+        Standard deviation of the members' probabilities; None where nobody asked.
+    """
+
+    z: int
+    grey: FloatArray | None
+    scores: FloatArray
+    missing: bool
+    beside_missing: bool
+    spread: FloatArray | None = None
+
+
+class Stages:
+    """Seconds spent in each stage; each stage is one thread's own."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - started
+
+
+class SlabWorker:
+    """Labels slabs of one volume.
+
+    Parameters
+    ----------
+    volume, correction
+        What is labelled, and how its grey values are corrected.
+    segmenter, scorer
+        By what.
+    tiling
+        Tiles of a slice; halved when an allocation fails.
+    say
+        Called with warnings.
+    uncertainty
+        Whether the spread between the members is wanted, too.
+    extent
+        What of the volume is material; None: all.
+    """
+
+    def __init__(
+        self,
+        volume: Volume,
+        correction: Correction,
+        segmenter: Segmenter,
+        scorer: Scorer,
+        tiling: Tiling,
+        say: Callable[[str], None] = print,
+        uncertainty: bool = False,
+        extent: Extent | None = None,
+    ) -> None:
+        self.extent = extent or Extent(volume.shape)
+        self.volume = CorrectedVolume(volume, correction, self.extent)
+        self.uncertainty = uncertainty
+        self.segmenter, self.scorer, self.tiling = segmenter, scorer, tiling
+        self.stages = Stages()
+        self._say = say
+        self._slices: dict[int, Future[FloatArray]] = {}
+
+    def run(
+        self,
+        slabs: Iterable[Slab],
+        outputs: Destination,
+        finished: Callable[[int, list[SliceRecord]], None],
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> None:
+        """Label slabs, write them, and report each one once all its slices are written."""
+        slabs = list(slabs)
+        where = {z: slab for slab in slabs for z in range(*slab)}
+        waiting: deque[Future[None]] = deque()
+        records: dict[int, SliceRecord] = {}
+
+        def finish(scored: Scored) -> None:
+            start, stop = where[scored.z]
+            records[scored.z] = self._finish(scored, outputs)
+            if progress:
+                progress("slices", scored.z + 1, self.volume.shape[0])
+            # one that waits is still finished after another could not be
+            if all(z in records for z in range(start, stop)):
+                finished(start, [records[z] for z in range(start, stop)])
+
+        if progress and slabs:
+            progress("slices", slabs[0][0], self.volume.shape[0])
+        finisher = ThreadPoolExecutor(1)
+        try:
+            for scored in self.scored(where):
+                while len(waiting) >= WAITING or (waiting and waiting[0].done()):
+                    waiting.popleft().result()
+                if scored.z not in outputs.previewed:
+                    scored = replace(scored, grey=None)
+                waiting.append(finisher.submit(as_here(finish), scored))
+            while waiting:
+                waiting.popleft().result()
+        finally:  # after an error nothing else is finished
+            finisher.shutdown(cancel_futures=True)
+
+    def scored(self, slices: Iterable[int]) -> Iterator[Scored]:
+        """Score slices in turn; the next one is read meanwhile."""
+        slices = list(slices)
+        with ThreadPoolExecutor(1) as reader:
+            for z, following in zip(slices, [*slices[1:], None], strict=True):
+                with self.stages("waiting for input"):
+                    around = [future.result() for future in self._around(z, reader)]
+                if following is not None:
+                    self._around(following, reader)
+                yield self._score(z, around)
+
+    def _score(self, z: int, around: list[FloatArray]) -> Scored:
+        halo = self.segmenter.halo[0]
+        near = reflected(z - halo, z + halo + 1, self.volume.shape[0]).tolist()
+        missing = self.volume.volume.missing
+        beside = any(k in missing or self.extent.is_blank(k) for k in near)
+        grey = self._inner(around[halo])
+        if z in missing or self.extent.is_blank(z):
+            return Scored(z, grey, np.zeros_like(grey), True, beside)
+        if self.scorer.needs_slice:
+            self.scorer.look(grey)
+        while True:
+            try:
+                scores, spread = self._by_tiles(around)
+                return Scored(z, grey, scores, False, beside, spread)
+            except OUT_OF_MEMORY as error:
+                self.tiling = self._smaller(error)
+
+    def _by_tiles(self, around: list[FloatArray]) -> tuple[FloatArray, FloatArray | None]:
+        """Mean probability of every pixel of a slice, and the spread where it is wanted."""
+        _, halo_y, halo_x = self.segmenter.halo
+        scores = np.empty(self.tiling.slice_shape, np.float32)
+        spread = np.empty_like(scores) if self.uncertainty else None
+        for rows, columns in self.tiling.tiles:
+            with self.stages("tiles"):
+                part = (
+                    slice(rows.start, rows.stop + 2 * halo_y),
+                    slice(columns.start, columns.stop + 2 * halo_x),
+                )
+                block = np.stack([grey[part] for grey in around], axis=-1)
+            with self.stages("network"):
+                if spread is None:
+                    scores[rows, columns] = self.scorer(block)
+                else:
+                    scores[rows, columns], spread[rows, columns] = self.scorer.with_spread(block)
+        return scores, spread
+
+    def _smaller(self, error: BaseException) -> Tiling:
+        """Tiles of half the side, after an allocation that failed."""
+        now = self.tiling
+        if max(now.height, now.width) <= max(SMALLEST, self.scorer.alignment):
+            raise UserError(
+                f"`{MEMORY_GIB}` must allow tiles of {now.height} x {now.width} pixels, but memory "
+                "ran out; the choices are a machine with more memory or a smaller network."
+            ) from error
+        halved = now.halved
+        self._say(
+            f"warning: memory ran out with tiles of {now.height} x {now.width}; going on with "
+            f"{halved.height} x {halved.width}"
+        )
+        return halved
+
+    def _finish(self, scored: Scored, outputs: Destination) -> SliceRecord:
+        """Post-process and write one slice."""
+        if scored.missing:
+            why = self.volume.volume.why_missing.get(scored.z)
+            outputs.write_missing(scored.z, unread=why is not None)
+            return SliceRecord(None, scored.beside_missing, why_missing=why)
+        inside = self.extent.inside(scored.z)
+        with self.stages("post-processing"):
+            labels = segment_slice(scored.scores, self.segmenter.postprocessing)
+            pores = int(
+                np.count_nonzero((labels == 0) if inside is None else inside & (labels == 0))
+            )
+        with self.stages("output"):
+            outputs.write(scored.z, labels, scored.scores, scored.grey, scored.spread, inside)
+        uncertainty = None
+        if scored.spread is not None:
+            shown = scored.spread if inside is None else scored.spread[inside]
+            uncertainty = float(shown.mean(dtype=float))
+        return SliceRecord(pores, scored.beside_missing, uncertainty)
+
+    def _around(self, z: int, reader: ThreadPoolExecutor) -> list[Future[FloatArray]]:
+        """The corrected slices of the neighbourhood of slice z, mirrored in z; read if need be."""
+        halo = self.segmenter.halo[0]
+        needed = reflected(z - halo, z + halo + 1, self.volume.shape[0]).tolist()
+        # those of the slice before may still be in use, and mirrored ones come again at the end
+        kept = {k: future for k, future in self._slices.items() if k >= min([*needed, z - halo])}
+        for k in dict.fromkeys(needed):
+            if k not in kept:
+                kept[k] = reader.submit(as_here(self._read), k)
+        self._slices = kept
+        return [kept[k] for k in needed]
+
+    def _read(self, z: int) -> FloatArray:
+        """One corrected slice with the halo around, (y + 2 halo_y, x + 2 halo_x)."""
+        with self.stages("input"):
+            _, halo_y, halo_x = self.segmenter.halo
+            box = Box((z, 0, 0), (z + 1, *self.volume.shape[1:]))
+            return self.volume.read(box.grow((0, halo_y, halo_x)))[0]
+
+    def _inner(self, grey: FloatArray) -> FloatArray:
+        """A slice without the halo around."""
+        _, halo_y, halo_x = self.segmenter.halo
+        height, width = self.volume.shape[1:]
+        return grey[halo_y : halo_y + height, halo_x : halo_x + width]

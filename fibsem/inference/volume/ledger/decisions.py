@@ -1,0 +1,143 @@
+"""What holds for all slabs of a segmentation, decided once and kept in its ledger."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from fibsem.data.material.parts import Kind, Side
+from fibsem.data.preprocessing import Correction
+from fibsem.inference.model.predict import Mode
+from fibsem.inference.options import Precision
+from fibsem.inference.tiling.tiles import Tiling
+from fibsem.inference.volume.checks import Certificate
+from fibsem.inference.volume.ledger.measured import Measured
+from fibsem.system.records import WrittenAs, fitting
+from fibsem.system.summaries.lineage import WrittenLineage
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the labels come from; older ones know less.
+
+    Attributes
+    ----------
+    lineage, weights, versions
+        Of every model: where it comes from, how it was named, its registered version.
+    code, command
+        Code version and command line of the run that labelled.
+    earlier_code
+        Versions that labelled the slabs before.
+    """
+
+    lineage: tuple[WrittenLineage, ...] = ()
+    weights: tuple[str, ...] = ()
+    versions: tuple[str | None, ...] = ()
+    code: str | None = None
+    command: str | None = None
+    earlier_code: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What ledger and summary say of it; earlier code is told where there is some."""
+        earlier = {"earlier_code": list(self.earlier_code)} if self.earlier_code else {}
+        if self == Provenance(earlier_code=self.earlier_code):  # nobody told any of the others
+            return earlier
+        return {
+            "weights": list(self.weights),
+            "versions": list(self.versions),
+            "lineage": [one.to_json() for one in self.lineage],
+            "code": self.code,
+            "command": self.command,
+            **earlier,
+        }
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How far the volume is from what the models were trained on."""
+
+    grey_distance: float | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How far each member alone moves the porosity; none where no place shows material."""
+
+    moved: tuple[float, ...]
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is not material, by slice: rectangles and wedges."""
+
+    parts: dict[str, list[tuple[Kind, int, int, int, int] | tuple[Side, float, float]]]
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan of a segmentation; older ones leave nothing out and name no tiles."""
+
+    correction: Correction
+    precision: Precision
+    changed: float | None
+    certificate: Certificate | None
+    extent: Left | None = None
+    mode: Mode | None = None
+    tiling: Tiling | None = None
+    room: dict[str, Any] | None = None
+
+
+#: A plan as the planner writes it, and reads it again.
+WrittenPlan = Annotated[dict[str, Any], WrittenAs(dict[str, Any], fitting(Planned))]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What holds for all slabs of a segmentation; None as long as it is not decided.
+
+    Attributes
+    ----------
+    decisions
+        The plan.
+    mask
+        Digest of the mask of material.
+    provenance, greys, members
+        Where the labels come from, how far the grey values are from those that were trained on, and
+        how far the members are apart.
+    likeness
+        In place of ``greys``, of versions that kept what is said of voxel sizes, too.
+    measured
+        Time and memory, as the summary has them.
+    pores_3d
+        Pore voxels of every slice without small components.
+    exported
+        Names of the outputs that were exported.
+    """
+
+    decisions: WrittenPlan | None = None
+    mask: str | None = None
+    provenance: Provenance | None = None
+    likeness: Likeness | None = None
+    greys: Likeness | None = None
+    members: Moved | None = None
+    measured: Measured | None = None
+    pores_3d: tuple[int | None, ...] | None = None
+    exported: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What was decided, by name."""
+        record = {
+            "decisions": self.decisions,
+            "mask": self.mask,
+            "provenance": self.provenance and self.provenance.to_json(),
+            "likeness": self.likeness and asdict(self.likeness),
+            "greys": self.greys and asdict(self.greys),
+            "members": self.members and asdict(self.members),
+            "measured": self.measured and self.measured.to_json(),
+            "pores_3d": self.pores_3d,
+            "exported": self.exported or None,
+        }
+        return {name: value for name, value in record.items() if value is not None}

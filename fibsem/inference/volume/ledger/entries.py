@@ -1,0 +1,116 @@
+"""A ledger as it is written: slices by slab, and what no segmentation can have entered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fibsem.geometry import Triple
+from fibsem.inference.volume.ledger.decisions import Decisions
+
+
+@dataclass(frozen=True)
+class SliceRecord:
+    """What is known of a slice that was labelled.
+
+    Attributes
+    ----------
+    pores
+        Pore pixels; None for a slice that is missing.
+    beside_missing
+        Whether a missing slice was replaced in its neighbourhood.
+    uncertainty
+        Mean over the slice of the standard deviation between members; None where nobody asked.
+    why_missing
+        What is wrong with a slice that is missing.
+    """
+
+    pores: int | None
+    beside_missing: bool = False
+    uncertainty: float | None = None
+    why_missing: str | None = None
+
+    def to_json(self) -> list[Any]:
+        entry = [self.pores, self.beside_missing, self.uncertainty]
+        return entry if self.why_missing is None else [*entry, self.why_missing]
+
+    @classmethod
+    def from_json(cls, entry: Sequence[Any]) -> SliceRecord:
+        """Read what :meth:`to_json` gave."""
+        return cls(*entry)
+
+
+#: A slice as it is written; one that is missing says why, and older ones tell no uncertainty.
+Entry = (
+    tuple[int | None, bool]
+    | tuple[int | None, bool, float | None]
+    | tuple[int | None, bool, float | None, str | None]
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A ledger as it is written; what a volume is of, versions before had as a digest."""
+
+    key: dict[str, Any]
+    slab: int
+    decided: Decisions
+    slabs: dict[str, list[Entry]]
+    read: dict[str, str] | None = None
+    stamp: str | None = None
+
+    def __post_init__(self) -> None:
+        volume = self.key.get("volume")
+        if not isinstance(volume.get("digest") if isinstance(volume, dict) else volume, str):
+            raise ValueError("`key.volume` has no digest")
+        for z in (*self.slabs, *(self.read or ())):
+            if not z.isdecimal():
+                raise ValueError(f"a slice must be a number, but got {z}")
+
+
+def check_possible(
+    slab: int,
+    slabs: Mapping[int, Sequence[SliceRecord]],
+    decided: Decisions,
+    shape: Triple,
+) -> None:
+    """Refuse entries that no segmentation of a volume of this shape makes.
+
+    Parameters
+    ----------
+    slab
+        Slices of a slab.
+    slabs, decided
+        Entries by the first slice, and what holds for all of them.
+
+    Raises
+    ------
+    ValueError
+        Says what is impossible.
+    """
+    depth, pixels = shape[0], shape[1] * shape[2]
+    if slab < 1:
+        raise ValueError(f"slabs of {slab} slices")
+    for start, entries in slabs.items():
+        where = f"in the slab of slice {start}"
+        if start not in range(0, depth, slab):
+            raise ValueError(f"a slab begins at slice {start}")
+        if len(entries) != min(slab, depth - start):
+            raise ValueError(f"{len(entries)} slices {where}")
+        _check_pores([one.pores for one in entries], pixels, where)
+        for one in entries:
+            spread = one.uncertainty
+            if not (spread is None or (isinstance(spread, float | int) and 0 <= spread <= 0.5)):
+                raise ValueError(f"an uncertainty of {spread} {where}")
+    if decided.pores_3d is not None:
+        if len(decided.pores_3d) != depth:
+            raise ValueError(f"pores of {len(decided.pores_3d)} slices")
+        _check_pores(decided.pores_3d, pixels, "in 3D")
+
+
+def _check_pores(counts: Sequence[int | None], pixels: int, where: str) -> None:
+    """Refuse pore counts that slices of so many pixels cannot have; a missing one has None."""
+    for count in counts:
+        if not (count is None or (type(count) is int and 0 <= count <= pixels)):
+            raise ValueError(f"{count} pores of {pixels} pixels {where}")

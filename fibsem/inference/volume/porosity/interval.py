@@ -1,0 +1,110 @@
+"""Porosity of a volume, corrected and with an interval, by the test squares of its own film."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fibsem.analysis.intervals import FEWEST_SQUARES, PorosityEstimate, one_pixel_off, widened
+from fibsem.analysis.labelled_squares import map_error
+from fibsem.inference.options import Options
+from fibsem.inference.volume.porosity.reading import Reading
+from fibsem.inference.volume.porosity.tested import FilmSquares
+from fibsem.system.advice import MIN_VOLUME_NM3, SYMMETRY
+from fibsem.system.summaries.porosity import Interval, OtherFilm, PostStratified
+
+
+@dataclass(frozen=True)
+class CorrectedPorosity:
+    """Porosity of a volume as the squares of its own film correct it; None where they do not."""
+
+    porosity: float | None
+    interval: Interval
+
+
+def corrected_porosity(
+    own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
+    per_px: float | None = None, reading: Reading | None = None, models: int = 1,
+    rounded: float = 0.0,
+) -> CorrectedPorosity:  # fmt: skip
+    """Porosity of a volume, corrected and with an interval, from its ``own`` test squares.
+
+    Squares of the other films that were ``tested`` do not transfer: a model errs otherwise there.
+
+    Parameters
+    ----------
+    own, tested
+        Squares of this film, if there are some, and of all films.
+    mapped
+        Porosity of the map.
+    options
+        How the volume was labelled.
+    per_px
+        What the porosity changes by where its boundary lies a pixel further.
+    reading
+        How the volume was looked at: squares of its film read otherwise are of another map.
+    models
+        Of the mean of several there is none that was scored on any squares.
+    rounded
+        Share of the labels that bfloat16 changes, of which squares in float32 know nothing.
+    """
+    why = _why_none(own, mapped, tested, options, reading, models)
+    film = own.interval(mapped) if own and why is None else None
+    others = {one.sample: _error(one) for one in tested if one is not own and one.squares}
+    if film is None:
+        return CorrectedPorosity(None, Interval(why=why, others=others))
+    beside = film.post_stratified
+    interval = Interval(
+        **_ends(film.corrected, per_px, rounded),
+        widened_by=rounded,
+        squares=film.squares,
+        square_px=film.square_px,
+        slices=own.crowded if own else None,
+        parts_sd=film.parts_sd,
+        labelled_over_mapped=film.labelled_over_mapped,
+        post_stratified=None
+        if beside is None
+        else PostStratified(**_ends(beside, per_px, rounded), porosity=beside.porosity),
+        others=others,
+    )
+    return CorrectedPorosity(film.corrected.porosity, interval)
+
+
+def _ends(estimate: PorosityEstimate, per_px: float | None, rounded: float) -> dict[str, Any]:
+    """The interval of an estimate, and where it would lie with other outlines."""
+    ends = widened(estimate.interval, rounded)
+    off = None if per_px is None else one_pixel_off(ends, per_px)
+    return {
+        "volume": ends, "error": estimate.error, "degrees": estimate.degrees, "one_pixel_off": off,
+    }  # fmt: skip
+
+
+def _why_none(
+    own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
+    reading: Reading | None, models: int,
+) -> str | None:  # fmt: skip
+    """Why squares tell no interval; None where they tell one."""
+    if options.min_volume_nm3:
+        return f"the test squares do not know what {MIN_VOLUME_NM3} changes"
+    if options.symmetry > 1:
+        views = SYMMETRY.at(options.symmetry)
+        return f"the test squares were scored in one view, and not with {views}"
+    if models > 1:
+        return f"test squares are of one model, and not of the mean of {models}"
+    if not tested:
+        return "the model has no test squares with it"
+    if own is None:
+        return "the model was not tested on squares of this film, and those of others do not count"
+    if reading and own.reading and (unlike := own.reading.unlike(reading)):
+        return f"the test squares were scored with {unlike}"
+    return own.unfit(mapped)
+
+
+def _error(film: FilmSquares) -> OtherFilm:
+    """Labelled less mapped porosity on the squares of a film."""
+    count = len(film.squares)
+    if count < FEWEST_SQUARES:
+        return OtherFilm(count)
+    off = map_error(film.squares)
+    return OtherFilm(count, off.bias, off.error)

@@ -1,0 +1,196 @@
+"""Labelled squares that a model was tested on, and what they say of the map of their film."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fibsem.analysis.intervals import (
+    FEWEST_SQUARES,
+    PorosityEstimate,
+    difference_estimate,
+    labelled_over_mapped,
+    post_stratified_estimate,
+)
+from fibsem.analysis.labelled_squares import err_alike, lie_apart
+from fibsem.analysis.metrics import Confusion, Counted, pooled
+from fibsem.analysis.structure.parts import PartErrors, WrittenParts
+from fibsem.data.dataset.digests import slice_digests
+from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.volumes import Volume
+from fibsem.geometry import Triple
+from fibsem.inference.volume.ledger.witness import plain
+from fibsem.inference.volume.porosity.reading import Reading
+from fibsem.places import by_place, spot_of
+from fibsem.system.records import Record, typed
+
+#: Slices that are compared first, to tell most others from a film at once.
+FIRST = 3
+
+
+@dataclass(frozen=True)
+class FilmInterval:
+    """What the test squares of a film say of its porosity.
+
+    Attributes
+    ----------
+    corrected
+        Porosity of the map without its error on the squares.
+    post_stratified
+        Porosity by the share of pores in each class of the map; None where that tells nothing.
+    squares, square_px
+        How many there are, by place, and their pixels on average.
+    parts_sd
+        How far probabilities are off in small parts of them; None of an older bundle.
+    labelled_over_mapped
+        How much more labels vary over them than the map does; None where it is the same everywhere.
+    """
+
+    corrected: PorosityEstimate
+    post_stratified: PorosityEstimate | None
+    squares: int
+    square_px: float
+    parts_sd: float | None
+    labelled_over_mapped: float | None
+
+
+@dataclass(frozen=True)
+class FilmSquares:
+    """Test squares of one film: labels against the labels that its segmentation has there.
+
+    They stand for the film as far as they lie in it by chance, and not where pores were looked for.
+
+    Attributes
+    ----------
+    sample
+        Name of the film in its dataset.
+    shape, slices
+        Of the film, and digests of its slices: it is known again wherever it lies.
+    squares
+        By place in the slice: squares of one place lie above each other, and err together.
+    parts
+        How far probabilities are off in small parts of them; None of an older bundle.
+    seeds
+        Porosity that trainings of the same configuration with other seeds found on validation
+        squares of the film, at threshold 0.5 without smoothing; empty where nobody looked.
+    reading
+        What was material, and which range the grey values had; None of an older bundle.
+    between
+        First and last slice that they lie in; None of an older bundle.
+    """
+
+    sample: str
+    shape: Triple
+    slices: Mapping[int, str]
+    squares: tuple[Counted, ...]
+    parts: WrittenParts | None = None
+    seeds: tuple[float, ...] = ()
+    reading: Reading | None = None
+    between: tuple[int, int] | None = None
+
+    @property
+    def crowded(self) -> tuple[int, int] | None:
+        """First and last slice that they lie in, where that is less than half of the film."""
+        if self.between is None:
+            return None
+        first, last = self.between
+        return self.between if 2 * (last + 1 - first) < self.shape[0] else None
+
+    @classmethod
+    def of(
+        cls, sample: str, volume: Volume, rows: Sequence[Record], kind: str,
+        seeds: Sequence[float] = (), reading: Reading | None = None,
+    ) -> FilmSquares:  # fmt: skip
+        """From rows of labelled squares with their ``at`` and confusion matrix ``kind``."""
+        places = by_place((spot_of(sample, row), Confusion.from_counts(row[kind])) for row in rows)
+        squares = [pooled(some) for some in places.values()]
+        digests = slice_digests(plain(volume))
+        parts = [PartErrors.from_json(row["parts"]) for row in rows if "parts" in row]
+        slices = [row["at"][0] for row in rows]
+        return cls(
+            sample, volume.shape, digests, tuple(s for s in squares if s.pixels),
+            sum(parts, PartErrors()) if parts else None, tuple(seeds), reading,
+            (min(slices), max(slices)) if slices else None,
+        )  # fmt: skip
+
+    @classmethod
+    def most(cls, films: Sequence[FilmSquares], reading: Reading | None) -> FilmSquares:
+        """The sample of a film with most to say of it, of several as for labels of two kinds.
+
+        Those of one alone count: squares of another may lie above them, in the same places.
+        """
+        return max(films, key=lambda one: (one.reads_as(reading), len(one.squares)))
+
+    def reads_as(self, reading: Reading | None) -> bool:
+        """Whether the film was read in this way, as far as that is known."""
+        return self.reading is None or reading is None or not self.reading.unlike(reading)
+
+    def to_json(self) -> Record:
+        return {
+            "sample": self.sample,
+            "shape": list(self.shape),
+            "slices": dict(self.slices),
+            "squares": [square.counts for square in self.squares],
+            "parts": self.parts and self.parts.to_json(),
+            "seeds": list(self.seeds),
+            "reading": self.reading and self.reading.to_json(),
+            "between": self.between and list(self.between),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> FilmSquares:
+        """Read what :meth:`to_json` gave."""
+        return typed(cls, record)
+
+    def is_of(self, volume: Volume) -> bool:
+        """Whether a volume is this film."""
+        if volume.shape != self.shape:
+            return False
+        every = sorted(self.slices)
+        few = [every[k] for k in evenly_spaced(len(every), FIRST)]
+        return all(
+            slice_digests(plain(volume), some) == {z: self.slices[z] for z in some}
+            for some in (few, every)
+        )
+
+    def interval(self, mapped: float) -> FilmInterval | None:
+        """What the squares say, for the porosity of a map; None where :meth:`unfit` says why."""
+        if self.unfit(mapped):
+            return None
+        return FilmInterval(
+            difference_estimate(mapped, self.squares),
+            post_stratified_estimate(mapped, self.squares),
+            len(self.squares),
+            float(np.mean([square.pixels for square in self.squares])),
+            self.parts.sd if self.parts else None,
+            labelled_over_mapped(self.squares),
+        )
+
+    def unfit(self, mapped: float) -> str | None:
+        """Why they say nothing of a film whose map has this porosity; None where they do."""
+        if len(self.squares) < FEWEST_SQUARES:
+            return _too_few(len(self.squares))
+        if err_alike(self.squares):
+            return "the map errs alike on all test squares: they show no spread to tell one from"
+        if lie_apart(mapped, self.squares):
+            here = pooled(self.squares).porosity
+            return (
+                f"the map has {100 * here:.1f} % pores on the test squares and "
+                f"{100 * mapped:.1f} % in the film: they do not lie in it by chance"
+            )
+        return None
+
+
+def _too_few(places: int) -> str:
+    """Why so few places tell no interval.
+
+    >>> _too_few(1)
+    'the test squares lie in 1 place, 6 are needed'
+    """
+    if not places:
+        return f"the film has no test squares, in {FEWEST_SQUARES} places they are needed"
+    lie = f"{places} place{'s' * (places > 1)}"
+    return f"the test squares lie in {lie}, {FEWEST_SQUARES} are needed"
