@@ -121,3 +121,12 @@ def test_an_alias_of_a_type_means_one_thing():
 def test_there_are_no_more_untyped_records_than_there_were():
     lines = [line for file in _package() for line in file.read_text("utf-8").splitlines()]
     assert sum("dict[str, Any]" in line for line in lines) <= UNTYPED
+
+
+#: Files of one folder of the package, at most: where there were more they were of several ideas.
+ROOM = 25
+
+
+def test_no_room_is_too_full():
+    files = Counter(file.parent for file in _package() if file.name != "__init__.py")
+    assert {folder: number for folder, number in files.items() if number > ROOM} == {}
