@@ -159,8 +159,11 @@ def pictures_are_small(request):
         if "fibsem.analysis.figures" in sys.modules:
             once.draw_small(patch)
             # the other folders prove that there is room for what is drawn
-            if _package(request) in ("search", "promotion", "api", "reporting"):
+            if _package(request) not in ("analysis", "evaluation"):
                 once.draw_at_once(patch)
+            # and these that drawings for print are written, and what is in them
+            if _package(request) not in ("analysis", "evaluation", "reporting"):
+                once.draw_for_no_print(patch)
         yield
 
 

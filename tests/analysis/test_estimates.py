@@ -82,7 +82,7 @@ def test_squares_without_pores_have_no_median():
 
 def test_balanced_figures_are_those_of_pixels_drawn_alike_from_both_classes():
     """Every pore written down as often as makes them as many as the solids."""
-    labels, scores, square = made_up(share=0.25)
+    labels, scores, square = made_up(pixels=100, share=0.25)
     pores, solids = labels == 0, labels == 1
     times = np.where(pores, solids.sum(), pores.sum())
     labels_, scores_ = np.repeat(labels, times), np.repeat(scores, times)

@@ -88,7 +88,7 @@ def test_films_are_simulated(tmp_path):
 def test_how_long_a_training_may_be_is_said_once(found, capsys):
     film, *_, store, folder = found
     how = {
-        "nbhd": "11x11x3", "model.blocks": 1, "model.filters": 4, "output": folder / "said",
+        "nbhd": "11x11x1", "model.blocks": 1, "model.filters": 4, "output": folder / "said",
         "train": {"epochs": 2, "steps": 3}, **store,
     }  # fmt: skip
     for said in (1, 0):

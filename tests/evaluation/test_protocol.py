@@ -28,11 +28,15 @@ from fibsem.training.material.datasets import obtain
 from fibsem.training.scoring.estimating import estimate
 from fibsem.training.scoring.scoring import score_all
 from fibsem.training.scoring.squares import HALF, confusions
+from tests import once
 
 
 @pytest.fixture(autouse=True, scope="module")
 def pictures_are_small():
-    """Not here, where the files of some are looked at."""
+    """Not here, where the files of some are looked at, but of drawings for print only the names."""
+    with pytest.MonkeyPatch.context() as patch:
+        once.draw_for_no_print(patch)
+        yield
 
 
 def overrides(small, root, name, *more):

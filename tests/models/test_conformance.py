@@ -191,7 +191,8 @@ def test_segments_a_volume_whatever_the_tiles(fitted, name, tiny, tmp_path):
     volume = open_volume(tiny / "HPC45" / "slices")
     crop = ArrayVolume(volume.read(Box((0, 0, 0), (3, 70, 85))))
     symmetry = 2 if config.spec.name == "unet" else 1
-    how = Options(slab=2, symmetry=symmetry, certificate=config.spec.family == "squares" or None)
+    certificate = config.spec.family == "squares" or None
+    how = Options(slab=2, symmetry=symmetry, certificate=certificate, previews=0)
     record = segment_volume(crop, segmenter, tmp_path / "out", how, say=str)
     assert record["voxels"] == 3 * 70 * 85
     assert 0 <= record["porosity"] <= 1

@@ -313,10 +313,6 @@ def test_files_of_somebodys_own_stay(segmented, tmp_path, before, name):
     with pytest.raises(UserError, match=f"holds {Path(name).parts[0]} of somebody's own"):
         run(segmented, tmp_path, "blocks=0")
     assert (tmp_path / name).read_text() == "mine\n"
-    (tmp_path / name).unlink()
-    run(segmented, tmp_path / "another", "blocks=0", "mesh=stl", "mesh_cell=50")
-    run(segmented, tmp_path / "another", "blocks=0")
-    assert not (tmp_path / "another" / "surface.stl").exists()
 
 
 def test_what_is_refused_removes_nothing(segment, segmented, tmp_path):

@@ -1,6 +1,5 @@
 """Every storage of a study, and studies without training."""
 
-import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -19,15 +18,6 @@ def storage(request, tmp_path):
             "journal": f"journal:{tmp_path / 'study.log'}",
         }[request.param]
     return request.getfixturevalue("new_database")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _drawn_as_pixels_alone():
-    """Each figure is drawn a second time as SVG, which nobody looks at here."""
-    with pytest.MonkeyPatch.context() as patch:
-        if "fibsem.analysis.figures" in sys.modules:
-            patch.setattr("fibsem.analysis.figures.style.svg", lambda figure: b"<svg/>")
-        yield
 
 
 @dataclass

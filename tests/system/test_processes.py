@@ -80,7 +80,7 @@ import multiprocessing.forkserver, os, signal, time
 from fibsem.system.processes import forking
 
 def live():
-    time.sleep(0.5)
+    time.sleep(0.2)
     os._exit(3)
 
 if __name__ == "__main__":

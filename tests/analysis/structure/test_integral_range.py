@@ -31,8 +31,9 @@ def expected(radius, porosity, intensity):
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)
-def test_the_integral_range_of_a_boolean_model_is_that_of_its_formula(spacing):
+def test_the_integral_range_of_a_boolean_model_is_that_of_its_formula(spacing, monkeypatch):
     """Of one film a third off at most, of four a sixth: the sum has an error of its own."""
+    monkeypatch.setattr(cells_module, "MOST_CELLS", 2**16)  # of half a radius
     found, sds, porosities = [], [], []
     for seed in range(4):
         phases, intensity = boolean((160, 160, 160), 8, 0.4, spacing, seed)
@@ -46,7 +47,8 @@ def test_the_integral_range_of_a_boolean_model_is_that_of_its_formula(spacing):
     assert np.mean(sds) == pytest.approx(np.sqrt(0.24 * exact / 160**3), rel=0.1)
 
 
-def test_the_porosity_of_films_varies_as_their_integral_range_says():
+def test_the_porosity_of_films_varies_as_their_integral_range_says(monkeypatch):
+    monkeypatch.setattr(cells_module, "MOST_CELLS", 2**13)  # of two voxels, half a radius
     films = [boolean((40, 40, 40), 4, 0.5, SPACINGS[0], seed)[0] for seed in range(40)]
     spread = np.std([(film == 0).mean() for film in films], ddof=1)
     said = np.sqrt(np.mean([integral_range(cells(film)).sd ** 2 for film in films]))
@@ -63,8 +65,9 @@ def discs(side, radius, seed):
     return solid[radius:-radius, radius:-radius][None].astype(np.uint8)
 
 
-def test_the_porosity_of_single_pictures_varies_as_their_integral_range_says():
+def test_the_porosity_of_single_pictures_varies_as_their_integral_range_says(monkeypatch):
     """The sum goes as far in a disc as it may in a ball: pores are wider than the film is deep."""
+    monkeypatch.setattr(cells_module, "MOST_CELLS", 2**14)  # of three pixels, an eighth of a radius
     films = [discs(384, 24, seed) for seed in range(24)]
     found = [integral_range(cells(film)) for film in films]
     spread = np.std([(film == 0).mean() for film in films], ddof=1)
@@ -79,7 +82,8 @@ def test_the_volume_of_a_film_with_large_cells_is_its_own(shape, monkeypatch):
     assert volume == pytest.approx(3 * np.prod(shape), rel=1e-12)
 
 
-def test_a_rim_without_material_changes_nothing():
+def test_a_rim_without_material_changes_nothing(monkeypatch):
+    monkeypatch.setattr(cells_module, "MOST_CELLS", 2**16)  # of two voxels in both, as the rim is
     phases, _ = boolean((60, 60, 60), 4, 0.4, SPACINGS[0])
     wide = np.full((60, 80, 70), NEITHER, np.uint8)
     wide[:, 10:70, 10:70] = phases
@@ -134,8 +138,9 @@ def exact_sd(recipe, porosity):
     return np.sqrt((covariance * shares[0] * shares[1] * shares[2]).sum() / np.prod(recipe.shape))
 
 
-def test_films_of_pores_at_a_usual_distance_say_what_they_vary_by():
+def test_films_of_pores_at_a_usual_distance_say_what_they_vary_by(monkeypatch):
     """Where covariance falls below zero it takes back most of the sum: it must not be cut there."""
+    monkeypatch.setattr(cells_module, "MOST_CELLS", 2**14)  # of two voxels, a quarter of a distance
     recipe = PhantomRecipe(
         shape=(48, 48, 48), voxel_nm=(10, 10, 10), feature_nm=80, subplanes=1, squares=3,
         square_px=16, seed=3,

@@ -131,8 +131,8 @@ def test_an_attempt_whose_process_is_gone_is_found_at_once(started, tmp_path):
     started.append(worker)
     study = slot_worker.open_study(storage, tmp_path, 1)
     while not any(a.state == "running" for a in study.attempts()):
-        time.sleep(0.1)
-    time.sleep(0.3)
+        time.sleep(0.02)
+    time.sleep(0.05)
     study.recover()
     assert [a.state for a in study.attempts()] == ["running"]
     worker.kill()

@@ -134,7 +134,8 @@ def test_it_is_asked_as_it_segments_with_its_own_correction_and_calibration(
     setting = material(f"train.teacher={folder}", "train.teacher_share=1")
     assert own.halo > setting.config.spec.halo
     volume = setting.dataset.samples[0].volume
-    segment_volume(volume, own, tmp_path / "out", Options(valid="all", probabilities=True))
+    how = Options(valid="all", probabilities=True, previews=0)
+    segment_volume(volume, own, tmp_path / "out", how)
     mapped = labels(tmp_path / "out" / "probabilities.ome.zarr") / 255
     for window in setting.train:
         inside = mapped[window.region.box.slices][0]

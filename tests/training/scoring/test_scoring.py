@@ -75,7 +75,7 @@ def test_a_square_has_the_labels_of_the_segmented_volume(unet, tmp_path):
     _, first = next(scored_squares(setting, Scorer(plain), "val", margin=4))
     steps = PostProcessing(1.0, float(np.median(smooth(first.scores, 1.0))))
     segmenter = replace(plain, postprocessing=steps)
-    segment_volume(volume, segmenter, tmp_path, Options(valid="all"))
+    segment_volume(volume, segmenter, tmp_path, Options(valid="all", previews=0))
     mapped = labels(tmp_path / "labels.ome.zarr") > 0
     for region, square in scored_squares(setting, Scorer(segmenter), "val", steps.margin):
         found = segment_slice(square.scores, steps)[square.inner]

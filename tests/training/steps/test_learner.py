@@ -122,6 +122,10 @@ def test_a_network_is_kept_as_it_was_scored(material):
         "train.validation=lattice",
     )
     trained = train(setting)
+    norms = [layer for layer in trained.model.layers if layer.name.endswith("_norm")]
+    measured = sum(2 * layer.gamma.shape[0] for layer in norms)
+    assert measured  # running statistics, which a normalisation measures and nobody learns
+    assert trained.parameters == trained.model.count_params() - measured
     scorer = SampleScorer(setting.config.spec, setting.val, balanced_sample(setting, "val"))
     again = balanced_scores(scorer.sample.pixels.label, scorer.scores(compiled(trained.model)))
     assert again["loss"] == pytest.approx(trained.best.val["loss"], abs=1e-5)

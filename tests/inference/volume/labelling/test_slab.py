@@ -22,7 +22,7 @@ class Full(Outputs):
 
     def write(self, z, *slices):
         if z == 2:
-            time.sleep(1)
+            time.sleep(0.3)
             raise OSError("no space left on device")
         super().write(z, *slices)
 
