@@ -23,8 +23,8 @@ from sqlalchemy.engine.default import DefaultDialect
 
 #: Calls of a store that only ask.
 ASKING = ("get_", "search_", "list_", "load_", "download_", "_", "parse_")
-#: What is another one in every run: ids of runs and of what is temporary.
-CHANGING = re.compile(r"[0-9a-f]{32}|tmp-[0-9a-f]{12}|tmp[0-9a-z_]{8}")
+#: What is another one in every run: ids of runs and of what is temporary, and notes of starts.
+CHANGING = re.compile(r"[0-9a-f]{32}|tmp-[0-9a-f]{12}|tmp[0-9a-z_]{8}|\d+\.\d+-\d+(?=\.json)")
 
 
 class Points:
