@@ -18,7 +18,8 @@ FORMS = [part for form in (PASSWORD, quote(PASSWORD, safe="")) for part in (form
 
 
 def call(command, *overrides, cwd):
-    return completed([f"fibsem.{command}", *overrides], cwd)
+    retries = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}  # three take 13 s where nobody answers
+    return completed([f"fibsem.{command}", *overrides], cwd, **retries)
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +73,9 @@ def test_errors_tell_no_password(threshold, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_notebook_is_told_no_password(threshold, tiny, mlflow_server, capfd):
+def test_a_notebook_is_told_no_password(threshold, tiny, mlflow_server, capfd, monkeypatch):
     """No output is guarded there: neither a line, nor an error, nor its cause, nor a result."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     uri = mlflow_server.replace("http://", f"http://me:{PASSWORD}@")
     given = dict(word.split("=", 1) for word in threshold if not word.startswith("data.path="))
     result = api.train(tiny, **given, tracking={"uri": uri, "experiment": "notebook"})
