@@ -140,9 +140,11 @@ def test_a_mistake_in_a_process_of_its_own(tmp_path):
 
 @pytest.mark.slow
 def test_multirun_fills_a_table_and_leaves_no_folder_of_its_own(tmp_path, tiny):
+    from tests.processes import completed  # which loads what the other tests do without
+
     line = ["experiment=smoke", f"data.path={tiny}", "model=threshold", "nbhd=11x11x1,33x33x1",
             "seeds=1"]  # fmt: skip
-    done = call("fibsem.evaluate", "--multirun", *line, cwd=tmp_path)
+    done = completed(["fibsem.evaluate", "--multirun", *line], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 evaluations of phantom" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"outputs", "mlruns"}

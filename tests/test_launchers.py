@@ -1,18 +1,17 @@
 """--multirun through the submitit launcher: every job a process, as SLURM starts them."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+
+from tests.processes import completed
 
 pytestmark = pytest.mark.slow
 LAUNCHER = ["--multirun", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"]
 
 
 def call(*overrides, cwd):
-    line = [sys.executable, "-m", "fibsem.sweep", *LAUNCHER, *overrides]
-    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=300)
+    return completed(["fibsem.sweep", *LAUNCHER, *overrides], cwd)
 
 
 def test_every_job_is_a_sweep_of_its_own(tmp_path, tiny):
