@@ -4,14 +4,13 @@ import contextlib
 import os
 import shutil
 import stat
-import subprocess
-import sys
 from pathlib import PurePath
 
 import pytest
 
 from fibsem.tracking.store import client_of
 from tests.conftest import SMALL
+from tests.processes import completed
 from tests.test_commands import one_after_the_other
 
 pytestmark = pytest.mark.slow
@@ -115,12 +114,9 @@ def test_a_place_that_may_not_be_written_is_named_and_no_run_is_left(refused, fo
 
 
 def test_a_training_whose_disk_is_full_leaves_no_run_running(folder, tmp_path, new_store):
-    few = ["prlimit", "--fsize=40000"]  # of a file: more than a record takes, less than weights
     line = [f"data.path={folder}/film", *SMALL, *new_store(tmp_path), "output=out"]
-    done = subprocess.run(
-        [*few, *as_anybody(), sys.executable, "-m", "fibsem.train", *line],
-        cwd=tmp_path, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    # of a file: more than a record takes, less than weights
+    done = completed(["tests.limited", 40_000, "fibsem.train", *line], tmp_path)
     assert done.returncode == 2, done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert "RUNNING" not in statuses(tmp_path)
