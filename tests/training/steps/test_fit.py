@@ -1,9 +1,6 @@
 """Training: reproducible, resumable, stopped in time, and it learns."""
 
-import subprocess
-import sys
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,6 +17,7 @@ from fibsem.training.steps.health import DivergedError
 from fibsem.training.steps.learner import Learner, compiled_for_steps
 from fibsem.training.steps.state import TrainingState
 from tests.conftest import CutOffError
+from tests.processes import completed
 
 
 def scores(epochs):
@@ -246,37 +244,12 @@ def test_same_padding_trains_on_patches_and_says_why_not_on_grids(material):
         material("model.padding=same", "train.mode=grid")
 
 
-MIRRORED = """
-import sys
-import tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # for seconds
-from fibsem.config import Configuration, compose
-from fibsem.training.material.datasets import obtain
-from fibsem.training.material.material import Material
-from fibsem.training.steps.fit import train
-from fibsem.training.steps.learner import Learner
-config = Configuration(compose("train", sys.argv[1:])).run
-material = Material(obtain(config.data, config.split), config)
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-assert strategy.num_replicas_in_sync == 2
-two, one = train(material, learner=Learner.of(config, strategy)), train(material)
-for a, b in zip(two.history, one.history, strict=True):
-    print(a.val["loss"], b.val["loss"])
-"""
-
-
 @pytest.mark.slow
-def test_two_devices_learn_what_one_learns(small):
+def test_two_devices_learn_what_one_learns(small, tmp_path):
     """TensorFlow's own mirroring, on two logical devices of a process of their own."""
-    done = subprocess.run(
-        # every device cuts the gradients of its own half, and rounds its own sums
-        [sys.executable, "-c", MIRRORED, *small, "model.dropout=0", "train.epochs=2",
-         "train.clip=null", "train.precision=float32"],
-        capture_output=True, text=True, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+    # every device cuts the gradients of its own half, and rounds its own sums
+    how = ["model.dropout=0", "train.epochs=2", "train.clip=null", "train.precision=float32"]
+    done = completed(["tests.training.steps.mirrored", *small, *how], tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     pairs = [tuple(map(float, line.split())) for line in done.stdout.splitlines()[-2:]]
     assert len(pairs) == 2
