@@ -7,6 +7,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from fibsem import promote, sweep
+from fibsem.config import compose
 from tests.processes import completed
 from tests.servers import mlflow_on
 
@@ -32,8 +34,10 @@ def checkout(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkouts")
     old, new = folder / "before", folder / "after"
     shutil.copytree(tiny, old / "data" / "tiny")
-    run(old, "sweep", "experiment=smoke", *SWEEP, "study=moved")
-    run(old, "promote", "experiment=smoke", FILM, *PROMOTION, "study=moved")
+    with pytest.MonkeyPatch.context() as patch:  # what is given where it was is of no concern here
+        patch.chdir(old)
+        sweep.main(compose("sweep", ["experiment=smoke", *SWEEP, "study=moved"]))
+        promote.main(compose("promote", ["experiment=smoke", FILM, *PROMOTION, "study=moved"]))
     old.rename(new)
     assert f"begin with {new} now, and not with {old}" in run(new, "report", f"repoint={old}")
     return new
@@ -88,9 +92,9 @@ def test_the_registered_version_loads_and_segments(server, checkout):
     assert b"mlflow_version" in get(
         server, "model-versions/get-artifact", **version, path="MLmodel"
     )
-    stack, weights = "volume=data/tiny/HPC45/slices", "weights=models:/fibsem/1"
-    run(checkout, "segment", stack, weights, f"tracking.uri={server}", "output=by-server")
-    run(checkout, "segment", stack, weights, "output=by-file")
+    line = ["volume=data/tiny/HPC45/slices", "weights=models:/fibsem/1", "previews=0"]
+    run(checkout, "segment", *line, f"tracking.uri={server}", "output=by-server")
+    run(checkout, "segment", *line, "output=by-file")
     summaries = [
         json.loads((checkout / folder / "summary.json").read_text())
         for folder in ("by-server", "by-file")
