@@ -34,7 +34,8 @@ def test_the_configuration_travels_inside(wheel):
 @pytest.mark.slow
 def test_it_works_in_a_fresh_environment(wheel, tmp_path):
     """With the packages of this one, which `make install` made of the lock, but no checkout."""
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
+    new = [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "env")]
+    subprocess.run(new, check=True)
     python = str(tmp_path / "env" / "bin" / "python")
     (own,) = (tmp_path / "env").glob("lib/python*/site-packages")
     # files of paths in there are not followed: that of the checkout is one
