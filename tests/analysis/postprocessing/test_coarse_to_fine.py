@@ -35,7 +35,7 @@ def some_quarters(squares, margin, rng):
 
 @pytest.mark.parametrize(
     ("count", "side", "seed"),
-    [(2, 64, 0), pytest.param(3, 256, 1, marks=pytest.mark.slow)],
+    [(2, 64, 0), pytest.param(3, 192, 1, marks=pytest.mark.slow)],
 )
 def test_the_result_on_the_grid_of_the_thesis_is_that_of_trying_everything(count, side, seed):
     rng = np.random.default_rng(seed)
