@@ -181,7 +181,7 @@ def test_a_training_that_hangs_in_a_process_of_its_own_is_given_up(sweeps, monke
 
     beside = threading.Thread(target=suspend)
     beside.start()
-    how = ["search.trials=1", "train.epochs=30", "train.patience=null", "search.stall_s=8"]
+    how = ["search.trials=1", "train.epochs=16", "train.patience=null", "search.stall_s=8"]
     sweeps.here(*how, "search.isolate=true")
     beside.join()
     assert len(suspended) == 1
@@ -194,6 +194,7 @@ def test_a_store_that_is_away_for_a_while_costs_nothing(sweeps, tmp_path):
     """The server goes in the middle of a training, and comes back with what it knew."""
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "3"  # which take 13 s each time
     retries, port = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}, servers.free_port()
+    (tmp_path / "ml.db").rename(tmp_path / "server.db")  # which a server lays out in seconds
     with servers.mlflow_server(tmp_path, port) as uri:
         worker = sweeps.start(f"tracking.uri={uri}", "search.trials=2", *LONG, **retries)
         until(sweeps.checkpoint.exists, worker)
@@ -216,7 +217,7 @@ def test_a_store_that_is_away_for_a_while_costs_nothing(sweeps, tmp_path):
 
 def test_a_disk_that_is_full_is_waited_for_and_then_gone_on(sweeps):
     """No file may grow, as where a quota is used up; later there is room."""
-    large = ["model.dense_width=1024", "train.windows=4", "train.epochs=6"]
+    large = ["model.dense_width=1024", "train.windows=4", "train.epochs=4", "train.steps=4"]
     worker = sweeps.start("search.trials=1", *large)
     until(sweeps.checkpoint.exists, worker)
     assert sweeps.checkpoint.stat().st_size > 1_300_000  # larger than any database here
