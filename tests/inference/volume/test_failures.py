@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,7 +28,7 @@ from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import CutOffError, labels
 from tests.inference.volume import short_of_memory
 from tests.inference.volume.conftest import plain
-from tests.processes import Command
+from tests.processes import Command, completed
 
 SHAPE = (40, 300, 300)
 SLAB = 2
@@ -239,14 +238,8 @@ def test_a_slice_that_turns_unreadable_stops_the_work_until_it_is_back(parts, tm
 @pytest.mark.slow
 def test_memory_that_runs_out_halves_the_tiles(tmp_path, capsys):
     short_of_memory.main(str(tmp_path / "large"), "1000")
-    line = [
-        sys.executable, "-m", short_of_memory.__name__, tmp_path / "short", "1000", "1.6",
-    ]  # fmt: skip
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    done = subprocess.run(
-        line, cwd=Path(__file__).parents[3], env=environment, capture_output=True, text=True,
-        timeout=240, check=False,
-    )  # fmt: skip
+    line = [short_of_memory.__name__, tmp_path / "short", "1000", "1.6"]
+    done = completed(line, tmp_path, XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout)
     assert result["said"] == [
