@@ -38,13 +38,19 @@ FILM = ("data.path=film", "split.guard_px=0", "split.guard_slices=0")
 SMOKE = ("experiment=smoke", *FILM, "model=threshold", "nbhd=11x11x1")
 #: What every command is given beside its own words, in the order in which they need each other.
 BESIDE = {
-    "simulate": ("phantom.shape=[6,160,176]", "phantom.squares=4", "phantom.square_px=64"),
+    "simulate": (
+        "phantom.shape=[6,160,176]",
+        "phantom.squares=4",
+        "phantom.square_px=64",
+        "~phantom.samples.HPC22",
+        "~phantom.samples.HPC30",
+    ),
     "inspect": FILM,
     "train": SMOKE,
     "evaluate": SMOKE,
     "sweep": SMOKE,
     "promote": ("experiment=smoke", *FILM, "segment=false", "force=true"),
-    "segment": (),
+    "segment": ("previews=1",),
     "quantify": ("blocks=1", "block_voxels=4000", "draws=1"),
     "report": FILM,
 }
