@@ -34,7 +34,7 @@ def checkout(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkouts")
     old, new = folder / "before", folder / "after"
     shutil.copytree(tiny, old / "data" / "tiny")
-    with pytest.MonkeyPatch.context() as patch:  # what is given where it was is of no concern here
+    with pytest.MonkeyPatch.context() as patch:  # how it is made is of no concern here
         patch.chdir(old)
         sweep.main(compose("sweep", ["experiment=smoke", *SWEEP, "study=moved"]))
         promote.main(compose("promote", ["experiment=smoke", FILM, *PROMOTION, "study=moved"]))
