@@ -61,7 +61,7 @@ test: install    ## the quick tests, on every core
 	$(PY) -m pytest -m "not slow" -n $(CORES) $(SPREAD)
 
 test-slow: install ## the slow tests: kills, servers, a wheel, the notebook
-	$(PY) -m pytest -m slow -n $(shell expr $(CORES) + 1) $(SPREAD)
+	$(PY) -m pytest tests -m slow -n $(shell expr $(CORES) + 1) $(SPREAD)
 
 lint: install docs ## formatting, lint, types, import layers, notebooks without output, pages
 	$(VENV)/bin/ruff format --check .

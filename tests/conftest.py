@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gc
+import importlib
 import inspect
 import os
 import shutil
@@ -57,11 +58,21 @@ LONGEST = (
     "test_takeover.py", "test_old_work.py", "test_kills.py", "test_kill_experiments.py",
     "test_claims.py", "test_contributing.py", "test_libraries.py", "test_names.py",
     "test_docs_run.py", "test_moved_checkout.py", "test_passwords.py", "test_succession.py",
-    "test_notebooks.py", "test_failures.py",
+    "test_notebooks.py", "test_failures.py", "test_serving.py", "test_permissions.py",
+    "test_browser.py", "test_docs.py", "test_executor.py", "test_launchers.py", "test_wheel.py",
+    "test_mixed.py", "test_two_machines.py",
     "test_promotion.py", "test_conformance.py", "test_equivalence.py", "test_sweep.py",
     "test_placing.py", "test_commands.py", "test_registry.py", "test_fit.py", "test_start.py",
     "test_teacher.py", "test_folder.py", "test_health.py", "test_learner.py", "test_pace.py",
 )  # fmt: skip
+
+
+def pytest_ignore_collect(collection_path, config):
+    """`make test-slow` imports no file without a slow test: those are five of six."""
+    slow = config.option.markexpr == "slow"
+    if slow and collection_path.name.startswith("test_") and collection_path.suffix == ".py":
+        return b"mark.slow" not in collection_path.read_bytes() or None
+    return None
 
 
 def pytest_collection_modifyitems(items):
@@ -75,8 +86,12 @@ def pytest_configure():
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_collection_finish():
+def pytest_collection_finish(session):
     """Spare the collector what is imported by now: Keras has it look through all after a trial."""
+    if session.config.option.markexpr == "slow" and session.items:  # what fixtures look for below
+        for name in ("analysis.figures", "inference.model.cost", "inference.model.predict",
+                     "training.steps.traced"):  # fmt: skip
+            importlib.import_module(f"fibsem.{name}")
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)  # configurations and networks are full of cycles
