@@ -183,6 +183,7 @@ def test_readme_is_short_and_shows_what_the_pages_show():
     assert own in blocks(ROOT / "docs/data.md")
 
 
+@pytest.mark.slow
 def test_python_of_the_readme_runs(tiny, tmp_path, monkeypatch):
     """Its ten lines, on a tiny film and with a model that costs nothing."""
     monkeypatch.chdir(tmp_path)

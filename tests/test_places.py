@@ -147,6 +147,7 @@ def porous_films():
     return [np.stack([one.pore(z)[:320, :320] for z in range(8)]) for one in structures]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("aside", [0, 1, 3])
 def test_an_interval_holds_however_exactly_squares_are_drawn_above_each_other(porous_films, aside):
     """Of squares drawn a pixel aside in consecutive slices 95 % held in 69 % of the draws."""
@@ -168,6 +169,7 @@ def test_an_interval_holds_however_exactly_squares_are_drawn_above_each_other(po
     assert np.mean(holds) > 0.9
 
 
+@pytest.mark.slow
 def test_the_gate_refuses_an_equal_model_as_seldom_as_its_level_says():
     """Each of 32 squares by itself, an equal challenger was refused several times as often."""
     rng, refused, apart, draws = np.random.default_rng(0), 0, 0, 600

@@ -62,6 +62,7 @@ def logged(work, run_id):
     return found
 
 
+@pytest.mark.slow
 def test_it_is_told_once_whenever_a_start_before_was_killed(begin, figures, tmp_path, monkeypatch):
     """Before each call of the store, and behind it."""
     table = tmp_path / "labelled.csv"

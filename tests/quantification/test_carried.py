@@ -35,6 +35,7 @@ def a_window_of_each_slice(monkeypatch):
     monkeypatch.setattr("fibsem.quantification.carried.WINDOWS", 12)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("a_window_of_each_slice")
 def test_the_error_of_the_labels_is_carried_into_the_structure(out, tmp_path):
     how = ["blocks=2", "block_voxels=20000", "draws=6"]
@@ -103,6 +104,7 @@ def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(out
     assert "label shift" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("a_window_of_each_slice")
 def test_drawn_labels_are_as_porous_as_the_squares_say(out, tmp_path):
     """Five points more by the squares are five points more in the draws."""

@@ -91,6 +91,7 @@ def colour(view, x):
     return view.evaluate(f"x => [...{canvas}.getImageData(x, 30, 1, 1).data]", x)[:3]
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [(1280, 800), (390, 800)])
 def test_slider_keys_layers_and_zoom_do_what_they_say(film, chromium, tmp_path, size):

@@ -127,6 +127,7 @@ def test_a_page_can_be_written_whatever_the_names_of_files_are():
     assert written.endswith("</html>\n") or written.rstrip().endswith("</html>")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package chromium)")
 def test_a_browser_shows_the_page_in_light_and_dark_on_paper_and_on_a_phone(tmp_path):

@@ -50,6 +50,7 @@ def check(study, numbers):
     assert filled(study.attempts()) == WORKERS * ROUNDS
 
 
+@pytest.mark.slow
 def test_no_trial_is_claimed_twice(storage, tmp_path):
     trials = WORKERS * ROUNDS
     check(*claimed(lambda: slot_worker.open_study(storage, tmp_path, trials, sampler="random")))

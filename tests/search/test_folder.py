@@ -217,6 +217,7 @@ def test_overwrite_removes_a_study_that_lies_elsewhere(tree, tmp_path):
     assert begin(tree(database, "study=theirs"), tmp_path / "theirs").parent == other.parent
 
 
+@pytest.mark.slow
 def test_a_study_that_another_folder_began_is_joined_or_left_alone(tree, tmp_path, storage):
     """Two people call their sweeps alike in one storage; ``sweep`` is the folder of the second."""
     theirs = [f"search.storage={storage}", "study=film"]

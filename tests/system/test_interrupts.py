@@ -217,6 +217,7 @@ c.pthread_mutex_lock(mutex)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", STOPS)
 def test_a_process_that_hangs_in_native_code_ends_soon(number):
     process = subprocess.Popen(

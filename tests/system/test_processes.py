@@ -60,6 +60,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_who_is_killed_leaves_no_orphans(tmp_path):
     """Nor the server that forked them, whose children are not those of the command."""
     (tmp_path / "begins.py").write_text(BEGINS)

@@ -275,6 +275,7 @@ def die_before(monkeypatch):
     monkeypatch.undo()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["make_champion", "rollback"])
 def test_the_same_command_repairs_what_a_kill_left(command, empty, tracking, die_before):
     """Cut off before each of its writes in turn, then given again: the end is the same.

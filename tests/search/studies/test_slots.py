@@ -123,6 +123,7 @@ def test_a_hopeless_slot_is_given_up_for_another_one(tmp_path):
     assert second.values != first.values
 
 
+@pytest.mark.slow
 def test_an_attempt_whose_process_is_gone_is_found_at_once(started, tmp_path):
     storage = f"sqlite:///{tmp_path / 'study.db'}"
     slot_worker.open_study(storage, tmp_path, 1)

@@ -82,6 +82,7 @@ def killed(monkeypatch):
     monkeypatch.setattr(fit, "_one_epoch", deadly)
 
 
+@pytest.mark.slow
 def test_a_training_that_collapsed_fails_and_fails_again(killed, tracking, material, tmp_path):
     """Its run says why, and the same command does not take it for a result."""
     job = Job(Configuration({}), tmp_path / "trial", "a trial", {})
@@ -228,6 +229,7 @@ def test_a_training_is_not_begun_again_where_that_is_not_wanted(dies_once, mater
         fit.train(material("train.epochs=4", "train.restart=false"))
 
 
+@pytest.mark.slow
 def test_a_network_that_dies_of_a_large_rate_learns_at_a_tenth_of_it(material, capsys):
     """The real thing: SGD without cut gradients, at a rate that leaves a constant."""
     given = [

@@ -150,6 +150,7 @@ def test_a_learner_that_begins_again_is_a_new_one_of_that_seed(material):
     assert all(not np.any(np.asarray(v)) for v in learner.steps.optimizer.variables)
 
 
+@pytest.mark.slow
 def test_a_learner_that_was_timed_trains_as_a_new_one(material, monkeypatch):
     """So that a command that repeats a plan, and times nothing, has the same result."""
     monkeypatch.setattr(probing, "TIMED_S", (0.1, 0.1))

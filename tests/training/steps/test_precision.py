@@ -58,6 +58,7 @@ def test_scores_of_a_step_are_float32_whatever_its_maps_are(padding):
             assert network.output.dtype == network.get_layer("score").compute_dtype == "float32"
 
 
+@pytest.mark.slow
 def test_it_learns_what_float32_learns(material):
     """The same batches and weights: losses of an epoch apart by what bfloat16 rounds away."""
     losses = {}

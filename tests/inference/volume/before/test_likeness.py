@@ -83,6 +83,7 @@ def stacks(real):
     return found
 
 
+@pytest.mark.slow
 def test_the_threshold_lies_between_parts_of_one_real_film_and_different_films(stacks):
     own = {name: histogram(whole) for name, (whole, _) in stacks.items()}
     for name, (_, quarters) in stacks.items():
@@ -197,6 +198,7 @@ def test_the_model_that_knows_nothing_like_a_film_counts():
     assert own.off(Moments(0.5, 0.0)) == np.inf
 
 
+@pytest.mark.slow
 def test_parts_of_one_real_film_are_not_said_to_be_dark_or_flat(stacks):
     for stack, quarters in stacks.values():
         whole, *parts = (
