@@ -83,7 +83,7 @@ class TrainConfig:
     min_steps: int = 0
     rare_windows: float | None = 0.0
     max_seconds: float | None = None
-    keep: Literal["loss", "miou"] = "loss"
+    keep: Literal["all", "loss", "miou"] = "loss"
     validation: Literal["pieces", "lattice"] = (
         "lattice"  # where a tree of a version before has none
     )
@@ -166,7 +166,12 @@ class TrainConfig:
     @property
     def estimates_all(self) -> bool:
         """Whether the pieces of a validation also tell figures with the classes as labelled."""
-        return self.val_all and self.validation == "pieces"
+        return self.validation == "pieces" and (self.val_all or self.keep == "all")
+
+    @property
+    def kept_by(self) -> Literal["all", "loss", "miou"]:
+        """What the best epoch is best by: ``keep``, but by loss where there is no ``all``."""
+        return "loss" if self.keep == "all" and not self.estimates_all else self.keep
 
     @property
     def ends_with_epochs(self) -> bool:

@@ -59,7 +59,9 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
     final = tree["final"]
     values = {f"train.{key}": final[key] for key in OWN}
     # the test squares are looked at once, at the end
-    values |= {"train.patience": None, "train.keep": "miou", "train.test": False, "seed": seed}
+    values |= {"train.patience": None, "train.test": False, "seed": seed}
+    if trained["train"].get("keep") != "all":  # else of the final training as of its trial
+        values["train.keep"] = "miou"
     if final["steps"]:
         values |= {"train.steps": final["steps"], "train.schedule": "cosine"}
     common = {key: tree[key] for key in ("data", "tracking", "command")}

@@ -15,8 +15,9 @@ from fibsem.training.material.material import Material
 def final(small):
     """Function (mode, *overrides of the promotion) -> tree of the final training of a trial."""
 
-    def make(mode, *overrides):
+    def make(mode, *overrides, keep="loss"):
         how = [f"train.mode={mode}", "train.windows=64", "train.patience=4", "seed=8"]
+        how.append(f"train.keep={keep}")
         trained = compose("train", [*small, *how])
         promotion = compose("promote", [*small[:2], *overrides])
         return final_configuration(trained, promotion, seed=3).tree
@@ -37,12 +38,13 @@ def test_budget_and_data_are_those_of_the_promotion(final):
     assert (how["epochs"], how["share"], how["max_seconds"], seed) == (7, 0.3, 99, 3)
     assert (how["patience"], how["keep"], how["test"]) == (None, "miou", False)
     assert (tree["model"]["filters"], how["steps"], how["mode"]) == (4, 4, "grid")
+    assert final("grid", keep="all")["train"]["keep"] == "all"  # as the trials were chosen
 
 
 @pytest.mark.parametrize("given", [(), ("final.steps=9",)])
 def test_help_names_what_of_a_trial_the_final_training_changes(final, small, given):
     changed = final("grid", "final.max_seconds=99", *given)["train"]
-    own = "train.mode=grid", "train.windows=64", "train.patience=4"
+    own = "train.mode=grid", "train.windows=64", "train.patience=4", "train.keep=loss"
     trained = compose("train", [*small, *own, "train.test=true", "train.schedule=step"])["train"]
     keys = {key for key, value in changed.items() if value != trained[key]} - {"schedule"}
     assert keys == {*OWN, "patience", "keep", "test", *(["steps"] if given else [])}

@@ -117,7 +117,7 @@ def test_ranking_and_training_leave_the_test_squares_alone(promoted):
 def test_the_final_training_has_no_early_stopping_and_shifts_intensities(promoted):
     client = mlflow.MlflowClient(promoted["uri"])
     params = client.get_run(promoted["promote"]["run_id"]).data.params
-    assert (params["train.patience"], params["train.keep"]) == ("None", "miou")
+    assert (params["train.patience"], params["train.keep"]) == ("None", "all")
     assert (params["train.epochs"], params["train.share"]) == ("3", "0.02")
     assert float(params["train.shift_probability"]) > 0
 

@@ -107,14 +107,17 @@ class TrainingState:
         return Rate(train, len(self.history) - self.restart, steps, self.seconds - before_s)
 
     def take(self, epoch: Epoch, weights: Callable[[], Weights]) -> None:
-        """Add an epoch, and keep its weights if it is the best by validation loss or mIoU."""
+        """Add an epoch, and keep its weights if it is the best by ``train.keep``."""
         self.history.append(epoch)
         if self.best < 0 or self._badness(epoch) < self._badness(self.history[self.best]):
             self.best, self.best_weights = epoch.epoch, weights()
 
     def _badness(self, epoch: Epoch) -> float:
         """What is smaller of a better epoch."""
-        return epoch.val["loss"] if self.settings.keep == "loss" else -epoch.val["miou"]
+        by = self.settings.kept_by
+        if by == "loss":
+            return epoch.val["loss"]
+        return -(epoch.val_all if by == "all" else epoch.val)["miou"]
 
     def _best_since(self, first: int) -> int:
         """Number of the best epoch of one network, which began with ``first``."""

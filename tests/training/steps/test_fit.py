@@ -180,11 +180,13 @@ def test_when_a_training_ends(material, losses, changes, ended, best):
     )
 
 
-#: Loss and mIoU of epochs; the best by one is the worst by the other, and neither is at an end.
-DISAGREEING = [(0.5, 0.5), (0.7, 0.8), (0.4, 0.3), (0.6, 0.6)]
+#: Loss and mIoU of epochs, and mIoU with the classes as labelled; each has another best one.
+DISAGREEING = [(0.5, 0.5, 0.7), (0.7, 0.8, 0.5), (0.4, 0.3, 0.6), (0.6, 0.6, 0.6)]
 
 
-@pytest.mark.parametrize(("keep", "best"), [("loss", 2), ("miou", 1)])
+@pytest.mark.parametrize(
+    ("keep", "best"), [("loss", 2), ("miou", 1), ("all", 0), ("all train.validation=lattice", 2)]
+)
 def test_the_kept_epoch_is_best_by_what_the_configuration_names(
     material, monkeypatch, tmp_path, keep, best
 ):
@@ -193,19 +195,20 @@ def test_the_kept_epoch_is_best_by_what_the_configuration_names(
     def recorded(learner, material, scorer, state, feed):
         epoch = len(state.history)
         model = learner.scored
-        model.set_weights([np.full_like(some, epoch) for some in model.get_weights()])
-        loss, miou = DISAGREEING[epoch]
-        return Epoch(epoch, 0.1, 1.0, {"loss": loss, "miou": miou}, 1.0, 0.1)
+        model.set_weights([np.full_like(some, 1 + epoch) for some in model.get_weights()])
+        loss, miou, natural = DISAGREEING[epoch]
+        val_all = {"miou": natural}
+        return Epoch(epoch, 0.1, 1.0, {"loss": loss, "miou": miou}, 1.0, 0.1, val_all)
 
     monkeypatch.setattr(fit, "_one_epoch", recorded)
     file = tmp_path / "checkpoint.npz"
     for epochs in (3, 4):
         setting = material(
-            f"train.keep={keep}", f"train.epochs={epochs}", "train.schedule=constant"
+            *f"train.keep={keep}".split(), f"train.epochs={epochs}", "train.schedule=constant"
         )
         trained = train(setting, checkpoint=file)
         assert trained.best.epoch == best
-        assert {float(some.flat[0]) for some in trained.model.get_weights()} == {best}
+        assert {float(some.flat[0]) for some in trained.model.get_weights()} == {1 + best}
 
 
 def test_a_grid_step_minimises_cross_entropy_with_classes_balanced_over_the_training_set(material):
