@@ -107,7 +107,7 @@ class Supply:
     def _at_rare(
         self, held: LabelledPlaces, extent: int, rng: np.random.Generator
     ) -> tuple[int, int, int]:
-        """A square that holds a pixel of the rare class, which is anywhere in it."""
+        """A square that holds a pixel of the rare class, from anywhere where it does."""
         k = int(rng.choice(len(self.windows), p=self.rare_chance))
         labels, places = self.windows[k].labels, held.places[k]
         if k not in self._places:
@@ -115,7 +115,7 @@ class Supply:
         for _ in range(TRIES):
             place = np.unravel_index(rng.choice(self._places[k]), labels.shape)
             y, x = (
-                int(np.clip(at - rng.integers(0, extent), 0, side - extent))
+                int(rng.integers(max(0, at - extent + 1), min(at, side - extent) + 1))
                 for at, side in zip(place, labels.shape, strict=True)
             )
             if places is None or places[y, x]:

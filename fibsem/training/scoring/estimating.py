@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -91,22 +91,21 @@ def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]
 
 
 def most_lattices(material: Material, split: Split) -> int:
-    """Lattices of the pieces of a split that cost a tenth of an epoch, as long as it is planned.
+    """Lattices of the pieces of a split that cost a tenth of an epoch at most.
 
     The draw must not depend on what is measured: two trainings of one network that shall be
-    compared are scored on the same pixels.
+    compared are scored on the same pixels. So an epoch is as long as the labels make it, not as
+    a plan does; one that was asked to be shorter is.
     """
     spec, train = material.config.spec, material.config.train
     windows = piece_windows(material, split)
     number, side = (train.windows, train.grid) if train.mode == "grid" else (train.batch, 1)
     assert number is not None
     assert side is not None
-    epoch = (
-        STEP
-        * (train.steps or max(STEPS, material.steps))
-        * number
-        * math.prod(input_of(spec, (side, side)))
-    )
+    labelled = int(material.training_parts.counts.sum())
+    usual = max(STEPS, replace(train.epoch_length, steps=None).steps_of(labelled))
+    steps = min(train.steps or usual, usual)
+    epoch = STEP * steps * number * math.prod(input_of(spec, (side, side)))
     each = np.mean([math.prod(input_of(spec, window.labels[:: spec.stride, :: spec.stride].shape))
                     for window in windows])  # fmt: skip
     return int(SHARE * epoch / each)

@@ -128,3 +128,20 @@ def test_every_label_of_a_small_square_is_learned_from(material):
 def test_what_is_drawn_for_the_rare_class_holds_it():
     supply = at_rare(film(0.002), 1.0)
     assert all((square == 0).any() for square in squares(supply, 100, np.random.default_rng(0)))
+
+
+def test_what_is_drawn_for_the_rare_class_lies_anywhere_that_holds_it():
+    """At the ends of where it may lie no more often than between them."""
+    supply = at_rare(film(0.0004, slices=4, side=32, seed=1), 1.0)
+    rare = {k: np.argwhere(window.labels == 0) for k, window in enumerate(supply.windows)}
+    places = {k: some for k, some in rare.items() if len(some)}
+    assert {len(some) for some in places.values()} == {1}
+    drawn = {k: [] for k in places}
+    for k, y, x in supply.draw(8000, EXTENT, np.random.default_rng(0)):
+        drawn[k].append((y, x))
+    for k, ((at_y, at_x),) in places.items():
+        for at, tops in zip((at_y, at_x), np.transpose(drawn[k]), strict=True):
+            low, high = max(0, at - EXTENT + 1), min(at, 32 - EXTENT)
+            often = np.bincount(tops - low, minlength=high - low + 1)
+            assert often.size == high - low + 1
+            assert often.max() < 1.5 * often.min() + 20

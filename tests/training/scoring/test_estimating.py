@@ -71,6 +71,9 @@ def test_as_many_lattices_are_scored_as_a_tenth_of_an_epoch_allows(material):
     assert most_lattices(setting, "val") == int(0.1 * 3 * 50 * step / (81 + 16 * 4) ** 2)
     longer = material("nbhd=81x81x3", "model.blocks=4", "train.steps=100")
     assert most_lattices(longer, "val") > 1.9 * most_lattices(setting, "val")
+    planned = material("nbhd=81x81x3", "model.blocks=4", "train.steps=900")
+    usual = material("nbhd=81x81x3", "model.blocks=4", "train.steps=null")
+    assert most_lattices(planned, "val") == most_lattices(usual, "val")
 
 
 def test_networks_share_the_pieces_and_not_how_many_of_their_pixels_are_scored(material):
