@@ -44,6 +44,7 @@ LINES = {
     "transpose": ["model.up=nearest"],
     "stem": ["model.stem=1"],
     "init": ["train.init=null"],
+    "keep": ["train.keep=loss"],
     "bfloat16": ["train.precision=float32"],
 }
 #: What the recipe does without: a negative gain speaks for it.
@@ -54,18 +55,23 @@ LINES |= {
     "noise": ["train.noise_sd=0.3"],
     "blur": ["train.blur_px=0.7"],
     "elastic": ["train.elastic_px=2"],
+    "frame": ["train.frame=96"],
+    "pools": ["model.blocks=3"],
+    "long_average": ["train.average=0.999"],
+    "few_windows": ["train.windows=4"],
+    "fewer_windows": ["train.windows=2"],
 }
 #: Lines that only a U-Net has, and what else it was before.
-UNET = ("norm", "residual", "transpose", "stem", "init")
+UNET = ("norm", "residual", "transpose", "stem", "init", "frame", "pools")
 FORMER_UNET = ["model.norm=none", "model.residual=false", "model.up=nearest", "model.stem=1",
                "train.grid=64"]  # fmt: skip
-EPOCHS = 4
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data", required=True, help="manifest, or the name of a dataset")
 parser.add_argument("--model", default="unet")
 parser.add_argument("--nbhd", default="33x33x3")
 parser.add_argument("--steps", type=int, help="of a training")
+parser.add_argument("--epochs", type=int, default=4, help="with --steps: epochs that these are")
 parser.add_argument("--seconds", type=float, default=120, help="of a training, without --steps")
 parser.add_argument("--seeds", type=int, default=1)
 parser.add_argument("--lines", nargs="*", help="a few of them")
@@ -77,7 +83,10 @@ args = parser.parse_args()
 def overrides(line: str, seed: int) -> list[str]:
     """Those of a cell."""
     data = f"data.path={args.data}" if Path(args.data).exists() else f"data={args.data}"
-    budget = [f"train.epochs={EPOCHS}", f"train.steps={max(1, (args.steps or 0) // EPOCHS)}"]
+    budget = [
+        f"train.epochs={args.epochs}",
+        f"train.steps={max(1, (args.steps or 0) // args.epochs)}",
+    ]
     if args.steps is None:
         budget = ["train.epochs=1000", "train.steps=250", f"train.max_seconds={args.seconds}"]
     off = [*LINES[line], *(FORMER_UNET if line == "former" and args.model == "unet" else [])]
