@@ -44,7 +44,7 @@ def fit() -> None:
     """Train as a user does who has so much time: nothing but data, network and budget is said."""
     command = [
         sys.executable, "-m", "fibsem.train", *args.what, f"seed={args.seed}",
-        f"output={args.trained}", "train.val_all=false",
+        f"output={args.trained}",
         f"tracking.uri=sqlite:///{args.trained.parent / 'mlflow.db'}",
         f"tracking.artifacts={args.trained.parent / 'artifacts'}",
     ]  # fmt: skip

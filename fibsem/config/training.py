@@ -166,7 +166,7 @@ class TrainConfig:
     @property
     def estimates_all(self) -> bool:
         """Whether the pieces of a validation also tell figures with the classes as labelled."""
-        return self.validation == "pieces" and (self.val_all or self.keep == "all")
+        return self.val_all and self.validation == "pieces"
 
     @property
     def kept_by(self) -> Literal["all", "loss", "miou"]:

@@ -185,7 +185,7 @@ DISAGREEING = [(0.5, 0.5, 0.7), (0.7, 0.8, 0.5), (0.4, 0.3, 0.6), (0.6, 0.6, 0.6
 
 
 @pytest.mark.parametrize(
-    ("keep", "best"), [("loss", 2), ("miou", 1), ("all", 0), ("all train.validation=lattice", 2)]
+    ("keep", "best"), [("loss", 2), ("miou", 1), ("all", 0), ("all train.val_all=false", 2)]
 )
 def test_the_kept_epoch_is_best_by_what_the_configuration_names(
     material, monkeypatch, tmp_path, keep, best
