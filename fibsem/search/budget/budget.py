@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice, product
@@ -36,6 +36,8 @@ COARSE = ((9, 1), (3, 3), (1, 9))
 #: How often it is done at most, the fewest steps of an epoch, and the most that begins and ends
 #: take of the time.
 MOST_TIMES, SHORTEST, MOST_ONCE = 8, 60, 0.3
+#: How often it is planned anew at most, for the networks that begin in it.
+MOST_ROUNDS = 5
 
 
 def plan_sweep(
@@ -67,13 +69,13 @@ def plan_sweep(
     like, spent_s = estimated(networks), time.perf_counter() - began
     by = search.objectives[0]
     halve = search.can_halve and of_epochs(by, estimates_all=given.estimates_all)
+    plan: Plan | None = None
     if search.sampler == "hyperband":
-        plan: Plan | None = by_brackets(like, search.hyperband_epochs, budget_s, spent_s, data)
-    else:
-        plan = halving(like, budget_s, spent_s, data, search.workers) if halve else None
-        if plan is not None:  # those that begin, in this order
-            like = estimated(networks[: plan.rungs[0][0]])
-            plan = halving(like, budget_s, spent_s, data, search.workers)
+        plan = by_brackets(like, search.hyperband_epochs, budget_s, spent_s, data)
+    elif halve:
+        like, plan = of_those_that_begin(
+            estimated, networks, lambda one: halving(one, budget_s, spent_s, data, search.workers)
+        )
         if plan is not None:
             plan = replace(plan, growth=grown(probes, timed, like))
     if plan is None:
@@ -147,6 +149,39 @@ def halving(
         if long_enough(plan) and begins_s <= MOST_ONCE * (budget_s - spent_s):
             return replace(plan, schedule="wsd")
     return None
+
+
+def of_those_that_begin(
+    estimated: Callable[[Sequence[Sized]], Probe],
+    networks: Sequence[Sized],
+    halve: Callable[[Probe], Plan | None],
+) -> tuple[Probe, Plan | None]:
+    """A successive halving over the average of the networks that begin in it, and that average.
+
+    How many begin follows from what they take, and what they take from how many begin: so it is
+    planned again until both agree. Where they do not, fewer begin, which have time left.
+
+    Parameters
+    ----------
+    estimated
+        Gives the average of some networks.
+    networks
+        In the order in which they begin.
+    halve
+        Gives the plan for an average; None where there is no time for it.
+    """
+    tried: list[tuple[Probe, Plan]] = []
+    begin = len(networks)
+    for _ in range(MOST_ROUNDS):
+        like = estimated(networks[:begin])
+        plan = halve(like)
+        if plan is None:
+            return like, None
+        tried.append((like, plan))
+        before, begin = begin, min(plan.rungs[0][0], len(networks))
+        if begin == before:
+            return like, plan
+    return min(tried[-2:], key=lambda one: one[1].trials)
 
 
 def by_brackets(like: Probe, longest: int, budget_s: float, spent_s: float, data: str) -> Plan:

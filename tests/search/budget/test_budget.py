@@ -25,6 +25,7 @@ from fibsem.search.budget.budget import (
     disk_mib,
     halving,
     number_of_trials,
+    of_those_that_begin,
     plan_sweep,
     values,
 )
@@ -272,6 +273,37 @@ def test_the_average_is_that_of_the_networks_that_begin(material, monkeypatch):
     assert min(epochs) < max(epochs)
     if begin < len(points):
         assert abs(np.mean(steps) / np.mean(steps[:begin]) - 1) > 0.06
+
+
+@pytest.mark.parametrize(
+    ("begin_of", "began", "planned_for"),
+    [
+        ({16: 18}, [16], 16),
+        ({16: 9, 9: 9}, [16, 9], 9),
+        ({16: 36, 9: 9}, [16], 16),  # of more than are counted
+        ({16: 9, 9: 12, 12: 12}, [16, 9, 12], 12),
+        ({16: 9, 9: 12, 12: 9}, [16, 9, 12, 9, 12], 12),  # they never agree: nine begin
+        ({16: 9, 9: None}, [16, 9], 9),
+    ],
+)
+def test_it_is_planned_for_as_many_networks_as_begin(begin_of, began, planned_for):
+    """Nine were planned by the average of the eighteen that a first plan had."""
+    averaged, networks = [], [Sized("2dcnn", float(k)) for k in range(1, 17)]
+
+    def estimated(some):
+        averaged.append(len(some))
+        return Probe(float(len(some)), 0.1, 2.0, 1e-6)
+
+    def halve(like):
+        begin = begin_of[int(like.step_s)]
+        plan = Plan(60.0, "abc", 13, 18, 9, 0.1, 0.1, 1.0, ((begin or 0, 2), (1, 18)))
+        return None if begin is None else replace(plan, trials=begin + 4)
+
+    like, plan = of_those_that_begin(estimated, networks, halve)
+    assert averaged == began
+    assert int(like.step_s) == planned_for
+    begin = begin_of[planned_for]
+    assert plan is None if begin is None else plan.rungs[0][0] == begin
 
 
 def test_where_there_are_fewer_points_than_workers_some_are_timed_twice():
