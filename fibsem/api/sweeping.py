@@ -250,7 +250,7 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.search.folder import begin_anew, study_name
     from fibsem.search.report import report_sweep
     from fibsem.search.sweep import Sweep
-    from fibsem.search.workers.pace import budget_pace, cut_of, is_over, settle_filled
+    from fibsem.search.workers.pace import budget_pace, cut_of, is_over, settle_plan
     from fibsem.search.workers.workers import run_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.planned import named_plan, planned, work_of
@@ -298,7 +298,7 @@ def search(prepared: Prepared) -> SweepResult:
                 ),
             }
             if plan is not None:
-                plan = settle_filled(plan, sweep, folder)
+                plan = settle_plan(plan, sweep, folder)
                 cut = cut_of(plan, sweep) if given.budget.strict else None
                 used_s = worked.finish() if is_over(sweep) else worked.seconds
                 record |= plan.budget_record(used_s, cut)

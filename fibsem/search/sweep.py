@@ -30,6 +30,7 @@ from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.studies.samplers import bounds, objectives
 from fibsem.search.studies.slots import Study, filled
 from fibsem.search.workers.executors import Execute, InProcess, Isolated, UpToMemory
+from fibsem.search.workers.last_rung import settled_length
 from fibsem.search.workers.pace import Pace
 from fibsem.search.workers.publishing import reconcile
 from fibsem.search.workers.worker import Show, Worker
@@ -135,11 +136,15 @@ class Sweep:
         """Be one of its workers; see :meth:`fibsem.search.workers.worker.Worker.work`."""
         Worker(self, execute, show).work()
 
-    def epochs_of(self, values: Values) -> int | None:
+    def epochs_of(self, values: Values, slot: int | None = None) -> int | None:
         """Epochs of a training that comes to the end of its rungs, by the size of its network.
 
-        None where no plan says so: those of the configuration.
+        A ``slot`` of the last rung has those that were settled for it. None where no plan says so:
+        those of the configuration.
         """
+        settled = None if slot is None else settled_length(self, slot)
+        if settled is not None:
+            return settled
         plan = self.pace.plan
         if plan is None or plan.growth is None:
             return None

@@ -1,6 +1,7 @@
 """Sweeps as a command makes them, and with outcomes instead of trainings."""
 
 import json
+from dataclasses import dataclass
 
 import mlflow
 
@@ -29,6 +30,17 @@ class Runs:
     def table(self, folder="sweep"):
         """Rows of all trials of the sweep in a folder."""
         return json.loads((self.folder / folder / "trials.json").read_text())
+
+
+@dataclass
+class Machine:
+    """A clock that trainings turn, and so many seconds of it for an epoch."""
+
+    epoch_s: float
+    now: float = 0.0
+
+    def __call__(self):
+        return self.now
 
 
 def children(run, parent):

@@ -77,7 +77,7 @@ def plan_sweep(
             estimated, networks, lambda one: halving(one, budget_s, spent_s, data, search.workers)
         )
         if plan is not None:
-            plan = replace(plan, growth=grown(probes, timed, like))
+            plan = replace(plan, growth=grown(probes, timed, like), lengthens=True)
     if plan is None:
         trials = number_of_trials(like, budget_s - spent_s, search.workers)
         like = estimated(networks[:trials])  # those that begin, in this order

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from fibsem.search.studies.rungs import Rung, read_rungs
 from fibsem.search.studies.slots import filled
+from fibsem.search.workers.last_rung import settled_lengths
 from fibsem.system.again import same_command
 from fibsem.system.files import write_json
 from fibsem.training.planning.instead import FEWEST_STEPS
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 #: Why a slot of a rung has no training.
 CUT = "cut off: the time is kept for trainings that go on"
+#: Share of a budget for what follows its last training, and for epochs that take longer than those
+#: before.
+KEPT_BACK = 0.03
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Pace:
         Trials; one where nothing is planned, or a pruner may end some early.
     of_budget
         That of the budget alone, where ``search.max_seconds`` ends it before.
+    ends
+        When the budget is used up, by the clock: where it is a soft one trainings begin later, too.
     """
 
     until: float = math.inf
@@ -57,6 +63,7 @@ class Pace:
     clock: Callable[[], float] = time.monotonic
     planned: int = 1
     of_budget: Pace | None = None
+    ends: float = math.inf
 
     @classmethod
     def of(
@@ -107,6 +114,20 @@ class Pace:
             return None
         return max(1.0, self.left_s - kept.once_s)
 
+    def lengthens(self, slot: int) -> bool:
+        """Whether a training has more epochs than planned where there is time left for them.
+
+        Those of the last rung have, and those that follow one that came to no result there.
+        """
+        last = self.rungs[-1].first if self.rungs else math.inf
+        return self.plan is not None and self.plan.lengthens and slot >= last
+
+    def each_s(self, turns: int) -> float:
+        """Seconds that are left for the epochs of a training, the first of so many in turn."""
+        assert self.plan is not None
+        left_s = self.ends - self.clock() - KEPT_BACK * self.plan.budget_s
+        return left_s / turns - self.plan.once_s
+
     @property
     def _kept(self) -> Plan | None:
         """The plan, where a hard budget keeps trainings to its time."""
@@ -152,6 +173,8 @@ def budget_pace(
         budget_s = plan.budget_s if strict else soft_s if anyway else None
     left_s = None if budget_s is None else budget_s - worked_s
     own = Pace.of(left_s, strict=strict, planned=anyway or 1, plan=plan, rungs=read_rungs(rungs))
+    if plan is not None:
+        own = replace(own, ends=own.clock() + plan.budget_s - worked_s)
     if most_s is None or most_s >= (math.inf if left_s is None else left_s):
         return own
     return replace(own, until=own.clock() + most_s, planned=1, of_budget=own)
@@ -171,7 +194,7 @@ def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
     ended = [one for one in latest.values() if one.state in ("complete", "pruned", "failed")]
     complete = [one for one in ended if one.complete]
     epochs = [one.record["epochs"] for one in complete]
-    wanted = [sweep.epochs_of(one.values) or plan.epochs for one in complete]
+    wanted = [sweep.epochs_of(one.values, one.slot) or plan.epochs for one in complete]
     # small networks, pruned trials and slots of failed ones let others begin than were planned
     cut = plan.cut_off(epochs, max(0, plan.trials - len(ended)), wanted)
     if not epochs:
@@ -196,10 +219,19 @@ def is_over(sweep: Sweep) -> bool:
     return has_model and not stopped and not sweep.is_shared()
 
 
-def settle_filled(plan: Plan, sweep: Sweep, folder: Path) -> Plan:
-    """Keep how many trainings a budget came to: repeated, the plan has as many."""
-    if not (plan.pruned or plan.fills) or plan.filled is not None or not is_over(sweep):
+def settle_plan(plan: Plan, sweep: Sweep, folder: Path) -> Plan:
+    """Keep how many trainings a budget came to, and how long the last: repeated, they are as many.
+
+    A plan that says so already stays as it is.
+    """
+    counted = (plan.pruned or plan.fills) and plan.filled is None
+    measured = plan.lengthens and not plan.lengths
+    if not (counted or measured) or not is_over(sweep):
         return plan
-    plan = replace(plan, filled=filled(sweep.study.attempts()))
+    attempts = sweep.study.attempts()
+    if counted:
+        plan = replace(plan, filled=filled(attempts))
+    if measured:
+        plan = replace(plan, lengths=settled_lengths(sweep, attempts))
     write_json(folder / FILE, plan.to_json())
     return plan

@@ -22,6 +22,7 @@ from fibsem.search.studies.owner import Heart
 from fibsem.search.studies.slots import Attempt, Cause, TrialRecord, filled
 from fibsem.search.workers.executors import Execute
 from fibsem.search.workers.keeping import inherit, tidy
+from fibsem.search.workers.last_rung import settle_length
 from fibsem.search.workers.pace import CUT
 from fibsem.search.workers.publishing import publish, run_of
 from fibsem.system import pulse
@@ -150,7 +151,7 @@ class Worker:
         given = self.sweep.given.with_values({**attempt.values, "seed": seed})
         begins = suited(given.tree["train"]["init"], given.tree["preprocess"]["scaling"])
         given = given.with_values({"train.init": begins})
-        epochs = self.sweep.epochs_of(attempt.values)
+        epochs = self.sweep.epochs_of(attempt.values, attempt.slot)
         if epochs is not None:
             given = given.with_values({"train.epochs": epochs})
         if held.limit_s is not None:
@@ -184,7 +185,9 @@ class Worker:
 
     def _prepare(self, held: Held) -> None:
         """Give an attempt what it goes on with, and its time, in which that counts."""
-        inherit(held.attempt, self.study.attempts(), self.trials)
+        attempts = self.study.attempts()
+        inherit(held.attempt, attempts, self.trials)
+        settle_length(self.sweep, held.attempt, attempts)
         limit_s = self.sweep.pace.limit_s(held.attempt.slot)
         if limit_s is not None:
             held.limit_s = limit_s + trained_s(self.trials / held.attempt.place / CHECKPOINT)

@@ -7,11 +7,11 @@ the machine did. So the plan is kept with the results, and a command that is giv
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import repeat
 from typing import Any
 
-from fibsem.system.records import typed
+from fibsem.system.records import as_record, typed
 from fibsem.training.planning.estimate import duration
 from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.stages import Stage, stages_of
@@ -112,6 +112,10 @@ class Plan:
         Whether others begin in the time that small networks leave, behind all that are planned.
     filled
         How many began, where that is known.
+    lengthens
+        Whether trainings of the last rung have more epochs where there is time left for them.
+    lengths
+        Slots of the last rung, and epochs that each came to, where that is known.
     """
 
     budget_s: float
@@ -136,6 +140,13 @@ class Plan:
     ranking_s: float = 0.0
     scoring_s: float = 0.0
     ranked: RankingPlan | None = None
+    lengthens: bool = False
+    lengths: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def as_made(self) -> Plan:
+        """The plan before anything was trained by it, without what that came to."""
+        return replace(self, filled=None, lengths=())
 
     def is_of(self, work: str) -> bool:
         """Whether the plan may be repeated for a command and a network."""
@@ -221,10 +232,7 @@ class Plan:
         what = "1 training" if self.trials == 1 else f"{self.trials} trainings"
         if self.rungs:
             rungs = ", ".join(f"{count} of {epochs} epochs" for count, epochs in self.rungs)
-            by_size = (
-                "" if self.growth is None else ", more of a small network, fewer of a large one"
-            )
-            what = f"{self.trials} trainings ({rungs}{by_size})"
+            what = f"{self.trials} trainings ({rungs}{self._lengths})"
         if self.pruned:
             what += ", and others in the time that pruned ones leave"
         if self.fills:
@@ -243,11 +251,20 @@ class Plan:
         in_all_s = self.seconds + sum(self._besides.values())
         where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
         epochs = f"{self.epochs} epochs of {self.steps} steps"
-        epochs = f"{epochs} at most" if self.growth is None else f"about {epochs}"
+        varies = self.growth is not None or self.lengthens
+        epochs = f"about {epochs}" if varies else f"{epochs} at most"
         by = f" by {self.workers} workers" if self.workers > 1 else ""
         alone = "; no trial is trained anew" if self.ranked and not self.ranking_s else ""
         disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
         return f"plan: {what}{by}, {epochs}, {duration(in_all_s)} in all: {where}{disk}{alone}"
+
+    @property
+    def _lengths(self) -> str:
+        """By what trainings of the last rung have other epochs than are planned on average."""
+        by_size = "" if self.growth is None else ", more of a small network, fewer of a large one"
+        if self.lengths:
+            return f", the last of {', '.join(str(epochs) for _, epochs in self.lengths)} as before"
+        return by_size + ", more where time is left" * self.lengthens
 
     @property
     def _besides(self) -> dict[str, float]:
@@ -305,7 +322,7 @@ class Plan:
         return CutOff(not_begun, len(early))
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "rungs": [list(rung) for rung in self.rungs]}
+        return as_record(self)
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Plan:

@@ -15,15 +15,17 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fibsem.config import defaults_of
+from fibsem.config.training import FALLING
 from fibsem.errors import first_line
 from fibsem.system.files import replace_file
 from fibsem.system.identity import Identity
@@ -121,7 +123,7 @@ def restore(learner: Learner, state: TrainingState, path: Path, identity: Identi
         return
     if "identity" in record:  # versions before wrote none
         identity.check(
-            Identity.from_json(record["identity"]), path,
+            _ended_later(record, identity), path,
             defaults=lambda: defaults_of("train", identity.settings),
         )  # fmt: skip
     for variable, value in read:
@@ -149,6 +151,60 @@ def _read(
     return record, read, best
 
 
+@dataclass(frozen=True)
+class Reached:
+    """How far the training of a checkpoint has come.
+
+    Attributes
+    ----------
+    history
+        Its epochs.
+    most_epochs
+        Those that it may be given in all, where none of its learning rates knew the end.
+    """
+
+    history: tuple[Epoch, ...]
+    most_epochs: float
+
+    @classmethod
+    def read(cls, path: Path) -> Reached | None:
+        """What a checkpoint tells; None where none can be read."""
+        try:
+            with np.load(path) as arrays:
+                record = json.loads(arrays["record"].tobytes())
+            return cls(tuple(Epoch(**one) for one in record["history"]), _most_epochs(record))
+        except DAMAGE:
+            return None
+
+    def epoch_s(self, tracing: Collection[int]) -> float | None:
+        """Seconds of a usual epoch, none of those that trace; None where there are no others."""
+        usual = [seconds_of([one]) for one in self.history if one.epoch not in tracing]
+        return median(usual) if usual else None
+
+
+def _most_epochs(record: Mapping[str, Any]) -> float:
+    """Most epochs that the training of a checkpoint may be given, with the end that it has later.
+
+    Its own number where a learning rate knew the end: in the decay, in a warm-up that is not over,
+    or in a network that was begun again, which is looked for in the first part of a training.
+    """
+    settings, reached = record["identity"]["settings"], len(record["history"])
+    own, warmup = settings["train.epochs"], settings.get("train.warmup")
+    falls = settings.get("train.schedule") != "wsd" or reached > (1 - FALLING) * own
+    if falls or record.get("restart") is not None:
+        return own
+    return max(own, reached / warmup) if warmup else math.inf
+
+
+def _ended_later(record: Mapping[str, Any], now: Identity) -> Identity:
+    """What a checkpoint is of; with the later end that is asked for, where it may be given that."""
+    before = Identity.from_json(record["identity"])
+    own, asked = (one.settings.get("train.epochs") for one in (before, now))
+    if own is None or asked is None or not own < asked <= _most_epochs(record):
+        return before
+    return replace(before, settings={**before.settings, "train.epochs": asked})
+
+
 def trained_s(path: Path) -> float:
     """Seconds that the training of a checkpoint has taken; 0 where none can be read."""
     try:
@@ -162,8 +218,9 @@ def trained_s(path: Path) -> float:
 def continuation(material: Material) -> Identity:
     """What must be the same for a training to go on from a checkpoint.
 
-    More epochs may be asked for than before, unless the learning rate follows their number. A limit
-    of time is one of a start, and nothing that a machine repeats.
+    More epochs may be asked for than before, unless a learning rate has followed their number:
+    that of a cosine does from the first, one that falls at the end does not before. A limit of time
+    is one of a start, and nothing that a machine repeats.
     """
     settings = dict(material.config.settings)
     settings["train.max_seconds"] = None

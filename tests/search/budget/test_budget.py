@@ -42,6 +42,7 @@ from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.probing import Probe
 from fibsem.training.scoring.objectives import Objective
 from fibsem.training.steps.checkpoint import continuation, save
+from fibsem.training.steps.fit import AfterStep
 from fibsem.training.steps.learner import Learner
 from fibsem.training.steps.state import TrainingState
 
@@ -261,6 +262,7 @@ def test_the_average_is_that_of_the_networks_that_begin(material, monkeypatch):
     plan = plan_sweep(given, space, material(), 900, time.perf_counter())
     begin = plan.rungs[0][0]
     assert begin % 9 == 0
+    assert plan.lengthens
     points = budget.first(space, 0, "enumerated")
     configs = [given.with_values(point).run for point in points]
     steps = [seconds(Sized.of(material().for_config(one)).operations).step_s for one in configs]
@@ -393,3 +395,50 @@ def test_a_sweep_goes_on_by_its_plan_after_a_limit_of_its_first_start(
     assert trials == [1, 4]
     assert [one["plan"]["filled"] for one in found] == [None, 4]
     assert found[0]["budget"]["used_s"] < found[1]["budget"]["used_s"]
+
+
+@pytest.mark.slow
+def test_a_sweep_whose_last_training_was_longer_is_repeated_by_its_plan(
+    tiny, new_store, tmp_path, material, monkeypatch
+):
+    """Really trained, as long as its warm-up allows; with a budget that is used up by then.
+
+    Interrupted in its last rung it goes on with the same end.
+    """
+    plan = Plan(
+        600.0, material().dataset.hash, 6, 6, 4, 0.1, 0.1, 1.0, ((3, 2), (2, 4), (1, 6)),
+        schedule="wsd", lengthens=True,
+    )  # fmt: skip
+    steps, after, store = [], AfterStep.on_train_batch_end, new_store(tmp_path)
+
+    def interrupt(self, batch, logs=None):
+        steps.append(batch)
+        if len(steps) == plan.steps * (3 * 2 + 2 * 2 + 9):
+            raise KeyboardInterrupt
+        after(self, batch, logs)
+
+    def run(name, plan):
+        file, folder = tmp_path / f"{name}.json", tmp_path / name
+        file.write_text(json.dumps(plan.to_json()))
+        sweep.main(compose("sweep", [
+            f"data.path={tiny}", "nbhd=11x11x3", *ONE, *store, "train.warmup=0.2",
+            f"output={folder}", f"plan={file}",
+        ]))  # fmt: skip
+        summary = json.loads((folder / "summary.json").read_text())
+        assert summary["trials"] == {"complete": 1, "pruned": 5, "failed": 0}
+        assert summary["plan"]["lengths"] == [[5, 20]]  # four epochs are a fifth of it
+        (result,) = folder.glob("trials/*/result.json")
+        history = json.loads(result.read_text())["history"]
+        return [{**one, "seconds": 0, "val_seconds": 0} for one in history]
+
+    whole = run("whole", plan)
+    assert len(whole) == 20
+    assert run("late", replace(plan, budget_s=0.5, lengths=((5, 20),))) == whole
+    tables = [json.loads((tmp_path / one / "trials.json").read_text()) for one in ("whole", "late")]
+    assert tables[0] == tables[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(AfterStep, "on_train_batch_end", interrupt)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            run("interrupted", plan)
+    assert (tmp_path / "interrupted" / "trials" / "0005" / "checkpoint.npz").is_file()
+    assert run("interrupted", plan) == whole

@@ -1,33 +1,22 @@
 """The time of a sweep: what a hard budget keeps back, cuts and says."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
 from fibsem.search.studies.rungs import read_rungs
-from fibsem.search.workers.pace import CUT, Pace, budget_pace, cut_of, is_over, settle_filled
+from fibsem.search.workers.pace import CUT, Pace, budget_pace, cut_of, is_over, settle_plan
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.planning.plan import CutOff, Plan
 from fibsem.training.planning.planned import read_plan
 from fibsem.training.steps.checkpoint import continuation, save, trained_s
 from fibsem.training.steps.learner import Learner
 from fibsem.training.steps.state import TrainingState
-from tests.search.sweeps import epoch, finished, opened
+from tests.search.sweeps import Machine, epoch, finished, opened
 
 #: Epochs of a second; 6 s for the first rung, 2.5 s for each of the others.
 PLAN = Plan(11.0, "abc", 9, 4, 100, 0.01, 0.0, 0.0, ((6, 1), (2, 2), (1, 4)), schedule="wsd")
-
-
-@dataclass
-class Machine:
-    """A clock that trainings turn, and so many seconds of it for an epoch."""
-
-    epoch_s: float
-    now: float = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
@@ -168,6 +157,8 @@ def test_a_limit_is_what_starts_before_have_left_of_it(seconds, strict, plan, mo
     left = float("inf") if left_s is None else left_s
     assert pace.left_s == pytest.approx(left, abs=1)
     assert pace.plan == plan
+    ends = float("inf") if plan is None else PLAN.budget_s - 100
+    assert pace.ends - pace.clock() == pytest.approx(ends, abs=1)
     first = replace(
         pace, until=pace.clock() - 1, rungs=read_rungs(PLAN.rungs)
     )  # of a soft budget all rungs are trained
@@ -183,9 +174,9 @@ def test_a_pruner_leaves_time_for_others_which_begin_while_half_of_one_is_left(h
     assert budget_pace(known, 60, 10, None).left_s == float("inf")
     sweep = opened("search.trials=3", **here)
     sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
-    assert settle_filled(plan, sweep, tmp_path) == replace(plan, filled=3)
+    assert settle_plan(plan, sweep, tmp_path) == replace(plan, filled=3)
     assert read_plan(tmp_path / "plan.json", "abc").filled == 3
-    assert settle_filled(known, sweep, tmp_path) == known
+    assert settle_plan(known, sweep, tmp_path) == known
     sweep.study.close()
 
 
@@ -201,14 +192,14 @@ def test_a_limit_of_one_start_does_not_say_how_many_trainings_a_budget_comes_to(
     sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
     assert sweep.summary(0)["trials"]["complete"] == 1
     assert not is_over(sweep)
-    assert settle_filled(plan, sweep, tmp_path) == plan
+    assert settle_plan(plan, sweep, tmp_path) == plan
     sweep.pace = budget_pace(plan, 60, 59, 1e6)
     sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
     sweep.study.open_slots()
     attempt = sweep.study.claim()
-    assert settle_filled(plan, sweep, tmp_path) == plan
+    assert settle_plan(plan, sweep, tmp_path) == plan
     sweep.study.fail(attempt, "interrupted", "let_go")
-    assert settle_filled(plan, sweep, tmp_path) == replace(plan, filled=4)
+    assert settle_plan(plan, sweep, tmp_path) == replace(plan, filled=4)
     sweep.study.close()
 
 
@@ -224,7 +215,7 @@ def test_a_budget_without_a_model_says_what_goes_on(here, tmp_path, capsys, open
 
     sweep.work(late, lambda *_: None)
     assert sweep.summary(0)["trials"] == {"complete": 0, "pruned": 1, "failed": 0}
-    assert settle_filled(plan, sweep, tmp_path) == plan
+    assert settle_plan(plan, sweep, tmp_path) == plan
     assert not (tmp_path / "plan.json").exists()
     cut_of(plan, sweep)
     said = "with budget_is=soft the same command goes on" in capsys.readouterr().out

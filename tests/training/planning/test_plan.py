@@ -132,6 +132,22 @@ def test_a_plan_is_of_its_network_until_results_go_on_by_it(tmp_path):
     assert planned(small, tmp_path, "abc", never)[1].steps == 3
 
 
+@pytest.mark.parametrize("came_to", [{"lengths": ((12, 47),)}, {"filled": 7}])
+def test_results_go_on_by_the_plan_that_they_began_with_whatever_they_came_to(tmp_path, came_to):
+    """The same command with plan=FILE, of a file that does not say that yet."""
+    file, folder = tmp_path / "one.json", tmp_path / "results"
+    write_json(file, PLAN.to_json())
+    planned(tree(f"plan={file}"), folder, "abc", never)
+    Identity("training", {}, {}).write(folder)
+    write_json(folder / FILE, replace(PLAN, **came_to).to_json())
+    assert planned(tree(f"plan={file}"), folder, "abc", never)[1] == replace(PLAN, **came_to)
+    assert read_plan(folder / FILE, "abc").as_made == PLAN
+    for other in ({**came_to, "steps": 4}, {"filled": 8, "lengths": ((12, 48),)}):
+        write_json(file, replace(PLAN, **other).to_json())
+        with pytest.raises(UserError, match="another one, of 60s"):
+            planned(tree(f"plan={file}"), folder, "abc", never)
+
+
 def test_a_plan_of_another_command_or_network_is_refused(tmp_path):
     """A sweep by the plan of a training would have one trial, a training that of thirteen."""
     given, of = tree("budget=1min"), "train of 2dcnn 11x11x3"
@@ -302,6 +318,29 @@ def test_a_plan_without_sizes_has_its_epochs_for_all():
     assert "1 of 18 epochs, more of a small network, fewer of a large one" in sized.sentence()
     assert "about 18 epochs" in sized.sentence()
     assert "steps at most" in rungs.sentence()
+
+
+def test_a_plan_says_which_trainings_are_longer_where_time_is_left():
+    rungs = replace(PLAN, rungs=((9, 2), (3, 6), (1, 18)), epochs=18, trials=13)
+    sized = replace(rungs, growth=Growth(1.0, {"2dcnn": 1e-12}), lengthens=True)
+    assert "a large one, more where time is left), about 18 epochs" in sized.sentence()
+    assert "1 of 18 epochs, more where time is left), about" in (
+        replace(rungs, lengthens=True).sentence()
+    )
+    assert "1 of 18 epochs, the last of 47 as before), about" in (
+        replace(sized, lengths=((12, 47),)).sentence()
+    )
+
+
+@every(st.booleans(), st.lists(st.tuples(st.integers(0, 99), st.integers(1, 200))))
+def test_what_a_plan_came_to_is_read_as_it_was_written(lengthens, lengths):
+    """Without both, as a version before wrote it, trainings are as long as planned."""
+    plan = replace(PLAN, rungs=((9, 2), (1, 6)), lengthens=lengthens, lengths=tuple(lengths))
+    record = json.loads(json.dumps(plan.to_json()))
+    assert Plan.from_json(record) == plan
+    assert record == plan.to_json()
+    del record["lengthens"], record["lengths"]
+    assert Plan.from_json(record) == replace(plan, lengthens=False, lengths=())
 
 
 def test_a_training_that_was_to_be_short_did_not_end_early(capsys):

@@ -119,6 +119,25 @@ def test_a_schedule_that_stops_goes_on_as_if_nothing_had_happened(stopping, tmp_
         np.testing.assert_array_equal(a, b)
 
 
+#: Of a rate that is constant to the last fifth.
+RESTING = (
+    "train.schedule=wsd", "train.warmup=0", "train.steps=4", "train.average=0.9",
+    "train.patience=null",
+)  # fmt: skip
+
+
+def test_a_schedule_that_stops_may_end_later_while_it_does_not_fall(material, tmp_path):
+    """Bit for bit as one training with that end, from the last epoch before the fall of another."""
+    file = tmp_path / "checkpoint.npz"
+    cut_off_after(material(*RESTING, "train.epochs=5"), 4, file)
+    longer = material(*RESTING, "train.epochs=8")
+    later, undisturbed = train(longer, checkpoint=file), train(longer)
+    assert scores(later.history) == scores(undisturbed.history)
+    assert len({epoch.learning_rate for epoch in later.history[:6]}) == 1
+    for a, b in zip(later.model.get_weights(), undisturbed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_another_seed_gives_another_training(whole):
     make, undisturbed = whole
     assert scores(cut_off_after(make("seed=1"), 1)) != scores(undisturbed.history[:1])
