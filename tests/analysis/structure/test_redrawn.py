@@ -63,6 +63,7 @@ def test_small_parts_of_a_few_squares_tell_the_length_and_the_spread_of_whole_on
     assert spread_of(pore, found, rng, draws=4) == pytest.approx(np.std(residuals), rel=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [None, PART])
 def test_what_is_no_material_does_not_make_the_length_shorter(side):
     """What is stored there is unsure of every pixel, and would seem to vary by itself."""

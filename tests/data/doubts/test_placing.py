@@ -174,13 +174,12 @@ def decoded_once():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.usefixtures("decoded_once")
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param("flyem", marks=pytest.mark.slow), "shale",
-     pytest.param("vnc/membranes.yaml", marks=pytest.mark.slow), "vnc/mitochondria-squares.yaml"],
-)  # fmt: skip
+    "name", ["flyem", "shale", "vnc/membranes.yaml", "vnc/mitochondria-squares.yaml"]
+)
 def test_nor_of_real_films(real, name):
     dataset = load_dataset(Path(real / name), SplitRecipe())
     assert list(doubts(dataset)) == []

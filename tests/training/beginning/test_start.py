@@ -179,6 +179,7 @@ def test_a_training_that_dies_begins_again_with_them(common, former):
             np.testing.assert_array_equal(network.get_layer(name).get_weights()[0], weights[0])
 
 
+@pytest.mark.slow
 def test_cut_off_it_goes_on_as_if_nothing_had_happened(material, former, tmp_path):
     setting = material(f"train.init={former}", "train.epochs=2")
     assert setting.config.spec.hyperparameters["dropout"] > 0

@@ -238,6 +238,7 @@ def test_networks_learn_from_it_with_every_loss(material, bundle, model, loss):
     assert any(np.any(one != other) for one, other in zip(before, after, strict=True))
 
 
+@pytest.mark.slow
 def test_cut_off_it_goes_on_as_if_nothing_had_happened(material, bundle, tmp_path):
     setting = material(f"train.teacher={bundle}", "train.epochs=2")
     assert setting.config.spec.hyperparameters["dropout"] > 0

@@ -23,8 +23,9 @@ def names():
     return {name for name in ops.gradient_registry._registry if "CustomGradient" in name}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_network_left")
-@pytest.mark.parametrize("model", ["2dcnn", pytest.param("unet", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model", ["2dcnn", "unet"])
 def test_the_graph_of_a_step_goes_with_its_training(material, model, monkeypatch):
     used, interleaved = [], unet._interleaved
     monkeypatch.setattr(unet, "_interleaved", lambda maps: used.append(1) or interleaved(maps))
