@@ -103,17 +103,17 @@ def cell(
     }
 
 
-def groups(cells: dict[str, dict]) -> dict[tuple[str, str], dict[str, list[dict]]]:
-    """(dataset, seconds) -> method -> its cells, seed by seed."""
-    found: dict[tuple[str, str], dict[str, list[dict]]] = {}
+def groups(cells: dict[str, dict]) -> dict[tuple[str, str], dict[str, dict[str, dict]]]:
+    """(dataset, seconds) -> method -> seed -> its cell."""
+    found: dict[tuple[str, str], dict[str, dict[str, dict]]] = {}
     for name in sorted(cells):
-        data, seconds, method, _ = name.split(" | ")
-        found.setdefault((data, seconds), {}).setdefault(method, []).append(cells[name])
+        data, seconds, method, seed = name.split(" | ")
+        found.setdefault((data, seconds), {}).setdefault(method, {})[seed] = cells[name]
     return found
 
 
 def table(cells: dict[str, dict]) -> str:
-    """The figures as Markdown: every method, and by how much ours (its first row) is ahead."""
+    """The figures as Markdown: every method, and by how much ours is ahead over their seeds."""
     lines = [
         "| dataset | time (s) | method | test mIoU by seed | steps | unet ahead by (95 % limits) |",
         "|---|--:|---|--:|--:|--:|",
@@ -122,12 +122,13 @@ def table(cells: dict[str, dict]) -> str:
         for method, rows in sorted(methods.items(), key=lambda pair: DEFAULT.index(pair[0])
                                    if pair[0] in DEFAULT else len(DEFAULT)):  # fmt: skip
             ahead = ""
-            ours = methods.get("unet", [])
-            if method != "unet" and len(ours) == len(rows):
-                pair = [[row["squares"] for row in one] for one in (ours, rows)]
+            ours = methods.get("unet", {})
+            both = sorted(ours.keys() & rows.keys())
+            if method != "unet" and both:
+                pair = [[some[seed]["squares"] for seed in both] for some in (ours, rows)]
                 ahead = "{:+.4f} [{:+.4f}, {:+.4f}]".format(*difference(*pair))
-            found = ", ".join(f"{row['test_miou']:.4f}" for row in rows)
-            steps = ", ".join(str(row["steps"]) for row in rows if "steps" in row)
+            found = ", ".join(f"{row['test_miou']:.4f}" for row in rows.values())
+            steps = ", ".join(str(row["steps"]) for row in rows.values() if "steps" in row)
             lines.append(f"| {data} | {seconds} | {method} | {found} | {steps} | {ahead} |")
     return "\n".join(lines) + "\n"
 
