@@ -65,9 +65,32 @@ def kill(process: psutil.Process | Command) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-def main() -> None:
+def counted(store: str, sweep: Path) -> dict[str, int]:
+    """Complete trials of a sweep, and the runs that its store has of it."""
     import mlflow
 
+    client = mlflow.MlflowClient(store)
+    summary = json.loads((sweep / "summary.json").read_text())
+    everything = [
+        run
+        for experiment in client.search_experiments()
+        for run in client.search_runs([experiment.experiment_id], max_results=5000)
+    ]
+    parents = [r for r in everything if r.data.tags.get("fibsem.command") == "sweep"]
+    children = [r for r in everything if r.data.tags.get("fibsem.command") == "trial"]
+    return {
+        "complete": summary["trials"]["complete"],
+        "parents": len(parents),
+        "children_complete": sum(r.info.status == "FINISHED" for r in children),
+        "children_of_the_parent": sum(
+            r.data.tags.get("mlflow.parentRunId") == summary["parent_run_id"] for r in children
+        ),
+        "children": len(children),
+        "left_running": sum(r.info.status == "RUNNING" for r in everything),
+    }
+
+
+def main() -> None:
     from tests.processes import Command  # forked from one that has imported what a sweep needs
 
     args = parser.parse_args()
@@ -109,27 +132,11 @@ def main() -> None:
     last = start()
     last.wait()
 
-    client = mlflow.MlflowClient(store)
-    summary = json.loads((sweep / "summary.json").read_text())
-    everything = [
-        run
-        for experiment in client.search_experiments()
-        for run in client.search_runs([experiment.experiment_id], max_results=5000)
-    ]
-    parents = [r for r in everything if r.data.tags.get("fibsem.command") == "sweep"]
-    children = [r for r in everything if r.data.tags.get("fibsem.command") == "trial"]
     figures = {
         "kills": kills,
         "exit_code": last.poll(),
         "requested": args.trials,
-        "complete": summary["trials"]["complete"],
-        "parents": len(parents),
-        "children_complete": sum(r.info.status == "FINISHED" for r in children),
-        "children_of_the_parent": sum(
-            r.data.tags.get("mlflow.parentRunId") == summary["parent_run_id"] for r in children
-        ),
-        "children": len(children),
-        "left_running": sum(r.info.status == "RUNNING" for r in everything),
+        **counted(store, sweep),
         "seconds": time.perf_counter() - started,
     }
     print(json.dumps(figures, indent=2))

@@ -29,14 +29,7 @@ def out(probable, tmp_path):
     return shutil.copytree(probable, tmp_path / "out")
 
 
-@pytest.fixture
-def a_window_of_each_slice(monkeypatch):
-    """Of the film's twelve there would be two, to which the draws are fitted for seconds."""
-    monkeypatch.setattr("fibsem.quantification.carried.WINDOWS", 12)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("a_window_of_each_slice")
 def test_the_error_of_the_labels_is_carried_into_the_structure(out, tmp_path):
     how = ["blocks=2", "block_voxels=20000", "draws=6"]
     refused = run(out, tmp_path / "q", *how)
@@ -105,7 +98,6 @@ def test_a_film_without_squares_tells_what_its_probabilities_say_and_assumes(out
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("a_window_of_each_slice")
 def test_drawn_labels_are_as_porous_as_the_squares_say(out, tmp_path):
     """Five points more by the squares are five points more in the draws."""
     record = json.loads((out / "summary.json").read_text())

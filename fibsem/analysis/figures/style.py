@@ -42,7 +42,6 @@ AnyArray = npt.NDArray[Any]
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG, and as SVG beside it; each whole or not at all."""
     replace_file(path, png(figure))
-    figure.set_layout_engine("none")  # which would find the same places again, for seconds
     replace_file(path.with_suffix(".svg"), svg(figure))
     return path
 
