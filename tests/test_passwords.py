@@ -9,6 +9,8 @@ import pytest
 from fibsem import api
 from fibsem.api.sweeping import SweepResult
 from fibsem.errors import UserError
+from fibsem.system.records import as_record
+from fibsem.system.summaries.sweep import Counts, SweepSummary
 from fibsem.tracking.store import client_of
 from tests.processes import completed
 
@@ -87,8 +89,10 @@ def test_a_notebook_is_told_no_password(threshold, tiny, mlflow_server, capfd, m
     with pytest.raises(UserError, match="must be a reachable MLflow store") as raised:
         api.train(tiny, tracking={"uri": f"http://me:{PASSWORD}@127.0.0.1:9"})
     assert told("".join(traceback.format_exception(raised.value))) == []
-    counts = {"complete": 0, "pruned": 0, "failed": 0}
-    summary = {"trials": counts, "infeasible": 0, "best": None, "study": "any"}
-    found = SweepResult(summary, Path(), uri)
+    summary = SweepSummary(
+        study="any", trials=Counts(0, 0, 0), best=None, objectives=("val/miou",),
+        parent_run_id=None, seconds=1.0,
+    )  # fmt: skip
+    found = SweepResult(as_record(summary), Path(), uri)
     assert "--backend-store-uri http://me:***@127.0.0.1" in found.text
     assert told(f"{found!r}{found._repr_html_()}") == []

@@ -20,7 +20,8 @@ from fibsem.search.space.space import Space
 from fibsem.system.addresses import hidden
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
-from fibsem.system.summaries import trial_rows
+from fibsem.system.records import as_record, typed
+from fibsem.system.summaries import SweepSummary, trial_rows
 from fibsem.tracking.naming import run_name
 from fibsem.training.scoring.objectives import Objective, check_figures
 
@@ -70,22 +71,22 @@ class SweepResult(Result):
     @property
     def text(self) -> str:
         """How many trials, the best one, and how to look at all of them."""
-        best, counts = self.best, self.summary["trials"]
+        swept = typed(SweepSummary, self.summary)
+        best, counts, number = swept.best, swept.trials, swept.infeasible
         outcome = "no trial was completed"
-        number = self.summary["infeasible"]
         beyond = f", {number} beyond search.constraints" if number else ""
-        if number and number == counts["complete"]:
+        if number and number == counts.complete:
             outcome = "none is within search.constraints"
         if best is not None:
-            cost = best["seconds_per_gigapixel"]
+            cost = best.seconds_per_gigapixel
             outcome = (
-                f"best {self.summary['objectives'][0]} {best['value']:.4f}, validation mIoU "
-                f"{best['val']['miou']:.4f} on balanced pixels"
+                f"best {swept.objectives[0]} {best.value:.4f}, validation mIoU "
+                f"{best.val['miou']:.4f} on balanced pixels"
                 f"{f' at {cost:.0f} s per gigapixel' if cost else ''} "
-                f"with {run_name(best['params'])}"
+                f"with {run_name(best.params or {})}"
             )
         return (
-            f"{counts['complete']} trials, {counts['pruned']} pruned{beyond}; {outcome}\n"
+            f"{counts.complete} trials, {counts.pruned} pruned{beyond}; {outcome}\n"
             f"{self.result_folder}/summary.json; compare the runs: mlflow ui --backend-store-uri "
             f"{hidden(self.uri)}"
         )
@@ -289,14 +290,8 @@ def search(prepared: Prepared) -> SweepResult:
             sweep.reconcile()
             run_trials(sweep, asked.workers)
             report_sweep(sweep)
-            record = {
-                "dataset": dataset.name,
-                "data": dataset.hash,
-                "command": tree.get("command"),
-                **sweep.finish(
-                    worked.seconds_with(folder / "summary.json", worked=sweep.has_ended_any)
-                ),
-            }
+            seconds = worked.seconds_with(folder / "summary.json", worked=sweep.has_ended_any)
+            record = as_record(sweep.finish(seconds))
             if plan is not None:
                 plan = settle_plan(plan, sweep, folder)
                 cut = cut_of(plan, sweep) if given.budget.strict else None

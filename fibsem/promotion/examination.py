@@ -19,9 +19,9 @@ from fibsem.data.dataset.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.places import places_of
 from fibsem.system.progress import Progress
+from fibsem.system.records import Figures
 from fibsem.training.material.fixed_draws import pieces_of
 from fibsem.training.material.material import Material
-from fibsem.training.results import Figures
 from fibsem.training.scoring.estimating import estimate
 from fibsem.training.scoring.scoring import scored_squares
 from fibsem.training.scoring.spilling import spilled

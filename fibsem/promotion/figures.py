@@ -19,9 +19,8 @@ from fibsem.promotion.choice import Chosen
 from fibsem.promotion.examination import balanced, score_split
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
-from fibsem.system.records import typed
+from fibsem.system.records import Figures, typed
 from fibsem.training.material.material import Material
-from fibsem.training.results import Figures
 from fibsem.training.scoring.squares import CHOSEN, HALF, SquareCounts, labelled_figures
 
 

@@ -14,9 +14,8 @@ from fibsem.promotion.begun import Begun
 from fibsem.promotion.figures import ChallengerFigures
 from fibsem.promotion.final import Final
 from fibsem.promotion.ranking import Ranked, placed
-from fibsem.system.records import Figure
+from fibsem.system.records import Figure, Figures
 from fibsem.system.summaries.lineage import Lineage
-from fibsem.training.results import Figures
 from fibsem.training.scoring.squares import CHOSEN
 
 

@@ -13,11 +13,11 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.squares import square_mious
 from fibsem.promotion.steps import Steps
 from fibsem.promotion.trials import Trial
-from fibsem.system.records import Figure, typed
+from fibsem.system.records import Figure, Figures, typed
 from fibsem.tracking import names
 from fibsem.training.job import Job
 from fibsem.training.material.material import Material
-from fibsem.training.results import Epoch, Figures
+from fibsem.training.results import Epoch
 from fibsem.training.run import run_job
 from fibsem.training.scoring.objectives import Objective
 from fibsem.training.steps.health import DivergedError

@@ -14,11 +14,10 @@ from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, errors_by_sample
 from fibsem.promotion.examination import balanced, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
-from fibsem.system.records import typed
+from fibsem.system.records import Figures, typed
 from fibsem.tracking import champions, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.training.material.material import Material
-from fibsem.training.results import Figures
 from fibsem.training.scoring.squares import SquareCounts, square_counts
 
 

@@ -73,7 +73,7 @@ def sweeps(results: Results) -> Section:
             **asdict(sweep.trials),
             "objective": sweep.objectives[0],
             "best": _figure(sweep.best.value) if sweep.best else "",
-            "validation mIoU": _figure(sweep.best.val.miou) if sweep.best else "",
+            "validation mIoU": _figure(sweep.best.val["miou"]) if sweep.best else "",
             "time (min)": f"{sweep.seconds / 60:.1f}",
         }
         for sweep in (result.summary for result in swept)

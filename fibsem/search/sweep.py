@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fibsem.config import Configuration, SearchConfig, settings_hash, settings_of
 from fibsem.errors import UserError
@@ -37,6 +36,8 @@ from fibsem.search.workers.worker import Show, Worker
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
 from fibsem.system.processes import machine_gib, visible_accelerators
+from fibsem.system.records import Record, as_record
+from fibsem.system.summaries.sweep import Counts, SweepSummary, TrialRow, Unbeaten
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 from fibsem.training.material.material import Material
@@ -213,8 +214,8 @@ class Sweep:
         self.tracking.log_changed(self.parent, {**metrics, "trials": done}, step=done)
         self.tracking.tag(self.parent, {names.BEST_RUN: best.run_id})
 
-    def finish(self, seconds: float) -> dict[str, Any]:
-        """Close what is left open, write the tables; returns the record of ``summary.json``."""
+    def finish(self, seconds: float) -> SweepSummary:
+        """Close what is left open, write the tables; what was found."""
         self.reconcile()
         write_json(self.folder / "trials.json", self.table())
         self.tracking.end(self.parent)
@@ -225,30 +226,27 @@ class Sweep:
         reconcile(self.tracking, self.parent, self.study.outcomes())
         self.report_parent()
 
-    def summary(self, seconds: float) -> dict[str, Any]:
-        """The record of ``summary.json``."""
-        best = self.best()
+    def summary(self, seconds: float) -> SweepSummary:
+        """What was found so far."""
+        best, dataset = self.best(), self.material.dataset
         states = [attempt.state for attempt in self.study.attempts() if not attempt.duplicate]
-        return {
-            "study": self.study.name,
-            "trials": {state: states.count(state) for state in ("complete", "pruned", "failed")},
-            "best": best
-            and {
-                "value": best.first(),
-                "params": best.values,
-                "val": best.val,
-                "seconds_per_gigapixel": best.seconds_per_gigapixel,
-                "run_id": best.run_id,
-            },
-            "objectives": [goal.key for goal in self.goals],
-            "pareto": [
-                {"objectives": one.objectives, "params": one.values, "run_id": one.run_id}
-                for one in self.pareto()
-            ] if len(self.goals) > 1 else None,
-            "infeasible": sum(one.infeasible for one in self.study.outcomes()),
-            "parent_run_id": self.parent,
-            "seconds": seconds,
-        }  # fmt: skip
+        return SweepSummary(
+            dataset=dataset.name,
+            data=dataset.hash,
+            command=self.given.tree.get("command"),
+            study=self.study.name,
+            trials=Counts(
+                states.count("complete"), states.count("pruned"), states.count("failed")
+            ),
+            best=best.as_best() if best else None,
+            objectives=tuple(goal.key for goal in self.goals),
+            pareto=tuple(
+                Unbeaten(one.objectives or (), one.values, one.run_id) for one in self.pareto()
+            ) if len(self.goals) > 1 else None,
+            infeasible=sum(one.infeasible for one in self.study.outcomes()),
+            parent_run_id=self.parent,
+            seconds=seconds,
+        )  # fmt: skip
 
     def pareto(self) -> list[Outcome]:
         """The trials that no other one beats in all objectives."""
@@ -267,14 +265,11 @@ class Sweep:
 
         return sorted((one for one in trials if not dominated(one)), key=costs)
 
-    def table(self) -> list[dict[str, Any]]:
+    def table(self) -> list[Record]:
         """One flat row per attempt, for people."""
         return [
             {
-                "number": one.number,
-                "slot": one.slot,
-                "state": one.state,
-                "reason": one.reason,
+                **as_record(TrialRow(one.number, one.slot, one.state, one.reason)),
                 **dict(zip((g.key for g in self.goals), one.objectives or (), strict=False)),
                 **one.figures,
                 **one.values,

@@ -48,6 +48,8 @@ def _or_nan(value: float | None) -> float:
 Number = Annotated[float, WrittenAs(float | None, _or_nan)]
 #: A figure that may be missing, and is null then.
 Figure = Annotated[float, WrittenAs(float | None, lambda value: value)]
+#: Figures by their names.
+Figures = dict[str, Figure]
 
 
 def whole(kind: type[T]) -> type[T]:

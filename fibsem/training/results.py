@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from fibsem.system.records import Figure, Number, typed
+from fibsem.system.records import Figures, Number, typed
 from fibsem.tracking import names
-
-Figures = dict[str, Figure]
 
 
 @dataclass(frozen=True)

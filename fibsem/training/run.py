@@ -23,6 +23,7 @@ from fibsem.system.files import known_json, write_json
 from fibsem.system.identity import Identity
 from fibsem.system.outages import outage_of
 from fibsem.system.pulse import begin
+from fibsem.system.records import Figures
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 from fibsem.training.beginning.start import learned_of_test
@@ -31,7 +32,7 @@ from fibsem.training.folder import settle
 from fibsem.training.job import Job
 from fibsem.training.material.datasets import check_unchanged
 from fibsem.training.material.material import Material
-from fibsem.training.results import Epoch, Figures, TrialResult
+from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.scoring.estimating import estimate
 from fibsem.training.scoring.picture import draw_square
 from fibsem.training.scoring.scoring import score_all, too_many_by_patch

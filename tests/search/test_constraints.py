@@ -6,6 +6,7 @@ from fibsem.api.sweeping import SweepResult, prepare
 from fibsem.config import Configuration, SearchConfig, compose, read
 from fibsem.errors import UserError
 from fibsem.search.studies.samplers import bounds
+from fibsem.system.records import as_record
 from fibsem.tracking import names
 from fibsem.training.scoring import scoring
 from tests.search.sweeps import finished, opened, worked
@@ -17,7 +18,7 @@ def test_a_trial_beyond_a_bound_is_said_and_never_the_best(here):
     sweep = opened(BOUND, "search.sampler=tpe", "search.trials=3", **here)
     worked(sweep, [finished(0.1, cost=2500), finished(0.3, cost=2000), finished(0.2, cost=2000.5)])
     told = sweep.summary(1.0)
-    assert (told["best"]["value"], told["infeasible"], told["trials"]["complete"]) == (0.7, 2, 3)
+    assert (told.best.value, told.infeasible, told.trials.complete) == (0.7, 2, 3)
     reasons = [row["reason"] for row in sweep.table()]
     said = "beyond search.constraints: cost/seconds_per_gigapixel is"
     assert reasons == [f"{said} 2500", "", f"{said} 2000.5"]
@@ -29,7 +30,7 @@ def test_a_trial_beyond_a_bound_is_said_and_never_the_best(here):
 def test_where_none_is_within_the_bounds_that_is_what_is_said(here):
     sweep = opened(BOUND, "search.trials=1", **here)
     worked(sweep, [finished(0.1, cost=2500)])
-    text = str(SweepResult(sweep.summary(1.0), here["folder"], "sqlite:///ml.db"))
+    text = str(SweepResult(as_record(sweep.summary(1.0)), here["folder"], "sqlite:///ml.db"))
     assert "1 trials, 0 pruned, 1 beyond search.constraints; none is within search.const" in text
     sweep.study.close()
 
@@ -37,7 +38,7 @@ def test_where_none_is_within_the_bounds_that_is_what_is_said(here):
 def test_of_figures_that_shall_be_large_a_bound_is_the_least(here):
     sweep = opened("search.constraints={val/miou: 0.8}", "search.trials=2", **here)
     worked(sweep, [finished(0.1, miou=0.7), finished(0.3, miou=0.9)])
-    assert sweep.summary(1.0)["best"]["val"]["miou"] == 0.9
+    assert sweep.summary(1.0).best.val["miou"] == 0.9
     sweep.study.close()
 
 

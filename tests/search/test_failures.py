@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fibsem.errors import UserError
+from fibsem.system.summaries.sweep import Counts
 from fibsem.training.failures import TrialFailedError
 from tests.search.sweeps import children, finished, opened, worked
 
@@ -49,7 +50,7 @@ def test_a_trial_that_is_given_up_makes_room_for_another_one(here, backend):
     failed = TrialFailedError("diverged", "a traceback", final=False)
     jobs = worked(sweep, [failed, finished(0.5), finished(0.4)])
     assert [job.folder.name for job in jobs] == ["0000", "0001", "0002"]
-    assert sweep.summary(0)["trials"] == {"complete": 2, "pruned": 0, "failed": 1}
+    assert sweep.summary(0).trials == Counts(2, 0, 1)
     sweep.study.close()
 
 
@@ -83,7 +84,7 @@ def test_an_oracle_takes_what_diverged_for_the_worst_so_far(here):
     trials = [again.study.oracle.trials[kept.oracle_id] for kept in again.study.file.kept]
     assert [trial.status for trial in trials] == ["COMPLETED"] * 5
     assert [trial.score for trial in trials] == pytest.approx([0.6, 0.6, 0.5, 0.5, 0.7])
-    assert again.summary(0)["trials"] == {"complete": 3, "pruned": 2, "failed": 0}
+    assert again.summary(0).trials == Counts(3, 2, 0)
     again.study.close()
 
 

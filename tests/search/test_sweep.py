@@ -80,12 +80,12 @@ def test_a_dry_run_trains_nothing(run_thresholds, capsys):
 def test_the_best_trial_is_best_in_the_direction_of_its_objective(here, objective, value):
     sweep = opened(f"search.objectives=[{objective}]", "search.trials=3", **here)
     worked(sweep, [finished(0.5, 0.6), finished(0.2, 0.7), finished(0.6, 0.8)])
-    best = sweep.summary(0)["best"]
-    assert best["value"] == value
-    assert sweep.summary(0)["pareto"] is None
+    best = sweep.summary(0).best
+    assert best.value == value
+    assert sweep.summary(0).pareto is None
     assert sweep.best_so_far(sweep.study.outcomes()) == f"best {objective} {value:.4f}"
     parent = sweep.tracking.client.get_run(sweep.parent).data
-    assert parent.tags["fibsem.best_run"] == best["run_id"]
+    assert parent.tags["fibsem.best_run"] == best.run_id
     assert parent.metrics["best/" + objective.removeprefix("val/")] == value
     sweep.study.close()
 
@@ -121,7 +121,7 @@ def test_the_pareto_front_is_every_trial_that_none_beats(here):
     )  # fmt: skip
     worked(sweep, [finished(0.5, miou, cost) for miou, cost in points])
     front = [(0.8, 100), (0.8, 100), (0.7, 50), (0.5, 20)]
-    assert [point["objectives"] for point in sweep.summary(0)["pareto"]] == front
+    assert [point.objectives for point in sweep.summary(0).pareto] == front
     report_sweep(sweep)
     with (sweep.folder / "figures" / "pareto.csv").open() as table:
         rows = list(csv.DictReader(table))
@@ -142,7 +142,7 @@ def test_the_parent_run_is_taken_up_again_and_children_that_nobody_ends_are_ende
     assert "learning_rate" in parent.params["space.axes"]
     lost = sweep.tracking.start("cut off", tags={}, parent=sweep.parent)
     worked(sweep, [finished(0.5)])
-    assert sweep.finish(12.5)["seconds"] == 12.5
+    assert sweep.finish(12.5).seconds == 12.5
     assert client.get_run(lost).info.status == "KILLED"
     assert client.get_run(sweep.parent).info.status == "FINISHED"
     sweep.study.close()
@@ -162,7 +162,7 @@ def test_a_grid_with_fewer_points_than_the_budget_ends(here):
         "space.axes.model.blocks=[1]", "space.axes.model.filters=[4]", **here,
     )  # fmt: skip
     worked(sweep, [finished(0.5), finished(0.4)])
-    assert sweep.summary(0)["trials"]["complete"] == 2
+    assert sweep.summary(0).trials.complete == 2
     sweep.study.close()
 
 

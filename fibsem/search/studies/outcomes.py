@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fibsem.search.space.space import Values
 from fibsem.search.studies.slots import Attempt, Cause, State, TrialRecord
-from fibsem.system.summaries import is_infeasible
+from fibsem.system.summaries.sweep import Best, is_infeasible
 from fibsem.tracking import names
 from fibsem.training.scoring.objectives import Objective
 
@@ -107,6 +107,16 @@ class Outcome:
     def infeasible(self) -> bool:
         """Whether the attempt is complete, and beyond a bound of ``search.constraints``."""
         return is_infeasible(self.state, self.reason)
+
+    def as_best(self) -> Best:
+        """What is told of it where it is the best one."""
+        return Best(
+            value=self.first(),
+            params=self.values,
+            val=self.val,
+            seconds_per_gigapixel=self.seconds_per_gigapixel,
+            run_id=self.run_id,
+        )
 
     def first(self) -> float:
         """The first objective of a complete trial."""

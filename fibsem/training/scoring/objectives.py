@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fibsem.errors import UserError
-from fibsem.training.results import Epoch, Figures
+from fibsem.system.records import Figures
+from fibsem.training.results import Epoch
 
 OBJECTIVES = {
     "val/loss": "minimize",

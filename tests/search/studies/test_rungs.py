@@ -27,6 +27,7 @@ from fibsem.search.studies.slots import Attempt
 from fibsem.search.workers import workers
 from fibsem.search.workers.pace import Pace
 from fibsem.system.files import replace_file
+from fibsem.system.summaries.sweep import Counts
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.plan import Plan
@@ -196,7 +197,7 @@ def test_a_sweep_goes_up_its_rungs(begin_halving):
     assert continued[8] == 6
     rates = [job.tree["train"]["learning_rate"] for job in jobs]
     assert [rates.index(job.tree["train"]["learning_rate"]) for job in jobs[6:8]] == continued[6:8]
-    assert halving.summary(0)["trials"] == {"complete": 1, "pruned": 8, "failed": 0}
+    assert halving.summary(0).trials == Counts(1, 8, 0)
 
 
 def test_the_time_that_is_left_is_that_of_longer_rungs(begin_halving, monkeypatch):
@@ -230,7 +231,7 @@ def test_what_is_given_up_in_a_rung_is_not_made_up_for(begin_halving):
 
     halving.work(execute, lambda *_: None)
     assert [int(job.folder.name) for job in jobs] == list(range(7))
-    assert halving.summary(0)["trials"] == {"complete": 1, "pruned": 5, "failed": 1}
+    assert halving.summary(0).trials == Counts(1, 5, 1)
 
 
 def test_a_survivor_that_diverges_at_the_end_is_followed_by_the_next_best(begin_halving):
@@ -328,7 +329,7 @@ def test_a_training_is_as_long_at_its_end_as_its_network_allows(begin_halving):
 
     halving.work(execute, lambda *_: None)
     assert asked == {4: {4}, 16: {3}}
-    assert halving.summary(0)["trials"] == {"complete": 1, "pruned": 6, "failed": 0}
+    assert halving.summary(0).trials == Counts(1, 6, 0)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 
 from fibsem.search.studies.rungs import read_rungs
 from fibsem.search.workers.pace import CUT, Pace, budget_pace, cut_of, is_over, settle_plan
+from fibsem.system.summaries.sweep import Counts
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.planning.plan import CutOff, Plan
 from fibsem.training.planning.planned import read_plan
@@ -95,7 +96,7 @@ def test_a_slow_machine_costs_trainings_of_the_first_rung_and_not_the_model(halv
     slots, limits = work(sweep, machine)
     assert slots == [0, 1, 2, 6, 8]
     assert limits == [None] * 4 + [3.0]
-    assert sweep.summary(0)["trials"] == {"complete": 1, "pruned": 4, "failed": 0}
+    assert sweep.summary(0).trials == Counts(1, 4, 0)
     reasons = {one.slot: one.reason for one in sweep.study.outcomes()}
     assert [slot for slot, reason in reasons.items() if reason == CUT] == [3, 4, 5, 7]
     assert cut_of(PLAN, sweep) == CutOff(not_begun=4, ended_early=0)
@@ -190,7 +191,7 @@ def test_a_limit_of_one_start_does_not_say_how_many_trainings_a_budget_comes_to(
     sweep = opened("search.trials=8", **here)
     sweep.pace = budget_pace(plan, 60, 0, 1e-6)
     sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
-    assert sweep.summary(0)["trials"]["complete"] == 1
+    assert sweep.summary(0).trials.complete == 1
     assert not is_over(sweep)
     assert settle_plan(plan, sweep, tmp_path) == plan
     sweep.pace = budget_pace(plan, 60, 59, 1e6)
@@ -214,14 +215,14 @@ def test_a_budget_without_a_model_says_what_goes_on(here, tmp_path, capsys, open
         diverged(job, on_epoch)
 
     sweep.work(late, lambda *_: None)
-    assert sweep.summary(0)["trials"] == {"complete": 0, "pruned": 1, "failed": 0}
+    assert sweep.summary(0).trials == Counts(0, 1, 0)
     assert settle_plan(plan, sweep, tmp_path) == plan
     assert not (tmp_path / "plan.json").exists()
     cut_of(plan, sweep)
     said = "with budget_is=soft the same command goes on" in capsys.readouterr().out
     sweep.pace = budget_pace(plan, 60, 100, None)
     sweep.work(diverged, lambda *_: None)
-    goes_on = sweep.summary(0)["trials"]["pruned"] > 1
+    goes_on = sweep.summary(0).trials.pruned > 1
     assert said == goes_on == (open_end == "fills")
     sweep.study.close()
 

@@ -17,6 +17,7 @@ from fibsem.promotion.trials import best_trials
 from fibsem.search.workers.keeping import inherit
 from fibsem.search.workers.worker import Held, Worker
 from fibsem.system.files import write_json
+from fibsem.system.summaries.sweep import Counts
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.material.datasets import obtain
 from fibsem.training.run import CHECKPOINT
@@ -98,7 +99,7 @@ def test_what_a_worker_lost_it_neither_tells_nor_touches(begin, how, capsys):
     stopped.work(stop_and_continue, quiet)
     assert statuses(stopped) == {0: "KILLED", 1: "FINISHED"}
     assert stopped.best().run_id == won[0].run_id
-    assert stopped.finish(1.0)["trials"] == {"complete": 1, "pruned": 0, "failed": 1}
+    assert stopped.finish(1.0).trials == Counts(1, 0, 1)
     assert "was given up by another worker" in capsys.readouterr().err
     folders = [json.loads((stopped.folder / "trials" / name / "run.json").read_text())["run_id"]
                for name in ("0000", "0000-1")]  # fmt: skip
@@ -176,7 +177,7 @@ def test_what_is_away_for_long_ends_the_worker_and_fails_no_trial(begin, backend
     again = begin(*how)
     again.work(back, quiet)
     assert {job.tree["seed"] for job in jobs} == {7}
-    assert again.finish(1.0)["trials"] == {"complete": 1, "pruned": 0, "failed": 0}
+    assert again.finish(1.0).trials == Counts(1, 0, 0)
 
 
 def test_an_accelerator_that_fails_ends_the_worker_and_the_training_goes_on(begin):
@@ -214,7 +215,7 @@ def test_what_failed_before_this_start_does_not_count(begin):
             sweep.work(fail, quiet)
     mended = begin(*how)
     mended.work(lambda job, on_epoch: trained(mended, job), quiet)
-    assert mended.summary(1.0)["trials"]["complete"] == 2
+    assert mended.summary(1.0).trials.complete == 2
 
 
 def test_the_end_of_a_process_costs_no_seed_but_counts(begin):
