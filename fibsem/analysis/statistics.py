@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from fibsem.system.summaries.figures import Spread as Spread  # of results, and of summaries
+
 #: Figures that are less apart are equal: what is left is rounding.
 EQUAL = 1e-9
 #: Fewer pairs decide nothing: five reach p = 0.05 one-sided only where all agree, never two-sided.
@@ -137,26 +139,6 @@ def fewest_pairs(alpha: float) -> int:
     (5, 7)
     """
     return math.floor(-math.log2(alpha)) + 1
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and sample standard deviation of a figure over runs; nan for a single run.
-
-    Examples
-    --------
-    >>> Spread.of([0.79, 0.80, 0.81])  # doctest: +ELLIPSIS
-    Spread(mean=0.8..., std=0.01...)
-    """
-
-    mean: float
-    std: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """Mean and standard deviation of at least one value."""
-        x = np.asarray(values, np.float64)
-        return cls(float(x.mean()), float(x.std(ddof=1)) if x.size > 1 else float("nan"))
 
 
 def band(curves: Sequence[Sequence[float]]) -> tuple[list[float], list[float], list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
@@ -10,10 +11,9 @@ import pandas as pd
 
 from fibsem.analysis.metrics import Confusion, over_squares, pooled
 from fibsem.analysis.over_places import interval_by_pixels
-from fibsem.analysis.statistics import Spread
 from fibsem.places import by_place, spot_of
 from fibsem.system.summaries.evaluation import EvaluationSummary, Group, Split, SquareFigures
-from fibsem.system.summaries.figures import Certain, OverSeeds
+from fibsem.system.summaries.figures import Spread
 
 Facts = Mapping[str, Any]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -54,16 +54,16 @@ def _typed(one: EvaluationSummary) -> list[str]:
     return [word for word, is_own in zip(words, own, strict=True) if is_own]
 
 
-def plus_minus(spread: Certain | OverSeeds | Spread | None, digits: int, scale: float = 1.0) -> str:
+def plus_minus(spread: Spread | None, digits: int, scale: float = 1.0) -> str:
     """Mean and s.d. in one cell; the mean alone where there is a single run, nothing for none.
 
-    >>> plus_minus(OverSeeds(0.8008, 0.0029), 2, 100), plus_minus(None, 2)
+    >>> plus_minus(Spread(0.8008, 0.0029), 2, 100), plus_minus(None, 2)
     ('80.08 ± 0.29', '')
     """
-    if spread is None or spread.mean is None:
+    if spread is None or math.isnan(spread.mean):
         return ""
-    text, std = f"{scale * spread.mean:.{digits}f}", spread.std
-    return text if std is None or std != std else f"{text} ± {scale * std:.{digits}f}"
+    text = f"{scale * spread.mean:.{digits}f}"
+    return text if math.isnan(spread.std) else f"{text} ± {scale * spread.std:.{digits}f}"
 
 
 def parameters(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
@@ -183,16 +183,13 @@ def _one_run(places: Iterable[Sequence[Confusion]]) -> SquareFigures:
     """Figures of the squares of places as spreads of a single run, with that of porosity."""
     low, high = interval_by_pixels([pooled(some) for some in places])
     figures = over_squares([part for some in places for part in some])
-    each = {key: OverSeeds(value, None) for key, value in figures.items()}
-    return SquareFigures(
-        Certain(figures["miou"], None), each["accuracy"], each["porosity"], each["label_porosity"],
-        each["iou_pore"], each["iou_pore_median"], OverSeeds(low, None), OverSeeds(high, None),
-    )  # fmt: skip
+    figures |= {"porosity_low": low, "porosity_high": high}
+    return SquareFigures(**{key: Spread(value, math.nan) for key, value in figures.items()})
 
 
 def _labelled_row(split: str, sample: str, figures: SquareFigures) -> dict[str, Any]:
     ends = [end.mean for end in (figures.porosity_low, figures.porosity_high) if end]
-    interval = ", ".join(f"{100 * end:.2f}" for end in ends if end is not None and end == end)
+    interval = ", ".join(f"{100 * end:.2f}" for end in ends if not math.isnan(end))
     return {
         "split": split,
         "sample": sample,
@@ -253,9 +250,9 @@ def ranking(rows: Sequence[Facts]) -> pd.DataFrame:
         if (goal := row.get("ranked_by", "val/loss")) != "val/loss":
             line[f"{goal} in the sweep"] = f"{row['search_value']:.4f}"
         if (by := row.get("ordered_by")) not in (None, "val/miou") and "rank_value" in row:
-            line[by] = plus_minus(OverSeeds(row["rank_value"], row["rank_value_sd"]), 4)
+            line[by] = plus_minus(Spread(row["rank_value"], row["rank_value_sd"]), 4)
         if "val_miou" in row:
-            spread = OverSeeds(row["val_miou"], row["val_miou_sd"])
+            spread = Spread(row["val_miou"], row["val_miou_sd"])
             line["val mIoU"] = plus_minus(spread, 4)
             line["seeds"] = str(row["seeds"])
             if any(other.get("diverged") for other in rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from fibsem.evaluation.names import FIGURES
 from fibsem.system.file_names import part_name, visible
 from fibsem.system.files import write_json
 from fibsem.system.locks import alone, at_work, make_folder
-from fibsem.system.records import typed
+from fibsem.system.records import Record, as_record, typed
 from fibsem.system.summaries.evaluation import Run
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class EvaluateResult(Result):
         if group not in self.summary["groups"]:
             choices = ", ".join(self.summary["groups"])
             require("group", group, False, f"one of {choices}")
-        return {key: _spread(value) for key, value in self.summary[group].items()}
+        return typed(dict[str, Spread], self.summary[group])
 
     def figures(self, group: str) -> dict[str, Spread]:
         """What :meth:`metrics` gives, by its former name."""
@@ -118,12 +118,6 @@ class EvaluateResult(Result):
     def pictures(self) -> Iterable[bytes]:
         """Learning curves, the network, and its maps."""
         return files(self.place / "figures" / f"{name}.png" for name in FIGURES)
-
-
-def _spread(record: dict[str, float | None]) -> Spread:
-    """What a summary says; a single run has no deviation, which JSON knows as null."""
-    mean, std = (math.nan if record[key] is None else record[key] for key in ("mean", "std"))
-    return Spread(mean, std)  # type: ignore[arg-type]
 
 
 def _tables_of(result: EvaluateResult) -> Path:
@@ -221,7 +215,7 @@ def _evaluate(
     dataset: Dataset,
     folder: Path,
     worked: Worked,
-) -> dict[str, Any]:
+) -> Record:
     """The record of ``summary.json``; that of a finished evaluation is read."""
     from fibsem.evaluation.folder import completing, finished, settle
     from fibsem.tracking.runs import Tracking
@@ -252,14 +246,12 @@ def _evaluate(
         print(said)
     evaluation = Evaluation(given, material, folder, tracking, config.patch_limit)
     with Progress("seeds") as progress:
-        record = evaluation.run(progress)
-    pictures = draw_cell(folder, [one["seed"] for one in record["runs"]], material)
-    record |= {
-        "command": tree.get("command"),
-        "seconds": worked.seconds_with(folder / "summary.json", worked=True),
-    }
+        summary = evaluation.run(progress)
+    pictures = draw_cell(folder, summary.seeds, material)
+    seconds = worked.seconds_with(folder / "summary.json", worked=True)
+    record = as_record(replace(summary, seconds=seconds))
     if plan is not None:
-        epochs = [one["epochs"] for one in record["runs"]]
+        epochs = [run.epochs for run in summary.runs]
         record |= plan.budget_record(
             worked.finish(), plan.cut_off(epochs) if given.budget.strict else None
         )

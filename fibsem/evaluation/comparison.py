@@ -58,11 +58,7 @@ def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
 
 def ends_of(runs: Iterable[Run]) -> list[str]:
     """What is said of seeds whose threshold is the last that was tried."""
-    ends = (
-        (run.seed, at_an_end(run.threshold, THRESHOLDS.thresholds))
-        for run in runs
-        if run.threshold is not None
-    )
+    ends = ((run.seed, at_an_end(run.threshold, THRESHOLDS.thresholds)) for run in runs)
     return [f"seed {seed}: {end}" for seed, end in ends if end]
 
 
@@ -162,9 +158,8 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
         if n in by_line.get(line, {}):  # of one width, and another height
             line = name
         spread = one.val.miou
-        std = spread.std if spread.std is not None else float("nan")
-        by_line.setdefault(line, {})[n] = (spread.mean, std)
-        seeds[name] = [100 * run.val.miou for run in one.runs]
+        by_line.setdefault(line, {})[n] = (spread.mean, spread.std)
+        seeds[name] = [100 * run.val["miou"] for run in one.runs]
         if _square(path / "square.npz") is not None:
             squares[name] = path / "square.npz"
     drawn = {

@@ -14,7 +14,7 @@ from fibsem.system import identity
 from fibsem.system.endings import FIGURE, each
 from fibsem.system.files import known_json, read_json, remove, write_json
 from fibsem.system.identity import Identity, kind_of
-from fibsem.system.records import typed
+from fibsem.system.records import Record, typed
 from fibsem.tracking.beginning import BEGUN, RUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
@@ -113,7 +113,7 @@ def completing(folder: Path) -> Iterator[None]:
     remove(folder / TO_DO)
 
 
-def finished(folder: Path, tree: Tree) -> dict[str, Any] | None:
+def finished(folder: Path, tree: Tree) -> Record | None:
     """The record of ``summary.json`` where it is of all seeds, with their scores, and no others."""
     if (folder / TO_DO).exists():
         return None

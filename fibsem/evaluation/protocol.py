@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fibsem import models
 from fibsem.config import Configuration
 from fibsem.data.dataset.split import SPLITS
 from fibsem.evaluation.folder import PARENT, seeds_of
 from fibsem.evaluation.scores import SeedScores, pixels_of, score_model, searched_squares
-from fibsem.evaluation.summary import FiguresOverSeeds
+from fibsem.evaluation.summary import (
+    balanced_of,
+    labelled_of,
+    metrics_of,
+    over_seeds,
+    run_of,
+    samples_of,
+)
 from fibsem.system.files import known_json, write_json
+from fibsem.system.records import as_record
+from fibsem.system.summaries import EvaluationSummary
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
@@ -48,44 +56,50 @@ class Evaluation:
     def _seeds(self) -> range:
         return seeds_of(self.given.tree)
 
-    def run(self, progress: Callable[[str, int, int], None]) -> dict[str, Any]:
-        """Train and score every seed; what is finished is not done again.
-
-        Returns
-        -------
-        dict
-            The record of ``summary.json``; see :class:`FiguresOverSeeds`.
-        """
+    def run(self, progress: Callable[[str, int, int], None]) -> EvaluationSummary:
+        """Train and score every seed; what is finished is not done again."""
         parent = self._parent()
         with self.tracking.cut_off(parent):
-            return self._run(parent, progress)
+            seeds = []
+            for k, seed in enumerate(self._seeds):
+                progress(f"seed {seed}", k, len(self._seeds))
+                seeds.append(self._one_seed(k, parent, progress))
+            summary = self._summary(parent, seeds)
+            self.tracking.log_changed(parent, metrics_of(summary))
+            self.tracking.log_json(parent, as_record(summary), "evaluation.json")
+            self.tracking.end(parent)
+        return summary
 
-    def _run(self, parent: str, progress: Callable[[str, int, int], None]) -> dict[str, Any]:
-        runs = []
-        for k, seed in enumerate(self._seeds):
-            progress(f"seed {seed}", k, len(self._seeds))
-            runs.append(self._one_seed(k, parent, progress))
-        config, over_seeds = self.material.config, FiguresOverSeeds.of(runs)
-        record = {
-            "model": config.spec.name,
-            "nbhd": str(config.spec.nbhd),
-            "padding": config.spec.padding,
-            "loss": config.train.loss,
-            "dataset": self.material.dataset.name,
-            "data": self.material.dataset.hash,
-            "run_id": parent,
-            "test_squares_learned": learned_of_test(
-                config.train.init,
-                config.tracking.absolute_uri,
-                self.material.dataset,
-                config.train.teacher,
-            ),
-            **over_seeds.to_json(),
-        }
-        self.tracking.log_changed(parent, over_seeds.metrics)
-        self.tracking.log_json(parent, record, "evaluation.json")
-        self.tracking.end(parent)
-        return record
+    def _summary(self, parent: str, seeds: Sequence[SeedScores]) -> EvaluationSummary:
+        """What all seeds found, without the time that it took."""
+        config, dataset = self.material.config, self.material.dataset
+        spec, train, uri = config.spec, config.train, config.tracking.absolute_uri
+        figures = over_seeds([seed.figures for seed in seeds])
+        balanced, labelled = balanced_of(seeds), labelled_of(seeds)
+        return EvaluationSummary(
+            model=spec.name,
+            nbhd=str(spec.nbhd),
+            padding=spec.padding,
+            loss=train.loss,
+            dataset=dataset.name,
+            data=dataset.hash,
+            run_id=parent,
+            test_squares_learned=learned_of_test(train.init, uri, dataset, train.teacher),
+            train=balanced["train"],
+            val=balanced["val"],
+            test=balanced["test"],
+            epochs=figures["epochs"],
+            train_seconds=figures["train_seconds"],
+            parameters=figures["parameters"],
+            threshold=figures["threshold"],
+            seconds_per_gigapixel=figures["seconds_per_gigapixel"],
+            groups=(*balanced, *labelled),
+            samples=samples_of(seeds),
+            runs=tuple(map(run_of, seeds)),
+            command=self.given.tree.get("command"),
+            seconds=None,
+            **labelled,
+        )
 
     def _parent(self) -> str:
         config = self.material.config

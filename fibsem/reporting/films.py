@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -72,8 +73,10 @@ def _evaluated(film: SegmentedFilm, results: Results) -> Seeds | None:
         evaluated = one.summary
         network, seeds = f"{evaluated.model} {evaluated.nbhd}", len(evaluated.runs)
         figures = evaluated.samples.get(film.sample or "", {}).get("test_chosen")
-        if figures and set(film.members) == {network} and seeds > 1:
-            return Seeds(sd=figures.porosity.std, seeds=seeds, on=EVALUATED_ON)
+        if not figures or math.isnan(sd := figures.porosity.std):
+            continue
+        if set(film.members) == {network} and seeds > 1:
+            return Seeds(sd=sd, seeds=seeds, on=EVALUATED_ON)
     return None
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: A record as it is written: JSON by its keys.
 Record = dict[str, Any]
+#: Metadata of a field whose key is written unless its value is None: few records have it.
+UNLESS_NONE = {"unless": None}
 #: Misfits that are named.
 MOST_NAMED = 3
 #: Signs of a value that are shown.
@@ -87,9 +89,23 @@ def as_record(value: Any) -> Any:
     """A dataclass as it is written in JSON: mappings by field, and lists for tuples.
 
     :func:`typed` reads what it gives.
+
+    Examples
+    --------
+    >>> @dataclass
+    ... class Found:
+    ...     porosity: float
+    ...     warning: str | None = field(default=None, metadata=UNLESS_NONE)
+    >>> as_record(Found(0.4)), as_record(Found(0.4, "too few squares"))
+    ({'porosity': 0.4}, {'porosity': 0.4, 'warning': 'too few squares'})
     """
     if is_dataclass(value):
-        return {one.name: as_record(getattr(value, one.name)) for one in fields(value)}
+        kept = ((one, getattr(value, one.name)) for one in fields(value))
+        return {
+            one.name: as_record(each)
+            for one, each in kept
+            if each is not None or one.metadata != UNLESS_NONE
+        }
     if isinstance(value, Mapping):
         return {key: as_record(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -1,5 +1,6 @@
 """Tables by hand: which squares a row stands on, and what it says of them."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,8 +9,7 @@ from scipy.special import logit
 from fibsem.analysis import tables
 from fibsem.system.records import typed
 from fibsem.system.summaries import EvaluationSummary
-from fibsem.system.summaries.evaluation import Truth
-from fibsem.system.summaries.figures import OverSeeds
+from fibsem.system.summaries.figures import Spread
 
 #: Two films with two and one validation squares, and one test square: label by prediction, pixels.
 SQUARES = [
@@ -228,7 +228,8 @@ def test_trainings_and_splits_are_in_the_order_of_their_validation_miou():
 def test_models_are_compared_on_every_labelled_pixel_best_last():
     """Those that were not tested are left out; the truth is known of phantoms alone."""
     untested = replace(EVALUATED[0], test_chosen=None)
-    known = replace(EVALUATED[2], test_truth=Truth(OverSeeds(0.9, None)))
+    truth = replace(EVALUATED[2].test_chosen, miou=Spread(0.9, math.nan))
+    known = replace(EVALUATED[2], test_truth=truth)
     table = tables.comparison([untested, EVALUATED[1], known, EVALUATED[3]])
     assert list(table["model"]) == ["2dcnn(33,33,1)", "2dcnn(33,33,3)", "2dcnn(81,81,3)"]
     assert list(table["test mIoU"]) == [f"{v:.4f} ± 0.0020" for v in (0.56, 0.71, 0.76)]

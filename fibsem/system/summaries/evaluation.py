@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Literal
 
-from fibsem.system.summaries.figures import Certain, OverSeeds, Shape, Text, WithMiou
+from fibsem.system.records import UNLESS_NONE, Figures
+from fibsem.system.summaries.figures import Shape, Spread, Text
 
 Split = Literal["train", "val", "test"]
 #: On all labelled pixels: at threshold 0.5, and at the one that validation chose.
@@ -14,71 +16,96 @@ Group = Literal["all", "chosen"]
 
 @dataclass(frozen=True)
 class Balanced:
-    """Figures on balanced pixels."""
+    """Figures on balanced pixels, and their standard errors where there is one."""
 
-    miou: Certain
-    accuracy: OverSeeds
-    loss: OverSeeds
+    miou: Spread
+    accuracy: Spread
+    loss: Spread
+    miou_se: Spread | None = field(default=None, metadata=UNLESS_NONE)
+    loss_se: Spread | None = field(default=None, metadata=UNLESS_NONE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SquareFigures:
-    """Figures on all labelled pixels; the porosity with the ends of its 95 % interval."""
+    """Figures on all labelled pixels; of one sample with the ends of its 95 % interval."""
 
-    miou: Certain
-    accuracy: OverSeeds
-    porosity: OverSeeds
-    label_porosity: OverSeeds
-    iou_pore: OverSeeds | None = None
-    iou_pore_median: OverSeeds | None = None
-    porosity_low: OverSeeds | None = None
-    porosity_high: OverSeeds | None = None
-
-
-@dataclass(frozen=True)
-class Truth:
-    """Figures against the exact truth of a phantom."""
-
-    miou: OverSeeds
+    miou: Spread
+    accuracy: Spread
+    iou_pore: Spread | None = field(default=None, metadata=UNLESS_NONE)
+    iou_solid: Spread | None = field(default=None, metadata=UNLESS_NONE)
+    porosity: Spread
+    label_porosity: Spread
+    iou_pore_median: Spread | None = field(default=None, metadata=UNLESS_NONE)
+    loss: Spread | None = field(default=None, metadata=UNLESS_NONE)
+    porosity_low: Spread | None = field(default=None, metadata=UNLESS_NONE)
+    porosity_high: Spread | None = field(default=None, metadata=UNLESS_NONE)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One seed of an evaluation."""
+    """One seed of an evaluation, with its figures on the balanced pixels of each split."""
 
     seed: int
-    val: WithMiou
-    threshold: float | None = None
+    run_id: str
+    epochs: int
+    train_seconds: float
+    parameters: int
+    threshold: float
+    seconds_per_gigapixel: float
+    train: Figures
+    val: Figures
+    test: Figures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvaluationSummary:
-    """Record of ``fibsem.evaluate``."""
+    """Record of ``fibsem.evaluate``.
+
+    Attributes
+    ----------
+    test_squares_learned
+        Test squares that the start of its trainings had learned from; None where nobody knows.
+    train, val, test
+        On balanced pixels, at threshold 0.5.
+    train_all, val_all, test_all
+        On all labelled pixels, at threshold 0.5; ``_chosen`` at the one that validation chose, and
+        ``_truth`` that against the exact truth. Each where all seeds have it.
+    groups
+        Names of those that there are.
+    samples
+        By sample, ``<split>_all`` and ``<split>_chosen`` of it alone.
+    """
 
     model: str
     nbhd: str
-    train: Balanced
-    val: Balanced
-    test: Balanced
-    epochs: OverSeeds
-    train_seconds: OverSeeds
-    parameters: Certain
-    seconds_per_gigapixel: OverSeeds
-    groups: tuple[str, ...]
-    samples: dict[str, dict[str, SquareFigures]]
-    runs: tuple[Run, ...]
-    train_all: SquareFigures | None = None
-    train_chosen: SquareFigures | None = None
-    val_all: SquareFigures | None = None
-    val_chosen: SquareFigures | None = None
-    test_all: SquareFigures | None = None
-    test_chosen: SquareFigures | None = None
-    test_truth: Truth | None = None
+    padding: Text = None
     loss: str = "bce"
     dataset: Text = None
     data: Text = None
     run_id: Text = None
+    test_squares_learned: int | None = None
+    train: Balanced
+    val: Balanced
+    test: Balanced
+    train_all: SquareFigures | None = field(default=None, metadata=UNLESS_NONE)
+    train_chosen: SquareFigures | None = field(default=None, metadata=UNLESS_NONE)
+    train_truth: SquareFigures | None = field(default=None, metadata=UNLESS_NONE)
+    val_all: SquareFigures | None = field(default=None, metadata=UNLESS_NONE)
+    val_chosen: SquareFigures | None = field(default=None, metadata=UNLESS_NONE)
+    val_truth: SquareFigures | None = field(default=None, metadata=UNLESS_NONE)
+    test_all: SquareFigures | None = field(default=None, metadata=UNLESS_NONE)
+    test_chosen: SquareFigures | None = field(default=None, metadata=UNLESS_NONE)
+    test_truth: SquareFigures | None = field(default=None, metadata=UNLESS_NONE)
+    epochs: Spread
+    train_seconds: Spread
+    parameters: Spread
+    threshold: Spread | None = field(default=None, metadata=UNLESS_NONE)
+    seconds_per_gigapixel: Spread
+    groups: tuple[str, ...]
+    samples: dict[str, dict[str, SquareFigures]]
+    runs: tuple[Run, ...]
     command: Text = None
+    seconds: float | None = field(default=None, metadata=UNLESS_NONE)
 
     @property
     def sides(self) -> Shape:
@@ -104,3 +131,6 @@ class EvaluationSummary:
     def __post_init__(self) -> None:
         if len(sides := self.nbhd.split("x")) != 3 or not all(map(str.isdigit, sides)):
             raise ValueError(f"`nbhd` must be three whole numbers, but got {self.nbhd}")
+        for key, spread in {"val.miou": self.val.miou, "parameters": self.parameters}.items():
+            if math.isnan(spread.mean):
+                raise ValueError(f"`{key}.mean` must be a number, but got null")

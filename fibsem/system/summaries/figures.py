@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+
+from fibsem.system.records import Number
 
 Shape = tuple[int, int, int]
 #: Ends of an interval; null where there is none.
@@ -11,19 +16,23 @@ Text = str | None
 
 
 @dataclass(frozen=True)
-class OverSeeds:
-    """Mean and standard deviation over seeds."""
+class Spread:
+    """Mean and sample standard deviation of a figure over runs; nan for a single run.
 
-    mean: float | None
-    std: float | None
+    Examples
+    --------
+    >>> Spread.of([0.79, 0.80, 0.81])  # doctest: +ELLIPSIS
+    Spread(mean=0.8..., std=0.01...)
+    """
 
+    mean: Number
+    std: Number
 
-@dataclass(frozen=True)
-class Certain:
-    """Mean and standard deviation of a figure that every seed has."""
-
-    mean: float
-    std: float | None
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Mean and standard deviation of at least one value."""
+        x = np.asarray(values, np.float64)
+        return cls(float(x.mean()), float(x.std(ddof=1)) if x.size > 1 else float("nan"))
 
 
 @dataclass(frozen=True)
