@@ -14,6 +14,7 @@ from fibsem.analysis.over_places import interval_by_pixels
 from fibsem.places import by_place, spot_of
 from fibsem.system.summaries.evaluation import EvaluationSummary, Group, Split, SquareFigures
 from fibsem.system.summaries.figures import Spread
+from fibsem.system.summaries.promotion import RankedTrial, RunAgain
 
 Facts = Mapping[str, Any]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -237,37 +238,58 @@ def trials(rows: Sequence[Facts]) -> pd.DataFrame:
     )
 
 
-def ranking(rows: Sequence[Facts]) -> pd.DataFrame:
+def ranking(trials: Sequence[RankedTrial]) -> pd.DataFrame:
     """Trials that were run again, best first; what the paired test cannot tell apart is tied."""
-    table = []
-    for row in rows:
-        line = {
-            "rank": row["rank"],
-            "trial": row["trial"],
-            "hyperparameters": row["hyperparameters"],
-            "loss in the sweep": f"{row['search_loss']:.4f}",
+    diverged = any(one.again and one.again.diverged for one in trials)
+    rows = [
+        {
+            "rank": one.rank,
+            "trial": one.trial,
+            "hyperparameters": one.hyperparameters,
+            **_in_sweep(one),
+            **(_run_again(one.ordered_by, one.again, diverged) if one.again else {}),
+            **_costing(one),
+            **_against_first(one),
         }
-        if (goal := row.get("ranked_by", "val/loss")) != "val/loss":
-            line[f"{goal} in the sweep"] = f"{row['search_value']:.4f}"
-        if (by := row.get("ordered_by")) not in (None, "val/miou") and "rank_value" in row:
-            line[by] = plus_minus(Spread(row["rank_value"], row["rank_value_sd"]), 4)
-        if "val_miou" in row:
-            spread = Spread(row["val_miou"], row["val_miou_sd"])
-            line["val mIoU"] = plus_minus(spread, 4)
-            line["seeds"] = str(row["seeds"])
-            if any(other.get("diverged") for other in rows):
-                line["diverged"] = str(row["diverged"])
-            line["training time (s)"] = f"{row['train_seconds']:.0f}"
-        if row["seconds_per_gigapixel"] is not None:
-            line["s per gigapixel"] = f"{row['seconds_per_gigapixel']:.0f}"
-        if "difference" in row:
-            p = row["p_value"]
-            line["over squares, against the first"] = f"{row['difference']:+.4f}"
-            line["p"] = "too few" if p is None else f"{p:.3g}"
-            line["tied"] = "yes" if row["tied"] else "no"
-            if "places" in row:  # which versions before did not tell
-                line["places"] = str(row["places"])
-        elif "val_miou" in row and row["rank"] > 1:
-            line["tied"] = "not tested: scored on other pixels"
-        table.append(line)
-    return pd.DataFrame(table).fillna("")
+        for one in trials
+    ]
+    return pd.DataFrame(rows).fillna("")
+
+
+def _in_sweep(one: RankedTrial) -> dict[str, str]:
+    """What a trial found in its sweep."""
+    cells = {"loss in the sweep": f"{one.search_loss:.4f}"}
+    if one.ranked_by != "val/loss":
+        cells[f"{one.ranked_by} in the sweep"] = f"{one.search_value:.4f}"
+    return cells
+
+
+def _run_again(ordered_by: str | None, again: RunAgain, diverged: bool) -> dict[str, str]:
+    """What a trial found with fresh seeds, and how often it did not, where any did not."""
+    cells = {}
+    if ordered_by is not None and ordered_by != "val/miou":
+        cells[ordered_by] = plus_minus(Spread(again.rank_value, again.rank_value_sd), 4)
+    cells["val mIoU"] = plus_minus(Spread(again.val_miou, again.val_miou_sd), 4)
+    cells["seeds"] = str(again.seeds)
+    if diverged:
+        cells["diverged"] = str(again.diverged)
+    return {**cells, "training time (s)": f"{again.train_seconds:.0f}"}
+
+
+def _costing(one: RankedTrial) -> dict[str, str]:
+    cost = one.seconds_per_gigapixel
+    return {} if cost is None else {"s per gigapixel": f"{cost:.0f}"}
+
+
+def _against_first(one: RankedTrial) -> dict[str, str]:
+    """A trial beside the first one, over squares."""
+    against = one.against_first
+    if against is None:
+        alone = one.again is None or one.rank == 1
+        return {} if alone else {"tied": "not tested: scored on other pixels"}
+    return {
+        "over squares, against the first": f"{against.difference:+.4f}",
+        "p": "too few" if against.p_value is None else f"{against.p_value:.3g}",
+        "tied": "yes" if against.tied else "no",
+        "places": str(against.places),
+    }

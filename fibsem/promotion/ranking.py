@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from fibsem.promotion.repetition import Repetition, is_repeated, repeat, repeate
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
 from fibsem.system.progress import Progress
+from fibsem.system.summaries.promotion import AgainstFirst, RankedTrial, RunAgain
 from fibsem.tracking import names
 from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch
@@ -106,46 +106,43 @@ class Ranked:
         spread = f"{figure.mean:.4f} ± {figure.std:.4f}"
         return f"{text}, {goal.key} {spread} (s.d.) over {len(self.runs)} seeds"
 
-    def to_json(self, rank: int, difference: Paired | None, goal: Objective) -> dict[str, Any]:
-        """The record of ``summary.json``: figures, their noise, and the difference to the first.
+    def placed(self, rank: int, difference: Paired | None, goal: Objective) -> RankedTrial:
+        """What is told of it at a place that the ``goal`` gave it, beside the first one."""
+        trial = self.trial
+        return RankedTrial(
+            rank=rank,
+            trial=trial.number,
+            hyperparameters=trial.name,
+            run_id=trial.run_id,
+            search_loss=trial.loss,
+            ranked_by=trial.goal.key,
+            search_value=trial.figure,
+            ordered_by=goal.key if self.runs else None,
+            seconds_per_gigapixel=trial.seconds_per_gigapixel,
+            again=self._again(goal) if self.runs else None,
+            against_first=None if difference is None else against_first(difference),
+        )
 
-        It is over the validation squares that both have; None of the first, and where they cannot
-        be compared. What the paired test cannot tell from the first is tied. ``ranked_by`` is what
-        the trial was chosen by, ``ordered_by`` what gave it its place, the ``goal``; None where it
-        was alone.
-        """
-        trial, runs = self.trial, self.runs
-        record: dict[str, Any] = {
-            "rank": rank,
-            "trial": trial.number,
-            "hyperparameters": trial.name,
-            "run_id": trial.run_id,
-            "search_loss": trial.loss,
-            "ranked_by": trial.goal.key,
-            "search_value": trial.value,
-            "ordered_by": goal.key if runs else None,
-            "seconds_per_gigapixel": trial.seconds_per_gigapixel,
-        }
-        if runs:
-            figure = self.figure(goal)
-            record |= {
-                "rank_value": figure.mean,
-                "rank_value_sd": figure.std,
-                "val_miou": self.miou.mean,
-                "val_miou_sd": self.miou.std,
-                "seeds": len(runs),
-                "diverged": self.failures,
-                "train_seconds": float(np.mean([run.train_seconds for run in runs])),
-                "val_porosity_by_seed": self.porosities,
-            }
-        if difference is not None:
-            p_value = difference.p_value
-            tied = p_value is None or p_value >= TIED
-            record |= {
-                "difference": difference.mean, "p_value": p_value, "tied": tied,
-                "places": difference.pairs,
-            }  # fmt: skip
-        return record
+    def _again(self, goal: Objective) -> RunAgain:
+        """What its runs found."""
+        figure = self.figure(goal)
+        return RunAgain(
+            rank_value=figure.mean,
+            rank_value_sd=figure.std,
+            val_miou=self.miou.mean,
+            val_miou_sd=self.miou.std,
+            seeds=len(self.runs),
+            diverged=self.failures,
+            train_seconds=float(np.mean([run.train_seconds for run in self.runs])),
+            val_porosity_by_seed=self.porosities,
+        )
+
+
+def against_first(difference: Paired) -> AgainstFirst:
+    """What a paired comparison with the first trial says."""
+    p_value = difference.p_value
+    tied = p_value is None or p_value >= TIED
+    return AgainstFirst(difference.mean, p_value, tied, difference.pairs)
 
 
 def order_of(count: int, chosen_by: str) -> str:
@@ -239,13 +236,13 @@ def _showing(progress: Progress, text: str, done: int, total: int) -> Callable[[
     return lambda epoch: progress(f"{text}: mIoU {epoch.val['miou']:.4f}", done, total)
 
 
-def placed(ranked: Sequence[Ranked], regions: Sequence[Region] = ()) -> list[dict[str, Any]]:
-    """Ranked trials, best first, as in ``summary.json``: each with its difference to the first.
+def placed(ranked: Sequence[Ranked], regions: Sequence[Region] = ()) -> list[RankedTrial]:
+    """Ranked trials, best first, each with its difference to the first.
 
     ``regions`` are the validation squares.
     """
     goal = order_goal(ranked)
     return [
-        one.to_json(rank, one.against(ranked[0], regions) if rank > 1 else None, goal)
+        one.placed(rank, one.against(ranked[0], regions) if rank > 1 else None, goal)
         for rank, one in enumerate(ranked, start=1)
     ]

@@ -16,6 +16,7 @@ from fibsem.promotion.final import Final
 from fibsem.promotion.ranking import Ranked, placed
 from fibsem.system.records import Figure, Figures
 from fibsem.system.summaries.lineage import Lineage
+from fibsem.system.summaries.promotion import RankedTrial
 from fibsem.training.scoring.squares import CHOSEN
 
 
@@ -68,7 +69,7 @@ class Challenger:
         return self.figures.labelled["test_all"]
 
     @cached_property
-    def places(self) -> list[dict[str, Any]]:
+    def places(self) -> list[RankedTrial]:
         """The ranking as a table has it: every trial beside the first, over validation squares."""
         return placed(self.ranking, self.finals[0].material.dataset.regions("val"))
 
@@ -109,7 +110,7 @@ class Challenger:
             "run_id": self.run_id,
             "parent_run_id": self.parent_run_id,
             "winner": self.winner,
-            "ranking": self.places,
+            "ranking": [one.to_json() for one in self.places],
             "seeds": [one.seed for one in self.finals],
             "members": [one.record for one in self.finals],
             "gate": asdict(self.gate),

@@ -10,6 +10,7 @@ from fibsem.analysis import tables
 from fibsem.system.records import typed
 from fibsem.system.summaries import EvaluationSummary
 from fibsem.system.summaries.figures import Spread
+from fibsem.system.summaries.promotion import AgainstFirst, RankedTrial, RunAgain
 
 #: Two films with two and one validation squares, and one test square: label by prediction, pixels.
 SQUARES = [
@@ -238,18 +239,22 @@ def test_models_are_compared_on_every_labelled_pixel_best_last():
     assert list(table["s per gigapixel"]) == ["900"] * 3
 
 
+def ranked(rank, miou, against=None):
+    """A row of a ranking, by hand."""
+    again = RunAgain(miou, 0.01, miou, 0.01, 3, 0, 20.4, {})
+    return RankedTrial(
+        rank, str(rank), "blocks=1", "r", 0.41234, "val/loss", 0.41234, "val/miou", 812.3, again,
+        against,
+    )  # fmt: skip
+
+
 def test_a_ranking_says_what_cannot_be_told_apart():
-    common = {"hyperparameters": "blocks=1", "search_loss": 0.41234, "val_miou_sd": 0.01,
-              "seeds": 3, "train_seconds": 20.4, "seconds_per_gigapixel": 812.3}  # fmt: skip
     rows = [
-        {"rank": 1, "trial": "4", "val_miou": 0.8, **common},
-        {"rank": 2, "trial": "2", "val_miou": 0.79, "difference": -0.0123, "p_value": 0.2,
-         "tied": True, **common},
-        {"rank": 3, "trial": "0", "val_miou": 0.7, "difference": -0.1, "p_value": 0.01,
-         "tied": False, **common},
-        {"rank": 4, "trial": "1", "val_miou": 0.6, "difference": -0.2, "p_value": None,
-         "tied": True, **common},
-    ]  # fmt: skip
+        ranked(1, 0.8),
+        ranked(2, 0.79, AgainstFirst(-0.0123, 0.2, True, 7)),
+        ranked(3, 0.7, AgainstFirst(-0.1, 0.01, False, 7)),
+        ranked(4, 0.6, AgainstFirst(-0.2, None, True, 1)),
+    ]
     table = tables.ranking(rows)
     assert list(table["p"]) == ["", "0.2", "0.01", "too few"]
     assert list(table["tied"]) == ["", "yes", "no", "yes"]
@@ -259,10 +264,10 @@ def test_a_ranking_says_what_cannot_be_told_apart():
     assert table["s per gigapixel"][0] == "812"
     assert "diverged" not in table
     assert "val/miou in the sweep" not in table
-    ranked = tables.ranking([{**rows[0], "ranked_by": "val/miou", "search_value": 0.81234}])
-    assert list(ranked["val/miou in the sweep"]) == ["0.8123"]
-    rows[1]["diverged"], rows[0]["diverged"] = 1, 0
-    assert list(tables.ranking(rows[:2])["diverged"]) == ["0", "1"]
+    by_miou = tables.ranking([replace(rows[0], ranked_by="val/miou", search_value=0.81234)])
+    assert list(by_miou["val/miou in the sweep"]) == ["0.8123"]
+    once = replace(rows[1], again=replace(rows[1].again, diverged=1))
+    assert list(tables.ranking([rows[0], once])["diverged"]) == ["0", "1"]
 
 
 def test_trials_are_written_as_people_read_them():

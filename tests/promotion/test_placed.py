@@ -32,15 +32,14 @@ def test_rows_show_noise_and_what_is_tied():
     close = made_up("b", [0.79, 0.81], squares + 0.01 * np.resize([1, -1], 10))
     worse = made_up("c", [0.70, 0.71], squares - 0.1)
     rows = placed([first, close, worse])
-    assert [row["rank"] for row in rows] == [1, 2, 3]
-    assert rows[0]["val_miou"] == pytest.approx(0.81)
-    assert rows[0]["val_miou_sd"] == pytest.approx(0.02 / math.sqrt(2))
-    assert "tied" not in rows[0]
-    assert rows[1]["tied"] is True
-    assert rows[2]["tied"] is False
-    assert rows[2]["difference"] == pytest.approx(-0.1)
+    assert [row.rank for row in rows] == [1, 2, 3]
+    assert rows[0].again.val_miou == pytest.approx(0.81)
+    assert rows[0].again.val_miou_sd == pytest.approx(0.02 / math.sqrt(2))
+    assert rows[0].against_first is None
+    assert [row.against_first.tied for row in rows[1:]] == [True, False]
+    assert rows[2].against_first.difference == pytest.approx(-0.1)
     few = made_up("c", [0.7], squares[:5] - 0.1)
-    assert placed([made_up("a", [0.8], squares[:5]), few])[1]["tied"] is True
+    assert placed([made_up("a", [0.8], squares[:5]), few])[1].against_first.tied
 
 
 def test_slices_of_one_place_do_not_tell_trials_apart():
@@ -51,9 +50,9 @@ def test_slices_of_one_place_do_not_tell_trials_apart():
     def against(places):
         boxes = [Box((q, 0, 9 * (q % places)), (q + 1, 9, 9 * (q % places + 1))) for q in range(10)]
         regions = [Region("s", f"q{q}", box, "val", None) for q, box in enumerate(boxes)]
-        row = placed([renamed(first), renamed(worse)], regions)[1]
-        assert row["difference"] == pytest.approx(-0.1)
-        return row["places"], row["tied"]
+        found = placed([renamed(first), renamed(worse)], regions)[1].against_first
+        assert found.difference == pytest.approx(-0.1)
+        return found.places, found.tied
 
     assert against(10) == (10, False)
     assert against(5) == (5, True)
@@ -72,11 +71,11 @@ def test_what_was_scored_on_other_pixels_is_not_compared():
     squares = np.linspace(0.6, 0.8, 10)
     by_patch, dense = made_up("a", [0.8], squares, "balanced, 5 %"), made_up("b", [0.7], squares)
     for order in ([by_patch, dense], [dense, by_patch]):
-        assert "tied" not in placed(order)[1]
         rows = placed(order)
+        assert rows[1].against_first is None
         assert tables.ranking(rows)["tied"][1] == "not tested: scored on other pixels"
     same = [by_patch, made_up("c", [0.7], squares, "balanced, 5 %")]
-    assert placed(same)[1]["tied"] is True
+    assert placed(same)[1].against_first.tied
 
 
 def test_one_seed_has_no_spread_and_is_told_without():

@@ -144,7 +144,7 @@ def test_trials_are_ranked_by_the_first_objective_of_their_sweep(swept):
     assert losses[:1] == [0.3]
     assert ranked_by(trials) == "val/loss: their sweeps had different first objectives"
     (row,) = placed([Ranked(of(["high"])[2][0])])
-    assert (row["ranked_by"], row["ordered_by"]) == ("val/miou", None)
+    assert (row.ranked_by, row.ordered_by) == ("val/miou", None)
     table = tables.ranking(placed([Ranked(trial) for trial in of(["high"])[2]]))
     assert list(table["val/miou in the sweep"]) == ["0.8000", "0.7000", "0.6000"]
 
@@ -165,12 +165,12 @@ def test_trials_run_again_with_fresh_seeds_under_one_run(swept):
     each = ranked[0].porosities[sample]
     assert each == [run.porosities[sample] for run in ranked[0].runs]
     assert each[0] != each[1]
-    assert placed(ranked)[0]["val_porosity_by_seed"] == {sample: each}
+    assert placed(ranked)[0].again.val_porosity_by_seed == {sample: each}
     rows = placed(ranked)
-    both = {(row["ranked_by"], row["ordered_by"]) for row in rows}
+    both = {(row.ranked_by, row.ordered_by) for row in rows}
     assert both == {("val_all/miou", "val_all/miou")}
     found = [np.mean([run.val_all["miou"] for run in one.runs]) for one in ranked]
-    assert [row["rank_value"] for row in rows] == found == sorted(found, reverse=True)
+    assert [row.again.rank_value for row in rows] == found == sorted(found, reverse=True)
     assert order_of(2, ranked_by([bad, good])) == (
         "2 trials are chosen by val_all/miou, the first objective of their sweep; they are ordered "
         "by its mean over fresh seeds"
@@ -211,7 +211,7 @@ def test_places_follow_the_objective_of_the_sweep(monkeypatch, goal, former, by,
     ranked = rank(None, trials, RankConfig(k=2, seeds=2))
     assert ranked[0].trial.run_id == first
     assert order_goal(ranked).key == by
-    assert {row["ordered_by"] for row in placed(ranked)} == {by}
+    assert {row.ordered_by for row in placed(ranked)} == {by}
     assert f", {by} 0." in ranked[0].sentence(order_goal(ranked))
 
 
@@ -221,7 +221,7 @@ def test_one_trial_is_taken_as_it_is(swept):
     work = Promotion(Configuration(tree), dataset, folder / "none", tracking, "nobody")
     ranked = rank(work, trials, RankConfig(k=1))
     assert ranked == [Ranked(trials[0])]
-    assert "val_miou" not in placed(ranked)[0]
+    assert placed(ranked)[0].again is None
 
 
 def test_one_configuration_counts_once_and_its_own_seed_is_not_fresh():
@@ -290,7 +290,7 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
     assert [(one.trial.run_id, one.failures) for one in ranked] == [
         (trials[1].run_id, 0), (bad, 1),
     ]  # fmt: skip
-    assert [row["diverged"] for row in placed(ranked)] == [0, 1]
+    assert [row.again.diverged for row in placed(ranked)] == [0, 1]
     reasons = [read_json(file).get("diverged") for file in (folder / "nan").rglob("again.json")]
     assert [reason for reason in reasons if reason is None] == [None] * 3
     assert [reason[:35] for reason in reasons if reason] == ["the training loss is nan in epoch 1"]
