@@ -1,22 +1,27 @@
 """A model card: what a model is for, what it was made from, how good it is, what it cannot do.
 
-Built from a plain record; a fact that is not in it is left out, never guessed. Sections in the
+A fact that is not known is left out, never guessed. Sections in the
 order of Mitchell et al., *Model Cards for Model Reporting* (2019), shortened to this use.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from fibsem.analysis.encoding import markdown
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.analysis.statistics import Gate
+from fibsem.system.summaries.lineage import Lineage
+from fibsem.system.summaries.promotion import Calibrated, Ensemble, OnTestPixels
 
-Facts = Mapping[str, Any]
-
+T = TypeVar("T")
+#: A row of a table by its columns.
+Row = Mapping[Any, object]
 #: Name of the card in a bundle's folder.
 FILE = "MODEL_CARD.md"
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
@@ -59,42 +64,96 @@ labels = model.unwrap_python_model().predict(None, stack)  # uint8, uint16 or fl
 A server takes `{"inputs": [[[...]]]}` at `/invocations`."""
 
 
-def model_card(record: Facts) -> str:
-    """The card in Markdown.
+@dataclass(frozen=True)
+class ModelFacts:
+    """Which network: of several each fact once, and how many there are."""
 
-    Parameters
+    name: str
+    nbhd: str = ""
+    padding: str = ""
+    field: Sequence[int] = ()
+    parameters: Sequence[int] = ()
+    members: int | None = None
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Data that a model was made from: voxels (z, y, x) in nm, and labelled squares by split."""
+
+    name: str
+    samples: Sequence[str] = ()
+    voxel_nm: Sequence[float | None] = ()
+    regions: Mapping[str, int] = field(default_factory=dict)
+    hash: str = ""
+
+
+@dataclass(frozen=True)
+class EpochFacts:
+    """What an epoch sees: its steps, pixels of a step, share of the labelled training pixels."""
+
+    steps: int | None = None
+    pixels: int | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """How a model was trained; seconds of all members together."""
+
+    epochs: int
+    seconds: float = math.nan
+    seeds: Sequence[int] = ()
+    epoch: EpochFacts = EpochFacts()
+
+
+#: Figures of what nobody tested.
+UNTESTED = OnTestPixels(math.nan)
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a card says, where it is known.
+
+    Attributes
     ----------
-    record
-        ``model`` {name, nbhd, padding, field, parameters, members} and, where they are known,
-        ``data`` {name, hash, samples, voxel_nm, regions {train, val, test}}, ``training`` {epochs,
-        seconds, steps, pixels, share, seeds}, ``tables`` {title: rows}, ``postprocessing``,
-        ``calibration`` {temperature, ece_before, ece_after, test_ece_before, test_ece_after},
-        ``ensemble`` {members, gain_miou, cost_ratio}, ``gate`` {passed, reason, porosity_error},
-        ``test_all`` and ``lineage`` {study, trial, run_id, code}. Any of their keys may be missing
-        or None.
+    tables
+        Rows by title.
+    test_all
+        On every labelled test pixel, with post-processing.
     """
-    part = defaultdict(dict, {key: value for key, value in record.items() if value})
-    test = part["test_all"]
-    error = _points(test.get("porosity"), test.get("label_porosity"))
-    of_films = _points(part["gate"].get("porosity_error"), 0.0)
+
+    model: ModelFacts
+    data: DataFacts | None = None
+    training: TrainingFacts | None = None
+    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    postprocessing: PostProcessing | None = None
+    calibration: Calibrated | None = None
+    ensemble: Ensemble | None = None
+    gate: Gate | None = None
+    test_all: OnTestPixels = UNTESTED
+    lineage: Lineage | None = None
+
+
+def model_card(facts: CardFacts) -> str:
+    """The card in Markdown; what is not known is left out."""
     lists = (
-        _items({**test, "error": error, "error_of_films": of_films}, TEST),
-        _items(part["calibration"], CALIBRATION),
-        _items(part["ensemble"], ENSEMBLE),
-        _items(part["gate"], VERDICT),
+        _items(facts, TEST),
+        _items(facts.calibration, CALIBRATION),
+        _items(facts.ensemble, ENSEMBLE),
+        _items(facts.gate, VERDICT),
     )
     sections: dict[str, str] = {
         "Intended use": INTENDED,
-        "Model": _items(part["model"], MODEL),
-        "Data": _items(part["data"], DATA),
-        "Training": _items(part["training"], TRAINING),
+        "Model": _items(facts.model, MODEL),
+        "Data": _items(facts.data, DATA),
+        "Training": _items(facts.training, TRAINING),
         "Test": "\n".join(filter(None, lists)),
-        "Figures": _figures(part["tables"], _items(part["postprocessing"], POSTPROCESSING)),
+        "Figures": _figures(facts.tables, _items(facts.postprocessing, POSTPROCESSING)),
         "Limits": LIMITS,
         "Use": USE,
-        "Lineage": _items(part["lineage"], LINEAGE),
+        "Lineage": _items(facts.lineage, LINEAGE),
     }
-    title = f"# {record['model']['name']}: pore and solid in FIB-SEM stacks"
+    title = f"# {facts.model.name}: pore and solid in FIB-SEM stacks"
     written = [f"## {name}\n\n{text}" for name, text in sections.items() if text]
     return "\n\n".join([title, *written]) + "\n"
 
@@ -113,10 +172,10 @@ def _joined(head: str, sections: Sequence[str], cut: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _figures(tables: Mapping[str, Sequence[Mapping[str, Any]]], chosen: str) -> str:
+def _figures(tables: Mapping[str, Sequence[Row]], chosen: str) -> str:
     """Every table that has rows, and the list of what was chosen."""
     parts = [
-        f"{title}\n\n{markdown(pd.DataFrame(list(rows)).map(_cell))}"
+        f"{title}\n\n{markdown(pd.DataFrame(list(rows)).map(_number))}"
         for title, rows in tables.items()
         if rows
     ]
@@ -125,10 +184,9 @@ def _figures(tables: Mapping[str, Sequence[Mapping[str, Any]]], chosen: str) -> 
     return "\n\n".join(parts)
 
 
-def _items(facts: Facts, labels: Titles) -> str:
+def _items(facts: T | None, titles: Titles[T]) -> str:
     """A list of the facts that there are."""
-    items = ((key, *rest) for key, rest in labels.items() if not _missing(facts.get(key)))
-    said = ((label, text(facts[key])) for key, label, text in items)
+    said = [] if facts is None else [(label, text(facts)) for label, text in titles]
     return "\n".join(f"- {label}: {text}" for label, text in said if text)
 
 
@@ -137,23 +195,28 @@ def _missing(value: Any) -> bool:
 
 
 def _number(value: Any) -> str:
-    """Whole numbers as they are, others to four digits.
+    """Whole numbers as they are, others to four digits, and nothing of what is missing.
 
-    >>> _number(117393), _number(1712.4), _number(0.79314), _number(3.0)
-    ('117393', '1712', '0.7931', '3')
+    >>> _number(117393), _number(1712.4), _number(0.79314), _number(3.0), _number(None)
+    ('117393', '1712', '0.7931', '3', '')
     """
+    if _missing(value):
+        return ""
     if not isinstance(value, float):
         return str(value)
     return f"{value:.0f}" if abs(value) >= 1000 or value.is_integer() else f"{value:.4g}"
 
 
-def _per_cent(share: float) -> str:
-    return f"{100 * share:.2f} %"
+def _text(form: str, value: float | None, scale: float = 1.0) -> str:
+    """A number in a format of its own, where it is known.
+
+    >>> _text("{:.2f} %", 0.3141, 100), _text("{:+.3f}", None)
+    ('31.41 %', '')
+    """
+    return "" if value is None or math.isnan(value) else form.format(scale * value)
 
 
-def _listed(values: Any) -> str:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        return str(values)
+def _listed(values: Iterable[object]) -> str:
     return ", ".join(map(_number, values))
 
 
@@ -162,18 +225,13 @@ def _points(measured: float | None, labelled: float | None) -> float | None:
     return None if measured is None or labelled is None else 100 * (measured - labelled)
 
 
-def _outcome(passed: bool) -> str:
-    return "passed" if passed else "refused"
-
-
-def _squares(regions: Mapping[str, int | None]) -> str:
+def _squares(regions: Mapping[str, int]) -> str:
     """Labelled squares of each part.
 
-    >>> _squares({"train": 180, "val": None, "test": 60})
+    >>> _squares({"train": 180, "test": 60})
     '180 training, 60 test'
     """
-    counts = ((name, regions.get(key)) for key, name in SPLITS.items())
-    return ", ".join(f"{count} {name}" for name, count in counts if count is not None)
+    return ", ".join(f"{regions[key]} {name}" for key, name in SPLITS.items() if key in regions)
 
 
 def _voxel(sizes: Sequence[float | None]) -> str:
@@ -187,73 +245,81 @@ def _voxel(sizes: Sequence[float | None]) -> str:
     return " x ".join("unknown" if nm is None else f"{nm:g}" for nm in sizes) + " nm"
 
 
-def _cell(value: Any) -> str:
-    return "" if _missing(value) else _number(value)
-
-
-#: What is said of each part, in this order, by its keys: a label, and how a value is written.
-Titles = Mapping[str, tuple[str, Callable[[Any], str]]]
-MODEL: Titles = {
-    "name": ("Architecture", str),
-    "nbhd": ("Neighbourhood, x by y by z", str),
-    "padding": ("Padding", str),
-    "field": ("Pixels that it sees", _listed),
-    "parameters": ("Trainable parameters", _listed),
-    "members": ("Members, whose mean probability is used", _number),
-}
-DATA: Titles = {
-    "name": ("Dataset", str),
-    "samples": ("Samples", _listed),
-    "voxel_nm": ("Voxel size, z by y by x", _voxel),
-    "regions": ("Labelled squares", _squares),
-    "hash": ("Hash of data and split", str),
-}
-TRAINING: Titles = {
-    "steps": ("Steps of an epoch", _number),
-    "pixels": ("Pixels of a step, labelled or not", _number),
-    "share": ("Share of the labelled training pixels in an epoch", _number),
-    "epochs": ("Epochs", _number),
-    "seconds": ("Time (s)", _number),
-    "seeds": ("Seeds", _listed),
-}
-TEST: Titles = {
-    "miou": ("mIoU on every labelled test pixel, post-processed", _number),
-    "accuracy": ("Accuracy", _number),
-    "iou_pore": ("IoU of pore", _number),
-    "iou_pore_median": ("IoU of pore, median of the squares", _number),
-    "iou_solid": ("IoU of solid", _number),
-    "porosity": ("Porosity found", _per_cent),
-    "label_porosity": ("Porosity labelled", _per_cent),
-    "error": ("Error of the porosity, films pooled, may cancel (points)", "{:+.2f}".format),
-    "error_of_films": ("Error of a film, by its size, mean over films (points)", "{:.2f}".format),
-    "loss": ("Cross-entropy", _number),
-}
-CALIBRATION: Titles = {
-    "temperature": ("Temperature of the probabilities", _number),
-    "offset": ("Offset of their logits", "{:+.3f}".format),
-    "test_ece_before": ("Expected calibration error without it, test", _number),
-    "test_ece_after": ("Expected calibration error with it, test", _number),
-    "ece_before": ("Expected calibration error without it, validation", _number),
-    "ece_after": (
-        "Expected calibration error with it, validation, which it was fitted to",
-        _number,
+#: What is said of each part, in this order: a label, and a text; empty where it is not known.
+Titles = Sequence[tuple[str, Callable[[T], str]]]
+MODEL: Titles[ModelFacts] = (
+    ("Architecture", lambda one: one.name),
+    ("Neighbourhood, x by y by z", lambda one: one.nbhd),
+    ("Padding", lambda one: one.padding),
+    ("Pixels that it sees", lambda one: _listed(one.field)),
+    ("Trainable parameters", lambda one: _listed(one.parameters)),
+    ("Members, whose mean probability is used", lambda one: _number(one.members)),
+)
+DATA: Titles[DataFacts] = (
+    ("Dataset", lambda one: one.name),
+    ("Samples", lambda one: _listed(one.samples)),
+    ("Voxel size, z by y by x", lambda one: _voxel(one.voxel_nm)),
+    ("Labelled squares", lambda one: _squares(one.regions)),
+    ("Hash of data and split", lambda one: one.hash),
+)
+TRAINING: Titles[TrainingFacts] = (
+    ("Steps of an epoch", lambda one: _number(one.epoch.steps)),
+    ("Pixels of a step, labelled or not", lambda one: _number(one.epoch.pixels)),
+    ("Share of the labelled training pixels in an epoch", lambda one: _number(one.epoch.share)),
+    ("Epochs", lambda one: _number(one.epochs)),
+    ("Time (s)", lambda one: _number(one.seconds)),
+    ("Seeds", lambda one: _listed(one.seeds)),
+)
+TEST: Titles[CardFacts] = (
+    ("mIoU on every labelled test pixel, post-processed", lambda one: _number(one.test_all.miou)),
+    ("Accuracy", lambda one: _number(one.test_all.accuracy)),
+    ("IoU of pore", lambda one: _number(one.test_all.iou_pore)),
+    ("IoU of pore, median of the squares", lambda one: _number(one.test_all.iou_pore_median)),
+    ("IoU of solid", lambda one: _number(one.test_all.iou_solid)),
+    ("Porosity found", lambda one: _text("{:.2f} %", one.test_all.porosity, 100)),
+    ("Porosity labelled", lambda one: _text("{:.2f} %", one.test_all.label_porosity, 100)),
+    (
+        "Error of the porosity, films pooled, may cancel (points)",
+        lambda one: _text("{:+.2f}", _points(one.test_all.porosity, one.test_all.label_porosity)),
     ),
-}
-ENSEMBLE: Titles = {
-    "members": ("Networks in the ensemble, each a training", _number),
-    "gain_miou": ("Gain in test mIoU over one of them", "{:+.4f}".format),
-    "cost_ratio": ("Time of a volume against one of them (times)", _number),
-}
-VERDICT: Titles = {"passed": ("Gate, when this was written", _outcome), "reason": ("Reason", str)}
-POSTPROCESSING: Titles = {
-    "sigma": ("Gaussian smoothing, sigma (px)", _number),
-    "threshold": ("Threshold", _number),
-    "rounds": ("Rounds", _number),
-    "min_size": ("Smallest component (px)", _number),
-}
-LINEAGE: Titles = {
-    "study": ("Sweep", str),
-    "trial": ("Trial", str),
-    "run_id": ("Run of the final training", str),
-    "code": ("Code version", str),
-}
+    (
+        "Error of a film, by its size, mean over films (points)",
+        lambda one: _text("{:.2f}", one.gate.porosity_error if one.gate else None, 100),
+    ),
+    ("Cross-entropy", lambda one: _number(one.test_all.loss)),
+)
+CALIBRATION: Titles[Calibrated] = (
+    ("Temperature of the probabilities", lambda one: _number(one.temperature)),
+    ("Offset of their logits", lambda one: _text("{:+.3f}", one.offset)),
+    (
+        "Expected calibration error without it, test",
+        lambda one: _number(one.test_ece_before),
+    ),
+    ("Expected calibration error with it, test", lambda one: _number(one.test_ece_after)),
+    ("Expected calibration error without it, validation", lambda one: _number(one.ece_before)),
+    (
+        "Expected calibration error with it, validation, which it was fitted to",
+        lambda one: _number(one.ece_after),
+    ),
+)
+ENSEMBLE: Titles[Ensemble] = (
+    ("Networks in the ensemble, each a training", lambda one: _number(one.members)),
+    ("Gain in test mIoU over one of them", lambda one: _text("{:+.4f}", one.gain_test_miou)),
+    ("Time of a volume against one of them (times)", lambda one: _number(one.cost_ratio)),
+)
+VERDICT: Titles[Gate] = (
+    ("Gate, when this was written", lambda one: "passed" if one.passed else "refused"),
+    ("Reason", lambda one: one.reason),
+)
+POSTPROCESSING: Titles[PostProcessing] = (
+    ("Gaussian smoothing, sigma (px)", lambda one: _number(one.sigma)),
+    ("Threshold", lambda one: _number(one.threshold)),
+    ("Rounds", lambda one: _number(one.rounds)),
+    ("Smallest component (px)", lambda one: _number(one.min_size)),
+)
+LINEAGE: Titles[Lineage] = (
+    ("Sweep", lambda one: one.sweep.study or ""),
+    ("Trial", lambda one: one.trial.name or ""),
+    ("Run of the final training", lambda one: one.promotion.run_id or ""),
+    ("Code version", lambda one: one.code or ""),
+)

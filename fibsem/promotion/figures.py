@@ -20,6 +20,7 @@ from fibsem.promotion.examination import balanced, score_split
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
 from fibsem.system.records import Figures, typed
+from fibsem.system.summaries.promotion import Ensemble
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.squares import CHOSEN, HALF, SquareCounts, labelled_figures
 
@@ -74,20 +75,6 @@ class CalibrationOnTest:
 
 
 @dataclass(frozen=True)
-class EnsembleGain:
-    """An ensemble beside its first member: test mIoU of both, calibration error of that alone.
-
-    ``cost_ratio`` is how many times the seconds of the first member it takes.
-    """
-
-    members: int
-    single_test_miou: float
-    gain_test_miou: float
-    single_test_calibration_error: float
-    cost_ratio: float
-
-
-@dataclass(frozen=True)
 class ChallengerFigures:
     """All figures of a challenger.
 
@@ -111,7 +98,7 @@ class ChallengerFigures:
     test: Figures
     squares: tuple[SquareCounts, ...]
     seconds_per_gigapixel: float
-    ensemble: EnsembleGain | None = None
+    ensemble: Ensemble | None = None
 
     @cached_property
     def labelled(self) -> dict[str, Figures]:
@@ -179,9 +166,9 @@ def _scores(chosen: Mapping[str, Chosen], material: Material) -> Scores:
     )
 
 
-def _ensemble(members: int, miou: float, alone: float, error: float, cost: Figures) -> EnsembleGain:
+def _ensemble(members: int, miou: float, alone: float, error: float, cost: Figures) -> Ensemble:
     """What members bring: test mIoU of all and of the first, calibration error of that alone."""
-    return EnsembleGain(
+    return Ensemble(
         members=members,
         single_test_miou=alone,
         gain_test_miou=miou - alone,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import pooled
+from fibsem.analysis.model_card import CardFacts, DataFacts, EpochFacts, ModelFacts, TrainingFacts
+from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.split import SPLITS
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.promotion.choice import Chosen
+from fibsem.promotion.figures import CalibrationOnTest
+from fibsem.promotion.final import Final
 from fibsem.promotion.folder import FIGURES, TABLES
 from fibsem.promotion.record import Challenger
 from fibsem.promotion.setting import Promotion
+from fibsem.system.summaries.promotion import Calibrated, OnTestPixels
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.scoring import scored_squares
 from fibsem.training.scoring.squares import CHOSEN, HALF, confusions
@@ -59,7 +63,7 @@ def _each(values: Iterable[object]) -> str:
     return " + ".join(dict.fromkeys(map(str, values)))
 
 
-def epoch_facts(material: Material) -> Mapping[str, object]:
+def epoch_facts(material: Material) -> EpochFacts:
     """What an epoch of a training sees.
 
     In grid mode the share of the pixels says how many steps there are, and nothing else; in patch
@@ -68,61 +72,65 @@ def epoch_facts(material: Material) -> Mapping[str, object]:
     train, spec = material.config.train, material.config.spec
     if train.mode == "grid":
         grid = material.grid
-        return {"steps": material.steps, "pixels": grid.windows * grid.size**2}
+        return EpochFacts(material.steps, grid.windows * grid.size**2)
     share = material.training_size / int(material.training_parts.counts.sum())
     if not spec.is_network:
-        return {"share": share}
-    steps = {"steps": material.steps, "pixels": train.batch}
-    return steps if train.steps else {**steps, "share": share}
+        return EpochFacts(share=share)
+    return EpochFacts(material.steps, train.batch, None if train.steps else share)
 
 
-def card_facts(challenger: Challenger) -> Mapping[str, object]:
+def card_facts(challenger: Challenger) -> CardFacts:
     """What the model card says, of what a promotion knows."""
     finals, measured = challenger.finals, challenger.figures
-    labelled = measured.by_sample
-    final = finals[0]
-    dataset = final.material.dataset
+    rows = measured.by_sample.to_dict("records")
+    return CardFacts(
+        model=_model(finals),
+        data=_data(finals[0].material.dataset),
+        training=TrainingFacts(
+            epochs=finals[0].result.epochs,
+            seconds=sum(one.result.train_seconds for one in finals),
+            seeds=[one.seed for one in finals],
+            epoch=epoch_facts(finals[0].material),
+        ),
+        tables={"All labelled pixels, before and after post-processing": rows},
+        postprocessing=measured.postprocessing,
+        calibration=_calibrated(measured.calibration),
+        ensemble=measured.ensemble,
+        gate=challenger.gate,
+        test_all=OnTestPixels(**challenger.test_all),
+        lineage=challenger.lineage,
+    )
+
+
+def _model(finals: Sequence[Final]) -> ModelFacts:
     specs = [one.material.config.spec for one in finals]
-    facts: dict[str, object] = {
-        "model": {
-            "name": _each(spec.name for spec in specs),
-            "nbhd": _each(spec.nbhd for spec in specs),
-            "padding": _each(spec.padding for spec in specs),
-            "field": list(dict.fromkeys(spec.sees for spec in specs)),
-            "parameters": list(dict.fromkeys(one.result.parameters for one in finals)),
-            "members": len(finals),
-        },
-        "data": {
-            "name": dataset.name,
-            "hash": dataset.hash,
-            "samples": [sample.name for sample in dataset.samples],
-            "voxel_nm": list(dataset.voxel_nm),
-            "regions": {split: len(dataset.regions(split)) for split in SPLITS},
-        },
-        "training": {
-            "epochs": final.result.epochs,
-            "seconds": sum(one.result.train_seconds for one in finals),
-            **epoch_facts(final.material),
-            "seeds": [one.seed for one in finals],
-        },
-        "tables": {
-            "All labelled pixels, before and after post-processing": labelled.to_dict("records")
-        },
-        "postprocessing": measured.postprocessing.to_json(),
-        "calibration": measured.calibration.to_json(),
-        "gate": asdict(challenger.gate),
-        "test_all": challenger.test_all,
-        "lineage": {
-            "study": final.trial.study,
-            "trial": final.trial.name,
-            "run_id": challenger.run_id,
-            "code": challenger.lineage.code,
-        },
-    }
-    if gain := measured.ensemble:
-        facts["ensemble"] = {
-            "members": gain.members,
-            "gain_miou": gain.gain_test_miou,
-            "cost_ratio": gain.cost_ratio,
-        }
-    return facts
+    return ModelFacts(
+        name=_each(spec.name for spec in specs),
+        nbhd=_each(spec.nbhd for spec in specs),
+        padding=_each(spec.padding for spec in specs),
+        field=list(dict.fromkeys(spec.sees for spec in specs)),
+        parameters=list(dict.fromkeys(one.result.parameters for one in finals)),
+        members=len(finals),
+    )
+
+
+def _data(dataset: Dataset) -> DataFacts:
+    return DataFacts(
+        name=dataset.name,
+        samples=[sample.name for sample in dataset.samples],
+        voxel_nm=dataset.voxel_nm,
+        regions={split: len(dataset.regions(split)) for split in SPLITS},
+        hash=dataset.hash,
+    )
+
+
+def _calibrated(calibration: CalibrationOnTest) -> Calibrated:
+    chosen, errors = calibration.chosen, calibration.errors
+    return Calibrated(
+        temperature=chosen.temperature,
+        offset=chosen.offset,
+        ece_before=chosen.ece_before,
+        ece_after=chosen.ece_after,
+        test_ece_before=errors.get("ece_before"),
+        test_ece_after=errors.get("ece_after"),
+    )

@@ -1,43 +1,51 @@
 """The card says what is in its record, all of it, and nothing else."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.analysis.model_card import SHORTENED, model_card, shortened
+from fibsem.analysis.model_card import (
+    SHORTENED,
+    CardFacts,
+    DataFacts,
+    EpochFacts,
+    ModelFacts,
+    TrainingFacts,
+    model_card,
+    shortened,
+)
+from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.analysis.statistics import Gate
+from fibsem.system.summaries.lineage import FromPromotion, FromSweep, FromTrial, Lineage
+from fibsem.system.summaries.promotion import Calibrated, Ensemble, OnTestPixels
 
-FULL = {
-    "model": {
-        "name": "2dcnn", "nbhd": "81x81x3", "padding": "valid", "field": (76, 76),
-        "parameters": 117393, "members": 5,
-    },
-    "data": {
-        "name": "films", "hash": "9f8e7d6c", "samples": ["HPC22", "HPC30"],
-        "voxel_nm": (50.0, 10.0, 12.5), "regions": {"train": 61, "val": 21, "test": 19},
-    },
-    "training": {"epochs": 60, "seconds": 1712.4, "steps": 461, "pixels": 1024, "share": 0.05,
-                 "seeds": [7, 8, 9, 10, 11]},
-    "tables": {
+FULL = CardFacts(
+    model=ModelFacts("2dcnn", "81x81x3", "valid", (76, 76), (117393,), 5),
+    data=DataFacts(
+        "films", ["HPC22", "HPC30"], (50.0, 10.0, 12.5), {"train": 61, "val": 21, "test": 19},
+        "9f8e7d6c",
+    ),
+    training=TrainingFacts(60, 1712.4, [7, 8, 9, 10, 11], EpochFacts(461, 1024, 0.05)),
+    tables={
         "Every labelled pixel": [
             {"split": "val", "sample": "HPC22", "mIoU": 0.8001, "squares": 14},
             {"split": "test", "sample": "HPC30 | HPC45", "mIoU": 0.7931},
         ],
         "Nothing was measured": [],
     },
-    "postprocessing": {"sigma": 3.875, "threshold": 0.3994, "rounds": 2, "min_size": 100},
-    "calibration": {"temperature": 1.234, "ece_before": 0.0456, "ece_after": 0.0123},
-    "ensemble": {"members": 5, "gain_miou": 0.0067, "cost_ratio": 4.9},
-    "gate": {"passed": True, "reason": "not worse than the champion on 19 test squares",
-             "porosity_error": 0.0512},
-    "test_all": {
-        "miou": 0.7932, "accuracy": 0.9003, "iou_pore": 0.7105, "iou_solid": 0.8759,
-        "porosity": 0.3141, "label_porosity": 0.3207, "loss": 0.2504,
-    },
-    "lineage": {"study": "films-2dcnn", "trial": "blocks=4", "run_id": "abc123",
-                "code": "0.1.0+g1"},
-}  # fmt: skip
+    postprocessing=PostProcessing(sigma=3.875, threshold=0.3994, rounds=2, min_size=100),
+    calibration=Calibrated(1.234, ece_before=0.0456, ece_after=0.0123),
+    ensemble=Ensemble(members=5, gain_test_miou=0.0067, cost_ratio=4.9),
+    gate=Gate(True, "not worse than the champion on 19 test squares", None, 0.0512, None),
+    test_all=OnTestPixels(0.7932, 0.9003, 0.7105, 0.8759, 0.3141, 0.3207, loss=0.2504),
+    lineage=Lineage(
+        sweep=FromSweep("films-2dcnn"), trial=FromTrial(name="blocks=4"),
+        promotion=FromPromotion("abc123"), code="0.1.0+g1",
+    ),
+)  # fmt: skip
 
 #: Sections that every card has alike.
 FIXED = ("Intended use", "Limits", "Use")
@@ -74,21 +82,21 @@ def test_the_title_does_not_name_a_version():
 
 
 def test_with_little_known_little_is_said():
-    card = model_card({"model": {"name": "threshold"}})
+    card = model_card(CardFacts(ModelFacts("threshold")))
     assert facts(card) == ["- Architecture: threshold"]
     assert list(sections(card)) == ["Intended use", "Model", "Limits", "Use"]
     assert not re.search("None|nan", "\n".join(facts(card)))
 
 
 def test_what_is_not_known_is_left_out_and_not_written_as_none():
-    holes = {
-        **FULL,
-        "data": {"name": "film", "voxel_nm": (None, None, None), "regions": {"train": 3}},
-        "training": {"epochs": 3, "seconds": float("nan"), "seeds": None},
-        "calibration": None,
-        "test_all": {"miou": 0.5, "porosity": 0.3},
-        "tables": None,
-    }
+    holes = replace(
+        FULL,
+        data=DataFacts("film", voxel_nm=(None, None, None), regions={"train": 3}),
+        training=TrainingFacts(3),
+        calibration=None,
+        test_all=OnTestPixels(0.5, porosity=0.3),
+        tables={},
+    )
     card = model_card(holes)
     assert not re.search("None|nan", "\n".join(facts(card)))
     assert sections(card)["Data"].split("\n") == [
@@ -100,9 +108,11 @@ def test_what_is_not_known_is_left_out_and_not_written_as_none():
     assert "- Porosity found: 30.00 %" in card
 
 
-@given(st.sets(st.sampled_from(sorted(set(FULL) - {"model"}))))
+@given(st.sets(st.sampled_from(sorted(set(vars(FULL)) - {"model"}))))
 def test_no_section_is_empty_whatever_is_missing(missing):
-    card = model_card({key: value for key, value in FULL.items() if key not in missing})
+    card = model_card(
+        CardFacts(**{key: value for key, value in vars(FULL).items() if key not in missing})
+    )
     assert all(text.strip() for text in sections(card).values())
     assert ("Lineage" in sections(card)) == ("lineage" not in missing)
     assert "\n\n\n" not in card
@@ -110,14 +120,16 @@ def test_no_section_is_empty_whatever_is_missing(missing):
 
 def test_films_whose_errors_cancel_are_not_told_as_one_without_an_error():
     """One with five points too many, one with as many too few; the gate takes the mean."""
-    test, gate = {"porosity": 0.3, "label_porosity": 0.3}, {"porosity_error": 0.05}
-    card = model_card({"model": {"name": "unet"}, "test_all": test, "gate": gate})
+    test = OnTestPixels(0.7, porosity=0.3, label_porosity=0.3)
+    gate = Gate(True, "better", None, 0.05, None)
+    card = model_card(CardFacts(ModelFacts("unet"), test_all=test, gate=gate))
     assert "films pooled, may cancel (points): +0.00" in card
     assert "by its size, mean over films (points): 5.00" in card
 
 
 def test_a_refused_model_says_so():
-    card = model_card({"model": {"name": "unet"}, "gate": {"passed": False, "reason": "worse"}})
+    gate = Gate(False, "worse", None, None, None)
+    card = model_card(CardFacts(ModelFacts("unet"), gate=gate))
     assert "- Gate, when this was written: refused\n- Reason: worse" in card
 
 
@@ -129,7 +141,7 @@ def test_a_card_that_fits_is_not_shortened():
 @pytest.mark.parametrize("most", [5000, 2500, 1200, 60, 10])
 def test_a_shortened_card_fits_and_says_that_it_is(most):
     rows = [{"square": k, "mIoU": 0.5 + k / 1000} for k in range(300)]
-    card = model_card({**FULL, "tables": {"Squares": rows}})
+    card = model_card(replace(FULL, tables={"Squares": rows}))
     short = shortened(card, most)
     assert len(short) <= most
     assert short.startswith("# 2dcnn"[:most])

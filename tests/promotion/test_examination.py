@@ -13,9 +13,10 @@ from fibsem.config import GateConfig
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.promotion.calibrating import labelled_pixels
 from fibsem.promotion.examination import balanced
-from fibsem.promotion.figures import EnsembleGain, _ensemble
+from fibsem.promotion.figures import _ensemble
 from fibsem.promotion.gate import verdict
 from fibsem.promotion.testing import examine_on_test
+from fibsem.system.summaries.promotion import Ensemble
 from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
 from fibsem.training.scoring.scoring import scored_squares
@@ -121,7 +122,7 @@ def test_challenger_and_champion_see_as_much_around_a_square(material, trained, 
 def test_an_ensemble_stands_beside_its_first_member_alone():
     miou = labelled_figures(rows(70), "test", CHOSEN)["miou"]
     gain = _ensemble(3, 0.9, miou, 0.02, {"challenger": 30.0, "single": 10.0})
-    assert gain == EnsembleGain(
+    assert gain == Ensemble(
         members=3, single_test_miou=miou, gain_test_miou=0.9 - miou,
         single_test_calibration_error=0.02, cost_ratio=3.0,
     )  # fmt: skip

@@ -16,6 +16,7 @@ import tifffile
 
 from fibsem import promote, report, segment, sweep
 from fibsem.analysis.metrics import Confusion, pooled
+from fibsem.analysis.model_card import EpochFacts
 from fibsem.config import Configuration, compose, settings_of
 from fibsem.data.dataset.learned import learned_squares, merged
 from fibsem.data.volumes import open_volume
@@ -162,11 +163,11 @@ def test_the_card_says_what_was_trained_on_what(promoted):
 @pytest.mark.parametrize(
     ("how", "told"),
     [(["train.mode=grid", "train.windows=6", "train.grid=8", "train.steps=null"],
-      {"steps": 3, "pixels": 6 * 8**2}),
-     (["train.mode=patch", "train.batch=64", "train.steps=9"], {"steps": 9, "pixels": 64}),
+      EpochFacts(3, 6 * 8**2)),
+     (["train.mode=patch", "train.batch=64", "train.steps=9"], EpochFacts(9, 64)),
      (["train.mode=patch", "train.batch=64", "train.steps=null"],
-      {"steps": 5, "pixels": 64, "share": 310 / (3 * 72**2)}),
-     (["model=threshold", "train.steps=null"], {"share": 310 / (3 * 72**2)})],
+      EpochFacts(5, 64, 310 / (3 * 72**2))),
+     (["model=threshold", "train.steps=null"], EpochFacts(share=310 / (3 * 72**2)))],
 )  # fmt: skip
 def test_the_card_has_the_share_where_as_many_pixels_are_drawn(material, how, told):
     """Of three squares of 72 x 72, two per cent: half of them pores, half solid."""

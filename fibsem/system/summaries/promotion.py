@@ -41,12 +41,17 @@ class Calibrated:
     test_by_sample: dict[str, Errors] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ensemble:
-    """What several networks bring to a promotion."""
+    """Several networks beside the first of them: test mIoU of both, calibration error of that.
+
+    ``cost_ratio`` is how many times the seconds of the first they take.
+    """
 
     members: int
+    single_test_miou: float | None = None
     gain_test_miou: float
+    single_test_calibration_error: float | None = None
     cost_ratio: float
 
 
@@ -129,12 +134,18 @@ class RankedTrial:
 
 
 @dataclass(frozen=True)
-class Tested(WithMiou):
-    """Figures on all labelled test pixels."""
+class OnTestPixels(WithMiou):
+    """Figures on all labelled test pixels; the porosity with the ends of its interval."""
 
-    iou_pore_median: float | None = None
+    accuracy: float | None = None
+    iou_pore: float | None = None
+    iou_solid: float | None = None
     porosity: float | None = None
     label_porosity: float | None = None
+    iou_pore_median: float | None = None
+    loss: float | None = None
+    porosity_low: float | None = None
+    porosity_high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +163,7 @@ class PromotionSummary(PromotedModel):
     """Record of ``fibsem.promote``, with what a report shows."""
 
     val_all: WithMiou
-    test_all: Tested
+    test_all: OnTestPixels
     postprocessing: dict[str, int | float]
     samples: dict[str, Corrected]
     calibration: Calibrated | None = None
