@@ -12,7 +12,7 @@ alike.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,11 +76,11 @@ def structure(segmented: Segmented) -> tuple[dict, Sampled]:
                                              strict=True))  # fmt: skip
     sampled = Sampled.of(segmented.film, streamed.cells, HOW, widest, quiet)
     told = summary_of(segmented, streamed, sampled, HOW)
-    figures = {key: told[key] for key in SINGLE}
-    figures |= {f"{key} {axis}": told[key][axis] for key in BY_AXIS for axis in "zyx"}
+    figures = {key: getattr(told, key) for key in SINGLE}
+    figures |= {f"{key} {axis}": getattr(told, key)[axis] for key in BY_AXIS for axis in "zyx"}
     for key in MEDIANS:
-        by_axis = told[key] if key == "chord_nm" else {"": told[key]}
-        figures |= {f"{key} {axis}".strip(): part["median"] for axis, part in by_axis.items()}
+        by_axis = told.chord_nm if key == "chord_nm" else {"": getattr(told, key)}
+        figures |= {f"{key} {axis}".strip(): part.median for axis, part in by_axis.items()}
     return figures, sampled
 
 
@@ -113,12 +113,12 @@ def one_film(k: int, name: str, data: Path, bundle: Path, folder: Path) -> dict:
     known = FilmPorosity(
         found.porosity, porosity_corrected=estimate.porosity, porosity_interval=told
     )
-    error = carried(segmented, sampled.blocks, known, HOW, quiet) or {}
+    error = carried(segmented, sampled.blocks, known, HOW, quiet)
     return {
         "sample": name, "squares_interval": list(estimate.interval), "corrected": estimate.porosity,
         "figures": {key: [from_truth[key], from_annotator[key], figures[key]] for key in figures},
         "carried": {
-            **error, "truth": moved(segmented.film, truth, sampled),
+            **asdict(error), "truth": moved(segmented.film, truth, sampled),
             "annotator": moved(segmented.film, drawn, sampled),
         },
     }  # fmt: skip
@@ -153,7 +153,7 @@ def held(records: list[dict]):
         yield {"film": record["sample"], "figure": "porosity by squares",
                "truth": f"{true:.4g} itself", "annotator": "",
                "range": _interval(record["squares_interval"], true)}  # fmt: skip
-        if "why" in told:
+        if told.get("why"):
             continue
         for key, right in told["truth"].items():
             drawn = told["annotator"][key]

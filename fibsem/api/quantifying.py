@@ -15,7 +15,7 @@ from fibsem.errors import UserError
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.system.locks import at_work
 from fibsem.system.progress import Progress
-from fibsem.system.records import typed
+from fibsem.system.records import as_record, typed
 from fibsem.system.summaries import QuantificationSummary
 
 if TYPE_CHECKING:
@@ -125,4 +125,5 @@ def run(tree: Tree) -> QuantifyResult:
     folder = output_folder("quantify", named, segmented.folder.resolve().name)
     check_free(folder)
     with at_work(folder), Progress("quantifying") as progress:
-        return QuantifyResult(quantify(segmented, config, folder, progress), folder)
+        record = as_record(quantify(segmented, config, folder, progress))
+        return QuantifyResult(record, folder)

@@ -27,9 +27,9 @@ from fibsem.data.volumes import Volume, open_volume
 from fibsem.geometry import Box
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.segmented import Segmented
-from fibsem.system.records import Record
 from fibsem.system.summaries import QuantificationSummary
 from fibsem.system.summaries.porosity import FilmPorosity, Interval
+from fibsem.system.summaries.quantification import Carried
 
 #: How far every draw moves a figure, (draws,).
 Moved = npt.NDArray[np.float64]
@@ -46,59 +46,69 @@ def carried(
     porosity: FilmPorosity,
     config: QuantifyConfig,
     progress: Callable[[str, int, int], None],
-) -> Record | None:
+) -> Carried | None:
     """How far each figure of parts of a film is moved by the error of the labels.
 
     None where it was not asked for.
-
-    Returns
-    -------
-    dict
-        ``length_px`` in the slice, ``share`` of what the figures may be that the draws span
-        (:func:`spanned`), and of each figure the ends of that, less the figure of the labels as
-        they are, on average over the parts. ``independent`` and ``as_in_slice``:
-        slices err by themselves, and together as far as in the slice. ``smooth``: the latter
-        without what drawn outlines are rougher on average, as if people's were as smooth as those
-        of the labels. ``range`` holds all three. Or ``why`` it cannot be told.
     """
     if not config.draws:
         return None
     squares = _Squares.of(porosity)
     if squares is None or not (blocks and segmented.summary.probabilities):
-        return {"why": _why_not(segmented, blocks, porosity)}
+        return Carried(why=_why_not(segmented, blocks, porosity))
     film = segmented.film
     stored = open_volume(segmented.folder / segmented.summary.probabilities)
-    side = SIDE if squares.parts_sd else round(squares.pixels**0.5)
-    boxes = _windows(film, segmented.missing, side)
-    windows = np.concatenate([_pore(stored, box) for box in boxes])
-    phases = np.concatenate([film.read(box) for box in boxes])
-    part = PART if squares.parts_sd else min(windows.shape[1:])
-    if not _whole(phases, part):
-        return {"why": f"no square of {part} pixels that was looked at is wholly on material"}
-    length = _length(squares, windows, phases != NEITHER)
-    if length is None:
-        return {"why": "the probabilities are too sure for what the squares vary by"}
-    shifts = _shifts(squares, windows, phases, config.draws)
-    if shifts is None:
-        return {"why": "no shift of the probabilities gives the porosity that the squares do"}
+    fitted = _fitted(squares, film, stored, segmented.missing, config.draws)
+    if isinstance(fitted, str):
+        return Carried(why=fitted)
+    length, shifts = fitted.length, fitted.shifts
     across = {"independent": 0.0, "as_in_slice": length * film.spacing[1] / film.spacing[0]}
     moved = {
         name: _moved(film, stored, blocks, (z, length, length), shifts, config, progress)
         for name, z in across.items()
     }
-    together = moved["as_in_slice"]
     moved["smooth"] = {
-        key: some if key == "porosity" else some - some.mean() for key, some in together.items()
+        key: some if key == "porosity" else some - some.mean()
+        for key, some in moved["as_in_slice"].items()
     }
-    record: Record = {
-        "length_px": length, "draws": config.draws, "share": spanned(config.draws),
-    }  # fmt: skip
-    record |= {name: _ends(some) for name, some in moved.items()}
-    spans = {key: [record[name][key] for name in moved] for key in together}
-    record["range"] = {
-        key: [float(np.min(some)), float(np.max(some))] for key, some in spans.items()
-    }
-    return record
+    ends = {name: _ends(some) for name, some in moved.items()}
+    return Carried(
+        length_px=length,
+        draws=config.draws,
+        share=spanned(config.draws),
+        independent=ends["independent"],
+        as_in_slice=ends["as_in_slice"],
+        smooth=ends["smooth"],
+        range=_around(list(ends.values())),
+    )
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """What labels are drawn with: how far neighbours err together, and a shift for every draw."""
+
+    length: float
+    shifts: Sequence[float]
+
+
+def _fitted(
+    squares: _Squares, film: Film, stored: Volume, missing: Sequence[int], draws: int
+) -> _Draws | str:
+    """Draws that vary as the squares say, by windows of the film; else why there are none."""
+    side = SIDE if squares.parts_sd else round(squares.pixels**0.5)
+    boxes = _windows(film, missing, side)
+    windows = np.concatenate([_pore(stored, box) for box in boxes])
+    phases = np.concatenate([film.read(box) for box in boxes])
+    part = PART if squares.parts_sd else min(windows.shape[1:])
+    if not _whole(phases, part):
+        return f"no square of {part} pixels that was looked at is wholly on material"
+    length = _length(squares, windows, phases != NEITHER)
+    if length is None:
+        return "the probabilities are too sure for what the squares vary by"
+    shifts = _shifts(squares, windows, phases, draws)
+    if shifts is None:
+        return "no shift of the probabilities gives the porosity that the squares do"
+    return _Draws(length, shifts)
 
 
 def _why_not(segmented: Segmented, blocks: Sequence[Box], porosity: FilmPorosity) -> str:
@@ -209,11 +219,17 @@ def spanned(draws: int) -> float:
     return min(0.95, 1 - 1 / draws)
 
 
-def _ends(moved: Mapping[str, Moved]) -> dict[str, list[float]]:
+def _around(ways: Sequence[Mapping[str, tuple[float, float]]]) -> dict[str, tuple[float, float]]:
+    """Ends that hold those of all ways, by figure."""
+    spans = {key: [end for way in ways for end in way[key]] for key in ways[0]}
+    return {key: (float(np.min(some)), float(np.max(some))) for key, some in spans.items()}
+
+
+def _ends(moved: Mapping[str, Moved]) -> dict[str, tuple[float, float]]:
     """Ends of what draws span, where each stands for an equal part (Hazen's positions)."""
     share = (0.025, 0.975)  # of fewer than twenty these are the least and the most
     ends = {key: np.quantile(some, share, method="hazen") for key, some in moved.items()}
-    return {key: both.tolist() for key, both in ends.items()}
+    return {key: (float(low), float(high)) for key, (low, high) in ends.items()}
 
 
 def _pore(stored: Volume, box: Box) -> Probabilities:

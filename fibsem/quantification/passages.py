@@ -8,32 +8,30 @@ import numpy as np
 
 from fibsem.analysis.structure.film import AXES
 from fibsem.quantification.sampled import Passage, Sampled
-from fibsem.system.records import Record
 from fibsem.system.summaries import QuantificationSummary
 from fibsem.system.summaries.quantification import AxisName
 
+#: A figure along each axis, where there is one.
+ByAxis = dict[AxisName, float | None]
 
-def figures_by_axis(sampled: Sampled) -> Record:
-    """Tortuosities as medians over the parts that let through, and how many of all parts do.
 
-    A median is None where none lets through. Where only some do it is no figure of the film: those
-    that are closed have none.
+def median_through(sampled: Sampled, of: Callable[[Passage], float]) -> ByAxis:
+    """Median of a figure over the parts that let through, by axis; None where none does.
+
+    Where only some do it is no figure of the film: those that are closed have none.
     """
-    return {
-        "tortuosity_factor": _medians(sampled, lambda one: one.diffusion.tortuosity_factor),
-        "geodesic_tortuosity": _medians(sampled, lambda one: one.geodesic),
-        "parts_through": {
-            axis: [sum(one.diffusion.relative > 0 for one in parts), len(parts)]
-            for axis, parts in ((axis, sampled.along(axis)) for axis in AXES)
-        },
-    }
-
-
-def _medians(sampled: Sampled, of: Callable[[Passage], float]) -> Record:
-    """Median over the parts that let through, by axis."""
     each = {axis: [of(one) for one in sampled.along(axis)] for axis in AXES}
     through = {axis: [value for value in some if np.isfinite(value)] for axis, some in each.items()}
     return {axis: float(np.median(some)) if some else None for axis, some in through.items()}
+
+
+def parts_through(sampled: Sampled) -> dict[AxisName, tuple[int, int]]:
+    """How many parts let through, of how many, by axis."""
+    by_axis = {axis: sampled.along(axis) for axis in AXES}
+    return {
+        axis: (sum(one.diffusion.relative > 0 for one in parts), len(parts))
+        for axis, parts in by_axis.items()
+    }
 
 
 def tortuosity_text(film: QuantificationSummary, axis: AxisName) -> str:

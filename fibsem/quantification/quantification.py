@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -26,8 +26,9 @@ from fibsem.quantification.tables import tables_of
 from fibsem.system.files import write_json
 from fibsem.system.home import home_path
 from fibsem.system.processes import peak_rss_gib
-from fibsem.system.records import typed
-from fibsem.system.summaries.porosity import FilmPorosity
+from fibsem.system.records import as_record
+from fibsem.system.summaries import QuantificationSummary
+from fibsem.system.summaries.quantification import Mesh
 
 
 def quantify(
@@ -35,7 +36,7 @@ def quantify(
     config: QuantifyConfig,
     folder: Path,
     progress: Callable[[str, int, int], None] | None = None,
-) -> dict[str, Any]:
+) -> QuantificationSummary:
     """Measure a segmentation; writes ``summary.json`` and the tables, CSV and Markdown.
 
     What a former one left in the folder is removed once there is something to measure.
@@ -48,11 +49,6 @@ def quantify(
         Of the results.
     progress
         Called with what is done, how much of it and how much there is, after every slab and part.
-
-    Returns
-    -------
-    dict
-        The record of ``summary.json``.
 
     Raises
     ------
@@ -69,8 +65,8 @@ def quantify(
     --------
     ```python
     segmented = open_segmented(Path("labels"))
-    record = quantify(segmented, QuantifyConfig(blocks=2), Path("structure"))
-    record["porosity"], record["percolates"]
+    found = quantify(segmented, QuantifyConfig(blocks=2), Path("structure"))
+    found.porosity, found.percolates
     ```
     """
     started = time.perf_counter()
@@ -83,43 +79,53 @@ def quantify(
     check_structure(segmented, streamed)
     begin(folder, segmented, config)
     sampled = Sampled.of(segmented.film, streamed.cells, config, streamed.chords.widest, show)
-    record = summary_of(segmented, streamed, sampled, config)
+    summary = summary_of(segmented, streamed, sampled, config)
     weighed = None if thickness is None else streamed.cells.porosity(thickness.tolist())
-    record["porosity_by_thickness"] = weighed
+    tables = _write_tables(tables_of(segmented, streamed, sampled, thickness), folder)
+    mesh = _write_surface(segmented, config, folder)
+    limits = list(summary.limits)
     if thickness is not None and (said := other_mean(thickness, z_nm)):
-        record["limits"].append(said)
-    record["tables"] = _write_tables(tables_of(segmented, streamed, sampled, thickness), folder)
-    record["mesh"] = mesh = _write_surface(segmented, config, folder)
-    if mesh and not mesh["triangles"]:
-        record["limits"].append(why_none(segmented.film, config.mesh_cell, segmented.unit))
-    porosity = typed(FilmPorosity, record)
-    record["carried"] = carried(segmented, sampled.blocks, porosity, config, show)
-    record["maps"] = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
+        limits.append(said)
+    if mesh and not mesh.triangles:
+        limits.append(why_none(segmented.film, config.mesh_cell, segmented.unit))
+    moved = carried(segmented, sampled.blocks, summary, config, show)
+    maps = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
     segmented.check_unchanged()
-    record["labels_hash"] = segmented.labels_hash
-    record["measurement"] = digest_of(record, 12)
-    record |= {"seconds": time.perf_counter() - started, "peak_rss_gib": peak_rss_gib()}
-    write_json(folder / "summary.json", record)
-    return record
+    summary = replace(
+        summary,
+        limits=tuple(limits),
+        porosity_by_thickness=weighed,
+        tables=tables,
+        mesh=mesh,
+        carried=moved,
+        maps=maps,
+        labels_hash=segmented.labels_hash,
+    )
+    summary = replace(
+        summary,
+        measurement=digest_of(as_record(summary), 12),
+        seconds=time.perf_counter() - started,
+        peak_rss_gib=peak_rss_gib(),
+    )
+    write_json(folder / "summary.json", as_record(summary))
+    return summary
 
 
-def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[str]:
+def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> tuple[str, ...]:
     """Tables by name, in every form; the names of their files."""
-    return [
+    return tuple(
         path.name for name, table in tables.items() for path in encoding.write(table, folder, name)
-    ]
+    )
 
 
-def _write_surface(
-    segmented: Segmented, config: QuantifyConfig, folder: Path
-) -> dict[str, Any] | None:
+def _write_surface(segmented: Segmented, config: QuantifyConfig, folder: Path) -> Mesh | None:
     """The surface as triangles, where it is asked for."""
     if config.mesh == "none":
         return None
     path = folder / f"surface.{config.mesh}"
     surface = surface_mesh(segmented.film, config.mesh_cell)
     triangles = write_mesh(path, surface, config.mesh, segmented.unit_label)
-    return {"file": path.name, "triangles": triangles, "unit": segmented.unit}
+    return Mesh(path.name, triangles, segmented.unit)
 
 
 def _write_maps(
@@ -128,12 +134,12 @@ def _write_maps(
     diameters: Sequence[float],
     folder: Path,
     show: Callable[[str, int, int], None],
-) -> list[str]:
+) -> tuple[str, ...]:
     """Volumes to be looked at, where they are asked for."""
     if not config.maps:
-        return []
+        return ()
     film, voxel_nm = segmented.film, segmented.voxel_nm
-    return [
+    return (
         write_components(film, folder, config.connectivity, voxel_nm, show),
         write_thickness(film, folder, diameters, voxel_nm, show),
-    ]
+    )

@@ -25,6 +25,7 @@ from fibsem.system.identity import LEDGER, kind_of
 from fibsem.system.records import typed
 from fibsem.system.summaries import SegmentedFilm
 from fibsem.system.summaries.porosity import FilmPorosity, Interval
+from fibsem.system.summaries.quantification import AxisName, Unit
 
 #: Keys of the summary of a segmentation that are needed here.
 NEEDED = ("labels", "classes", "voxel_nm", "shape", "missing", "porosity")
@@ -89,7 +90,7 @@ class Segmented:
     folder: Path
     summary: SegmentedFilm
     film: Film
-    unit: str
+    unit: Unit
     watched: Watched | None = None
 
     @property
@@ -98,7 +99,7 @@ class Segmented:
         return self.summary.voxel_nm or UNKNOWN_NM
 
     @property
-    def voxel_assumed(self) -> tuple[str, ...]:
+    def voxel_assumed(self) -> tuple[AxisName, ...]:
         """Axes along which it is that of the model, because nobody stated the film's."""
         return self.summary.voxel_nm_assumed
 

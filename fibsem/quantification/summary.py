@@ -24,7 +24,7 @@ from fibsem.errors import UserError
 from fibsem.quantification.carried import carried_text
 from fibsem.quantification.limits import limits_of
 from fibsem.quantification.options import QuantifyConfig
-from fibsem.quantification.passages import figures_by_axis, tortuosity_text
+from fibsem.quantification.passages import median_through, parts_through, tortuosity_text
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented
 from fibsem.quantification.shift import shifted_porosity
@@ -32,12 +32,12 @@ from fibsem.quantification.streamed import Streamed
 from fibsem.system.records import Record
 from fibsem.system.summaries import QuantificationSummary
 from fibsem.system.summaries.porosity import FilmPorosity, Interval, SquaresEstimate
-from fibsem.system.summaries.quantification import SizeFigures
+from fibsem.system.summaries.quantification import ChordFigures, SizeFigures, Unit
 
 #: Relative errors of porosity for which the representative volume is told.
 ERRORS = (0.1, 0.05, 0.01)
 #: Shares of the pore volume, or of the chords, at which sizes are told.
-SHARES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
+SHARES = 0.1, 0.5, 0.9
 #: Share of the pore volume from which it is said that an intrusion does not reach it.
 UNREACHED = 0.01
 
@@ -56,7 +56,7 @@ def check_structure(segmented: Segmented, streamed: Streamed) -> None:
 
 def summary_of(
     segmented: Segmented, streamed: Streamed, sampled: Sampled, config: QuantifyConfig
-) -> Record:
+) -> QuantificationSummary:
     """Every figure; lengths end in ``_nm``, or in ``_voxels`` where a voxel's size is not known.
 
     Parameters
@@ -76,45 +76,57 @@ def summary_of(
     segmented, config = open_segmented(Path("labels")), QuantifyConfig()
     streamed = Streamed.of(segmented.film, config, show)
     sampled = Sampled.of(segmented.film, streamed.cells, config, widest=1000.0, progress=show)
-    summary_of(segmented, streamed, sampled, config)["porosity"]
+    summary_of(segmented, streamed, sampled, config).porosity
     ```
     """
-    unit, missing = segmented.unit, segmented.missing
-    connections = streamed.components.result
-    gaps = streamed.cells.gaps
-    untold = dict.fromkeys((*segmented.film.flat, *("z" if gaps else "")))
+    connections, gaps = streamed.components.result, streamed.cells.gaps
+    untold = dict.fromkeys((*segmented.film.flat, *(AXES[:1] if gaps else ())))
     material = integral_range(streamed.cells.cells)
-    porosity, surface = streamed.cells.porosity(), _surface(segmented, streamed)
-    shares = _porosity(segmented, porosity, material, surface["porosity_per_px_of_boundary"])
+    porosity = streamed.cells.porosity()
+    per_px = porosity_per_px(streamed.surface.outline_per_area, segmented.film.spacing)
+    shares = _porosity(segmented, porosity, material, per_px)
+    return QuantificationSummary(
+        segmentation=str(segmented.folder),
+        labelling=segmented.summary.labelling,
+        lineage=segmented.summary.lineage,
+        unit=segmented.unit,
+        voxel_nm=segmented.voxel_nm,
+        voxel_nm_assumed=segmented.voxel_assumed,
+        shape=segmented.film.shape,
+        material_share=float(streamed.cells.known.sum() / np.prod(segmented.film.shape)),
+        missing=segmented.missing,
+        **vars(shares.alone()),
+        connectivity=config.connectivity,
+        components=connections.components,
+        percolates={**connections.percolates, **untold},
+        connected_share={**connections.connected_share, **untold},
+        reachable_share=connections.reachable_share,
+        largest_share=connections.largest_share,
+        tortuosity_factor=median_through(sampled, lambda one: one.diffusion.tortuosity_factor),
+        geodesic_tortuosity=median_through(sampled, lambda one: one.geodesic),
+        parts_through=parts_through(sampled),
+        blocks=tuple((block.start, block.stop) for block in sampled.blocks),
+        porosity_sd_of_such_volumes=material.sd,
+        spread_by_size=tuple(asdict(part) for part in spread_by_size(streamed.cells.cells)),
+        limits=tuple(limits_of(segmented, sampled, config, material, gaps)),
+        **_in_unit(segmented.unit, streamed, sampled, config.face, material.volume, porosity),
+    )
+
+
+def _in_unit(
+    unit: Unit, streamed: Streamed, sampled: Sampled, face: str, integral: float, porosity: float
+) -> Record:
+    """Figures whose names say in which unit they are."""
+    per, scale = ("um", 1000.0) if unit == "nm" else ("voxel", 1.0)
     return {
-        "segmentation": str(segmented.folder),
-        "labelling": segmented.summary.labelling,
-        "lineage": segmented.summary.lineage
-        and [one.to_json() for one in segmented.summary.lineage],
-        "unit": unit,
-        "voxel_nm": list(segmented.voxel_nm),
-        "voxel_nm_assumed": list(segmented.voxel_assumed),
-        "shape": list(segmented.film.shape),
-        "material_share": float(streamed.cells.known.sum() / np.prod(segmented.film.shape)),
-        "missing": list(missing),
-        **shares.to_json(),
-        "connectivity": config.connectivity,
-        "components": connections.components,
-        "percolates": dict(connections.percolates) | untold,
-        "connected_share": dict(connections.connected_share) | untold,
-        "reachable_share": connections.reachable_share,
-        "largest_share": connections.largest_share,
-        **surface,
+        f"surface_per_{per}": scale * streamed.surface.per_volume,
         f"chord_{unit}": {name: _chords(streamed, name) for name in AXES},
         f"pore_size_{unit}": _sizes(sampled.sizes),
-        f"throat_size_{unit}": {**_sizes(sampled.throats), "face": config.face},
-        **figures_by_axis(sampled),
-        "blocks": [[list(b.start), list(b.stop)] for b in sampled.blocks],
-        f"integral_range_{unit}3": material.volume,
-        "porosity_sd_of_such_volumes": material.sd,
-        f"representative_side_{unit}": _representative(material, porosity),
-        "spread_by_size": [asdict(part) for part in spread_by_size(streamed.cells.cells)],
-        "limits": list(limits_of(segmented, sampled, config, material, gaps)),
+        f"throat_size_{unit}": _sizes(sampled.throats, face),
+        f"integral_range_{unit}3": integral,
+        f"representative_side_{unit}": {
+            f"{100 * error:g}%": side_for(error, porosity, integral) for error in ERRORS
+        },
     }
 
 
@@ -177,39 +189,26 @@ def _sampling(
     return float(spread) * material.sd, material.degrees
 
 
-def _surface(segmented: Segmented, streamed: Streamed) -> Record:
-    """Specific surface, and the porosity that moves with it."""
-    surface = streamed.surface.per_volume
-    name, scale = ("um", 1000.0) if segmented.unit == "nm" else ("voxel", 1.0)
-    per_px = porosity_per_px(streamed.surface.outline_per_area, segmented.film.spacing)
-    return {f"surface_per_{name}": scale * surface, "porosity_per_px_of_boundary": per_px}
-
-
-def _chords(streamed: Streamed, axis: str) -> Record:
+def _chords(streamed: Streamed, axis: str) -> ChordFigures:
     chords = streamed.chords.result[axis]
-    sizes = {name: chords.quantile(share) for name, share in SHARES.items()}
-    return {"mean": chords.mean, **sizes, "count": chords.count, "cut_off_share": chords.beyond}
+    low, median, high = (chords.quantile(share) for share in SHARES)
+    return ChordFigures(chords.mean, low, median, high, chords.count, chords.beyond)
 
 
-def _sizes(sizes: PoreSizes) -> Record:
+def _sizes(sizes: PoreSizes, face: str | None = None) -> SizeFigures:
     """Sizes by pore volume, and what is too small for any ball or as large as the largest."""
     total = sum(sizes.volumes)
-    quantiles = {name: sizes.quantile(share) for name, share in SHARES.items()}
+    low, median, high = (sizes.quantile(share) for share in SHARES)
     if not total:
-        none = ("median_between", "none_fits_share", "largest", "largest_share")
-        return {**quantiles, **dict.fromkeys(none)}
-    return {
-        **quantiles,
-        "median_between": list(sizes.around(SHARES["median"])),
-        "none_fits_share": sizes.volumes[0] / total,
-        "largest": sizes.diameters[-1],
-        "largest_share": sizes.volumes[-1] / total,
-    }
-
-
-def _representative(material: IntegralRange, porosity: float) -> Record:
-    """Side of the cube whose porosity is within a share of the material's, 95 % of the time."""
-    return {f"{100 * error:g}%": side_for(error, porosity, material.volume) for error in ERRORS}
+        return SizeFigures(low, median, high, face=face)
+    return SizeFigures(
+        low, median, high,
+        median_between=sizes.around(SHARES[1]),
+        none_fits_share=sizes.volumes[0] / total,
+        largest=sizes.diameters[-1],
+        largest_share=sizes.volumes[-1] / total,
+        face=face,
+    )  # fmt: skip
 
 
 def in_words(film: QuantificationSummary) -> str:

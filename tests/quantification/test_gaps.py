@@ -8,7 +8,7 @@ from fibsem.analysis.structure.transport import diffuse
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.quantification import quantify
 from fibsem.quantification.summary import in_words
-from fibsem.system.records import typed
+from fibsem.system.records import as_record, typed
 from fibsem.system.summaries import QuantificationSummary
 from tests.conftest import labels
 from tests.quantification.conftest import SPACING, in_memory, run
@@ -16,7 +16,7 @@ from tests.quantification.conftest import SPACING, in_memory, run
 
 def measured(phases, folder, missing=(), **how):
     segmented = in_memory(phases, folder, tuple(missing))
-    return quantify(segmented, QuantifyConfig(**how), folder / "q")
+    return as_record(quantify(segmented, QuantifyConfig(**how), folder / "q"))
 
 
 @pytest.mark.parametrize(("lost", "first", "end"), [(5, 6, 12), (6, 0, 6)])

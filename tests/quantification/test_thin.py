@@ -12,18 +12,16 @@ from tests.quantification.conftest import SPACING, in_memory
 def test_of_a_single_slice_nothing_is_told_of_ways_through_it(film, tmp_path):
     """All pores lie at both of its faces: it percolated, with tortuosity factors of exactly 1."""
     found = quantify(in_memory(film[:1], tmp_path), QuantifyConfig(blocks=1), tmp_path / "q")
-    assert found["percolates"]["z"] is found["connected_share"]["z"] is None
-    assert found["tortuosity_factor"]["z"] is found["geodesic_tortuosity"]["z"] is None
-    assert found["parts_through"]["z"] == [0, 0]
-    assert np.isnan(found["throat_size_nm"]["median"])
-    assert isinstance(found["percolates"]["y"], bool)
-    assert found["parts_through"]["y"][1] == 1
-    assert any(
-        line.startswith("the film is a single voxel deep along z") for line in found["limits"]
-    )
+    assert found.percolates["z"] is found.connected_share["z"] is None
+    assert found.tortuosity_factor["z"] is found.geodesic_tortuosity["z"] is None
+    assert found.parts_through["z"] == (0, 0)
+    assert np.isnan(found.throat_size_nm.median)
+    assert isinstance(found.percolates["y"], bool)
+    assert found.parts_through["y"][1] == 1
+    assert any(line.startswith("the film is a single voxel deep along z") for line in found.limits)
     how = QuantifyConfig(blocks=1, face="y0")
-    throats = quantify(in_memory(film[:1], tmp_path), how, tmp_path / "y")["throat_size_nm"]
-    assert throats["median"] > 0
+    throats = quantify(in_memory(film[:1], tmp_path), how, tmp_path / "y").throat_size_nm
+    assert throats.median > 0
 
 
 @pytest.mark.parametrize("slices", [1, 2])
@@ -31,9 +29,9 @@ def test_pores_of_a_thin_stack_are_as_wide_as_in_its_slices(film, tmp_path, slic
     """No ball is held back by what is not there: they may be wider than the stack is thick."""
     thin = film[:slices]
     segmented = in_memory(thin, tmp_path)
-    found = quantify(segmented, QuantifyConfig(blocks=1), tmp_path / "q")["pore_size_nm"]
+    found = quantify(segmented, QuantifyConfig(blocks=1), tmp_path / "q").pore_size_nm
     diameters = diameters_up_to(1000.0, SPACING)
     sizes = PoreSizes.of(local_thickness(thin, diameters, SPACING), thin == 0, diameters)
-    assert found["median"] == pytest.approx(sizes.quantile(0.5), rel=0.1)
-    assert found["largest"] > 2 * 50 * slices
-    assert np.isfinite(found["p90"])
+    assert found.median == pytest.approx(sizes.quantile(0.5), rel=0.1)
+    assert found.largest > 2 * 50 * slices
+    assert np.isfinite(found.p90)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fibsem.analysis.structure.film import AXES, NEITHER, PORE, Phases
 from fibsem.analysis.structure.joined import Connectivity, Joined, Numbers
+from fibsem.system.summaries.quantification import AxisName
 
 #: Voxels that are counted at once, in a copy of eight bytes each.
 COUNTED = 2**24
@@ -40,8 +41,8 @@ class Connections:
 
     connectivity: Connectivity
     components: int
-    percolates: dict[str, bool]
-    connected_share: dict[str, float]
+    percolates: dict[AxisName, bool]
+    connected_share: dict[AxisName, float]
     reachable_share: float
     largest_share: float
 

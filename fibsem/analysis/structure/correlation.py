@@ -92,7 +92,7 @@ class PairCounts:
     @property
     def result(self) -> dict[str, TwoPoint]:
         """What was found, by axis; nan where no pair is known."""
-        by_axis = {}
+        by_axis: dict[str, TwoPoint] = {}
         for axis, name in enumerate(AXES):
             both, known = self._both[axis], self._known[axis]
             none = np.full(len(both), np.nan)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from fibsem.geometry import Box, Triple
+from fibsem.system.summaries.quantification import AxisName
 
 Phases = npt.NDArray[np.uint8]
 Spacing = tuple[float, float, float]
@@ -16,7 +18,7 @@ Spacing = tuple[float, float, float]
 #: Classes of a voxel; nothing is known where slices are missing or there is no material.
 PORE, SOLID, NEITHER = 0, 1, 2
 #: Names of the axes of an array.
-AXES = ("z", "y", "x")
+AXES: tuple[AxisName, ...] = get_args(AxisName)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Film:
         return cls((z, y, x), spacing, lambda box: phases[box.slices])
 
     @property
-    def flat(self) -> tuple[str, ...]:
+    def flat(self) -> tuple[AxisName, ...]:
         """Axes along which it is a single voxel deep: nothing leads through there."""
         return tuple(axis for axis, n in zip(AXES, self.shape, strict=True) if n == 1)
 

@@ -7,10 +7,10 @@ MLflow store is needed to read it. What an older version did not store is None.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fibsem.system.records import Record, WrittenAs, typed
+from fibsem.system.records import UNLESS_NONE, Record, WrittenAs, as_record, typed
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class FromTrial:
     number: str | None = None
     seed: int | None = None
     code: str | None = None
-    init: str | None = None
-    teacher: str | None = None
+    init: str | None = field(default=None, metadata=UNLESS_NONE)
+    teacher: str | None = field(default=None, metadata=UNLESS_NONE)
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,11 @@ class Lineage:
     data: str | None = None
     data_source: DataSource = DataSource()
     code: str | None = None
-    training: str | None = None
+    training: str | None = field(default=None, metadata=UNLESS_NONE)
 
     def to_json(self) -> Record:
         """The record of bundles and ``summary.json``; keys that few models have, only of those."""
-        record = asdict(self)
-        record["sweeps"] = [*record["sweeps"]]
-        record["promotion"]["seeds"] = [*record["promotion"]["seeds"]]
-        for key in ("init", "teacher"):
-            if record["trial"][key] is None:
-                del record["trial"][key]
-        if self.training is None:
-            del record["training"]
+        record: Record = as_record(self)
         return record
 
     @classmethod

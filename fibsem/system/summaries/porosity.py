@@ -6,10 +6,9 @@ hand, ``fibsem.promote`` keeps it of every film, and reports show the latest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
 
-from fibsem.system.records import as_record
+from fibsem.system.records import UNLESS_NONE, Record, as_record
 from fibsem.system.summaries.figures import Agreement, Ends, Text
 
 
@@ -158,13 +157,13 @@ class FilmPorosity:
     porosity_by_seed: Seeds | None = None
     porosity_per_px_of_boundary: float | None = None
     porosity_assuming_label_shift: float | None = None
-    agreement: Agreement | None = None
+    agreement: Agreement | None = field(default=None, metadata=UNLESS_NONE)
 
     def alone(self) -> FilmPorosity:
         """The porosity without what else a summary says."""
         return FilmPorosity(**{one.name: getattr(self, one.name) for one in fields(FilmPorosity)})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """What a ``summary.json`` says of the porosity.
 
         Examples
@@ -172,8 +171,7 @@ class FilmPorosity:
         >>> FilmPorosity(0.413, (0.406, 0.421)).to_json()["porosity_ci"]
         [0.406, 0.421]
         """
-        record = as_record(self.alone())
-        del record["agreement"]
+        record: Record = as_record(replace(self.alone(), agreement=None))
         return record
 
 
