@@ -9,7 +9,7 @@ import numpy as np
 from fibsem.analysis.structure.film import AXES
 from fibsem.quantification.sampled import Passage, Sampled
 from fibsem.system.summaries import QuantificationSummary
-from fibsem.system.summaries.quantification import AxisName
+from fibsem.system.summaries.figures import AxisName
 
 #: A figure along each axis, where there is one.
 ByAxis = dict[AxisName, float | None]

@@ -24,8 +24,9 @@ from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER, kind_of
 from fibsem.system.records import typed
 from fibsem.system.summaries import SegmentedFilm
+from fibsem.system.summaries.figures import AxisName
 from fibsem.system.summaries.porosity import FilmPorosity, Interval
-from fibsem.system.summaries.quantification import AxisName, Unit
+from fibsem.system.summaries.quantification import Unit
 
 #: Keys of the summary of a segmentation that are needed here.
 NEEDED = ("labels", "classes", "voxel_nm", "shape", "missing", "porosity")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fibsem.analysis.structure.film import AXES, NEITHER, PORE, Phases
 from fibsem.analysis.structure.joined import Connectivity, Joined, Numbers
-from fibsem.system.summaries.quantification import AxisName
+from fibsem.system.summaries.figures import AxisName
 
 #: Voxels that are counted at once, in a copy of eight bytes each.
 COUNTED = 2**24

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.geometry import Box, Triple
-from fibsem.system.summaries.quantification import AxisName
+from fibsem.system.summaries.figures import AxisName
 
 Phases = npt.NDArray[np.uint8]
 Spacing = tuple[float, float, float]

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fibsem.data.dataset.digests import stamps_of
 from fibsem.data.material import given_extent
@@ -40,6 +39,7 @@ from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.inference.volume.summary import write_records
 from fibsem.inference.volume.work import Work
 from fibsem.system.locks import at_work
+from fibsem.system.records import Record, as_record
 
 
 def segment_volume(
@@ -55,7 +55,7 @@ def segment_volume(
     tested: Sequence[FilmSquares] = (),
     progress: Show | None = None,
     say: Callable[[str], None] = print,
-) -> dict[str, Any]:
+) -> Record:
     """Label every voxel of a volume; goes on where an earlier run of the same was stopped.
 
     Parameters
@@ -135,7 +135,8 @@ def segment_volume(
         check_unchanged(volume, stamps, ledger.read, of_volume())
         porosity = porosities(work, pores, tested, scorer_of, len(trained))
         learned = of_training(work, stated, trained, likeness, say)
-        return write_records(work, pores, {**porosity.to_json(), **learned, **origin.to_json()})
+        figures = {**porosity.to_json(), **as_record(learned), **origin.to_json()}
+        return write_records(work, pores, figures)
 
 
 def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) -> Work:

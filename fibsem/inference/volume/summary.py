@@ -15,10 +15,18 @@ from fibsem.analysis.intervals import normal_interval
 from fibsem.data.material import Extent
 from fibsem.errors import UserError
 from fibsem.inference.volume.ledger.entries import SliceRecord
-from fibsem.inference.volume.ledger.outputs import left_out_label
+from fibsem.inference.volume.ledger.outputs import Store, left_out_label
 from fibsem.inference.volume.work import Work
 from fibsem.system.advice import VALID
 from fibsem.system.files import replace_file, write_json
+from fibsem.system.records import Record, as_record
+from fibsem.system.summaries.segmentation import (
+    LabelFiles,
+    LabelledBy,
+    LabelledVolume,
+    MaterialShares,
+    PickedVolume,
+)
 
 #: Keys of a ledger that say where something lies.
 OF_PLACES = ("volume", "valid", "mask")
@@ -43,47 +51,49 @@ class MappedPorosity:
     missing: tuple[int, ...]
 
 
-def write_records(
-    work: Work, pores: Sequence[int | None], figures: Mapping[str, Any]
-) -> dict[str, Any]:
+def write_records(work: Work, pores: Sequence[int | None], figures: Mapping[str, Any]) -> Record:
     """Write ``porosity.csv``, and ``summary.json`` with some figures; returns the record.
 
     The summary also says what volume, outputs and models are, and what the run took.
     """
     measured = work.ledger.decided.measured
-    described = {**_of_volume(work), **_of_outputs(work), **_of_models(work)}
-    record = {**figures, **described, **(measured.to_json() if measured else {})}
+    volume, files, models = map(as_record, (_volume(work), _files(work), _models(work)))
+    record = {**figures, **volume, **files, **models, **(measured.to_json() if measured else {})}
     write_porosity(work, pores)
     write_json(work.outputs.folder / "summary.json", record, again=False)
     return record
 
 
-def _of_volume(work: Work) -> dict[str, Any]:
-    slices = enumerate(work.ledger.slices())
-    return {
-        "volume": str(work.volume.path),
-        "shape": list(work.volume.shape),
-        "voxels": int(np.prod(work.volume.shape)),
-        "volume_hash": _short_hash(work.volume.signature()),
-        "grey_hash": _grey_hash(work),
-        "labelling": _labelling(work),
-        "picked": work.volume.manner.choice,
-        "range": list(work.volume.value_range),
-        "why_missing": {z: entry.why_missing for z, entry in slices if entry.why_missing},
-        "material": _material(work.plan.extent, work.options.valid, work.segmenter.classes),
-    }
+def _volume(work: Work) -> LabelledVolume:
+    volume, manner, slices = work.volume, work.volume.manner, enumerate(work.ledger.slices())
+    return LabelledVolume(
+        volume=str(volume.path),
+        shape=volume.shape,
+        voxels=int(np.prod(volume.shape)),
+        volume_hash=_short_hash(volume.signature()),
+        grey_hash=_grey_hash(work),
+        labelling=_labelling(work),
+        picked=PickedVolume(manner.pattern, manner.series, manner.sparse or None),
+        range=volume.value_range,
+        why_missing={z: entry.why_missing for z, entry in slices if entry.why_missing},
+        material=_material(work.plan.extent, work.options.valid, work.segmenter.classes),
+    )
 
 
-def _of_outputs(work: Work) -> dict[str, Any]:
+def _files(work: Work) -> LabelFiles:
     outputs = work.outputs
-    return {
-        "labels": outputs.labels.path.name,
-        "classes": list(work.segmenter.classes),
-        "probabilities": outputs.probabilities and outputs.probabilities.path.name,
-        "uncertainty": outputs.uncertainty and outputs.uncertainty.path.name,
-        "uncertainty_mean": uncertainty_of(work.ledger.slices(), work.plan.extent),
-        "voxel_nm": list(outputs.voxel_nm),
-    }
+    return LabelFiles(
+        labels=outputs.labels.path.name,
+        classes=work.segmenter.classes,
+        probabilities=_named(outputs.probabilities),
+        uncertainty=_named(outputs.uncertainty),
+        uncertainty_mean=uncertainty_of(work.ledger.slices(), work.plan.extent),
+        voxel_nm=outputs.voxel_nm,
+    )
+
+
+def _named(store: Store | None) -> str | None:
+    return store.path.name if store else None
 
 
 def uncertainty_of(slices: Sequence[SliceRecord], extent: Extent) -> float | None:
@@ -96,21 +106,21 @@ def uncertainty_of(slices: Sequence[SliceRecord], extent: Extent) -> float | Non
     return float(np.average(values, weights=weights))
 
 
-def _of_models(work: Work) -> dict[str, Any]:
+def _models(work: Work) -> LabelledBy:
     segmenter, plan = work.segmenter, work.plan
-    return {
-        "model": segmenter.identity,
-        "members": [f"{m.spec.name} {m.spec.nbhd}" for m in segmenter.members],
-        "postprocessing": segmenter.postprocessing.to_json(),
-        "temperature": segmenter.temperature,
-        "mode": plan.mode,
-        "symmetry": segmenter.symmetry,
-        "precision": plan.precision,
-        "precision_asked": work.options.precision,
-        "labels_changed_by_bfloat16": plan.changed,
-        "certificate": plan.certificate and plan.certificate.to_json(),
-        "correction": plan.correction.to_json(),
-    }
+    return LabelledBy(
+        model=segmenter.identity,
+        members=tuple(f"{m.spec.name} {m.spec.nbhd}" for m in segmenter.members),
+        postprocessing=segmenter.postprocessing.to_json(),
+        temperature=segmenter.temperature,
+        mode=plan.mode,
+        symmetry=segmenter.symmetry,
+        precision=plan.precision,
+        precision_asked=work.options.precision,
+        labels_changed_by_bfloat16=plan.changed,
+        certificate=plan.certificate.to_json() if plan.certificate else None,
+        correction=plan.correction.to_json(),
+    )
 
 
 def _grey_hash(work: Work) -> str:
@@ -132,17 +142,17 @@ def _short_hash(record: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> dict[str, Any]:
-    """What the summary says of what was left out: shares of the volume, and its label."""
+def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> MaterialShares:
+    """What was left out: shares of the volume, and its label."""
     size = float(np.prod(extent.shape))
-    left = {kind: count / size for kind, count in extent.left_out().items()}
-    return {
-        "valid": valid,
-        "share": 1 - sum(left.values()),
-        "left_out": left,
-        "label": left_out_label(classes),
-        "doubts": list(extent.doubts),
-    }
+    left: dict[str, float] = {kind: count / size for kind, count in extent.left_out().items()}
+    return MaterialShares(
+        valid=valid,
+        share=1 - sum(left.values()),
+        left_out=left,
+        label=left_out_label(classes),
+        doubts=extent.doubts,
+    )
 
 
 def porosity_of(volume: Path, pores: Sequence[int | None], pixels: Sequence[int]) -> MappedPorosity:

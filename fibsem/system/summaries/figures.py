@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +14,7 @@ Shape = tuple[int, int, int]
 #: Ends of an interval; null where there is none.
 Ends = tuple[float | None, float | None]
 Text = str | None
+AxisName = Literal["z", "y", "x"]
 
 
 @dataclass(frozen=True)

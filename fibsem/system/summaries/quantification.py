@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fibsem.system.records import UNLESS_NONE, Figure, Figures, Number
-from fibsem.system.summaries.figures import Ends, Shape, Text
+from fibsem.system.summaries.figures import AxisName, Ends, Shape, Text
 from fibsem.system.summaries.lineage import WrittenLineage
 from fibsem.system.summaries.porosity import FilmPorosity, Interval
 
-AxisName = Literal["z", "y", "x"]
 #: Of lengths: voxels of a film whose voxels nobody knows the size of.
 Unit = Literal["nm", "voxels"]
 

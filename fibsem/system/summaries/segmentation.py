@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from fibsem.system.records import whole
-from fibsem.system.summaries.figures import Ends, Shape, Text
+from fibsem.system.records import UNLESS_NONE, Record, as_record, whole
+from fibsem.system.summaries.figures import AxisName, Ends, Shape, Text
 from fibsem.system.summaries.lineage import WrittenLineage
 from fibsem.system.summaries.porosity import Corrected
 
@@ -17,14 +18,15 @@ from fibsem.system.summaries.porosity import Corrected
 class PickedVolume:
     """How a volume was opened, where that was told."""
 
-    pattern: Text = None
-    series: int | str | None = None
-    sparse: bool | None = None
+    pattern: Text = field(default=None, metadata=UNLESS_NONE)
+    series: int | str | None = field(default=None, metadata=UNLESS_NONE)
+    sparse: bool | None = field(default=None, metadata=UNLESS_NONE)
 
     @property
-    def choice(self) -> dict[str, Any]:
+    def choice(self) -> Record:
         """What was told, as :func:`fibsem.data.volumes.open_volume` takes it."""
-        return {key: value for key, value in vars(self).items() if value is not None}
+        record: Record = as_record(self)
+        return record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,33 +39,114 @@ class FilmPlace:
 
 
 @dataclass(frozen=True)
-class CalibrationPixels:
-    """Pixels that a model was calibrated on: their share of solid."""
+class AppliedCalibration:
+    """Line of the logits, smoothed before, and the share of solid that it assumes, if one does."""
 
+    temperature: float | None = None
+    offset: float | None = None
+    smoothed_px: float | None = None
     solid_share: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentedFilm(Corrected, FilmPlace):
-    """Record of ``fibsem.segment``, as all versions wrote it."""
+class BesideTraining:
+    """What a volume has of the training of its models, and in what it is unlike.
 
-    labels: str
-    shape: Shape = field()
-    porosity_ci: Ends | None = None
-    members: tuple[str, ...] = ()
-    missing: tuple[int, ...] = ()
-    classes: tuple[int, int] = (0, 255)
-    voxel_nm: tuple[float | None, float | None, float | None] | None = None
-    voxel_nm_assumed: tuple[Literal["z", "y", "x"], ...] = ()
-    sample: Text = None
+    Attributes
+    ----------
+    voxel_nm_assumed
+        Axes along which the size of its voxels is that of the model.
+    calibration
+        Of the probabilities.
+    grey_distance
+        How far its grey values are from those that were trained on.
+    warnings
+        A sentence each.
+    """
+
+    voxel_nm_assumed: tuple[AxisName, ...] = ()
+    calibration: AppliedCalibration | None = None
+    grey_distance: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaterialShares:
+    """What was left out as no material: shares of the volume by kind, and its label."""
+
+    valid: Text = None
+    share: float | None = None
+    left_out: Mapping[str, float] = field(default_factory=dict)
+    label: int | None = None
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledVolume:
+    """The volume that was labelled.
+
+    Attributes
+    ----------
+    volume_hash, grey_hash
+        Digits of its files, and of the grey values that were read.
+    labelling
+        Digits of all that the labels follow from.
+    picked
+        How it was opened.
+    range
+        Grey values that are 0 and 1.
+    why_missing
+        By slice that is not there.
+    """
+
+    volume: Text = None
+    shape: Shape
+    voxels: int | None = None
     volume_hash: Text = None
     grey_hash: Text = None
     labelling: Text = None
-    model: Text = None
-    calibration: CalibrationPixels | None = None
+    picked: PickedVolume | None = None
+    range: tuple[float, float] | None = None
+    why_missing: Mapping[int, str] = field(default_factory=dict)
+    material: MaterialShares | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFiles:
+    """What was written, and the size of its voxels."""
+
+    labels: str
+    classes: tuple[int, int] = (0, 255)
     probabilities: Text = None
     uncertainty: Text = None
-    warnings: tuple[str, ...] = ()
+    uncertainty_mean: float | None = None
+    voxel_nm: tuple[float | None, float | None, float | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledBy:
+    """The models, and how they were used; ``labels_changed_by_bfloat16`` is a share."""
+
+    model: Text = None
+    members: tuple[str, ...] = ()
+    postprocessing: Mapping[str, Any] | None = None
+    temperature: float | None = None
+    mode: Text = None
+    symmetry: int | None = None
+    precision: Text = None
+    precision_asked: Text = None
+    labels_changed_by_bfloat16: float | None = None
+    certificate: Mapping[str, Any] | None = None
+    correction: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentedFilm(LabelledBy, LabelFiles, LabelledVolume, BesideTraining, FilmPlace, Corrected):
+    """Record of ``fibsem.segment``, as all versions wrote it."""
+
+    porosity_ci: Ends | None = None
+    missing: tuple[int, ...] = ()
+    sample: Text = None
     weights: tuple[str, ...] = ()
     versions: tuple[Text, ...] = ()
     lineage: tuple[WrittenLineage, ...] | None = None

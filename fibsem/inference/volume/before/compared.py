@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from fibsem.inference.volume.ledger.decisions import Likeness
 from fibsem.inference.volume.plan import Say
 from fibsem.inference.volume.porosity.boundary import some_slices
 from fibsem.inference.volume.work import Work
+from fibsem.system.summaries.segmentation import AppliedCalibration, BesideTraining
 
 #: Slices that tell what a range leaves out.
 SLICES = 5
@@ -81,17 +81,17 @@ def _unlike(work: Work, trained: Sequence[TrainedOn]) -> Likeness:
 
 def of_training(
     work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], likeness: Likeness, say: Say
-) -> dict[str, Any]:
+) -> BesideTraining:
     """What a volume has of the training of its models, and in what it is unlike."""
     alone = len(trained) == 1 and work.segmenter.symmetry == 1
     # slope and offset of the probabilities, and the share of solid that they assume
     share = trained[0].solid_share if alone else None
-    return {
-        "voxel_nm_assumed": assumed_axes(stated, trained),
-        "calibration": {**asdict(work.segmenter.platt), "solid_share": share},
-        "grey_distance": likeness.grey_distance,
-        "warnings": [*likeness.warnings, *_bands(work, say)],
-    }
+    return BesideTraining(
+        voxel_nm_assumed=assumed_axes(stated, trained),
+        calibration=AppliedCalibration(**asdict(work.segmenter.platt), solid_share=share),
+        grey_distance=likeness.grey_distance,
+        warnings=(*likeness.warnings, *_bands(work, say)),
+    )
 
 
 def _bands(work: Work, say: Say) -> list[str]:

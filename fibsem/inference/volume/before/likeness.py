@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Triple
 from fibsem.system.advice import RANGE, VOXEL_NM
+from fibsem.system.summaries.figures import AxisName
 
 #: Relative difference of voxel sizes that is not said.
 SAME_SIZE = 0.05
@@ -43,18 +45,18 @@ class TrainedOn:
     moments: tuple[Moments, ...] = ()
 
 
-def assumed_axes(film: VoxelNm, models: Sequence[TrainedOn]) -> list[str]:
+def assumed_axes(film: VoxelNm, models: Sequence[TrainedOn]) -> tuple[AxisName, ...]:
     """Axes along which the size of a film's voxels is that of the model, for want of its own.
 
     >>> assumed_axes((None, 10.0, None), [TrainedOn((50.0, 10.0, None))])
-    ['z']
+    ('z',)
     """
     learnt = models[0].voxel_nm if models else film
-    return [
+    return tuple(
         axis
-        for axis, ours, theirs in zip("zyx", film, learnt, strict=True)
+        for axis, ours, theirs in zip(get_args(AxisName), film, learnt, strict=True)
         if ours is None and theirs is not None
-    ]
+    )
 
 
 def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
