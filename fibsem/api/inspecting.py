@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from fibsem.system.endings import FIGURE, remove_former
 from fibsem.system.files import replace_file, write_json
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
+from fibsem.system.records import as_record, typed
+from fibsem.system.summaries import InspectionSummary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,29 +62,29 @@ class InspectResult(Result):
         """The tables, and what should be looked at."""
         from fibsem.reporting.inspection_tables import tables
 
-        summary = self.summary
+        summary = typed(InspectionSummary, self.summary)
         return "\n".join(
             [
-                f"{summary['dataset']}, hash {summary['data']}: "
-                "every label was read and is in order\n",
-                tables(dict(summary)),
-                *(f"look at this: {warning}" for warning in self.warnings),
-                *self._left_out(),
+                f"{summary.dataset}, hash {summary.data}: every label was read and is in order\n",
+                tables(summary),
+                *(f"look at this: {warning}" for warning in summary.warnings),
+                *_undrawn(summary),
                 f"figures: {', '.join(map(str, self.figures))}",
             ]
         )
-
-    def _left_out(self) -> Iterator[str]:
-        """Say of which samples not every square is drawn."""
-        for name, sample in self.summary["samples"].items():
-            drawn, labelled = sample["squares_drawn"], sample["squares_labelled"]
-            if drawn < labelled:
-                yield f"drawn: {drawn} of {labelled} squares of {name}, spread over all of them"
 
     def pictures(self) -> Iterable[bytes]:
         """Histograms, gradient, classes and squares, as PNG."""
         place = self.place
         return files(place / figure.name for figure in self.figures)
+
+
+def _undrawn(summary: InspectionSummary) -> Iterator[str]:
+    """Say of which samples not every square is drawn."""
+    for name, sample in summary.samples.items():
+        drawn, labelled = sample.squares_drawn, sample.squares_labelled
+        if drawn < labelled:
+            yield f"drawn: {drawn} of {labelled} squares of {name}, spread over all of them"
 
 
 @completes("inspect")
@@ -135,13 +137,13 @@ def run(tree: Tree) -> InspectResult:
     with at_work(folder):
         check_others(folder, "inspection")
         inspection = Inspection.of(dataset, recipe)
-        record = inspection.record()
+        summary = inspection.summary()
         pictures = inspection.figures(folder)
-        record["figures"] = [picture.name for picture in pictures]
+        drawn, text = tuple(picture.name for picture in pictures), tables(summary)
         check_unchanged(dataset, "this inspection")
-        remove_former(folder, drawn_in(folder), record["figures"], FIGURE)
-        text = tables(record)
-        record["shows"] = digest_of([dataset.hash, text], 12)
+        remove_former(folder, drawn_in(folder), drawn, FIGURE)
+        shows = digest_of([dataset.hash, text], 12)
+        record = as_record(replace(summary, figures=drawn, shows=shows))
         replace_file(folder / "tables.md", text)
         write_json(folder / "summary.json", record)
     return InspectResult(record, folder, tuple(pictures))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from fibsem.analysis import figures
 from fibsem.data.dataset.dataset import Dataset
-from fibsem.data.dataset.samples import Region, by_split, left_out
+from fibsem.data.dataset.samples import Region, Sample, by_split, left_out
 from fibsem.data.doubts.contrast import Classed, by_class, classed, grey_of
 from fibsem.data.doubts.doubts import doubts
 from fibsem.data.doubts.tilt import left_in
@@ -25,6 +25,7 @@ from fibsem.system.file_names import part_name
 from fibsem.system.files import known_json
 from fibsem.system.records import typed
 from fibsem.system.summaries import InspectionSummary
+from fibsem.system.summaries.inspection import InspectedSample, Regions
 
 #: Share of pixels at the darkest or brightest value from which a sample counts as saturated.
 SATURATED = 0.01
@@ -57,38 +58,39 @@ class Inspection:
             recipe,
         )
 
-    def record(self) -> dict[str, Any]:
-        """The record of ``summary.json``; porosity of the labels, its interval over places."""
-        samples = {}
-        for sample in self.dataset.samples:
-            labelled, people = self.porosities[sample.name], agreement(sample.regions)
-            tested = [region for region in sample.labelled if region.split == "test"]
-            samples[sample.name] = {
-                "shape": list(sample.volume.shape),
-                "dtype": str(sample.volume.dtype),
-                "mean": self.greys[sample.name].mean,
-                "std": self.greys[sample.name].std,
-                "median": self.greys[sample.name].median,
-                "gradient": self.profiles[sample.name].slope,
-                "regions": {split: len(r) for split, r in by_split(sample).items()},
-                "squares_labelled": len(sample.labelled),
-                "squares_drawn": len(_spread(sample.labelled)),
-                "porosity": labelled.porosity,
-                "porosity_ci": labelled.interval and list(labelled.interval),
-                "places": labelled.places,
-                "test_places": len(by_place((Spot.of(r.sample, r.box), r) for r in tested)),
-                "expected_porosity": sample.expected_porosity,
-                "left_out": left_out_shares(sample),
-                "ignored_px": sum(map(left_out, sample.regions)),
-                "agreement": people and {**asdict(people), "annotators": list(people.annotators)},
-            }
-        return {
-            "dataset": self.dataset.name,
-            "data": self.dataset.hash,
-            "voxel_nm": list(self.dataset.voxel_nm),
-            "samples": samples,
-            "warnings": list(self.warnings()),
-        }
+    def summary(self) -> InspectionSummary:
+        """What tables say; porosity of the labels, its interval over places."""
+        return InspectionSummary(
+            dataset=self.dataset.name,
+            data=self.dataset.hash,
+            voxel_nm=self.dataset.voxel_nm,
+            samples={sample.name: self._sample(sample) for sample in self.dataset.samples},
+            warnings=tuple(self.warnings()),
+        )
+
+    def _sample(self, sample: Sample) -> InspectedSample:
+        grey, labelled = self.greys[sample.name], self.porosities[sample.name]
+        regions = by_split(sample)
+        tested = [region for region in sample.labelled if region.split == "test"]
+        return InspectedSample(
+            shape=sample.volume.shape,
+            dtype=str(sample.volume.dtype),
+            mean=grey.mean,
+            std=grey.std,
+            median=grey.median,
+            gradient=self.profiles[sample.name].slope,
+            regions=Regions(**{split: len(some) for split, some in regions.items()}),
+            squares_labelled=len(sample.labelled),
+            squares_drawn=len(_spread(sample.labelled)),
+            porosity=labelled.porosity,
+            porosity_ci=labelled.interval,
+            places=labelled.places,
+            test_places=len(by_place((Spot.of(one.sample, one.box), one) for one in tested)),
+            expected_porosity=sample.expected_porosity,
+            left_out=left_out_shares(sample),
+            ignored_px=sum(map(left_out, sample.regions)),
+            agreement=agreement(sample.regions),
+        )
 
     @cached_property
     def classes(self) -> dict[str, list[Classed]]:

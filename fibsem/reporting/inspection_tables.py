@@ -3,50 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from fibsem.analysis.encoding import cell
 from fibsem.analysis.intervals import FEWEST_SQUARES
-from fibsem.data.dataset.split import SPLITS
 from fibsem.reporting.agreement import agreement_text
-from fibsem.system.records import typed
-from fibsem.system.summaries.figures import Agreement
+from fibsem.system.summaries import InspectionSummary
+from fibsem.system.summaries.inspection import InspectedSample
 
 
-def tables(record: dict[str, Any]) -> str:
+def tables(summary: InspectionSummary) -> str:
     """Tables 3.1 (grey values) and 3.2 (labels and their porosity) as Markdown."""
-    samples = record["samples"].items()
+    samples = summary.samples
+    agreements = [f"{cell(name)}: {cell(agreement_text(s.agreement))}"
+                  for name, s in samples.items() if s.agreement]  # fmt: skip
     lines = [
         "Grey values in [0, 1]",
         "",
         "| sample | (z, y, x) | dtype | mean | s.d. | median | slope per 1000 px |",
         "|---|---|---|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {cell(name)} | {' x '.join(map(str, s['shape']))} | {s['dtype']} | {s['mean']:.3f} | "
-        f"{s['std']:.3f} | {s['median']:.3f} | {1000 * s['gradient']:+.4f} |"
-        for name, s in samples
-    ]
-    lines += [
+        *(_greys(name, sample) for name, sample in samples.items()),
         "",
         "Labels, and their porosity with 95 % interval over places",
         "",
         "| sample | train | val | test | porosity % | 95 % interval |",
         "|---|---:|---:|---:|---:|---|",
+        *(_labels(name, sample) for name, sample in samples.items()),
+        *_few_tested({name: sample.test_places or 0 for name, sample in samples.items()}),
+        *("" for _ in agreements[:1]),
+        *agreements,
     ]
-    for name, s in samples:
-        counts = " | ".join(str(s["regions"][split]) for split in SPLITS)
-        share, interval = "", ""
-        if s["porosity"] is not None:
-            share = f"{100 * s['porosity']:.2f}"
-        if s["porosity_ci"] is not None:
-            interval = "[{:.2f}, {:.2f}]".format(*(100 * value for value in s["porosity_ci"]))
-        lines.append(f"| {cell(name)} | {counts} | {share} | {interval} |")
-    lines += _few_tested({name: s["test_places"] for name, s in samples if "test_places" in s})
-    agreements = [(name, typed(Agreement, s["agreement"])) for name, s in samples if s["agreement"]]
-    lines += ["" for _ in agreements[:1]]
-    lines += [f"{cell(name)}: {cell(agreement_text(some))}" for name, some in agreements]
     return "\n".join(lines) + "\n"
+
+
+def _greys(name: str, sample: InspectedSample) -> str:
+    """A row of Table 3.1."""
+    return (
+        f"| {cell(name)} | {' x '.join(map(str, sample.shape))} | {sample.dtype} | "
+        f"{sample.mean:.3f} | {sample.std:.3f} | {sample.median:.3f} | "
+        f"{1000 * sample.gradient:+.4f} |"
+    )
+
+
+def _labels(name: str, sample: InspectedSample) -> str:
+    """A row of Table 3.2."""
+    counts = sample.regions
+    share = "" if sample.porosity is None else f"{100 * sample.porosity:.2f}"
+    low, high = sample.porosity_ci or (None, None)
+    interval = "" if low is None or high is None else f"[{100 * low:.2f}, {100 * high:.2f}]"
+    return (
+        f"| {cell(name)} | {counts.train} | {counts.val} | {counts.test} | {share} | {interval} |"
+    )
 
 
 def _few_tested(places: Mapping[str, int]) -> list[str]:

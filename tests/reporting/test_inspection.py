@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,9 @@ from fibsem.reporting.label_porosity import label_porosity
 from fibsem.reporting.page import Picture
 from fibsem.reporting.results import FinishedCommand
 from fibsem.reporting.sections import inspection
+from fibsem.system.records import as_record
+from fibsem.system.summaries import InspectionSummary
+from fibsem.system.summaries.inspection import InspectedSample, Regions
 
 
 @pytest.fixture
@@ -107,13 +111,13 @@ def test_squares_of_several_annotators_tell_how_far_they_agree(tmp_path):
         "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\nignore: 7\n"
         "samples: [{name: a, volume: film.tif, regions: regions.csv}]\n"
     )
-    record = Inspection.of(load_dataset(tmp_path), Recipe()).record()
-    told = record["samples"]["a"]["agreement"]
+    summary = Inspection.of(load_dataset(tmp_path), Recipe()).summary()
+    told = summary.samples["a"].agreement
     # of 90 pixels that both know 40 are pores to both, 40 solid to both, 10 to one
-    assert told["miou"] == pytest.approx((40 / 50 + 40 / 50) / 2)
-    assert told["porosity_difference"] == pytest.approx(10 / 90)
-    assert (told["squares"], told["annotators"]) == (1, ["Ada", "Bo|b"])
-    assert r"squares labelled by several (Ada, Bo\|b): 1, mIoU 0.800" in tables(record)
+    assert told.miou == pytest.approx((40 / 50 + 40 / 50) / 2)
+    assert told.porosity_difference == pytest.approx(10 / 90)
+    assert (told.squares, told.annotators) == (1, ("Ada", "Bo|b"))
+    assert r"squares labelled by several (Ada, Bo\|b): 1, mIoU 0.800" in tables(summary)
 
 
 @pytest.fixture
@@ -189,19 +193,20 @@ def test_too_few_test_squares_are_said_before_anything_is_trained(tmp_path, test
         "name: a\nvoxel_nm: null\nclasses: {pore: 0, solid: 255}\n"
         "samples: [{name: a, volume: film.tif, regions: regions.csv}]\n"
     )
-    record = Inspection.of(load_dataset(tmp_path), Recipe()).record()
+    summary = Inspection.of(load_dataset(tmp_path), Recipe()).summary()
     text = (
         f"Places of test squares: a {test}. Below 6 no porosity of a film is corrected, and a cha"
     )
-    assert (text in tables(record)) == said
+    assert (text in tables(summary)) == said
 
 
 def test_test_squares_of_one_place_are_one(tmp_path):
-    record = {"regions": {"train": 3, "val": 3, "test": 8}, "shape": [1, 2, 3], "dtype": "uint8",
-              "mean": 0.1, "std": 0.1, "median": 0.1, "gradient": 0.0, "porosity": None,
-              "porosity_ci": None, "agreement": None}  # fmt: skip
-    films = {name: {**record, "test_places": places} for name, places in (("a", 1), ("b", 7))}
-    text = tables({"samples": films})
+    film = InspectedSample(
+        regions=Regions(3, 3, 8), shape=(1, 2, 3), dtype="uint8", mean=0.1, std=0.1, median=0.1,
+        gradient=0.0, porosity=None, porosity_ci=None, expected_porosity=None, test_places=1,
+    )  # fmt: skip
+    films = {"a": film, "b": replace(film, test_places=7)}
+    text = tables(InspectionSummary(voxel_nm=(None,) * 3, samples=films, warnings=()))
     assert "Places of test squares: a 1. Below 6 no porosity of a film is corrected.\n" in text
 
 
@@ -222,7 +227,7 @@ def test_all_squares_are_drawn_or_it_is_said_of_how_many(tmp_path, monkeypatch, 
     monkeypatch.setattr("fibsem.reporting.inspection.SHOWN", 4)
     inspection.figures(tmp_path)
     pictures = [ax for ax in saved["squares_a"].axes if ax.images]
-    said = InspectResult(inspection.record(), tmp_path, ()).text
+    said = InspectResult(as_record(inspection.summary()), tmp_path, ()).text
     assert len(pictures) == drawn
     assert ("drawn: 4 of 6 squares of a" in said) == (drawn < count)
     assert saved["squares_a"].get_suptitle() == ("4 of 6 squares" if drawn < count else "")
@@ -247,10 +252,10 @@ def test_labels_say_as_much_as_their_pixels_and_a_place_counts_once(tmp_path):
         "[{name: a, volume: film.tif, regions: regions.csv, expected_porosity: 0.9}]\n"
     )
     inspection = Inspection.of(load_dataset(tmp_path), Recipe())
-    sample = inspection.record()["samples"]["a"]
+    sample = inspection.summary().samples["a"]
     pooled = (120 + 120 + 60 + 20) / (3 * 400 + 20)
-    assert sample["porosity"] == pytest.approx(pooled)
-    assert logit(sample["porosity_ci"]).mean() == pytest.approx(logit(pooled))
+    assert sample.porosity == pytest.approx(pooled)
+    assert logit(sample.porosity_ci).mean() == pytest.approx(logit(pooled))
     said = r"expected porosity 90.0 % is outside .* over 4 places"
     assert any(re.search(said, line) for line in inspection.warnings())
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from fibsem.system.records import UNLESS_NONE
 from fibsem.system.summaries.figures import Agreement, Ends, Shape, Text
 
 
@@ -16,9 +18,27 @@ class Regions:
     test: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InspectedSample:
-    """One film of an inspection."""
+    """One film of an inspection.
+
+    Attributes
+    ----------
+    shape, dtype
+        Of its voxels, (z, y, x).
+    mean, std, median, gradient
+        Of its grey values in [0, 1], and their slope along the slice per pixel.
+    regions
+        Labelled, of each split.
+    squares_labelled, squares_drawn
+        How many squares there are, and how many of them the figure shows.
+    porosity, porosity_ci
+        Of the labels, and its interval over ``places``; squares above each other are one place.
+    left_out
+        Share of the film that shows no material, by kind.
+    ignored_px
+        Pixels of squares that nobody labelled.
+    """
 
     shape: Shape
     dtype: str
@@ -27,19 +47,26 @@ class InspectedSample:
     median: float
     gradient: float
     regions: Regions
+    squares_labelled: int = 0
+    squares_drawn: int = 0
     porosity: float | None
     porosity_ci: Ends | None
+    places: int | None = None
+    test_places: int | None = None
     expected_porosity: float | None
+    left_out: Mapping[str, float] = field(default_factory=dict)
+    ignored_px: int = 0
     agreement: Agreement | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InspectionSummary:
-    """Record of ``fibsem.inspect``."""
+    """Record of ``fibsem.inspect``; ``shows`` are digits of what its tables say."""
 
-    voxel_nm: tuple[float | None, float | None, float | None]
-    samples: dict[str, InspectedSample]
-    warnings: tuple[str, ...]
     dataset: Text = None
     data: Text = None
-    figures: tuple[str, ...] | None = None
+    voxel_nm: tuple[float | None, float | None, float | None]
+    samples: Mapping[str, InspectedSample]
+    warnings: tuple[str, ...]
+    figures: tuple[str, ...] | None = field(default=None, metadata=UNLESS_NONE)
+    shows: Text = field(default=None, metadata=UNLESS_NONE)

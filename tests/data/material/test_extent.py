@@ -283,9 +283,9 @@ def test_inspect_says_what_was_left_out(dataset):
     from fibsem.reporting.inspection import Inspection
 
     inspection = Inspection.of(dataset(), Recipe())
-    record = inspection.record()["samples"]["a"]
-    assert record["ignored_px"] == 512
-    assert record["left_out"] == {"rim": pytest.approx(0.2695, abs=0.005)}
+    sample = inspection.summary().samples["a"]
+    assert sample.ignored_px == 512
+    assert sample.left_out == {"rim": pytest.approx(0.2695, abs=0.005)}
     assert any("512 labelled pixels of 1 regions" in line for line in inspection.warnings())
     assert any("of the film shows no material" in line for line in inspection.warnings())
 
