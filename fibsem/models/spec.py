@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from fibsem.errors import UserError
 from fibsem.geometry import Nbhd, Triple
@@ -16,7 +16,7 @@ from fibsem.models import hyperparameters
 from fibsem.models.architectures import MODELS, Architecture, Family
 from fibsem.models.field import Field, Padding, Squares, unet_squares, valid_field
 from fibsem.models.hyperparameters import Hyperparameters
-from fibsem.system.records import typed
+from fibsem.system.records import Record, WrittenAs, typed
 
 __all__ = ["MAX_HEAD", "MODELS", "Field", "ModelSpec", "Padding", "resolve"]
 
@@ -162,7 +162,7 @@ class ModelSpec:
         deep = f"windows deeper than {hyperparameters.DEPTH} slices"
         return f"it is of {deep}, and here nbhd is {self.nbhd}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         return {**asdict(self), "nbhd": str(self.nbhd)}
 
     @classmethod
@@ -171,6 +171,10 @@ class ModelSpec:
         written = typed(_Written, record)
         given = hyperparameters.as_recorded(written.name, written.hyperparameters)
         return resolve(written.name, Nbhd.parse(written.nbhd), written.padding, given)
+
+
+#: One as it is written.
+WrittenSpec = Annotated[ModelSpec, WrittenAs(Record, ModelSpec.from_json)]
 
 
 def resolve(

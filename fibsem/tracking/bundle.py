@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -27,10 +27,10 @@ from fibsem.errors import UserError, first_line
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.inference.volume.before.likeness import TrainedOn
 from fibsem.inference.volume.porosity.tested import FilmSquares
-from fibsem.models.spec import ModelSpec
+from fibsem.models.spec import ModelSpec, WrittenSpec
 from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.home import home_path
-from fibsem.system.records import typed
+from fibsem.system.records import Record, typed
 from fibsem.system.summaries.lineage import Lineage
 from fibsem.tracking.audit import Audit
 from fibsem.tracking.store import client_of
@@ -48,13 +48,20 @@ class _Written:
     classes: tuple[int, int]
     voxel_nm: tuple[float | None, float | None, float | None]
     audit: Audit
-    members: tuple[dict[str, Any], ...] | None = None
-    spec: dict[str, Any] | None = None
+    members: tuple[WrittenSpec, ...] | None = None
+    spec: WrittenSpec | None = None
     temperature: float = 1.0
     offset: float = 0.0
     smoothed_px: float = 0.0
     scales: tuple[WrittenScale, ...] = ()
     weights: tuple[str, ...] | None = None
+
+    @property
+    def specs(self) -> tuple[ModelSpec, ...]:
+        """The networks of the bundle; older ones had a single one."""
+        if specs := self.members or (self.spec and (self.spec,)):
+            return specs
+        raise ValueError("members is missing")
 
 
 @dataclass(frozen=True)
@@ -195,12 +202,12 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
 
 
 def _read(folder: Path) -> Bundle:
-    record: dict[str, Any] = read_json(folder / "bundle.json")
+    record: Record = read_json(folder / "bundle.json")
     written = typed(_Written, record)
-    specs = [ModelSpec.from_json(spec) for spec in written.members or [written.spec or {}]]
-    places = _places(folder, len(specs))
+    places = _places(folder, len(written.specs))
     members = tuple(
-        Member(spec, models.load(spec, place)) for spec, place in zip(specs, places, strict=True)
+        Member(spec, models.load(spec, place))
+        for spec, place in zip(written.specs, places, strict=True)
     )
     _check_weights(written.weights, members, places)
     segmenter = Segmenter(
@@ -253,7 +260,7 @@ def _digest(member: Member, place: Path) -> str:
     return _hashed(hashlib.sha256(), member, place).hexdigest()[:16]
 
 
-def _identity(record: dict[str, Any], members: Sequence[Member], places: Sequence[Path]) -> str:
+def _identity(record: Mapping[str, Any], members: Sequence[Member], places: Sequence[Path]) -> str:
     """Twelve hex digits of the weights and of every setting that changes an output."""
     settings = {key: value for key, value in record.items() if key not in ("audit", "weights")}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
