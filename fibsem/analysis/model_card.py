@@ -15,9 +15,8 @@ import pandas as pd
 
 from fibsem.analysis.encoding import markdown
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.analysis.statistics import Gate
 from fibsem.system.summaries.lineage import Lineage
-from fibsem.system.summaries.promotion import Calibrated, Ensemble, OnTestPixels
+from fibsem.system.summaries.promotion import Calibrated, Ensemble, Gate, OnLabelled
 
 T = TypeVar("T")
 #: A row of a table by its columns.
@@ -107,7 +106,7 @@ class TrainingFacts:
 
 
 #: Figures of what nobody tested.
-UNTESTED = OnTestPixels(math.nan)
+UNTESTED = OnLabelled(math.nan)
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ class CardFacts:
     calibration: Calibrated | None = None
     ensemble: Ensemble | None = None
     gate: Gate | None = None
-    test_all: OnTestPixels = UNTESTED
+    test_all: OnLabelled = UNTESTED
     lineage: Lineage | None = None
 
 

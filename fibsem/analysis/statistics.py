@@ -11,35 +11,12 @@ import numpy.typing as npt
 from scipy.special import stdtrit
 
 from fibsem.system.summaries.figures import Spread as Spread  # of results, and of summaries
+from fibsem.system.summaries.promotion import Gate
 
 #: Figures that are less apart are equal: what is left is rounding.
 EQUAL = 1e-9
 #: Fewer pairs decide nothing: five reach p = 0.05 one-sided only where all agree, never two-sided.
 FEWEST_PAIRS = 6
-
-
-@dataclass(frozen=True)
-class Gate:
-    """Whether a challenger may replace the champion, and why.
-
-    Attributes
-    ----------
-    passed, reason
-        The verdict, and one line on it.
-    p_value
-        Of "the challenger is worse"; None where nothing was tested.
-    porosity_error, champion_porosity_error
-        Absolute, on the test squares; None where nothing was compared.
-    forced
-        Passed although it would have been refused, because somebody said so.
-    """
-
-    passed: bool
-    reason: str
-    p_value: float | None
-    porosity_error: float | None
-    champion_porosity_error: float | None
-    forced: bool = False
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from fibsem.system.advice import called, under
 from fibsem.system.file_names import place_of
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
-from fibsem.system.records import fitting
+from fibsem.system.records import Record, as_record, fitting
 from fibsem.system.summaries import SegmentedFilm
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def run(tree: Tree) -> PromoteResult:
             candidates = candidates.first(given.rank.k)
         pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
         work = Promotion(given, dataset, folder, tracking, pace=pace)
-        record = promote_trials(work, candidates.trials)
+        record = as_record(promote_trials(work, candidates.trials))
         if plan is not None:
             record |= _of_budget(given, candidates, folder, plan, worked)
         write_json(folder / "summary.json", record, again=False)
@@ -248,7 +248,7 @@ def _foretold(
 
 def _of_budget(
     given: Configuration, candidates: Candidates, folder: Path, plan: Plan, worked: Worked
-) -> dict[str, Any]:
+) -> Record:
     """What the summary tells of a budget: used, planned, and what a hard one has cut off."""
     from fibsem.promotion.budget import cut_of
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from fibsem.analysis.statistics import Gate
 from fibsem.system.files import read_json, write_json
 from fibsem.system.records import typed
+from fibsem.system.summaries.promotion import Gate
 from fibsem.tracking import registry
 
 #: Says that the promotion has made a champion, and by which verdict.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,7 @@ from fibsem.promotion.examination import balanced, score_split
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
 from fibsem.system.records import Figures, typed
-from fibsem.system.summaries.promotion import Ensemble
+from fibsem.system.summaries.promotion import Calibrated, Ensemble, Errors
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.squares import CHOSEN, HALF, SquareCounts, labelled_figures
 
@@ -68,10 +68,23 @@ class CalibrationOnTest:
     errors: Figures
     by_sample: Mapping[str, Figures]
 
-    def to_json(self) -> dict[str, Any]:
-        """The record of ``summary.json``."""
-        on_test = {f"test_{key}": value for key, value in self.errors.items()}
-        return {**self.chosen.to_json(), **on_test, "test_by_sample": self.by_sample}
+    @property
+    def summary(self) -> Calibrated:
+        """What is told of it."""
+        chosen, errors = self.chosen, self.errors
+        return Calibrated(
+            temperature=chosen.temperature,
+            offset=chosen.offset,
+            ece_before=chosen.ece_before,
+            ece_after=chosen.ece_after,
+            loss_before=chosen.loss_before,
+            loss_after=chosen.loss_after,
+            before=chosen.before.to_json(),
+            after=chosen.after.to_json(),
+            test_ece_before=errors["ece_before"],
+            test_ece_after=errors["ece_after"],
+            test_by_sample={name: Errors(**some) for name, some in self.by_sample.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -109,19 +122,6 @@ class ChallengerFigures:
     def by_sample(self) -> pd.DataFrame:
         """Every labelled pixel before and after post-processing (Tables 4.10 and 4.12)."""
         return tables.post_processing([one.to_json() for one in self.squares], HALF, CHOSEN)
-
-    def to_json(self) -> dict[str, Any]:
-        """The record of ``summary.json``."""
-        record: dict[str, Any] = {
-            "postprocessing": self.postprocessing.to_json(),
-            "calibration": self.calibration.to_json(),
-            "val": self.val,
-            "test": self.test,
-            **self.labelled,
-            "squares": [square.to_json() for square in self.squares],
-            "seconds_per_gigapixel": self.seconds_per_gigapixel,
-        }
-        return record if self.ensemble is None else record | {"ensemble": asdict(self.ensemble)}
 
 
 def measure(

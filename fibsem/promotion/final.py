@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
@@ -24,6 +23,7 @@ from fibsem.promotion.trials import Trial
 from fibsem.system.files import known_json, write_json
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
+from fibsem.system.summaries.promotion import FinalNetwork
 from fibsem.tracking import names
 from fibsem.training.bundling import label_values
 from fibsem.training.job import Job
@@ -134,11 +134,16 @@ class Final:
         return self.material.config.seed
 
     @property
-    def record(self) -> dict[str, Any]:
-        """The record of which network it is."""
+    def summary(self) -> FinalNetwork:
+        """Which network it is."""
         spec = self.material.config.spec
-        network = {"model": spec.name, "nbhd": str(spec.nbhd), "seed": self.seed}
-        return {**network, "trial": self.trial.run_id, "run_id": self.result.run_id}
+        return FinalNetwork(
+            model=spec.name,
+            nbhd=str(spec.nbhd),
+            seed=self.seed,
+            trial=self.trial.run_id,
+            run_id=self.result.run_id,
+        )
 
     @property
     def model(self) -> models.Model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from fibsem.analysis.statistics import Gate, judge
+from fibsem.analysis.statistics import judge
 from fibsem.config import GateConfig
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.promotion.decision import decided
@@ -13,6 +13,7 @@ from fibsem.promotion.examination import examined
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
 from fibsem.system.identity import same_data
+from fibsem.system.summaries.promotion import Gate
 from fibsem.tracking import champions
 from fibsem.training.beginning.origin import EITHER, too_good
 from fibsem.training.scoring.squares import SquareCounts

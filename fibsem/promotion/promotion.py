@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from fibsem.promotion.begun import begun_with
 from fibsem.promotion.choice import choose
@@ -24,13 +23,14 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
 from fibsem.promotion.testing import Look, look, to_beat
 from fibsem.promotion.trials import Trial, ranked_by
+from fibsem.system.summaries import PromotionSummary
 from fibsem.system.summaries.lineage import Lineage
 from fibsem.tracking import names
 from fibsem.tracking.beginning import FileNotes, take_up
 
 
-def promote(work: Promotion, trials: Sequence[Trial]) -> dict[str, Any]:
-    """Promote the best of some trials; returns the record of ``summary.json``.
+def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
+    """Promote the best of some trials.
 
     The test squares are read here, once, and the run is tagged for it.
     """

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from fibsem.analysis.statistics import Gate
 from fibsem.promotion.begun import Begun
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.decision import decide, decided
@@ -17,6 +15,7 @@ from fibsem.promotion.report import draw, write_tables
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.testing import Look
+from fibsem.system.summaries.promotion import Gate, PromotionSummary
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.packaging import example_of
 from fibsem.training.material.datasets import check_unchanged
@@ -24,13 +23,8 @@ from fibsem.training.material.datasets import check_unchanged
 
 def publish(
     work: Promotion, tested: Look, begun: Begun, chosen: Chosen, challenger: Challenger
-) -> dict[str, Any]:
+) -> PromotionSummary:
     """Report, register and log a challenger, and segment its data with it.
-
-    Returns
-    -------
-    dict
-        The record of ``summary.json``.
 
     Raises
     ------
@@ -50,8 +44,7 @@ def publish(
     epochs = finals[0].result.epochs
     log_figures(work, run_id, challenger.figures, {"tables": tables, "figures": figures}, epochs)
     films = segment_samples(work, bundle, version, run_id) if work.tree["segment"] else {}
-    published = {"bundle": str(bundle), "version": version, "champion": champion}
-    return {**challenger.to_json(), **published, "samples": films}
+    return challenger.summary(bundle, version, champion, films)
 
 
 def register(

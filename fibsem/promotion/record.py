@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
 
-from fibsem.analysis.statistics import Gate
 from fibsem.inference.volume.porosity.reading import Reading
 from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.promotion.begun import Begun
@@ -16,7 +15,13 @@ from fibsem.promotion.final import Final
 from fibsem.promotion.ranking import Ranked, placed
 from fibsem.system.records import Figure, Figures
 from fibsem.system.summaries.lineage import Lineage
-from fibsem.system.summaries.promotion import RankedTrial
+from fibsem.system.summaries.promotion import (
+    Gate,
+    OnLabelled,
+    PromotedFilm,
+    PromotionSummary,
+    RankedTrial,
+)
 from fibsem.training.scoring.squares import CHOSEN
 
 
@@ -104,18 +109,35 @@ class Challenger:
             for one in dataset.samples
         ]  # fmt: skip
 
-    def to_json(self) -> dict[str, Any]:
-        """The record of ``summary.json``."""
-        return {
-            "run_id": self.run_id,
-            "parent_run_id": self.parent_run_id,
-            "winner": self.winner,
-            "ranking": [one.to_json() for one in self.places],
-            "seeds": [one.seed for one in self.finals],
-            "members": [one.record for one in self.finals],
-            "gate": asdict(self.gate),
-            "test_squares_learned": self.test_squares_learned,
-            **self.figures.to_json(),
-            "symmetry": self.symmetry,
-            "lineage": self.lineage.to_json(),
-        }
+    def summary(
+        self, bundle: Path, version: str, champion: bool, samples: Mapping[str, PromotedFilm]
+    ) -> PromotionSummary:
+        """What is told of it when it is published: where, as what, and every film."""
+        figures = self.figures
+        labelled = {group: OnLabelled(**some) for group, some in figures.labelled.items()}
+        return PromotionSummary(
+            run_id=self.run_id,
+            parent_run_id=self.parent_run_id,
+            winner=self.winner,
+            ranking=tuple(one.to_json() for one in self.places),
+            seeds=tuple(one.seed for one in self.finals),
+            members=tuple(one.summary for one in self.finals),
+            gate=self.gate,
+            test_squares_learned=self.test_squares_learned,
+            postprocessing=figures.postprocessing.to_json(),
+            calibration=figures.calibration.summary,
+            val=figures.val,
+            test=figures.test,
+            train_all=labelled["train_all"],
+            val_all=labelled["val_all"],
+            test_all=labelled["test_all"],
+            squares=tuple(square.to_json() for square in figures.squares),
+            seconds_per_gigapixel=figures.seconds_per_gigapixel,
+            ensemble=figures.ensemble,
+            symmetry=self.symmetry,
+            lineage=self.lineage,
+            bundle=str(bundle),
+            version=version,
+            champion=champion,
+            samples=samples,
+        )

@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fibsem.analysis import model_card
 from fibsem.analysis.porosity_told import porosity_text
-from fibsem.analysis.statistics import Gate
 from fibsem.config import read
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.learned import learned_squares
@@ -33,6 +31,7 @@ from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.system.records import Record, typed
 from fibsem.system.summaries.lineage import DataSource, FromPromotion, FromTrial, Lineage
+from fibsem.system.summaries.promotion import Gate, PromotedFilm
 from fibsem.system.summaries.segmentation import SegmentationSummary
 from fibsem.tracking import names, registry
 from fibsem.tracking.audit import Audit, places_of
@@ -122,20 +121,22 @@ def _names(sample: Sample) -> tuple[KeyNames, KeyNames]:
 
 def segment_samples(
     work: Promotion, bundle: Path, version: str, run_id: str
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, PromotedFilm]:
     """Segment every sample's whole volume, and log its porosity and time to the run."""
     segmenting = _segmenting(work, bundle, version)
-    records = {}
+    films = {}
     for sample in work.dataset.samples:
         summary = segmenting(sample)
         check_unchanged(work.dataset, PROMOTION, labels=False)  # the film that was promoted on
         film = typed(SegmentationSummary, summary)
         work.say(f"{sample.name}: porosity {porosity_text(film)}")
         work.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
-        records[sample.name] = {
-            **film.to_json(), "seconds": film.seconds, "voxels_per_second": film.voxels_per_second,
-        }  # fmt: skip
-    return records
+        films[sample.name] = PromotedFilm(
+            **vars(film.alone()),
+            seconds=film.seconds,
+            voxels_per_second=film.voxels_per_second,
+        )
+    return films
 
 
 def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample], Record]:

@@ -13,13 +13,12 @@ from fibsem.analysis.model_card import CardFacts, DataFacts, EpochFacts, ModelFa
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.split import SPLITS
 from fibsem.inference.model.segmenter import Scorer
+from fibsem.models.spec import ModelSpec
 from fibsem.promotion.choice import Chosen
-from fibsem.promotion.figures import CalibrationOnTest
-from fibsem.promotion.final import Final
 from fibsem.promotion.folder import FIGURES, TABLES
 from fibsem.promotion.record import Challenger
 from fibsem.promotion.setting import Promotion
-from fibsem.system.summaries.promotion import Calibrated, OnTestPixels
+from fibsem.system.summaries.promotion import OnLabelled
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.scoring import scored_squares
 from fibsem.training.scoring.squares import CHOSEN, HALF, confusions
@@ -84,7 +83,10 @@ def card_facts(challenger: Challenger) -> CardFacts:
     finals, measured = challenger.finals, challenger.figures
     rows = measured.by_sample.to_dict("records")
     return CardFacts(
-        model=_model(finals),
+        model=_model(
+            [one.material.config.spec for one in finals],
+            [one.result.parameters for one in finals],
+        ),
         data=_data(finals[0].material.dataset),
         training=TrainingFacts(
             epochs=finals[0].result.epochs,
@@ -94,23 +96,23 @@ def card_facts(challenger: Challenger) -> CardFacts:
         ),
         tables={"All labelled pixels, before and after post-processing": rows},
         postprocessing=measured.postprocessing,
-        calibration=_calibrated(measured.calibration),
+        calibration=measured.calibration.summary,
         ensemble=measured.ensemble,
         gate=challenger.gate,
-        test_all=OnTestPixels(**challenger.test_all),
+        test_all=OnLabelled(**challenger.test_all),
         lineage=challenger.lineage,
     )
 
 
-def _model(finals: Sequence[Final]) -> ModelFacts:
-    specs = [one.material.config.spec for one in finals]
+def _model(specs: Sequence[ModelSpec], parameters: Sequence[int]) -> ModelFacts:
+    """Facts of networks, each once."""
     return ModelFacts(
         name=_each(spec.name for spec in specs),
         nbhd=_each(spec.nbhd for spec in specs),
         padding=_each(spec.padding for spec in specs),
         field=list(dict.fromkeys(spec.sees for spec in specs)),
-        parameters=list(dict.fromkeys(one.result.parameters for one in finals)),
-        members=len(finals),
+        parameters=list(dict.fromkeys(parameters)),
+        members=len(specs),
     )
 
 
@@ -121,16 +123,4 @@ def _data(dataset: Dataset) -> DataFacts:
         voxel_nm=dataset.voxel_nm,
         regions={split: len(dataset.regions(split)) for split in SPLITS},
         hash=dataset.hash,
-    )
-
-
-def _calibrated(calibration: CalibrationOnTest) -> Calibrated:
-    chosen, errors = calibration.chosen, calibration.errors
-    return Calibrated(
-        temperature=chosen.temperature,
-        offset=chosen.offset,
-        ece_before=chosen.ece_before,
-        ece_after=chosen.ece_after,
-        test_ece_before=errors.get("ece_before"),
-        test_ece_after=errors.get("ece_after"),
     )

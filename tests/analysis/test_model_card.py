@@ -18,9 +18,8 @@ from fibsem.analysis.model_card import (
     shortened,
 )
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.analysis.statistics import Gate
 from fibsem.system.summaries.lineage import FromPromotion, FromSweep, FromTrial, Lineage
-from fibsem.system.summaries.promotion import Calibrated, Ensemble, OnTestPixels
+from fibsem.system.summaries.promotion import Calibrated, Ensemble, Gate, OnLabelled
 
 FULL = CardFacts(
     model=ModelFacts("2dcnn", "81x81x3", "valid", (76, 76), (117393,), 5),
@@ -37,10 +36,10 @@ FULL = CardFacts(
         "Nothing was measured": [],
     },
     postprocessing=PostProcessing(sigma=3.875, threshold=0.3994, rounds=2, min_size=100),
-    calibration=Calibrated(1.234, ece_before=0.0456, ece_after=0.0123),
+    calibration=Calibrated(temperature=1.234, ece_before=0.0456, ece_after=0.0123),
     ensemble=Ensemble(members=5, gain_test_miou=0.0067, cost_ratio=4.9),
     gate=Gate(True, "not worse than the champion on 19 test squares", None, 0.0512, None),
-    test_all=OnTestPixels(0.7932, 0.9003, 0.7105, 0.8759, 0.3141, 0.3207, loss=0.2504),
+    test_all=OnLabelled(0.7932, 0.9003, 0.7105, 0.8759, 0.3141, 0.3207, loss=0.2504),
     lineage=Lineage(
         sweep=FromSweep("films-2dcnn"), trial=FromTrial(name="blocks=4"),
         promotion=FromPromotion("abc123"), code="0.1.0+g1",
@@ -94,7 +93,7 @@ def test_what_is_not_known_is_left_out_and_not_written_as_none():
         data=DataFacts("film", voxel_nm=(None, None, None), regions={"train": 3}),
         training=TrainingFacts(3),
         calibration=None,
-        test_all=OnTestPixels(0.5, porosity=0.3),
+        test_all=OnLabelled(0.5, porosity=0.3),
         tables={},
     )
     card = model_card(holes)
@@ -120,7 +119,7 @@ def test_no_section_is_empty_whatever_is_missing(missing):
 
 def test_films_whose_errors_cancel_are_not_told_as_one_without_an_error():
     """One with five points too many, one with as many too few; the gate takes the mean."""
-    test = OnTestPixels(0.7, porosity=0.3, label_porosity=0.3)
+    test = OnLabelled(0.7, porosity=0.3, label_porosity=0.3)
     gate = Gate(True, "better", None, 0.05, None)
     card = model_card(CardFacts(ModelFacts("unet"), test_all=test, gate=gate))
     assert "films pooled, may cancel (points): +0.00" in card

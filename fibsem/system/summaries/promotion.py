@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from fibsem.system.records import Number, Record, as_record
+from fibsem.system.records import UNLESS_NONE, Figure, Figures, Number, Record, as_record
 from fibsem.system.summaries.figures import Text, WithMiou
 from fibsem.system.summaries.lineage import WrittenLineage
 from fibsem.system.summaries.porosity import Corrected
 
 
 @dataclass(frozen=True)
-class GateVerdict:
-    """The verdict on a challenger."""
+class Gate:
+    """Whether a challenger may replace the champion, and why.
+
+    Attributes
+    ----------
+    passed, reason
+        The verdict, and one line on it.
+    p_value
+        Of "the challenger is worse"; None where nothing was tested.
+    porosity_error, champion_porosity_error
+        Absolute, on the test squares; None where nothing was compared.
+    forced
+        Passed although it would have been refused, because somebody said so.
+    """
 
     passed: bool
     reason: str
+    p_value: float | None = None
+    porosity_error: float | None = None
+    champion_porosity_error: float | None = None
+    forced: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,17 +44,24 @@ class Errors:
     ece_after: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibrated:
-    """What a promotion calibrated."""
+    """What a promotion calibrated on validation, and how far it is off on the test squares.
+
+    ``before`` and ``after`` are the reliability of the scores as they are, and with its line.
+    """
 
     temperature: float
+    offset: float = 0.0
     ece_before: float
     ece_after: float
-    offset: float = 0.0
+    loss_before: float | None = None
+    loss_after: float | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
     test_ece_before: float | None = None
     test_ece_after: float | None = None
-    test_by_sample: dict[str, Errors] | None = None
+    test_by_sample: Mapping[str, Errors] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +157,8 @@ class RankedTrial:
 
 
 @dataclass(frozen=True)
-class OnTestPixels(WithMiou):
-    """Figures on all labelled test pixels; the porosity with the ends of its interval."""
+class OnLabelled(WithMiou):
+    """Figures on all labelled pixels of a split; the porosity with the ends of its interval."""
 
     accuracy: float | None = None
     iou_pore: float | None = None
@@ -149,22 +172,81 @@ class OnTestPixels(WithMiou):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinalNetwork:
+    """A network that was trained finally, the trial that it repeats, and its own run."""
+
+    model: str
+    nbhd: Text = None
+    seed: int | None = None
+    trial: Text = None
+    run_id: Text = None
+
+
+@dataclass(frozen=True)
+class PromotedFilm(Corrected):
+    """A film of the data, segmented with what was promoted, and how long that took."""
+
+    seconds: float | None = None
+    voxels_per_second: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PromotedModel:
     """Record of ``fibsem.promote``, as all versions wrote it."""
 
     winner: Any
     version: str
-    gate: GateVerdict
+    gate: Gate
     lineage: WrittenLineage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromotionSummary(PromotedModel):
-    """Record of ``fibsem.promote``, with what a report shows."""
+class PromotionSummary:
+    """Record of ``fibsem.promote``, with what a report shows.
 
-    val_all: WithMiou
-    test_all: OnTestPixels
-    postprocessing: dict[str, int | float]
-    samples: dict[str, Corrected]
+    Attributes
+    ----------
+    run_id, parent_run_id, winner
+        Runs of its first final training, of itself, and of the trial that the former repeats.
+    ranking
+        Trials, best first, as :meth:`RankedTrial.to_json` writes them.
+    seeds, members
+        Of the final trainings, the best first.
+    test_squares_learned
+        Test squares that their starts had learned from; None where nobody knows.
+    val, test
+        On balanced pixels; ``<split>_all`` on all that are labelled, with post-processing.
+    squares
+        Every labelled square, before and after post-processing.
+    symmetry
+        What views bring and cost, by their number.
+    bundle, version, champion
+        Folder of the model, its registered version, and whether that is the champion.
+    samples
+        Every film of the data; none with ``segment=false``.
+    """
+
+    run_id: Text = None
+    parent_run_id: Text = None
+    winner: Any
+    ranking: tuple[Mapping[str, Any], ...] = ()
+    seeds: tuple[int, ...] = ()
+    members: tuple[FinalNetwork, ...] = ()
+    gate: Gate
+    test_squares_learned: int | None = None
+    postprocessing: Mapping[str, int | float]
     calibration: Calibrated | None = None
-    ensemble: Ensemble | None = None
+    val: Figures | None = None
+    test: Figures | None = None
+    train_all: OnLabelled | None = None
+    val_all: OnLabelled
+    test_all: OnLabelled
+    squares: tuple[Mapping[str, Any], ...] = ()
+    seconds_per_gigapixel: float | None = None
+    ensemble: Ensemble | None = field(default=None, metadata=UNLESS_NONE)
+    symmetry: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
+    lineage: WrittenLineage | None = None
+    bundle: Text = None
+    version: str
+    champion: bool | None = None
+    samples: Mapping[str, PromotedFilm]
