@@ -28,7 +28,7 @@ from fibsem.system.file_names import part_name, visible
 from fibsem.system.files import write_json
 from fibsem.system.locks import alone, at_work, make_folder
 from fibsem.system.records import Record, as_record, typed
-from fibsem.system.summaries.evaluation import Run
+from fibsem.system.summaries.evaluation import EvaluationSummary, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -248,17 +248,24 @@ def _evaluate(
     with Progress("seeds") as progress:
         summary = evaluation.run(progress)
     pictures = draw_cell(folder, summary.seeds, material)
-    seconds = worked.seconds_with(folder / "summary.json", worked=True)
-    record = as_record(replace(summary, seconds=seconds))
-    if plan is not None:
-        epochs = [run.epochs for run in summary.runs]
-        record |= plan.budget_record(
-            worked.finish(), plan.cut_off(epochs) if given.budget.strict else None
-        )
+    record = _with_time(summary, folder, plan, worked, strict=given.budget.strict)
     with completing(folder):
         write_json(folder / "summary.json", record, again=False)
         _over_all(folder, dataset, tracking, record["run_id"], pictures)
     return record
+
+
+def _with_time(
+    summary: EvaluationSummary, folder: Path, plan: Plan | None, worked: Worked, *, strict: bool
+) -> Record:
+    """The record of ``summary.json``: with its time, and what was planned and used of a budget."""
+    seconds = worked.seconds_with(folder / "summary.json", worked=True)
+    record: Record = as_record(replace(summary, seconds=seconds))
+    if plan is None:
+        return record
+    used_s = worked.finish()
+    cut = plan.cut_off(run.epochs for run in summary.runs) if strict else None
+    return record | plan.budget_record(used_s, cut)
 
 
 def _is_in_store(record: Mapping[str, Any], tracking: Tracking) -> bool:

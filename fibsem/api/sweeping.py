@@ -20,7 +20,7 @@ from fibsem.search.space.space import Space
 from fibsem.system.addresses import hidden
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
-from fibsem.system.records import as_record, typed
+from fibsem.system.records import Record, as_record, typed
 from fibsem.system.summaries import SweepSummary, trial_rows
 from fibsem.tracking.naming import run_name
 from fibsem.training.scoring.objectives import Objective, check_figures
@@ -28,8 +28,10 @@ from fibsem.training.scoring.objectives import Objective, check_figures
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fibsem.search.sweep import Sweep
     from fibsem.training.material.material import Material
     from fibsem.training.planning.plan import Plan
+    from fibsem.training.planning.worked import Worked
 
 
 @dataclass(frozen=True, repr=False)
@@ -251,7 +253,7 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.search.folder import begin_anew, study_name
     from fibsem.search.report import report_sweep
     from fibsem.search.sweep import Sweep
-    from fibsem.search.workers.pace import budget_pace, cut_of, is_over, settle_plan
+    from fibsem.search.workers.pace import budget_pace
     from fibsem.search.workers.workers import run_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.planned import named_plan, planned, work_of
@@ -290,12 +292,20 @@ def search(prepared: Prepared) -> SweepResult:
             sweep.reconcile()
             run_trials(sweep, asked.workers)
             report_sweep(sweep)
-            seconds = worked.seconds_with(folder / "summary.json", worked=sweep.has_ended_any)
-            record = as_record(sweep.finish(seconds))
-            if plan is not None:
-                plan = settle_plan(plan, sweep, folder)
-                cut = cut_of(plan, sweep) if given.budget.strict else None
-                used_s = worked.finish() if is_over(sweep) else worked.seconds
-                record |= plan.budget_record(used_s, cut)
+            record = _finished(sweep, plan, worked)
         write_json(folder / "summary.json", record, again=False)
     return SweepResult(record, folder, config.tracking.uri)
+
+
+def _finished(sweep: Sweep, plan: Plan | None, worked: Worked) -> Record:
+    """The record of ``summary.json``: what was found, and planned and used of a budget."""
+    from fibsem.search.workers.pace import cut_of, is_over, settle_plan
+
+    seconds = worked.seconds_with(sweep.folder / "summary.json", worked=sweep.has_ended_any)
+    record: Record = as_record(sweep.finish(seconds))
+    if plan is None:
+        return record
+    plan = settle_plan(plan, sweep, sweep.folder)
+    cut = cut_of(plan, sweep) if sweep.given.budget.strict else None
+    used_s = worked.finish() if is_over(sweep) else worked.seconds
+    return record | plan.budget_record(used_s, cut)

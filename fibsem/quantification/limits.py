@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -26,52 +26,67 @@ def limits_of(
     gaps: Sequence[int],
 ) -> Sequence[str]:
     """What a reader has to know of the figures, a sentence each."""
-    limits = limits_of_labels(segmented.summary)
+    return [
+        *limits_of_labels(segmented.summary),
+        *_of_film(segmented, material, gaps),
+        *_of_parts(segmented.film, sampled, config),
+        *_of_settings(segmented.unit, sampled, config),
+    ]
+
+
+def _of_film(segmented: Segmented, material: IntegralRange, gaps: Sequence[int]) -> Iterator[str]:
+    """What a film is too thin or too small for, or has gaps in."""
     if gaps:
-        limits.append(
+        yield (
             f"nothing is known of slice {listed(gaps)}, between others: whether pores lead through "
             "along z cannot be told, and components are cut there"
         )
     if flat := segmented.film.flat:
-        limits.append(
+        yield (
             f"the film is a single voxel deep along {' and '.join(flat)}: whether pores lead "
             "through along it, tortuosity and intrusion from its faces (face=) are not measured"
         )
     if not np.isfinite(material.sd):
-        limits.append(
+        yield (
             "the film is too small to tell how its porosity varies from place to place: no "
             "interval of the material is told, and no representative volume"
         )
     if thin := thin_axes(segmented.film, material):
-        limits.append(
+        yield (
             f"the film is thinner along {', '.join(thin)} than the {material.cutoff:.0f} "
             f"{segmented.unit} over which its pores are alike: how porosity varies is that of so "
             "thin a film, the representative volume of a thick one is larger, and whether pores "
             "lead through along it, and how far, tells nothing of one"
         )
-    if cut := cut_axes(segmented.film, sampled, config):
-        limits.append(
+
+
+def _of_parts(film: Film, sampled: Sampled, config: QuantifyConfig) -> Iterator[str]:
+    """What parts do not measure."""
+    if cut := cut_axes(film, sampled, config):
+        yield (
             f"parts are {', '.join(cut)}, as what is not known lies between: sizes, intrusion and "
             "transport are those of pieces so thin"
         )
     if not sampled.blocks:
-        limits.append("pore sizes, intrusion and transport were not measured (blocks=0)")
+        yield "pore sizes, intrusion and transport were not measured (blocks=0)"
     if sampled.gaps:
-        limits.append(
+        yield (
             f"{sampled.gaps} of {len(sampled.blocks)} parts hold what is not known, and are left "
             "out of intrusion and transport: no part of 1000 voxels is known as a whole"
         )
-    if config.mesh != "none" and segmented.unit != "nm":  # in which the default is meant
-        cells = f"{config.mesh_cell:g} {segmented.unit}"
-        limits.append(f"the surface is coarsened to cells of {cells} (mesh_cell=)")
+
+
+def _of_settings(unit: str, sampled: Sampled, config: QuantifyConfig) -> Iterator[str]:
+    """What the surface and the largest ball were set to."""
+    if config.mesh != "none" and unit != "nm":  # in which the default is meant
+        yield f"the surface is coarsened to cells of {config.mesh_cell:g} {unit} (mesh_cell=)"
     volumes = sampled.sizes.volumes
     share = volumes[-1] / sum(volumes) if any(volumes) else 0.0
     if share > 0.01:
-        limits.append(
+        yield (
             f"{100 * share:.0f} % of the pore volume holds the largest ball that was tried: larger "
             "pores count as that large (largest=)"
         )
-    return limits
 
 
 def thin_axes(film: Film, material: IntegralRange) -> list[str]:

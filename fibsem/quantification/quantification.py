@@ -19,7 +19,7 @@ from fibsem.quantification.meshes import why_none, write_mesh
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented
-from fibsem.quantification.slices import other_mean, read_thickness
+from fibsem.quantification.slices import Thickness, other_mean, read_thickness
 from fibsem.quantification.streamed import Streamed
 from fibsem.quantification.summary import check_structure, summary_of
 from fibsem.quantification.tables import tables_of
@@ -72,31 +72,21 @@ def quantify(
     started = time.perf_counter()
     show = progress or (lambda *_: None)
     check_free(folder)
-    depth, z_nm, thickness = segmented.film.shape[0], segmented.voxel_nm[0], None
-    if config.thickness:
-        thickness = read_thickness(home_path(config.thickness), depth, z_nm)
+    thickness = _thickness(segmented, config)
     streamed = Streamed.of(segmented.film, config, show)
     check_structure(segmented, streamed)
     begin(folder, segmented, config)
     sampled = Sampled.of(segmented.film, streamed.cells, config, streamed.chords.widest, show)
     summary = summary_of(segmented, streamed, sampled, config)
-    weighed = None if thickness is None else streamed.cells.porosity(thickness.tolist())
+    summary = _by_thickness(summary, segmented, streamed, thickness)
     tables = _write_tables(tables_of(segmented, streamed, sampled, thickness), folder)
-    mesh = _write_surface(segmented, config, folder)
-    limits = list(summary.limits)
-    if thickness is not None and (said := other_mean(thickness, z_nm)):
-        limits.append(said)
-    if mesh and not mesh.triangles:
-        limits.append(why_none(segmented.film, config.mesh_cell, segmented.unit))
+    summary = _with_surface(summary, segmented, config, folder)
     moved = carried(segmented, sampled.blocks, summary, config, show)
     maps = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
     segmented.check_unchanged()
     summary = replace(
         summary,
-        limits=tuple(limits),
-        porosity_by_thickness=weighed,
         tables=tables,
-        mesh=mesh,
         carried=moved,
         maps=maps,
         labels_hash=segmented.labels_hash,
@@ -111,6 +101,31 @@ def quantify(
     return summary
 
 
+def _thickness(segmented: Segmented, config: QuantifyConfig) -> Thickness | None:
+    """Thickness of every slice, where somebody has measured it."""
+    if not config.thickness:
+        return None
+    depth, z_nm = segmented.film.shape[0], segmented.voxel_nm[0]
+    return read_thickness(home_path(config.thickness), depth, z_nm)
+
+
+def _by_thickness(
+    summary: QuantificationSummary,
+    segmented: Segmented,
+    streamed: Streamed,
+    thickness: Thickness | None,
+) -> QuantificationSummary:
+    """A summary with the porosity where every slice counts by its thickness."""
+    if thickness is None:
+        return summary
+    other = other_mean(thickness, segmented.voxel_nm[0])
+    return replace(
+        summary,
+        porosity_by_thickness=streamed.cells.porosity(thickness.tolist()),
+        limits=(*summary.limits, *([other] if other else [])),
+    )
+
+
 def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> tuple[str, ...]:
     """Tables by name, in every form; the names of their files."""
     return tuple(
@@ -118,14 +133,18 @@ def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> tuple[str
     )
 
 
-def _write_surface(segmented: Segmented, config: QuantifyConfig, folder: Path) -> Mesh | None:
-    """The surface as triangles, where it is asked for."""
+def _with_surface(
+    summary: QuantificationSummary, segmented: Segmented, config: QuantifyConfig, folder: Path
+) -> QuantificationSummary:
+    """A summary with the surface as triangles, where it is asked for."""
     if config.mesh == "none":
-        return None
+        return summary
     path = folder / f"surface.{config.mesh}"
     surface = surface_mesh(segmented.film, config.mesh_cell)
     triangles = write_mesh(path, surface, config.mesh, segmented.unit_label)
-    return Mesh(path.name, triangles, segmented.unit)
+    none = [] if triangles else [why_none(segmented.film, config.mesh_cell, segmented.unit)]
+    mesh = Mesh(path.name, triangles, segmented.unit)
+    return replace(summary, mesh=mesh, limits=(*summary.limits, *none))
 
 
 def _write_maps(

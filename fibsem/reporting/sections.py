@@ -33,6 +33,7 @@ from fibsem.system.summaries import (
     is_infeasible,
     trial_rows,
 )
+from fibsem.system.summaries.inspection import InspectedSample
 from fibsem.system.summaries.lineage import Lineage
 from fibsem.system.summaries.promotion import Calibrated
 from fibsem.training.scoring.objectives import OBJECTIVES
@@ -211,46 +212,49 @@ def champions(history: pd.DataFrame) -> Section:
 def inspection(result: FinishedCommand[InspectionSummary]) -> Section:
     """Grey values and labels of the samples."""
     inspected = result.summary
-    samples = inspected.samples
-    greys = [
-        {
-            "sample": name,
-            "size (z, y, x)": " x ".join(map(str, sample.shape)),
-            "dtype": sample.dtype,
-            "mean": f"{sample.mean:.3f}",
-            "s.d.": f"{sample.std:.3f}",
-            "median": f"{sample.median:.3f}",
-            "slope per 1000 px": f"{1000 * sample.gradient:+.4f}",
-        }
-        for name, sample in samples.items()
-    ]
-    labels = [
-        {
-            "sample": name,
-            **{f"{split} regions": getattr(sample.regions, split) for split in SPLITS},
-            "porosity %": percent(sample.porosity),
-            "95 % interval": interval_text(sample.porosity_ci),
-            "expected porosity %": percent(sample.expected_porosity),
-        }
-        for name, sample in samples.items()
-    ]
-    agreements = [
-        f"{name}: {agreement_text(sample.agreement)}."
-        for name, sample in samples.items()
-        if sample.agreement
-    ]
+    samples = inspected.samples.items()
+    greys = pd.DataFrame([_grey_values(name, sample) for name, sample in samples])
+    labels = pd.DataFrame([_labels(name, sample) for name, sample in samples])
     z, y, x = (f"{nm:g}" if nm else "unknown" for nm in inspected.voxel_nm)
     return Section(
         "Data",
-        (f"Voxel size (z, y, x): {z} x {y} x {x} nm.",
-         *(f"Look at this: {warning}." for warning in inspected.warnings), *agreements),
+        (
+            f"Voxel size (z, y, x): {z} x {y} x {x} nm.",
+            *(f"Look at this: {warning}." for warning in inspected.warnings),
+            *(
+                f"{name}: {agreement_text(one.agreement)}."
+                for name, one in samples
+                if one.agreement
+            ),
+        ),
         items=(
-            Table("grey-values", "Grey values in [0, 1]", pd.DataFrame(greys)),
-            Table("labels", "Labels, and their porosity with its interval over places",
-                  pd.DataFrame(labels)),
+            Table("grey-values", "Grey values in [0, 1]", greys),
+            Table("labels", "Labels, and their porosity with its interval over places", labels),
             *pictures_in(result.folder, "data", inspected.figures),
         ),
-    )  # fmt: skip
+    )
+
+
+def _grey_values(name: str, sample: InspectedSample) -> TableRow:
+    return {
+        "sample": name,
+        "size (z, y, x)": " x ".join(map(str, sample.shape)),
+        "dtype": sample.dtype,
+        "mean": f"{sample.mean:.3f}",
+        "s.d.": f"{sample.std:.3f}",
+        "median": f"{sample.median:.3f}",
+        "slope per 1000 px": f"{1000 * sample.gradient:+.4f}",
+    }
+
+
+def _labels(name: str, sample: InspectedSample) -> TableRow:
+    return {
+        "sample": name,
+        **{f"{split} regions": getattr(sample.regions, split) for split in SPLITS},
+        "porosity %": percent(sample.porosity),
+        "95 % interval": interval_text(sample.porosity_ci),
+        "expected porosity %": percent(sample.expected_porosity),
+    }
 
 
 def _made(result: FinishedCommand[Any]) -> str:
