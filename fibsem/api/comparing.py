@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fibsem.analysis.statistics import Paired
 from fibsem.api.evaluating import EvaluateResult, checked
@@ -15,6 +14,7 @@ from fibsem.errors import UserError
 from fibsem.system.files import write_json
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
+from fibsem.system.records import as_record
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,7 +116,7 @@ def run(tree: Tree) -> CompareResult:
 
     from fibsem.evaluation.comparison import compare
 
-    record: dict[str, Any] = compare(first, second)
+    record = as_record(compare(first, second))
     folder = output_folder("evaluate", tree, "compare")
     with at_work(folder):
         check_others(folder, "comparison")

@@ -6,7 +6,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from fibsem import models
 from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.postprocessing import at_an_end
-from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
+from fibsem.analysis.statistics import Paired, paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
 from fibsem.evaluation.names import FIGURES, FIGURES_OVER_ALL, TABLES_OVER_ALL
 from fibsem.evaluation.scores import THRESHOLDS, SeedScores, read_seeds
@@ -28,7 +28,7 @@ from fibsem.places import Spot, means_by_place
 from fibsem.system.endings import FIGURE, TABLE, each, remove_former
 from fibsem.system.files import beside, known_json
 from fibsem.system.identity import kind_of, same_data
-from fibsem.system.records import Record, typed
+from fibsem.system.records import typed
 from fibsem.system.summaries import EvaluationSummary
 from fibsem.system.summaries.evaluation import Run
 from fibsem.training.material.material import Material
@@ -134,7 +134,7 @@ def draw_cell(folder: Path, seeds: Iterable[int], material: Material) -> list[Pa
 def _save_square(path: Path, material: Material, model: models.Model, run: SeedScores) -> None:
     """Keep what a seed's model finds in the first test square, for the figure over all models."""
     before = _square(path)
-    if before is not None and str(before.get("run_id")) == run.run_id:
+    if before is not None and before.run_id == run.run_id:
         return
     scorer = BlockScorer(material.config.spec, model)
     region, square = next(iter(scored_squares(material, scorer, "test")))
@@ -151,7 +151,8 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
     """Figures over all evaluations of a dataset, in the order of their folders."""
     cells = dict(sorted(cells.items()))
     by_line: dict[str, dict[int, tuple[float, float]]] = {}
-    seeds, squares = {}, {}
+    seeds: dict[str, list[float]] = {}
+    squares: dict[str, _Square] = {}
     names = tables.names_of(list(cells.values()))
     for name, (path, one) in zip(names, cells.items(), strict=True):
         line, n = _line_of(one, name), one.sides[0]
@@ -160,8 +161,8 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
         spread = one.val.miou
         by_line.setdefault(line, {})[n] = (spread.mean, spread.std)
         seeds[name] = [100 * run.val["miou"] for run in one.runs]
-        if _square(path / "square.npz") is not None:
-            squares[name] = path / "square.npz"
+        if (square := _square(path / "square.npz")) is not None:
+            squares[name] = square
     drawn = {
         "miou_by_neighbourhood": figures.miou_by_neighbourhood(dict(sorted(by_line.items()))),
         "boxes": figures.boxes(seeds, "validation mIoU (%)"),
@@ -180,29 +181,58 @@ def _line_of(one: EvaluationSummary, name: str) -> str:
     return f"{plain}n_z = {one.sides[2]}{loss}{apart}"
 
 
-def _square(path: Path) -> dict[str, Any] | None:
-    """What :func:`_save_square` kept; None where it is not there, or damaged."""
+@dataclass(frozen=True)
+class _Square:
+    """What :func:`_save_square` kept; versions before did not name the run."""
+
+    grey: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.uint8]
+    predicted: npt.NDArray[np.uint8]
+    region: str
+    run_id: str | None = None
+
+
+def _square(path: Path) -> _Square | None:
+    """The square that was kept in a file; None where it is not there, or damaged."""
     try:
-        with np.load(io.BytesIO(path.read_bytes())) as arrays:
-            return dict(arrays)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error):
+        with np.load(io.BytesIO(path.read_bytes())) as kept:
+            run_id = str(kept["run_id"]) if "run_id" in kept else None
+            return _Square(kept["grey"], kept["labels"], kept["found"], str(kept["region"]), run_id)
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         return None
 
 
-def _one_square(files: dict[str, Path]) -> Any:
-    by_model: dict[str, tuple[npt.NDArray[np.uint8], float]] = {}
-    first: dict[str, Any] = {}
-    for name, path in files.items():
-        if (square := _square(path)) is None:
-            continue
-        first = first or square
-        if str(square["region"]) == str(first["region"]):
-            miou = Confusion.of(square["labels"], square["found"]).miou
-            by_model[name] = square["found"], miou
-    return figures.one_square(first["grey"], first["labels"], by_model)
+def _one_square(squares: Mapping[str, _Square]) -> Any:
+    """What every model predicts on the square of the first one."""
+    first = next(iter(squares.values()))
+    by_model = {
+        name: (one.predicted, Confusion.of(one.labels, one.predicted).miou)
+        for name, one in squares.items()
+        if one.region == first.region
+    }
+    return figures.one_square(first.grey, first.labels, by_model)
 
 
-def compare(first: Path, second: Path) -> Record:
+@dataclass(frozen=True)
+class Comparison:
+    """Two evaluations by their names: the first minus the second, in test mIoU.
+
+    Attributes
+    ----------
+    squares, test_squares
+        Over places, and how many squares of both lie in them.
+    seeds
+        Over the seeds that both have.
+    """
+
+    first: str
+    second: str
+    squares: Paired
+    test_squares: int
+    seeds: Paired
+
+
+def compare(first: Path, second: Path) -> Comparison:
     """Compare two finished evaluations on the same test squares, and over the same seeds.
 
     The figure of a square is its mIoU, mean over seeds, at the threshold chosen on validation; that
@@ -236,12 +266,8 @@ def compare(first: Path, second: Path) -> Record:
     over_seeds = paired_over_seeds(
         [by_seed[0][seed] for seed in seeds], [by_seed[1][seed] for seed in seeds]
     )
-    return {
-        **dict(zip(("first", "second"), tables.names_of(both), strict=True)),
-        "squares": asdict(over_squares),
-        "test_squares": len(common),
-        "seeds": asdict(over_seeds),
-    }
+    names = tables.names_of(both)
+    return Comparison(names[0], names[1], over_squares, len(common), over_seeds)
 
 
 def _finished(folder: Path) -> EvaluationSummary:

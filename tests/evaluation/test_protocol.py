@@ -276,10 +276,10 @@ def test_of_evaluations_that_end_at_once_the_last_one_knows_all(evaluated, tmp_p
 def test_paired_comparison_of_two_cells(evaluated, capsys):
     root, _ = evaluated
     record = compare(root / "2dcnn", root / "otsu")
-    assert record["squares"]["pairs"] >= 1
-    assert record["seeds"]["pairs"] == 2
+    assert record.squares.pairs >= 1
+    assert record.seeds.pairs == 2
     swapped = compare(root / "otsu", root / "2dcnn")
-    assert swapped["squares"]["mean"] == pytest.approx(-record["squares"]["mean"])
+    assert swapped.squares.mean == pytest.approx(-record.squares.mean)
     tree = compose("evaluate", [f"compare=[{root / '2dcnn'},{root / 'otsu'}]",
                                 f"output={root / 'compared' / 'pair'}"])  # fmt: skip
     evaluate.main(tree)
@@ -296,13 +296,13 @@ def test_seeds_that_are_not_of_an_evaluation_are_not_compared(evaluated, tmp_pat
         record["runs"] = record["runs"][1:]
         file.write_text(json.dumps(record))
     compared = compare(tmp_path / "2dcnn", tmp_path / "otsu")
-    assert compared["seeds"]["pairs"] == 1
+    assert compared.seeds.pairs == 1
     (run,) = read_seeds(tmp_path / "2dcnn", [1])
     assert run.seed == 1
     for name in ("2dcnn", "otsu"):
         shutil.rmtree(tmp_path / name / "seed-0")
     alone = compare(tmp_path / "2dcnn", tmp_path / "otsu")
-    assert alone["squares"] == pytest.approx(compared["squares"], nan_ok=True)
+    assert vars(alone.squares) == pytest.approx(vars(compared.squares), nan_ok=True)
 
 
 def test_slices_of_one_place_are_one_pair(evaluated, tmp_path):
@@ -318,8 +318,8 @@ def test_slices_of_one_place_are_one_pair(evaluated, tmp_path):
             ]  # fmt: skip
             file.write_text(json.dumps(scores))
     found, once = (compare(folder / "2dcnn", folder / "otsu") for folder in (tmp_path, root))
-    assert found["squares"] == pytest.approx(once["squares"], nan_ok=True)
-    assert found["test_squares"] == 40 * once["test_squares"]
+    assert vars(found.squares) == pytest.approx(vars(once.squares), nan_ok=True)
+    assert found.test_squares == 40 * once.test_squares
 
 
 def test_scores_of_an_earlier_version_are_compared_with_those_of_today(evaluated, tmp_path):
@@ -333,8 +333,8 @@ def test_scores_of_an_earlier_version_are_compared_with_those_of_today(evaluated
             del square["size"]
         file.write_text(json.dumps(scores))
     found, today = (compare(folder / "2dcnn", folder / "otsu") for folder in (tmp_path, root))
-    assert found["squares"] == pytest.approx(today["squares"], nan_ok=True)
-    assert found["test_squares"] == today["test_squares"] > 0
+    assert vars(found.squares) == pytest.approx(vars(today.squares), nan_ok=True)
+    assert found.test_squares == today.test_squares > 0
 
 
 def test_comparing_what_is_not_there_is_refused(tmp_path):
