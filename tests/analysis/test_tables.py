@@ -226,6 +226,15 @@ def test_trainings_and_splits_are_in_the_order_of_their_validation_miou():
     ]  # fmt: skip
 
 
+def test_figures_that_nobody_could_measure_are_empty_cells():
+    """Those of test squares of one class alone; an evaluation is ranked by those of validation."""
+    none = {key: {"mean": None, "std": None} for key in ("miou", "accuracy", "loss")}
+    splits = tables.splits([evaluated("unet", "9x9x1", 0.8, 9, test=none)])
+    assert splits.iloc[0].tolist()[-4:] == ["79.00 ± 0.20", "89.00", "", ""]
+    with pytest.raises(ValueError, match=r"`val.miou.mean` must be a number, but got null"):
+        evaluated("unet", "9x9x1", 0.8, 9, val=none)
+
+
 def test_models_are_compared_on_every_labelled_pixel_best_last():
     """Those that were not tested are left out; the truth is known of phantoms alone."""
     untested = replace(EVALUATED[0], test_chosen=None)
