@@ -147,13 +147,24 @@ class Sweep:
         if settled is not None:
             return settled
         plan = self.pace.plan
-        if plan is None or plan.growth is None:
+        if plan is None or plan.growth is None or not plan.rungs:
             return None
+        sized = self._sized(values)
+        return None if sized is None else plan.epochs_of(sized.architecture, sized.operations)
+
+    def times_of(self, values: Values) -> float:
+        """Times the average that a step of a network takes, by the plan; 1 where it cannot tell."""
+        plan, sized = self.pace.plan, self._sized(values)
+        if plan is None or plan.growth is None or sized is None:
+            return 1.0
+        return plan.growth.times(sized.architecture, sized.operations) or 1.0
+
+    def _sized(self, values: Values) -> Sized | None:
+        """The network of a trial; None where there is none."""
         with suppress(UserError):  # what the training says of itself
             config = self.given.with_values(values).run
             if config.spec.is_network:
-                sized = Sized.of(self.material.for_config(config))
-                return plan.epochs_of(sized.architecture, sized.operations)
+                return Sized.of(self.material.for_config(config))
         return None
 
     def check_failures(self, now: Sequence[Outcome]) -> None:

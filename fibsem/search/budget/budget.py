@@ -84,7 +84,9 @@ def plan_sweep(
         trials = number_of_trials(like, budget_s - spent_s, search.workers)
         plan = plan_trainings(like, budget_s, spent_s, data, trials=trials, workers=search.workers)
         pruned = search.pruner != "none"
-        plan = replace(plan, pruned=pruned, fills=not pruned and not math.isclose(space.size, 1))
+        plan = replace(plan, pruned=pruned)
+        if not pruned and not math.isclose(space.size, 1):
+            plan = replace(plan, fills=True, growth=grown(probes, timed, like), lengthens=True)
     largest = max(one.parameters for one in probes)
     several, tuner = len(search.objectives) > 1, search.backend == "keras_tuner"
     mib = disk_mib(plan, None if several else search.keep, largest, all_checkpoints=tuner)

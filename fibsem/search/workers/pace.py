@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from fibsem.search.studies.rungs import Rung, read_rungs
 from fibsem.search.studies.slots import filled
+from fibsem.search.workers.filling import settled_otherwise
 from fibsem.search.workers.last_rung import settled_lengths
 from fibsem.system.again import same_command
 from fibsem.system.files import write_json
@@ -122,11 +123,16 @@ class Pace:
         last = self.rungs[-1].first if self.rungs else math.inf
         return self.plan is not None and self.plan.lengthens and slot >= last
 
+    @property
+    def for_trainings_s(self) -> float:
+        """Seconds of the budget that are left for trainings."""
+        assert self.plan is not None
+        return self.ends - self.clock() - KEPT_BACK * self.plan.budget_s
+
     def each_s(self, turns: int) -> float:
         """Seconds that are left for the epochs of a training, the first of so many in turn."""
         assert self.plan is not None
-        left_s = self.ends - self.clock() - KEPT_BACK * self.plan.budget_s
-        return left_s / turns - self.plan.once_s
+        return self.for_trainings_s / turns - self.plan.once_s
 
     @property
     def _kept(self) -> Plan | None:
@@ -149,9 +155,10 @@ def budget_pace(
     """The pace of a sweep with a budget, of which some seconds were worked before.
 
     ``budget_is=hard`` is a limit, and so is every budget of models that are fitted at once, whose
-    time nothing can plan. Where a pruner ends trainings early, or small networks take less time
-    than planned, others begin as long as at least half of a whole one is left, and none would end
-    a tenth of the budget too late.
+    time nothing can plan. Where a pruner ends trainings early others begin as long as at least half
+    of a whole one is left, and none would end a tenth of the budget too late. Where small networks
+    take less time than planned others begin while they fit; see
+    :mod:`fibsem.search.workers.filling`.
 
     Parameters
     ----------
@@ -169,8 +176,8 @@ def budget_pace(
     anyway = None if plan is None else _begun_anyway(plan)
     if plan is not None:
         late_s = (LATE - 1) * plan.budget_s
-        soft_s = plan.budget_s - max(0.5 * plan.trial_s, plan.trial_s - late_s)
-        budget_s = plan.budget_s if strict else soft_s if anyway else None
+        kept_s = 0.0 if plan.fits_last else max(0.5 * plan.trial_s, plan.trial_s - late_s)
+        budget_s = plan.budget_s if strict else plan.budget_s - kept_s if anyway else None
     left_s = None if budget_s is None else budget_s - worked_s
     own = Pace.of(left_s, strict=strict, planned=anyway or 1, plan=plan, rungs=read_rungs(rungs))
     if plan is not None:
@@ -220,18 +227,19 @@ def is_over(sweep: Sweep) -> bool:
 
 
 def settle_plan(plan: Plan, sweep: Sweep, folder: Path) -> Plan:
-    """Keep how many trainings a budget came to, and how long the last: repeated, they are as many.
+    """Keep how many trainings a budget came to, and how long the last: repeated, they are the same.
 
     A plan that says so already stays as it is.
     """
     counted = (plan.pruned or plan.fills) and plan.filled is None
-    measured = plan.lengthens and not plan.lengths
+    measured = plan.lengthens and not plan.lengths and plan.filled is None
     if not (counted or measured) or not is_over(sweep):
         return plan
     attempts = sweep.study.attempts()
     if counted:
         plan = replace(plan, filled=filled(attempts))
     if measured:
-        plan = replace(plan, lengths=settled_lengths(sweep, attempts))
+        lengths = settled_otherwise if plan.fits_last else settled_lengths
+        plan = replace(plan, lengths=lengths(sweep, attempts))
     write_json(folder / FILE, plan.to_json())
     return plan

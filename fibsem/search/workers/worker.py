@@ -21,6 +21,7 @@ from fibsem.errors import DeviceError, LostError, OutageError, UserError
 from fibsem.search.studies.owner import Heart
 from fibsem.search.studies.slots import Attempt, Cause, TrialRecord, filled
 from fibsem.search.workers.executors import Execute
+from fibsem.search.workers.filling import LEFT_OUT, has_room, settle_steps, settled_steps
 from fibsem.search.workers.keeping import inherit, tidy
 from fibsem.search.workers.last_rung import settle_length
 from fibsem.search.workers.pace import CUT
@@ -116,6 +117,8 @@ class Worker:
                 return False
             self.sweep.check_failures(now)
             self._recover()
+            if not has_room(self.sweep):
+                return self._wait_for_others()
             self.study.open_slots()
             attempt = self.study.claim()
             if attempt is None:
@@ -154,6 +157,9 @@ class Worker:
         epochs = self.sweep.epochs_of(attempt.values, attempt.slot)
         if epochs is not None:
             given = given.with_values({"train.epochs": epochs})
+        steps = settled_steps(self.sweep, attempt.slot)
+        if steps is not None and "train.steps" not in attempt.values:
+            given = given.with_values({"train.steps": steps})
         if held.limit_s is not None:
             typed = given.tree["train"]["max_seconds"]
             limit_s = held.limit_s if typed is None else min(typed, held.limit_s)
@@ -188,6 +194,9 @@ class Worker:
         attempts = self.study.attempts()
         inherit(held.attempt, attempts, self.trials)
         settle_length(self.sweep, held.attempt, attempts)
+        if not settle_steps(self.sweep, held.attempt):
+            self.study.fail(held.attempt, LEFT_OUT, "let_go", final=True)
+            held.settled = True
         limit_s = self.sweep.pace.limit_s(held.attempt.slot)
         if limit_s is not None:
             held.limit_s = limit_s + trained_s(self.trials / held.attempt.place / CHECKPOINT)

@@ -113,9 +113,12 @@ class Plan:
     filled
         How many began, where that is known.
     lengthens
-        Whether trainings of the last rung have more epochs where there is time left for them.
+        Whether trainings of the last rung have more epochs where there is time left for them; of
+        trainings that fill a budget, whether those at its end are as long as there is time for.
     lengths
-        Slots of the last rung, and epochs that each came to, where that is known.
+        Slots of the last rung, and epochs that each came to, where that is known; of trainings that
+        fill a budget slots of those that are not as planned, and steps of an epoch, 0 of one that
+        was left out.
     """
 
     budget_s: float
@@ -155,7 +158,23 @@ class Plan:
     @property
     def trial_s(self) -> float:
         """Expected time of one training."""
-        return self.once_s + self.epochs * (self.steps * self.step_s + self.validation_s)
+        return self.seconds_of(self.steps)
+
+    @property
+    def fits_last(self) -> bool:
+        """Whether trainings that fill a budget have other steps at its end than are planned."""
+        return self.fills and self.lengthens
+
+    def seconds_of(self, steps: float, times: float = 1.0) -> float:
+        """Expected time of a training with so many steps an epoch.
+
+        ``times`` the average is what a step of its network takes.
+        """
+        return self.once_s + times * self.epochs * (steps * self.step_s + self.validation_s)
+
+    def steps_in(self, seconds: float, times: float = 1.0) -> float:
+        """Steps of an epoch of a training that takes so long; see :meth:`seconds_of`."""
+        return ((seconds - self.once_s) / times / self.epochs - self.validation_s) / self.step_s
 
     def values(self, limit_s: float | None) -> dict[str, Any]:
         """Keys of a configuration that the plan sets: a schedule that ends with the last step.
@@ -237,6 +256,7 @@ class Plan:
             what += ", and others in the time that pruned ones leave"
         if self.fills:
             what += ", and others in the time that smaller networks leave"
+            what += ", the last as long as there is time" * self.lengthens
         if self.filled is not None:
             as_before = (
                 ", as many of them pruned as before" if self.pruned else ", as many as before"

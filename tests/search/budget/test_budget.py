@@ -398,6 +398,34 @@ def test_a_sweep_goes_on_by_its_plan_after_a_limit_of_its_first_start(
 
 
 @pytest.mark.slow
+def test_a_sweep_of_whole_trainings_is_repeated_by_what_its_end_came_to(
+    tiny, new_store, tmp_path, material
+):
+    """Really trained: a longer one, one that was left out, and as many as there were."""
+    plan = Plan(
+        0.5, material().dataset.hash, 2, 1, 4, 0.1, 0.1, 1.0, fills=True, lengthens=True, filled=3,
+        lengths=((1, 6), (2, 0)),
+    )  # fmt: skip
+    (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()))
+    store, tables = new_store(tmp_path), []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        sweep.main(compose("sweep", [
+            f"data.path={tiny}", "nbhd=11x11x3", *ONE, *store, f"output={folder}",
+            f"plan={tmp_path / 'plan.json'}",
+        ]))  # fmt: skip
+        assert json.loads((folder / "summary.json").read_text())["plan"] == plan.to_json()
+        tables.append(json.loads((folder / "trials.json").read_text()))
+        resolved = {
+            int(file.parent.name): json.loads(file.read_text())["settings"]["train.steps"]
+            for file in folder.glob("trials/*/identity.json")
+        }
+        assert resolved == {0: 4, 1: 6, 3: 4}
+    assert tables[0] == tables[1]
+    assert [row["state"] for row in tables[0]] == ["complete", "complete", "stopped", "complete"]
+
+
+@pytest.mark.slow
 def test_a_sweep_whose_last_training_was_longer_is_repeated_by_its_plan(
     tiny, new_store, tmp_path, material, monkeypatch
 ):
