@@ -307,5 +307,6 @@ def _finished(sweep: Sweep, plan: Plan | None, worked: Worked) -> Record:
         return record
     plan = settle_plan(plan, sweep, sweep.folder)
     cut = cut_of(plan, sweep) if sweep.given.budget.strict else None
-    used_s = worked.finish() if is_over(sweep) else worked.seconds
-    return record | plan.budget_record(used_s, cut)
+    ended = is_over(sweep)
+    used_s = worked.finish() if ended else worked.seconds
+    return record | plan.budget_record(used_s, cut, ended=ended)

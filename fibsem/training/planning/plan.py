@@ -16,8 +16,8 @@ from fibsem.training.planning.estimate import duration
 from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.stages import Stage, stages_of
 
-#: Used time against that given from which on it is an overrun.
-LATE = 1.1
+#: Used time against that given from which on it is an overrun, and below which much is left.
+LATE, EARLY = 1.1, 0.9
 #: What goes on took so many times the average in the plans of versions before.
 GOES_ON = 1.25
 #: A training that comes to the end of a successive halving is no shorter, and no longer, than so
@@ -293,26 +293,41 @@ class Plan:
         besides = {anew: self.ranking_s, "scores and volumes": self.scoring_s}
         return {name: seconds for name, seconds in besides.items() if seconds}
 
-    def budget_record(self, used_s: float, cut: CutOff | None = None) -> dict[str, Any]:
-        """Given and used time, for the record of a command; an overrun is said.
+    def budget_record(
+        self, used_s: float, cut: CutOff | None = None, *, ended: bool = True
+    ) -> dict[str, Any]:
+        """Given and used time, for the record of a command; said where they are far apart.
 
-        ``cut`` is what a hard budget has cut off, of :meth:`cut_off`.
+        ``cut`` is what a hard budget has cut off, of :meth:`cut_off`; what has not ``ended`` may
+        still use what is left.
         """
-        if used_s > LATE * self.budget_s:
-            rest = (
-                "the plan's steps stay, and budget_is=hard cuts off what is late"
-                if cut is None else "what is done without a limit, scores among it, is not cut off"
-            )  # fmt: skip
-            print(
-                f"{duration(used_s)} were used of {duration(self.budget_s)} "
-                f"({100 * used_s / self.budget_s:.0f} %): the machine was slower than when the "
-                f"plan was made, or some work was lost to a kill; {rest}"
-            )
+        share = used_s / self.budget_s
+        said = f"{duration(used_s)} were used of {duration(self.budget_s)} ({100 * share:.0f} %): "
+        if share > LATE:
+            print(said + self._why_late(hard=cut is not None))
+        elif ended and share < EARLY:
+            print(said + self._why_early(self.budget_s - used_s))
         used = {"given_s": self.budget_s, "used_s": used_s}
         return {
             "plan": self.to_json(),
             "budget": used if cut is None else {**used, "cut": asdict(cut)},
         }
+
+    def _why_late(self, *, hard: bool) -> str:
+        """Why a command takes longer than it was given, and what can be done."""
+        rest = (
+            "what is done without a limit, scores among it, is not cut off"
+            if hard else "the plan's steps stay, and budget_is=hard cuts off what is late"
+        )  # fmt: skip
+        why = "the machine was slower than when the plan was made, or some work was lost to a kill"
+        return f"{why}; {rest}"
+
+    def _why_early(self, left_s: float) -> str:
+        """Why a command leaves time over."""
+        left = f"{duration(left_s)} are left"
+        if self.pruned or self.fills:
+            return f"{left}, and no other training is asked for, or fits into them"
+        return f"{left}, since what is planned took less time than expected"
 
     def cut_off(
         self, epochs: Iterable[int], not_begun: int = 0, wanted: Iterable[int] | None = None

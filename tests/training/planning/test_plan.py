@@ -232,6 +232,26 @@ def test_an_overrun_is_said(capsys):
 
 
 @pytest.mark.parametrize(
+    ("plan", "used_s", "said"),
+    [
+        (PLAN, 54.0, ""),
+        (PLAN, 53.0, "53 s were used of 60 s (88 %): 7 s are left, since what is planned took"),
+        (replace(PLAN, fills=True), 40.0, "40 s were used of 60 s (67 %): 20 s are left, and no"),
+        (replace(PLAN, pruned=True), 40.0, "40 s were used of 60 s (67 %): 20 s are left, and no"),
+    ],
+    ids=["used", "quick", "fills", "pruned"],
+)  # fmt: skip
+def test_what_is_left_of_a_budget_is_said(capsys, plan, used_s, said):
+    """158 of 240 s passed in silence; what has not come to its end may still use them."""
+    record = plan.budget_record(used_s, ended=False)
+    assert capsys.readouterr().out == ""
+    assert plan.budget_record(used_s) == record
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == bool(said)
+    assert all(line.startswith(said) for line in lines)
+
+
+@pytest.mark.parametrize(
     ("trials", "epochs", "not_begun", "said"),
     [(1, [2], 0, ""), (1, [1], 0, "the training ended after 1 of 2 epochs"),
      (5, [2, 1, 1], 0, "2 of 5 ended after 1 of 2 epochs"),
