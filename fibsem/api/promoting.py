@@ -27,6 +27,7 @@ from fibsem.data.dataset.split import SPLITS
 from fibsem.errors import UserError
 from fibsem.inference.options import KEYS, Options
 from fibsem.system.advice import called, under
+from fibsem.system.again import same_command
 from fibsem.system.file_names import place_of
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
@@ -194,6 +195,8 @@ def run(tree: Tree) -> PromoteResult:
         record = as_record(promote_trials(work, candidates.trials))
         if plan is not None:
             record |= _of_budget(given, candidates, folder, plan, worked)
+            if plan.waiting_s and not given.tree["segment"]:
+                print(f"whole volumes wait: {same_command()} with segment=true segments them")
         write_json(folder / "summary.json", record, again=False)
     return PromoteResult(record, folder)
 
@@ -208,14 +211,16 @@ def _planned(
     from fibsem.training.planning.planned import planned, say_unplanned, work_of
 
     finals, slowest, plan = candidates.finals, candidates.slowest, None
+    # volumes that waited are asked for, or begun by a start that was asked for them
+    typed = {*given.typed, *(["segment"] if (folder / "volumes").is_dir() and not anew else [])}
     if slowest is None:
         say_unplanned(given, finals[0].spec)
     else:
         make = partial(plan_promotion, given, candidates, dataset, worked.began)
         given, plan = planned(
             given, folder, dataset.hash, make, anew=anew,
-            of=" ".join([candidates.name, *_typed_of_ranking(given)]),
-            values=partial(values, mixed=given.promotion.mixed),
+            of=" ".join([candidates.name, *_typed_of_plan(given)]),
+            values=partial(values, mixed=given.promotion.mixed, typed=typed),
             work=work_of("promote", finals[slowest].spec), spent_s=lambda: worked.here_s,
         )  # fmt: skip
         said = None if plan else _foretold(given, candidates, slowest, dataset)
@@ -226,9 +231,9 @@ def _planned(
     return given, plan
 
 
-def _typed_of_ranking(given: Configuration) -> list[str]:
-    """What was typed of the ranking: a plan leaves out trials and seeds of what was not."""
-    keys = ("rank.k", "rank.seeds", "candidates")
+def _typed_of_plan(given: Configuration) -> list[str]:
+    """What was typed of ranking and volumes: a plan may leave out what was not."""
+    keys = ("rank.k", "rank.seeds", "candidates", "segment")
     return [f"{key}={given.typed[key]}" for key in keys if key in given.typed]
 
 

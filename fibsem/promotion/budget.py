@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 import timeit
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.split import SPLITS, Split
 from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
+from fibsem.errors import UserError
 from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.candidates import Candidates
 from fibsem.promotion.repetition import REPEATED
@@ -55,6 +57,9 @@ def plan_promotion(
 ) -> Plan:  # fmt: skip
     """Share what ranking, scores, search and volumes leave of a budget to the final trainings.
 
+    Volumes wait for another start where they would take more than the final trainings get, and
+    these would be shorter than in the sweep; not if ``segment`` was typed.
+
     Parameters
     ----------
     given, candidates, dataset
@@ -64,24 +69,66 @@ def plan_promotion(
     budget_s
         Given.
     """
-    timed, again_s = _probed(candidates, dataset, budget_s)
-    scoring_s = _scoring_s(given, candidates, dataset, timed)
+    timed = cache(lambda k: probe(Material(dataset, candidates.finals[k]), budget_s))
+    share = partial(
+        _shared, given, candidates=candidates, dataset=dataset, timed=timed, began=began,
+        budget_s=budget_s,
+    )  # fmt: skip
+    may_wait = given.tree["segment"] and "segment" not in given.typed
+    try:
+        shared = share(volumes=True)
+    except UserError:  # too short for them
+        if not may_wait:
+            raise
+        shared = share(volumes=False)
+    if may_wait and shared.crowded:
+        shared = share(volumes=False)
+    if shared.said:
+        print(shared.said)
+    return shared.plan
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """A budget that is shared out, the time of volumes in it, and whether trainings are short."""
+
+    plan: Plan
+    volumes_s: float
+    said: str | None
+
+    @property
+    def crowded(self) -> bool:
+        """Whether trainings are shorter than in the sweep, and volumes take more than they do."""
+        return self.said is not None and self.volumes_s > self.plan.seconds
+
+
+def _shared(
+    given: Configuration, *, candidates: Candidates, dataset: Dataset,
+    timed: Callable[[int], Probe], began: float, budget_s: float, volumes: bool,
+) -> _Shared:  # fmt: skip
+    """Share a budget out to what a promotion does, with its volumes or without them."""
+    asked = given if volumes else given.with_values({"segment": False})
+    slowest, again_s = _probed(candidates, dataset, timed)
+    scoring_s = _scoring_s(asked, candidates, dataset, slowest)
     left_s = budget_s - (time.perf_counter() - began) - scoring_s
     ranked = trained_anew(given, candidates, again_s, RANKING * left_s)
     kept = candidates.first(ranked.trials)
     if kept.slowest != candidates.slowest:  # another network is the slowest that is trained
-        timed, _ = _probed(kept, dataset, budget_s)
-        scoring_s = _scoring_s(given, kept, dataset, timed)
+        slowest, _ = _probed(kept, dataset, timed)
+        scoring_s = _scoring_s(asked, kept, dataset, slowest)
     ranking_s = ranked.seconds(again_s)
     spent_s = time.perf_counter() - began + scoring_s + ranking_s
     instead = ["rank.k=1 (no trial is trained anew)"] if ranking_s else []
-    if volumes_s := _volumes_s(given, dataset, timed):
+    if volumes_s := _volumes_s(asked, dataset, slowest):
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
     count = final_trainings(given.promotion, kept.architectures)
-    plan = plan_trainings(timed, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
-    if said := shorter(plan, [one.tree for one in kept.trials], dataset, instead):
-        print(said)
-    return replace(plan, ranking_s=ranking_s, scoring_s=scoring_s, ranked=ranked)
+    plan = plan_trainings(slowest, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
+    said = shorter(plan, [one.tree for one in kept.trials], dataset, instead)
+    waiting_s = 0.0 if volumes else _volumes_s(given, dataset, slowest)
+    plan = replace(
+        plan, ranking_s=ranking_s, scoring_s=scoring_s, ranked=ranked, waiting_s=waiting_s
+    )
+    return _Shared(plan, volumes_s, said)
 
 
 def shorter(
@@ -108,15 +155,16 @@ def shorter(
     return f"warning: final training: {steps} steps, and up to {longest} in the sweep; {ways}"
 
 
-def _probed(candidates: Candidates, dataset: Dataset, budget_s: float) -> tuple[Probe, list[float]]:
+def _probed(
+    candidates: Candidates, dataset: Dataset, timed: Callable[[int], Probe]
+) -> tuple[Probe, list[float]]:
     """What the final training of the slowest network takes, and each trial with another seed."""
     slowest = candidates.slowest
     assert slowest is not None
-    trial = candidates.trials[slowest]
-    timed = probe(Material(dataset, candidates.finals[slowest]), budget_s)
-    speed = slower(timed.step_s * _steps(trial.tree, dataset), trial.epoch_s, trial.train_s)
-    each_s = timed.once_s - timed.traced_s + timed.pixel_s * dataset_px(dataset, "val")
-    return timed, [speed * one.train_s + each_s for one in candidates.trials]
+    trial, took = candidates.trials[slowest], timed(slowest)
+    speed = slower(took.step_s * _steps(trial.tree, dataset), trial.epoch_s, trial.train_s)
+    each_s = took.once_s - took.traced_s + took.pixel_s * dataset_px(dataset, "val")
+    return took, [speed * one.train_s + each_s for one in candidates.trials]
 
 
 def _scoring_s(
@@ -259,12 +307,17 @@ def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
     return final.epoch_length.steps_of(labelled) / before.epoch_length.steps_of(labelled)
 
 
-def values(plan: Plan, limit_s: float | None, *, mixed: bool = False) -> dict[str, Any]:
+def values(
+    plan: Plan, limit_s: float | None, *, mixed: bool = False, typed: Container[str] = ()
+) -> dict[str, Any]:
     """Keys of a promotion that a plan sets; see :meth:`fibsem.training.planning.plan.Plan.values`.
 
-    Of ``mixed`` ensembles the best trials of each architecture are all there.
+    Of ``mixed`` ensembles the best trials of each architecture are all there. Volumes that wait do
+    so until ``segment`` is among the keys that are ``typed``.
     """
     set_by = {"final.epochs": plan.epochs, "final.steps": plan.steps}
+    if plan.waiting_s and "segment" not in typed:
+        set_by |= {"segment": False}
     if plan.ranked is not None:  # versions before ranked all that were asked for
         trials = {} if mixed else {"rank.k": plan.ranked.trials}
         set_by |= {**trials, "rank.seeds": plan.ranked.seeds}

@@ -117,9 +117,11 @@ def planned(material, small, monkeypatch):
     monkeypatch.setattr(budget, "probe", probe)
     monkeypatch.setattr(budget, "search_s", lambda *_: 40.0)
 
-    def plan(names, *given):
-        promotion = Configuration(compose("promote", [*small[:2], *given]))
-        trials = [trial(*one) for one in trees_of(names, small).items()]
+    def plan(names, *given, typed=(), trained=()):
+        line = [*small[:2], *given, *typed]
+        tree = {**compose("promote", line), "command": command_line("promote", typed)}
+        promotion = Configuration(tree)
+        trials = [trial(*one) for one in trees_of(names, [*small, *trained]).items()]
         finals = [
             final_configuration(one.tree, promotion.tree, k).run for k, one in enumerate(trials)
         ]
@@ -265,16 +267,62 @@ def test_what_a_hard_budget_cut_off_of_final_trainings_is_said(tmp_path, capsys)
     assert capsys.readouterr().out == said
 
 
-@pytest.mark.parametrize("segment", [True, False])
-def test_a_budget_that_volumes_use_up_says_that_they_can_wait(planned, monkeypatch, segment):
+@pytest.mark.parametrize("typed", ["segment=true", "segment=false", "force=true"])
+def test_a_budget_too_short_says_that_volumes_can_wait_where_they_do_not(
+    planned, monkeypatch, typed
+):
     """168 960 pixels of volume, 0.13 s each, and 25 920 labelled ones, 0.1 s."""
     monkeypatch.setattr(budget, "probe", lambda *_: Probe(0.1, 0.2, 5.0, 0.1))
     with pytest.raises(
         UserError, match=r"`budget` must be at least .* or a smaller net"
     ) as refused:
-        planned(["slow"], f"segment={segment}")
+        planned(["slow"], typed=[typed])
     said = "segment=false (leaves 6.1 h of whole volumes for later)"
-    assert (said in str(refused.value)) == segment
+    assert (said in str(refused.value)) == (typed == "segment=true")
+
+
+@pytest.mark.parametrize(
+    ("pixel_s", "epochs", "typed", "wait"),
+    [
+        (2.7e-3, 500, [], True),  # ten minutes of volumes leave 75 s to trainings
+        (2.7e-3, 500, ["segment=true"], False),
+        (2.7e-3, 1, [], False),  # which is as long as in the sweep
+        (2.7e-4, 500, [], False),  # a minute of them
+        (4e-3, 500, [], True),  # nothing would be left
+    ],
+    ids=["long", "typed", "short trials", "quick", "too long"],
+)
+def test_volumes_wait_where_they_would_take_the_time_of_trainings(
+    planned, monkeypatch, capsys, pixel_s, epochs, typed, wait
+):
+    probed = []
+
+    def probe(*_):
+        probed.append(pixel_s)
+        return Probe(0.75, 0.2, 5.0, pixel_s)
+
+    monkeypatch.setattr(budget, "probe", probe)
+    trained = [f"train.epochs={epochs}", "train.steps=4"]
+    plan, _ = planned(["slow"], typed=typed, trained=trained)
+    said = capsys.readouterr().out
+    assert len(probed) == 1  # whichever way it is shared out
+    volumes_s = budget.OPENED_S + budget.WRITTEN * pixel_s * 6 * 160 * 176
+    assert plan.waiting_s == pytest.approx(volumes_s if wait else 0.0)
+    assert values(plan, None).get("segment", True) is not wait
+    assert "segment" not in values(plan, None, typed=["segment"])
+    assert ("; whole volumes, about" in plan.sentence()) == wait
+    assert ("segment=false" in said) == (not wait and epochs == 500)
+    assert Plan.from_json(plan.to_json()) == plan
+    if wait:
+        alone, _ = planned(["slow"], typed=["segment=false"], trained=trained)
+        assert plan.steps * plan.epochs == pytest.approx(alone.steps * alone.epochs, rel=0.02)
+        assert plan.seconds + plan.scoring_s < 900 - 40
+
+
+def test_a_plan_of_a_version_before_segments_its_volumes():
+    before = PLAN.to_json()
+    del before["waiting_s"]
+    assert "segment" not in values(Plan.from_json(before), None)
 
 
 def small_tree(small, epochs, steps):

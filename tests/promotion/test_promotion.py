@@ -17,7 +17,7 @@ import tifffile
 from fibsem import promote, report, segment, sweep
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.model_card import EpochFacts
-from fibsem.config import Configuration, compose, settings_of
+from fibsem.config import Configuration, command_line, compose, settings_of
 from fibsem.data.dataset.learned import learned_squares, merged
 from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
@@ -30,6 +30,7 @@ from fibsem.tracking.bundle import find_bundle, load_bundle
 from fibsem.tracking.runs import Tracking
 from fibsem.training.beginning.start import pinned
 from fibsem.training.material.datasets import obtain
+from fibsem.training.planning.plan import Plan, RankingPlan
 from tests.conftest import labels
 
 
@@ -486,3 +487,22 @@ def test_the_report_of_a_dataset_has_sweep_promotion_and_volumes(
     assert not gone.exists()
     assert own.exists()
     assert json.loads((out / "summary.json").read_text()) == record
+
+
+def test_volumes_that_wait_are_segmented_by_another_start_that_trains_nothing(
+    promoted, tmp_path, capsys
+):
+    data = promoted["sweep"]["data"]
+    plan = Plan(600.0, data, 1, 1, 4, 0.1, 0.1, 1.0, ranked=RankingPlan(1, 1), waiting_s=300.0)
+    (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()))
+    folder, found = tmp_path / "promote", []
+    for typed in ([], ["segment=true"], []):
+        line = [*promoted["common"], *HOW, f"plan={tmp_path / 'plan.json'}", *typed]
+        tree = compose("promote", [*line, f"output={folder}"])
+        promote.main({**tree, "command": command_line("promote", typed)})
+        found.append(json.loads((folder / "summary.json").read_text()))
+        wait = "whole volumes wait: the same command with segment=true segments them"
+        assert (wait in capsys.readouterr().out.splitlines()) == (len(found) == 1)
+    assert [list(one["samples"]) for one in found] == [[], ["HPC45"], ["HPC45"]]
+    assert {one["run_id"] for one in found} == {found[0]["run_id"]}
+    assert found[0]["budget"]["used_s"] == found[1]["budget"]["used_s"]

@@ -106,6 +106,8 @@ class Plan:
         Expected time of what a promotion does before its trainings and behind them.
     ranked
         What it does before them; None of other commands, and of versions before.
+    waiting_s
+        Expected time of volumes that it leaves for another start; 0 where none wait.
     pruned
         Whether some trainings end early: others begin as long as there is time.
     fills
@@ -143,6 +145,7 @@ class Plan:
     ranking_s: float = 0.0
     scoring_s: float = 0.0
     ranked: RankingPlan | None = None
+    waiting_s: float = 0.0
     lengthens: bool = False
     lengths: tuple[tuple[int, int], ...] = ()
 
@@ -276,7 +279,14 @@ class Plan:
         by = f" by {self.workers} workers" if self.workers > 1 else ""
         alone = "; no trial is trained anew" if self.ranked and not self.ranking_s else ""
         disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
-        return f"plan: {what}{by}, {epochs}, {duration(in_all_s)} in all: {where}{disk}{alone}"
+        rest = disk + alone + self._waiting
+        return f"plan: {what}{by}, {epochs}, {duration(in_all_s)} in all: {where}{rest}"
+
+    @property
+    def _waiting(self) -> str:
+        """What is left for another start, and how that is asked for."""
+        left = f"; whole volumes, about {duration(self.waiting_s)}, wait for segment=true"
+        return left if self.waiting_s else ""
 
     @property
     def _lengths(self) -> str:
