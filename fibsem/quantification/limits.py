@@ -8,6 +8,7 @@ import numpy as np
 
 from fibsem.analysis.structure import Film
 from fibsem.analysis.structure.blocks import block_shape
+from fibsem.analysis.structure.components import Connections
 from fibsem.analysis.structure.integral_range import IntegralRange
 from fibsem.inference.volume.ledger.witness import listed
 from fibsem.quantification.options import QuantifyConfig
@@ -20,6 +21,7 @@ CUT = 0.75
 
 def limits_of(
     segmented: Segmented,
+    connections: Connections,
     sampled: Sampled,
     config: QuantifyConfig,
     material: IntegralRange,
@@ -28,23 +30,27 @@ def limits_of(
     """What a reader has to know of the figures, a sentence each."""
     return [
         *limits_of_labels(segmented.summary),
-        *_of_film(segmented, material, gaps),
-        *_of_parts(segmented.film, sampled, config),
+        *_of_film(segmented, connections, material, gaps),
+        *_of_parts(segmented.film, connections, sampled, config),
         *_of_settings(segmented.unit, sampled, config),
     ]
 
 
-def _of_film(segmented: Segmented, material: IntegralRange, gaps: Sequence[int]) -> Iterator[str]:
+def _of_film(
+    segmented: Segmented, connections: Connections, material: IntegralRange, gaps: Sequence[int]
+) -> Iterator[str]:
     """What a film is too thin or too small for, or has gaps in."""
     if gaps:
         yield (
             f"nothing is known of slice {listed(gaps)}, between others: whether pores lead through "
             "along z cannot be told, and components are cut there"
         )
-    if flat := segmented.film.flat:
+    if flat := connections.flat:
+        known = "" if flat == segmented.film.flat else ", as far as it is known"
         yield (
-            f"the film is a single voxel deep along {' and '.join(flat)}: whether pores lead "
-            "through along it, tortuosity and intrusion from its faces (face=) are not measured"
+            f"the film is a single voxel deep along {' and '.join(flat)}{known}: whether pores "
+            "lead through along it, tortuosity and intrusion from its faces (face=) are not "
+            "measured"
         )
     if not np.isfinite(material.sd):
         yield (
@@ -60,12 +66,19 @@ def _of_film(segmented: Segmented, material: IntegralRange, gaps: Sequence[int])
         )
 
 
-def _of_parts(film: Film, sampled: Sampled, config: QuantifyConfig) -> Iterator[str]:
+def _of_parts(
+    film: Film, connections: Connections, sampled: Sampled, config: QuantifyConfig
+) -> Iterator[str]:
     """What parts do not measure."""
     if cut := cut_axes(film, sampled, config):
         yield (
             f"parts are {', '.join(cut)}, as what is not known lies between: sizes, intrusion and "
             "transport are those of pieces so thin"
+        )
+    if alone := flat_parts(sampled, connections.flat):
+        yield (
+            f"every part is a single voxel deep along {' and '.join(alone)}: tortuosity along it "
+            "and intrusion from its faces (face=) are not measured"
         )
     if not sampled.blocks:
         yield "pore sizes, intrusion and transport were not measured (blocks=0)"
@@ -94,6 +107,13 @@ def thin_axes(film: Film, material: IntegralRange) -> list[str]:
     sides = zip("zyx", film.shape, film.spacing, strict=True)
     known = np.isfinite(material.sd)
     return [axis for axis, n, nm in sides if known and n * nm < material.cutoff]
+
+
+def flat_parts(sampled: Sampled, flat: Sequence[str]) -> list[str]:
+    """Axes along which all parts are a single voxel deep, though the film is not."""
+    shapes = [block.shape for block in sampled.blocks]
+    deepest = zip("zyx", map(max, zip(*shapes, strict=True)), strict=True) if shapes else ()
+    return [axis for axis, n in deepest if n == 1 and axis not in flat]
 
 
 def cut_axes(film: Film, sampled: Sampled, config: QuantifyConfig) -> list[str]:

@@ -44,7 +44,8 @@ class Sampled:
         Transport through each part along each axis.
     gaps
         Number of the parts that hold what is not known. Nothing leads through that, whatever was
-        there: they are not among ``throats`` and ``passages``.
+        there: they are not among ``throats`` and ``passages``; nor is a part among those along an
+        axis on which it is a single voxel deep, as all of it lies at both faces there.
     """
 
     blocks: tuple[Box, ...]
@@ -76,12 +77,13 @@ class Sampled:
             if (phases == NEITHER).any():
                 gaps += 1
                 continue
-            if config.face[0] not in film.flat:
+            flat = Film.of(phases).flat
+            if config.face[0] not in flat:
                 filled = intruded(phases, diameters, film.spacing, config.face)
                 throats = throats + PoreSizes.of(filled, phases == PORE, diameters)
             for axis, name in enumerate(AXES):
                 progress("parts", 3 * done + axis, 3 * len(blocks))
-                if name not in film.flat:
+                if name not in flat:
                     passages.append(
                         Passage(
                             block, name, diffuse(phases, film.spacing, axis),

@@ -80,7 +80,7 @@ def summary_of(
     ```
     """
     connections, gaps = streamed.components.result, streamed.cells.gaps
-    untold = dict.fromkeys((*segmented.film.flat, *(AXES[:1] if gaps else ())))
+    untold = dict.fromkeys((*connections.flat, *(AXES[:1] if gaps else ())))
     material = integral_range(streamed.cells.cells)
     porosity = streamed.cells.porosity()
     per_px = porosity_per_px(streamed.surface.outline_per_area, segmented.film.spacing)
@@ -108,7 +108,7 @@ def summary_of(
         blocks=tuple((block.start, block.stop) for block in sampled.blocks),
         porosity_sd_of_such_volumes=material.sd,
         spread_by_size=tuple(asdict(part) for part in spread_by_size(streamed.cells.cells)),
-        limits=tuple(limits_of(segmented, sampled, config, material, gaps)),
+        limits=tuple(limits_of(segmented, connections, sampled, config, material, gaps)),
         **_in_unit(segmented.unit, streamed, sampled, config.face, material.volume, porosity),
     )
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fibsem.analysis.structure.film import NEITHER
 from fibsem.analysis.structure.thickness import PoreSizes, diameters_up_to, local_thickness
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.quantification import quantify
@@ -35,3 +36,19 @@ def test_pores_of_a_thin_stack_are_as_wide_as_in_its_slices(film, tmp_path, slic
     assert found.median == pytest.approx(sizes.quantile(0.5), rel=0.1)
     assert found.largest > 2 * 50 * slices
     assert np.isfinite(found.p90)
+
+
+@pytest.mark.parametrize("known", [[4], [0, 2, 4, 6, 8, 10]])
+def test_of_slices_that_lie_alone_nothing_is_told_of_ways_through_them(film, tmp_path, known):
+    """All others are black: parts are one slice, and each pore lies at both of their faces."""
+    phases = np.full_like(film, NEITHER)
+    phases[known] = film[known]
+    found = quantify(in_memory(phases, tmp_path), QuantifyConfig(blocks=2), tmp_path / "q")
+    assert found.percolates["z"] is found.connected_share["z"] is None
+    assert found.tortuosity_factor["z"] is found.geodesic_tortuosity["z"] is None
+    assert found.parts_through["z"] == (0, 0)
+    assert found.parts_through["x"][1] > 0
+    assert np.isnan(found.throat_size_nm.median)
+    who = "the film" if len(known) == 1 else "every part"
+    said = [line for line in found.limits if "is a single voxel deep along z" in line]
+    assert [line.startswith(who) for line in said] == [True]

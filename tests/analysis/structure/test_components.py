@@ -77,3 +77,49 @@ def test_a_film_without_pores_has_no_component():
     assert result.components == 0
     assert not any(result.percolates.values())
     assert np.isnan(result.largest_share)
+
+
+def _closed_pores(shape=(24, 30, 32)):
+    """Cubes of 3 voxels that touch each other nowhere, half of them at the border."""
+    phases = np.ones(shape, np.uint8)
+    for z, y, x in np.ndindex(*(n // 5 for n in shape)):
+        phases[5 * z : 5 * z + 3, 5 * y : 5 * y + 3, 5 * x : 5 * x + 3] = 0
+    return phases
+
+
+def _drift(z):
+    return np.s_[:, : z // 2]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_strip_that_a_drift_left_in_a_few_slices_is_no_way_through(axis):
+    """Along z lines at its side are known over a voxel or two: what lies there is at both ends."""
+    phases = _closed_pores()
+    for z, image in enumerate(phases):
+        image[_drift(z)] = NEITHER
+    found = connections(np.ascontiguousarray(np.moveaxis(phases, 0, axis)))
+    assert not any(found.percolates.values())
+    assert set(found.connected_share.values()) == {0.0}
+    phases[:, 28, 29] = 0  # a channel where all slices are known
+    found = connections(np.ascontiguousarray(np.moveaxis(phases, 0, axis)))
+    assert found.percolates == {name: k == axis for k, name in enumerate("zyx")}
+
+
+def test_a_corner_that_was_cut_is_no_way_through():
+    """As of a film that was turned: lines along y and x are known over few voxels there."""
+    phases = _closed_pores()
+    y, x = np.ogrid[:30, :32]
+    phases[:, x < y] = NEITHER
+    assert not any(connections(phases).percolates.values())
+    assert connections(phases).reachable_share > 0.5  # pores at the cut are open to it
+
+
+def test_a_film_of_which_one_slice_is_known_is_as_flat_as_one_slice():
+    phases = np.full((9, 12, 14), NEITHER, np.uint8)
+    phases[4] = 1
+    phases[4, 5, :] = 0
+    phases[4, 8, 8] = 0  # enclosed
+    found = connections(phases)
+    assert (found.flat, connections(phases[4:5]).flat) == (("z",), ("z",))
+    assert found.percolates == {"z": False, "y": False, "x": True}
+    assert found.reachable_share == 14 / 15
