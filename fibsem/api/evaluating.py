@@ -187,6 +187,7 @@ def run(tree: Tree) -> EvaluateResult:
     given = Configuration(tree)
     settings, config = checked(given), given.run
 
+    from fibsem.data.doubts.idle_split import idle_split
     from fibsem.training.beginning.start import pinned
     from fibsem.training.material.datasets import look_at, obtain
     from fibsem.training.planning.worked import worked_on
@@ -196,6 +197,8 @@ def run(tree: Tree) -> EvaluateResult:
     if said := why_no_unet(given.typed, config.spec.name):
         print(said)
     dataset = obtain(config.data, config.split)
+    for line in idle_split(dataset, given.typed):
+        print(line)
     look_at(dataset, SPLITS, [config])
     given, spec = pinned(given, dataset=dataset), config.spec
     folder = output_folder(

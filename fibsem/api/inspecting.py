@@ -128,11 +128,14 @@ def run(tree: Tree) -> InspectResult:
     for line in Configuration(tree).typed_for_nothing():
         print(line)
 
+    from fibsem.data.doubts.idle_split import idle_split
     from fibsem.reporting.inspection import Inspection, drawn_in
     from fibsem.reporting.inspection_tables import tables
     from fibsem.training.material.datasets import check_unchanged, obtain
 
     dataset = obtain(data, split)
+    for line in idle_split(dataset, Configuration(tree).typed):
+        print(line)
     folder = output_folder("inspect", tree, dataset.name)
     with at_work(folder):
         check_others(folder, "inspection")

@@ -156,9 +156,12 @@ def run(tree: Tree) -> PromoteResult:
     for line in given.typed_for_nothing():
         print(line)
 
+    from fibsem.data.doubts.idle_split import idle_split
     from fibsem.training.material.datasets import look_at, obtain
 
     dataset = obtain(given.data, given.split)
+    for line in idle_split(dataset, given.typed):
+        print(line)
     look_at(dataset, SPLITS)
 
     from fibsem.promotion.candidates import Candidates

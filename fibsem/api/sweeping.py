@@ -220,9 +220,12 @@ def prepare(tree: Tree) -> Prepared:
         f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}"
     )
 
+    from fibsem.data.doubts.idle_split import idle_split
     from fibsem.training.material.datasets import look_at, obtain
 
     dataset = obtain(config.data, config.split)
+    for line in idle_split(dataset, trainings[0].typed):
+        print(line)
     look_at(dataset, configs=[one.run for one in trainings])
 
     from fibsem.training.beginning.start import pinned

@@ -126,6 +126,7 @@ def run(tree: Tree) -> TrainResult:
     given = Configuration(tree)
     config, budget = given.run, given.budget
 
+    from fibsem.data.doubts.idle_split import idle_split
     from fibsem.training.beginning.start import pinned
     from fibsem.training.material.datasets import look_at, obtain
     from fibsem.training.material.material import Material
@@ -136,6 +137,8 @@ def run(tree: Tree) -> TrainResult:
     if said := why_no_unet(given.typed, config.spec.name):
         print(said)
     dataset = obtain(config.data, config.split)
+    for line in idle_split(dataset, given.typed):
+        print(line)
     needed = SPLITS if config.train.test else SPLITS[:2]
     look_at(dataset, needed, [config])
     given = pinned(given, dataset=dataset)
