@@ -163,6 +163,8 @@ def output_folder(
     folder = _named_folder(command, tree, "-".join([part_name(dataset), *what]))
     if folder.exists() or command not in ("train", "sweep", "evaluate", "promote"):
         return folder
+    if tree.get("compare"):  # its results are named by what it compares alone
+        return folder
     if tree.get("budget") or tree.get("plan"):  # what has none is of other steps
         return folder
     named = ("trials",) if tree.get("study") else ("trials", "study")  # as the folder is

@@ -215,6 +215,18 @@ def test_a_folder_that_was_named_otherwise_is_found_by_what_it_holds(tmp_path, m
     assert "output=" in said
 
 
+def test_of_a_comparison_no_version_named_the_folder_otherwise(tmp_path, monkeypatch, capsys):
+    """Another comparison in the same place was said to be of a version before."""
+    monkeypatch.chdir(tmp_path)
+    first, second = (compose("evaluate", [f"compare=[a,{other}]"]) for other in "bc")
+    folder = output_folder("evaluate", first, "compare")
+    folder.mkdir(parents=True)
+    (folder / "summary.json").touch()
+    assert output_folder("evaluate", first, "compare") == folder
+    assert output_folder("evaluate", second, "compare") != folder
+    assert capsys.readouterr().out == ""
+
+
 def test_datasets_of_one_name_have_folders_of_their_own(tmp_path, monkeypatch):
     """The second was refused, and `overwrite=true`, as advised, removed the first's training."""
     monkeypatch.chdir(tmp_path)
