@@ -125,15 +125,25 @@ class Inspection:
             for split, regions in by_split(sample).items():
                 if not regions:
                     yield f"{sample.name}: no {split} regions"
-            expected, labelled = sample.expected_porosity, self.porosities[sample.name]
-            interval = labelled.interval
-            if expected is not None and interval and not interval[0] <= expected <= interval[1]:
-                low, high = interval
-                yield (
-                    f"{sample.name}: the expected porosity {100 * expected:.1f} % is outside "
-                    f"the interval of its labels, [{100 * low:.1f}, {100 * high:.1f}] % over "
-                    f"{labelled.places} places"
-                )
+            yield from self._unexpected(sample)
+
+    def _unexpected(self, sample: Sample) -> Iterator[str]:
+        """What the labels of a sample say of the porosity that is expected of it."""
+        expected, labelled = sample.expected_porosity, self.porosities[sample.name]
+        if expected is None or labelled.porosity is None:
+            return
+        wanted = f"{sample.name}: the expected porosity {100 * expected:.1f} %"
+        if labelled.interval is None:
+            yield (
+                f"{wanted} is compared with nothing: the {100 * labelled.porosity:.1f} % of its "
+                "labels have no interval, as those of a single place, or of one class"
+            )
+        elif not labelled.interval[0] <= expected <= labelled.interval[1]:
+            low, high = labelled.interval
+            yield (
+                f"{wanted} is outside the interval of its labels, [{100 * low:.1f}, "
+                f"{100 * high:.1f}] % over {labelled.places} places"
+            )
 
     def figures(self, folder: Path) -> list[Path]:
         """Draw the figures into a folder; those of labels only where there are labels."""

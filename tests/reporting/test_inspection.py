@@ -258,6 +258,12 @@ def test_labels_say_as_much_as_their_pixels_and_a_place_counts_once(tmp_path):
     assert logit(sample.porosity_ci).mean() == pytest.approx(logit(pooled))
     said = r"expected porosity 90.0 % is outside .* over 4 places"
     assert any(re.search(said, line) for line in inspection.warnings())
+    (tmp_path / "regions.csv").write_text("mask,z,y,x\na.tif,0,5,5\n")
+    (line,) = (
+        line for line in Inspection.of(load_dataset(tmp_path), Recipe()).warnings()
+        if "expected porosity" in line
+    )  # fmt: skip
+    assert "90.0 % is compared with nothing: the 30.0 % of its labels have no interval" in line
 
 
 def test_slices_of_one_place_do_not_narrow_what_labels_tell():
