@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.api.segmenting import SegmentResult
-from fibsem.config import Tree, output_folder, read_path, voxel_nm_of
+from fibsem.config import Configuration, Tree, output_folder, read_path, voxel_nm_of
 from fibsem.errors import UserError
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.system.locks import at_work
@@ -114,6 +114,8 @@ def run(tree: Tree) -> QuantifyResult:
         raise UserError(
             "`segmentation` must be given: segmentation=FOLDER of python -m fibsem.segment."
         )
+    for line in Configuration(tree).typed_for_nothing():
+        print(line)
 
     from fibsem.quantification.folder import check_free
     from fibsem.quantification.quantification import quantify

@@ -57,6 +57,8 @@ USED_WITH: dict[str, tuple[With, ...]] = {
     "final.shift_probability": (("final.shift_sd", ABOVE_0),),
     "workers": (("scheduler", NOT_GIVEN),),
     "reason": (("rollback", (True,)),),
+    **dict.fromkeys(("block_voxels", "face", "draws"), (("blocks", ABOVE_0),)),
+    "mesh_cell": (("mesh", ("stl", "ply")),),
     "data.name": (("data.path", NOT_GIVEN),),
     "data.root": (("data.path", NOT_GIVEN),),
     "data.phantom": (("data.path", NOT_GIVEN),),

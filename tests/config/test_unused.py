@@ -40,7 +40,7 @@ def test_one_of_the_values_that_a_key_is_used_with_is_enough(key):
 
 
 def test_every_key_is_one_of_conf():
-    commands = ("train", "sweep", "promote", "segment")
+    commands = ("train", "sweep", "promote", "segment", "quantify")
     keys = {*GROUPED, *(key for one in commands for key in dict(flat(compose(one, []))))}
     assert {other for needs in USED_WITH.values() for other, _ in needs} | {*USED_WITH} <= keys
     for command, groups in NOT_READ.items():
@@ -74,6 +74,8 @@ def test_every_key_is_one_of_conf():
         ("report", ["overwrite=true"], "overwrite", "anew each time"),
         ("evaluate", ["compare=[a,b]", "seeds=3"], "seeds", "two finished evaluations"),
         ("segment", ["model=unet"], "model", "the model"),
+        ("quantify", ["blocks=0", "face=x1"], "face", "blocks above 0"),
+        ("quantify", ["mesh_cell=9"], "mesh_cell", "mesh=stl or ply"),
         ("segment", ["scheduler=tcp://host:1", "workers=2"], "workers", "scheduler=null"),
     ],
 )  # fmt: skip
