@@ -92,6 +92,7 @@ def as_record(value: Any) -> Any:
 
     Examples
     --------
+    >>> from dataclasses import field
     >>> @dataclass
     ... class Found:
     ...     porosity: float

@@ -109,7 +109,7 @@ def test_a_network_too_large_is_left_out_and_said_to_be(begin):
     working.work()
     (out,) = (one for one in working.sweep.study.outcomes() if one.slot == 4)
     assert (out.state, out.reason) == ("stopped", LEFT_OUT)
-    assert working.sweep.summary(0)["trials"] == {"complete": 5, "pruned": 0, "failed": 0}
+    assert working.sweep.summary(0).trials.complete == 5
 
 
 @given(st.lists(st.floats(0.3, 3.0), min_size=12, max_size=12), st.floats(0.5, 1.1))
