@@ -90,7 +90,8 @@ def test_scores_of_squares_do_not_depend_on_the_tile(trained, name, given):
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"stem": 1, "activation": "relu", "up": "nearest"}, {"nz": 7, "slices": "3d"},
+    [{}, {"stem": 1, "activation": "relu", "up": "nearest", "blocks": 2, "growth": "2d"},
+     {"nz": 7, "slices": "3d"},
      {"nz": 5, "slices": "3d", "stem": 1, "convs_per_block": 1}],
     ids=str,
 )  # fmt: skip

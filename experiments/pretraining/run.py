@@ -23,6 +23,9 @@ from fibsem.data.phantom import FilmRecipe, PhantomRecipe, simulate
 from fibsem.system import write_json
 
 EPOCHS = 8
+#: The network that is shown the films. Of the default, with one pool more, the upper levels begin
+#: with its weights; deeper ones begin at random, see the README.
+UPPER_LEVELS = {"model.blocks": 2, "model.growth": "2d"}
 SQUARES, SQUARE_PX, SHAPE = 16, 128, (10, 448, 448)
 #: A film has few pores, some or many.
 POROSITIES = ((0.03, 0.15), (0.15, 0.5), (0.5, 0.8))
@@ -98,6 +101,7 @@ def main() -> None:
     result = api.train(
         manifest, model=args.model, output=args.folder / args.model, train=steps,
         tracking={"uri": f"sqlite:///{(args.folder / 'mlflow.db').resolve()}"},
+        **UPPER_LEVELS,
     )  # fmt: skip
     print(f"validation mIoU {result.val['miou']:.4f}")
     if args.json:
@@ -107,7 +111,8 @@ def main() -> None:
     from fibsem import models
     from fibsem.models.pretrained import FOLDER, write
 
-    spec = Configuration(compose("train", [f"model={args.model}"])).run.spec
+    shape = [f"{key}={value}" for key, value in UPPER_LEVELS.items()]
+    spec = Configuration(compose("train", [f"model={args.model}", *shape])).run.spec
     network = models.load(spec, result.folder)
     layers = {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
     FOLDER.mkdir(exist_ok=True)

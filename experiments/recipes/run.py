@@ -44,6 +44,7 @@ LINES = {
     "transpose": ["model.up=nearest"],
     "stem": ["model.stem=1"],
     "init": ["train.init=null"],
+    "pools": ["model.blocks=2", "model.growth=2d"],
     "keep": ["train.keep=loss"],
     "bfloat16": ["train.precision=float32"],
 }
@@ -56,15 +57,14 @@ LINES |= {
     "blur": ["train.blur_px=0.7"],
     "elastic": ["train.elastic_px=2"],
     "frame": ["train.frame=96"],
-    "pools": ["model.blocks=3"],
     "long_average": ["train.average=0.999"],
     "few_windows": ["train.windows=4"],
     "fewer_windows": ["train.windows=2"],
 }
 #: Lines that only a U-Net has, and what else it was before.
 UNET = ("norm", "residual", "transpose", "stem", "init", "frame", "pools")
-FORMER_UNET = ["model.norm=none", "model.residual=false", "model.up=nearest", "model.stem=1",
-               "train.grid=64"]  # fmt: skip
+FORMER_UNET = ["model.blocks=2", "model.growth=2d", "model.norm=none", "model.residual=false",
+               "model.up=nearest", "model.stem=1", "train.grid=64"]  # fmt: skip
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data", required=True, help="manifest, or the name of a dataset")

@@ -71,7 +71,7 @@ def dense_widths(hp: Hyperparameters) -> tuple[int, ...]:
 PIXEL = {"kernel": 3, "convs_per_block": 2, "pool": True, "activation": "leaky_relu",
          "spatial_dropout": 0.0, "dense_layers": 2, "l2": 1e-6}  # fmt: skip
 #: What all networks on squares have; of the neighbourhood only n_z matters.
-SQUARES = {"blocks": 2, "filters": 16, "growth": "2d", "kernel": 3, "convs_per_block": 2,
+SQUARES = {"blocks": 3, "filters": 16, "growth": "3d", "kernel": 3, "convs_per_block": 2,
            "stem": 2, "slices": "channels", "residual": True, "up": "transpose",
            "activation": "leaky_relu", "norm": "batch", "spatial_dropout": 0.0,
            "l2": 1e-6}  # fmt: skip

@@ -38,7 +38,7 @@ def test_parameter_counts_of_valid_networks():
         return models.build(resolve(name, Nbhd.parse(nbhd), "valid")).count_params()
 
     assert count("2dcnn", "49x49x3") == 113_297  # three blocks 16, 32, 64
-    assert 90_000 < count("unet", "33x33x3") < 130_000
+    assert 200_000 < count("unet", "33x33x3") < 300_000
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,17 @@ def test_one_step_lowers_the_loss_on_a_fixed_batch(name, padding):
     spec = resolve(name, Nbhd(3, 11, 11), padding, {"dropout": 0.0} if name in PIXEL else {})
     model = models.build(spec)
     # one step is not worth a graph
-    model.compile(keras.optimizers.SGD(0.01), "binary_crossentropy", run_eagerly=True)
+    model.compile(keras.optimizers.SGD(0.001), "binary_crossentropy", run_eagerly=True)
     images = noise(32, *spec.window, 3)
     solid = (images.mean(axis=(1, 2, 3)) > 0).astype("float32").reshape(-1, 1, 1, 1)
-    before = float(model.test_on_batch(images, solid))
+
+    def loss():  # with the statistics of the batch: a step hardly moves those of use
+        scores = model(images, training=True)
+        return float(keras.ops.mean(keras.losses.binary_crossentropy(solid, scores)))
+
+    before = loss()
     model.train_on_batch(images, solid)
-    assert float(model.test_on_batch(images, solid)) < before
+    assert loss() < before
 
 
 def seen(model, shape):

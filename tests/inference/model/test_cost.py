@@ -52,11 +52,14 @@ def test_what_goes_patch_by_patch_computes_no_halo(trained):
     assert as_of_a_tile(BlockScorer(*trained(11, 3, padding="same")), 16) == 1.0
 
 
+SMALL = {"blocks": 2, "growth": "2d"}
+
+
 @pytest.mark.parametrize("n_z", [5, 15])
 def test_operations_of_a_first_convolution_are_those_by_hand(n_z):
     """Of a stem on maps half as fine, 4 x 4, 16 filters; in three dimensions for every plane."""
     channels, deep = (
-        build(resolve("unet", Nbhd(n_z, 1, 1), "valid", {"slices": slices}), dense=True)
+        build(resolve("unet", Nbhd(n_z, 1, 1), "valid", {"slices": slices, **SMALL}), dense=True)
         for slices in ("channels", "3d")
     )
     behind = 2 * 3 * 3 * 16 * 16 / 4  # down1a, of one map of 16 channels

@@ -82,7 +82,7 @@ def test_members_of_different_halo_are_averaged_and_the_rest_is_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("nbhd", "given"),
-    [("33x33x3", {}), ("33x33x3", {"stem": 1, "up": "nearest", "residual": False}),
+    [("33x33x3", {}), ("33x33x3", {"stem": 1, "up": "nearest", "residual": False, "blocks": 2}),
      ("33x33x3", {"blocks": 1, "norm": "none"}), ("33x33x5", {"slices": "3d"}),
      ("33x33x7", {"slices": "3d", "stem": 1, "blocks": 1})],
 )  # fmt: skip

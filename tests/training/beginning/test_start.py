@@ -110,7 +110,16 @@ def test_another_number_of_slices_begins_with_the_same_scores(common, former, de
     np.testing.assert_allclose(network(depth)(other), network(3)(three), atol=1e-5)
 
 
-def test_a_unet_begins_with_what_comes_with_the_package(common, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("shape", "fitting", "whole"),
+    [
+        (["model.blocks=2", "model.growth=2d"], ("stem", "down3a", "up2_grow", "score"), True),
+        ([], ("stem", "down2b", "up1a", "score"), False),  # deeper levels are random
+    ],
+)
+def test_a_unet_begins_with_what_comes_with_the_package(
+    common, tmp_path, monkeypatch, capsys, shape, fitting, whole
+):
     """Its first epoch at no rate is that network, and the run says which weights they were."""
 
     def in_steps(config):
@@ -120,15 +129,16 @@ def test_a_unet_begins_with_what_comes_with_the_package(common, tmp_path, monkey
 
     monkeypatch.setattr("fibsem.training.steps.learner.compiled_for_steps", in_steps)
     how = ["model=unet", "train.grid=32", "train.windows=1", "train.steps=1", "train.epochs=1",
-           "train.learning_rate=1e-12", "train.optimizer=sgd"]  # fmt: skip
+           "train.learning_rate=1e-12", "train.optimizer=sgd", *shape]  # fmt: skip
     plain = [key for key in common if not key.startswith(("model.", "train.init"))]
-    train.main(compose("train", [*plain, *how, f"output={tmp_path}"]))
-    ((spec, layers),) = pretrained()
+    given = compose("train", [*plain, *how, f"output={tmp_path}"])
+    train.main(given)
+    ((_, layers),) = pretrained()
     record = read_json(tmp_path / "summary.json")
-    assert record["start"]["weights"] == record["start"]["of_weights"]
+    assert (record["start"]["weights"] == record["start"]["of_weights"]) is whole
     assert "begins with weights that come with fibsem" in capsys.readouterr().out
-    begun = layers_of(models.load(spec, tmp_path))
-    for name in ("stem", "down3a", "score"):
+    begun = layers_of(models.load(Configuration(given).run.spec, tmp_path))
+    for name in fitting:
         np.testing.assert_allclose(begun[name][0], layers[name][0], atol=1e-5)
     assert len(Identity.beside(tmp_path).settings["train.init"]) == 16
 

@@ -182,7 +182,7 @@ def test_steps_of_a_unet_get_no_surroundings_but_what_fills_up_its_pools(side, w
 
 def test_steps_on_small_squares_see_them_whole_and_what_is_around(material):
     """Squares of 72 lie in windows of 104, each in another place near the middle."""
-    setting = material("model=unet", "train.steps=6")
+    setting = material("model=unet", "model.blocks=2", "train.steps=6")
     assert setting.grid == GridShape(3, 104)
     starts = set()
     for images, _, weights in epoch_batches(setting, 0)[0]():
@@ -194,6 +194,7 @@ def test_steps_on_small_squares_see_them_whole_and_what_is_around(material):
                 assert 12 <= labelled[0] <= 20
                 starts.add(int(labelled[0]))
     assert len(starts) > 4
+    assert material("model=unet", "train.steps=6").grid == GridShape(3, 112)  # one more pool
     assert material("model=unet", "train.grid=64").grid == GridShape(2, 64)
     assert material().grid == GridShape(16, 8)
 

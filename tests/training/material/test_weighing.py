@@ -17,7 +17,7 @@ def test_what_nobody_labelled_makes_no_loss_smaller(material):
     As predictions of one half cost ln 2, so does a step on average.
     """
     wide = ("nbhd=81x81x3", "model.blocks=null", "model.filters=null")
-    for given in (("model=unet", "train.steps=30"), (*wide, "train.steps=30")):
+    for given in (("model=unet", "model.blocks=2", "train.steps=30"), (*wide, "train.steps=30")):
         setting = material(*given)
         batches = epoch_batches(setting, 0)[0]
         losses = [
@@ -25,7 +25,7 @@ def test_what_nobody_labelled_makes_no_loss_smaller(material):
             for _, labels, weights in batches()
         ]
         assert np.mean(losses) == pytest.approx(np.log(2), rel=0.05)
-    unet = material("model=unet")
+    unet = material("model=unet", "model.blocks=2")
     larger = (104 / 72) ** 2
     assert unet.pixel_weights == pytest.approx([larger * one for one in unet.class_weights])
 
@@ -33,9 +33,9 @@ def test_what_nobody_labelled_makes_no_loss_smaller(material):
 def test_where_all_is_labelled_weights_are_those_of_the_classes(material):
     """Bit for bit, and of a grid that is filled up for the pools over what is not."""
     assert material().pixel_weights == material().class_weights
-    small = material("model=unet", "train.grid=40")
+    small = material("model=unet", "model.blocks=2", "train.grid=40")
     assert small.pixel_weights == small.class_weights
-    odd = material("model=unet", "train.grid=38")
+    odd = material("model=unet", "model.blocks=2", "train.grid=38")
     framed = 38 + sum(odd.config.spec.step_frame(38))
     assert framed > 38
     larger = (framed / 38) ** 2
