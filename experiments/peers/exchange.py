@@ -23,9 +23,9 @@ FloatArray = npt.NDArray[np.float32]
 #: (y, x, 3) corrected grey values -> (y, x) probability of solid.
 Score = Callable[[FloatArray], FloatArray]
 
-#: Pixels around a square: the widest Gaussian of the forests sees 66, and windows of 256 that
-#: overlap by a quarter then cross a square of 256 as they cross a slice.
-MARGIN = 96
+#: Pixels around a square: a U-Net is given 105, and windows of 256 that overlap by a quarter then
+#: cross a square of 256 as they cross a slice.
+MARGIN = 192
 
 
 @dataclass(frozen=True)
