@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +16,7 @@ COUNTED = 2**24
 #: Share of the longest line from which one has a face at each end.
 LONG = 0.5
 
-Bits = npt.NDArray[np.uint16]
-Places = npt.NDArray[np.int32]
-#: What a component reaches, by axis: both faces, a bit each, and the end of any line.
-_FACES, _ANY_END = [(1, 2), (4, 8), (16, 32)], [64, 128, 256]
+Lengths = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -67,8 +63,8 @@ class _Lines:
 
     first: Numbers
     last: Numbers
-    start: Places
-    stop: Places
+    start: Lengths
+    stop: Lengths
 
     @classmethod
     def none(cls, shape: tuple[int, ...]) -> _Lines:
@@ -97,17 +93,9 @@ class _Lines:
         np.copyto(self.stop, np.int32(k + 1), where=known)
 
     @property
-    def longest(self) -> int:
-        """Voxels from the first to the last one that is known of a line, at most."""
-        return int((self.stop - self.start).max(initial=0))
-
-    def ends(self, axis: int) -> Iterator[tuple[np.uint16, Numbers]]:
-        """Numbers at both ends of lines, and what components of these numbers reach there."""
-        length = self.stop - self.start
-        long = length >= LONG * length.max(initial=0)
-        for bit, at_end in zip(_FACES[axis], (self.first, self.last), strict=True):
-            yield np.uint16(bit), at_end[long]
-            yield np.uint16(_ANY_END[axis]), at_end
+    def lengths(self) -> Lengths:
+        """Voxels from the first to the last one that is known of each line."""
+        return self.stop - self.start
 
 
 class PoreComponents:
@@ -116,16 +104,16 @@ class PoreComponents:
     def __init__(self, connectivity: Connectivity) -> None:
         self._joined = Joined(connectivity)
         self._sizes: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
-        self._faces: list[Bits] = [np.zeros(1, np.uint16)]
+        self._ends: list[Lengths] = [np.zeros((3, 2, 1), np.int32)]
         self._upright: _Lines | None = None
-        self._longest = [0, 0, 0]
+        self._longest = np.zeros(3, np.int32)
 
     def add(self, z: int, slab: Phases) -> None:
         first = self._joined.count
         numbers = self._joined.add(slab == PORE)
         new = self._joined.count - first
         self._sizes.append(_sizes(numbers, first, new))
-        faces = np.zeros(new + 1, np.uint16)  # the first for what is no pore
+        ends = np.zeros((3, 2, new + 1), np.int32)  # the first for what is no pore
         if self._upright is None:
             self._upright = _Lines.none(numbers.shape[1:])
         for k, (image, phases) in enumerate(zip(numbers, slab, strict=True), z):
@@ -133,39 +121,41 @@ class PoreComponents:
             self._upright.go_on(k, image, known)
             for axis in (1, 2):
                 lines = _Lines.of(*(np.moveaxis(array, axis - 1, 0) for array in (image, known)))
-                self._longest[axis] = max(self._longest[axis], lines.longest)
-                for bit, at_end in lines.ends(axis):
-                    faces[np.where(at_end > 0, at_end - (first - 1), 0)] |= bit
-        self._faces.append(faces[1:])
+                self._take(axis, lines, ends[axis], first)
+        self._ends.append(ends[..., 1:])
+
+    def _take(self, axis: int, lines: _Lines, ends: Lengths, first: int = 1) -> None:
+        """Note of components how long the longest line is that ends in them, at either face."""
+        self._longest[axis] = max(self._longest[axis], lines.lengths.max(initial=0))
+        for longest, at_end in zip(ends, (lines.first, lines.last), strict=True):
+            np.maximum.at(longest, np.where(at_end > 0, at_end - (first - 1), 0), lines.lengths)
 
     @property
     def result(self) -> Connections:
         """Components of all slices together, and what they connect."""
         groups = self._joined.groups
-        faces, sizes = np.concatenate(self._faces), np.concatenate(self._sizes)
-        longest = list(self._longest)
+        ends, sizes = np.concatenate(self._ends, axis=-1), np.concatenate(self._sizes)
         if self._upright is not None:
-            longest[0] = self._upright.longest
-            for bit, at_end in self._upright.ends(0):
-                faces[at_end] |= bit
-        flat = [axis for axis in range(3) if longest[axis] <= 1]
-        for axis in flat:
-            faces &= ~np.uint16(sum(_FACES[axis]) + _ANY_END[axis])
-        faces[0] = 0
-        members = np.zeros(int(groups.max()) + 1, np.uint16)
-        np.bitwise_or.at(members, groups, faces)
-        volumes = np.zeros(len(members), np.int64)
+            self._take(0, self._upright, ends[0])
+        flat = [axis for axis in range(3) if self._longest[axis] <= 1]
+        ends[flat] = ends[..., 0] = 0
+        reached = np.zeros((3, 2, int(groups.max()) + 1), np.int32)
+        for of_groups, of_numbers in zip(reached.reshape(6, -1), ends.reshape(6, -1), strict=True):
+            np.maximum.at(of_groups, groups, of_numbers)
+        volumes = np.zeros(reached.shape[-1], np.int64)
         np.add.at(volumes, groups, sizes)
         total = int(volumes.sum())
-        both_faces = {name: np.uint16(sum(_FACES[axis])) for axis, name in enumerate(AXES)}
-        through = {name: members & bits == bits for name, bits in both_faces.items()}
+        enough = np.maximum(1, LONG * self._longest)
+        through = {
+            name: (reached[axis] >= enough[axis]).all(axis=0) for axis, name in enumerate(AXES)
+        }
         return Connections(
             connectivity=self._joined.connectivity,
-            components=len(members) - 1,
+            components=len(volumes) - 1,
             flat=tuple(AXES[axis] for axis in flat),
             percolates={name: bool(both.any()) for name, both in through.items()},
             connected_share={name: _share(volumes[both], total) for name, both in through.items()},
-            reachable_share=_share(volumes[members > 0], total),
+            reachable_share=_share(volumes[reached.any(axis=(0, 1))], total),
             largest_share=_share(volumes.max(initial=0), total),
         )
 
