@@ -58,7 +58,11 @@ def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
 
 def ends_of(runs: Iterable[Run]) -> list[str]:
     """What is said of seeds whose threshold is the last that was tried."""
-    ends = ((run.seed, at_an_end(run.threshold, THRESHOLDS.thresholds)) for run in runs)
+    ends = (
+        (run.seed, at_an_end(run.threshold, THRESHOLDS.thresholds))
+        for run in runs
+        if run.threshold is not None
+    )
     return [f"seed {seed}: {end}" for seed, end in ends if end]
 
 

@@ -86,7 +86,8 @@ def plan_sweep(
         pruned = search.pruner != "none"
         plan = replace(plan, pruned=pruned)
         if not pruned and not math.isclose(space.size, 1):
-            plan = replace(plan, fills=True, growth=grown(probes, timed, like), lengthens=True)
+            sized, soft = grown(probes, timed, like), not given.budget.strict
+            plan = replace(plan, fills=True, growth=sized, lengthens=soft)
     largest = max(one.parameters for one in probes)
     several, tuner = len(search.objectives) > 1, search.backend == "keras_tuner"
     mib = disk_mib(plan, None if several else search.keep, largest, all_checkpoints=tuner)

@@ -90,7 +90,8 @@ def _note(slot: int) -> str:
 def _steps_that_fit(sweep: Sweep, plan: Plan, attempt: Attempt, times: float) -> int:
     """Steps of an epoch: as planned while others follow; none where there is no time for them."""
     outcomes = sweep.study.outcomes()
-    others = _begun(one for one in outcomes if one.slot != attempt.slot)
+    after = [one for one in outcomes if one.state == "running" and one.slot > attempt.slot]
+    others = _begun(one for one in outcomes if one.slot != attempt.slot and one not in after)
     to_come = plan.trials - 1 - others  # of the plan; below 0 of a training behind it
     left_s = _left_s(sweep, outcomes)
     follows = left_s - plan.seconds_of(plan.steps, times) >= _shortest_s(plan)

@@ -50,7 +50,7 @@ class Run:
     epochs: int
     train_seconds: float
     parameters: int
-    threshold: float
+    threshold: float | None
     seconds_per_gigapixel: float
     train: Figures
     val: Figures
