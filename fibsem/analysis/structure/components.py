@@ -16,7 +16,7 @@ COUNTED = 2**24
 #: Share of the longest line from which one has a face at each end.
 LONG = 0.5
 
-Lengths = npt.NDArray[np.int32]
+LineLengths = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class _Lines:
 
     first: Numbers
     last: Numbers
-    start: Lengths
-    stop: Lengths
+    start: LineLengths
+    stop: LineLengths
 
     @classmethod
     def none(cls, shape: tuple[int, ...]) -> _Lines:
@@ -93,7 +93,7 @@ class _Lines:
         np.copyto(self.stop, np.int32(k + 1), where=known)
 
     @property
-    def lengths(self) -> Lengths:
+    def lengths(self) -> LineLengths:
         """Voxels from the first to the last one that is known of each line."""
         return self.stop - self.start
 
@@ -104,7 +104,7 @@ class PoreComponents:
     def __init__(self, connectivity: Connectivity) -> None:
         self._joined = Joined(connectivity)
         self._sizes: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
-        self._ends: list[Lengths] = [np.zeros((3, 2, 1), np.int32)]
+        self._ends: list[LineLengths] = [np.zeros((3, 2, 1), np.int32)]
         self._upright: _Lines | None = None
         self._longest = np.zeros(3, np.int32)
 
@@ -124,7 +124,7 @@ class PoreComponents:
                 self._take(axis, lines, ends[axis], first)
         self._ends.append(ends[..., 1:])
 
-    def _take(self, axis: int, lines: _Lines, ends: Lengths, first: int = 1) -> None:
+    def _take(self, axis: int, lines: _Lines, ends: LineLengths, first: int = 1) -> None:
         """Note of components how long the longest line is that ends in them, at either face."""
         self._longest[axis] = max(self._longest[axis], lines.lengths.max(initial=0))
         for longest, at_end in zip(ends, (lines.first, lines.last), strict=True):
