@@ -23,15 +23,13 @@ from skimage.filters import threshold_otsu
 
 from fibsem.analysis import (
     Confusion,
+    PorosityEstimate,
     difference_estimate,
+    labelled_over_mapped,
     map_error,
     normal_interval,
-    post_stratified_estimate,
-)
-from fibsem.analysis.intervals import (
-    PorosityEstimate,
-    labelled_over_mapped,
     one_pixel_off,
+    post_stratified_estimate,
     sampling_of,
     with_sampling,
 )

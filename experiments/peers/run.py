@@ -10,7 +10,7 @@ run again, so that it goes on where it was stopped. Methods take turns within a 
 machine that drifts drifts for all. ``README.md`` says how to make the environment of
 ``--monai-python``; without it the rows of MONAI are left out.
 
-Looks inside: the other methods are given the windows and the squares that ours are trained and
+The other methods are given the windows and the squares that ours are trained and
 scored on.
 """
 
@@ -30,10 +30,9 @@ from exchange import MARGIN, cores, read_all, write
 from methods import MONAI, Method, named
 from paired import difference, miou
 
-from fibsem.analysis.postprocessing import ScoredSquare, search
+from fibsem.analysis.postprocessing import THRESHOLDS, ScoredSquare, search
 from fibsem.config import Configuration, compose
 from fibsem.data import load_windows
-from fibsem.evaluation.scores import THRESHOLDS
 from fibsem.tracking import code_version
 from fibsem.training import Material, obtain
 

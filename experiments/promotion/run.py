@@ -74,7 +74,7 @@ if args.stage != "compare":
 import pandas as pd
 
 from fibsem import models
-from fibsem.analysis import Platt, Spread, markdown, tables
+from fibsem.analysis import Platt, Spread, markdown, plus_minus
 from fibsem.analysis.postprocessing import PostProcessing, search
 from fibsem.config import (
     DataConfig,
@@ -162,11 +162,11 @@ for name, (folder, summary) in promoted.items():
             {
                 "data": name,
                 "model": what,
-                "test mIoU": tables.plus_minus(spreads["test_miou"], 4),
-                "porosity error (points)": tables.plus_minus(spreads["porosity_error"], 2, 100),
-                "calibration error": tables.plus_minus(spreads["calibration_error_raw"], 4),
-                "with temperature": tables.plus_minus(spreads["calibration_error"], 4),
-                "s per gigapixel": tables.plus_minus(spreads["seconds_per_gigapixel"], 0),
+                "test mIoU": plus_minus(spreads["test_miou"], 4),
+                "porosity error (points)": plus_minus(spreads["porosity_error"], 2, 100),
+                "calibration error": plus_minus(spreads["calibration_error_raw"], 4),
+                "with temperature": plus_minus(spreads["calibration_error"], 4),
+                "s per gigapixel": plus_minus(spreads["seconds_per_gigapixel"], 0),
             }
         )
 for file in filter(None, (args.results / "promotion.json", args.json)):

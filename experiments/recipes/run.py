@@ -8,7 +8,7 @@ all labelled validation pixels; the figure is the mIoU over all labelled test pi
 file of --json holds are not trained again. With --seconds a training has so much time, with --steps
 so many steps, whatever else the machine does meanwhile.
 
-Looks inside: a training is scored on the test squares at a threshold of its own, with nothing
+A training is scored on the test squares at a threshold of its own, with nothing
 tracked.
 """
 
@@ -97,10 +97,9 @@ def overrides(line: str, seed: int) -> list[str]:
 def cell(given: list[str]) -> dict:
     """Train one, choose its threshold, score the test squares."""
     from fibsem.analysis import pooled
-    from fibsem.analysis.postprocessing import search
+    from fibsem.analysis.postprocessing import THRESHOLDS, search
     from fibsem.config import Configuration, compose
     from fibsem.errors import UserError
-    from fibsem.evaluation.scores import THRESHOLDS
     from fibsem.inference import BlockScorer, operations_per_pixel
     from fibsem.training import Material, obtain, scored_squares, train
 

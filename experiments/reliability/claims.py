@@ -7,7 +7,7 @@ without training, in studies of 100, in each storage: SQLite, a journal, Postgre
 Debian package postgresql is installed) and Keras-Tuner's files. Every process writes down what it
 got. Storages that the file has already are not tried again.
 
-Looks inside: a study is asked for trials as fast as it gives them, without training any.
+A study is asked for trials as fast as it gives them, without training any.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def studies_of(storage: str, folder: Path, claims: int) -> Iterator[Any]:
     """
     from fibsem.config import SearchConfig
     from fibsem.search import Choice, Range, Space
-    from fibsem.search.studies.samplers import objectives
+    from fibsem.training import Objective
 
     if storage == "keras_tuner":
         from fibsem.search import TunerStudy as Study
@@ -61,7 +61,8 @@ def studies_of(storage: str, folder: Path, claims: int) -> Iterator[Any]:
             objectives=("val/loss",), trials=min(AT_ONCE, claims - first), sampler="random", **kind
         )
         place = folder / f"from-{first}" if storage == "keras_tuner" else folder
-        yield Study(f"claims from {first}", place, search, space, objectives(search.objectives))
+        goals = [Objective.named(key) for key in search.objectives]
+        yield Study(f"claims from {first}", place, search, space, goals)
 
 
 def work(storage: str, folder: Path, trials: int) -> None:

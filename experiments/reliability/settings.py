@@ -36,7 +36,7 @@ try:
 except ImportError:
     pass
 from fibsem.config import TrackingConfig
-from fibsem.tracking.runs import Tracking
+from fibsem.tracking import Tracking
 tracking = Tracking.open(TrackingConfig("sqlite:///m.db", "artifacts"), "film")
 assert tracking.client._registry_uri == "sqlite:///m.db", tracking.client._registry_uri
 run = tracking.start("a run", tags={})

@@ -28,8 +28,7 @@ from fibsem.quantification import QuantifyConfig, Segmented, open_segmented, sum
 from fibsem.quantification.carried import carried, figures_of_part
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.streamed import Streamed
-from fibsem.system import replace_file, write_json
-from fibsem.system.files import known_json
+from fibsem.system import known_json, replace_file, write_json
 from fibsem.system.summaries import FilmPorosity, Interval
 
 #: Squares that the annotator labels after the segmentation, pixels along their sides.

@@ -189,6 +189,8 @@ def labelled_over_mapped(squares: Sequence[Confusion]) -> float | None:
     to place than the pores do; one whose errors lie in patches varies more. None where the map is
     the same everywhere.
 
+    Examples
+    --------
     >>> squares = [Confusion(((a, 0), (a, 100 - 2 * a))) for a in (10, 20, 30)]
     >>> labelled_over_mapped(squares)  # the map finds twice the pores
     0.5
@@ -211,6 +213,8 @@ def sampling_of(
     ratio, squares_degrees
         :func:`labelled_over_mapped`, and the degrees of freedom of its squares.
 
+    Examples
+    --------
     >>> sampling_of(0.02, 12, 0.5, 6)
     (0.01, 4.0)
     """
@@ -218,7 +222,20 @@ def sampling_of(
 
 
 def with_sampling(estimate: PorosityEstimate, sd: float, degrees: float) -> PorosityEstimate:
-    """Add what a volume differs by from its material: Satterthwaite's degrees of freedom."""
+    """Add what a volume differs by from its material: Satterthwaite's degrees of freedom.
+
+    Parameters
+    ----------
+    estimate
+        Porosity of the volume.
+    sd, degrees
+        Of :func:`sampling_of`.
+
+    Examples
+    --------
+    >>> with_sampling(PorosityEstimate(0.3, 0.03, 10), 0.04, 10).error
+    0.05
+    """
     parts = np.array([estimate.error**2, sd**2])
     total = float(parts.sum())
     each = parts**2 / (estimate.degrees, degrees)
@@ -239,6 +256,8 @@ def one_pixel_off(interval: tuple[float, float], per_px: float) -> tuple[float, 
     per_px
         What porosity changes by where the boundary of the pores lies a pixel further.
 
+    Examples
+    --------
     >>> one_pixel_off((0.25, 0.5), 0.125), one_pixel_off((0.0625, 0.9375), 0.125)
     ((0.125, 0.625), (0.0, 1.0))
     """

@@ -58,6 +58,8 @@ def _typed(one: EvaluationSummary) -> list[str]:
 def plus_minus(spread: Spread | None, digits: int, scale: float = 1.0) -> str:
     """Mean and s.d. in one cell; the mean alone where there is a single run, nothing for none.
 
+    Examples
+    --------
     >>> plus_minus(Spread(0.8008, 0.0029), 2, 100), plus_minus(None, 2)
     ('80.08 ± 0.29', '')
     """

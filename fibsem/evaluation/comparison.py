@@ -16,11 +16,11 @@ import numpy.typing as npt
 from fibsem import models
 from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
-from fibsem.analysis.postprocessing import at_an_end
+from fibsem.analysis.postprocessing import THRESHOLDS, at_an_end
 from fibsem.analysis.statistics import Paired, paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
 from fibsem.evaluation.names import FIGURES, FIGURES_OVER_ALL, TABLES_OVER_ALL
-from fibsem.evaluation.scores import THRESHOLDS, SeedScores, read_seeds
+from fibsem.evaluation.scores import SeedScores, read_seeds
 from fibsem.geometry import Triple
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps

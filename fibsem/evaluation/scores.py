@@ -8,13 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-
 from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import (
+    THRESHOLDS,
     PostProcessing,
-    SearchGrid,
-    reaching,
     search,
 )
 from fibsem.data.dataset.samples import Region
@@ -26,7 +23,7 @@ from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model
 from fibsem.system.files import read_json
-from fibsem.system.records import WrittenAs, typed
+from fibsem.system.records import Record, WrittenAs, typed
 from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.scoring.estimating import estimate
@@ -36,8 +33,6 @@ from fibsem.training.scoring.squares import SquareCounts, square_counts
 
 #: What can be done where a seed's figures are lost or damaged.
 AGAIN = "the same fibsem.evaluate scores that seed again"
-#: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
-THRESHOLDS = SearchGrid((0.0,), reaching(np.linspace(0.02, 0.98, 97).tolist()))
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class BalancedScores:
         scored = estimate(material, model, split)
         return cls(scored.balanced, scored.confusion)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """The record that is stored: the matrix among the figures."""
         return {**self.figures, "confusion": self.confusion.counts}
 
@@ -73,7 +68,7 @@ class BalancedScores:
 
 
 #: As it is stored.
-WrittenBalanced = Annotated[BalancedScores, WrittenAs(dict[str, Any], BalancedScores.from_json)]
+WrittenBalanced = Annotated[BalancedScores, WrittenAs(Record, BalancedScores.from_json)]
 
 
 @dataclass(frozen=True)

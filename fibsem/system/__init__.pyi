@@ -1,3 +1,4 @@
+from .files import known_json as known_json
 from .files import read_json as read_json
 from .files import replace_file as replace_file
 from .files import write_json as write_json

@@ -273,7 +273,20 @@ def read_json(path: Path, of: Callable[[Any], T] = as_it_is, *, remedy: str = ""
 
 
 def known_json(path: Path, of: Callable[[Any], T] = as_it_is) -> T | None:
-    """What was written, or None: where nothing is there, or it is damaged and made again."""
+    """What was written, or None: where nothing is there, or it is damaged and made again.
+
+    Parameters
+    ----------
+    path
+        That may be there.
+    of
+        Makes a value of the record; a ``ValueError`` says what of it cannot be.
+
+    Examples
+    --------
+    >>> known_json(Path("no/such/file.json")) is None
+    True
+    """
     try:
         return read_json(path, of, remedy="it is made again")
     except (FileNotFoundError, NotADirectoryError):

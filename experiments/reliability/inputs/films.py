@@ -1,6 +1,7 @@
 """The film and the labels that every input is made from, and whether they come out again.
 
-Looks inside: inputs are held against every version of the package, also those without `fibsem.api`.
+Inputs are held against other versions of the package, too, and import public names of the packages,
+which stay where rooms are moved.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from fibsem.data.dataset.manifest import load_dataset
+from fibsem.data import load_dataset
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
 

@@ -7,7 +7,7 @@ says how far thresholds go.
 """
 
 from fibsem.analysis.postprocessing.coarse_to_fine import SampledParts, search_by_sample
-from fibsem.analysis.postprocessing.grid_search import SearchGrid, search
+from fibsem.analysis.postprocessing.grid_search import THRESHOLDS, SearchGrid, search
 from fibsem.analysis.postprocessing.reach import at_an_end, reaching
 from fibsem.analysis.postprocessing.steps import (
     FloatArray,
@@ -21,6 +21,7 @@ from fibsem.analysis.postprocessing.steps import (
 )
 
 __all__ = [
+    "THRESHOLDS",
     "FloatArray",
     "LabelArray",
     "PostProcessing",

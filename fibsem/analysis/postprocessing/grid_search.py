@@ -29,6 +29,7 @@ from threadpoolctl import threadpool_limits
 
 from fibsem.analysis.postprocessing.area_opening import remove_small_at_every_threshold
 from fibsem.analysis.postprocessing.levels import LevelArray, first_round, second_round
+from fibsem.analysis.postprocessing.reach import reaching
 from fibsem.analysis.postprocessing.steps import TRUNCATE, PostProcessing, ScoredSquare, smooth
 from fibsem.system.processes import machine_gib
 
@@ -68,6 +69,10 @@ class SearchGrid:
     @property
     def combinations(self) -> int:
         return math.prod(self.shape)
+
+
+#: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
+THRESHOLDS = SearchGrid((0.0,), reaching(np.linspace(0.02, 0.98, 97).tolist()))
 
 
 def search(

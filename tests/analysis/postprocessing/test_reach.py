@@ -8,6 +8,7 @@ import pytest
 from fibsem.analysis.estimates import Estimate
 from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.postprocessing import (
+    THRESHOLDS,
     PostProcessing,
     SampledParts,
     ScoredSquare,
@@ -19,7 +20,6 @@ from fibsem.analysis.postprocessing import (
 from fibsem.analysis.postprocessing.coarse_to_fine import COARSE
 from fibsem.analysis.postprocessing.reach import STEPS
 from fibsem.config import PostProcessingConfig, compose, read
-from fibsem.evaluation.scores import THRESHOLDS
 
 
 def grid_of(*overrides):

@@ -1,6 +1,6 @@
 """Cells of tables that a spreadsheet takes for formulas, and numbers that it must not lose.
 
-Looks inside: a table is written without the command that would fill it.
+A table is written without the command that would fill it.
 """
 
 import csv
@@ -9,7 +9,7 @@ import io
 import pandas as pd
 
 try:
-    from fibsem.analysis.encoding import as_csv
+    from fibsem.analysis import as_csv
 except ImportError:  # a version that wrote them as they were
 
     def as_csv(table):

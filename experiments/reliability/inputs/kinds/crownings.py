@@ -11,8 +11,7 @@ from mlflow import MlflowClient
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.tracking import champions, registry
-from fibsem.tracking.runs import Tracking
+from fibsem.tracking import Tracking, champions, registry
 from fibsem.tracking.versions import history
 
 NAME = registry.REGISTERED

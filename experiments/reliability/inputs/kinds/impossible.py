@@ -13,17 +13,16 @@ import numpy as np
 from films import place
 
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.data.preprocessing import Recipe
+from fibsem.data import Recipe
 from fibsem.data.volumes import ArrayVolume
 from fibsem.geometry import Nbhd
-from fibsem.inference.model.segmenter import Segmenter
-from fibsem.inference.options import Options
+from fibsem.inference import Options, Segmenter
 from fibsem.inference.volume.ledger.ledger import Ledger
 from fibsem.models import build, resolve
-from fibsem.tracking.bundle import Bundle, load_bundle
+from fibsem.tracking import Bundle, load_bundle
 
 try:
-    from fibsem.training.steps.health import check_alive
+    from fibsem.training import check_alive
 except ImportError:  # a version that took every network for a result
 
     def check_alive(labels, scores):

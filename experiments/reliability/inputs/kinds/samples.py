@@ -6,7 +6,7 @@ Looks inside: names are stored without a training.
 from films import place
 
 from fibsem.config import TrackingConfig
-from fibsem.tracking.runs import Tracking
+from fibsem.tracking import Tracking
 
 try:
     from fibsem.system.file_names import file_name

@@ -17,13 +17,11 @@ from films import GREY, place
 from fibsem import quantify
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
-from fibsem.data.preprocessing import Recipe
+from fibsem.data import Recipe
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Nbhd
-from fibsem.inference.model.segmenter import Segmenter
-from fibsem.inference.options import Options
-from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.models.spec import resolve
+from fibsem.inference import Options, Segmenter, segment_volume
+from fibsem.models import resolve
 from fibsem.models.threshold import Threshold
 
 TOLD = {"volume": [0.4, 0.6], "error": 0.01, "degrees": 6, "squares": 7, "why": None}

@@ -1,6 +1,6 @@
 """Two samples that show one film: nothing may be tested on what is learned from.
 
-Looks inside: what a dataset is refused for is raised where it is opened.
+What a dataset is refused for is raised where it is opened.
 """
 
 import shutil
@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 from films import GREY, dataset, labels
 
-from fibsem.data.dataset.manifest import load_dataset
+from fibsem.data import load_dataset
 
 SIZES = ("{z: 0.05, y: 0.01, x: 0.01}", "{z: 1e-6, y: 1, x: 1}", "{z: 50, y: 0.09, x: 10}")
 PARTS = ["test"] * 3 + ["train"] * 6 + ["val"] * 3
