@@ -22,8 +22,11 @@ from fibsem.tracking import names
 if TYPE_CHECKING:
     from fibsem.system.progress import Progress
     from fibsem.training.material.material import Material
+    from fibsem.training.planning.plan import Plan
     from fibsem.training.planning.worked import Worked
-    from fibsem.training.results import Epoch
+    from fibsem.training.results import Epoch, TrialResult
+    from fibsem.training.steps.fit import Trained
+    from fibsem.training.steps.learner import Learner
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,22 +153,44 @@ def run(tree: Tree) -> TrainResult:
         return _train(given, Material(dataset, config), folder, worked)
 
 
+@dataclass(frozen=True)
+class _Start:
+    """A training before its first step: as its plan has it, and what the plan was measured with."""
+
+    given: Configuration
+    plan: Plan | None = None
+    learner: Learner | None = None
+
+
 def _train(given: Configuration, material: Material, folder: Path, worked: Worked) -> TrainResult:
-    from fibsem import models
-    from fibsem.system.progress import Progress
-    from fibsem.tracking.bundle import load_bundle
-    from fibsem.tracking.runs import Tracking
-    from fibsem.training.bundling import is_described, write_bundle
-    from fibsem.training.job import Job
+    anew = given.tree["overwrite"]
+    start = _planned(given, material, folder, worked)
+    begins = anew or not (folder / "result.json").is_file()
+    material = material.for_config(start.given.run)
+    result, trained = _run(start, material, folder, begins)
+    _keep(start.given.tree, material, folder, result, trained)
+    record = {
+        **result.to_json(),
+        "seconds": worked.seconds_with(folder / "summary.json", worked=begins),
+    }
+    if start.plan is not None:
+        cut = start.plan.cut_off([result.epochs]) if start.given.budget.strict else None
+        record |= start.plan.budget_record(worked.finish(), cut)
+    write_json(folder / "summary.json", record, again=False)
+    return TrainResult(record, folder)
+
+
+def _planned(given: Configuration, material: Material, folder: Path, worked: Worked) -> _Start:
+    """Turn a budget into a plan, or go on with the one in the folder; forests have none."""
     from fibsem.training.planning.budgeting import plan_trainings
-    from fibsem.training.planning.instead import is_surely_short, said_first
-    from fibsem.training.planning.plan import Plan
     from fibsem.training.planning.planned import planned, say_unplanned, work_of
     from fibsem.training.planning.probing import probe
-    from fibsem.training.run import run_job
     from fibsem.training.steps.learner import Learner
 
-    data, anew = material.dataset.hash, given.tree["overwrite"]
+    spec, data = material.config.spec, material.dataset.hash
+    if not spec.is_network:
+        say_unplanned(given, spec)
+        return _Start(given)
     learner: Learner | None = None
 
     def make(budget_s: float) -> Plan:
@@ -174,45 +199,54 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
         probed = probe(material, budget_s, learner)
         return plan_trainings(probed, budget_s, worked.seconds, data, traced=True)
 
-    plan = None
-    if material.config.spec.is_network:
-        work = work_of("train", material.config.spec)
-        given, plan = planned(
-            given, folder, data, make, work=work, anew=anew, spent_s=lambda: worked.here_s
-        )
-    else:
-        say_unplanned(given, material.config.spec)
-    begins = anew or not (folder / "result.json").is_file()
-    said = said_first(material) if plan is None and begins else None
+    given, plan = planned(
+        given, folder, data, make, work=work_of("train", spec),
+        anew=given.tree["overwrite"], spent_s=lambda: worked.here_s,
+    )  # fmt: skip
+    return _Start(given, plan, learner)
+
+
+def _run(
+    start: _Start, material: Material, folder: Path, begins: bool
+) -> tuple[TrialResult, Trained | None]:
+    """Train, or read what a former start found; what is trained is None then."""
+    from fibsem.system.progress import Progress
+    from fibsem.tracking.runs import Tracking
+    from fibsem.training.job import Job
+    from fibsem.training.planning.instead import is_surely_short, said_first
+    from fibsem.training.run import run_job
+
+    said = said_first(material) if start.plan is None and begins else None
     if said:
         print(said)
-    foreseen = plan is not None or not is_surely_short(material)
+    foreseen = start.plan is not None or not is_surely_short(material)
     tracking = Tracking.open(material.config.tracking, material.dataset.name)
     job = Job(
-        given=given,
+        given=start.given,
         folder=folder,
         name=material.config.name,
         tags={names.COMMAND: names.TRAIN},
-        overwrite="always" if anew else "never",
+        overwrite="always" if start.given.tree["overwrite"] else "never",
     )
     with Progress("epochs") as progress:
         show = partial(_show, progress, job.config.train, foreseen)
-        material = material.for_config(job.config)
-        result, trained = run_job(job, material, tracking, show, learner)
+        return run_job(job, material, tracking, show, start.learner)
+
+
+def _keep(
+    tree: Tree, material: Material, folder: Path, result: TrialResult,
+    trained: Trained | None,
+) -> None:  # fmt: skip
+    """Write the bundle of a network; one that is there is refused with weights of another."""
+    from fibsem import models
+    from fibsem.tracking.bundle import load_bundle
+    from fibsem.training.bundling import is_described, write_bundle
+
     if trained is not None or not is_described(folder, material.dataset):
         model = trained.model if trained else models.load(material.config.spec, folder)
-        write_bundle(folder, material, model, result, given.tree)
+        write_bundle(folder, material, model, result, tree)
     else:
-        load_bundle(folder, "output")  # refused with the weights of another training
-    record = {
-        **result.to_json(),
-        "seconds": worked.seconds_with(folder / "summary.json", worked=begins),
-    }
-    if plan is not None:
-        cut = plan.cut_off([result.epochs]) if given.budget.strict else None
-        record |= plan.budget_record(worked.finish(), cut)
-    write_json(folder / "summary.json", record, again=False)
-    return TrainResult(record, folder)
+        load_bundle(folder, "output")
 
 
 def _show(progress: Progress, train: TrainConfig, foreseen: bool, epoch: Epoch) -> None:
