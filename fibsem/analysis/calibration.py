@@ -9,9 +9,8 @@ frequent as they are in films, to the scores that are thresholded: averaged and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -20,7 +19,7 @@ from scipy.special import expit, logit
 from fibsem.analysis.metrics import EPSILON, cross_entropy
 from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.analysis.reliability import Floating, Reliability, WholeArray
-from fibsem.system.records import typed
+from fibsem.system.records import Record, Stored
 
 #: Labels (0 pore, 1 solid) and scores of some pixels, both (n,).
 LabelledScores = tuple[WholeArray, Floating]
@@ -78,7 +77,7 @@ class Platt:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(Stored):
     """A straight line of logits and what it does to the probabilities that it was fitted to.
 
     Attributes
@@ -109,7 +108,8 @@ class Calibration:
         """Expected calibration error that the line leaves."""
         return self.after.error
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
+        """The record that is stored; the errors follow from the curves, and are for people."""
         return {
             "temperature": self.temperature,
             "offset": self.offset,
@@ -120,11 +120,6 @@ class Calibration:
             "before": self.before.to_json(),
             "after": self.after.to_json(),
         }
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Calibration:
-        """Read what :meth:`to_json` gave."""
-        return typed(cls, record)
 
 
 def calibrate(parts: Iterable[LabelledScores]) -> Calibration:

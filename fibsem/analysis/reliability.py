@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.system.records import Number, typed
+from fibsem.system.records import Number, Stored
 
 Floating = npt.NDArray[np.floating]
 WholeArray = npt.NDArray[np.integer]
@@ -19,7 +19,7 @@ RELIABILITY_BINS = 20
 
 
 @dataclass(frozen=True)
-class Reliability:
+class Reliability(Stored):
     """Predicted probability of solid against its observed frequency, bin by bin.
 
     Attributes
@@ -99,15 +99,3 @@ class Reliability:
     def share(self) -> float:
         """Share of solid among all pixels."""
         return float(np.nansum(np.multiply(self.observed, self.counts)) / sum(self.counts))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "predicted": list(self.predicted),
-            "observed": list(self.observed),
-            "counts": list(self.counts),
-        }
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Reliability:
-        """Read what :meth:`to_json` gave; JSON has no nan."""
-        return typed(cls, record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.material.extent import BoolArray
 from fibsem.data.preprocessing import FloatArray, material_slices
+from fibsem.system.records import Stored
 
 #: Bins between -4 and 4 standard deviations; what lies beyond is in the outermost.
 BINS, REACH = 64, 4.0
@@ -20,15 +21,11 @@ Histogram = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Moments:
+class Moments(Stored):
     """Mean and standard deviation of the corrected grey values of a film."""
 
     mean: float
     spread: float
-
-    def to_json(self) -> dict[str, float]:
-        """What `typed` reads."""
-        return asdict(self)
 
     def off(self, other: Moments) -> float:
         """How far grey values are from another film's, 0 if equal.

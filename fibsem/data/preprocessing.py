@@ -8,8 +8,8 @@ a pixel depend on the patch it is seen in, and patch and dense evaluation would 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.system.advice import RANGE, VALID
-from fibsem.system.records import typed, whole
+from fibsem.system.records import Stored, whole
 
 Gradient = Literal["x", "y", "none"]
 Scaling = Literal["standardise", "none", "minmax", "mode"]
@@ -71,7 +71,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Correction:
+class Correction(Stored):
     """A recipe fitted to one sample: ``(grey - slope (x - centre) - offset) / scale``.
 
     Grey values are in [0, 1]; ``slope`` is per pixel along the recipe's axis and ``centre`` is
@@ -106,14 +106,6 @@ class Correction:
         corrected -= np.float32(self.offset)  # in place: whole slices of an instrument are large
         corrected /= np.float32(self.scale)
         return corrected
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Correction:
-        """Read what :meth:`to_json` gave."""
-        return typed(cls, record)
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from fibsem.config import RunConfig
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.learned import Edges, Learned, learned_before, merged
 from fibsem.geometry import Triple
 from fibsem.promotion.setting import Promotion
-from fibsem.system.records import typed
+from fibsem.system.records import Stored
 from fibsem.training.beginning.origin import learned_by_any
 from fibsem.training.beginning.start import origins
 
 
 @dataclass(frozen=True)
-class Begun:
+class Begun(Stored):
     """Squares that the starts and teachers of some trainings had learned from.
 
     Attributes
@@ -31,15 +30,6 @@ class Begun:
     learned: Mapping[str, tuple[Edges, ...]]
     complete: bool
     test_squares: int | None
-
-    def to_json(self) -> dict[str, Any]:
-        """The record that is stored."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Begun:
-        """Read what :meth:`to_json` made."""
-        return typed(cls, record)
 
     def with_own(self, own: Learned) -> Learned | None:
         """Squares of the starts and of these trainings; None where a start tells no squares."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from fibsem.promotion.examination import counts_of, validation_squares
 from fibsem.promotion.final import Final, segmenter_of
 from fibsem.promotion.setting import Promotion
 from fibsem.system.progress import Progress
-from fibsem.system.records import typed
+from fibsem.system.records import Stored
 from fibsem.training.boxes import within
 from fibsem.training.material.fixed_draws import pieces_of
 from fibsem.training.material.material import Material
@@ -34,7 +34,7 @@ from fibsem.training.scoring.squares import SquareCounts
 
 
 @dataclass(frozen=True)
-class BestSteps:
+class BestSteps(Stored):
     """What was found to be best on every labelled validation pixel.
 
     Attributes
@@ -54,20 +54,6 @@ class BestSteps:
     surface: list[Any]
     calibration: Calibration
     rows: tuple[SquareCounts, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The record that is stored."""
-        return {
-            "best": self.best.to_json(),
-            "surface": self.surface,
-            "calibration": self.calibration.to_json(),
-            "rows": [row.to_json() for row in self.rows],
-        }
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> BestSteps:
-        """Read what :meth:`to_json` made."""
-        return typed(cls, record)
 
     def applied_to(self, plain: Segmenter) -> Segmenter:
         """A model without post-processing, with this one and its calibration."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
 from fibsem.analysis import tables
 from fibsem.analysis.calibration import Calibration
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.analysis.reliability import Reliability
 from fibsem.data.dataset.split import SPLITS
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer
@@ -19,14 +19,14 @@ from fibsem.promotion.choice import Chosen
 from fibsem.promotion.examination import balanced, score_split
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
-from fibsem.system.records import Figures, typed
-from fibsem.system.summaries.promotion import Calibrated, Ensemble, Errors
+from fibsem.system.records import Figures, Stored
+from fibsem.system.summaries.promotion import Calibrated, Ensemble, Errors, ReliabilityCurve
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.squares import CHOSEN, HALF, SquareCounts, labelled_figures
 
 
 @dataclass(frozen=True)
-class Scores:
+class Scores(Stored):
     """What is measured of the promoted models beside the test squares.
 
     Attributes
@@ -42,19 +42,6 @@ class Scores:
     rows: tuple[SquareCounts, ...]
     val: Figures
     seconds_per_gigapixel: Figures
-
-    def to_json(self) -> dict[str, Any]:
-        """The record that is stored."""
-        return {
-            "rows": [row.to_json() for row in self.rows],
-            "val": self.val,
-            "seconds_per_gigapixel": self.seconds_per_gigapixel,
-        }
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Scores:
-        """Read what :meth:`to_json` made."""
-        return typed(cls, record)
 
 
 @dataclass(frozen=True)
@@ -79,12 +66,16 @@ class CalibrationOnTest:
             ece_after=chosen.ece_after,
             loss_before=chosen.loss_before,
             loss_after=chosen.loss_after,
-            before=chosen.before.to_json(),
-            after=chosen.after.to_json(),
+            before=_curve(chosen.before),
+            after=_curve(chosen.after),
             test_ece_before=errors["ece_before"],
             test_ece_after=errors["ece_after"],
             test_by_sample={name: Errors(**some) for name, some in self.by_sample.items()},
         )
+
+
+def _curve(curve: Reliability) -> ReliabilityCurve:
+    return ReliabilityCurve(curve.predicted, curve.observed, curve.counts)
 
 
 @dataclass(frozen=True)

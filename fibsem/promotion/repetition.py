@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.squares import square_mious
 from fibsem.promotion.steps import Steps
 from fibsem.promotion.trials import Trial
-from fibsem.system.records import Figure, Figures, typed
+from fibsem.system.records import Figure, Figures, Record, Stored
 from fibsem.tracking import names
 from fibsem.training.job import Job
 from fibsem.training.material.material import Material
@@ -27,7 +27,7 @@ AGAIN, REPEATED = "again", "rank/*/*/again.json"
 
 
 @dataclass(frozen=True)
-class Repetition:
+class Repetition(Stored):
     """What a repeated training came to.
 
     Attributes
@@ -58,18 +58,18 @@ class Repetition:
         """The figure of an objective; None of costs, and where the training has none such."""
         return goal.of_weights({"val": self.val, "val_all": self.val_all})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """The record that is stored: the reason, or the figures."""
         if self.diverged is not None:
             return {"seed": self.seed, "diverged": self.diverged}
-        record = asdict(self)
+        record = super().to_json()
         del record["diverged"]
         return record
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Repetition:
-        """Read what :meth:`to_json` made."""
-        repetition = typed(cls, record)
+        """Read what :meth:`to_json` made: the reason, or every figure."""
+        repetition = super().from_json(record)
         needed = {one.name for one in fields(cls)} - {"diverged", "porosities", "val_all"}  # newer
         if repetition.diverged is None and (missing := sorted(needed - record.keys())):
             raise ValueError(f"it lacks {', '.join(missing)}")

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import TypeVar
 
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.system.files import known_json, read_json, write_json
+from fibsem.system.records import Stored
 from fibsem.training.material.datasets import check_unchanged
 
 #: What reads the data, in messages.
 PROMOTION = "this promotion"
 
 
-class Storable(Protocol):
-    """What a step found."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The record that is stored."""
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_json` made; ``ValueError`` of what is damaged, and done again."""
-
-
-T = TypeVar("T", bound=Storable)
+T = TypeVar("T", bound=Stored)
 
 
 @dataclass(frozen=True)
@@ -41,7 +31,7 @@ class Steps:
         return (self.folder / f"{name}.json").is_file()
 
     def once(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
-        """What a step found: as a former start left it, or made now.
+        """What a step found: as a former start left it, or made now, and anew if it is damaged.
 
         Raises
         ------

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.setting import Promotion
-from fibsem.system.records import Figure, typed
+from fibsem.system.records import Figure, Stored
 from fibsem.training.material.fixed_draws import pieces_of
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.scoring import scored_squares
@@ -29,7 +28,7 @@ GainRow = dict[str, Figure]
 
 
 @dataclass(frozen=True)
-class Symmetries:
+class Symmetries(Stored):
     """Figures by the number of views: 1, the model as it is, 2 and as many as are asked for.
 
     ``val_miou`` is that of all labelled validation pixels as the pieces estimate it, with
@@ -39,15 +38,6 @@ class Symmetries:
     """
 
     views: Mapping[str, GainRow]
-
-    def to_json(self) -> dict[str, Any]:
-        """The record that is stored."""
-        return {"views": dict(self.views)}
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Symmetries:
-        """Read what :meth:`to_json` made."""
-        return typed(cls, record)
 
     @property
     def sentence(self) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from fibsem.data.dataset.dataset import check_depth
 from fibsem.data.dataset.samples import Region
@@ -14,7 +13,7 @@ from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, errors_by_sample
 from fibsem.promotion.examination import balanced, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
-from fibsem.system.records import Figures, typed
+from fibsem.system.records import Figures, Stored
 from fibsem.tracking import champions, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.training.material.material import Material
@@ -22,7 +21,7 @@ from fibsem.training.scoring.squares import SquareCounts, square_counts
 
 
 @dataclass(frozen=True)
-class Look:
+class Look(Stored):
     """What the test squares say of some models, and whom the challenger was compared with.
 
     Attributes
@@ -62,16 +61,6 @@ class Look:
         )  # fmt: skip
         own = registry.version_of(run_id, uri)
         return [version for version in (self.against if here else None, own) if version]
-
-    def to_json(self) -> dict[str, Any]:
-        """The record that is stored."""
-        rows = {name: [row.to_json() for row in rows] for name, rows in self.rows.items()}
-        return {**{one.name: getattr(self, one.name) for one in fields(self)}, "rows": rows}
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Look:
-        """Read what :meth:`to_json` made."""
-        return typed(cls, record)
 
 
 def to_beat(work: Promotion) -> Bundle | None:

@@ -16,7 +16,7 @@ from typing import Any
 from fibsem.errors import UserError
 from fibsem.system.advice import OVERWRITE
 from fibsem.system.files import known_json, remove_own, write_json
-from fibsem.system.records import typed
+from fibsem.system.records import Stored
 
 #: Where it is kept, in the folder of the results.
 FILE = "identity.json"
@@ -44,7 +44,7 @@ ABSENT = "none"
 
 
 @dataclass(frozen=True)
-class Identity:
+class Identity(Stored):
     """What a result was computed from.
 
     Attributes
@@ -71,14 +71,6 @@ class Identity:
         """Sixteen hex digits, for records that lie among others."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Identity:
-        """Read what :meth:`to_json` gave."""
-        return typed(cls, record)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
     @classmethod
     def beside(cls, folder: Path) -> Identity | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
-from fibsem.system.records import Figures, Number, typed
+from fibsem.system.records import Figures, Number, Record, Stored
 from fibsem.tracking import names
 
 
@@ -39,7 +37,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class TrialResult:
+class TrialResult(Stored):
     """A finished training, as ``result.json`` holds it.
 
     Attributes
@@ -112,14 +110,9 @@ class TrialResult:
             metrics |= names.grouped(group, figures or {})
         return metrics
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """The record that is stored; without test figures there is no key for them."""
-        record = {**asdict(self), "epochs": self.epochs, "history": list(map(asdict, self.history))}
+        record = {**super().to_json(), "epochs": self.epochs}
         if self.test is None:
             del record["test"]
         return record
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> TrialResult:
-        """Read what :meth:`to_json` made; what a later version added is left out."""
-        return typed(cls, record)

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import pytest
 import tifffile
@@ -20,7 +20,7 @@ from fibsem.promotion.steps import Steps
 from fibsem.promotion.testing import Look
 from fibsem.system.files import write_json
 from fibsem.system.identity import FILE, Identity
-from fibsem.system.records import typed
+from fibsem.system.records import Stored
 from fibsem.tracking.runs import Tracking
 
 
@@ -156,15 +156,10 @@ def test_runs_of_what_is_removed_do_not_stay_running(begin, tracking, tmp_path):
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Stored):
     """What a step may find."""
 
     a: int
-    to_json = asdict
-
-    @classmethod
-    def from_json(cls, record):
-        return typed(cls, record)
 
 
 @pytest.mark.parametrize("content", ['{"a"', "", '{"b": 1}', "[]"])

@@ -4,12 +4,22 @@ import json
 import math
 import re
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.system.records import Figure, Number, fitting, typed, whole
+from fibsem.system.records import (
+    Figure,
+    Number,
+    Stored,
+    WrittenAs,
+    as_record,
+    fitting,
+    typed,
+    whole,
+)
 
 
 @dataclass(frozen=True)
@@ -90,3 +100,30 @@ def test_what_is_no_record_at_all_is_said(whole):
 
 def test_a_record_that_fits_is_left_as_it_is():
     assert fitting(Outer)(GOOD) is GOOD
+
+
+@dataclass(frozen=True)
+class Corners(Stored):
+    """A record that is written otherwise than by its fields."""
+
+    low: int
+    high: int
+
+    def to_json(self):
+        return {"corners": [self.low, self.high]}
+
+    @classmethod
+    def from_json(cls, record):
+        return cls(*record["corners"])
+
+
+@dataclass(frozen=True)
+class Film(Stored):
+    boxes: tuple[Annotated[Corners, WrittenAs(dict, Corners.from_json)], ...]
+
+
+def test_a_record_of_its_own_is_written_so_among_others():
+    film = Film((Corners(1, 2), Corners(3, 5)))
+    assert film.to_json() == {"boxes": [{"corners": [1, 2]}, {"corners": [3, 5]}]}
+    assert as_record({"films": [film]}) == {"films": [film.to_json()]}
+    assert Film.from_json(film.to_json()) == film

@@ -8,8 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import cc3d
 import numpy as np
@@ -18,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 
 from fibsem.analysis.metrics import Confusion
 from fibsem.errors import UserError
-from fibsem.system.records import whole
+from fibsem.system.records import Stored, whole
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
@@ -31,7 +30,7 @@ TRUNCATE = 4.0
 
 @whole
 @dataclass(frozen=True)
-class PostProcessing:
+class PostProcessing(Stored):
     """What is done to the scores of a slice.
 
     Attributes
@@ -68,9 +67,6 @@ class PostProcessing:
     def margin(self) -> int:
         """Pixels around a region that its labels depend on, small objects apart."""
         return self.rounds * int(TRUNCATE * self.sigma + 0.5)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def segment_slice(scores: FloatArray, steps: PostProcessing) -> LabelArray:

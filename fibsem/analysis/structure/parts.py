@@ -58,8 +58,10 @@ class PartErrors:
             return None
         return float(np.sqrt(max(0.0, self.squared - self.total**2 / self.count) / self.count))
 
-    def to_json(self) -> list[float]:
-        return [self.count, self.total, self.squared]
+    @property
+    def sums(self) -> tuple[int, float, float]:
+        """The three of them, as they are written."""
+        return self.count, self.total, self.squared
 
     @classmethod
     def from_json(cls, record: Sequence[float]) -> PartErrors:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Tiling
 from fibsem.inference.volume.places import block_of, random_places, spread_slices
 from fibsem.system.advice import CERTIFICATE
+from fibsem.system.records import Stored
 
 FloatArray = npt.NDArray[np.float32]
 #: A block with its halo -> differences between two ways to its scores.
@@ -34,7 +34,7 @@ PIXELS = 64
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Stored):
     """The largest difference between two ways to the same probabilities.
 
     Attributes
@@ -50,9 +50,6 @@ class Certificate:
     largest_difference: float
     pixels: int
     against: str
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def certify(volume: CorrectedVolume, scorer: Scorer, tiling: Tiling) -> Certificate | None:

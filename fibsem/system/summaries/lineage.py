@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fibsem.system.records import UNLESS_NONE, Record, WrittenAs, as_record, typed
+from fibsem.system.records import UNLESS_NONE, Stored, WrittenAs, typed
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class DataSource:
 
 
 @dataclass(frozen=True)
-class Lineage:
+class Lineage(Stored):
     """The lineage of a model.
 
     Attributes
@@ -82,11 +82,6 @@ class Lineage:
     data_source: DataSource = DataSource()
     code: str | None = None
     training: str | None = field(default=None, metadata=UNLESS_NONE)
-
-    def to_json(self) -> Record:
-        """The record of bundles and ``summary.json``; keys that few models have, only of those."""
-        record: Record = as_record(self)
-        return record
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Lineage:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from fibsem.system.records import UNLESS_NONE, Figure, Figures, Number, Record, as_record
-from fibsem.system.summaries.figures import Text, WithMiou
+from fibsem.system.records import UNLESS_NONE, Figure, Figures, Number, Record, Stored, WrittenAs
+from fibsem.system.summaries.figures import Shape, Text, WithMiou
 from fibsem.system.summaries.lineage import WrittenLineage
 from fibsem.system.summaries.porosity import Corrected
 
@@ -44,6 +44,15 @@ class Errors:
     ece_after: float | None
 
 
+@dataclass(frozen=True)
+class ReliabilityCurve:
+    """Mean predicted probability, share of solid and pixels of every bin; null in empty ones."""
+
+    predicted: tuple[Number, ...]
+    observed: tuple[Number, ...]
+    counts: tuple[int, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Calibrated:
     """What a promotion calibrated on validation, and how far it is off on the test squares.
@@ -57,8 +66,8 @@ class Calibrated:
     ece_after: float
     loss_before: float | None = None
     loss_after: float | None = None
-    before: Mapping[str, Any] | None = None
-    after: Mapping[str, Any] | None = None
+    before: ReliabilityCurve | None = None
+    after: ReliabilityCurve | None = None
     test_ece_before: float | None = None
     test_ece_after: float | None = None
     test_by_sample: Mapping[str, Errors] | None = None
@@ -116,11 +125,11 @@ class AgainstFirst:
     difference: Number
     p_value: float | None
     tied: bool
-    places: int
+    places: int | None = None
 
 
 @dataclass(frozen=True)
-class RankedTrial:
+class RankedTrial(Stored):
     """One row of the ranking.
 
     Attributes
@@ -142,18 +151,66 @@ class RankedTrial:
     hyperparameters: str
     run_id: str
     search_loss: float
-    ranked_by: str
-    search_value: float
-    ordered_by: Text
-    seconds_per_gigapixel: float | None
+    ranked_by: Text = None
+    search_value: float | None = None
+    ordered_by: Text = None
+    seconds_per_gigapixel: float | None = None
     again: RunAgain | None = None
     against_first: AgainstFirst | None = None
 
     def to_json(self) -> Record:
         """A flat record, as tables have it, without the keys of what there is not."""
-        record = as_record(self)
+        record = super().to_json()
         parts = [record.pop(key) or {} for key in ("again", "against_first")]
         return {**record, **parts[0], **parts[1]}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> RankedTrial:
+        """Read what :meth:`to_json` made; older rows were in the order of their mIoU."""
+        again = against = None
+        if "seeds" in record:
+            value, sd = record.get("val_miou"), record.get("val_miou_sd")
+            older: Record = {"rank_value": value, "rank_value_sd": sd, "val_porosity_by_seed": {}}
+            again = {**older, **record}
+        if "difference" in record:
+            against = record
+        return super().from_json({**record, "again": again, "against_first": against})
+
+
+#: One as it is written.
+WrittenRanked = Annotated[RankedTrial, WrittenAs(Record, RankedTrial.from_json)]
+#: A confusion matrix, ``counts[label][prediction]``.
+ConfusionCounts = tuple[tuple[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SquareRow:
+    """One labelled square, before and after post-processing.
+
+    Attributes
+    ----------
+    split, sample, region, at, size
+        Which square, where it begins, (z, y, x), and its height and width in pixels.
+    loss
+        Cross-entropy of the scores; None where nothing is labelled.
+    parts
+        Of small parts of it: how many, and the sums of the errors of calibrated probabilities and
+        of their squares; none where nothing was calibrated yet.
+    half, chosen, truth
+        Confusion matrices: against the labels at threshold 0.5 and after post-processing, and
+        against the exact truth where it is known.
+    """
+
+    split: str
+    sample: str
+    region: str
+    at: Shape
+    loss: float | None
+    size: tuple[int, int] | None = field(default=None, metadata=UNLESS_NONE)
+    parts: tuple[int, Number, Number] | None = field(default=None, metadata=UNLESS_NONE)
+    half: ConfusionCounts
+    chosen: ConfusionCounts
+    truth: ConfusionCounts | None = field(default=None, metadata=UNLESS_NONE)
 
 
 @dataclass(frozen=True)
@@ -209,7 +266,7 @@ class PromotionSummary:
     run_id, parent_run_id, winner
         Runs of its first final training, of itself, and of the trial that the former repeats.
     ranking
-        Trials, best first, as :meth:`RankedTrial.to_json` writes them.
+        Trials, best first.
     seeds, members
         Of the final trainings, the best first.
     test_squares_learned
@@ -229,7 +286,7 @@ class PromotionSummary:
     run_id: Text = None
     parent_run_id: Text = None
     winner: Any
-    ranking: tuple[Mapping[str, Any], ...] = ()
+    ranking: tuple[WrittenRanked, ...] = ()
     seeds: tuple[int, ...] = ()
     members: tuple[FinalNetwork, ...] = ()
     gate: Gate
@@ -241,7 +298,7 @@ class PromotionSummary:
     train_all: OnLabelled | None = None
     val_all: OnLabelled
     test_all: OnLabelled
-    squares: tuple[Mapping[str, Any], ...] = ()
+    squares: tuple[SquareRow, ...] = ()
     seconds_per_gigapixel: float | None = None
     ensemble: Ensemble | None = field(default=None, metadata=UNLESS_NONE)
     symmetry: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)

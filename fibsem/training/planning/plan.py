@@ -6,12 +6,12 @@ the machine did. So the plan is kept with the results, and a command that is giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import repeat
 from typing import Any
 
-from fibsem.system.records import as_record, typed
+from fibsem.system.records import Stored
 from fibsem.training.planning.estimate import duration
 from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.stages import Stage, stages_of
@@ -70,7 +70,7 @@ class RankingPlan:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Stored):
     """What a budget pays for.
 
     Attributes
@@ -365,11 +365,3 @@ class Plan:
         if parts:
             print(f"budget_is=hard cut off what was late: {', '.join(parts)}")
         return CutOff(not_begun, len(early))
-
-    def to_json(self) -> dict[str, Any]:
-        return as_record(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Plan:
-        """Read what :meth:`to_json` gave."""
-        return typed(cls, record)

@@ -5,9 +5,8 @@ A combined figure is computed from pooled pixels, not as a mean of squares or sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from fibsem.analysis.calibration import Platt
 from fibsem.analysis.metrics import Confusion, Counted, cross_entropy, over_squares, pooled
@@ -19,7 +18,8 @@ from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.dataset.samples import Region
 from fibsem.geometry import Triple
 from fibsem.places import Spot, by_place
-from fibsem.system.records import typed
+from fibsem.system.records import Record, Stored, as_record
+from fibsem.system.summaries.promotion import SquareRow
 
 #: Confusion matrices of a square: against the labels at T = 0.5 and at the chosen threshold, and
 #: against the exact truth at the chosen one where a phantom knows it.
@@ -27,7 +27,7 @@ HALF, CHOSEN, TRUTH = "half", "chosen", "truth"
 
 
 @dataclass(frozen=True)
-class SquareCounts:
+class SquareCounts(Stored):
     """What a model gives a labelled square.
 
     Attributes
@@ -74,19 +74,26 @@ class SquareCounts:
         """The matrix of a kind; None where nobody knows the truth."""
         return {HALF: self.half, CHOSEN: self.chosen, TRUTH: self.truth}[kind]
 
-    def to_json(self) -> dict[str, Any]:
-        """The record that is stored; there is no key for a truth that nobody knows."""
-        record = {key: getattr(self, key) for key in ("split", "sample", "region")}
-        record |= {"at": list(self.at), "loss": self.loss}
-        record |= {"size": list(self.size)} if self.size else {}
-        record |= {"parts": self.parts.to_json()} if self.parts else {}
-        matrices = ((kind, self.confusion(kind)) for kind in (HALF, CHOSEN, TRUTH))
-        return record | {kind: one.counts for kind, one in matrices if one is not None}
+    @property
+    def row(self) -> SquareRow:
+        """What is told of it, and stored: the numbers alone."""
+        return SquareRow(
+            split=self.split,
+            sample=self.sample,
+            region=self.region,
+            at=self.at,
+            loss=self.loss,
+            size=self.size or None,
+            parts=self.parts.sums if self.parts else None,
+            half=self.half.counts,
+            chosen=self.chosen.counts,
+            truth=self.truth.counts if self.truth else None,
+        )
 
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> SquareCounts:
-        """Read what :meth:`to_json` made."""
-        return typed(cls, record)
+    def to_json(self) -> Record:
+        """The record that is stored; there is no key for a truth that nobody knows."""
+        record: Record = as_record(self.row)
+        return record
 
 
 def square_counts(

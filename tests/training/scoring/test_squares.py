@@ -49,7 +49,8 @@ def test_a_row_says_where_a_square_is_and_what_was_found_there():
     for kind, labels, threshold in (
         (HALF, scored.labels, 0.5), (CHOSEN, scored.labels, 0.8), (TRUTH, truth, 0.8),
     ):  # fmt: skip
-        assert row[kind] == Confusion.at_threshold(labels, scored.scores, threshold).counts
+        counted = Confusion.at_threshold(labels, scored.scores, threshold)
+        assert row[kind] == [list(line) for line in counted.counts]
     assert TRUTH not in square_counts(region, scored, HIGH).to_json()
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from fibsem.data.dataset.digests import digest_of, slice_digests
 from fibsem.data.material import Extent
 from fibsem.system.advice import RANGE, VALID
+from fibsem.system.records import Stored
 
 
 @dataclass(frozen=True)
-class Reading:
+class Reading(Stored):
     """What the map of a film depends on beside the model.
 
     Attributes
@@ -34,10 +34,6 @@ class Reading:
         if extent.mask is not None:
             valid = f"mask {digest_of(list(slice_digests(extent.mask).values()), 12)}"
         return cls(valid, sum(extent.left_out().values()), value_range)
-
-    def to_json(self) -> dict[str, Any]:
-        """What `typed` reads."""
-        return asdict(self)
 
     def unlike(self, other: Reading) -> str | None:
         """How the other way differs, in words; None where both give one map.

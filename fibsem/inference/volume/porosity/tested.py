@@ -134,7 +134,7 @@ class FilmSquares:
             "shape": list(self.shape),
             "slices": dict(self.slices),
             "squares": [square.counts for square in self.squares],
-            "parts": self.parts and self.parts.to_json(),
+            "parts": self.parts and list(self.parts.sums),
             "seeds": list(self.seeds),
             "reading": self.reading and self.reading.to_json(),
             "between": self.between and list(self.between),
