@@ -10,9 +10,9 @@ hold 75 % of the time (four each at five spots, a pixel aside; ``tests/test_plac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -72,17 +72,6 @@ class Spot:
         """Where a region of one slice lies."""
         _, height, width = box.shape
         return cls(sample, box.start, (height, width))
-
-
-def spot_of(sample: str, row: Mapping[str, Any]) -> Spot:
-    """Where a square of a record lies, by its ``at`` and, in those of today, its ``size``.
-
-    >>> spot_of("A", {"at": [0, 8, 8], "size": [64, 64]})
-    Spot(sample='A', at=(0, 8, 8), size=(64, 64))
-    """
-    z, y, x = row["at"]
-    size = row.get("size")
-    return Spot(sample, (z, y, x), size and (size[0], size[1]))
 
 
 def places_of(spots: Iterable[Spot]) -> list[Place]:

@@ -11,10 +11,10 @@ import pandas as pd
 
 from fibsem.analysis.metrics import Confusion, over_squares, pooled
 from fibsem.analysis.over_places import interval_by_pixels
-from fibsem.places import by_place, spot_of
+from fibsem.places import Spot, by_place
 from fibsem.system.summaries.evaluation import EvaluationSummary, Group, Split, SquareFigures
 from fibsem.system.summaries.figures import Spread
-from fibsem.system.summaries.promotion import RankedTrial, RunAgain
+from fibsem.system.summaries.promotion import RankedTrial, RunAgain, SquareRow
 
 Facts = Mapping[str, Any]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -140,18 +140,13 @@ def labelled(evaluation: EvaluationSummary, group: Group = "all") -> pd.DataFram
     return pd.DataFrame(rows)
 
 
-def post_processing(
-    squares: Sequence[Facts], before: str = "before", after: str = "after"
-) -> pd.DataFrame:
+def post_processing(squares: Sequence[SquareRow]) -> pd.DataFrame:
     """Scores before and after post-processing, of one model (Tables 4.10 and 4.12 in one).
 
     Parameters
     ----------
     squares
-        One record for every labelled square: ``split``, ``sample``, where it begins ``at``
-        (z, y, x) and two confusion matrices ``counts[label][prediction]``.
-    before, after
-        Under which keys the matrices are.
+        Every labelled square, with its confusion matrices before and after.
 
     Returns
     -------
@@ -161,15 +156,15 @@ def post_processing(
     """
     rows = []
     for split in SPLITS:
-        of_split = [square for square in squares if square["split"] == split]
-        names = dict.fromkeys(square["sample"] for square in of_split)
-        by_sample = {name: [s for s in of_split if s["sample"] == name] for name in names}
+        of_split = [square for square in squares if square.split == split]
+        names = dict.fromkeys(square.sample for square in of_split)
+        by_sample = {name: [s for s in of_split if s.sample == name] for name in names}
         for sample, members in [*by_sample.items(), ("combined", of_split)]:
-            for when, key in (("before", before), ("after", after)):
+            for when, key in (("before", "half"), ("after", "chosen")):
                 places = by_place(
-                    (spot_of(one["sample"], one), counted)
+                    (Spot(one.sample, one.at, one.size), counted)
                     for one in members
-                    if (counted := Confusion.from_counts(one[key])).pixels
+                    if (counted := Confusion(getattr(one, key))).pixels
                 )
                 if places:
                     rows.append(_labelled_row(split, sample, _one_run(places.values())))

@@ -22,7 +22,7 @@ from fibsem.promotion.testing import Look
 from fibsem.system.records import Figures, Stored
 from fibsem.system.summaries.promotion import Calibrated, Ensemble, Errors, ReliabilityCurve
 from fibsem.training.material.material import Material
-from fibsem.training.scoring.squares import CHOSEN, HALF, SquareCounts, labelled_figures
+from fibsem.training.scoring.squares import CHOSEN, SquareCounts, labelled_figures
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class ChallengerFigures:
     @property
     def by_sample(self) -> pd.DataFrame:
         """Every labelled pixel before and after post-processing (Tables 4.10 and 4.12)."""
-        return tables.post_processing([one.to_json() for one in self.squares], HALF, CHOSEN)
+        return tables.post_processing([one.row for one in self.squares])
 
 
 def measure(

@@ -22,7 +22,6 @@ from fibsem.system.summaries.promotion import (
     PromotionSummary,
     RankedTrial,
 )
-from fibsem.training.scoring.squares import CHOSEN
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class Challenger:
         return [
             FilmSquares.of(
                 one.name, one.volume,
-                [square.to_json() for square in squares if square.is_of("test", one.name)], CHOSEN,
+                [square.row for square in squares if square.is_of("test", one.name)],
                 seeds.get(one.name, ()),
                 Reading.of(one.extent, one.valid, one.volume.value_range) if one.extent else None,
             )

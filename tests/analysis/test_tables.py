@@ -10,38 +10,22 @@ from fibsem.analysis import tables
 from fibsem.system.records import typed
 from fibsem.system.summaries import EvaluationSummary
 from fibsem.system.summaries.figures import Spread
-from fibsem.system.summaries.promotion import AgainstFirst, RankedTrial, RunAgain
+from fibsem.system.summaries.promotion import AgainstFirst, RankedTrial, RunAgain, SquareRow
+
+
+def square(split, sample, x, before, after):
+    """A labelled square that begins at a column."""
+    return SquareRow(
+        split=split, sample=sample, region="q", at=(0, 0, x), loss=None, half=before, chosen=after
+    )
+
 
 #: Two films with two and one validation squares, and one test square: label by prediction, pixels.
 SQUARES = [
-    {
-        "split": "val",
-        "sample": "A",
-        "at": (0, 0, 10),
-        "before": [[20, 0], [20, 60]],
-        "after": [[20, 0], [0, 80]],
-    },
-    {
-        "split": "val",
-        "sample": "A",
-        "at": (0, 0, 20),
-        "before": [[30, 10], [0, 60]],
-        "after": [[40, 0], [0, 60]],
-    },
-    {
-        "split": "val",
-        "sample": "B",
-        "at": (0, 0, 30),
-        "before": [[0, 50], [0, 50]],
-        "after": [[50, 0], [0, 50]],
-    },
-    {
-        "split": "test",
-        "sample": "A",
-        "at": (0, 0, 40),
-        "before": [[10, 0], [0, 90]],
-        "after": [[10, 0], [0, 90]],
-    },
+    square("val", "A", 10, ((20, 0), (20, 60)), ((20, 0), (0, 80))),
+    square("val", "A", 20, ((30, 10), (0, 60)), ((40, 0), (0, 60))),
+    square("val", "B", 30, ((0, 50), (0, 50)), ((50, 0), (0, 50))),
+    square("test", "A", 40, ((10, 0), (0, 90)), ((10, 0), (0, 90))),
 ]
 
 
@@ -78,13 +62,7 @@ def test_combined_figures_are_from_pooled_pixels():
 
 
 def test_a_corner_that_is_labelled_says_as_much_as_its_pixels():
-    corner = {
-        "split": "val",
-        "sample": "A",
-        "at": (0, 0, 50),
-        "before": [[1, 0], [0, 0]],
-        "after": [[1, 0], [0, 0]],
-    }
+    corner = square("val", "A", 50, ((1, 0), (0, 0)), ((1, 0), (0, 0)))
     table = tables.post_processing([*SQUARES, corner]).set_index(
         ["split", "sample", "post-processing"]
     )
@@ -95,7 +73,7 @@ def test_a_corner_that_is_labelled_says_as_much_as_its_pixels():
 
 
 def test_slices_of_one_place_are_one_in_the_interval():
-    dense = [{**square, "at": (z, *square["at"][1:])} for z in range(9) for square in SQUARES]
+    dense = [replace(one, at=(z, *one.at[1:])) for z in range(9) for one in SQUARES]
     table, once = tables.post_processing(dense), tables.post_processing(SQUARES)
     assert list(table["squares"]) == [9 * n for n in once["squares"]]
     others = [column for column in once if column != "squares"]
@@ -108,23 +86,8 @@ def test_a_single_square_has_no_interval():
     assert (table.loc[table["squares"] == 1, "95 % CI over places"] == "").all()
 
 
-def test_matrices_under_other_keys():
-    renamed = [
-        {**square, "half": square["before"], "chosen": square["after"]} for square in SQUARES
-    ]
-    for square in renamed:
-        del square["before"], square["after"]
-    assert tables.post_processing(renamed, "half", "chosen").equals(tables.post_processing(SQUARES))
-
-
 def test_squares_without_labels_do_not_count():
-    nothing = {
-        "split": "val",
-        "sample": "B",
-        "at": (0, 0, 60),
-        "before": [[0, 0], [0, 0]],
-        "after": [[0, 0], [0, 0]],
-    }
+    nothing = square("val", "B", 60, ((0, 0), (0, 0)), ((0, 0), (0, 0)))
     assert tables.post_processing([*SQUARES, nothing]).equals(tables.post_processing(SQUARES))
 
 

@@ -24,8 +24,9 @@ from fibsem.data.volumes import Volume
 from fibsem.geometry import Triple
 from fibsem.inference.volume.ledger.witness import plain
 from fibsem.inference.volume.porosity.reading import Reading
-from fibsem.places import by_place, spot_of
+from fibsem.places import Spot, by_place
 from fibsem.system.records import Record, typed
+from fibsem.system.summaries.promotion import SquareRow
 
 #: Slices that are compared first, to tell most others from a film at once.
 FIRST = 3
@@ -101,15 +102,15 @@ class FilmSquares:
 
     @classmethod
     def of(
-        cls, sample: str, volume: Volume, rows: Sequence[Record], kind: str,
+        cls, sample: str, volume: Volume, rows: Sequence[SquareRow],
         seeds: Sequence[float] = (), reading: Reading | None = None,
     ) -> FilmSquares:  # fmt: skip
-        """From rows of labelled squares with their ``at`` and confusion matrix ``kind``."""
-        places = by_place((spot_of(sample, row), Confusion.from_counts(row[kind])) for row in rows)
+        """From rows of its labelled squares, after post-processing."""
+        places = by_place((Spot(sample, row.at, row.size), Confusion(row.chosen)) for row in rows)
         squares = [pooled(some) for some in places.values()]
         digests = slice_digests(plain(volume))
-        parts = [PartErrors.from_json(row["parts"]) for row in rows if "parts" in row]
-        slices = [row["at"][0] for row in rows]
+        parts = [PartErrors(*row.parts) for row in rows if row.parts]
+        slices = [row.at[0] for row in rows]
         return cls(
             sample, volume.shape, digests, tuple(s for s in squares if s.pixels),
             sum(parts, PartErrors()) if parts else None, tuple(seeds), reading,

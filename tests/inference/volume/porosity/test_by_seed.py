@@ -11,7 +11,7 @@ from tests.inference.volume.porosity.test_tested import ROWS, film
 
 @pytest.fixture
 def own():
-    return FilmSquares.of("A", film(0), ROWS, "chosen")
+    return FilmSquares.of("A", film(0), ROWS)
 
 
 def test_seeds_that_a_promotion_ranked_by_travel_with_the_squares(own):

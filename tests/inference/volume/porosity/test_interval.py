@@ -16,7 +16,7 @@ from tests.inference.volume.porosity.test_tested import ROWS, film
 
 @pytest.fixture
 def own():
-    return FilmSquares.of("A", film(0), ROWS, "chosen")
+    return FilmSquares.of("A", film(0), ROWS)
 
 
 def test_the_interval_is_that_of_the_films_own_squares(own):
@@ -80,8 +80,8 @@ def test_too_few_squares_tell_none(own):
 
 def test_squares_above_each_other_are_too_few_by_their_places():
     """A hundred of them in five places: the reason named five squares, which nobody had drawn."""
-    rows = [{**row, "at": [z, *row["at"][1:]]} for row in ROWS[:15:3] for z in range(20)]
-    many = FilmSquares.of("A", film(0), rows, "chosen")
+    rows = [replace(row, at=(z, *row.at[1:])) for row in ROWS[:15:3] for z in range(20)]
+    many = FilmSquares.of("A", film(0), rows)
     assert many.unfit(0.3) == "the test squares lie in 5 places, 6 are needed"
     none = replace(many, squares=())
     assert none.unfit(0.3) == "the film has no test squares, in 6 places they are needed"

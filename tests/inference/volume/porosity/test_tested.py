@@ -23,12 +23,16 @@ from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
 from fibsem.system.summaries.porosity import FilmPorosity
+from fibsem.system.summaries.promotion import SquareRow
 from tests.data.material.films import film as textured
 
 ROWS = [
-    {"at": [k % 3, 40 * (k // 3), 0], "chosen": [[30 + k, 10 - k], [2 * k, 60 - 2 * k]]}
+    SquareRow(
+        split="test", sample="A", region=str(k), at=(k % 3, 40 * (k // 3), 0), loss=None,
+        half=((40, 0), (0, 60)), chosen=((30 + k, 10 - k), (2 * k, 60 - 2 * k)),
+    )
     for k in range(21)
-]
+]  # fmt: skip
 
 
 def film(seed, depth=4):
@@ -38,20 +42,20 @@ def film(seed, depth=4):
 
 @pytest.fixture
 def own():
-    return FilmSquares.of("A", film(0), ROWS, "chosen")
+    return FilmSquares.of("A", film(0), ROWS)
 
 
 @pytest.mark.parametrize("z", range(9))
 def test_a_film_is_known_by_all_its_slices(z):
     """Three of them, as before, are also in a film whose others were registered or mended since."""
-    own, other = FilmSquares.of("A", film(0, 9), ROWS, "chosen"), film(0, 9).whole()
+    own, other = FilmSquares.of("A", film(0, 9), ROWS), film(0, 9).whole()
     assert own.is_of(ArrayVolume(other.copy()))
     other[z, 3, 4] ^= 1
     assert not own.is_of(ArrayVolume(other))
 
 
 def test_a_bundle_of_an_earlier_version_knows_a_film_by_some_slices():
-    own = FilmSquares.of("A", film(0, 9), ROWS, "chosen")
+    own = FilmSquares.of("A", film(0, 9), ROWS)
     some = replace(own, slices={z: own.slices[z] for z in (0, 4, 8)})
     assert some.is_of(film(0, 9))
     assert not some.is_of(film(1, 9))
@@ -60,7 +64,7 @@ def test_a_bundle_of_an_earlier_version_knows_a_film_by_some_slices():
 @pytest.mark.parametrize(("depth", "crowded"), [(4, None), (6, None), (7, (0, 2)), (40, (0, 2))])
 def test_squares_of_less_than_half_of_a_film_are_said_to_be(depth, crowded):
     """Those of dense labels are its last slices, and not in it by chance."""
-    own = FilmSquares.from_json(FilmSquares.of("A", film(0, depth), ROWS, "chosen").to_json())
+    own = FilmSquares.from_json(FilmSquares.of("A", film(0, depth), ROWS).to_json())
     assert own.crowded == crowded
     told = corrected_porosity(own, 0.3, [own], Options())
     assert told.interval.slices == crowded
@@ -75,8 +79,8 @@ def test_squares_of_one_place_are_one_cluster(own):
 
 def test_errors_of_small_parts_are_added_up_and_travel_along(own):
     assert own.parts is None
-    rows = [{**row, "parts": [4, 0.2, 0.05]} for row in ROWS]
-    told = FilmSquares.of("A", film(0), rows, "chosen")
+    rows = [replace(row, parts=(4, 0.2, 0.05)) for row in ROWS]
+    told = FilmSquares.of("A", film(0), rows)
     assert told.parts.count == 84
     assert FilmSquares.from_json(told.to_json()) == told
     assert told.interval(0.3).parts_sd == pytest.approx(np.sqrt(0.05 / 4 - 0.05**2))
@@ -105,7 +109,7 @@ def test_a_rim_that_is_measured_as_pore_takes_the_interval_away(tmp_path):
     volume, spec = ArrayVolume(grey), resolve("threshold", Nbhd(1, 11, 11), "valid")
     reading = Reading.of(look_for(volume, "auto"), "auto", volume.value_range)
     assert reading.left_out == 9 * grey.shape[0] * grey.shape[1]
-    tested = [FilmSquares.of("A", volume, ROWS, "chosen", reading=reading)]
+    tested = [FilmSquares.of("A", volume, ROWS, reading=reading)]
     segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu")
     for valid, why in (("auto", None), ("all", "scored with valid=auto, and not with valid=all")):
         told = segment_volume(
