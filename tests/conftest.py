@@ -1,5 +1,6 @@
 """Quiet TensorFlow, and what many tests stand on: a tiny phantom and trained networks."""
 
+import collections
 import contextlib
 import functools
 import gc
@@ -140,15 +141,20 @@ def operations_are_prepared():
     tf.random.set_seed(0)
 
 
+#: Dense forms that nobody has, by the folder whose tests had them last.
+_IDLE = collections.defaultdict(list)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def networks_are_lent(request):
-    """Within a file, whose tests have few networks; files that are about that have their own."""
+    """Within a folder, whose tests have few; files that are about that have their own."""
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         if "fibsem.inference.model.predict" in sys.modules:
-            once.lend_twins(patch)
+            folder = _package(request)
+            alike = "training" if folder in ("search", "promotion") else folder
+            once.lend_twins(patch, _IDLE[alike])
             # the other folders prove what scores are; slow tests of sweeps compare with processes
             quick = request.config.option.markexpr == "not slow"
-            folder = _package(request)
             if folder in ("training", "promotion") or (quick and folder == "search"):
                 stack.enter_context(once.graphs_as_written())
         yield

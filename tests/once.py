@@ -296,13 +296,13 @@ def time_small(patch):
 
 
 def collect_seldom(patch):
-    """Keras has the collector look through all after a trial: here after each twentieth."""
+    """Keras has the collector look through all after a trial: here after each hundredth."""
     import keras
 
     clear, count = keras.backend.clear_session, itertools.count(1)
 
     def cleared(free_memory=True):
-        clear(free_memory=free_memory and next(count) % 20 == 0)
+        clear(free_memory=free_memory and next(count) % 100 == 0)
 
     patch.setattr(keras.backend, "clear_session", cleared)
 
@@ -351,7 +351,7 @@ def draw_for_no_print(patch):
     patch.setattr("fibsem.analysis.figures.style.svg", lambda figure: b"<svg/>")
 
 
-def lend_twins(patch):
+def lend_twins(patch, idle):
     """A scorer builds and traces a dense form; here it takes that of one that is gone, if alike.
 
     The weights are filled in anew as those of a new one are.
@@ -363,7 +363,7 @@ def lend_twins(patch):
 
     build, compiled = dense.build, predict.compiled
     begin = predict.BlockScorer.__init__
-    idle, forwards = [], {}
+    forwards = {}
 
     def built(spec, **how):
         rough = keras.config.dtype_policy().name == "mixed_bfloat16"
