@@ -60,7 +60,7 @@ def test_one_step_lowers_the_loss_on_a_fixed_batch(name, padding):
     model = models.build(spec)
     # one step is not worth a graph
     model.compile(keras.optimizers.SGD(0.001), "binary_crossentropy", run_eagerly=True)
-    images = noise(32, *spec.window, 3)
+    images = noise(8, *spec.window, 3)
     solid = (images.mean(axis=(1, 2, 3)) > 0).astype("float32").reshape(-1, 1, 1, 1)
 
     def loss():  # with the statistics of the batch: a step hardly moves those of use

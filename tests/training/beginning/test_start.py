@@ -110,16 +110,11 @@ def test_another_number_of_slices_begins_with_the_same_scores(common, former, de
     np.testing.assert_allclose(network(depth)(other), network(3)(three), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("shape", "fitting", "whole"),
-    [
-        (["model.blocks=2", "model.growth=2d"], ("stem", "down3a", "up2_grow", "score"), True),
-        ([], ("stem", "down2b", "up1a", "score"), False),  # deeper levels are random
-    ],
-)
-def test_a_unet_begins_with_what_comes_with_the_package(
-    common, tmp_path, monkeypatch, capsys, shape, fitting, whole
-):
+#: A U-Net like the one whose weights come with the package.
+LIKE_SHIPPED = ["model=unet", "model.blocks=2", "model.growth=2d"]
+
+
+def test_a_unet_begins_with_what_comes_with_the_package(common, tmp_path, monkeypatch, capsys):
     """Its first epoch at no rate is that network, and the run says which weights they were."""
 
     def in_steps(config):
@@ -128,19 +123,32 @@ def test_a_unet_begins_with_what_comes_with_the_package(
         return network
 
     monkeypatch.setattr("fibsem.training.steps.learner.compiled_for_steps", in_steps)
-    how = ["model=unet", "train.grid=32", "train.windows=1", "train.steps=1", "train.epochs=1",
-           "train.learning_rate=1e-12", "train.optimizer=sgd", *shape]  # fmt: skip
+    how = ["train.grid=32", "train.windows=1", "train.steps=1", "train.epochs=1",
+           "train.learning_rate=1e-12", "train.optimizer=sgd", *LIKE_SHIPPED]  # fmt: skip
     plain = [key for key in common if not key.startswith(("model.", "train.init"))]
     given = compose("train", [*plain, *how, f"output={tmp_path}"])
     train.main(given)
     ((_, layers),) = pretrained()
     record = read_json(tmp_path / "summary.json")
-    assert (record["start"]["weights"] == record["start"]["of_weights"]) is whole
+    assert record["start"]["weights"] == record["start"]["of_weights"]
     assert "begins with weights that come with fibsem" in capsys.readouterr().out
     begun = layers_of(models.load(Configuration(given).run.spec, tmp_path))
-    for name in fitting:
+    for name in ("stem", "down3a", "up2_grow", "score"):
         np.testing.assert_allclose(begun[name][0], layers[name][0], atol=1e-5)
     assert len(Identity.beside(tmp_path).settings["train.init"]) == 16
+
+
+def test_the_deeper_levels_of_the_default_unet_are_random(common, capsys):
+    """All others begin with what comes with the package."""
+    plain = [key for key in common if not key.startswith(("model.", "train.init"))]
+    given = pinned(Configuration(compose("train", [*plain, "model=unet"])))
+    assert "begins with weights that come with fibsem" in capsys.readouterr().out
+    learner = Learner.of(given.run)
+    assert 0 < learner.fit.weights < learner.fit.of_weights
+    ((_, layers),) = pretrained()
+    begun = layers_of(learner.steps)
+    for name in ("stem", "down2b", "up1a", "score"):
+        np.testing.assert_array_equal(begun[name][0], layers[name][0])
 
 
 @pytest.mark.parametrize("key", ["model=2dcnn", "model.filters=7", "preprocess.scaling=none"])
