@@ -185,6 +185,9 @@ def pictures_are_small(request):
             # and these that drawings for print are written, and what is in them
             if _package(request) not in ("analysis", "evaluation", "reporting"):
                 once.draw_for_no_print(patch)
+            # names of files and their equality with what is shown, that is
+            if _package(request) in ("search", "promotion", "api"):
+                once.draw_each_once(patch)
         yield
 
 
