@@ -352,7 +352,10 @@ def draw_for_no_print(patch):
 
 
 def draw_each_once(patch):
-    """A picture is made each time, and rendered the first time: at the tenth nobody looks."""
+    """A picture is made each time, and rendered the first time: at the tenth nobody looks.
+
+    That the same data are the same picture is proven where each is rendered, in the reports' tests.
+    """
     from fibsem.analysis import figures
     from fibsem.system.files import replace_file
 

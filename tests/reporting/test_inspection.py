@@ -279,6 +279,17 @@ def test_slices_of_one_place_do_not_narrow_what_labels_tell():
     assert found.interval == pytest.approx(once.interval)
 
 
+def test_the_same_data_are_the_same_pictures(tiny, tmp_path):
+    """So an inspection that is repeated changes nothing for whoever has the first one."""
+    written = []
+    for place in (tmp_path / "first", tmp_path / "again"):
+        place.mkdir()
+        paths = Inspection.of(load_dataset(tiny), Recipe()).figures(place)
+        assert len(paths) == 4
+        written.append([path.read_bytes() for path in paths])
+    assert written[0] == written[1]
+
+
 def test_squares_of_a_sample_that_is_gone_are_no_figures_of_today(tiny, tmp_path):
     film, out = shutil.copytree(tiny, tmp_path / "film"), tmp_path / "out"
 
