@@ -45,6 +45,11 @@ def _of_film(
             f"nothing is known of slice {listed(gaps)}, between others: whether pores lead through "
             "along z cannot be told, and components are cut there"
         )
+    if cut := [axis for axis in connections.cut if not (gaps and axis == "z")]:
+        yield (
+            f"what is not known lies across most lines along {' and '.join(cut)}: components are "
+            "cut there, and where no pore leads through what is known, none can be told to"
+        )
     if flat := connections.flat:
         known = "" if flat == segmented.film.flat else ", as far as it is known"
         yield (

@@ -55,6 +55,46 @@ def test_a_slice_without_material_inside_decides_nothing_along_z_and_it_is_said(
     assert "components are cut there" in said[0]
 
 
+@pytest.mark.parametrize(
+    ("axis", "unknown"),
+    [
+        ("x", np.s_[:, :, 50:53]),  # between the tiles of a mosaic
+        ("y", np.s_[:, 40:43]),
+        ("x", np.s_[:, 2:, 50:53]),  # a strip beside it is known, where nothing leads through
+        ("z", np.s_[5, :, 2:]),
+    ],
+)
+def test_a_band_without_material_decides_nothing_across_it_and_it_is_said(tmp_path, axis, unknown):
+    """Pores are channels along all axes, of which the band cuts those across it."""
+    cut = np.ones((12, 90, 100), np.uint8)
+    cut[4:6, 40:46] = cut[4:6, :, 60:66] = cut[:, 40:46, 60:66] = 0
+    assert measured(cut, tmp_path, blocks=0)["percolates"] == dict.fromkeys("zyx", True)
+    cut[unknown] = NEITHER
+    record = measured(cut, tmp_path, blocks=0)
+    assert record["percolates"][axis] is record["connected_share"][axis] is None
+    said = f"what is not known lies across most lines along {axis}"
+    assert [limit.startswith(said) for limit in record["limits"]].count(True) == 1
+
+
+def test_halves_of_slices_without_material_decide_nothing_along_z(film, tmp_path):
+    cut = film.copy()
+    cut[5, :45] = cut[6, 45:] = NEITHER  # no slice is unknown as a whole
+    record = measured(cut, tmp_path, blocks=0)
+    assert record["percolates"] == {"z": None, "y": True, "x": True}
+
+
+def test_what_leads_through_beside_a_hole_does_so_and_rims_cut_nothing(film, tmp_path):
+    cut = film.copy()
+    cut[:, 10:60, 10:60] = cut[:, :, :5] = cut[3:6, 85:] = NEITHER
+    record = measured(cut, tmp_path, blocks=0)
+    assert record["percolates"] == dict.fromkeys("zyx", True)
+    closed = np.ones_like(film)
+    closed[::3, ::9, ::9] = 0
+    closed[:, 30:40, 30:40] = closed[:, :, :5] = closed[3:6, 85:] = NEITHER
+    record = measured(closed, tmp_path / "closed", blocks=0)
+    assert record["percolates"] == dict.fromkeys("zyx", False)
+
+
 def test_slices_without_material_at_an_end_close_nothing(film, tmp_path):
     """What of the film is known percolates as it does alone, whatever is missing before it."""
     cut = film.copy()

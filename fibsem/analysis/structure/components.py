@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from fibsem.system.summaries.figures import AxisName
 COUNTED = 2**24
 #: Share of the longest line from which one has a face at each end.
 LONG = 0.5
+#: Share of the lines, by their lengths, from which on those with gaps leave nothing to tell.
+CUT = 0.5
 
 LineLengths = npt.NDArray[np.int32]
 
@@ -35,6 +38,9 @@ class Connections:
         Their number.
     flat
         Axes along which a single voxel is known at most: nothing leads through there.
+    cut
+        Axes along which most lines have what is not known between what is: pores that do not lead
+        through there may do so in it.
     percolates
         By axis, whether a component leads from one face to the other.
     connected_share
@@ -48,41 +54,51 @@ class Connections:
     connectivity: Connectivity
     components: int
     flat: tuple[AxisName, ...]
+    cut: tuple[AxisName, ...]
     percolates: dict[AxisName, bool]
     connected_share: dict[AxisName, float]
     reachable_share: float
     largest_share: float
+
+    @property
+    def untold(self) -> tuple[AxisName, ...]:
+        """Axes along which nobody can tell whether pores lead through."""
+        closed = (axis for axis in self.cut if not self.percolates[axis])
+        return tuple(dict.fromkeys((*self.flat, *closed)))
 
 
 @dataclass
 class _Lines:
     """Lines along one axis: where each is known first and last, and the number that it meets there.
 
-    The number is 0, which is no pore, where nothing of a line is known.
+    The number is 0, which is no pore, where nothing of a line is known; ``known`` counts the voxels
+    of which something is.
     """
 
     first: Numbers
     last: Numbers
     start: LineLengths
     stop: LineLengths
+    known: LineLengths
 
     @classmethod
     def none(cls, shape: tuple[int, ...]) -> _Lines:
         """Lines of which nothing is known yet, of a shape."""
         numbers, places = np.zeros(shape, np.uint32), np.zeros(shape, np.int32)
-        return cls(numbers, numbers.copy(), places, places.copy())
+        return cls(numbers, numbers.copy(), places, places.copy(), places.copy())
 
     @classmethod
     def of(cls, numbers: Numbers, known: npt.NDArray[np.bool_]) -> _Lines:
         """Lines along the first axis of a picture."""
         n, shape = len(known), known.shape[1:]
         if known.all():
-            places = np.zeros(shape, np.int32), np.full(shape, n, np.int32)
-            return cls(numbers[0], numbers[-1], *places)
+            start, stop = np.zeros(shape, np.int32), np.full(shape, n, np.int32)
+            return cls(numbers[0], numbers[-1], start, stop, stop)
         start, stop = known.argmax(axis=0), n - known[::-1].argmax(axis=0)
         first, last = (np.take_along_axis(numbers, at[None], 0)[0] for at in (start, stop - 1))
-        length = np.where(known.any(axis=0), stop - start, 0)
-        return cls(first, last, start.astype(np.int32), (start + length).astype(np.int32))
+        count = known.sum(axis=0, dtype=np.int32)
+        length = np.where(count > 0, stop - start, 0)
+        return cls(first, last, start.astype(np.int32), (start + length).astype(np.int32), count)
 
     def go_on(self, k: int, numbers: Numbers, known: npt.NDArray[np.bool_]) -> None:
         """Take the next voxel of every line, at place ``k`` along it."""
@@ -91,6 +107,7 @@ class _Lines:
             self.first[fresh], self.start[fresh] = numbers[fresh], k
         np.copyto(self.last, numbers, where=known)
         np.copyto(self.stop, np.int32(k + 1), where=known)
+        self.known += known
 
     @property
     def lengths(self) -> LineLengths:
@@ -107,6 +124,7 @@ class PoreComponents:
         self._ends: list[LineLengths] = [np.zeros((3, 2, 1), np.int32)]
         self._upright: _Lines | None = None
         self._longest = np.zeros(3, np.int32)
+        self._crossed, self._with_gaps = np.zeros(3, np.int64), np.zeros(3, np.int64)
 
     def add(self, z: int, slab: Phases) -> None:
         first = self._joined.count
@@ -126,9 +144,12 @@ class PoreComponents:
 
     def _take(self, axis: int, lines: _Lines, ends: LineLengths, first: int = 1) -> None:
         """Note of components how long the longest line is that ends in them, at either face."""
-        self._longest[axis] = max(self._longest[axis], lines.lengths.max(initial=0))
+        lengths = lines.lengths
+        self._longest[axis] = max(self._longest[axis], lengths.max(initial=0))
+        self._crossed[axis] += lengths.sum(dtype=np.int64)
+        self._with_gaps[axis] += lengths[lines.known < lengths].sum(dtype=np.int64)
         for longest, at_end in zip(ends, (lines.first, lines.last), strict=True):
-            np.maximum.at(longest, np.where(at_end > 0, at_end - (first - 1), 0), lines.lengths)
+            np.maximum.at(longest, np.where(at_end > 0, at_end - (first - 1), 0), lengths)
 
     @property
     def result(self) -> Connections:
@@ -153,6 +174,7 @@ class PoreComponents:
             connectivity=self._joined.connectivity,
             components=len(volumes) - 1,
             flat=tuple(AXES[axis] for axis in flat),
+            cut=tuple(compress(AXES, self._with_gaps > CUT * self._crossed)),
             percolates={name: bool(both.any()) for name, both in through.items()},
             connected_share={name: _share(volumes[both], total) for name, both in through.items()},
             reachable_share=_share(volumes[reached.any(axis=(0, 1))], total),
