@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fibsem.analysis.structure.cells import CellCounts
-from fibsem.analysis.structure.film import AXES, NEITHER, PORE, Film
+from fibsem.analysis.structure.film import AXES, NEITHER, PORE, Film, Phases, Spacing
 from fibsem.analysis.structure.geodesic import geodesic_tortuosity
 from fibsem.analysis.structure.intrusion import intruded
 from fibsem.analysis.structure.known import known_blocks
@@ -18,6 +18,7 @@ from fibsem.analysis.structure.thickness import (
 from fibsem.analysis.structure.transport import Transport, diffuse
 from fibsem.geometry import Box
 from fibsem.quantification.options import QuantifyConfig
+from fibsem.system.summaries.figures import AxisName
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,18 @@ class Passage:
     """Transport through one part of a film along one axis."""
 
     block: Box
-    axis: str
+    axis: AxisName
     diffusion: Transport
     geodesic: float
+
+    @classmethod
+    def of(cls, phases: Phases, spacing: Spacing, block: Box, axis: AxisName) -> Passage:
+        """Through the phases of a block; pores that meet at edges or corners alone are no way."""
+        along = AXES.index(axis)
+        diffusion = diffuse(phases, spacing, along)
+        is_open = diffusion.relative > 0
+        way = geodesic_tortuosity(phases, spacing, along) if is_open else float("nan")
+        return cls(block, axis, diffusion, way)
 
 
 @dataclass(frozen=True)
@@ -84,12 +94,7 @@ class Sampled:
             for axis, name in enumerate(AXES):
                 progress("parts", 3 * done + axis, 3 * len(blocks))
                 if name not in flat:
-                    passages.append(
-                        Passage(
-                            block, name, diffuse(phases, film.spacing, axis),
-                            geodesic_tortuosity(phases, film.spacing, axis),
-                        )
-                    )  # fmt: skip
+                    passages.append(Passage.of(phases, film.spacing, block, name))
         return cls(tuple(blocks), sizes, throats, tuple(passages), gaps)
 
     def along(self, axis: str) -> Sequence[Passage]:

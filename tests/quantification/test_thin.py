@@ -52,3 +52,15 @@ def test_of_slices_that_lie_alone_nothing_is_told_of_ways_through_them(film, tmp
     who = "the film" if len(known) == 1 else "every part"
     said = [line for line in found.limits if "is a single voxel deep along z" in line]
     assert [line.startswith(who) for line in said] == [True]
+
+
+@pytest.mark.parametrize("connectivity", [6, 26])
+def test_pores_that_meet_at_edges_alone_are_no_way_through(tmp_path, connectivity):
+    """Their geodesic tortuosity was 1.41 along y and x beside 0 of 1 parts that let through."""
+    stairs = np.ones((12, 40, 40), np.uint8)
+    stairs[:, range(40), range(40)] = 0
+    how = QuantifyConfig(blocks=1, connectivity=connectivity)
+    found = quantify(in_memory(stairs, tmp_path), how, tmp_path / "q")
+    assert found.parts_through == {"z": (1, 1), "y": (0, 1), "x": (0, 1)}
+    assert found.tortuosity_factor == {"z": pytest.approx(1), "y": None, "x": None}
+    assert found.geodesic_tortuosity == {"z": 1, "y": None, "x": None}
