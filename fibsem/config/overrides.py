@@ -205,14 +205,15 @@ def override(key: str, value: object) -> str:
 
 
 def _written(value: Any, key: str) -> str:
-    """A value in the grammar of overrides; NumPy's numbers are numbers."""
+    """A value in the grammar of overrides; NumPy's numbers are numbers, and its rows are lists."""
     if value is None:
         return NONE
     if isinstance(value, str | PurePath):
         return _quoted(str(value))
-    if isinstance(value, list | tuple):
+    axes = getattr(value, "ndim", 0)
+    if isinstance(value, list | tuple) or axes == 1:
         return f"[{','.join(_written(item, key) for item in value)}]"
-    plain = value.item() if hasattr(value, "item") else value
+    plain = value.item() if hasattr(value, "item") and not axes else value
     if isinstance(plain, bool):
         return str(plain).lower()
     if isinstance(plain, int | float):

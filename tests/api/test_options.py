@@ -15,6 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from fibsem import api
 from fibsem.api.options import one_line_errors, overrides_of, tree_of
 from fibsem.config import compose, with_architecture
+from fibsem.errors import UserError
 
 #: What people give in Python, and what they would type.
 SAME = [
@@ -139,3 +140,15 @@ def test_every_public_name_has_an_example_of_what_there_is(name):
             for node in ast.walk(tree):
                 if isinstance(node, ast.Attribute) and ast.unparse(node.value) == result:
                     assert hasattr(public, node.attr) or node.attr in public.__annotations__
+
+
+@pytest.mark.parametrize("sizes", [[50.0, 10.0, 10.0], [50.0]])
+def test_a_row_of_numpy_is_a_list(sizes):
+    """Also of one number, of which it was that number."""
+    assert tree_of("segment", voxel_nm=np.array(sizes))["voxel_nm"] == sizes
+    assert tree_of("segment", memory_gib=np.array(2.5))["memory_gib"] == 2.5
+
+
+def test_an_array_where_a_path_is_meant_is_refused_in_one_line():
+    with pytest.raises(UserError, match=r"`valid` must be a text, a number, .* but got ndarray"):
+        tree_of("segment", valid=np.zeros((2, 3, 4), bool))
