@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fibsem.api.inputs import options_of
-from fibsem.api.models import load_all
+from fibsem.api.models import check_unlike, load_all
 from fibsem.config import (
     Configuration,
     TrackingConfig,
@@ -50,7 +50,7 @@ def export(tree: Tree) -> Path:
         raise UserError("`export=onnx` needs the package onnx: pip install 'fibsem-sweep[onnx]'.")
     store, names = read(TrackingConfig, tree["tracking"], "tracking"), weights_of(tree)
     folder = output_folder("segment", tree, "export")
-    models = load_all(names, store.uri)
+    check_unlike(models := load_all(names, store.uri))
 
     from fibsem.inference.model.bioimage import write_description
     from fibsem.inference.model.onnx_form import write_onnx

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.config import TrackingConfig, read, require
+from fibsem.errors import UserError
 from fibsem.system.home import home_path
 
 if TYPE_CHECKING:
@@ -119,6 +120,31 @@ def load_all(weights: Sequence[str], uri: str) -> list[LoadedModel]:
     from fibsem.tracking.bundle import find_bundle
 
     return [LoadedModel(name, find_bundle(name, uri)) for name in weights]
+
+
+def check_unlike(models: Sequence[LoadedModel]) -> None:
+    """Refuse one model twice: it would count double, and no spread is between the two.
+
+    An alias may stand for a version that is named beside it: so what they loaded is compared.
+
+    Raises
+    ------
+    UserError
+        If two of them have equal weights and settings.
+
+    Examples
+    --------
+    >>> check_unlike([])  # nothing to refuse
+    """
+    names: dict[str, list[str]] = {}
+    for model in models:
+        names.setdefault(model.bundle.segmenter.identity, []).append(model.name)
+    for same in names.values():
+        if len(same) > 1:
+            raise UserError(
+                f"`weights` must name different models, but {' and '.join(same)} are the same; the "
+                f"choices are {same[0]} alone or others beside it."
+            )
 
 
 def place_of(weights: str, version: str | None) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fibsem.analysis.porosity_told import corrected_text, porosity_text
 from fibsem.api.inputs import opened, options_of, volume_of
-from fibsem.api.models import CHAMPION, LoadedModel, load_all
+from fibsem.api.models import CHAMPION, LoadedModel, check_unlike, load_all
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import (
@@ -316,7 +316,9 @@ def _models(tree: Tree, loaded: Loaded = ()) -> list[LoadedModel]:
     store, names = read(TrackingConfig, tree["tracking"], "tracking"), weights_of(tree)
     places = list(zip(names, loaded or [None] * len(names), strict=True))
     fresh = iter(load_all([name for name, one in places if one is None], store.uri))
-    return [next(fresh) if one is None else one for _, one in places]
+    models = [next(fresh) if one is None else one for _, one in places]
+    check_unlike(models)
+    return models
 
 
 def _learned_range(
