@@ -309,7 +309,7 @@ def figures_of_part(phases: Phases, film: Film, config: QuantifyConfig) -> dict[
         "surface": surface.per_volume,
         "components": float(connections.components),
         **{
-            f"connected_share_{axis}": float("nan") if axis in connections.flat else share
+            f"connected_share_{axis}": float("nan") if axis in connections.untold else share
             for axis, share in connections.connected_share.items()
             if axis not in film.flat
         },

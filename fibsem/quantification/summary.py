@@ -80,7 +80,7 @@ def summary_of(
     ```
     """
     connections, gaps = streamed.components.result, streamed.cells.gaps
-    untold = dict.fromkeys(connections.untold)
+    untold = dict.fromkeys((*connections.untold, *(AXES[:1] if gaps else ())))
     material = integral_range(streamed.cells.cells)
     porosity = streamed.cells.porosity()
     per_px = porosity_per_px(streamed.surface.outline_per_area, segmented.film.spacing)

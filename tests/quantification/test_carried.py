@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from fibsem.analysis.structure.film import NEITHER, Film
 from fibsem.errors import UserError
-from fibsem.quantification.carried import _ends, carried_text, spanned
+from fibsem.quantification.carried import _ends, carried_text, figures_of_part, spanned
+from fibsem.quantification.options import QuantifyConfig
 from fibsem.system.records import typed
 from fibsem.system.summaries import QuantificationSummary
 from fibsem.system.summaries.quantification import Carried
@@ -136,3 +138,13 @@ def test_lost_slices_do_not_make_outlines_err_over_shorter_lengths(segment, film
     (tmp_path / "lost").mkdir()
     lost = length(segment(tmp_path / "lost", film, **gaps))
     assert lost == pytest.approx(length(out), rel=0.1)
+
+
+def test_of_a_part_cut_in_two_no_share_is_told_across():
+    """What is told of the film there is null, and an interval of zeros stood beside it."""
+    part = np.ones((8, 20, 20), np.uint8)
+    part[:, 5:9, 5:9] = part[3:5, 5:9] = 0
+    part[:, :, 10:12] = NEITHER
+    found = figures_of_part(part, Film.of(part, (50.0, 10.0, 10.0)), QuantifyConfig())
+    assert np.isnan(found["connected_share_x"])
+    assert found["connected_share_z"] > 0

@@ -55,6 +55,14 @@ def test_a_slice_without_material_inside_decides_nothing_along_z_and_it_is_said(
     assert "components are cut there" in said[0]
 
 
+def test_a_rim_beside_a_lost_slice_is_no_way_past_it(film, tmp_path):
+    """Lines of the rim end before the slice, and are long enough for faces."""
+    cut = film.copy()
+    cut[9] = cut[10:, :, :3] = NEITHER
+    record = measured(cut, tmp_path, blocks=0)
+    assert record["percolates"]["z"] is record["connected_share"]["z"] is None
+
+
 @pytest.mark.parametrize(
     ("axis", "unknown"),
     [
