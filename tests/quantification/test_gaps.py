@@ -84,6 +84,16 @@ def test_a_band_without_material_decides_nothing_across_it_and_it_is_said(tmp_pa
     assert [limit.startswith(said) for limit in record["limits"]].count(True) == 1
 
 
+def test_pores_through_the_longer_of_two_tiles_lead_to_the_band_alone(tmp_path):
+    """It is higher than the other: lines beside that one end at the band, and had a face there."""
+    tiles = np.ones((12, 90, 100), np.uint8)
+    tiles[4:6, 84:88] = 0  # a channel along x
+    tiles[:, :, 60:63] = tiles[:, 80:, 60:] = NEITHER
+    record = measured(tiles, tmp_path, blocks=0)
+    assert record["percolates"] == {"z": False, "y": False, "x": None}
+    assert record["connected_share"]["x"] is None
+
+
 def test_halves_of_slices_without_material_decide_nothing_along_z(film, tmp_path):
     cut = film.copy()
     cut[5, :45] = cut[6, 45:] = NEITHER  # no slice is unknown as a whole

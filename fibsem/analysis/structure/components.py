@@ -16,8 +16,9 @@ from fibsem.system.summaries.figures import AxisName
 COUNTED = 2**24
 #: Share of the longest line from which one has a face at each end.
 LONG = 0.5
-#: Share of the lines, by their lengths, from which on those with gaps leave nothing to tell.
-CUT = 0.5
+#: Share of the lines, by their lengths, from which on those with gaps leave nothing to tell; and of
+#: the longest line from which one has faces there, as a shorter one may end at what is not known.
+CUT, WHOLE = 0.5, 0.9
 
 LineLengths = npt.NDArray[np.int32]
 
@@ -166,7 +167,8 @@ class PoreComponents:
         volumes = np.zeros(reached.shape[-1], np.int64)
         np.add.at(volumes, groups, sizes)
         total = int(volumes.sum())
-        enough = np.maximum(1, LONG * self._longest)
+        cut = self._with_gaps > CUT * self._crossed
+        enough = np.maximum(1, np.where(cut, WHOLE, LONG) * self._longest)
         through = {
             name: (reached[axis] >= enough[axis]).all(axis=0) for axis, name in enumerate(AXES)
         }
@@ -174,7 +176,7 @@ class PoreComponents:
             connectivity=self._joined.connectivity,
             components=len(volumes) - 1,
             flat=tuple(AXES[axis] for axis in flat),
-            cut=tuple(compress(AXES, self._with_gaps > CUT * self._crossed)),
+            cut=tuple(compress(AXES, cut)),
             percolates={name: bool(both.any()) for name, both in through.items()},
             connected_share={name: _share(volumes[both], total) for name, both in through.items()},
             reachable_share=_share(volumes[reached.any(axis=(0, 1))], total),
