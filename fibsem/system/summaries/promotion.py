@@ -170,8 +170,9 @@ class RankedTrial(Stored):
         again = against = None
         if "seeds" in record:
             value, sd = record.get("val_miou"), record.get("val_miou_sd")
-            older: Record = {"rank_value": value, "rank_value_sd": sd, "diverged": 0}
-            older["val_porosity_by_seed"] = {}
+            older: Record = {
+                "rank_value": value, "rank_value_sd": sd, "diverged": 0, "val_porosity_by_seed": {},
+            }  # fmt: skip
             again = {**older, **record}
         if "difference" in record:
             against = record
