@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from fibsem.evaluation.names import FIGURES
 from fibsem.system.file_names import part_name, visible
 from fibsem.system.files import write_json
 from fibsem.system.locks import alone, at_work, make_folder
+from fibsem.system.processes import command_began
 from fibsem.system.records import Record, as_record, typed
 from fibsem.system.summaries.evaluation import EvaluationSummary, Run
 
@@ -183,7 +183,7 @@ def checked(given: Configuration) -> EvaluateConfig:
 
 def run(tree: Tree) -> EvaluateResult:
     """Evaluate one configuration."""
-    began = time.perf_counter()
+    began = command_began()
     given = Configuration(tree)
     settings, config = checked(given), given.run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +30,7 @@ from fibsem.system.again import same_command
 from fibsem.system.file_names import place_of
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
+from fibsem.system.processes import command_began
 from fibsem.system.records import Record, as_record, fitting
 from fibsem.system.summaries import SegmentedFilm
 
@@ -151,7 +151,7 @@ def promote(
 
 def run(tree: Tree) -> PromoteResult:
     """Promote the best of a dataset's trials."""
-    began = time.perf_counter()
+    began = command_began()
     settings = checked(given := Configuration(tree))
     for line in given.typed_for_nothing():
         print(line)

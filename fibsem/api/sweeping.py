@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from fibsem.search.space.space import Space
 from fibsem.system.addresses import hidden
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
+from fibsem.system.processes import command_began
 from fibsem.system.records import Record, as_record, typed
 from fibsem.system.summaries import SweepSummary, trial_rows
 from fibsem.tracking.naming import run_name
@@ -194,7 +194,7 @@ class Prepared:
 
 def prepare(tree: Tree) -> Prepared:
     """Check a sweep, open its data, and say what it will take."""
-    began = time.perf_counter()
+    began = command_began()
     typed = Configuration(tree)
     given = typed.settled
     budget, space = given.budget, read_space(tree)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +16,12 @@ from fibsem.config import Configuration, TrainConfig, Tree, output_folder, why_n
 from fibsem.data.dataset.split import SPLITS
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
+from fibsem.system.processes import command_began
 from fibsem.tracking import names
 
 if TYPE_CHECKING:
     from fibsem.system.progress import Progress
+    from fibsem.tracking.runs import Tracking
     from fibsem.training.material.material import Material
     from fibsem.training.planning.plan import Plan
     from fibsem.training.planning.worked import Worked
@@ -125,7 +126,7 @@ def train(
 
 def run(tree: Tree) -> TrainResult:
     """Train one configuration."""
-    began = time.perf_counter()
+    began = command_began()
     given = Configuration(tree)
     config, budget = given.run, given.budget
 
@@ -163,11 +164,14 @@ class _Start:
 
 
 def _train(given: Configuration, material: Material, folder: Path, worked: Worked) -> TrainResult:
+    from fibsem.tracking.runs import Tracking
+
     anew = given.tree["overwrite"]
+    tracking = Tracking.open(given.tracking, material.dataset.name)
     start = _planned(given, material, folder, worked)
     begins = anew or not (folder / "result.json").is_file()
     material = material.for_config(start.given.run)
-    result, trained = _run(start, material, folder, begins)
+    result, trained = _run(start, material, folder, tracking, begins)
     _keep(start.given.tree, material, folder, result, trained)
     record = {
         **result.to_json(),
@@ -195,6 +199,7 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
 
     def make(budget_s: float) -> Plan:
         nonlocal learner
+        material.greys  # noqa: B018 - read now, so that the plan has the time that is left
         learner = Learner.of(material.config)
         probed = probe(material, budget_s, learner)
         return plan_trainings(probed, budget_s, worked.seconds, data, traced=True)
@@ -207,11 +212,10 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
 
 
 def _run(
-    start: _Start, material: Material, folder: Path, begins: bool
+    start: _Start, material: Material, folder: Path, tracking: Tracking, begins: bool
 ) -> tuple[TrialResult, Trained | None]:
     """Train, or read what a former start found; what is trained is None then."""
     from fibsem.system.progress import Progress
-    from fibsem.tracking.runs import Tracking
     from fibsem.training.job import Job
     from fibsem.training.planning.instead import is_surely_short, said_first
     from fibsem.training.run import run_job
@@ -220,7 +224,6 @@ def _run(
     if said:
         print(said)
     foreseen = start.plan is not None or not is_surely_short(material)
-    tracking = Tracking.open(material.config.tracking, material.dataset.name)
     job = Job(
         given=start.given,
         folder=folder,

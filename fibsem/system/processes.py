@@ -27,6 +27,8 @@ from fibsem.system.threads import start_beside
 PATIENCE_S = 5.0
 #: Bytes of a folder in which a socket, /pymp-12345678/listener-12345678, has no more than 107.
 LONGEST_TEMPORARY = 107 - 32
+#: Place of the start among the fields of ``/proc/PID/stat``, behind the name.
+STARTED = 19
 #: Folders that are there in its place.
 SHORT_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
 
@@ -101,6 +103,27 @@ def confine(cores: set[int], accelerator: str | None) -> None:
     threadpool_limits(len(cores))  # those of NumPy have looked around when they were loaded
     if accelerator is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = accelerator
+
+
+def command_began() -> float:
+    """When the command of this process began, by ``time.perf_counter``: with its process.
+
+    In a process that is no command of this package, as a notebook, it begins now.
+    """
+    now, main = time.perf_counter(), getattr(sys.modules["__main__"], "__spec__", None)
+    if main is None or not main.name.startswith("fibsem."):
+        return now
+    return now - _age_s()
+
+
+def _age_s() -> float:
+    """Seconds since this process was started; 0 where the system does not tell."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[STARTED])
+        since_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (OSError, AttributeError):
+        return 0.0
+    return max(0.0, since_boot_s - ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def peak_rss_gib() -> float:

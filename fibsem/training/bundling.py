@@ -14,7 +14,6 @@ from fibsem.config import Tree
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.learned import learned_squares, merged
 from fibsem.data.dataset.scale import scales_of
-from fibsem.data.greys import greys_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.system.summaries.lineage import DataSource, FromTrial, Lineage
 from fibsem.tracking.audit import Audit, places_of
@@ -64,7 +63,6 @@ def write_bundle(
         config.spec, model, config.preprocess, PostProcessing(threshold=threshold),
         classes=label_values(dataset),
     )  # fmt: skip
-    greys = {name: greys_of(volume) for name, volume in material.volumes.items()}
     trial = FromTrial(result.run_id, config.name, None, config.seed, code_version(),
                       config.train.init, config.train.teacher)  # fmt: skip
     uri = config.tracking.absolute_uri
@@ -83,8 +81,8 @@ def write_bundle(
         data=dataset.hash,
         run_id=result.run_id,
         lineage=lineage,
-        greys={name: film.histogram for name, film in greys.items()},
-        moments={name: film.moments for name, film in greys.items()},
+        greys={name: film.histogram for name, film in material.greys.items()},
+        moments={name: film.moments for name, film in material.greys.items()},
         learned=None if None in before else places_of(learned),
     )
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).describe(folder)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.greys import FilmGreys
 from fibsem.data.pieces import Parts, Pieces
 from fibsem.data.windows import LabelledWindow
 from fibsem.training.beginning.teacher import Taught
@@ -25,6 +26,8 @@ class Cache:
         Of the training regions.
     taught
         What teachers say of these, by address.
+    greys
+        What the corrected grey values of every sample look like; empty until somebody asks.
     """
 
     volumes: Mapping[str, CorrectedVolume]
@@ -32,3 +35,4 @@ class Cache:
     pieces: dict[object, Pieces] = field(default_factory=dict)
     parts: Parts | None = None
     taught: dict[str, Taught] = field(default_factory=dict)
+    greys: dict[str, FilmGreys] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from fibsem.config import RunConfig
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset.dataset import Dataset, check_depth
 from fibsem.data.dataset.split import Split
+from fibsem.data.greys import FilmGreys, greys_of
 from fibsem.data.pieces import Parts, cut_regions
 from fibsem.data.sampling import Pixels, balanced_pixels
 from fibsem.data.windows import LabelledWindow, labelled_regions, load_windows
@@ -70,6 +71,13 @@ class Material:
     def volumes(self) -> Mapping[str, CorrectedVolume]:
         """The corrected volume of every sample."""
         return self.cache.volumes
+
+    @property
+    def greys(self) -> Mapping[str, FilmGreys]:
+        """What the corrected grey values of every sample look like."""
+        if not self.cache.greys:
+            self.cache.greys = {name: greys_of(volume) for name, volume in self.volumes.items()}
+        return self.cache.greys
 
     @property
     def taught(self) -> Taught | None:

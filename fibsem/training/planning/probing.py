@@ -36,7 +36,7 @@ class Probe:
     Attributes
     ----------
     once_s
-        Building, tracing and the last scores of a training.
+        Building, tracing and the scores of the network that a training keeps.
     pixel_s
         Of a pixel of whole squares.
     traced_s
@@ -108,7 +108,8 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     wanted = min(max(TIMED * budget_s, TIMED_S[0]), TIMED_S[1])
     count = min(max(3, round(wanted / step_s)), 2000)
     step_s = SETTLED * steps(count) / count
-    validation_s, parameters = min(scored(), scored()), learner.scored.count_params()
+    validation_s, parameters = scored(), learner.scored.count_params()
     if not lent:
         keras.backend.clear_session()
+    once_s += validation_s  # what is kept is scored once more
     return Probe(step_s, validation_s, once_s, pixel_s, traced_s, parameters)
