@@ -262,13 +262,15 @@ def _with_time(
     summary: EvaluationSummary, folder: Path, plan: Plan | None, worked: Worked, *, strict: bool
 ) -> Record:
     """The record of ``summary.json``: with its time, and what was planned and used of a budget."""
+    from fibsem.training.planning.account import budget_record, cut_off
+
     seconds = worked.seconds_with(folder / "summary.json", worked=True)
     record: Record = as_record(replace(summary, seconds=seconds))
     if plan is None:
         return record
     used_s = worked.finish()
-    cut = plan.cut_off(run.epochs for run in summary.runs) if strict else None
-    return record | plan.budget_record(used_s, cut)
+    cut = cut_off(plan, [run.epochs for run in summary.runs]) if strict else None
+    return record | budget_record(plan, used_s, cut)
 
 
 def _is_in_store(record: Mapping[str, Any], tracking: Tracking) -> bool:

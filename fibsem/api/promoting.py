@@ -259,11 +259,12 @@ def _of_budget(
 ) -> Record:
     """What the summary tells of a budget: used, planned, and what a hard one has cut off."""
     from fibsem.promotion.budget import cut_of
+    from fibsem.training.planning.account import budget_record
 
     trials = candidates.trials
     again = given.rank.seeds * len(trials) if len(trials) > 1 else 0
     cut = cut_of(plan, folder, again) if given.budget.strict else None
-    return plan.budget_record(worked.finish(), cut)
+    return budget_record(plan, worked.finish(), cut)
 
 
 def check_mixture(configs: Sequence[RunConfig]) -> None:

@@ -246,7 +246,9 @@ def prepare(tree: Tree) -> Prepared:
     if not (budget.planned and config.spec.is_network):
         prepared.announce()
     elif asked.dry_run and budget.seconds is not None:
-        print(prepared.plan(budget.seconds).sentence())
+        from fibsem.training.planning.sentence import sentence
+
+        print(sentence(prepared.plan(budget.seconds)))
     return prepared
 
 
@@ -303,6 +305,7 @@ def search(prepared: Prepared) -> SweepResult:
 def _finished(sweep: Sweep, plan: Plan | None, worked: Worked) -> Record:
     """The record of ``summary.json``: what was found, and planned and used of a budget."""
     from fibsem.search.workers.pace import cut_of, is_over, settle_plan
+    from fibsem.training.planning.account import budget_record
 
     seconds = worked.seconds_with(sweep.folder / "summary.json", worked=sweep.has_ended_any)
     record: Record = as_record(sweep.finish(seconds))
@@ -312,4 +315,4 @@ def _finished(sweep: Sweep, plan: Plan | None, worked: Worked) -> Record:
     cut = cut_of(plan, sweep) if sweep.given.budget.strict else None
     ended = is_over(sweep)
     used_s = worked.finish() if ended else worked.seconds
-    return record | plan.budget_record(used_s, cut, ended=ended)
+    return record | budget_record(plan, used_s, cut, ended=ended)

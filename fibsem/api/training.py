@@ -165,6 +165,7 @@ class _Start:
 
 def _train(given: Configuration, material: Material, folder: Path, worked: Worked) -> TrainResult:
     from fibsem.tracking.runs import Tracking
+    from fibsem.training.planning.account import budget_record, cut_off
 
     anew = given.tree["overwrite"]
     tracking = Tracking.open(given.tracking, material.dataset.name)
@@ -178,8 +179,8 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
         "seconds": worked.seconds_with(folder / "summary.json", worked=begins),
     }
     if start.plan is not None:
-        cut = start.plan.cut_off([result.epochs]) if start.given.budget.strict else None
-        record |= start.plan.budget_record(worked.finish(), cut)
+        cut = cut_off(start.plan, [result.epochs]) if start.given.budget.strict else None
+        record |= budget_record(start.plan, worked.finish(), cut)
     write_json(folder / "summary.json", record, again=False)
     return TrainResult(record, folder)
 

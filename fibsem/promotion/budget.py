@@ -32,10 +32,11 @@ from fibsem.promotion.candidates import Candidates
 from fibsem.promotion.repetition import REPEATED
 from fibsem.system.files import read_json
 from fibsem.training.material.material import Material
+from fibsem.training.planning.account import CutOff, cut_off
 from fibsem.training.planning.budgeting import plan_trainings
 from fibsem.training.planning.estimate import duration
 from fibsem.training.planning.instead import FEWEST_STEPS, LONG_S
-from fibsem.training.planning.plan import CutOff, Plan, RankingPlan
+from fibsem.training.planning.plan import Plan, RankingPlan
 from fibsem.training.planning.probing import Probe, probe
 from fibsem.training.results import TrialResult
 
@@ -249,12 +250,12 @@ def _labelled(dataset: Dataset, *steps: int | None) -> int:
 
 
 def cut_of(plan: Plan, folder: Path, repetitions: int) -> CutOff:
-    """Say what a hard budget has cut off of final trainings; see :meth:`Plan.cut_off`.
+    """Say what a hard budget has cut off of final trainings.
 
     Those that diverged are left out. Of so many repetitions it was said before what was not begun.
     """
     results = sorted(folder.glob("final/*/result.json"))
-    cut = plan.cut_off([read_json(file, TrialResult.from_json).epochs for file in results])
+    cut = cut_off(plan, [read_json(file, TrialResult.from_json).epochs for file in results])
     return replace(cut, not_repeated=repetitions - len(list(folder.glob(REPEATED))))
 
 

@@ -35,9 +35,11 @@ from fibsem.promotion.final import final_configuration
 from fibsem.promotion.folder import settle
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import write_json
-from fibsem.training.planning.plan import CutOff, Plan, RankingPlan
+from fibsem.training.planning.account import CutOff
+from fibsem.training.planning.plan import Plan, RankingPlan
 from fibsem.training.planning.planned import planned as plan_kept
 from fibsem.training.planning.probing import Probe
+from fibsem.training.planning.sentence import sentence
 from fibsem.training.results import Epoch, TrialResult
 
 PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)
@@ -202,9 +204,9 @@ def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(planned):
         assert 0.98 * left_s < plan.seconds < left_s
         assert plan.ranking_s == pytest.approx(ranking_s, abs=0.5)
         assert plan.scoring_s == pytest.approx(40 + budget.PUBLISHED_S + budget.OPENED_S, abs=0.5)
-        anew = "4 trials anew with 2 seeds 3 min, scores and" in plan.sentence()
+        anew = "4 trials anew with 2 seeds 3 min, scores and" in sentence(plan)
         assert anew == bool(ranking_s)
-        assert ("no trial is trained anew" in plan.sentence()) != anew
+        assert ("no trial is trained anew" in sentence(plan)) != anew
 
 
 @pytest.mark.parametrize(("step_s", "times"), [(0.75, 1), (1.5, 2), (0.25, 1 / 3)])
@@ -310,7 +312,7 @@ def test_volumes_wait_where_they_would_take_the_time_of_trainings(
     assert plan.waiting_s == pytest.approx(volumes_s if wait else 0.0)
     assert values(plan, None).get("segment", True) is not wait
     assert "segment" not in values(plan, None, typed=["segment"])
-    assert ("; whole volumes, about" in plan.sentence()) == wait
+    assert ("; whole volumes, about" in sentence(plan)) == wait
     assert ("segment=false" in said) == (not wait and epochs == 500)
     assert Plan.from_json(plan.to_json()) == plan
     if wait:
@@ -394,7 +396,7 @@ def test_a_ranking_takes_half_of_what_is_left_and_finals_follow_its_trials(plann
     plan, _ = planned(["quick", "slow"])
     assert plan.ranked == RankingPlan(1, 1)
     assert (plan.ranking_s, plan.trials) == (0.0, 1)
-    assert "; no trial is trained anew" in plan.sentence()
+    assert "; no trial is trained anew" in sentence(plan)
     assert Plan.from_json(plan.to_json()) == plan
     assert values(plan, None).items() > {"rank.k": 1, "rank.seeds": 1}.items()
     assert "rank.k" not in values(plan, None, mixed=True)  # the best of each architecture is there

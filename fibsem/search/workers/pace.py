@@ -19,8 +19,9 @@ from fibsem.search.workers.filling import settled_otherwise
 from fibsem.search.workers.last_rung import settled_lengths
 from fibsem.system.again import same_command
 from fibsem.system.files import write_json
+from fibsem.training.planning.account import LATE, CutOff, cut_off
 from fibsem.training.planning.instead import FEWEST_STEPS
-from fibsem.training.planning.plan import LATE, CutOff, Plan
+from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.planned import FILE
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _begun_anyway(plan: Plan) -> int | None:
 
 
 def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
-    """Say what a hard budget has cut off of a sweep's plan; see :meth:`Plan.cut_off`."""
+    """Say what a hard budget has cut off of a sweep's plan; by its plan."""
     outcomes = sorted(sweep.study.outcomes(), key=lambda one: one.attempt.attempt)
     latest = {one.slot: one for one in outcomes}
     ended = [one for one in latest.values() if one.state in ("complete", "pruned", "failed")]
@@ -203,7 +204,7 @@ def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
     epochs = [one.record["epochs"] for one in complete]
     wanted = [sweep.epochs_of(one.values, one.slot) or plan.epochs for one in complete]
     # small networks, pruned trials and slots of failed ones let others begin than were planned
-    cut = plan.cut_off(epochs, max(0, plan.trials - len(ended)), wanted)
+    cut = cut_off(plan, epochs, max(0, plan.trials - len(ended)), wanted)
     if not epochs:
         filling, anyway = sum(one.state != "failed" for one in ended), _begun_anyway(plan)
         goes_on = anyway is None or filling < anyway

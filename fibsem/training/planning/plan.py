@@ -6,35 +6,19 @@ the machine did. So the plan is kept with the results, and a command that is giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from itertools import repeat
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fibsem.system.records import Stored
-from fibsem.training.planning.estimate import duration
 from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.stages import Stage, stages_of
 
-#: Used time against that given from which on it is an overrun, and below which much is left.
-LATE, EARLY = 1.1, 0.9
 #: What goes on took so many times the average in the plans of versions before.
 GOES_ON = 1.25
 #: A training that comes to the end of a successive halving is no shorter, and no longer, than so
 #: many times what is planned for the average network.
 LEAST, MOST = 0.5, 2.0
-
-
-@dataclass(frozen=True)
-class CutOff:
-    """Trainings that a hard budget has left no time for, and those that it ended early.
-
-    ``not_repeated`` are trainings that would have ranked trials of a promotion.
-    """
-
-    not_begun: int
-    ended_early: int
-    not_repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -247,121 +231,3 @@ class Plan(Stored):
     def turns(self) -> int:
         """Trainings that a worker does one after the other."""
         return sum(stage.turns(self.workers) for stage in self.stages)
-
-    def sentence(self) -> str:
-        """What a user wants to know before waiting."""
-        steps = self.all_epochs * self.steps
-        what = "1 training" if self.trials == 1 else f"{self.trials} trainings"
-        if self.rungs:
-            rungs = ", ".join(f"{count} of {epochs} epochs" for count, epochs in self.rungs)
-            what = f"{self.trials} trainings ({rungs}{self._lengths})"
-        if self.pruned:
-            what += ", and others in the time that pruned ones leave"
-        if self.fills:
-            what += ", and others in the time that smaller networks leave"
-            what += ", the last as long as there is time" * self.lengthens
-        if self.filled is not None:
-            as_before = (
-                ", as many of them pruned as before" if self.pruned else ", as many as before"
-            )
-            what = f"{self.filled} trainings{as_before}"
-        parts = {
-            f"{steps} steps": self.as_average * self.steps * self.step_s,
-            f"{self.all_epochs} validations": self.as_average * self.validation_s,
-            "begin and end": self.turns * self.once_s,
-            **self._besides,
-        }
-        in_all_s = self.seconds + sum(self._besides.values())
-        where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
-        epochs = f"{self.epochs} epochs of {self.steps} steps"
-        varies = self.growth is not None or self.lengthens
-        epochs = f"about {epochs}" if varies else f"{epochs} at most"
-        by = f" by {self.workers} workers" if self.workers > 1 else ""
-        alone = "; no trial is trained anew" if self.ranked and not self.ranking_s else ""
-        disk = "" if self.disk_mib is None else f"; at most {self.disk_mib:.0f} MiB of weights"
-        rest = disk + alone + self._waiting
-        return f"plan: {what}{by}, {epochs}, {duration(in_all_s)} in all: {where}{rest}"
-
-    @property
-    def _waiting(self) -> str:
-        """What is left for another start, and how that is asked for."""
-        left = f"; whole volumes, about {duration(self.waiting_s)}, wait for segment=true"
-        return left if self.waiting_s else ""
-
-    @property
-    def _lengths(self) -> str:
-        """By what trainings of the last rung have other epochs than are planned on average."""
-        by_size = "" if self.growth is None else ", more of a small network, fewer of a large one"
-        if self.lengths:
-            return f", the last of {', '.join(str(epochs) for _, epochs in self.lengths)} as before"
-        return by_size + ", more where time is left" * self.lengthens
-
-    @property
-    def _besides(self) -> dict[str, float]:
-        """What a promotion plans beside its trainings, as people know it, with seconds."""
-        anew = self.ranked.sentence if self.ranked else "trials anew"
-        besides = {anew: self.ranking_s, "scores and volumes": self.scoring_s}
-        return {name: seconds for name, seconds in besides.items() if seconds}
-
-    def budget_record(
-        self, used_s: float, cut: CutOff | None = None, *, ended: bool = True
-    ) -> dict[str, Any]:
-        """Given and used time, for the record of a command; said where they are far apart.
-
-        ``cut`` is what a hard budget has cut off, of :meth:`cut_off`; what has not ``ended`` may
-        still use what is left.
-        """
-        share = used_s / self.budget_s
-        said = f"{duration(used_s)} were used of {duration(self.budget_s)} ({100 * share:.0f} %): "
-        if share > LATE:
-            print(said + self._why_late(hard=cut is not None))
-        elif ended and share < EARLY:
-            print(said + self._why_early(self.budget_s - used_s))
-        used = {"given_s": self.budget_s, "used_s": used_s}
-        return {
-            "plan": self.to_json(),
-            "budget": used if cut is None else {**used, "cut": asdict(cut)},
-        }
-
-    def _why_late(self, *, hard: bool) -> str:
-        """Why a command takes longer than it was given, and what can be done."""
-        rest = (
-            "what is done without a limit, scores among it, is not cut off"
-            if hard else "the plan's steps stay, and budget_is=hard cuts off what is late"
-        )  # fmt: skip
-        why = "the machine was slower than when the plan was made, or some work was lost to a kill"
-        return f"{why}; {rest}"
-
-    def _why_early(self, left_s: float) -> str:
-        """Why a command leaves time over."""
-        left = f"{duration(left_s)} are left"
-        if self.pruned or self.fills:
-            return f"{left}, and no other training is asked for, or fits into them"
-        return f"{left}, since what is planned took less time than expected"
-
-    def cut_off(
-        self, epochs: Iterable[int], not_begun: int = 0, wanted: Iterable[int] | None = None
-    ) -> CutOff:
-        """Say what a hard budget has cut off, and give it for the record.
-
-        Parameters
-        ----------
-        epochs
-            Of each training that came to its end.
-        not_begun
-            Trainings that there was no time for.
-        wanted
-            Epochs that each was to have; those of the plan by default.
-        """
-        pairs = zip(epochs, repeat(self.epochs) if wanted is None else wanted, strict=False)
-        early = [pair for pair in pairs if pair[0] < pair[1]]
-        parts = []
-        if not_begun:
-            parts.append(f"{not_begun} of {self.trials} trainings were not begun")
-        if early:
-            which = "the training" if self.trials == 1 else f"{len(early)} of {self.trials}"
-            reached, of = min(early)
-            parts.append(f"{which} ended after {reached} of {of} epochs")
-        if parts:
-            print(f"budget_is=hard cut off what was late: {', '.join(parts)}")
-        return CutOff(not_begun, len(early))

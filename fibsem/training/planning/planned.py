@@ -14,6 +14,7 @@ from fibsem.models.spec import ModelSpec
 from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.identity import Identity
 from fibsem.training.planning.plan import Plan
+from fibsem.training.planning.sentence import sentence
 
 #: Where a plan is kept, in the folder of the results.
 FILE = "plan.json"
@@ -89,7 +90,7 @@ def planned(
             _check_left(budget.seconds, spent_s())
             plan = replace(make(budget.seconds), settings=settings, work=work)
     write_json(folder / FILE, plan.to_json())
-    print(plan.sentence())
+    print(sentence(plan))
     limit_s = max(1.0, plan.trial_s - plan.once_s) if budget.strict else None
     set_by = values(plan, limit_s)
     of_study = given.typed.get("experiment") == "thesis"

@@ -40,6 +40,7 @@ from fibsem.training.planning.budgeting import plan_trainings
 from fibsem.training.planning.instead import FEWEST_STEPS
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.probing import Probe
+from fibsem.training.planning.sentence import sentence
 from fibsem.training.scoring.objectives import Objective
 from fibsem.training.steps.checkpoint import continuation, save
 from fibsem.training.steps.fit import AfterStep
@@ -186,7 +187,7 @@ def test_halving_waits_for_enough_time():
     assert halving(Probe(0.1, 0.2, 5.0, 1e-6), 60, 20, "abc") is None
     found = halving(Probe(0.02, 0.1, 3.0, 1e-6), 1800, 20, "abc")
     assert [count for count, _ in found.rungs] == [72, 24, 8]
-    assert "72 of 2 epochs, 24 of 6 epochs, 8 of 18 epochs" in found.sentence()
+    assert "72 of 2 epochs, 24 of 6 epochs, 8 of 18 epochs" in sentence(found)
 
 
 def test_a_plan_says_who_shares_the_work_and_what_it_keeps():
@@ -199,10 +200,10 @@ def test_a_plan_says_who_shares_the_work_and_what_it_keeps():
     assert disk_mib(replace(whole, pruned=True), None, 2**18) == 600 * mib
     rungs = replace(whole, trials=39, rungs=((27, 2), (9, 6), (3, 18)))
     assert disk_mib(rungs, 10, 2**18) == (10 + 5 * 37) * mib
-    said = replace(whole, workers=2, disk_mib=60.0).sentence()
+    said = sentence(replace(whole, workers=2, disk_mib=60.0))
     assert said.startswith("plan: 40 trainings by 2 workers, ")
     assert said.endswith("; at most 60 MiB of weights")
-    assert "worker" not in whole.sentence()
+    assert "worker" not in sentence(whole)
 
 
 def test_what_a_training_leaves_is_what_was_said(material, tmp_path):

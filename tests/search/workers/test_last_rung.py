@@ -10,7 +10,8 @@ from fibsem.search.studies.rungs import epochs_at, read_rungs
 from fibsem.search.workers.pace import Pace, cut_of, is_over, settle_plan
 from fibsem.system.files import replace_file
 from fibsem.training.failures import TrialFailedError
-from fibsem.training.planning.plan import CutOff, Plan
+from fibsem.training.planning.account import CutOff
+from fibsem.training.planning.plan import Plan
 from fibsem.training.run import CHECKPOINT
 from tests.search.sweeps import Machine, epoch, finished, opened
 

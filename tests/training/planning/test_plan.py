@@ -15,7 +15,7 @@ from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
 from fibsem.training.planning import probing
 from fibsem.training.planning.growth import Growth
-from fibsem.training.planning.plan import CutOff, Plan
+from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.planned import FILE, planned, read_plan
 from fibsem.training.planning.probing import probe
 
@@ -219,54 +219,6 @@ def test_a_budget_that_opening_the_data_uses_up_is_refused_before_anything_is_ti
     assert made == ([] if said else [PLAN.budget_s])
 
 
-def test_an_overrun_is_said(capsys):
-    assert PLAN.budget_record(62.0)["budget"] == {"given_s": 60.0, "used_s": 62.0}
-    assert capsys.readouterr().out == ""
-    PLAN.budget_record(90.0)
-    said = capsys.readouterr().out
-    assert said.startswith("90 s were used of 60 s (150 %): the machine was")
-    assert said.endswith("; the plan's steps stay, and budget_is=hard cuts off what is late\n")
-    PLAN.budget_record(90.0, CutOff(0, 1))  # a hard one, which names itself no more
-    assert capsys.readouterr().out.endswith("; what is done without a limit, scores among it, is "
-                                            "not cut off\n")  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("plan", "used_s", "said"),
-    [
-        (PLAN, 54.0, ""),
-        (PLAN, 53.0, "53 s were used of 60 s (88 %): 7 s are left, since what is planned took"),
-        (replace(PLAN, fills=True), 40.0, "40 s were used of 60 s (67 %): 20 s are left, and no"),
-        (replace(PLAN, pruned=True), 40.0, "40 s were used of 60 s (67 %): 20 s are left, and no"),
-    ],
-    ids=["used", "quick", "fills", "pruned"],
-)  # fmt: skip
-def test_what_is_left_of_a_budget_is_said(capsys, plan, used_s, said):
-    """158 of 240 s passed in silence; what has not come to its end may still use them."""
-    record = plan.budget_record(used_s, ended=False)
-    assert capsys.readouterr().out == ""
-    assert plan.budget_record(used_s) == record
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == bool(said)
-    assert all(line.startswith(said) for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("trials", "epochs", "not_begun", "said"),
-    [(1, [2], 0, ""), (1, [1], 0, "the training ended after 1 of 2 epochs"),
-     (5, [2, 1, 1], 0, "2 of 5 ended after 1 of 2 epochs"),
-     (5, [2], 3, "3 of 5 trainings were not begun")],
-)  # fmt: skip
-def test_what_a_hard_budget_cut_off_is_said(capsys, trials, epochs, not_begun, said):
-    cut = replace(PLAN, trials=trials).cut_off(epochs, not_begun)
-    assert cut == CutOff(not_begun, ended_early=epochs.count(1))
-    record = PLAN.budget_record(62.0, cut)["budget"]["cut"]
-    early = epochs.count(1)
-    assert record == {"not_begun": not_begun, "ended_early": early, "not_repeated": 0}
-    told = capsys.readouterr().out.strip()
-    assert told == (said and f"budget_is=hard cut off what was late: {said}")
-
-
 def test_a_probe_times_real_steps(material, monkeypatch):
     monkeypatch.setattr(probing, "TIMED_S", (0.1, 0.1))
     found = probe(material("train.steps=1"), 30.0)
@@ -335,21 +287,6 @@ def test_a_plan_without_sizes_has_its_epochs_for_all():
     assert sized.epochs_of("unet", 1e9) == 18
     assert replace(sized, rungs=()).epochs_of("2dcnn", 1e9) == 18
     assert sized.epochs_of("2dcnn", 1e9) == 30  # twice the twelve of the last rung
-    assert "1 of 18 epochs, more of a small network, fewer of a large one" in sized.sentence()
-    assert "about 18 epochs" in sized.sentence()
-    assert "steps at most" in rungs.sentence()
-
-
-def test_a_plan_says_which_trainings_are_longer_where_time_is_left():
-    rungs = replace(PLAN, rungs=((9, 2), (3, 6), (1, 18)), epochs=18, trials=13)
-    sized = replace(rungs, growth=Growth(1.0, {"2dcnn": 1e-12}), lengthens=True)
-    assert "a large one, more where time is left), about 18 epochs" in sized.sentence()
-    assert "1 of 18 epochs, more where time is left), about" in (
-        replace(rungs, lengthens=True).sentence()
-    )
-    assert "1 of 18 epochs, the last of 47 as before), about" in (
-        replace(sized, lengths=((12, 47),)).sentence()
-    )
 
 
 @every(st.booleans(), st.lists(st.tuples(st.integers(0, 99), st.integers(1, 200))))
@@ -361,9 +298,3 @@ def test_what_a_plan_came_to_is_read_as_it_was_written(lengthens, lengths):
     assert record == plan.to_json()
     del record["lengthens"], record["lengths"]
     assert Plan.from_json(record) == replace(plan, lengthens=False, lengths=())
-
-
-def test_a_training_that_was_to_be_short_did_not_end_early(capsys):
-    plan = replace(PLAN, trials=3)
-    assert plan.cut_off([4, 5], wanted=[4, 9]).ended_early == 1
-    assert "1 of 3 ended after 5 of 9 epochs" in capsys.readouterr().out
