@@ -54,8 +54,7 @@ def run_ours():
     from fibsem.inference import Scorer, Segmenter
     from fibsem.inference.tiling.tiles import choose_tiling
     from fibsem.inference.volume.labelling.slab import SlabWorker
-    from fibsem.models import resolve
-    from fibsem.models.forest import Forest
+    from fibsem.models import resolve, untrained
 
     grey, labels, truth = slice_and_labels()
     spec = resolve("forest", Nbhd(1, 33, 33), "valid", {"trees": TREES, "sigmas": SIGMAS})
@@ -64,8 +63,8 @@ def run_ours():
     recipe = Recipe(gradient="none", scaling="none")
     halo = spec.halo[1]
     unit = np.pad((grey - low) / (high - low), halo, mode="symmetric")[..., None]
-    table = Forest(spec, None).features(unit.astype(np.float32))[labels > 0]
-    forest = Forest.fit(spec, table, labels[labels > 0] - 1, seed=0)
+    table = untrained(spec).features(unit.astype(np.float32))[labels > 0]
+    forest = untrained(spec).fitted(table, labels[labels > 0] - 1, seed=0)
     del table, unit
     before = peak_gib()
     segmenter = Segmenter.of(spec, forest, recipe, PostProcessing())

@@ -22,21 +22,21 @@ from scipy.stats import binomtest
 from skimage.filters import threshold_otsu
 
 from fibsem.analysis import (
+    CellCounts,
     Confusion,
     PorosityEstimate,
     difference_estimate,
+    integral_range,
     labelled_over_mapped,
     map_error,
     normal_interval,
     one_pixel_off,
+    porosity_per_px_of_slices,
     post_stratified_estimate,
     sampling_of,
     with_sampling,
 )
 from fibsem.analysis.structure import Film
-from fibsem.analysis.structure.cells import CellCounts
-from fibsem.analysis.structure.integral_range import integral_range
-from fibsem.analysis.structure.surface import porosity_per_px_of_slices
 from fibsem.data.phantom import PhantomRecipe, draw
 from fibsem.data.phantom.render import signals
 from fibsem.system import write_json

@@ -17,4 +17,7 @@ from .metrics import cross_entropy as cross_entropy
 from .metrics import pooled as pooled
 from .reliability import Reliability as Reliability
 from .statistics import Spread as Spread
+from .structure.cells import CellCounts as CellCounts
+from .structure.integral_range import integral_range as integral_range
+from .structure.surface import porosity_per_px_of_slices as porosity_per_px_of_slices
 from .tables import plus_minus as plus_minus

@@ -18,7 +18,7 @@ from fibsem.config import DataConfig, flat, override, read, read_path, require
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.samples import Region
 from fibsem.data.dataset.split import SPLITS, SplitRecipe
-from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.preprocessing import Recipe, evenly_spaced
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 
@@ -123,6 +123,22 @@ class OpenDataset:
         require("split", split, split in SPLITS, f"one of {', '.join(SPLITS)}")
         regions = [region for region in self._regions if region.split == split]
         return [(self._grey(region), region.read()) for region in regions]
+
+    def warnings(self) -> list[str]:
+        """What is legal but should be looked at, as :func:`inspect` says it, without its figures.
+
+        Every voxel is read.
+
+        Examples
+        --------
+        ```python
+        for line in api.open_dataset("my/film").warnings():
+            print(line)
+        ```
+        """
+        from fibsem.reporting.inspection import Inspection
+
+        return [*Inspection.of(self.dataset, Recipe()).warnings()]
 
     @property
     def _regions(self) -> list[Region]:

@@ -81,6 +81,8 @@ def test_films_are_simulated(tmp_path):
     assert str(made).startswith(f"HPC22: porosity {made.porosities['HPC22']:.4f}, grey ")
     assert {volume.shape for volume in made.dataset.volumes.values()} == {(3, 48, 56)}
     assert made._repr_html_().count("<img") == 1
+    inspected = api.inspect(made.dataset, output=tmp_path / "look")
+    assert made.dataset.warnings() == inspected.warnings != []  # squares so small, in three slices
     with pytest.raises(api.UserError, match="new or empty folder"):
         api.simulate(recipe, output=tmp_path / "film")
 

@@ -56,12 +56,21 @@ def cell_of(film: Film) -> Triple:
 
 
 class CellCounts:
-    """Counts of cells and slices; an accumulator.
+    """Pore voxels and known voxels by cell and by slice, of a film that is added slab by slab.
 
     Attributes
     ----------
     pores, known
         Pore voxels and known voxels of every slice.
+
+    Examples
+    --------
+    >>> labels = np.ones((2, 4, 4), np.uint8)
+    >>> labels[0, :2] = PORE
+    >>> counts = CellCounts(Film.of(labels))
+    >>> counts.add(0, labels)
+    >>> counts.porosity(), counts.profile.tolist()
+    (0.25, [0.5, 0.0])
     """
 
     def __init__(self, film: Film) -> None:

@@ -67,6 +67,18 @@ def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
     The covariance is taken around the film's own mean, which lowers all of it by the variance that
     is looked for: summed over n lags in a film of N cells, n / N of the sum is lost, which is made
     up for.
+
+    Examples
+    --------
+    Voxels that are drawn one by one, each a sample of its own:
+
+    >>> from fibsem.analysis.structure import Film
+    >>> from fibsem.analysis.structure.cells import CellCounts
+    >>> labels = np.random.default_rng(0).integers(0, 2, (64, 64, 64), np.uint8)
+    >>> counts = CellCounts(Film.of(labels, (5.0, 5.0, 5.0)))
+    >>> counts.add(0, labels)
+    >>> round(integral_range(counts.cells).volume / 5.0**3, 1)
+    1.0
     """
     covariance, pairs = _covariance(cells)
     distance = _distances(covariance.shape, cells)

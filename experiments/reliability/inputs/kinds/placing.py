@@ -1,9 +1,4 @@
-"""Stacks of labels that do not lie where they belong: right is to say so, and of no others.
-
-Looks inside: what `inspect` says is asked for without its figures.
-"""
-
-from types import SimpleNamespace
+"""Stacks of labels that do not lie where they belong: right is to say so, and of no others."""
 
 import numpy as np
 import tifffile
@@ -11,7 +6,6 @@ from films import place
 from scipy import ndimage
 
 from fibsem import api
-from fibsem.reporting.inspection import Inspection
 
 SHAPE = (40, 64, 96)
 
@@ -38,7 +32,7 @@ def told(grey, labels, word):
             "ignore: null\nsamples: [{name: film, volume: grey.tif, labels: labels.tif}]\n"
         )
         opened = api.open_dataset(home, split={"gap": 2})
-        said = " ".join(Inspection.of(opened.dataset, SimpleNamespace(gradient="x")).warnings())
+        said = " ".join(opened.warnings())
         words = ("better than with those", "no more of the grey values")
         return word in said if word else not any(one in said for one in words)
 

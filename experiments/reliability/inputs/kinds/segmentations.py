@@ -1,6 +1,6 @@
 """Segmentations that were mended by hand, or whose records were, as `quantify` is given them.
 
-Looks inside: segmentations of a known truth are made without training a network.
+Segmentations of a known truth are made without training a network.
 """
 
 import json
@@ -21,8 +21,7 @@ from fibsem.data import Recipe
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference import Options, Segmenter, segment_volume
-from fibsem.models import resolve
-from fibsem.models.threshold import Threshold
+from fibsem.models import resolve, untrained
 
 TOLD = {"volume": [0.4, 0.6], "error": 0.01, "degrees": 6, "squares": 7, "why": None}
 RECORDS = (
@@ -48,7 +47,7 @@ TABLES = {
 def network():
     spec = resolve("threshold", Nbhd(1, 5, 5), "valid")
     plain = Recipe(gradient="none", scaling="none")
-    return Segmenter.of(spec, Threshold(spec), plain, PostProcessing())
+    return Segmenter.of(spec, untrained(spec), plain, PostProcessing())
 
 
 def segmented_at(film, folder, progress=None, **options):
