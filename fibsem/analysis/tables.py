@@ -185,7 +185,7 @@ def _one_run(places: Iterable[Sequence[Confusion]]) -> SquareFigures:
     return SquareFigures(**{key: Spread(value, math.nan) for key, value in figures.items()})
 
 
-def _labelled_row(split: str, sample: str, figures: SquareFigures) -> dict[str, Any]:
+def _labelled_row(split: str, sample: str, figures: SquareFigures) -> dict[str, object]:
     ends = [end.mean for end in (figures.porosity_low, figures.porosity_high) if end]
     interval = ", ".join(f"{100 * end:.2f}" for end in ends if not math.isnan(end))
     return {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from fibsem.config.reading import flat, read_path, require, require_file
 from fibsem.config.training import TrainConfig
@@ -143,7 +142,7 @@ class RunConfig:
         return why_unused(key, {f"train.{name}": value for name, value in now.items()})
 
     @property
-    def hyperparameters(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, object]:
         """Every hyperparameter of network and training, by dotted key, all resolved."""
         spec = self.spec
         parts = {
@@ -154,7 +153,7 @@ class RunConfig:
         return {"nbhd": str(spec.nbhd), **dict(flat(parts))}
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """Every setting that counts for what a training gives, by dotted key, all resolved."""
         spec = self.spec
         parts = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from fibsem.config.epochs import EpochLength
 from fibsem.config.reading import require
@@ -179,7 +179,7 @@ class TrainConfig:
         return self.schedule in ("cosine", "wsd")
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """What counts of it: of other models what they are, not where they lie."""
         others = {"init": self.init, "teacher": self.teacher}
         digests = {key: place and (digest_in(place) or place) for key, place in others.items()}

@@ -75,7 +75,7 @@ WHERE_SET = {
 NAMED_BY_WHAT_THEY_READ = ("promote", "segment")
 
 
-def settings_of(command: str, tree: Tree) -> dict[str, Any]:
+def settings_of(command: str, tree: Tree) -> dict[str, object]:
     """Every setting that counts for the results of a command, by dotted key.
 
     Those of a training are resolved: an automatic choice is what it came to.
@@ -97,7 +97,7 @@ def settings_of(command: str, tree: Tree) -> dict[str, Any]:
     return {**Configuration(tree).run.settings, **others}
 
 
-def defaults_of(command: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def defaults_of(command: str, settings: Mapping[str, object]) -> dict[str, object]:
     """What :func:`settings_of` gives where nobody set anything, for the same model.
 
     Of network and training that is what was so before there was a choice, not what is usual now.
@@ -201,7 +201,7 @@ def _same_results(
     folders: Sequence[Path],
     settings: Mapping[str, Any],
     named: Sequence[str],
-    defaults: Callable[[Mapping[str, Any]], dict[str, Any]],
+    defaults: Callable[[Mapping[str, object]], Mapping[str, object]],
 ) -> Path | None:
     """The one of some folders with results of these settings; says which do not say theirs.
 

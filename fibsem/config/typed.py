@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from fibsem.config.reading import Tree
@@ -53,7 +53,7 @@ def without_typed_axes(tree: Tree, overrides: Iterable[str]) -> Tree:
     return changed
 
 
-def _fix(axes: dict[str, Any], values: dict[str, Any], last: str) -> None:
+def _fix(axes: MutableMapping[str, Any], values: Mapping[str, Any], last: str) -> None:
     """Leave an axis the one value that its key has, where there is such an axis."""
     if axes.get(last) is None or last not in values or _is_group(axes[last]):
         return
@@ -62,7 +62,7 @@ def _fix(axes: dict[str, Any], values: dict[str, Any], last: str) -> None:
     axes[last] = one if when is None else {"values": one, "when": when}
 
 
-def _below(node: Any, groups: Iterable[str]) -> dict[str, Any]:
+def _below(node: Any, groups: Iterable[str]) -> Tree:
     """What lies under some keys of a tree; nothing where they are not there."""
     for name in groups:
         node = node.get(name) if isinstance(node, dict) else None

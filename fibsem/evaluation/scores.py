@@ -124,7 +124,7 @@ class SeedScores:
             "seconds_per_gigapixel": self.scores.seconds_per_gigapixel,
         }
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """The record that is stored."""
         return {
             "seed": self.seed,
@@ -138,7 +138,7 @@ class SeedScores:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> SeedScores:
         """Read what :meth:`to_json` made."""
-        return typed(cls, {**typed(dict[str, Any], record), "scores": record})
+        return typed(cls, {**typed(Record, record), "scores": record})
 
 
 def score_model(material: Material, model: Model, patch_limit: int, folder: Path) -> ModelScores:

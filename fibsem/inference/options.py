@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Literal
 
 from fibsem.data.volumes import Format
 from fibsem.errors import UserError
@@ -129,7 +129,7 @@ class Options:
         return given * (2 if self.format == "bigtiff" else 1) + bool(self.min_volume_nm3)
 
     @property
-    def key(self) -> dict[str, Any]:
+    def key(self) -> dict[str, object]:
         """The options that change the result."""
         return {
             "format": self.format,

@@ -31,7 +31,7 @@ class _Written:
     name: str
     nbhd: str
     padding: Padding
-    hyperparameters: dict[str, Any]
+    hyperparameters: Hyperparameters
 
 
 @dataclass(frozen=True)

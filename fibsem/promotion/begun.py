@@ -1,4 +1,4 @@
-"""What the models that final trainings began with, or learned from, had seen of test squares."""
+"""Test squares that were already used to train the models that final trainings begin with."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fibsem.training.beginning.start import origins
 
 @dataclass(frozen=True)
 class Begun(Stored):
-    """Squares that the starts and teachers of some trainings had learned from.
+    """Squares that starting models and teachers of some trainings had learned from.
 
     Attributes
     ----------
     learned, complete
-        By the digest of their slice; and whether every start knows its own.
+        The squares by the digest of their slice; and whether every starting model lists its own.
     test_squares
-        Test squares of the promotion among them; None where some may be, and nobody knows.
+        Number of the promotion's test squares among them; None if a starting model does not say.
     """
 
     learned: Mapping[str, tuple[Edges, ...]]
@@ -32,16 +32,16 @@ class Begun(Stored):
     test_squares: int | None
 
     def with_own(self, own: Learned) -> Learned | None:
-        """Squares of the starts and of these trainings; None where a start tells no squares."""
+        """Squares of the starting models and of these trainings; None if one does not list them."""
         return merged([own, self.learned]) if self.complete else None
 
     def squares(self, dataset: Dataset) -> set[tuple[str, Triple]]:
-        """Squares of a dataset that a start has learned from: sample, and where they begin."""
+        """Squares of a dataset that a starting model has learned from: sample, and first voxel."""
         return {(one.sample, one.box.start) for one in learned_before(dataset, self.learned)}
 
 
 def begun_with(work: Promotion, configs: Sequence[RunConfig]) -> Begun:
-    """What the starts of final trainings had learned from; kept, for a start may be moved."""
+    """Squares of the starting models of final trainings; kept, as these may be moved later."""
     return work.steps.once("starts", Begun, lambda: _begun(work.dataset, configs))
 
 

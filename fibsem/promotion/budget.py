@@ -1,4 +1,4 @@
-"""A promotion that fills a budget: what is left of it for the final trainings, and their steps."""
+"""Plans a promotion with a budget of time: repetitions, final trainings and their steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -40,35 +39,35 @@ from fibsem.training.planning.plan import Plan, RankingPlan
 from fibsem.training.planning.probing import Probe, probe
 from fibsem.training.results import TrialResult
 
-#: Side of the square on which the search for a post-processing is timed.
+#: Side in pixels of the square on which the search for a post-processing is timed.
 SIDE = 128
-#: Share of the time for ranking and final trainings that the ranking may take.
+#: Largest share of the time for all trainings that repetitions for the ranking may take.
 RANKING = 0.5
-#: What a pixel of labelled slices takes against one of the block that is timed, by their margins,
-#: reading and counting: 1.17 of slices of 1024 x 1024.
+#: Time of a pixel of labelled squares over that of a pixel of the timed block, for margins, reading
+#: and counting; measured 1.17 with slices of 1024 x 1024.
 SCORED = 1.15
-#: Seconds of what is done once behind the scores (figures, tables, a bundle and its version) and
-#: for each volume (a look for what is no material, certificate, tracing, previews), and what a
-#: pixel of a volume takes, written, against one of a network, as in a promotion of the demo.
+#: Seconds of what is done once after the scores (figures, tables, a bundle and its version); seconds
+#: for each volume beside its pixels (search for what is no material, certificate, tracing,
+#: previews); time of a pixel of a volume over that of its scores. As in a promotion of the demo.
 PUBLISHED_S, OPENED_S, WRITTEN = 6.0, 3.0, 1.3
 
 
 def plan_promotion(
     given: Configuration, candidates: Candidates, dataset: Dataset, began: float, budget_s: float
 ) -> Plan:  # fmt: skip
-    """Share what ranking, scores, search and volumes leave of a budget to the final trainings.
+    """Plan a promotion: final trainings get what ranking, scores, search and volumes leave.
 
-    Volumes wait for another start where they would take more than the final trainings get, and
-    these would be shorter than in the sweep; not if ``segment`` was typed.
+    Volumes are left for another start of the command if they would take more time than the final
+    trainings and make these shorter than in the sweep, unless ``segment`` was typed.
 
     Parameters
     ----------
     given, candidates, dataset
-        The promotion, and its trials, of which one at least is a network's.
+        The configuration, and the trials; at least one is of a network.
     began
         When the command began, by ``time.perf_counter``.
     budget_s
-        Given.
+        The budget in seconds.
     """
     timed = cache(lambda k: probe(Material(dataset, candidates.finals[k]), budget_s))
     share = partial(
@@ -78,7 +77,7 @@ def plan_promotion(
     may_wait = given.tree["segment"] and "segment" not in given.typed
     try:
         shared = share(volumes=True)
-    except UserError:  # too short for them
+    except UserError:  # too short for the volumes
         if not may_wait:
             raise
         shared = share(volumes=False)
@@ -91,7 +90,7 @@ def plan_promotion(
 
 @dataclass(frozen=True)
 class _Shared:
-    """A budget that is shared out, the time of volumes in it, and whether trainings are short."""
+    """A plan, the time of volumes in it, and whether its trainings are too short."""
 
     plan: Plan
     volumes_s: float
@@ -99,7 +98,7 @@ class _Shared:
 
     @property
     def crowded(self) -> bool:
-        """Whether trainings are shorter than in the sweep, and volumes take more than they do."""
+        """Whether trainings are shorter than in the sweep, and volumes take longer than they."""
         return self.said is not None and self.volumes_s > self.plan.seconds
 
 
@@ -107,14 +106,14 @@ def _shared(
     given: Configuration, *, candidates: Candidates, dataset: Dataset,
     timed: Callable[[int], Probe], began: float, budget_s: float, volumes: bool,
 ) -> _Shared:  # fmt: skip
-    """Share a budget out to what a promotion does, with its volumes or without them."""
+    """Plan a promotion with its volumes, or without them."""
     asked = given if volumes else given.with_values({"segment": False})
     slowest, again_s = _probed(candidates, dataset, timed)
     scoring_s = _scoring_s(asked, candidates, dataset, slowest)
     left_s = budget_s - (time.perf_counter() - began) - scoring_s
     ranked = trained_anew(given, candidates, again_s, RANKING * left_s)
     kept = candidates.first(ranked.trials)
-    if kept.slowest != candidates.slowest:  # another network is the slowest that is trained
+    if kept.slowest != candidates.slowest:  # another network is the slowest now
         slowest, _ = _probed(kept, dataset, timed)
         scoring_s = _scoring_s(asked, kept, dataset, slowest)
     ranking_s = ranked.seconds(again_s)
@@ -135,18 +134,18 @@ def _shared(
 def shorter(
     plan: Plan, trials: Sequence[Tree], dataset: Dataset, instead: Sequence[str]
 ) -> str | None:
-    """What is said where a final training has fewer steps than its trial; None where it has not.
+    """A warning if final trainings have fewer steps than their trials; else None.
 
     Parameters
     ----------
     plan
-        Of the final trainings.
+        Plan of the promotion.
     trials
-        As they were trained.
+        How the trials were trained.
     dataset
-        What they learned.
+        Data that they learned from.
     instead
-        What would leave more time.
+        Advice on what would leave more time.
     """
     longest = max(tree["train"]["epochs"] * _steps(tree, dataset) for tree in trials)
     steps = plan.epochs * plan.steps
@@ -159,7 +158,7 @@ def shorter(
 def _probed(
     candidates: Candidates, dataset: Dataset, timed: Callable[[int], Probe]
 ) -> tuple[Probe, list[float]]:
-    """What the final training of the slowest network takes, and each trial with another seed."""
+    """Time the slowest network: seconds of its final training, and of each trial's repetition."""
     slowest = candidates.slowest
     assert slowest is not None
     trial, took = candidates.trials[slowest], timed(slowest)
@@ -171,7 +170,7 @@ def _probed(
 def _scoring_s(
     given: Configuration, candidates: Candidates, dataset: Dataset, timed: Probe
 ) -> float:
-    """Seconds of what comes behind the final trainings."""
+    """Seconds of the steps after the final trainings."""
     views = any(one.spec.is_network and one.spec.convertible for one in candidates.finals)
     searched = len(_models(given.promotion)) * search_s(dataset, given.postprocessing)
     scored = SCORED * timed.pixel_s * squares_px(given, dataset, views=views)
@@ -179,7 +178,7 @@ def _scoring_s(
 
 
 def _volumes_s(given: Configuration, dataset: Dataset, timed: Probe) -> float:
-    """Seconds of the whole volumes; none where they are left for later."""
+    """Seconds to segment the whole volumes; 0 if they are left for later."""
     if not given.tree["segment"]:
         return 0.0
     written_s = WRITTEN * timed.pixel_s * volumes_px(given, dataset)
@@ -189,20 +188,20 @@ def _volumes_s(given: Configuration, dataset: Dataset, timed: Probe) -> float:
 def trained_anew(
     given: Configuration, candidates: Candidates, anew_s: Sequence[float], seconds: float
 ) -> RankingPlan:
-    """How many of the best trials are trained anew in some seconds, and with how many seeds.
+    """How many of the best trials are repeated in some seconds, and with how many seeds.
 
-    As many trainings as there is time for, of those that ``rank`` asks for; what was typed of it
-    stays, and a typed number of ``candidates`` has as many trials. Where there is no time for two
-    trials, the best one is taken as it is; a budget needs a network among them.
+    As many repetitions as there is time for, up to those that ``rank`` asks for. What was typed of
+    ``rank`` stays, and there are as many trials as a typed number of ``candidates``. If there is no
+    time for two trials, the best one is taken without repetitions.
 
     Parameters
     ----------
     given, candidates
-        The promotion, and its trials.
+        The configuration, and the trials.
     anew_s
-        Expected time of each trial with one seed, best first.
+        Expected time of one repetition of each trial, best first.
     seconds
-        That may be taken.
+        Time that repetitions may take.
     """
     most, typed = len(candidates.trials), given.typed
     least = [one.spec.is_network for one in candidates.finals].index(True) + 1
@@ -218,17 +217,17 @@ def trained_anew(
 
 
 def slower(now_s: float, epoch_s: float, train_s: float) -> float:
-    """How many times as long an epoch takes as in a sweep; 1 where the store does not know.
+    """Time of an epoch now over its time in the sweep; 1 if MLflow does not have the latter.
 
-    A sweep may have shared the machine among workers, or have had it beside other work. An only
-    epoch has what is done once in it, and says nothing.
+    The workers of a sweep may have shared the machine, also with other work. A single epoch
+    contains what a training does once, so it says nothing.
 
     Parameters
     ----------
     now_s
-        Of an epoch of the trial, as steps take now.
+        Seconds of an epoch of the trial with today's steps.
     epoch_s, train_s
-        Of its last epoch in the sweep, and of all.
+        Seconds of its last epoch in the sweep, and of all its epochs.
 
     Examples
     --------
@@ -239,20 +238,20 @@ def slower(now_s: float, epoch_s: float, train_s: float) -> float:
 
 
 def _steps(tree: Tree, dataset: Dataset) -> int:
-    """Steps of an epoch of a trial."""
+    """Number of steps in an epoch of a trial."""
     train = Configuration(tree).run.train
     return train.epoch_length.steps_of(_labelled(dataset, train.steps))
 
 
 def _labelled(dataset: Dataset, *steps: int | None) -> int:
-    """Labelled pixels to learn from, which are counted where some steps are not given."""
+    """Number of labelled training pixels; counted only if some steps follow from them, else 0."""
     return 0 if all(steps) else sum(dataset.pixels("train"))
 
 
 def cut_of(plan: Plan, folder: Path, repetitions: int) -> CutOff:
-    """Say what a hard budget has cut off of final trainings.
+    """Print what a hard budget has cut off of a promotion.
 
-    Those that diverged are left out. Of so many repetitions it was said before what was not begun.
+    Trainings that diverged are left out. Repetitions that were not begun were printed before.
     """
     results = sorted(folder.glob("final/*/result.json"))
     cut = cut_off(plan, [read_json(file, TrialResult.from_json).epochs for file in results])
@@ -260,7 +259,7 @@ def cut_of(plan: Plan, folder: Path, repetitions: int) -> CutOff:
 
 
 def final_trainings(promotion: PromoteConfig, architectures: Sequence[str]) -> int:
-    """Candidates of trials of these architectures, and the other members of an ensemble."""
+    """Number of final trainings: candidates, and further members of an ensemble."""
     if promotion.mixed:
         return max(promotion.ensemble, len(set(architectures)))
     return min(promotion.candidates, len(architectures)) + promotion.ensemble - 1
@@ -268,9 +267,10 @@ def final_trainings(promotion: PromoteConfig, architectures: Sequence[str]) -> i
 
 @dataclass(frozen=True)
 class Took:
-    """What trials took in their sweep: one epoch of the slowest, and all of all together.
+    """Times of trials in their sweep: an epoch of the slowest one, and all trainings together.
 
-    ``train`` and ``seconds_per_gigapixel`` are of the slowest, too; ``architectures`` of each.
+    ``train`` and ``seconds_per_gigapixel`` are of the slowest trial, too; ``architectures`` are of
+    every trial.
     """
 
     epoch_s: float
@@ -281,9 +281,9 @@ class Took:
 
 
 def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Dataset) -> str | None:
-    """What is said before a promotion without a budget; None where it takes no hour.
+    """The expected time of a promotion without a budget, in words; None if it is under an hour.
 
-    Nothing is timed; a store that does not know what trials took has nothing said.
+    Nothing is timed for it: it follows from the times of the trials that MLflow has.
     """
     each_s = took.epoch_s * final.epochs * _longer(took.train, final, dataset)
     each_s = min(each_s, final.max_seconds or math.inf)
@@ -303,30 +303,31 @@ def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Data
 
 
 def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
-    """How much longer an epoch of the final training is than one of the trial, by their steps."""
+    """Steps of an epoch of the final training over those of an epoch of the trial."""
     labelled = _labelled(dataset, before.steps, final.steps)
     return final.epoch_length.steps_of(labelled) / before.epoch_length.steps_of(labelled)
 
 
 def values(
     plan: Plan, limit_s: float | None, *, mixed: bool = False, typed: Container[str] = ()
-) -> dict[str, Any]:
-    """Keys of a promotion that a plan sets; see :meth:`fibsem.training.planning.plan.Plan.values`.
+) -> dict[str, object]:
+    """Configuration of a promotion that follows from its plan, by dotted key.
 
-    Of ``mixed`` ensembles the best trials of each architecture are all there. Volumes that wait do
-    so until ``segment`` is among the keys that are ``typed``.
+    For ``mixed`` ensembles all trials are kept, so that each architecture has its best ones.
+    Volumes that were left for later are segmented once ``segment`` is among the ``typed`` keys. See
+    :meth:`fibsem.training.planning.plan.Plan.values`.
     """
-    set_by = {"final.epochs": plan.epochs, "final.steps": plan.steps}
+    set_by: dict[str, object] = {"final.epochs": plan.epochs, "final.steps": plan.steps}
     if plan.waiting_s and "segment" not in typed:
         set_by |= {"segment": False}
-    if plan.ranked is not None:  # versions before ranked all that were asked for
+    if plan.ranked is not None:  # plans of earlier versions ranked all trials
         trials = {} if mixed else {"rank.k": plan.ranked.trials}
         set_by |= {**trials, "rank.seeds": plan.ranked.seeds}
     return set_by if limit_s is None else {**set_by, "final.max_seconds": limit_s}
 
 
 def _models(promotion: PromoteConfig) -> list[int]:
-    """Members of the models that are scored: the challenger and, beside an ensemble, its first."""
+    """Number of members of each model that is scored: the challenger and, of an ensemble, one."""
     return [promotion.ensemble, *([1] if promotion.ensemble > 1 else [])]
 
 
@@ -336,9 +337,9 @@ def dataset_px(dataset: Dataset, split: Split) -> int:
 
 
 def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
-    """Pixels of labelled squares that networks go over: those of every member of every model.
+    """Pixels of labelled squares that are scored, summed over the members of all models.
 
-    The pieces of the validation part are scored again in all ``views`` that there may be.
+    With ``views`` the pieces of the validation part are scored again in every number of views.
     """
     sizes = {split: dataset_px(dataset, split) for split in SPLITS}
     members, *single = _models(given.promotion)
@@ -350,13 +351,13 @@ def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
 
 
 def volumes_px(given: Configuration, dataset: Dataset) -> int:
-    """Pixels of whole volumes that networks go over: those of every member, in every view."""
+    """Pixels of whole volumes that are scored, summed over members and views."""
     voxels = sum(int(np.prod(sample.volume.shape)) for sample in dataset.samples)
     return voxels * given.promotion.ensemble * int(given.tree["segmentation"]["symmetry"])
 
 
 def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
-    """Seconds of the search for a post-processing, from one on a small square."""
+    """Seconds of the search for a post-processing, estimated by timing one on a small square."""
     noise = np.random.default_rng(0).normal(size=(SIDE, SIDE))
     scores = gaussian_filter(noise, 3)
     scores = ((scores - scores.min()) / np.ptp(scores)).astype(np.float32)
@@ -378,5 +379,5 @@ def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
 
 
 def _pixel_s(work: Callable[[], object]) -> float:
-    """Seconds for each pixel of the small square, at the better of two times."""
+    """Seconds of some work for each pixel of the small square; the better of two times."""
     return min(timeit.repeat(work, number=1, repeat=2)) / SIDE**2

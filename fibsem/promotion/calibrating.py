@@ -1,4 +1,4 @@
-"""The line of logits of a segmenter from scored squares, and what it is worth on others."""
+"""Calibrates probabilities by a line of logits, and measures calibration errors."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def fit_calibration(squares: Sequence[ScoredSquare], sigma: float = 0.0) -> Cali
     Parameters
     ----------
     squares
-        Of the validation part; the line belongs to the scores of the model that made them.
+        Scored squares of the validation part.
     sigma
-        Of the Gaussian by which they are smoothed before they are thresholded, pixels.
+        Width in pixels of the Gaussian that smooths scores before the threshold.
 
     Raises
     ------
     UserError
-        If nobody labelled a pixel of them.
+        If no pixel of the squares is labelled.
 
     Notes
     -----
-    The pixels are all labelled ones, not the balanced sample that networks are trained on: pores
-    and solid are as frequent among them as in the squares.
+    All labelled pixels count, and not the balanced sample that networks are trained on, so that
+    pores and solid are as frequent as in the squares.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def fit_calibration(squares: Sequence[ScoredSquare], sigma: float = 0.0) -> Cali
 
 @dataclass(frozen=True)
 class _Pixels:
-    """Labels and smoothed scores of squares, again each time that they are gone through."""
+    """Labels and smoothed scores of squares; computed anew for each iteration, to save memory."""
 
     squares: Sequence[ScoredSquare]
     sigma: float
@@ -69,14 +69,14 @@ def labelled_pixels(square: ScoredSquare, sigma: float = 0.0) -> LabelledScores:
 
 @dataclass(frozen=True)
 class Reliabilities:
-    """What probabilities of a square are worth, as scores and with a line of logits."""
+    """Reliability of the probabilities of a square, before and after calibration."""
 
     before: Reliability
     after: Reliability
 
     @classmethod
     def of(cls, square: ScoredSquare, platt: Platt) -> Reliabilities:
-        """On every labelled pixel of a square."""
+        """Measure the reliability on every labelled pixel of a square."""
         labels, scores = labelled_pixels(square, platt.smoothed_px)
         return cls(Reliability.of(labels, scores), Reliability.of(labels, platt.line(scores)))
 
@@ -87,7 +87,7 @@ def calibration_errors(squares: Sequence[Reliabilities]) -> dict[str, float]:
     Parameters
     ----------
     squares
-        Reliability of the probabilities of each.
+        Reliability of each square.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def calibration_errors(squares: Sequence[Reliabilities]) -> dict[str, float]:
 def errors_by_sample(
     squares: Sequence[tuple[Region, Reliabilities]],
 ) -> dict[str, dict[str, float]]:
-    """Calibration errors by sample: of one film they may be large where those of all are not."""
+    """Calibration errors by sample, which may be large for one film and small over all."""
     samples: dict[str, list[Reliabilities]] = {}
     for region, square in squares:
         samples.setdefault(region.sample, []).append(square)

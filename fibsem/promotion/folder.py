@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fibsem.config import Tree, defaults_of, flat, settings_of
 from fibsem.data.dataset.dataset import Dataset
@@ -47,7 +46,7 @@ class _Chosen:
     """What a version before kept of its trials."""
 
     run_ids: tuple[str, ...]
-    settings: dict[str, Any]
+    settings: Tree
 
 
 def settle(

@@ -126,7 +126,7 @@ def _slice(volume: Volume, z: int) -> npt.NDArray[Any]:
     return volume.read(Box((z, 0, 0), (z + 1, *volume.shape[1:])))[0]
 
 
-def described(layer: Any) -> dict[str, Any]:
+def described(layer: Any) -> dict[str, object]:
     """Name, resolutions and place of a layer."""
     data = layer.data if layer.multiscale else [layer.data]
     return {

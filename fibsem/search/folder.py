@@ -1,12 +1,12 @@
-"""What a sweep was begun with: held by its folder and its study, which may lie elsewhere."""
+"""The identity of a sweep, kept in its folder and in its study, which may lie in a database."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fibsem.config import defaults_of
 from fibsem.errors import UserError
@@ -21,9 +21,12 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 from fibsem.training.former import former_identity
 
-#: Seconds to wait for another process to do what one of them does for all, and between two looks.
+if TYPE_CHECKING:
+    from fibsem.search.studies.storage import SweepNotes
+
+#: Seconds to wait for what another process does for all of them, and between two looks.
 PATIENCE_S, LOOK_S = 30.0, 0.5
-#: Figures that it may draw, and what is a figure and a table: the trials that no other one beats.
+#: Figures that a sweep may draw; the Pareto front is a figure and a table.
 FIGURES, FRONT = ("history", "parallel_coordinates", "importance"), "pareto"
 #: Everything that a sweep leaves in its folder.
 OWN = (
@@ -36,12 +39,12 @@ OWN = (
 
 
 def study_name(given: str | None, folder: Path) -> str:
-    """Name of the study of a sweep: as given, or that of its folder."""
+    """Name of the study of a sweep: as given, or the name of its folder."""
     return str(given or folder.name)
 
 
 def check_folder(folder: Path, now: Identity) -> None:
-    """Refuse a folder that holds something else; names what differs."""
+    """Refuse a folder that holds results of other settings or data; names what differs."""
     folder.mkdir(parents=True, exist_ok=True)
     check_others(folder, now.kind)
     if (before := Identity.beside(folder)) is not None:
@@ -49,7 +52,7 @@ def check_folder(folder: Path, now: Identity) -> None:
 
 
 def check_database(storage: str | None, folder: Path) -> None:
-    """Refuse a damaged database of studies before anybody writes to it."""
+    """Refuse a damaged database of studies before it is written to."""
     file = database_file(storage) if storage else folder / "study.db"
     damage = None if file is None else damage_of(file)
     if damage is not None:
@@ -68,23 +71,23 @@ def settle_study(
     tracking: Tracking,
     storage: str | None = None,
 ) -> bool:
-    """Make a study that of one sweep; whether this process is the one that begins it.
+    """Note in a study which sweep it belongs to; returns whether this process is its first.
 
     Parameters
     ----------
     study, now
-        Which, and what the sweep is computed from.
+        The study, and what the sweep is computed from.
     settings
-        Hash of them all, which a version before knew a study by.
+        Hash of all settings, which earlier versions kept in place of an identity.
     folder, tracking
         Of the sweep.
     storage
-        Address of the study where it lies elsewhere: it may be somebody else's.
+        Address of the database, where ``search.storage`` names one that others may use, too.
 
     Raises
     ------
     UserError
-        If it is that of another sweep; names what differs.
+        If the study belongs to another sweep; names what differs.
     """
     if study.get("settings") is None and study.get("identity") is None:
         if study.elect():
@@ -104,10 +107,10 @@ def settle_study(
 def _checking(
     study: Study, now: Identity, folder: Path, storage: str | None
 ) -> Callable[[Identity], None]:
-    """Function that refuses a study which was begun with another identity.
+    """Make a function that refuses a study of another identity.
 
-    Where the study lies elsewhere, it is its name that somebody else has taken: the folder is new,
-    or that of this sweep.
+    In a shared database another sweep may have taken the name of the study, so the message asks
+    for another name, and not for another folder.
     """
     defaults = partial(_defaults, now)
     if storage is None:
@@ -125,7 +128,7 @@ def _set(study: Study, now: Identity, settings: str) -> None:
 def _former(
     study: Study, now: Identity, settings: str, folder: Path, tracking: Tracking
 ) -> Identity:
-    """The identity of a study that a version before began: that kept a hash of all settings."""
+    """The identity of a study of an earlier version, which kept only a hash of all settings."""
     parent = study.get("parent_run_id")
     if parent is None:  # killed before its first trial
         return Identity("sweep", now.settings, now.data)
@@ -135,12 +138,12 @@ def _former(
     return Identity("sweep", {**former.settings, "study": study.name}, former.data)
 
 
-def _defaults(now: Identity) -> dict[str, Any]:
+def _defaults(now: Identity) -> dict[str, object]:
     return defaults_of("sweep", now.settings)
 
 
 def wait_for(study: Study, key: str) -> Any:
-    """A property of the study that another process is about to set; None if it died over it."""
+    """Wait for a property of the study that another process sets; None if it died before."""
     deadline = time.monotonic() + PATIENCE_S
     while study.get(key) is None and time.monotonic() < deadline:
         time.sleep(LOOK_S)
@@ -148,9 +151,9 @@ def wait_for(study: Study, key: str) -> Any:
 
 
 def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking) -> None:
-    """Remove a sweep: its trials and figures, its study, and no other file.
+    """Remove the trials, figures and study of a sweep, and no other file.
 
-    The runs stay in MLflow; those that are still running on paper are ended.
+    Its runs stay in MLflow; those with the status RUNNING are ended as KILLED.
 
     Raises
     ------
@@ -173,7 +176,7 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
 
 
 def _parent_of(runs: Iterable[str], tracking: Tracking) -> str | None:
-    """The run of a study, as the first of its trials that is in the store tells it."""
+    """The parent run of a sweep, read from the first of its trials that MLflow knows."""
     for run_id in runs:
         if (run := tracking.find(run_id)) is not None:
             parent: str | None = run.data.tags.get(names.PARENT)
@@ -182,9 +185,10 @@ def _parent_of(runs: Iterable[str], tracking: Tracking) -> str | None:
 
 
 def _own_parent(study: str, storage: str, folder: Path) -> str | None:
-    """The run of a study that this folder has begun, where it has one.
+    """The parent run of a study, after a check that it was begun from this folder.
 
-    It is refused to remove what may be somebody else's: a storage is shared, and names are chosen.
+    A database may be shared, and names of studies are chosen freely: the study of another sweep is
+    not removed.
     """
     from fibsem.search.studies.storage import notes_in
 
@@ -195,15 +199,14 @@ def _own_parent(study: str, storage: str, folder: Path) -> str | None:
             f"does not say so of {_place(study, storage)}; the choices are another name, "
             "study=NAME, or the settings of that study without overwrite=true."
         )
-    return (notes or {}).get("parent_run_id")
+    return notes.parent_run_id if notes else None
 
 
-def _is_own(notes: Mapping[str, Any], folder: Path) -> bool:
-    """Whether a study is that of the sweep in a folder, by what both keep of how it was begun."""
-    here, kept = Identity.beside(folder), notes.get("identity")
-    if here is None or kept is None:
+def _is_own(notes: SweepNotes, folder: Path) -> bool:
+    """Whether a study belongs to the sweep in a folder: both keep the identity of the sweep."""
+    here, begun = Identity.beside(folder), notes.identity
+    if here is None or begun is None:
         return False
-    begun = Identity.from_json(kept)
     return not any(differences(here, begun, lambda: _defaults(begun)))
 
 

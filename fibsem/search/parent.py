@@ -1,4 +1,4 @@
-"""The parent run of a sweep: one in MLflow for each study, whoever opens it."""
+"""The parent run of a sweep: one in MLflow for each study, however many processes join it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fibsem.tracking.runs import Tracking
 def parent_run(
     study: Study, tree: Tree, space: Space, dataset: Dataset, tracking: Tracking, *, first: bool
 ) -> str:
-    """Id of the parent run: the study's own, or a new one, which the ``first`` process opens."""
+    """Id of the parent run of a study; the ``first`` process of the sweep creates it."""
     run_id = study.get("parent_run_id")
     if run_id is None and not first:
         run_id = wait_for(study, "parent_run_id")

@@ -1,7 +1,7 @@
-"""The trials of a sweep in their order, on the page of its parent run.
+"""A ranked list of trials for the page of a sweep's parent run in MLflow.
 
-MLflow's table shows which runs belong together only as long as nobody sorts it by a metric, and the
-page of a parent does not name its children. So its description does, the best first, with links.
+MLflow's table shows which runs belong together only until it is sorted by a metric, and the page of
+a parent run does not list its children. So its description does, with links, the best first.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ LONGEST = 5000
 
 
 def ranking_note(outcomes: Sequence[Outcome], goals: Sequence[Objective], experiment: str) -> str:
-    """Complete trials by the first objective as Markdown, as many as a description holds.
+    """Complete trials, best first, as a table in Markdown; as many as fit into a description.
 
     Parameters
     ----------
     outcomes
-        Of the study; those without objectives are left out.
+        Outcomes of the study; those without objectives are left out.
     goals
-        Of the sweep.
+        Objectives of the sweep.
     experiment
-        Id, for the links.
+        Id of the experiment in MLflow, for the links.
     """
     complete = best_first(outcomes, goals[0])
     rows = [_row(rank, one, goals, experiment) for rank, one in enumerate(complete, 1)]

@@ -1,4 +1,4 @@
-"""What people look at of a sweep: history, importance, parallel coordinates, the Pareto front."""
+"""Figures of a sweep: history, importances, parallel coordinates, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fibsem.search.space.space import Axis, Choice
 from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.sweep import Sweep
 
-#: Complete trials below which an importance is only noise.
+#: Fewest complete trials for an importance of hyperparameters; of fewer it is only noise.
 FEWEST = 8
 
 
@@ -86,11 +86,11 @@ def _pareto(sweep: Sweep, trials: list[Outcome], folder: Path) -> list[Path]:
 
 
 def importances(sweep: Sweep, trials: list[Outcome]) -> dict[str, float]:
-    """Share of each hyperparameter in the variance that they explain (fANOVA).
+    """Importance of each hyperparameter for the first objective, by fANOVA.
 
-    Of the first objective; they add up to one, also where all that they explain is chance.
-
-    Of the hyperparameters that every trial has; empty with too few trials, or where nothing varies.
+    An importance is a hyperparameter's share in the explained variance. They add up to one, even if
+    the differences between trials are chance. Only hyperparameters that every trial has are
+    compared; empty with too few trials, or where nothing varies.
     """
     keys = [
         key

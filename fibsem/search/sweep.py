@@ -1,8 +1,9 @@
-"""The sweep: slots of a budget, filled by one worker or many, every trial a run in MLflow.
+"""A sweep: one or several workers train its trials, and each trial is a run in MLflow.
 
-The study is the only memory. What a worker does follows from it: recover what was cut off, open
-what is missing, claim a slot, train, tell. So the same command goes on where it was stopped, and on
-another machine it joins. What the study counts, and nothing else, is published in MLflow.
+The state of a sweep is kept in its study alone. A worker reads from it what to do: end attempts
+whose process died, open slots that are missing, claim a slot, train, report. So the same command
+goes on where it was stopped, and the same command on another machine joins. A run is FINISHED in
+MLflow if, and only if, the study counts its trial.
 """
 
 from __future__ import annotations
@@ -43,15 +44,16 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.objectives import Objective
 
-#: Causes of an end that say that something is wrong, where they follow one another.
+#: Causes of failed attempts that count towards ``search.max_failures``.
 BAD = ("own", "ended")
 
 
 @dataclass
 class Sweep:
-    """One study on one dataset.
+    """A sweep that was opened: its study, its data, its parent run.
 
-    ``before`` are the attempts that had ended before this start, ``pace`` is its time.
+    ``before`` are numbers of the attempts that had ended before this start; ``pace`` says how long
+    it may train.
     """
 
     given: Configuration
@@ -76,17 +78,17 @@ class Sweep:
     ) -> Sweep:
         """Open or create the study of a configuration, and its parent run.
 
-        Its time is that of ``search.max_seconds``, if no ``pace`` is given.
+        Without a ``pace`` it may train for ``search.max_seconds``.
 
         Raises
         ------
         UserError
-            If the folder or the study is that of another sweep; names what differs.
+            If the folder or the study belongs to another sweep; names what differs.
         """
         given, dataset = given.settled, material.dataset
         search, tree = given.search, given.tree
         goals, space = objectives(search.objectives), read_space(tree)
-        bounds(search.constraints)  # what is wrong with them is said before anything is opened
+        bounds(search.constraints)  # errors in them are raised before anything is opened
         name = study_name(tree.get("study"), folder)
         # trials of two studies do not share a folder
         settings = {**settings_of("sweep", tree), "study": name}
@@ -113,13 +115,13 @@ class Sweep:
 
     @property
     def search(self) -> SearchConfig:
-        """How the sweep searches."""
+        """Settings of the search, ``search.*``."""
         return self.given.search
 
     def executor(self, in_process: Callable[[], InProcess]) -> Execute:
-        """Where trainings run: each in a process of its own, or here, while there is memory.
+        """Executor of trainings: in processes of their own, or here until memory gets scarce.
 
-        Not where this process holds an accelerator, of which others would get nothing.
+        If this process holds an accelerator, all run here, since other processes could not use it.
         """
         isolated = partial(Isolated, self.tracking, self.material.dataset.digests)
         if self.search.isolate:
@@ -130,18 +132,18 @@ class Sweep:
 
     @property
     def _most_gib(self) -> float:
-        """Memory from which on a worker trains in fresh processes; all have half of the machine."""
+        """Memory in GiB from which on a worker uses new processes; half the machine's for all."""
         return self.search.memory_gib or machine_gib() / 2 / self.search.workers
 
     def work(self, execute: Execute, show: Show) -> None:
-        """Be one of its workers; see :meth:`fibsem.search.workers.worker.Worker.work`."""
+        """Train trials as a worker; see :meth:`fibsem.search.workers.worker.Worker.work`."""
         Worker(self, execute, show).work()
 
     def epochs_of(self, values: Values, slot: int | None = None) -> int | None:
-        """Epochs of a training that comes to the end of its rungs, by the size of its network.
+        """Epochs of a training that reaches the last rung, by the size of its network.
 
-        A ``slot`` of the last rung has those that were settled for it. None where no plan says so:
-        those of the configuration.
+        A ``slot`` of the last rung may have a number of its own, which the study keeps. None
+        without a plan: then the configuration says how many.
         """
         settled = None if slot is None else settled_length(self, slot)
         if settled is not None:
@@ -153,24 +155,24 @@ class Sweep:
         return None if sized is None else plan.epochs_of(sized.architecture, sized.operations)
 
     def times_of(self, values: Values) -> float:
-        """Times the average that a step of a network takes, by the plan; 1 where it cannot tell."""
+        """Time of a step over that of the average network, by the plan; 1 if it does not say."""
         plan, sized = self.pace.plan, self._sized(values)
         if plan is None or plan.growth is None or sized is None:
             return 1.0
         return plan.growth.times(sized.architecture, sized.operations) or 1.0
 
     def _sized(self, values: Values) -> Sized | None:
-        """The network of a trial; None where there is none."""
-        with suppress(UserError):  # what the training says of itself
+        """Architecture and operations of a trial's network; None for other models."""
+        with suppress(UserError):  # the training itself will say what is wrong
             config = self.given.with_values(values).run
             if config.spec.is_network:
                 return Sized.of(self.material.for_config(config))
         return None
 
     def check_failures(self, now: Sequence[Outcome]) -> None:
-        """Stop where trials fail one after the other: something is wrong with all of them.
+        """Stop if too many trials fail one after the other: something is wrong with all of them.
 
-        What failed before this start does not count: people mend what was wrong.
+        Failures before this start do not count, as the user may have mended the cause.
         """
         new = [one for one in now if one.ended and one.number not in self.before]
         new.sort(key=lambda one: one.ended or 0)
@@ -187,22 +189,22 @@ class Sweep:
 
     @property
     def has_ended_any(self) -> bool:
-        """Whether a trial has ended since this start began; all slots are there from the first."""
+        """Whether any trial has ended since this start of the command."""
         return any(one.ended and one.number not in self.before for one in self.study.outcomes())
 
     def is_full(self, now: Sequence[Outcome]) -> bool:
-        """Whether all trials are there; rungs are not full before they came to a model."""
+        """Whether all trials are done; successive halving needs a model at its end, too."""
         has_model = any(one.complete for one in now)
         return filled(now) >= self.search.trials and (has_model or not self.search.rungs)
 
     def is_shared(self) -> bool:
-        """Whether trials are running: when this command has ended its own, another one's."""
+        """Whether another command is training trials, if called when this one has ended its own."""
         return any(attempt.state == "running" for attempt in self.study.attempts())
 
     # what is told
 
     def best(self, now: Sequence[Outcome] | None = None) -> Outcome | None:
-        """The complete trial that is best by the first objective, as the study is ``now``."""
+        """The best complete trial by the first objective, among the outcomes ``now``."""
         goal, feasible = self.goals[0], _feasible(self.study.outcomes() if now is None else now)
         return min(feasible, key=lambda one: goal.cost(one.first()), default=None)
 
@@ -216,7 +218,7 @@ class Sweep:
         return f"best {self.goals[0].key} {best.first():.4f}" if best else ""
 
     def report_parent(self) -> None:
-        """Best value so far, and how many trials are done, on the parent run."""
+        """Log the best value and the number of finished trials on the parent run."""
         now = self.study.outcomes()
         best, done = self.best(now), filled(now)
         if best is None:
@@ -226,19 +228,19 @@ class Sweep:
         self.tracking.tag(self.parent, {names.BEST_RUN: best.run_id})
 
     def finish(self, seconds: float) -> SweepSummary:
-        """Close what is left open, write the tables; what was found."""
+        """End runs that are left open, write ``trials.json``, and return the summary."""
         self.reconcile()
         write_json(self.folder / "trials.json", self.table())
         self.tracking.end(self.parent)
         return self.summary(seconds)
 
     def reconcile(self) -> None:
-        """Publish what the study counts and a kill kept from the store; end other runs."""
+        """End runs in MLflow whose attempts have ended, if a kill came in between."""
         reconcile(self.tracking, self.parent, self.study.outcomes())
         self.report_parent()
 
     def summary(self, seconds: float) -> SweepSummary:
-        """What was found so far."""
+        """The summary of the sweep so far."""
         best, dataset = self.best(), self.material.dataset
         states = [attempt.state for attempt in self.study.attempts() if not attempt.duplicate]
         return SweepSummary(
@@ -260,7 +262,7 @@ class Sweep:
         )  # fmt: skip
 
     def pareto(self) -> list[Outcome]:
-        """The trials that no other one beats in all objectives."""
+        """The Pareto front: trials that no other trial beats in all objectives."""
         trials = _feasible(self.study.outcomes())
 
         def costs(one: Outcome) -> tuple[float, ...]:
@@ -277,7 +279,7 @@ class Sweep:
         return sorted((one for one in trials if not dominated(one)), key=costs)
 
     def table(self) -> list[Record]:
-        """One flat row per attempt, for people."""
+        """The rows of ``trials.json``, one for each attempt."""
         return [
             {
                 **as_record(TrialRow(one.number, one.slot, one.state, one.reason)),
@@ -296,7 +298,7 @@ def _feasible(now: Sequence[Outcome]) -> list[Outcome]:
 
 
 def backend_of(name: str) -> Callable[[str, Path, SearchConfig, Space, list[Objective]], Study]:
-    """What opens or creates a study: the class of a backend, imported where it is asked for."""
+    """Class of the study of a backend, imported only when it is used."""
     if name == "keras_tuner":
         from fibsem.search.studies.tuner_study import TunerStudy
 

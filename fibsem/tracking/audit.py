@@ -11,9 +11,11 @@ from fibsem.data.dataset.learned import Edges, Learned
 from fibsem.data.greys import Moments
 from fibsem.data.preprocessing import Correction
 from fibsem.inference.volume.porosity.tested import FilmSquares
+from fibsem.system.records import Record
 from fibsem.system.summaries.lineage import Lineage, WrittenLineage
 
 V = TypeVar("V")
+W = TypeVar("W")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Audit:
         few = ("winner", "run_id", "dataset", "data")
         return Lineage.of_bundle({key: getattr(self, key) for key in few})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """The record in ``bundle.json``; what is not known is left out."""
         record = {
             "dataset": self.dataset,
@@ -83,7 +85,7 @@ class Audit:
         return {key: value for key, value in record.items() if value is not None}
 
 
-def _each(values: Mapping[str, V] | None, write: Callable[[V], Any]) -> dict[str, Any] | None:
+def _each(values: Mapping[str, V] | None, write: Callable[[V], W]) -> dict[str, W] | None:
     """Values by name as they are written; None where nobody knows any."""
     return None if values is None else {name: write(value) for name, value in values.items()}
 

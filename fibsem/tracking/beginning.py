@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.system.files import known_json, write_json
-from fibsem.system.records import typed
+from fibsem.system.records import Record, typed
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 
@@ -36,7 +36,7 @@ class Notes(Protocol):
 
 def noted(key: str, record: object) -> str:
     """What a record notes under a key."""
-    notes = typed(dict[str, Any], record)
+    notes = typed(Record, record)
     if not isinstance(notes.get(key), str):
         raise ValueError(f"`{key}` must be a text, but got {notes.get(key)}")
     return str(notes[key])

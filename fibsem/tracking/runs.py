@@ -26,6 +26,7 @@ import fibsem
 from fibsem.config import TrackingConfig, read_path
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.system.interrupts import every_call
+from fibsem.system.records import Record
 from fibsem.system.secrets import in_record
 from fibsem.tracking import names
 from fibsem.tracking.artifacts import check_artifacts
@@ -180,10 +181,10 @@ class Tracking:
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
         self.client.log_artifact(run_id, str(path), folder)
 
-    def read_json(self, run_id: str, file: str) -> dict[str, Any]:
+    def read_json(self, run_id: str, file: str) -> Record:
         """A JSON artifact of a run; asked for by ``runs:/``, one that is away is not there."""
         place = self.client.get_run(run_id).info.artifact_uri
-        record: dict[str, Any] = mlflow.artifacts.load_dict(f"{place}/{file}")
+        record: Record = mlflow.artifacts.load_dict(f"{place}/{file}")
         return record
 
     def close(self, run_id: str, status: str = "FINISHED") -> None:

@@ -10,17 +10,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.material.parts import KINDS, Kind, KindArray, Part, code, part_of_json
+from fibsem.data.material.parts import KINDS, KeptPart, Kind, KindArray, Part, code, part_of
 from fibsem.data.volumes import Volume
 from fibsem.data.volumes.covered import Inside
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.system.advice import VALID
+from fibsem.system.records import Stored
 
 BoolArray = npt.NDArray[np.bool_]
 
 #: Voxels left out, by kind.
 Left = dict[Kind, int]
+
+
+@dataclass(frozen=True)
+class KeptExtent(Stored):
+    """What of a volume shows no material, as a ledger keeps it: parts by slice, and doubts."""
+
+    parts: dict[str, tuple[KeptPart, ...]]
+    doubts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -138,15 +147,13 @@ class Extent:
         for doubt in self.doubts:
             yield f"warning: {doubt}"
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def kept(self) -> KeptExtent:
         """What a ledger keeps; not the mask, which the user names again."""
-        parts = {str(z): [part.to_json() for part in some] for z, some in self.parts.items()}
-        return {"parts": parts, "doubts": list(self.doubts)}
+        parts = {str(z): tuple(part.as_kept for part in some) for z, some in self.parts.items()}
+        return KeptExtent(parts, self.doubts)
 
-    def with_parts(self, record: dict[str, Any]) -> Extent:
-        """The extent of this volume and mask with the parts of which :meth:`to_json` told."""
-        parts = {
-            int(z): tuple(part_of_json(part) for part in some)
-            for z, some in record["parts"].items()
-        }
-        return replace(self, parts=parts, doubts=tuple(record["doubts"]))
+    def with_parts(self, kept: KeptExtent) -> Extent:
+        """The extent of this volume and mask with the parts and doubts that a ledger keeps."""
+        parts = {int(z): tuple(map(part_of, some)) for z, some in kept.parts.items()}
+        return replace(self, parts=parts, doubts=kept.doubts)

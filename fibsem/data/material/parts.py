@@ -15,6 +15,11 @@ KINDS: tuple[Kind, ...] = ("rim", "slices", "bar", "block", "mask")
 Side = Literal["top", "bottom", "left", "right"]
 SIDES: tuple[Side, ...] = ("top", "bottom", "left", "right")
 
+#: Pieces as a ledger keeps them: a rectangle, and a wedge.
+KeptRect = tuple[Kind, int, int, int, int]
+KeptWedge = tuple[Side, float, float]
+KeptPart = KeptRect | KeptWedge
+
 #: Kind of every pixel of a slice, as a code.
 KindArray = npt.NDArray[np.uint8]
 
@@ -64,9 +69,10 @@ class Rect:
         top, _ = bars
         return Rect(self.kind, self.y0 + top, self.x0, self.y1 + top, self.x1)
 
-    def to_json(self) -> list[Any]:
-        """What `part_of_json` reads."""
-        return [self.kind, self.y0, self.x0, self.y1, self.x1]
+    @property
+    def as_kept(self) -> KeptRect:
+        """The piece as a ledger keeps it."""
+        return self.kind, self.y0, self.x0, self.y1, self.x1
 
 
 @dataclass(frozen=True)
@@ -110,14 +116,19 @@ class Wedge:
         slope = (self.last - self.first) / (rows - 1)
         return replace(self, first=self.first - slope * top, last=self.last + slope * bottom)
 
-    def to_json(self) -> list[Any]:
-        """What `part_of_json` reads."""
-        return [self.side, self.first, self.last]
+    @property
+    def as_kept(self) -> KeptWedge:
+        """The piece as a ledger keeps it."""
+        return self.side, self.first, self.last
 
 
 Part = Rect | Wedge
 
 
-def part_of_json(record: list[Any]) -> Part:
-    """Read what ``to_json`` gave."""
-    return Wedge(*record) if record[0] in SIDES else Rect(*record)
+def part_of(kept: KeptPart) -> Part:
+    """The piece that a ledger keeps.
+
+    >>> part_of(("rim", 0, 0, 2, 9)), part_of(("left", 4.0, 0.0)).side
+    (Rect(kind='rim', y0=0, x0=0, y1=2, x1=9), 'left')
+    """
+    return Rect(*kept) if len(kept) == 5 else Wedge(*kept)

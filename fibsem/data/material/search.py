@@ -212,9 +212,9 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     def _blocks_around(self, z: int, block: Rect) -> int:
         """Neighbours with the same block, give or take a pixel."""
-        ends = np.array(block.to_json()[1:])
+        ends = np.array(block.as_kept[1:])
         return sum(
-            any(np.abs(np.array(other.to_json()[1:]) - ends).max() <= 1 for other in look.blocks)
+            any(np.abs(np.array(other.as_kept[1:]) - ends).max() <= 1 for other in look.blocks)
             for look in self._around(z)
         )
 

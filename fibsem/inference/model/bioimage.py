@@ -73,7 +73,7 @@ def _step(segmenter: Segmenter) -> int:
     return math.lcm(*(member.spec.alignment for member in segmenter.members))
 
 
-def _input(segmenter: Segmenter, voxel_nm: VoxelNm, folder: Path) -> dict[str, Any]:
+def _input(segmenter: Segmenter, voxel_nm: VoxelNm, folder: Path) -> dict[str, object]:
     depth, step = segmenter.halo[0], _step(segmenter)
     sides = dict(zip("yx", segmenter.halo[1:], strict=True))
     return {
@@ -95,7 +95,7 @@ def _input(segmenter: Segmenter, voxel_nm: VoxelNm, folder: Path) -> dict[str, A
     }  # fmt: skip
 
 
-def _output(segmenter: Segmenter, voxel_nm: VoxelNm, folder: Path) -> dict[str, Any]:
+def _output(segmenter: Segmenter, voxel_nm: VoxelNm, folder: Path) -> dict[str, object]:
     sides = dict(zip("yx", segmenter.halo[1:], strict=True))
     return {
         "id": OUTPUT,
@@ -114,7 +114,7 @@ def _output(segmenter: Segmenter, voxel_nm: VoxelNm, folder: Path) -> dict[str, 
     }  # fmt: skip
 
 
-def _scale(voxel_nm: VoxelNm, axis: str) -> dict[str, Any]:
+def _scale(voxel_nm: VoxelNm, axis: str) -> dict[str, str | float]:
     nm = voxel_nm["zyx".index(axis)]
     return {"unit": "nanometer", "scale": float(nm)} if nm else {}
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.system.records import typed
 
 #: Share of the budget for feature maps; the rest is for slices, scores and the runtime itself.
 SHARE_FOR_MAPS = 0.4
@@ -63,11 +60,6 @@ class Tiling:
         )
         rows, columns = sides
         return [(row, column) for row in rows for column in columns]
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Tiling:
-        """Read what `dataclasses.asdict` gave."""
-        return typed(cls, record)
 
     @property
     def halved(self) -> Tiling:

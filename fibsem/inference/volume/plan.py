@@ -7,9 +7,8 @@ this very volume. The plan stands in the ledger, and every process that labels s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,8 +22,8 @@ from fibsem.inference.options import Options, Precision, anew
 from fibsem.inference.tiling.tiles import Room, Tiling
 from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.checks import MOST_CHANGED, Certificate, certify, share_changed
+from fibsem.inference.volume.ledger.decisions import KeptPlan
 from fibsem.inference.volume.ledger.ledger import Ledger
-from fibsem.system.records import typed
 
 #: Voxels from which on a run is long, and certified first.
 LONG = 20_000_000
@@ -69,18 +68,13 @@ class SegmentationPlan:
         """Share of the labels that are others for the precision of this run, as on a sample."""
         return self.changed or 0.0 if self.precision == "bfloat16" else 0.0
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def kept(self) -> KeptPlan:
         """What the ledger keeps."""
-        return {
-            "correction": self.correction.to_json(),
-            "precision": self.precision,
-            "changed": self.changed,
-            "certificate": self.certificate and self.certificate.to_json(),
-            "extent": self.extent.to_json(),
-            "mode": self.mode,
-            "tiling": asdict(self.tiling),
-            "room": asdict(self.room),
-        }
+        return KeptPlan(
+            self.correction, self.precision, self.changed, self.certificate, self.extent.kept,
+            self.mode, self.tiling, self.room,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -114,8 +108,8 @@ class Planner:
         """The plan of a ledger, entered there when it is new or was completed."""
         before = ledger.decided.decisions
         plan = self._anew() if before is None else self._completed(before)
-        if plan.to_json() != before:
-            ledger.decide(decisions=plan.to_json())
+        if plan.kept != before:
+            ledger.decide(decisions=plan.kept)
         return plan
 
     def _anew(self) -> SegmentationPlan:
@@ -161,30 +155,28 @@ class Planner:
         _, tiling = self._tiles("float32")
         return certify(corrected, self.scorer_of("float32"), tiling)
 
-    def _completed(self, record: Mapping[str, Any]) -> SegmentationPlan:
+    def _completed(self, before: KeptPlan) -> SegmentationPlan:
         """The plan that was made; with the certificate and the tiles that are asked for now."""
-        if self.options.valid == "auto" and "extent" not in record:
+        if self.options.valid == "auto" and before.extent is None:
             self.say(
                 "warning: this segmentation was begun when the whole volume counted as material, "
                 f"and is as it was begun; {anew()} begins anew"
             )
-        plan = self._read(record)
+        plan = self._read(before)
         if self.options.certificate and plan.certificate is None:
             corrected = CorrectedVolume(self.volume, plan.correction, plan.extent)
             plan = replace(plan, certificate=self._certificate(corrected))
         return plan
 
-    def _read(self, record: Mapping[str, Any]) -> SegmentationPlan:
-        """Read what `to_json` of a plan gave; an older one left nothing out, and names no tiles."""
-        asked = self.asked or Extent(self.volume.shape)
-        parts = record.get("extent", asked.to_json())
-        precision, made = record["precision"], record["certificate"]
-        certificate = made and typed(Certificate, made)
-        if record.get("room") == asdict(self.room):
-            mode, tiling = record["mode"], Tiling.from_json(record["tiling"])
-        else:  # other memory or other tiles are asked for
-            mode, tiling = self._tiles(precision)
+    def _read(self, before: KeptPlan) -> SegmentationPlan:
+        """The plan that a ledger keeps; an older one left nothing out, and names no tiles."""
+        extent = self.asked or Extent(self.volume.shape)
+        if before.extent is not None:
+            extent = extent.with_parts(before.extent)
+        mode, tiling = before.mode, before.tiling
+        if before.room != self.room or mode is None or tiling is None:  # others are asked for
+            mode, tiling = self._tiles(before.precision)
         return SegmentationPlan(
-            Correction.from_json(record["correction"]), precision, record["changed"],
-            certificate, asked.with_parts(parts), mode, tiling, self.room,
+            before.correction, before.precision, before.changed, before.certificate, extent,
+            mode, tiling, self.room,
         )  # fmt: skip

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from itertools import chain, cycle
 
-#: One in so many trainings of a round goes on to the next, for so many times the epochs.
+#: Hyperband's factor: one in three trainings of a round goes on, for three times the epochs.
 FACTOR = 3
 
 Bracket = tuple[tuple[int, int], ...]
@@ -44,7 +44,7 @@ def brackets_of(longest: int) -> list[Bracket]:
 
 
 def rounds_of(trials: int, longest: int) -> Iterator[tuple[int, int]]:
-    """Rounds in which so many trials are trained: those of all brackets, again and again.
+    """Rounds of all brackets, one bracket after the other, again until there are so many trials.
 
     Examples
     --------

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice, product
-from typing import Any
 
 from fibsem.config import Configuration
 from fibsem.config.search import of_epochs
@@ -23,20 +22,21 @@ from fibsem.training.planning.budgeting import VALIDATING, plan_trainings
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.probing import Probe, probe
 
-#: A trial takes as many times what is done once for each, and has so many steps, at least.
+#: Least time of a trial, as multiples of what every trial does once (building and tracing its
+#: network), and its fewest steps.
 ONCES, STEPS = 5.0, 300
 MOST_TRIALS = 100
-#: Networks of the space whose operations are counted: a tenth of a second each, at most.
+#: Most networks of the space whose operations are counted; each takes a tenth of a second.
 COUNTED = 16
-#: Numbers of a checkpoint for each parameter, with two of the optimiser's.
+#: Numbers in a checkpoint for each parameter of a network, two of the optimiser's among them.
 IN_CHECKPOINT = 5
-#: Trials and epochs of the rungs of a successive halving, and of one with half as many validations.
+#: Rungs of a successive halving, (trials, epochs) each; and those with half as many validations.
 RUNGS = ((9, 2), (3, 6), (1, 18))
 COARSE = ((9, 1), (3, 3), (1, 9))
-#: How often it is done at most, the fewest steps of an epoch, and the most that begins and ends
-#: take of the time.
+#: Most successive halvings in one budget, the fewest steps of an epoch, and the largest share of
+#: the time that building and tracing of networks may take.
 MOST_TIMES, SHORTEST, MOST_ONCE = 8, 60, 0.3
-#: How often it is planned anew at most, for the networks that begin in it.
+#: Most rounds in which a successive halving is planned anew for the networks that begin in it.
 MOST_ROUNDS = 5
 
 
@@ -47,7 +47,7 @@ def plan_sweep(
     budget_s: float,
     began: float,
 ) -> Plan:
-    """Time some networks of a space, and share a budget out to trials like them.
+    """Time some networks of a space, and plan how many trials of how many steps fill a budget.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def plan_sweep(
 
 
 def _timed(some: Sequence[Material], workers: int, budget_s: float) -> list[Probe]:
-    """What some networks take, each of as many at once as there are workers."""
+    """Times of some networks, measured beside each other as workers will train them."""
     if workers == 1:
         return [probe(one, budget_s) for one in some]
     readings = [
@@ -110,7 +110,7 @@ def _timed(some: Sequence[Material], workers: int, budget_s: float) -> list[Prob
 
 
 def first(space: Space, seed: int, sampler: str) -> list[Values]:
-    """Points with which a sweep begins, whose operations are counted."""
+    """First points of a sweep, whose networks' operations are counted."""
     points = space.plan(seed, enumerate_cells=sampler == "enumerated")
     return list(islice(points, COUNTED))
 
@@ -118,10 +118,11 @@ def first(space: Space, seed: int, sampler: str) -> list[Values]:
 def disk_mib(
     plan: Plan, keep: int | None, parameters: float, *, all_checkpoints: bool = False
 ) -> float:
-    """Most that a sweep keeps: weights and checkpoints of the best, checkpoints of who may go on.
+    """Disk space in MiB that a sweep needs at most, for weights and checkpoints of its trials.
 
-    A checkpoint holds weights, averages, the best ones and what the optimiser knows of each. With
-    several objectives nothing is removed, and with Keras-Tuner no checkpoint is.
+    Kept are the weights and checkpoints of the best trials, and the checkpoints of trials that may
+    go on. A checkpoint holds weights, their averages, the best weights and the optimiser's state.
+    With several objectives nothing is removed, and with Keras-Tuner no checkpoint is.
     """
     trials = most_trials(plan)
     kept = trials if keep is None else min(keep, trials)
@@ -131,7 +132,7 @@ def disk_mib(
 
 
 def most_trials(plan: Plan) -> int:
-    """Trials that there may be: no networks are so small that twice as many fit as on average."""
+    """Most trials that may fit into a plan's time: twice as many as of average networks."""
     if plan.pruned:
         return MOST_TRIALS
     return 2 * plan.trials if plan.fills else plan.trials
@@ -142,8 +143,8 @@ def halving(
 ) -> Plan | None:
     """Successive halving that fills what is left of a budget; None where that is too little.
 
-    As often as fits, nine trials begin, three of them go on, and one of these to the end; where
-    validations would take too much of it, there are half as many.
+    Nine trials begin, three of them go on, and one of these to the end; this is repeated as often
+    as it fits. Where validations would take too much of the time, there are half as many.
     """
     for once, times in product((RUNGS, COARSE), range(MOST_TIMES, 0, -1)):
         rungs = tuple((times * number, last) for number, last in once)
@@ -159,10 +160,11 @@ def of_those_that_begin(
     networks: Sequence[Sized],
     halve: Callable[[Probe], Plan | None],
 ) -> tuple[Probe, Plan | None]:
-    """A successive halving over the average of the networks that begin in it, and that average.
+    """Plan a successive halving by the average of the networks that begin in it; returns both.
 
-    How many begin follows from what they take, and what they take from how many begin: so it is
-    planned again until both agree. Where they do not, fewer begin, which have time left.
+    How many networks begin follows from their average time, and which networks are averaged
+    follows from how many begin: so it is planned again until both agree. If they never do, fewer
+    begin, and some time is left.
 
     Parameters
     ----------
@@ -225,19 +227,20 @@ def in_rungs(
 
 
 def long_enough(plan: Plan) -> bool:
-    """Whether epochs are worth their name, and longer than their validations."""
+    """Whether the epochs of a plan have enough steps; see :func:`fewest`."""
     return plan.steps >= fewest(plan)
 
 
 def fewest(like: Probe | Plan) -> int:
-    """Steps of the shortest epoch that is worth its name."""
+    """Fewest steps of an epoch, so that its validation takes no more than its share of the time."""
     return max(SHORTEST, math.ceil((1 / VALIDATING - 1) * like.validation_s / like.step_s))
 
 
-def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> dict[str, Any]:
-    """Keys of a sweep that a plan sets; its trainings have a limit when they begin.
+def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> dict[str, object]:
+    """Configuration of a sweep that follows from its plan, by dotted key.
 
-    Hyperband knows its brackets itself: no one ``halves`` for it. See
+    ``halves`` is False for Keras-Tuner's Hyperband, which has rungs of its own. No time limit is
+    set here: each training gets its limit when it begins. See
     :meth:`fibsem.training.planning.plan.Plan.values`.
     """
     rungs = [list(rung) for rung in plan.rungs] if halves else []
@@ -246,6 +249,6 @@ def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> 
 
 
 def number_of_trials(like: Probe, seconds: float, workers: int = 1) -> int:
-    """Trials that are long enough to be told apart, and validated; at least one for each worker."""
+    """Trials long enough to compare that fit into some seconds; at least one for each worker."""
     least = like.once_s + max((ONCES - 1) * like.once_s, STEPS * like.step_s + like.validation_s)
     return max(workers, min(MOST_TRIALS, workers * max(1, int(seconds / least))))

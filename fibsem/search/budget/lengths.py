@@ -1,4 +1,4 @@
-"""How long a sweep without a budget may be, said before its first trial."""
+"""What is printed before the first trial: how long a sweep without a budget may take."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def said_of_all(
     materials: Sequence[Material], trials: int, workers: int, *, planned: bool, dry_run: bool,
     rungs: Sequence[Sequence[int]] = (),
 ) -> Iterator[str]:  # fmt: skip
-    """Time some steps; say what a trial takes, what a budget would do instead, and what all take.
+    """Time some steps; yields sentences on how long a trial may be, and all of them together.
 
     Parameters
     ----------
     materials
-        Of a network of each architecture, or of the first one alone.
+        What a network of each architecture learns from, or of the first architecture alone.
     trials, workers
-        How many there are.
+        Their numbers.
     planned
-        Whether there is a budget; then none is named.
+        Whether there is a budget; if not, one is suggested.
     dry_run
-        Whether it is said what all trials take.
+        Whether there is a sentence on the time of all trials, too.
     rungs
-        Trials and epochs, where not all trainings are whole.
+        (trials, epochs) of a successive halving; empty where every training is whole.
     """
     timed = [estimate_training(one) for one in materials]
     if rungs:
@@ -47,14 +47,14 @@ def said_of_all(
 
 
 def _seconds(one: TimeEstimate, trials: int, rungs: Sequence[Sequence[int]]) -> float:
-    """What all trials take, were they all like one; who goes on in a rung has epochs already."""
+    """Seconds of all trials if each were like this one; epochs of earlier rungs count once."""
     if not rungs or one.at_once:
         return trials * one.trial_s
     return sum(stage.count * one.training_s(stage.epochs) for stage in stages_of(rungs))
 
 
 def _beside(workers: int, at_once: int) -> str:
-    """What several workers make of it."""
+    """Words for several workers, which share the time or not."""
     if workers == 1:
         return ""
     shared = f"train on {at_once} accelerators" if at_once > 1 else "share what one would use"

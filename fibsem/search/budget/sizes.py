@@ -1,4 +1,4 @@
-"""What the trials of a space take on average, from a few that are timed.
+"""The average time of the trials of a space, from a few networks that are timed.
 
 Two networks of a space may differ tenfold in size: the average of two or four that are timed says
 little of that of all. The operations of their steps are known without timing anything, so those
@@ -20,22 +20,23 @@ from fibsem.training.material.material import Material
 from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.probing import Probe
 
-#: Networks that are timed: one for so many seconds of the budget, and at most.
+#: One network is timed for every so many seconds of the budget, up to a number.
 PROBE_EVERY_S, MOST_PROBES = 120.0, 4
-#: A step of x times the operations takes x to some power times as long, since small maps, what
-#: passes through memory and the optimiser grow less. What the power is before anything is timed,
-#: and by how much it may be another, as a standard deviation: measured 0.35 (2dcnn at 33x33x3),
-#: 0.52 (unet) and 0.85 (2dcnn at 81x81x3), and by steps how single networks scatter about that:
-#: 0.08, 0.22 and 0.10 of their logarithms (``experiments/budgets``).
+#: A step with x times the operations takes x ** GROWTH times as long, which is less than x: small
+#: maps, memory traffic and the optimiser do not grow alike. GROWTH and GROWTH_SD are mean and
+#: standard deviation of that power before anything is timed; measured were 0.35 (2dcnn at
+#: 33x33x3), 0.52 (unet) and 0.85 (2dcnn at 81x81x3). SCATTER is how far single networks lie from
+#: this line, as a standard deviation of the logarithm: measured 0.08, 0.22 and 0.10
+#: (``experiments/budgets``).
 GROWTH, GROWTH_SD, SCATTER = 0.5, 0.25, 0.13
-#: Of so many networks one goes on: larger ones are better. By operations, winners of seven sweeps
-#: take 1.13 times as long as the average of those that began, their largest third 1.17.
+#: One of three trainings goes on to the next rung, mostly of a larger network. Winners of seven
+#: sweeps took 1.13 times as long as the average network, by operations; the largest third 1.17.
 GO_ON = 3
 
 
 @dataclass(frozen=True)
 class Sized:
-    """A network of a space: its architecture, and the operations of a step forwards.
+    """A network of a space: its architecture, and the operations of the forward pass of a step.
 
     Examples
     --------
@@ -56,10 +57,10 @@ class Sized:
 
 
 def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tuple[int, list[int]]:
-    """How often, and which networks are timed: as many at once as there are workers.
+    """Choose networks to time, a group at once with one for each worker: (groups, their indices).
 
-    Of each architecture at least one is, and of one with several those that lie between smaller
-    and larger ones, since the average is to be told by them, and how seconds grow.
+    At least one network of each architecture is timed. Of several of one architecture they are
+    spread over the sizes, so that the average and the growth of the time can be estimated.
 
     Examples
     --------
@@ -88,14 +89,14 @@ def _spread(ordered: Sequence[int], count: int) -> list[int]:
 
 
 def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[Sized]) -> Probe:
-    """What trials of some networks take on average.
+    """Estimate the average time of trials of some networks.
 
     Parameters
     ----------
     probes, timed
-        What was measured, and of which networks.
+        Measured times, and the networks that they are of.
     networks
-        Those that a sweep may train; those of an architecture that was not timed are left out.
+        Networks that a sweep may train; architectures that were not timed are left out.
 
     Examples
     --------
@@ -111,12 +112,12 @@ def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[
 
 
 def grown(probes: Sequence[Probe], timed: Sequence[Sized], like: Probe) -> Growth:
-    """How long steps of single networks take, of architectures that were timed.
+    """Fit how the time of a step grows with operations, by architecture, from networks timed.
 
     Parameters
     ----------
     probes, timed
-        What was measured, and of which networks.
+        Measured times, and the networks that they are of.
     like
         The average network.
 
@@ -133,9 +134,9 @@ def grown(probes: Sequence[Probe], timed: Sequence[Sized], like: Probe) -> Growt
 
 
 def _of_largest(steps_s: Sequence[float]) -> float:
-    """Times the average that the largest third of some networks takes; 1 where there is none.
+    """Time of the largest third of some networks over the average time; 1 without any.
 
-    Those are the ones that go on in a successive halving: larger networks of a space are better.
+    In a successive halving mostly these go on: larger networks of a space are better.
     """
     if not steps_s:
         return 1.0
@@ -144,16 +145,16 @@ def _of_largest(steps_s: Sequence[float]) -> float:
 
 
 def _timed(network: Sized, timed: Sequence[Sized]) -> bool:
-    """Whether a network of its architecture was."""
+    """Whether some network of the same architecture was timed."""
     return any(network.architecture == like.architecture for like in timed)
 
 
 def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
-    """The power of operations that seconds follow: what is expected, moved by what was measured.
+    """Estimate the power by which time grows with operations, from what is expected and measured.
 
-    The mean of the normal posterior of a slope, within architectures (Gelman et al., Bayesian Data
-    Analysis, 2013, section 14.8): two networks of one size say nothing, two that are far apart
-    nearly all.
+    It is the posterior mean of the slope of log time against log operations, within architectures
+    (Gelman et al., Bayesian Data Analysis, 2013, section 14.8). Two networks of one size leave the
+    expected power as it is; two of very different sizes nearly replace it.
 
     Examples
     --------
@@ -177,7 +178,7 @@ def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
 
 
 def _of(network: Sized, probes: Sequence[Probe], timed: Sequence[Sized], power: float) -> Probe:
-    """What a network takes by those of its architecture that were timed."""
+    """Estimate the time of a network from the timed ones of its architecture."""
     return mean(
         [
             slower(probe, (network.operations / like.operations) ** power)
@@ -188,7 +189,7 @@ def _of(network: Sized, probes: Sequence[Probe], timed: Sequence[Sized], power: 
 
 
 def slower(probe: Probe, times: float) -> Probe:
-    """What a network takes whose steps take so many times as long."""
+    """The time of a network whose steps take so many times as long."""
     return replace(
         probe,
         step_s=times * probe.step_s,
@@ -198,6 +199,6 @@ def slower(probe: Probe, times: float) -> Probe:
 
 
 def mean(probes: Sequence[Probe]) -> Probe:
-    """The mean of what was timed."""
+    """The mean of some measured times."""
     table = [(one.step_s, one.validation_s, one.once_s, one.pixel_s) for one in probes]
     return Probe(*np.mean(table, axis=0).tolist())

@@ -33,23 +33,25 @@ from fibsem.search.space.space import (
     Values,
 )
 
-#: Where keys are by which trials may differ; those among them that say what trials are judged by.
+#: Sections of the configuration whose keys may be axes; and keys in them that may not, since they
+#: change the figures by which trials are compared.
 SWEPT = ("nbhd", "model", "train", "preprocess", "seed")
 COMPARED_BY = ("train.validation", "train.test")
-#: Models that trainings begin with or learn from: they are settled once, when a sweep begins.
+#: Keys that name a model to begin with or to learn from: it is looked up once, when a sweep begins,
+#: so that they are no axes either.
 MODELS_BEFORE = ("train.init", "train.teacher")
-#: With the thesis's validation also this: it says how many pixels the lattice has.
+#: No axis where ``train.validation`` is ``lattice``: it sets how many pixels validation scores.
 LATTICE = ("train.share",)
 
 
 def read_space(tree: Tree) -> Space:
-    """The space of a configuration, restricted to its neighbourhood and padding.
+    """Read the search space of a configuration, restricted to networks that fit its neighbourhood.
 
     Raises
     ------
     UserError
-        If an axis is no key of the configuration, or has no value, or hangs on an axis that is not
-        before it.
+        If an axis is no key of the configuration, has no value, or depends on an axis that does not
+        come before it.
 
     Examples
     --------
@@ -96,7 +98,7 @@ def read_space(tree: Tree) -> Space:
         return space
 
     def by_itself(name: str) -> Values:
-        """Settings of a training of an architecture where nobody searches."""
+        """Default settings of a training of an architecture, as ``fibsem.train`` has them."""
         return given.with_values({"model.name": name}).run.settings
 
     several = axes.get("model.name")
@@ -105,7 +107,7 @@ def read_space(tree: Tree) -> Space:
 
 
 def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
-    """A training of every architecture of a sweep; what all have in common, the first one says."""
+    """One training for each architecture of a sweep, at the first point that is drawn of it."""
     if given.tree["model"]["name"] != AUTO:
         return [given]
     named: dict[str, Values] = {}
@@ -117,9 +119,9 @@ def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
 def _defaults(
     space: Space, names: Iterable[str], by_itself: Callable[[str], Values]
 ) -> Iterator[Values]:
-    """What each architecture is where nobody searches, as far as that lies in the space.
+    """Default settings of each architecture as points of the space, where they lie in it.
 
-    Those come first that begin with weights of the package.
+    Architectures that begin with weights of the package come first.
     """
     for name in sorted(names, key=lambda name: not has_weights(name)):
         try:
@@ -136,14 +138,14 @@ def _defaults(
 
 
 def _as_drawn(axis: Axis, value: Any) -> Any:
-    """A value as the axis has it: lists of YAML are tuples in a configuration."""
+    """A value in the form that the axis has: lists, where a configuration has tuples."""
     if isinstance(axis, Range):
         return value if axis.integer or value is None else float(value)
     return list(value) if isinstance(value, tuple) else value
 
 
 def scalings_of(space: Space, base: str) -> tuple[str, ...]:
-    """How trials scale grey values, where they differ in that; ``base``: without the axis."""
+    """Values of ``preprocess.scaling`` in a space; ``base`` is that of trials without the axis."""
     key = "preprocess.scaling"
     axis = space.axes.get(key)
     some = tuple(map(str, axis.values)) if isinstance(axis, Choice) else ()
@@ -151,7 +153,7 @@ def scalings_of(space: Space, base: str) -> tuple[str, ...]:
 
 
 def repeats(space: Space, drawn: int) -> str | None:
-    """What is said of more draws than a space has points; None where each can be another one.
+    """A warning where more trials are drawn than the space has points; None if there are enough.
 
     Examples
     --------
@@ -169,17 +171,17 @@ def repeats(space: Space, drawn: int) -> str | None:
 
 
 def check_used(whys: Mapping[str, Sequence[str | None]]) -> None:
-    """Refuse to search over what does nothing: what is compared then is luck.
+    """Refuse an axis that has no effect: trials that differ in it alone differ by chance.
 
     Parameters
     ----------
     whys
-        Of each axis, why it does nothing in each of some trainings; None where it does.
+        For each axis, why it has no effect in each of some trainings; None where it has one.
 
     Raises
     ------
     UserError
-        If an axis does nothing in any, and what it is used with is no axis either.
+        If an axis has no effect in any of them, and the key that it needs is no axis either.
     """
     for key, those in whys.items():
         if all(those) and not any(other in whys for other in used_with(key)):
@@ -205,7 +207,7 @@ def _check_architecture(backend: str, space: str, axes: Mapping[str, Axis]) -> N
 
 
 def _limits(declared: Sequence[Mapping[str, Any]], axes: Mapping[str, Axis]) -> Iterator[Limit]:
-    """Read ``space.limits``: ``when`` as of an axis, and what others have left then."""
+    """Read ``space.limits``: conditions (``when``), and values that other axes may then have."""
     for entry in declared:
         legal = isinstance(entry, dict) and isinstance(entry.get("when"), dict)
         require("space.limits", entry, legal, "a list of axes with what they have left, and `when`")
@@ -221,7 +223,7 @@ def _limits(declared: Sequence[Mapping[str, Any]], axes: Mapping[str, Axis]) -> 
 
 
 def _fits(padding: Padding, values: Values) -> bool:
-    """Whether a network with these values exists; a head that is a convolution, not too wide."""
+    """Whether a network with these values can be built, with a head that is not too wide."""
     others = [key for key in GEOMETRY if key not in ("nbhd", "model.name")]
     given = {key.removeprefix("model."): values.get(key) for key in others}
     if all(value is None for value in given.values()):

@@ -1,4 +1,4 @@
-"""The axes of a space as YAML has them: read one by one, and their values checked."""
+"""Reads the axes of a space from YAML, and checks their values."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from fibsem.geometry import Nbhd
 from fibsem.models.hyperparameters import check_value
 from fibsem.search.space.space import GEOMETRY, Axis, Choice, Conditions, Range
 
-#: Keys of a space; others may be tables of its own, to which its values refer.
+#: Keys of a space in YAML; other keys may hold lists that its values refer to (``${...}``).
 KEYS = ("name", "enumerate", "strata", "defaults_first", "axes", "limits")
-#: Sections whose values have a type.
+#: Sections of the configuration, and the classes that give their values types.
 TYPED: Mapping[str, type] = {"train": TrainConfig, "preprocess": Recipe}
 
 
 def check_names(declared: Mapping[str, Any]) -> None:
-    """Refuse a key that is nearly one of a space, and would be read by nobody.
+    """Refuse a key of a space that is misspelt: it would have no effect.
 
     >>> check_names({"name": "mine", "axes": {}, "rates": {}})
     """
@@ -33,7 +33,7 @@ def check_names(declared: Mapping[str, Any]) -> None:
 
 
 def strata_of(declared: Mapping[str, Any]) -> int:
-    """Into how many parts an enumerated range is cut."""
+    """Number of parts into which an enumerated range is cut."""
     strata = declared.get("strata", 5)
     legal = isinstance(strata, int) and not isinstance(strata, bool) and strata >= 1
     require("space.strata", strata, legal, "a whole number, at least 1")
@@ -41,14 +41,14 @@ def strata_of(declared: Mapping[str, Any]) -> int:
 
 
 def begins_with_defaults(declared: Mapping[str, Any]) -> bool:
-    """Whether what a training is without a search is drawn first."""
+    """Whether the first trials of a sweep have the default settings."""
     first = declared.get("defaults_first", False)
     require("space.defaults_first", first, isinstance(first, bool), "true or false")
     return bool(first)
 
 
 def check_conditions(key: str, when: Conditions, axes: Mapping[str, Axis]) -> None:
-    """Refuse an axis that hangs on one that does not come before it, or on a value of none."""
+    """Refuse an axis that depends on an axis not before it, or on a value that it does not have."""
     for other, values in when.items():
         if other not in axes:
             raise UserError(
@@ -69,7 +69,7 @@ def _may_be(axis: Axis, value: Any) -> bool:
 
 
 def check_values(key: str, axis: Axis) -> None:
-    """Refuse values that no network and no training has, whatever the others are."""
+    """Refuse values that are wrong for every network and training, whatever the other axes are."""
     section, _, name = key.partition(".")
     for value in axis.values if isinstance(axis, Choice) else (axis.low, axis.high):
         if isinstance(axis, Range) and axis.integer:
@@ -85,7 +85,7 @@ def check_values(key: str, axis: Axis) -> None:
 def axes_of(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Axis, Conditions]]:
     """Walk nested axes: a list is a choice, low and high are a range, anything else a group.
 
-    ``values`` beside ``when`` is a choice that exists for some values of another axis.
+    A mapping with ``values`` and ``when`` is a choice that exists for some values of another axis.
     """
     for name, node in tree.items():
         key = f"{path}{name}"
@@ -118,7 +118,7 @@ def flat_lists(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, l
 
 
 def _choice(key: str, values: list[Any]) -> Choice:
-    """The values of a list, each of which is drawn as often as another."""
+    """Make a choice of the values of a list, each drawn equally often."""
     texts = [json.dumps(value, default=str) for value in values]
     again = [text for k, text in enumerate(texts) if text in texts[:k]]
     require(f"space.axes.{key}", ", ".join(again), not again, "a list of different values")
@@ -126,7 +126,7 @@ def _choice(key: str, values: list[Any]) -> Choice:
 
 
 def _each(key: str, numbers: Range) -> Choice:
-    """Every number of a range: of what is geometry only some are possible beside the others."""
+    """A range of whole numbers as a choice, where only some fit the network (``GEOMETRY``)."""
     legal = numbers.integer and not numbers.log
     require(f"space.axes.{key}", f"{numbers.low:g} to {numbers.high:g}", legal, "a list, or low "
             "and high with int: true, and without log")  # fmt: skip
@@ -134,7 +134,7 @@ def _each(key: str, numbers: Range) -> Choice:
 
 
 def _range(key: str, node: Mapping[str, Any]) -> Range:
-    """Low and high as YAML has them."""
+    """Make a range from ``low``, ``high`` and ``log`` in YAML."""
     ends, kinds = [node["low"], node["high"]], [node.get("log", False), node.get("int", False)]
     numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends)
     legal = (

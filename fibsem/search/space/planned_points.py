@@ -1,4 +1,4 @@
-"""Points of a space that a sampler knows beforehand: slot by slot, whoever asks, and when."""
+"""Points of a space that do not depend on results: the same for a slot, whoever asks for it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from fibsem.search.space.space import Space, Values
 
 
 class PlannedPoints:
-    """The points of a grid, of cells in turn, or drawn without looking at results.
+    """Points of a grid, of cells in turn, or at random, by slot.
 
-    Of samplers that look at results they are the defaults of the space alone, with which these
-    begin, too.
+    For samplers that learn from results (TPE, CMA-ES) only the default settings of the space are
+    planned: they begin with these, too.
 
-    What a slot gets depends on ``search.seed`` and its number alone. The points before it have to
-    be drawn for it, so that they are remembered: a thousand slots take a thousand draws.
+    The point of a slot depends on ``search.seed`` and its number alone. All points before it are
+    drawn first, and kept, so that a thousand slots take a thousand draws.
 
     Parameters
     ----------
     space
-        Where points are from.
+        The search space.
     sampler, seed, grid_points
-        Of the search.
+        Settings of the search, ``search.*``.
     """
 
     def __init__(self, space: Space, sampler: str, seed: int = 0, grid_points: int = 3) -> None:
@@ -37,7 +37,7 @@ class PlannedPoints:
             self._drawn = [dict(point) for point in space.defaults]
 
     def of_slot(self, slot: int) -> Values | None:
-        """The point of a slot; empty where the sampler decides later, None where none is left."""
+        """The point of a slot; empty if the sampler draws it later, None if a grid has no more."""
         if self._further is None:
             return self._drawn[slot] if slot < len(self._drawn) else {}
         while len(self._drawn) <= slot:

@@ -1,6 +1,6 @@
-"""Search spaces: what may be swept, restricted to what is legal, and how it is drawn.
+"""Search spaces: axes, which of their combinations are possible, and how points are drawn.
 
-No search library in here: the same space serves every backend.
+Neither Optuna nor Keras-Tuner is imported here: one space serves both.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Choice:
         return value in self.values
 
     def strata(self, count: int) -> tuple[Choice, ...]:
-        """Each value by itself."""
+        """Parts of one value each."""
         return tuple(Choice((value,)) for value in self.values)
 
 
@@ -50,8 +50,8 @@ class Choice:
 class Range:
     """A number between two bounds, uniform or log-uniform; whole if ``integer``.
 
-    Whole numbers are those of a continuous one that is rounded, from half below the lowest to half
-    above the highest: so are they drawn by all samplers, Optuna's own among them.
+    Whole numbers are drawn as a continuous number that is rounded, from half below the lowest to
+    half above the highest, as Optuna's own samplers draw them.
 
     Examples
     --------
@@ -100,7 +100,7 @@ class Range:
         return tuple(Range(float(a), float(b), self.log) for a, b in pairwise(edges))
 
     def points(self, count: int) -> tuple[float, ...]:
-        """Evenly spaced values, both ends in, as of a grid; all, where there are no more."""
+        """Evenly spaced values with both ends, for a grid; all values if there are so few."""
         if self.integer and count > self.high - self.low:
             return tuple(range(int(self.low), int(self.high) + 1))
         spaced = np.geomspace if self.log else np.linspace
@@ -112,7 +112,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Rounded:
-    """A part of whole numbers: one of a continuous range, rounded."""
+    """A part of a range of whole numbers: a continuous range whose values are rounded."""
 
     continuous: Range
 
@@ -125,7 +125,7 @@ class Rounded:
 
 
 Axis = Choice | Range
-#: What an enumerated axis is narrowed to.
+#: A part of an axis, to which an enumerated axis is narrowed in one cell.
 Stratum = Axis | Rounded
 
 
@@ -134,13 +134,13 @@ Conditions = Mapping[str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Limit:
-    """What axes have left where others have these values: a U-Net's blocks are three at most."""
+    """Values that axes may have if other axes have certain values: a U-Net has 3 blocks at most."""
 
     when: Conditions
     left: Conditions
 
     def allows(self, given: Values) -> bool:
-        """Whether a (partial) assignment is within it."""
+        """Whether a (partial) assignment keeps to this limit."""
         if not all(given.get(key) in values for key, values in self.when.items()):
             return True
         return all(given[key] in values for key, values in self.left.items() if key in given)
@@ -151,11 +151,11 @@ class Space:
     """Axes by dotted configuration key, and which of them are enumerated.
 
     ``fits`` says whether a (partial) assignment is possible at all: what neighbourhood and padding
-    forbid, and what leaves a head kernel wider than 9, is removed before pairs are enumerated.
-    ``conditions`` maps an axis to the values of another one with which it exists: the width of a
-    second dense layer where there is a second dense layer; ``limits`` narrow an axis that exists.
-    ``defaults`` are legal points that are drawn before all others, each in the place of one of its
-    cell.
+    forbid, and what leaves a head kernel wider than 9, is removed before cells are enumerated.
+    ``conditions`` maps an axis to the values of other axes with which it exists: the width of a
+    second dense layer exists if there is a second dense layer. ``limits`` narrow an axis that
+    exists. ``defaults`` are legal points that are drawn before all others, each in place of a point
+    of the cell that it lies in.
 
     Examples
     --------
@@ -185,13 +185,13 @@ class Space:
 
     @property
     def architectures(self) -> int:
-        """How many there are; one where they are no axis."""
+        """Number of architectures in the space; one if the architecture is no axis."""
         axis = self.axes.get("model.name")
         return len(axis.values) if isinstance(axis, Choice) else 1
 
     @property
     def size(self) -> float:
-        """Number of points, legal ones only; infinite where a range is among the axes."""
+        """Number of legal points; infinite if an axis is a continuous range."""
         if any(axis.size == math.inf for axis in self.axes.values()):
             return math.inf
         parents = {other for conditions in self.conditions.values() for other in conditions}
@@ -205,7 +205,7 @@ class Space:
         return total
 
     def _values(self, key: str, points: int) -> tuple[Any, ...]:
-        """Values of an axis; of a range as many as a grid has."""
+        """Values of an axis; of a range as many as a grid has, ``points``."""
         axis = self.axes[key]
         if isinstance(axis, Choice):
             return axis.values
@@ -213,7 +213,7 @@ class Space:
 
     def _points(self, keys: Sequence[str], values: Sequence[Sequence[Any]]) -> Iterator[Values]:
         """Legal combinations, without axes that do not exist; each once."""
-        fits: dict[str, bool] = {}  # by the axes of geometry alone: the others do not decide
+        fits: dict[str, bool] = {}  # by the axes of GEOMETRY; no other axis matters
         for point in self._combinations(list(zip(keys, values, strict=True)), {}):
             mark = repr([(key, point[key]) for key in GEOMETRY if key in point])
             if mark not in fits:
@@ -224,7 +224,7 @@ class Space:
     def _combinations(
         self, axes: Sequence[tuple[str, Sequence[Any]]], given: Values
     ) -> Iterator[Values]:
-        """What the given values can be completed to within the limits, the last axis fastest."""
+        """All ways to complete the given values within the limits; the last axis varies fastest."""
         if not axes:
             yield given
             return
@@ -238,7 +238,7 @@ class Space:
                 yield from self._combinations(others, point)
 
     def grid(self, seed: int, points: int) -> list[Values]:
-        """Every legal point, ranges at ``points`` values each; in an order drawn from the seed."""
+        """Every legal point, ``points`` values of each range, in an order drawn from the seed."""
         keys = list(self.axes)
         every = list(self._points(keys, [self._values(key, points) for key in keys]))
         order = np.random.default_rng([seed, 2]).permutation(len(every))
@@ -256,7 +256,7 @@ class Space:
         return [cell for cell in cells if self._possible(cell)]
 
     def plan(self, seed: int, *, enumerate_cells: bool = True) -> Iterator[Values]:
-        """Endless draws: every cell equally often, shuffled round by round, the rest at random.
+        """Endless points: cells in turn, shuffled in every round, and other axes drawn at random.
 
         The defaults come first. The k-th draw depends on the seed and k alone, so that a sweep that
         is continued, or given more trials, goes on with the draws it would have had.
@@ -264,7 +264,7 @@ class Space:
         Parameters
         ----------
         seed
-            Of the draws.
+            Seed of the draws.
         enumerate_cells
             False for plain random search, without cells.
         """
@@ -299,7 +299,7 @@ class Space:
         raise UserError(f"`space={self.name}` must hold a network that fits, but none was found.")
 
     def choices(self, key: str, given: Values) -> Axis:
-        """The axis of a key, without the values that the ones already given forbid."""
+        """The axis of a key without the values that are impossible beside the ``given`` ones."""
         axis = self.axes[key]
         if isinstance(axis, Range):
             return axis
@@ -328,7 +328,7 @@ class Space:
 def _in_cells(
     points: Sequence[Values], cells: Sequence[Mapping[str, Stratum]]
 ) -> dict[int, Values]:
-    """Points by the cell that they lie in, one in each, in their order."""
+    """The first of some points in each cell, by the index of the cell."""
     by_cell: dict[int, Values] = {}
     for point in points:
         for k, cell in enumerate(cells):

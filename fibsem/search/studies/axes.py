@@ -1,4 +1,4 @@
-"""The axes of a space in Optuna's words: what a sampler is asked for, and what it had answered."""
+"""Translates between the axes of a space and the parameters of Optuna's trials."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fibsem.search.space.space import Choice, Range, Space, Values
 
 @dataclass(frozen=True)
 class Axes:
-    """A space, for one sampler."""
+    """The axes of a space as parameters of Optuna, for one sampler."""
 
     space: Space
     sampler: str
 
     def suggest(self, trial: Trial) -> Values:
-        """Values of every axis that exists, in order."""
+        """Ask Optuna's sampler for the values of all axes that exist, in order."""
         values: Values = {}
         for key, axis in self.space.axes.items():
             if not self.space.exists(key, values):
@@ -43,11 +43,11 @@ class Axes:
         by_code = {_encoded(value): value for value in allowed.values}
         return by_code[trial.suggest_categorical(_name(key, axis, allowed), list(by_code))]
 
-    def parameters(self, values: Values) -> dict[str, Any]:
-        """Hyperparameters as the parameters that :meth:`suggest` will ask for."""
+    def parameters(self, values: Values) -> dict[str, object]:
+        """Parameters of Optuna for given hyperparameters, as :meth:`suggest` will ask for them."""
         return dict(self._parameters(values))
 
-    def _parameters(self, values: Values) -> Iterator[tuple[str, Any]]:
+    def _parameters(self, values: Values) -> Iterator[tuple[str, object]]:
         given: Values = {}
         for key, value in values.items():
             axis = self.space.axes[key]
@@ -60,7 +60,7 @@ class Axes:
             given[key] = value
 
     def _allowed(self, key: str, axis: Choice, given: Values) -> Choice:
-        """What an axis has where the axes before it have these values; a plan knows by itself."""
+        """Values that an axis may have beside those of earlier axes; all for planned points."""
         if self.sampler in PLANNED:
             return axis
         allowed = self.space.choices(key, given)
@@ -68,7 +68,7 @@ class Axes:
         return allowed
 
     def _by_position(self, axis: Choice) -> bool:
-        """Whether an ordered list goes by position: CMA-ES draws categories at random."""
+        """Whether numbers of a list are drawn by position: CMA-ES draws categories at random."""
         return self.sampler == "cmaes" and _ordered(axis)
 
 

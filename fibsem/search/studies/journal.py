@@ -1,6 +1,6 @@
-"""A journal of a study that a kill or a full disk may cut off in the middle of a line.
+"""A journal file of an Optuna study that survives a line cut off by a kill or a full disk.
 
-Optuna's own backend reads no journal with such a line any more once another one follows.
+Optuna's own backend cannot read a journal any more if another line follows one that is cut off.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ END = b"\n"
 class Journal(BaseJournalBackend):
     """A file of one JSON record a line, in the format of Optuna's ``JournalFileBackend``.
 
-    Records are only ever added, each by one write. Half a line belongs to a writer that never knew
-    its record to be written: it is left out, and the next record begins a line of its own.
+    Records are only appended, each by one write. Half a line is of a writer that was killed before
+    it knew that its record was written: it is skipped, and the next record begins a new line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +34,7 @@ class Journal(BaseJournalBackend):
         self._damaged: set[int] = set()
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """Records from a number on."""
+        """Records of the file, from a record number on."""
         number, offset = self._read if self._read[0] <= log_number_from else (0, 0)
         with self.path.open("rb") as file:
             file.seek(offset)
@@ -53,7 +53,7 @@ class Journal(BaseJournalBackend):
     def _record(self, line: bytes, offset: int) -> dict[str, Any] | None:
         try:
             record = json.loads(line)
-        except ValueError:  # of UTF-8, too
+        except ValueError:  # a UnicodeDecodeError is one, too
             record = None
         if isinstance(record, dict):
             return record
@@ -63,7 +63,7 @@ class Journal(BaseJournalBackend):
         return None
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Add records, on the disk when this returns."""
+        """Append records; they are on the disk when this returns."""
         data = b"".join(json.dumps(log, separators=(",", ":")).encode() + END for log in logs)
         with alone(self._lock), self.path.open("a+b", buffering=0) as file:
             if file.tell() and _last_byte(file) != END:

@@ -1,15 +1,15 @@
-"""A trial of Optuna in our words: the attempt that it is, as it is stored, and what came of it."""
+"""Translates trials of Optuna into attempts and outcomes of a sweep."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TypedDict, cast
 
 from optuna.trial import FrozenTrial, TrialState
 
 from fibsem.search.space.space import Values
 from fibsem.search.studies.outcomes import Outcome
-from fibsem.search.studies.slots import Attempt, Opening, State
+from fibsem.search.studies.slots import Attempt, Cause, Opening, State, TrialRecord
 
 STATES: dict[TrialState, State] = {
     TrialState.WAITING: "waiting",
@@ -20,25 +20,53 @@ STATES: dict[TrialState, State] = {
 }
 
 
+class EndAttributes(TypedDict, total=False):
+    """The fields of :class:`~fibsem.search.studies.slots.End`, and the reason."""
+
+    strikes: int
+    failures: int
+    final: bool
+    cause: Cause | None
+    reason: str
+
+
+class TrialAttributes(EndAttributes, total=False):
+    """User attributes of a trial, by their keys in the storage.
+
+    ``values`` are hyperparameters as JSON. Keys of ``end`` replace the others. ``own_failure`` was
+    stored by earlier versions in place of a cause.
+    """
+
+    slot: int
+    attempt: int
+    values: str
+    continues: int
+    duplicate: bool
+    record: TrialRecord
+    end: EndAttributes
+    own_failure: bool
+
+
 def attributes_of(
     opening: Opening, values: Values, continues: int | None = None
-) -> dict[str, object]:
-    """What a trial is opened with, for :func:`attempt_of` to read.
+) -> TrialAttributes:
+    """User attributes of a new trial, which :func:`attempt_of` reads.
 
-    ``values`` where they are drawn already, and the number of the attempt that it ``continues``.
+    ``values`` are empty if they are drawn later; ``continues`` is the number of an attempt.
     """
-    return {
-        "slot": opening.slot,
-        "attempt": opening.attempt,
-        "strikes": opening.strikes,
-        "failures": opening.failures,
-        **({"values": json.dumps(values)} if values else {}),
-        **({} if continues is None else {"continues": continues}),
-    }
+    attrs = TrialAttributes(
+        slot=opening.slot, attempt=opening.attempt, strikes=opening.strikes,
+        failures=opening.failures,
+    )  # fmt: skip
+    if values:
+        attrs["values"] = json.dumps(values)
+    if continues is not None:
+        attrs["continues"] = continues
+    return attrs
 
 
 def attempt_of(frozen: FrozenTrial) -> Attempt:
-    """The attempt that a trial is."""
+    """The attempt that a trial of Optuna stands for."""
     attrs = _attributes(frozen)
     cause = attrs.get("cause")
     return Attempt(
@@ -56,18 +84,18 @@ def attempt_of(frozen: FrozenTrial) -> Attempt:
     )
 
 
-def _attributes(frozen: FrozenTrial) -> dict[str, Any]:
-    """What is stored of an attempt, and of its end where it had one."""
-    attrs = frozen.user_attrs
+def _attributes(frozen: FrozenTrial) -> TrialAttributes:
+    """User attributes of a trial, with those of its end if it failed."""
+    attrs = cast(TrialAttributes, frozen.user_attrs)
     if frozen.state != TrialState.FAIL:
         return attrs
-    if "own_failure" in attrs:  # as former versions stored an end
+    if "own_failure" in attrs:  # stored by an earlier version
         return {**attrs, "cause": "own" if attrs["own_failure"] else "killed"}
     return {**attrs, **attrs.get("end", {})}
 
 
 def outcome_of(frozen: FrozenTrial) -> Outcome:
-    """What came of a trial."""
+    """The outcome of a trial of Optuna."""
     attrs = _attributes(frozen)
     record = attrs.get("record", {})
     return Outcome(

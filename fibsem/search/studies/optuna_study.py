@@ -1,9 +1,9 @@
-"""A study in Optuna: slots as trials, claimed atomically; any storage that Optuna has.
+"""A study in Optuna, in any of its storages: attempts are trials, which are claimed atomically.
 
-Ask and tell with enqueued trials. A trial is one attempt. A claim is the change of its state from
-waiting to running, its end the one from running to something else: every storage does either for
-one process only, so that two workers never run one slot, and the budget is exact. (Optuna's own
-``ask`` would make a new trial where none is waiting.)
+It is Optuna's ask and tell with enqueued trials. A trial is one attempt. It is claimed by changing
+its state from waiting to running, and ended by changing it from running to another state: every
+storage allows either to one process only, so that two workers never run one slot, and the budget is
+exact. (Optuna's own ``ask`` would create a new trial if none is waiting.)
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 @every_call(lambda self: answered(self.search.storage))
 class OptunaStudy:
-    """One study; see :class:`fibsem.search.studies.slots.Study`.
+    """A study in Optuna; see :class:`fibsem.search.studies.slots.Study` for its methods.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class OptunaStudy:
         self.rungs = read_rungs(search.rungs)
         self._opened = open_storage(search.storage, folder)
         with answered(search.storage):
-            storage = optuna.storages.get_storage(self._opened)  # with a memory of finished trials
+            storage = optuna.storages.get_storage(self._opened)  # caches finished trials
             self.study = optuna.create_study(
                 storage=storage,
                 study_name=name,
@@ -117,13 +117,13 @@ class OptunaStudy:
             self._open(opening, values or {}, before.number if before else None)
 
     def _needed(self, attempts: list[Attempt]) -> int:
-        """How many slots there are."""
+        """Number of slots in the budget."""
         if self.rungs:
             return slots_of(self.rungs, attempts, self.search.retries)
         return slots_needed(attempts, self.search.trials, self.search.retries)
 
     def _costs(self, trials: Iterable[FrozenTrial]) -> dict[int, float]:
-        """What trials that came to a figure of the first objective cost by it, by number."""
+        """Last value of the first objective by trial number, as a cost: small is good."""
         return {
             frozen.number: self.goals[0].cost(frozen.intermediate_values[frozen.last_step])
             for frozen in trials
@@ -132,7 +132,7 @@ class OptunaStudy:
 
     def _open(self, opening: Opening, values: Values, continues: int | None = None) -> None:
         attrs = attributes_of(opening, values, continues)
-        self.study.enqueue_trial(self.axes.parameters(values), user_attrs=attrs)
+        self.study.enqueue_trial(self.axes.parameters(values), user_attrs=dict(attrs))
 
     def claim(self) -> Attempt | None:
         attempts = self.attempts()
@@ -161,8 +161,8 @@ class OptunaStudy:
         return True
 
     def _start(self, attempt: Attempt) -> Attempt:
-        """Draw the hyperparameters of a trial that is ours."""
-        # a sampler of its own for every slot: continued or shared, a study draws what it would have
+        """Draw the hyperparameters of a trial that this process has claimed."""
+        # each slot has its own seed, so that a resumed or shared study draws the same values
         sampler = make_sampler(self.search, self._sampler_seed(attempt))
         trial = self.trials.begin(attempt.number, sampler, make_pruner(self.search))
         values = self.axes.suggest(trial)
@@ -183,7 +183,7 @@ class OptunaStudy:
             return False
         latest = self._reported.get(attempt.number, -1)
         if epoch.epoch < latest:
-            return False  # a training that goes on reports its former epochs again
+            return False  # a resumed training reports its earlier epochs again
         trial = self._running[attempt.number]
         if epoch.epoch > latest:
             # compared in the direction of the study, and the value of what is pruned
@@ -204,7 +204,7 @@ class OptunaStudy:
         self._publish(attempt, TrialState.PRUNED, record)
 
     def diverge(self, attempt: Attempt, reason: str, record: TrialRecord) -> None:
-        # pruned without a value: what samplers take for worse than all that was completed
+        # samplers take a trial that is pruned without a value for worse than all complete ones
         self._publish(attempt, TrialState.PRUNED, {**record, "reason": reason}, valued=False)
 
     def _publish(
@@ -216,9 +216,9 @@ class OptunaStudy:
         *,
         valued: bool = True,
     ) -> None:
-        """Fill the slot, unless the attempt is not ours any more."""
+        """End an attempt so that its slot is filled, unless another process has ended it."""
         try:
-            for key, by in record.get("beyond", {}).items():  # its samplers look at them
+            for key, by in record.get("beyond", {}).items():  # Optuna's samplers read them
                 self._running[attempt.number].set_constraint(key, by)
             self.trials.note(attempt.number, "record", record)
             if valued:
@@ -228,7 +228,7 @@ class OptunaStudy:
         except UpdateFinishedTrialError as error:
             if self.trials.get(attempt.number).state != state:
                 raise LostError from error
-            # it was told, and the answer was lost on its way
+            # the storage had done it, and its answer was lost
         self._running.pop(attempt.number, None)
 
     def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
@@ -261,14 +261,14 @@ class OptunaStudy:
         return gone
 
     def _drop_duplicates(self, attempts: list[Attempt]) -> None:
-        """End waiting attempts at slots that are filled: two processes had opened them at once."""
+        """End waiting attempts at filled slots, which two processes have opened at once."""
         full = {a.slot for a in attempts if a.state in ("complete", "pruned")}
         for attempt in attempts:
             if attempt.state == "waiting" and attempt.slot in full:
                 self._drop(attempt)
 
     def _drop(self, attempt: Attempt) -> None:
-        """Take an attempt out that another one makes superfluous."""
+        """End a waiting attempt that is not needed, as a duplicate."""
         with contextlib.suppress(UpdateFinishedTrialError):
             self.trials.note(attempt.number, "duplicate", True)
             self.trials.close(attempt.number, TrialState.FAIL)
@@ -289,7 +289,7 @@ class OptunaStudy:
         self.study.set_user_attr(key, value)
 
     def elect(self) -> bool:
-        try:  # of all that every storage does, only the creation of a study is once for all
+        try:  # the only thing that every storage does once for all processes is to create a study
             optuna.create_study(storage=self.trials.storage, study_name=elected(self.name))
         except optuna.exceptions.DuplicatedStudyError:
             return False

@@ -1,9 +1,9 @@
 """The trials of an Optuna study, by number.
 
-Whatever ``Study`` and ``Trial`` offer is used. They cannot take a certain waiting trial (``ask``
-takes any, or makes a new one), write to the trial of another process, end one that waits, or prune
-one without a value (``tell`` gives it what was last told of it). These go to the storage, here and
-nowhere else, by methods that every `optuna.storages.BaseStorage` has.
+Public methods of ``Study`` and ``Trial`` are used where there are any. There are none to take a
+certain waiting trial (``ask`` takes any, or makes a new one), to write to a trial of another
+process, to end a waiting trial, or to prune a trial without a value (``tell`` gives it its last
+report). For these, methods of the storage are called that every `optuna.storages.BaseStorage` has.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class Trials:
     Parameters
     ----------
     study, storage
-        A study, and the storage that it was opened from.
+        The study, and the storage that it was opened from.
 
     Raises
     ------
     UpdateFinishedTrialError
-        By every method that writes, if the trial has ended.
+        Raised by every method that writes, if the trial has ended.
     """
 
     def __init__(self, study: optuna.Study, storage: BaseStorage) -> None:
@@ -36,11 +36,11 @@ class Trials:
         self._ids: dict[int, int] = {}
 
     def all(self) -> list[FrozenTrial]:
-        """Trials in any state, as they are now."""
+        """All trials in any state, read now."""
         return self.study.get_trials(deepcopy=False)
 
     def get(self, number: int) -> FrozenTrial:
-        """The trial as it is now."""
+        """A trial by its number, read now."""
         return self.storage.get_trial(self._id(number))
 
     def take(self, number: int) -> bool:
@@ -50,22 +50,22 @@ class Trials:
     def begin(
         self, number: int, sampler: optuna.samplers.BaseSampler, pruner: optuna.pruners.BasePruner
     ) -> Trial:
-        """A trial that is ours, to be asked for parameters."""
+        """A running trial of this process, to suggest parameters from."""
         study = optuna.load_study(
             study_name=self.study.study_name, storage=self.storage, sampler=sampler, pruner=pruner
         )
         return Trial(study, self._id(number))
 
     def note(self, number: int, key: str, value: Any) -> None:
-        """Write an attribute of a trial, whoever runs it."""
+        """Write a user attribute of a trial, also of another process's."""
         self.storage.set_trial_user_attr(self._id(number), key, value)
 
     def tell(self, number: int, state: TrialState, values: list[float] | None = None) -> None:
-        """End a trial that runs; one that is pruned gets its last report as its value."""
+        """End a running trial; a pruned one gets its last report as its value."""
         try:
             self.study.tell(number, values, state=state)
         except ValueError as error:
-            if self.get(number).state.is_finished():  # as `tell` says it
+            if self.get(number).state.is_finished():  # `tell` says so by a ValueError
                 raise UpdateFinishedTrialError from error
             raise
 
@@ -74,7 +74,7 @@ class Trials:
         self.storage.set_trial_state_values(self._id(number), state=state)
 
     def _id(self, number: int) -> int:
-        """Number of a trial in its storage; ``trial.number`` is that within the study."""
+        """Id of a trial in its storage; ``trial.number`` counts within the study."""
         if number not in self._ids:
             trial_id = self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
             self._ids[number] = trial_id

@@ -1,4 +1,4 @@
-"""What came of an attempt, as tables, reports and MLflow tell it; every backend gives the same."""
+"""The outcome of an attempt, the same for every backend, for tables, reports and MLflow."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from fibsem.system.summaries.sweep import Best, is_infeasible
 from fibsem.tracking import names
 from fibsem.training.scoring.objectives import Objective
 
-#: Column of a trial whose learning rate was too large, which its hyperparameters name.
+#: Column of ``trials.json``: epochs after which a training was begun again with a tenth of its
+#: learning rate, since the one in its hyperparameters was too large.
 RESTARTED = "begun_again_after_epoch"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """An attempt and what came of it so far.
+    """An attempt, and its results so far.
 
     Attributes
     ----------
     attempt
-        Which.
+        The attempt.
     reason
         Why it failed, or that it is beyond a bound of the search; else empty.
     objectives
-        Of a complete trial, in the order of ``search.objectives``.
+        Values of a complete trial, in the order of ``search.objectives``.
     record
-        What a study keeps of a :class:`~fibsem.training.results.TrialResult`, with its keys.
+        What a study keeps of its :class:`~fibsem.training.results.TrialResult`.
     started, ended
-        Seconds since 1970.
+        Times, in seconds since 1970.
     """
 
     attempt: Attempt
@@ -62,7 +63,7 @@ class Outcome:
 
     @property
     def run_id(self) -> str | None:
-        """Id of the run in MLflow, where it came so far."""
+        """Id of its run in MLflow; None if none was begun."""
         return self.record.get("run_id")
 
     @property
@@ -72,7 +73,7 @@ class Outcome:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Loss and overlaps of a complete one, whatever its goals, by their names in MLflow."""
+        """Validation loss and mIoU of a complete trial, by their names in MLflow."""
         val_all = self.record.get("val_all") or {}
         named = {
             names.VAL_LOSS: self.val.get("loss"),
@@ -84,23 +85,23 @@ class Outcome:
 
     @property
     def restarted(self) -> dict[str, int]:
-        """Epochs after which it was begun again at a tenth of its learning rate, if it was."""
+        """The column ``begun_again_after_epoch``, if the training was begun again; else empty."""
         epochs = self.record.get("restart")
         return {} if epochs is None else {RESTARTED: epochs}
 
     @property
     def seconds_per_gigapixel(self) -> float | None:
-        """Seconds per gigapixel of the network; None where nobody has measured it."""
+        """Seconds per gigapixel of the network; None if they were not measured."""
         return (self.record.get("cost") or {}).get("seconds_per_gigapixel")
 
     @property
     def complete(self) -> bool:
-        """Whether the attempt has its objectives."""
+        """Whether the attempt is a complete trial."""
         return self.state == "complete"
 
     @property
     def diverged(self) -> bool:
-        """Whether the attempt fills its slot without a result."""
+        """Whether the training diverged, which fills the slot without a result."""
         return self.state == "pruned" and bool(self.reason)
 
     @property
@@ -109,7 +110,7 @@ class Outcome:
         return is_infeasible(self.state, self.reason)
 
     def as_best(self) -> Best:
-        """What is told of it where it is the best one."""
+        """The record of this trial as the best one of a sweep."""
         return Best(
             value=self.first(),
             params=self.values,
@@ -125,6 +126,6 @@ class Outcome:
 
 
 def best_first(outcomes: Iterable[Outcome], goal: Objective) -> list[Outcome]:
-    """Complete trials by an objective; those beyond a bound of the search are behind all others."""
+    """Complete trials ordered by an objective; those beyond ``search.constraints`` come last."""
     complete = [one for one in outcomes if one.complete]
     return sorted(complete, key=lambda one: (one.infeasible, goal.cost(one.first())))

@@ -1,7 +1,7 @@
-"""Who runs an attempt, and whether it still does: by process on this machine, else by heartbeat.
+"""Tells whether the process that runs an attempt still lives; elsewhere by its heartbeat.
 
-A process is known by its machine since boot, its namespace, its number and the tick at which it
-began: none of them moves with the clock.
+A process is identified by the boot of its machine, its namespace, its number and the tick of its
+start, none of which changes when the clock is set.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from fibsem.system.interrupts import forget, raise_soon
 from fibsem.system.pulse import pulse
 from fibsem.system.threads import start_beside
 
-#: Seconds that the main thread has to come back from where it seems to hang.
+#: Seconds that a main thread which seems to hang has to react, before its process is ended.
 LAST_S = 10.0
-#: Seconds that an observer lets pass between two looks, where it has nothing else to do.
+#: Seconds between two looks of an idle observer.
 LOOK_S = 2.0
 #: Fields of /proc/PID/stat behind the name of the program: the state, and the tick of the start.
 STATE, STARTED = 0, 19
@@ -34,7 +34,7 @@ STATE, STARTED = 0, 19
 
 @dataclass(frozen=True)
 class Owner:
-    """One process, and one study that it has open."""
+    """A process that has opened a study."""
 
     host: str
     boot: str
@@ -44,7 +44,7 @@ class Owner:
 
     @classmethod
     def me(cls) -> Owner:
-        """Who asks: this process, with another token every time."""
+        """This process, with a new token."""
         pid = os.getpid()
         started = _started(pid)
         assert started is not None
@@ -52,7 +52,7 @@ class Owner:
 
     @classmethod
     def read(cls, text: str | None) -> Owner | None:
-        """Read what :meth:`text` wrote; None for what former versions did: it may be anywhere."""
+        """Read what :meth:`text` wrote; None for texts of earlier versions, without a machine."""
         record = json.loads(text) if text else None
         return cls(**record) if isinstance(record, dict) else None
 
@@ -67,12 +67,12 @@ class Owner:
 
     @property
     def alive(self) -> bool:
-        """Whether the process of an owner that is here still exists; a stopped one does."""
+        """Whether the process of an owner on this machine exists, be it stopped or running."""
         return _started(self.pid) == self.started
 
 
 def boot_id() -> str:
-    """What tells machines and containers with one name from each other."""
+    """An id of this boot of the machine, which differs between machines with one name."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
@@ -88,18 +88,18 @@ def _started(pid: int) -> int | None:
     except (ProcessLookupError, FileNotFoundError):
         if Path("/proc/self/stat").exists():
             return None
-    try:  # a system without /proc keeps the time of the start as it was
+    try:  # a system without /proc: the time of the start
         return int(1000 * psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return None
 
 
 class Watch:
-    """How long something has been as it is, by the clock of the observer.
+    """Measures how long a value has not changed, by the clock of the observer.
 
-    Clocks of machines differ; what counts is how long *we* have seen it not change. Between two
-    looks only so much counts: who looks seldom, was stopped, or could not look because the database
-    was away, knows nothing of the time between.
+    Clocks of machines differ, so only the time counts in which this observer has seen the value
+    unchanged. Of the time between two looks ``most_s`` count at most: an observer that looks
+    seldom, was stopped, or lost its database cannot know what happened in between.
     """
 
     def __init__(self, most_s: float) -> None:
@@ -107,7 +107,7 @@ class Watch:
         self._beats: dict[int, tuple[object, float, float]] = {}
 
     def silence_s(self, number: int, value: object) -> float:
-        """Seconds for which the value of a number is known not to have changed."""
+        """Seconds for which the value of an attempt is known not to have changed."""
         now = time.monotonic()
         before, silence, looked = self._beats.get(number, (None, 0.0, now))
         silence = silence + min(now - looked, self.most_s) if before == value else 0.0
@@ -117,9 +117,9 @@ class Watch:
 
 @dataclass(frozen=True)
 class Beat:
-    """What a worker says of itself: a count, the steps of its training, and how long one may take.
+    """A heartbeat of a worker: a count, the steps of its training, and how long a step may take.
 
-    A process that says nothing for longer than that is stopped, or hangs.
+    A process without a heartbeat for longer than that is stopped, or hangs.
     """
 
     count: int
@@ -132,21 +132,21 @@ class Beat:
 
     @classmethod
     def read(cls, stored: object) -> Beat | None:
-        """Read what :meth:`text` wrote; None for the plain counts of former versions."""
+        """Read what :meth:`text` wrote; None for the plain counts of earlier versions."""
         return cls(*json.loads(stored)) if isinstance(stored, str) else None
 
 
 class Observer:
-    """Tells which running attempts have lost their process.
+    """Finds running attempts whose process is gone.
 
     Parameters
     ----------
     me
-        The owner of what this process runs itself.
+        This process as an owner.
     grace_s
-        Seconds of silence after which a worker elsewhere is given up.
+        Seconds without a heartbeat after which a worker on another machine is given up.
     beat_s
-        Seconds between two beats.
+        Seconds between two heartbeats.
     """
 
     def __init__(self, me: Owner, grace_s: float, beat_s: float) -> None:
@@ -154,11 +154,11 @@ class Observer:
         self._watch = Watch(max(beat_s, LOOK_S))
 
     def verdict(self, number: int, owner: str | None, beat: object) -> str | None:
-        """Why a running attempt of somebody else is to be given up; None where it is not."""
+        """Why a running attempt of another process is to be given up; None if it is not."""
         silence_s = self._watch.silence_s(number, beat)
         theirs = Owner.read(owner)
         if theirs is None or not theirs.here:
-            # without an owner: claimed a moment ago, or cut off in that moment
+            # no owner yet: claimed a moment ago, or its process was killed in that moment
             return "killed" if silence_s > self.grace_s else None
         if not theirs.alive:
             return "killed"
@@ -170,21 +170,21 @@ class Observer:
 
 
 class Heart:
-    """Says every few seconds from a thread how a training is getting on.
+    """A thread that reports a training's heartbeat, and ends the training if it hangs.
 
     Parameters
     ----------
     beat
-        What is called; other errors than :class:`LostError` are left for the next time, since a
-        database may be away. A lost trial is raised in the main thread.
+        Called to report. A :class:`LostError` is raised in the main thread; other errors are tried
+        again at the next heartbeat, since a database may be away.
     every_s
-        Seconds between two calls.
+        Seconds between two reports.
     stall_s
         Seconds without a step, at least, after which a training is given up.
     stalled
-        Makes of a reason the error that is raised in the main thread where it is.
+        Makes the error that is raised in the main thread, from a reason.
     abandon
-        Called with the reason where the main thread does not come back for it.
+        Called with the reason if the main thread does not react to the error.
     """
 
     def __init__(
@@ -221,7 +221,7 @@ class Heart:
             except LostError as lost:
                 self._raise(lost)
                 return
-            except Exception as error:  # the training goes on; a second miss is seen by others
+            except Exception as error:  # the training goes on; others see that it is silent
                 print(f"heartbeat missed: {type(error).__name__}")
 
     def _raise(self, error: BaseException) -> None:

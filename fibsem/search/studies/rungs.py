@@ -1,9 +1,9 @@
-"""Successive halving: many short trainings, of which the best go on from where they stopped.
+"""Successive halving: many short trainings, of which the best go on from their checkpoints.
 
-The slots of a sweep are those of its rungs, one after the other. A training of the first rung stops
-after its epochs; the next rung has a slot for each of the best, which goes on from the checkpoint
-(Jamieson and Talwalkar, 2016). So the budget is known beforehand, and no step is trained twice.
-Nothing is begun in place of what failed, unless the sweep would come to no model without it.
+The slots of a sweep are numbered rung by rung. A training of the first rung stops after the epochs
+of that rung; the next rung has a slot for each of the best trainings, which go on from their
+checkpoints (Jamieson and Talwalkar, 2016). So the number of steps is known beforehand, and no step
+is trained twice. A failed training is not replaced, unless the sweep would end without a model.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fibsem.training.planning.stages import stages_of
 
 @dataclass(frozen=True)
 class Rung:
-    """Slots ``first`` to ``first + count`` stop after ``epochs``."""
+    """Slots from ``first`` on, ``count`` of them, whose trainings stop after ``epochs``."""
 
     first: int
     count: int
@@ -38,7 +38,7 @@ def read_rungs(given: Sequence[Sequence[int]]) -> tuple[Rung, ...]:
 
 
 def epochs_at(rungs: Sequence[Rung], slot: int) -> int | None:
-    """After how many epochs the training of a slot stops; None where it does not."""
+    """Epochs after which the training of a slot stops; None for slots that train to the end."""
     for rung in rungs[:-1]:
         if rung.first <= slot < rung.first + rung.count:
             return rung.epochs
@@ -46,7 +46,7 @@ def epochs_at(rungs: Sequence[Rung], slot: int) -> int | None:
 
 
 def work_of(given: Sequence[Sequence[int]], trials: int) -> float:
-    """Epochs that the first so many slots train; without rungs all are alike, one for each.
+    """Epochs that some first slots train; without rungs, one unit of work for each slot.
 
     >>> work_of([[9, 2], [3, 6], [1, 18]], 10), work_of([], 10)
     (22.0, 10.0)
@@ -60,25 +60,25 @@ def work_of(given: Sequence[Sequence[int]], trials: int) -> float:
 def heir(
     rungs: Sequence[Rung], slot: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
 ) -> Attempt | None:
-    """The attempt whose training a slot goes on with; None where it begins its own.
+    """The attempt whose training a slot continues; None for slots of the first rung.
 
-    Slots behind the last rung are of it: they are opened while it came to no result.
+    Slots after the last rung belong to it, too: they are opened as long as it has no result.
 
     Parameters
     ----------
     rungs, slot
         The slot, of any rung.
     attempts
-        All that there are.
+        All attempts of the study.
     costs
-        Of attempts that came to a figure of the sweep's objective, by number: small ones are good.
+        Values of the objective as costs (small is good), by the number of the attempt.
 
     Raises
     ------
     NotYetError
-        While the rung before is not finished.
+        If the rung before is not finished.
     NobodyError
-        If nobody is left to go on with, and another slot of the rung has a result, or may come to
+        If no training is left to continue, and another slot of the rung has a result, or may get
         one.
     """
     here = max(k for k, rung in enumerate(rungs) if rung.first <= slot)
@@ -95,9 +95,9 @@ def heir(
 
 
 def slots_of(rungs: Sequence[Rung], attempts: Iterable[Attempt], retries: int) -> int:
-    """Slots of a successive halving: those of its rungs, and more while the last has no result.
+    """Number of slots of a successive halving: all rungs, and more while the last has no result.
 
-    A slot that was given up in a rung before leaves less to choose from, and costs nothing.
+    A slot that was given up in an earlier rung is not replaced.
     """
     first, total = rungs[-1].first, rungs[-1].first + rungs[-1].count
     tried: dict[int, list[Attempt]] = defaultdict(list)
@@ -117,7 +117,7 @@ def slots_of(rungs: Sequence[Rung], attempts: Iterable[Attempt], retries: int) -
 
 
 def left_behind(rungs: Sequence[Rung], attempts: Sequence[Attempt]) -> set[int]:
-    """Numbers of the attempts that are over, and that nobody will go on with."""
+    """Numbers of finished attempts that no slot will continue."""
     ended = [a for a in attempts if a.state in ("complete", "pruned")]
     full = {a.slot for a in ended if not a.duplicate}
     waited_for = {
@@ -138,7 +138,7 @@ class NobodyError(Exception):
 
 
 def _at(rungs: Sequence[Rung], k: int, attempts: Iterable[Attempt]) -> list[Attempt]:
-    """Attempts at the slots of a rung; behind the last rung all are of it."""
+    """Attempts at the slots of a rung; the last rung has all slots after it, too."""
     end = rungs[k + 1].first if k + 1 < len(rungs) else math.inf
     return [a for a in attempts if rungs[k].first <= a.slot < end and not a.duplicate]
 
@@ -146,9 +146,9 @@ def _at(rungs: Sequence[Rung], k: int, attempts: Iterable[Attempt]) -> list[Atte
 def _ranked(
     rungs: Sequence[Rung], k: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
 ) -> list[Attempt]:
-    """Trainings of a finished rung that others may go on with, the best first.
+    """Trainings of a finished rung that the next rung may continue, the best first.
 
-    A slot that was given up counts as filled, and so does one that nobody was left for.
+    Slots that were given up, or for which no training was left, count as finished.
     """
     count, of_rung = rungs[k].count, _at(rungs, k, attempts)
     ended = [a for a in of_rung if a.state in ("complete", "pruned") and a.number in costs]

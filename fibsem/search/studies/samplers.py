@@ -18,7 +18,7 @@ def objectives(keys: Iterable[str]) -> list[Objective]:
 
 
 def bounds(constraints: Mapping[str, float] | None) -> dict[Objective, float]:
-    """The bounds of ``search.constraints``: most of what shall be small, least of the others."""
+    """Bounds of ``search.constraints``: upper ones of what is minimised, lower ones of the rest."""
     given = constraints or {}
     return {Objective.named(key, "search.constraints"): bound for key, bound in given.items()}
 
@@ -36,7 +36,7 @@ def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler
             return optuna.samplers.CmaEsSampler(
                 seed=seed, n_startup_trials=startup, warn_independent_sampling=False
             )
-    return optuna.samplers.RandomSampler(seed=seed)  # draws what is left open by those planned
+    return optuna.samplers.RandomSampler(seed=seed)  # draws axes that planned points leave open
 
 
 def make_pruner(search: SearchConfig) -> optuna.pruners.BasePruner:

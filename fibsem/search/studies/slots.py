@@ -1,12 +1,13 @@
-"""The budget of a sweep as numbered slots, whatever library keeps the study.
+"""The budget of a sweep as numbered slots, the same for Optuna and Keras-Tuner.
 
-A slot is a place for one complete or pruned trial. It is tried until it has one: an attempt that
-was killed, or failed, is followed by another with the same hyperparameters, up to a cap; then the
-slot is given up and a further one is opened. Which slot is open follows from the attempts alone,
-so that any process on any machine can go on.
+A slot is a place for one complete or pruned trial. An attempt at a slot that was killed, or failed,
+is followed by another attempt with the same hyperparameters, up to a number; then the slot is given
+up and a further one is opened. Which slots are open follows from the attempts alone, so that any
+process on any machine can go on.
 
-An attempt belongs to the one process that claimed it, and ends once: whoever ends it, all that its
-process says later is refused. So two processes never write for one attempt.
+An attempt belongs to the process that claimed it, and ends once. Another process may end it (if it
+seems dead); later reports of its own process are refused. So two processes never write for one
+attempt.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from fibsem.search.studies.outcomes import Outcome
 
 State = Literal["waiting", "running", "complete", "pruned", "failed", "stopped"]
-#: States that fill a slot, or will.
+#: States of attempts that fill a slot, or may fill it.
 ALIVE = ("waiting", "running", "complete", "pruned")
-#: Why an attempt ended without a result. By its ``own`` fault: it counts, and the next one starts
-#: from another seed. Its process was ``ended`` while it was watched, or ``killed`` with whoever
-#: watched it: it counts, but the next one goes on from its checkpoint. It was ``let_go`` by the
-#: user or by the environment: the next one goes on, and nothing counts.
+#: Why an attempt ended without a result. ``own``: the training failed; the next attempt begins with
+#: another seed. ``ended``: its process died while another process watched it. ``killed``: it died
+#: together with the process that watched it. After these two the next attempt goes on from the
+#: checkpoint. All three count against the number of attempts. ``let_go``: the user or the
+#: environment stopped it; the next attempt goes on from the checkpoint, and this one counts for
+#: nothing.
 Cause = Literal["own", "ended", "killed", "let_go"]
 
 
@@ -40,21 +43,23 @@ class Attempt:
     Attributes
     ----------
     number
-        Of the trial in the study.
+        Number of the trial in the study.
     slot, attempt
-        Place in the budget, and how many attempts there were before.
+        Place in the budget, and number of attempts at it before.
     strikes
-        Attempts before this one that count against the cap; being stopped by the user does not.
+        Attempts before this one that count against ``search.retries``; those stopped by the user do
+        not.
     failures
         Attempts before this one that failed by themselves; each starts from another seed.
     state
-        What became of it; ``stopped`` if it was let go.
+        State of the attempt; ``stopped`` if its cause is ``let_go``.
     values
-        Hyperparameters by dotted key; empty while nothing is drawn.
+        Hyperparameters by dotted key; empty until they are drawn.
     final
-        A failed attempt that another one would only repeat.
+        Whether a further attempt would only repeat the failure.
     duplicate
-        Opened twice at once by two processes; the one with the lower number counts.
+        Whether two processes opened this attempt at once, and the other one counts: it has the
+        lower number.
     cause
         Why it ended without a result.
     continues
@@ -75,13 +80,13 @@ class Attempt:
 
     @property
     def place(self) -> str:
-        """Name of its folder; no two attempts have one."""
+        """Name of the attempt's folder, which is its alone."""
         return f"{self.slot:04d}" + (f"-{self.attempt}" if self.attempt else "")
 
 
 @dataclass(frozen=True)
 class Opening:
-    """A slot, or a further attempt at one, that has to be opened."""
+    """A new slot, or a further attempt at a slot, that has to be opened."""
 
     slot: int
     attempt: int
@@ -91,9 +96,9 @@ class Opening:
 
 
 def to_open(attempts: Iterable[Attempt], needed: int, retries: int) -> Iterator[Opening]:
-    """What has to be opened so that so many slots can be filled: new ones, and lost attempts.
+    """What must be opened to fill the needed slots: new slots, and attempts that were lost.
 
-    An attempt is lost where a process failed it and died before it opened the next one.
+    An attempt is lost if a process ended the one before and died before it opened the next.
     """
     by_slot = _by_slot(attempts)
     for slot in range(needed):
@@ -107,7 +112,7 @@ def to_open(attempts: Iterable[Attempt], needed: int, retries: int) -> Iterator[
 
 
 def slots_needed(attempts: Iterable[Attempt], budget: int, retries: int) -> int:
-    """Slots that a budget takes: one for each trial, and one for each slot that was given up."""
+    """Number of slots for a budget: one for each trial, and one for each slot given up."""
     by_slot, needed, slot = _by_slot(attempts), budget, 0
     while slot < needed:
         tried = by_slot.get(slot, [])
@@ -131,9 +136,9 @@ def last_of(tried: Iterable[Attempt]) -> Attempt:
 
 
 def next_attempt(failed: Attempt, retries: int) -> Opening | None:
-    """The attempt that follows a failed one; None where the slot is given up.
+    """The attempt that follows a failed one; None if the slot is given up.
 
-    ``strikes`` and ``failures`` of a failed attempt already count itself.
+    ``strikes`` and ``failures`` of the failed attempt include itself.
     """
     if failed.final or failed.strikes > retries:
         return None
@@ -149,11 +154,11 @@ class End:
     Attributes
     ----------
     strikes, failures
-        Those of the attempt, with itself: failures are of its own training.
+        Attempts that count, and trainings that failed, both with this one.
     final
-        Whether there is no other attempt at its slot.
+        Whether no further attempt at its slot follows.
     cause
-        Who ended it.
+        Why it ended.
     """
 
     strikes: int
@@ -163,13 +168,13 @@ class End:
 
     @classmethod
     def of(cls, attempt: Attempt, cause: Cause, final: bool) -> End:
-        """The end of an attempt; one that was let go has no strike for it."""
+        """The end of an attempt; ``let_go`` does not count as a strike."""
         strikes = attempt.strikes + (cause != "let_go")
         return cls(strikes, attempt.failures + (cause == "own"), final, cause)
 
 
 def predecessors(attempt: Attempt, attempts: Iterable[Attempt]) -> list[Attempt]:
-    """Attempts whose training one goes on with, the latest first: of its slot and its seed."""
+    """Earlier attempts whose training this one continues: same slot and seed, the latest first."""
     same = [
         other
         for other in attempts
@@ -183,7 +188,7 @@ def predecessors(attempt: Attempt, attempts: Iterable[Attempt]) -> list[Attempt]
 
 
 def opened_before(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
-    """Whether two processes opened one attempt at once; the lower number counts."""
+    """Whether another process opened the same attempt before, with a lower number."""
     place = (attempt.slot, attempt.attempt)
     return any(
         (other.slot, other.attempt) == place and other.number < attempt.number
@@ -193,16 +198,16 @@ def opened_before(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
 
 
 class TrialRecord(TypedDict, total=False):
-    """What a study keeps of a training, as a storage has it; of one that was not finished less.
+    """What a study keeps of a training, by key; an unfinished training has fewer keys.
 
-    Those of :class:`~fibsem.training.results.TrialResult` by its names; ``beyond``, by how much it
-    is beyond each bound of ``search.constraints``, and the ``reason`` that follows.
+    Most keys are fields of :class:`~fibsem.training.results.TrialResult`. ``beyond`` has by how
+    much each bound of ``search.constraints`` is exceeded, and ``reason`` says so in words.
     """
 
     run_id: str | None
     val: dict[str, float]
     val_all: dict[str, float] | None
-    cost: dict[str, Any] | None
+    cost: dict[str, float | None] | None
     epochs: int
     train_seconds: float
     parameters: int
@@ -212,47 +217,46 @@ class TrialRecord(TypedDict, total=False):
 
 
 class Study(Protocol):
-    """What a search backend does for a sweep.
+    """What a sweep needs of a search backend, Optuna or Keras-Tuner.
 
-    What is reported of an attempt that another process has ended raises
-    :class:`fibsem.errors.LostError`; a storage that does not answer,
-    :class:`fibsem.errors.OutageError`.
+    Methods that report of an attempt raise :class:`fibsem.errors.LostError` if another process has
+    ended it; all methods raise :class:`fibsem.errors.OutageError` if the storage does not answer.
     """
 
     name: str
 
     def open_slots(self) -> None:
-        """Open what :func:`to_open` says."""
+        """Open the slots and attempts that :func:`to_open` names."""
 
     def claim(self) -> Attempt | None:
-        """Take an open attempt, atomically, with its hyperparameters; None where there is none."""
+        """Claim an open attempt and draw its hyperparameters; None if no attempt is open."""
 
     def report(self, attempt: Attempt, epoch: Epoch) -> bool:
-        """Tell how an unfinished training does; whether the trial should be pruned."""
+        """Report an epoch of a training; returns whether the trial should be pruned."""
 
     def beat(self, attempt: Attempt, beat: Beat) -> None:
-        """Say that the process of an attempt is alive, and how far it has come."""
+        """Write a heartbeat for an attempt."""
 
     def complete(self, attempt: Attempt, objectives: list[float], record: TrialRecord) -> None:
-        """Fill the slot of an attempt with its values."""
+        """End an attempt as a complete trial with its objectives."""
 
     def prune(self, attempt: Attempt, record: TrialRecord) -> None:
-        """Fill the slot with a trial that was not worth finishing."""
+        """End an attempt as a pruned trial."""
 
     def diverge(self, attempt: Attempt, reason: str, record: TrialRecord) -> None:
-        """Tell the sampler that these hyperparameters came to no result; that is news of them."""
+        """End an attempt whose training diverged, so that samplers learn from it."""
 
     def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
-        """End an attempt with a reason; whether there will be another one."""
+        """End a failed attempt; returns whether a further attempt follows."""
 
     def recover(self) -> list[tuple[Attempt, str]]:
-        """End attempts whose process is gone; which, and why."""
+        """End attempts whose process is gone; returns them, with the reasons."""
 
     def attempts(self) -> list[Attempt]:
         """Every attempt in the study."""
 
     def outcomes(self) -> list[Outcome]:
-        """What came of every attempt."""
+        """The outcome of every attempt."""
 
     def get(self, key: str) -> Any:
         """A property of the study, or None."""
@@ -261,12 +265,12 @@ class Study(Protocol):
         """Set a property of the study."""
 
     def elect(self) -> bool:
-        """Whether this process is the one that opens the parent run; True for one process only."""
+        """Whether this process creates the parent run; True in one process only."""
 
     def close(self) -> None:
-        """Let connections to the storage go."""
+        """Close connections to the storage."""
 
 
 def filled(attempts: Iterable[Attempt | Outcome]) -> int:
-    """Slots with a complete or pruned trial."""
+    """Number of slots with a complete or pruned trial."""
     return len({a.slot for a in attempts if a.state in ("complete", "pruned")})

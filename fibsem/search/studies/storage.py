@@ -1,12 +1,12 @@
-"""Where an Optuna study is kept: opened by address, made to do what Optuna takes for granted."""
+"""Opens storages of Optuna, and makes them do what Optuna takes for granted."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
@@ -18,15 +18,17 @@ from fibsem.errors import LostError, OutageError, UserError, first_line
 from fibsem.search.studies.journal import Journal
 from fibsem.system.addresses import as_url, database_file, hidden, is_address
 from fibsem.system.home import home_path
+from fibsem.system.identity import Identity
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
+from fibsem.system.records import typed
 
-#: Number of the lock in PostgreSQL; any will do that others do not use.
+#: Number of an advisory lock in PostgreSQL; any that nothing else uses will do.
 LAYOUT = 0x66696273656D
-#: SQLite waits so many seconds for another worker's write, and begins no transaction by itself.
-SQLITE = {"connect_args": {"timeout": 60, "isolation_level": None}}
-#: A server may drop connections between two trials, and vanish without a word.
-POSTGRESQL = {
+#: SQLite waits a minute for another worker's write, and begins no transaction by itself.
+SQLITE: dict[str, object] = {"connect_args": {"timeout": 60, "isolation_level": None}}
+#: A PostgreSQL server may drop connections between two trials, or vanish without closing them.
+POSTGRESQL: dict[str, object] = {
     "pool_pre_ping": True,
     "connect_args": {
         "connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10,
@@ -68,7 +70,7 @@ def _open(address: str) -> BaseStorage:
             raise ValueError(f"{path} is no file.")
         path.parent.mkdir(parents=True, exist_ok=True)
         return JournalStorage(Journal(path))
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
     url, sqlite = as_url(address), address.startswith("sqlite:")
     if sqlite:
         options = SQLITE
@@ -83,7 +85,7 @@ def _open(address: str) -> BaseStorage:
 
 
 def _take_the_lock(connection: Connection) -> None:
-    """Begin a transaction alone.
+    """Begin a transaction with SQLite's write lock.
 
     Optuna reads a trial's state, FOR UPDATE, before it changes it. SQLite does not know the clause:
     two workers both read 'waiting', and both changed it to 'running'.
@@ -93,9 +95,9 @@ def _take_the_lock(connection: Connection) -> None:
 
 @contextlib.contextmanager
 def _alone_with(url: str, file: Path | None) -> Iterator[None]:
-    """Keep other processes from laying out the tables of a fresh database at the same time.
+    """Hold a lock while the tables of a new database are created.
 
-    Two that create one table at once trip over each other, whatever they asked before.
+    Of two processes that create a table at once one gets an error, even if both looked before.
     """
     if file is not None and file.parent.is_dir():
         with alone(file.with_name(f".{file.name}.lock")):
@@ -114,14 +116,14 @@ def _alone_with(url: str, file: Path | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def answered(url: str | None) -> Iterator[None]:
-    """What a storage does while it is used, in our words; nothing is interrupted half told.
+    """Turn errors of a storage into ours, and hold signals back until a call to it has ended.
 
     Raises
     ------
     OutageError
-        If it does not answer.
+        If the storage does not answer.
     LostError
-        If a trial that is written to has ended: another worker has given it up.
+        If a trial to be written to has ended, since another worker has given it up.
     """
     try:
         with uninterrupted():
@@ -137,19 +139,36 @@ def answered(url: str | None) -> Iterator[None]:
 
 
 def release(storage: BaseStorage) -> None:
-    """Let the connections of a storage go."""
+    """Close the connections of a storage."""
     storage.remove_session()
     if isinstance(storage, RDBStorage):
         storage.engine.dispose()
 
 
-def notes_in(name: str, url: str, folder: Path) -> dict[str, Any] | None:
-    """What a study keeps beside its trials; None where nobody has begun one of this name."""
+@dataclass(frozen=True)
+class SweepNotes:
+    """What a study keeps of the sweep that began it; a field is None until the sweep notes it.
+
+    Attributes
+    ----------
+    identity
+        Settings and data of the sweep.
+    parent_run_id
+        Its parent run in MLflow.
+    """
+
+    identity: Identity | None = None
+    parent_run_id: str | None = None
+
+
+def notes_in(name: str, url: str, folder: Path) -> SweepNotes | None:
+    """Notes of a sweep in a study; None if the storage has no study of this name."""
     storage = open_storage(url, folder)
     try:
         study = optuna.load_study(study_name=name, storage=storage)
         notes = study.user_attrs
-        return notes if notes or study.get_trials(deepcopy=False) else None
+        begun = notes or study.get_trials(deepcopy=False)
+        return typed(SweepNotes, notes) if begun else None
     except KeyError:  # there is none
         return None
     finally:
@@ -157,7 +176,7 @@ def notes_in(name: str, url: str, folder: Path) -> dict[str, Any] | None:
 
 
 def delete_study(name: str, url: str, folder: Path) -> None:
-    """Remove a study from a storage, where it is there."""
+    """Remove a study from a storage, if it has one of this name."""
     storage = open_storage(url, folder)
     for one in (name, elected(name)):
         with contextlib.suppress(KeyError):
@@ -166,5 +185,5 @@ def delete_study(name: str, url: str, folder: Path) -> None:
 
 
 def elected(name: str) -> str:
-    """The study whose creation says which process opens the parent run."""
+    """Name of a second study: the process that creates it creates the parent run."""
     return f"{name} (elected)"

@@ -1,4 +1,4 @@
-"""A Keras-Tuner study in one file behind a lock: attempts, properties, the state of its oracle."""
+"""A Keras-Tuner study in one locked file: attempts, properties, and the state of its oracle."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from fibsem.system.locks import alone
 from fibsem.system.outages import weathered
 from fibsem.system.records import typed
 
-#: What a study tells of itself, by names of its own.
+#: Properties of a study, by name.
 Properties = dict[str, Any]
-#: What Keras-Tuner tells of an oracle or a trial, and is given again.
+#: State of an oracle or a trial, as Keras-Tuner gives it and takes it back.
 TunerState = dict[str, Any]
 
 
@@ -54,9 +54,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class _State:
-    """``slots.json``; a former version left its oracle elsewhere.
+    """The contents of ``slots.json``; earlier versions kept the oracle in other files.
 
-    The hyperparameters of ``trials`` are their values alone: all have one space.
+    Of the hyperparameters of ``trials`` only the values are kept, since all have one space.
     """
 
     attrs: Properties
@@ -65,24 +65,24 @@ class _State:
     trials: dict[str, TunerState] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
-        """The record that is written; what Keras-Tuner gave is not copied."""
+        """The record that is written; states of Keras-Tuner are not copied."""
         return {**vars(self), "attempts": [asdict(kept) for kept in self.attempts]}
 
 
 class StudyFile:
-    """``slots.json`` of one study, and what of it is in memory.
+    """Reads and writes ``slots.json`` of one study.
 
     Parameters
     ----------
     folder
-        Where it lies.
+        Folder of the file.
     make
-        Makes the oracle before anything is known of the study.
+        Makes a new oracle, for a study without a file.
 
     Attributes
     ----------
     oracle
-        As it was when the file was read.
+        The oracle of Keras-Tuner, with the state in the file.
     kept, properties
         Attempts and properties of the study; :meth:`save` writes what was changed.
     """
@@ -95,7 +95,7 @@ class StudyFile:
         self._begin()
 
     def _begin(self) -> None:
-        """Know nothing of the study yet."""
+        """Reset to an empty study."""
         self.oracle = self._make()
         self.oracle._set_project_dir(str(self.folder), "oracle")
         self.oracle.verbose = 0
@@ -106,7 +106,7 @@ class StudyFile:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Be the only one that reads and writes the study; a call within a call is, too."""
+        """Hold the lock of the study, and read the file first; calls may be nested."""
         with uninterrupted(), self._thread:
             if self._depth:
                 yield
@@ -117,13 +117,13 @@ class StudyFile:
                     self._load()
                     yield
             except Exception:
-                self._begin()  # in memory may be more than what was written
+                self._begin()  # memory may hold changes that were not written
                 raise
             finally:
                 self._depth = 0
 
     def _load(self) -> None:
-        """Take over what other processes wrote."""
+        """Read the file again if another process has written it."""
         if not self._path.is_file() or self._stamp() == self._read_at:
             return
         read = partial(typed, _State)
@@ -131,13 +131,13 @@ class StudyFile:
         self.properties, self.kept = state.attrs, state.attempts
         if state.oracle is not None:
             self._restore(state.oracle, state.trials)
-        else:  # a former version left this to the oracle
+        else:  # of an earlier version
             self.oracle.reload()
-        self.oracle._retry_queue.clear()  # what is tried again is decided by the slots
+        self.oracle._retry_queue.clear()  # the slots decide what is tried again
         self._read_at = self._stamp()
 
     def _stamp(self) -> tuple[int, ...]:
-        """What a file has that was renamed into its place, and no other."""
+        """Inode, time and size of the file, which change whenever it is replaced."""
         stat = self._path.stat()
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 

@@ -1,4 +1,4 @@
-"""A space and its sampler in Keras-Tuner's words: the oracle that draws, and what it drew."""
+"""Makes oracles of Keras-Tuner for a space and a sampler, and reads what they draw."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from fibsem.training.scoring.objectives import Objective
 def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:
     """Ask an oracle for a trial.
 
-    The Gaussian process behind ``bayesian`` warns where few trials leave its length scales at a
-    bound; nobody can do anything about it, and the next trials mend it.
+    The Gaussian process of ``bayesian`` warns if few trials leave its length scales at a bound. The
+    warning is suppressed: further trials mend this.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -27,7 +27,7 @@ def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:
 def make_oracle(
     search: SearchConfig, space: Space, goal: Objective
 ) -> keras_tuner.engine.oracle.Oracle:
-    """The oracle of a sampler; the budget is kept by the slots, and so it has none."""
+    """Make the oracle of a sampler, without a limit of trials: the slots are the budget."""
     objective = keras_tuner.Objective(goal.key, "min" if goal.direction == "minimize" else "max")
     common = {
         "objective": objective,
@@ -51,7 +51,7 @@ def make_oracle(
 
 
 def _hyperparameters(space: Space) -> keras_tuner.HyperParameters:
-    """The space in Keras-Tuner's words; choices by position, so that they may be anything."""
+    """The space for Keras-Tuner; values of choices by position, so that they may have any type."""
     hp = keras_tuner.HyperParameters()
     for key, axis in space.axes.items():
         if isinstance(axis, Choice):
@@ -64,7 +64,7 @@ def _hyperparameters(space: Space) -> keras_tuner.HyperParameters:
 
 
 def values_of(space: Space, drawn: Values) -> Values:
-    """Hyperparameters by key, of the axes that exist; epochs where Hyperband sets them."""
+    """Hyperparameters of axes that exist, by key, with epochs if Hyperband sets them."""
     values: Values = {}
     for key, axis in space.axes.items():
         if space.exists(key, values):

@@ -1,12 +1,10 @@
-"""A study in Keras-Tuner: its oracles as ask and tell, over the same space and the same slots.
+"""A study in Keras-Tuner: its oracles, used as ask and tell over the space and slots of a sweep.
 
-An oracle has no database and no heartbeat. All of its state, and which slot has which trial, is one
-file, ``slots.json``, that is read and written behind a lock, whole or not at all: so the same
-command may be given twice on one machine, and the second one joins. For several workers or machines
-there is the Optuna backend.
+An oracle has no database and no heartbeat. Its state, and the trial of every slot, are kept in one
+file, ``slots.json``, which is read and written behind a lock: so the same command may be given
+twice on one machine, and the second one joins. For several workers or machines use Optuna.
 
-Hyperband continues the best trainings of one bracket in the next: a continued trial starts from the
-checkpoint of the one that it continues.
+Hyperband continues the best trainings of one round in the next, from their checkpoints.
 """
 
 from __future__ import annotations
@@ -41,13 +39,13 @@ from fibsem.training.results import Epoch
 from fibsem.training.scoring.objectives import Objective
 
 COMPLETED, INVALID = kt_trial.TrialStatus.COMPLETED, kt_trial.TrialStatus.INVALID
-#: Draws of an oracle that may be impossible in a row before the space is called empty.
+#: Impossible points that an oracle may draw one after the other, before the space counts as empty.
 MOST_DRAWS = 1000
 
 
 @every_call(lambda self: self.file.alone())
 class TunerStudy:
-    """One study; see :class:`fibsem.search.studies.slots.Study`.
+    """A study in Keras-Tuner; see :class:`fibsem.search.studies.slots.Study` for its methods.
 
     Examples
     --------
@@ -73,7 +71,7 @@ class TunerStudy:
 
     @property
     def oracle(self) -> Oracle:
-        """The oracle of Keras-Tuner, which draws the values."""
+        """The oracle of Keras-Tuner, which draws hyperparameters."""
         return self.file.oracle
 
     # what is to be done
@@ -111,7 +109,7 @@ class TunerStudy:
         ]
         for kept in sorted(waiting, key=lambda kept: (kept.slot, kept.number)):
             if not kept.values and not self._draw(kept):
-                return None  # Hyperband is done with its brackets, or waits for others
+                return None  # Hyperband has finished its brackets, or waits for running trials
             kept.state, kept.started, kept.owner = "running", time.time(), self.me.text()
             self.file.save()
             self._mine.add(kept.number)
@@ -119,7 +117,7 @@ class TunerStudy:
         return None
 
     def _draw(self, kept: Kept) -> bool:
-        """Ask the oracle for hyperparameters that are possible; False where it has no more."""
+        """Ask the oracle for possible hyperparameters; False if it has no more."""
         for _ in range(MOST_DRAWS):
             trial = draw(self.oracle, f"slot-{kept.slot}")
             if trial.status != kt_trial.TrialStatus.RUNNING:
@@ -163,7 +161,7 @@ class TunerStudy:
         self._end(kept, "complete")
 
     def _tell_of_diverged(self) -> None:
-        """Give those that diverged before there was any value one that is as bad as the worst."""
+        """Give trials that diverged before there was any value the worst value so far."""
         worst = self._worst()
         for kept in self.file.kept:
             trial = self.oracle.trials.get(kept.oracle_id or "")
@@ -185,12 +183,12 @@ class TunerStudy:
         self._end(kept, "pruned")
 
     def _worst(self) -> float | None:
-        """The worst value that a trial has come to; None while none has."""
+        """The worst value of the trials so far; None without any."""
         values = [one.objectives[0] for one in self.file.kept if one.objectives is not None]
         return max(values, key=self.goals[0].cost, default=None)
 
     def _end_in_oracle(self, oracle_id: str | None, value: float | None) -> None:
-        """Tell the oracle what a trial came to; without a value it is invalid, and passed over."""
+        """End a trial of the oracle; without a value it is invalid, and the oracle ignores it."""
         if oracle_id is None:
             return
         trial = self.oracle.trials[oracle_id]
@@ -216,7 +214,7 @@ class TunerStudy:
         return following is not None
 
     def _ours(self, attempt: Attempt, *states: str) -> Kept:
-        """An attempt that is running, or in one of these states, by this process."""
+        """An attempt of this process that is running, or in one of these states."""
         kept = self.file.kept[attempt.number]
         if kept.owner != self.me.text() or kept.state not in ("running", *states):
             raise LostError
@@ -233,7 +231,7 @@ class TunerStudy:
             if kept.state != "running" or kept.number in self._mine:
                 continue
             why = self._observer.verdict(kept.number, kept.owner, kept.beat)
-            if kept.owner is None:  # of a former version, which worked alone
+            if kept.owner is None:  # of an earlier version, which had no other processes
                 why = "killed"
             if why is not None:
                 attempt = _attempt(kept)
@@ -262,7 +260,7 @@ class TunerStudy:
         return not elected
 
     def close(self) -> None:
-        """Files are closed after every write."""
+        """Nothing to close: files are closed after every write."""
 
 
 def _attempt(kept: Kept) -> Attempt:

@@ -1,8 +1,8 @@
-"""One training in a process of its own: what ends it, ends only this trial.
+"""Runs a training in this process or in one of its own, whose death ends only this trial.
 
-The processes come from a fork server that has loaded TensorFlow, and so start in under half a
-second. Epochs and the pulse of the training go up a pipe; the answer to an epoch says whether to go
-on.
+Processes are forked from a server that has loaded TensorFlow, so that they start in under half a
+second. The child sends epochs and signs of life through a pipe; the answer to an epoch says whether
+to go on.
 """
 
 from __future__ import annotations
@@ -39,28 +39,28 @@ from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import run_job
 
-#: Called with each epoch; raises PrunedError where the trial shall end.
+#: Called with each epoch; raises PrunedError if the trial shall end.
 OnEpoch = Callable[[Epoch], None]
 Execute = Callable[[Job, OnEpoch], TrialResult]
-#: Where processes come from.
+#: Contexts of multiprocessing that start processes.
 Context = ForkContext | ForkServerContext
 
-#: Seconds between two looks at a child, and between two things that it says of itself.
+#: Seconds between two looks at a child, and between two of its signs of life.
 LOOK_S = 0.5
-#: Signals by which a process ends of its own; all others somebody has sent, or a limit.
+#: Signals of a process that crashes; all others are sent by a person or by a limit of the system.
 ITS_OWN = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV,
            signal.SIGSYS, signal.SIGTRAP)  # fmt: skip
-#: What MLflow imports when it is first needed: a fresh process has it from the server instead.
+#: Modules that MLflow imports late: the fork server imports them once for all processes.
 LAZY = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.tracking.rest_store")
 
 
 def fresh() -> ForkServerContext:
-    """Where processes come from that train."""
+    """The context of processes that train: a fork server."""
     return forking(__name__, "fibsem.search.studies.optuna_study", *LAZY)
 
 
 class InProcess:
-    """Trains in this process; what was read of the dataset is kept from trial to trial."""
+    """Trains in this process, and keeps what it has read of the dataset from trial to trial."""
 
     def __init__(self, material: Material, tracking: Tracking) -> None:
         self.material, self.tracking = material, tracking
@@ -74,24 +74,24 @@ class InProcess:
         except (PrunedError, OutageError):
             raise
         except Exception as error:
-            self.material.dataset.check_unchanged()  # changed data concern every trial
+            self.material.dataset.check_unchanged()  # changed data would spoil every trial
             raise failure_of(error) from error
         return result
 
 
 class UpToMemory:
-    """Trains in this process until that has grown too large, then every job in a fresh one.
+    """Trains in this process until it uses much memory, then every trial in a new process.
 
-    What libraries keep from trial to trial adds up over hundreds of them.
+    Libraries keep some memory of every trial, which adds up over hundreds of them.
 
     Parameters
     ----------
     here
-        Trains in this process.
+        The executor for this process.
     isolated
-        Makes what trains in fresh ones.
+        Makes the executor for new processes.
     most_gib
-        Memory from which on it does.
+        Memory of this process from which on new ones are used.
     """
 
     def __init__(self, here: Execute, isolated: Callable[[], Execute], most_gib: float) -> None:
@@ -99,7 +99,7 @@ class UpToMemory:
         self._grown = False
 
     def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
-        """Run a job, here or in a fresh process."""
+        """Run a job, here or in a new process."""
         held_gib = rss_gib()
         if not self._grown and held_gib > self.most_gib:
             print(
@@ -112,7 +112,7 @@ class UpToMemory:
 
 
 class Isolated:
-    """Trains every job in a fresh process."""
+    """Trains every job in a new process."""
 
     def __init__(self, tracking: Tracking, data: Mapping[str, str]) -> None:
         self.tracking, self.data = tracking, data
@@ -126,16 +126,16 @@ class Isolated:
 def apart(
     context: Context, work: Callable[[Line], tuple[str, Any]], on_epoch: OnEpoch
 ) -> TrialResult:
-    """Do the work of a trial in a process of its own, and hear what comes of it.
+    """Do the work of a trial in a new process, and return or raise its result.
 
     Parameters
     ----------
     context
-        Where the process comes from.
+        Starts the process.
     work
-        Tells its epochs along the line, and gives what came of it.
+        Called in the new process; sends epochs along the line, and returns the result.
     on_epoch
-        Called with each epoch; raises PrunedError where the trial shall end.
+        Called here with each epoch; raises PrunedError if the trial shall end.
     """
     ours, theirs = context.Pipe()
     process = context.Process(target=_child, args=(work, theirs))
@@ -144,7 +144,7 @@ def apart(
     try:
         return _converse(ours, process, on_epoch)
     except KeyboardInterrupt:
-        ask_to_end(process)  # it ends its run by itself
+        ask_to_end(process)  # it ends its run in MLflow itself
         raise
     finally:
         ours.close()
@@ -181,7 +181,7 @@ def _converse(pipe: Connection, process: BaseProcess, on_epoch: OnEpoch) -> Tria
 
 
 def _death(exitcode: int | None) -> TrialFailedError:
-    """Why a process ended that did not say so: by its own fault, or by somebody's signal."""
+    """The error for a process that died without a word: its own fault, or a signal from outside."""
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         hint = ", out of memory?" if exitcode == -signal.SIGKILL else ""
@@ -193,7 +193,7 @@ def _death(exitcode: int | None) -> TrialFailedError:
 
 
 def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
-    """The process of one trial: what its work comes to is told, unless it was asked to end."""
+    """Main function of the process of a trial: sends the result, unless it was asked to end."""
     die_with_parent()
     guard_output()
     line = Line(pipe)
@@ -201,14 +201,14 @@ def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
     try:
         end_cleanly(*STOPS, once=True)
         line.send(work(line))
-    except KeyboardInterrupt:  # with the parent, or alone, which its code tells
+    except KeyboardInterrupt:  # the exit code tells whether it alone was interrupted
         sys.exit(INTERRUPTED)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is told: it may be ended at once
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all was sent: it may be ended at once
 
 
 class Line:
-    """The child's end of the pipe, for the training and for the thread that tells its pulse."""
+    """The child's end of the pipe, used by the training and by the thread of signs of life."""
 
     def __init__(self, pipe: Connection) -> None:
         self.pipe, self._lock = pipe, threading.Lock()
@@ -218,7 +218,7 @@ class Line:
             self.pipe.send(message)
 
     def keep_posted(self) -> None:
-        """Tell the pulse as long as somebody listens."""
+        """Send signs of life until the parent is gone."""
         with contextlib.suppress(OSError):
             while True:
                 time.sleep(LOOK_S)
@@ -226,7 +226,7 @@ class Line:
 
 
 def _run(job: Job, tracking: Tracking, data: Mapping[str, str], line: Line) -> tuple[str, Any]:
-    """Train, and say what came of it."""
+    """Train, and return the result or the error."""
 
     def on_epoch(epoch: Epoch) -> None:
         line.send(("epoch", epoch))
@@ -252,7 +252,7 @@ def _run(job: Job, tracking: Tracking, data: Mapping[str, str], line: Line) -> t
         return "away", str(outage)
     except TrialFailedError as failure:
         return _failed(failure)
-    except UserError as changed:  # the data, under all trials
+    except UserError as changed:  # the data were changed: this concerns all trials
         return "refused", str(changed)
 
 

@@ -1,11 +1,12 @@
-"""How long whole trainings are that fill a budget: as planned, but for those at its end.
+"""Sets the steps of whole trainings, so that the last ones fill the end of a budget.
 
-Networks of a space differ in size, so that behind the trainings that are planned there is time for
-some others, or for none. Before each of them its own network is looked at: where another one fits
-behind it, it is as long as planned, else it takes what is left, by a half to one and a half times
-the steps; a network for which that is too little is left out, and the next one is looked at. The
-study has the answer before the first step, and by the plan of a sweep that has ended it is given
-again.
+Networks of a space differ in size, so that after the planned trainings there is time for some
+others, or for none. Before each training the time of its own network is estimated: if another
+training fits behind it, it gets the planned steps; else it gets what is left, up to 1.5 times the
+planned steps. A planned training gets no fewer than planned, a further one half of them at least;
+if that takes too long, its network is left out, and the next one is considered. The steps are noted
+in the study before training begins, and in the plan of a sweep that has ended, so that repetitions
+use the same.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from fibsem.training.planning.plan import Plan
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
 
-#: Steps of a training at the end of a budget against those that are planned, at least and at most.
+#: Fewest and most steps of a training at the end of a budget, as multiples of the planned ones.
 LEAST, MOST = 0.5, 1.5
-#: Why a slot has no training.
+#: Reason of a slot without a training.
 LEFT_OUT = "left out: too large a network for the time that is left"
 
 
 def settled_steps(sweep: Sweep, slot: int) -> int | None:
-    """Steps of an epoch of a whole training, once they are settled; 0 of one that is left out."""
+    """Steps of an epoch that were noted for a slot; None if none were, 0 if it is left out."""
     plan = sweep.pace.plan
     if plan is None or not plan.fits_last:
         return None
@@ -39,7 +40,7 @@ def settled_steps(sweep: Sweep, slot: int) -> int | None:
 
 
 def settled_otherwise(sweep: Sweep, attempts: Iterable[Attempt]) -> tuple[tuple[int, int], ...]:
-    """Slots of whole trainings that are not as long as planned, with the steps of an epoch."""
+    """Slots whose trainings have other steps than planned, with the steps of an epoch."""
     plan = sweep.pace.plan
     steps = {slot: settled_steps(sweep, slot) for slot in {one.slot for one in attempts}}
     others = ((slot, some) for slot, some in steps.items() if some is not None)
@@ -47,9 +48,9 @@ def settled_otherwise(sweep: Sweep, attempts: Iterable[Attempt]) -> tuple[tuple[
 
 
 def settle_steps(sweep: Sweep, attempt: Attempt) -> bool:
-    """Note how many steps an epoch of a whole training has, unless that is settled.
+    """Note how many steps an epoch of an attempt has, unless that was noted before.
 
-    Returns whether it is trained: it is not where its network is too large for what is left.
+    Returns whether it is trained, which it is not if its network is too large for the time left.
     """
     plan = _measured(sweep)
     if plan is not None and sweep.study.get(_note(attempt.slot)) is None:
@@ -60,10 +61,10 @@ def settle_steps(sweep: Sweep, attempt: Attempt) -> bool:
 
 
 def has_room(sweep: Sweep) -> bool:
-    """Whether another training begins: one that is planned, or a short one for which there is time.
+    """Whether another training begins: a planned one, or a short one if there is time for it.
 
-    Where others do the last of those that are planned there is room again if one of them fails. One
-    that was interrupted has its steps, and goes on.
+    While other workers train the last planned ones the answer is no, but one may fail later.
+    A training that was interrupted keeps its steps, and goes on.
     """
     plan = _measured(sweep)
     if plan is None:
@@ -75,7 +76,7 @@ def has_room(sweep: Sweep) -> bool:
 
 
 def _measured(sweep: Sweep) -> Plan | None:
-    """The plan, where the clock tells how long trainings are at its end; a hard budget cuts."""
+    """The plan, if its last trainings fill its time; None with a hard budget, which cuts them."""
     plan = sweep.pace.plan
     if plan is None or not plan.fits_last or plan.filled is not None or sweep.pace.strict:
         return None
@@ -83,16 +84,16 @@ def _measured(sweep: Sweep) -> Plan | None:
 
 
 def _note(slot: int) -> str:
-    """Key of the study for steps of an epoch of a slot, and the seconds that are expected."""
+    """Property of the study with steps of an epoch of a slot, and its expected seconds."""
     return f"steps/{slot}"
 
 
 def _steps_that_fit(sweep: Sweep, plan: Plan, attempt: Attempt, times: float) -> int:
-    """Steps of an epoch: as planned while others follow; none where there is no time for them."""
+    """Steps of an epoch of an attempt: as planned while others follow, else what fits, or 0."""
     outcomes = sweep.study.outcomes()
     after = [one for one in outcomes if one.state == "running" and one.slot > attempt.slot]
     others = _begun(one for one in outcomes if one.slot != attempt.slot and one not in after)
-    to_come = plan.trials - 1 - others  # of the plan; below 0 of a training behind it
+    to_come = plan.trials - 1 - others  # planned trainings after this one; negative beyond the plan
     left_s = _left_s(sweep, outcomes)
     follows = left_s - plan.seconds_of(plan.steps, times) >= _shortest_s(plan)
     if follows or to_come >= sweep.search.workers:
@@ -109,14 +110,14 @@ def _shortest_s(plan: Plan) -> float:
 
 
 def _left_s(sweep: Sweep, outcomes: Sequence[Outcome]) -> float:
-    """Seconds of the plan that are left: fewer of those of the clock where trainings are slow."""
+    """Seconds that are left, in the plan's terms: fewer if trainings take longer than planned."""
     return sweep.pace.for_trainings_s / _slower(sweep, outcomes)
 
 
 def _slower(sweep: Sweep, outcomes: Iterable[Outcome]) -> float:
-    """Times as long as expected that whole trainings have taken; 1 where none has come to an end.
+    """Time of finished trainings over their expected time, as a median; 1 without any.
 
-    The median, since a machine may have slept. One that was interrupted says nothing.
+    A median, since a machine may have slept meanwhile. Interrupted trainings are left out.
     """
     first = (one for one in outcomes if one.complete and not one.attempt.attempt)
     taken = [
@@ -128,10 +129,10 @@ def _slower(sweep: Sweep, outcomes: Iterable[Outcome]) -> float:
 
 
 def _goes_on(one: Outcome) -> bool:
-    """Whether a training waits that was interrupted, and has not failed by itself."""
+    """Whether an attempt waits to go on with an interrupted training."""
     return one.state == "waiting" and one.attempt.attempt > one.attempt.failures
 
 
 def _begun(outcomes: Iterable[Outcome]) -> int:
-    """Slots that are filled, or at which somebody is at work."""
+    """Slots that are filled, or whose training is running."""
     return len({one.slot for one in outcomes if one.state in ("complete", "pruned", "running")})

@@ -1,4 +1,4 @@
-"""Which files of trials are kept: weights of the best, checkpoints that somebody goes on from."""
+"""Removes files of trials, but for the weights of the best and checkpoints still needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEIGHTS = ("model.keras", "model.skops")
 def tidy(sweep: Sweep) -> None:
     """Remove the weights of trials that are not among the best by the only objective.
 
-    And of trials that are over the checkpoints that nobody goes on from.
+    Checkpoints of finished trials are removed, too, unless another training goes on from them.
     """
     search, trials = sweep.search, sweep.folder / "trials"
     if search.keep is None or len(sweep.goals) > 1:
@@ -42,9 +42,9 @@ def tidy(sweep: Sweep) -> None:
 
 
 def inherit(attempt: Attempt, attempts: Iterable[Attempt], trials: Path) -> None:
-    """Give an attempt the checkpoint of the one that it goes on with, in the folder of its own.
+    """Copy the checkpoint that an attempt goes on from into the attempt's own folder.
 
-    Where a study that is no more has left such a folder, its results know what they are of.
+    A folder of this name may be left over from a deleted study; its identity says whether it is.
     """
     everything = list(attempts)
     folder = trials / attempt.place

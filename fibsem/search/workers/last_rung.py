@@ -1,9 +1,10 @@
-"""How long trainings of the last rung are: as planned, or longer where a budget has time left.
+"""Sets the epochs of trainings of the last rung: as planned, or more if time is left.
 
-A plan is made by a few networks that are timed for a moment, and prices what goes on as large ones.
-What the trainings that go on have taken themselves says more. So the clock is asked once for each
-slot of the last rung, before its first step, and never for fewer epochs than planned. The study has
-the answer: whoever goes on with the slot trains as many, and so does a repetition by the plan.
+A plan is made from a few networks that are timed for a moment, and assumes that trainings of the
+last rung are of large networks. The earlier epochs of these trainings tell their time better. So
+before the first step of each slot of the last rung its epochs are set by the time that is left, and
+never to fewer than planned. They are noted in the study, so that another process that goes on with
+the slot, or a repetition by the plan, trains as many.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def settled_length(sweep: Sweep, slot: int) -> int | None:
-    """Epochs of a slot of the last rung, once they are settled; None of all others."""
+    """Epochs that were noted for a slot of the last rung; None for all other slots."""
     plan = sweep.pace.plan
     if plan is None or not sweep.pace.lengthens(slot):
         return None
@@ -29,25 +30,25 @@ def settled_length(sweep: Sweep, slot: int) -> int | None:
 
 
 def settled_lengths(sweep: Sweep, attempts: Iterable[Attempt]) -> tuple[tuple[int, int], ...]:
-    """Slots of the last rung with their epochs, those that came to no result among them.
+    """Slots of the last rung with the epochs that were noted for them.
 
-    Repeated they come to none by the same epochs.
+    Those that came to no result are among them: a repetition must fail in the same way.
     """
     lengths = {slot: settled_length(sweep, slot) for slot in {one.slot for one in attempts}}
     return tuple(sorted((slot, epochs) for slot, epochs in lengths.items() if epochs is not None))
 
 
 def settle_length(sweep: Sweep, attempt: Attempt, attempts: Sequence[Attempt]) -> None:
-    """Note how many epochs a slot of the last rung has, unless that is settled.
+    """Note how many epochs a slot of the last rung has, unless that was noted before.
 
     Parameters
     ----------
     sweep
-        By whose plan and time.
+        The sweep, with its plan and the time that is left.
     attempt
-        At the slot, with the checkpoint that it goes on from in its folder.
+        The attempt at the slot; the checkpoint that it goes on from lies in its folder.
     attempts
-        All that there are.
+        All attempts of the study.
     """
     plan, slot = sweep.pace.plan, attempt.slot
     if plan is None or plan.lengths or not sweep.pace.lengthens(slot):
@@ -58,14 +59,15 @@ def settle_length(sweep: Sweep, attempt: Attempt, attempts: Sequence[Attempt]) -
 
 
 def _note(slot: int) -> str:
-    """Key of the study under which the epochs of a slot are noted."""
+    """Property of the study with the epochs of a slot."""
     return f"length/{slot}"
 
 
 def _epochs_that_fit(sweep: Sweep, attempt: Attempt, attempts: Iterable[Attempt]) -> int:
-    """Epochs for which there is time, by what those before have taken; 0 where nothing tells.
+    """Epochs for which there is time, by the time of earlier epochs; 0 if there are none.
 
-    No more than a checkpoint may be given without another warm-up.
+    No more than fit the checkpoint's learning rates, of which more epochs would need a longer
+    warm-up.
     """
     pace = sweep.pace
     reached = Reached.read(sweep.folder / "trials" / attempt.place / CHECKPOINT)
@@ -79,7 +81,7 @@ def _epochs_that_fit(sweep: Sweep, attempt: Attempt, attempts: Iterable[Attempt]
 
 
 def _turns(sweep: Sweep, slot: int, attempts: Iterable[Attempt]) -> int:
-    """Trainings of the last rung that a worker does one after the other, from this slot on."""
+    """Trainings of the last rung that one worker still has to do, this slot among them."""
     slots = {one.slot for one in attempts if not one.duplicate and sweep.pace.lengthens(one.slot)}
     before, workers = sum(one < slot for one in slots), sweep.search.workers
     return -(-len(slots) // workers) - before // workers

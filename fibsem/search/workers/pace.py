@@ -1,7 +1,7 @@
-"""The time of a sweep: until when it begins trainings, and how long these may take.
+"""The time of a sweep: until when trainings may begin, and how long each may take.
 
-A hard budget keeps back what the rungs to come are planned to take, so that a slow machine costs
-trainings of the first rung and not the one that comes to the end.
+With a hard budget the planned time of later rungs is reserved, so that on a slow machine trainings
+of the first rung are cut, and not the one that would become the model.
 """
 
 from __future__ import annotations
@@ -27,35 +27,34 @@ from fibsem.training.planning.planned import FILE
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
 
-#: Why a slot of a rung has no training.
+#: Reason of a slot of a rung without a training.
 CUT = "cut off: the time is kept for trainings that go on"
-#: Share of a budget for what follows its last training, and for epochs that take longer than those
-#: before.
+#: Share of a budget that is kept back for work after the last training, and for slow epochs.
 KEPT_BACK = 0.03
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What a sweep has of time; processes of one machine mean the same by it.
+    """The time that a sweep may take; times are comparable between processes of one machine.
 
     Attributes
     ----------
     until
-        When no further training begins, by the clock.
+        Time from which on no training begins, by ``time.monotonic``.
     strict
-        Whether a hard budget sets it: else so many trials as are ``planned`` begin all the same.
+        Whether a hard budget sets ``until``; if not, the ``planned`` trials may begin after it.
     plan
-        By which it works, if by any.
+        The plan of a budget, if there is one.
     rungs
-        Of a successive halving by that plan.
+        Rungs of a successive halving by that plan.
     clock
-        Tells seconds.
+        Gives the time, ``time.monotonic``.
     planned
-        Trials; one where nothing is planned, or a pruner may end some early.
+        Number of trials that begin in any case; 1 without a plan, or with a pruner.
     of_budget
-        That of the budget alone, where ``search.max_seconds`` ends it before.
+        The pace of the budget alone, if ``search.max_seconds`` ends earlier.
     ends
-        When the budget is used up, by the clock: where it is a soft one trainings begin later, too.
+        Time at which the budget is used up; with a soft budget trainings may begin later, too.
     """
 
     until: float = math.inf
@@ -76,7 +75,7 @@ class Pace:
         plan: Plan | None = None,
         rungs: tuple[Rung, ...] = (),
     ) -> Pace:
-        """The pace that ends after the fewest of the seconds that are given."""
+        """The pace that ends after the least of some seconds."""
         left_s = min((one for one in seconds if one is not None), default=math.inf)
         return cls(time.monotonic() + left_s, strict, plan, rungs, planned=planned)
 
@@ -86,20 +85,21 @@ class Pace:
         return self.until - self.clock()
 
     def over(self, trials: int) -> bool:
-        """Whether no training begins any more, of a sweep with so many trials."""
+        """Whether no further training begins in a sweep that has begun so many trials."""
         least, kept = 0.0, self._kept
         if kept is not None:
             least = kept.once_s + FEWEST_STEPS * kept.step_s + kept.validation_s
         return self.left_s <= least and (self.strict or trials >= self.planned)
 
     def stopped(self, trials: int) -> bool:
-        """Whether time is over for this start alone, and the budget has some left for others."""
+        """Whether this start of the command is over, while the budget has time for further ones."""
         return self.of_budget is not None and self.over(trials) and not self.of_budget.over(trials)
 
     def cuts(self, slot: int) -> bool:
-        """Whether a slot stays empty for the sake of the rungs to come.
+        """Whether a slot gets no training, so that time is left for later rungs.
 
-        They have what is left; a training is begun where less than half of it is theirs.
+        The time of later rungs is reserved; a training begins if at least half of its planned time
+        is left beside that.
         """
         k, kept = self._rung_of(slot), self._kept
         if kept is None or k is None:
@@ -107,9 +107,9 @@ class Pace:
         return self.left_s < kept.after_s(k) + 0.5 * kept.training_s(k)
 
     def limit_s(self, slot: int) -> float | None:
-        """Seconds that a training which begins now may take; None where nothing limits them.
+        """Seconds that a training which begins now may take; None without a limit.
 
-        One that only comes to the next rung has no limit: its learning rate would follow it.
+        A training that stops at the next rung has no limit, which would change its learning rate.
         """
         kept = self._kept
         if kept is None or self._rung_of(slot) is not None:
@@ -117,31 +117,31 @@ class Pace:
         return max(1.0, self.left_s - kept.once_s)
 
     def lengthens(self, slot: int) -> bool:
-        """Whether a training has more epochs than planned where there is time left for them.
+        """Whether a training gets more epochs than planned if time is left for them.
 
-        Those of the last rung have, and those that follow one that came to no result there.
+        These are trainings of the last rung, and those that replace one there without a result.
         """
         last = self.rungs[-1].first if self.rungs else math.inf
         return self.plan is not None and self.plan.lengthens and slot >= last
 
     @property
     def for_trainings_s(self) -> float:
-        """Seconds of the budget that are left for trainings."""
+        """Seconds of the budget that are left for trainings, without what is kept back."""
         assert self.plan is not None
         return self.ends - self.clock() - KEPT_BACK * self.plan.budget_s
 
     def each_s(self, turns: int) -> float:
-        """Seconds that are left for the epochs of a training, the first of so many in turn."""
+        """Seconds for the epochs of the next of some trainings that follow each other."""
         assert self.plan is not None
         return self.for_trainings_s / turns - self.plan.once_s
 
     @property
     def _kept(self) -> Plan | None:
-        """The plan, where a hard budget keeps trainings to its time."""
+        """The plan, if a hard budget cuts trainings to its times."""
         return self.plan if self.strict else None
 
     def _rung_of(self, slot: int) -> int | None:
-        """Number of a rung whose trainings are gone on with; None of those that come to the end."""
+        """Index of the rung of a slot; None for the last rung."""
         return next((k for k, rung in enumerate(self.rungs[:-1]) if _holds(rung, slot)), None)
 
 
@@ -153,26 +153,25 @@ def budget_pace(
     plan: Plan | None, budget_s: float | None, worked_s: float, most_s: float | None,
     *, strict: bool = False, rungs: Sequence[Sequence[int]] = (),
 ) -> Pace:  # fmt: skip
-    """The pace of a sweep with a budget, of which some seconds were worked before.
+    """The pace of a sweep with a budget, some seconds of which earlier starts have used.
 
-    ``budget_is=hard`` is a limit, and so is every budget of models that are fitted at once, whose
-    time nothing can plan. Where a pruner ends trainings early others begin as long as at least half
-    of a whole one is left, and none would end a tenth of the budget too late. Where small networks
-    take less time than planned others begin while they fit; see
-    :mod:`fibsem.search.workers.filling`.
+    ``budget_is=hard`` is a limit, and so is every budget of models that are fitted at once, since
+    their time cannot be planned. With a pruner, which ends trainings early, further trainings begin
+    as long as half the time of a whole one is left, and none would end later than a tenth after the
+    budget. Without one they begin as long as they fit; see :mod:`fibsem.search.workers.filling`.
 
     Parameters
     ----------
     plan, budget_s
-        By which it works, if by any, and what was given.
+        The plan, if there is one, and the given time.
     worked_s
-        Before.
+        Seconds that earlier starts have used.
     most_s
-        Of ``search.max_seconds``.
+        The value of ``search.max_seconds``.
     strict
         Whether the budget is a hard one.
     rungs
-        Of a successive halving.
+        Rungs of a successive halving.
     """
     anyway = None if plan is None else _begun_anyway(plan)
     if plan is not None:
@@ -189,21 +188,21 @@ def budget_pace(
 
 
 def _begun_anyway(plan: Plan) -> int | None:
-    """Trials that begin by a soft budget even when it is used up; None where all of them do."""
+    """Trials that begin even when a soft budget is used up; None if all of them do."""
     if plan.filled is not None or not (plan.pruned or plan.fills):
         return None
     return plan.trials if plan.fills else 1
 
 
 def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
-    """Say what a hard budget has cut off of a sweep's plan; by its plan."""
+    """Print what a hard budget has cut off of a sweep's plan."""
     outcomes = sorted(sweep.study.outcomes(), key=lambda one: one.attempt.attempt)
     latest = {one.slot: one for one in outcomes}
     ended = [one for one in latest.values() if one.state in ("complete", "pruned", "failed")]
     complete = [one for one in ended if one.complete]
     epochs = [one.record["epochs"] for one in complete]
     wanted = [sweep.epochs_of(one.values, one.slot) or plan.epochs for one in complete]
-    # small networks, pruned trials and slots of failed ones let others begin than were planned
+    # other trials than planned begin after small networks, pruned trials and failed ones
     cut = cut_off(plan, epochs, max(0, plan.trials - len(ended)), wanted)
     if not epochs:
         filling, anyway = sum(one.state != "failed" for one in ended), _begun_anyway(plan)
@@ -217,9 +216,9 @@ def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
 
 
 def is_over(sweep: Sweep) -> bool:
-    """Whether a sweep with a budget has come to its end, and to a model.
+    """Whether a sweep with a budget has ended, with a model.
 
-    It has not where ``search.max_seconds`` has stopped it, or others are still at work.
+    It has not if ``search.max_seconds`` stopped it, or other processes still train.
     """
     now = sweep.study.outcomes()
     has_model = any(one.complete for one in now)
@@ -228,9 +227,9 @@ def is_over(sweep: Sweep) -> bool:
 
 
 def settle_plan(plan: Plan, sweep: Sweep, folder: Path) -> Plan:
-    """Keep how many trainings a budget came to, and how long the last: repeated, they are the same.
+    """Keep in the plan how many trainings a sweep did, and their lengths, for repetitions by it.
 
-    A plan that says so already stays as it is.
+    A plan that has them already stays as it is.
     """
     counted = (plan.pruned or plan.fills) and plan.filled is None
     measured = plan.lengthens and not plan.lengths and plan.filled is None

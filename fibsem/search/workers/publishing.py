@@ -1,7 +1,7 @@
-"""What becomes of the run of an attempt: only what the study counts is FINISHED in MLflow.
+"""Ends the runs of attempts in MLflow: FINISHED if the study counts the trial.
 
-A run is RUNNING until the study has changed its attempt from running to something else; whoever
-made that change ends it. Where a kill came between the two, any later start does.
+A run is RUNNING until the study has ended its attempt; the process that ended the attempt then ends
+the run. If it was killed between the two, a later start ends the run.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from fibsem.tracking.runs import Tracking
 
 
 def run_of(folder: Path) -> str | None:
-    """Id of the run of an attempt, by its folder; None where it has begun none, or elsewhere."""
+    """Id of the run of an attempt, read from its folder; None if it began none in this folder."""
     file = folder / "run.json"
     return read_json(file, RUN, remedy="remove it") if file.is_file() else None
 
 
 def publish(tracking: Tracking, run_id: str | None, outcome: Outcome) -> None:
-    """End a run as it came to its attempt.
+    """Log the outcome of an attempt on its run, and end the run.
 
-    Its end comes last: as long as it is RUNNING, a later start tells all of it.
+    The run is ended last: as long as it is RUNNING, a later start logs everything again.
     """
     if run_id is None or tracking.find(run_id) is None:
         return
@@ -39,7 +39,7 @@ def publish(tracking: Tracking, run_id: str | None, outcome: Outcome) -> None:
 
 
 def status_of(outcome: Outcome) -> str:
-    """How the run of an ended attempt ends."""
+    """Status in MLflow for the run of an attempt that has ended."""
     if outcome.diverged:
         return "FAILED"
     if outcome.state in ("complete", "pruned"):
@@ -48,14 +48,14 @@ def status_of(outcome: Outcome) -> str:
 
 
 def reconcile(tracking: Tracking, parent: str, outcomes: Iterable[Outcome]) -> None:
-    """End every run whose attempt has ended, and only those: others may still be at work."""
+    """End every run whose attempt has ended, and no other: other processes may be training."""
     by_number = {one.number: one for one in outcomes}
     at_work = {one.slot for one in by_number.values() if one.state == "running"}
     for run in tracking.children(parent):
         number, slot = run.data.tags.get(names.ATTEMPT), run.data.tags.get(names.SLOT)
         run_id, running = run.info.run_id, run.info.status == "RUNNING"
         one = by_number.get(int(number)) if number is not None else None
-        if one is None:  # of a former version, or opened twice
+        if one is None:  # of an earlier version, or opened twice
             if running and int(slot or -1) not in at_work:
                 tracking.end(run_id, "KILLED")
         elif one.state not in ("waiting", "running"):

@@ -1,4 +1,4 @@
-"""A worker's share of the machine, and networks timed as workers will train them: all at once."""
+"""Shares of the machine for workers, and timing of networks that train beside each other."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Share:
 
     cores: frozenset[int]
     accelerator: str | None
-    anew: tuple[str, ...] = ()  # options of the command that it works for
+    anew: tuple[str, ...] = ()  # typed options that remove results, as overwrite=true
 
     def take(self) -> None:
-        """Begin a process that has this share, before TensorFlow looks around."""
+        """Restrict this process to its share; called before TensorFlow is imported."""
         die_with_parent()
         guard_output()
         begin_with(self.anew)
@@ -42,7 +42,7 @@ class Share:
 
 
 def shares(count: int) -> list[Share]:
-    """The machine, dealt out to workers; accelerators are shared where there are more workers."""
+    """Divide the machine among workers; several share an accelerator if there are too few."""
     devices = visible_accelerators()
     return [
         Share(frozenset(cores), devices[k % len(devices)] if devices else None, anew())
@@ -51,25 +51,25 @@ def shares(count: int) -> list[Share]:
 
 
 def abreast(workers: int) -> int:
-    """How many workers train as fast beside one another as one alone: as there are accelerators.
+    """Number of trainings that run at once at full speed: one for each accelerator, else one.
 
-    On processors they share the cores, of which one training uses all: two workers did four trials
-    in 0.81 of the time of one (``experiments/benchmarks``), which is counted as none.
+    On processors workers share the cores, of which one training uses all: two workers needed 0.81
+    of the time of one for four trials (``experiments/benchmarks``), counted as no gain.
     """
     return max(1, min(workers, len(visible_accelerators())))
 
 
-#: Reads a dataset, and what a network learns from of it: in another process.
+#: Functions that read, in another process, a dataset and what a network learns from.
 Reading = tuple[Callable[[], Dataset], Callable[[Dataset], Material]]
 
 
 def probe_at_once(some: Sequence[Reading], budget_s: float) -> list[Probe]:
-    """Time networks beside one another, each in a process with a worker's share.
+    """Time networks at the same time, each in a process with a worker's share of the machine.
 
     Raises
     ------
     UserError
-        If one of the processes ends before it has told anything.
+        If one of the processes dies before it has sent a result.
     """
     context, started = fresh(), []
     try:

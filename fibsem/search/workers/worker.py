@@ -1,7 +1,8 @@
-"""One worker of a sweep: claims a slot, trains, tells; waits for what is away; stops where it lost.
+"""One worker of a sweep: it claims a slot, trains, and reports to the study.
 
-What it does follows from the study alone. An attempt is its own from the claim to the end of it,
-with a folder and a run that no other attempt has.
+What a worker does follows from the study alone. If the database is away it waits. An attempt is its
+own from the claim to the end, with a folder and a run of its own; if another process has ended the
+attempt meanwhile, the worker drops it.
 """
 
 from __future__ import annotations
@@ -43,11 +44,11 @@ from fibsem.training.steps.checkpoint import trained_s
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
 
-#: Seconds between two looks where all open slots are taken by others.
+#: Seconds between two looks for an open slot while other workers have all of them.
 POLL_S = 1.0
-#: Seconds that telling of a hang may take, and the exit code of a worker that hung.
+#: Seconds in which a worker that hangs may report it, and its exit code.
 LAST_S, HUNG = 10.0, 75
-#: What the study keeps of the record of a training.
+#: Fields of a training's result that the study keeps.
 KEPT = (
     "run_id", "val", "val_all", "cost", "epochs", "train_seconds", "parameters", "restart",
 )  # fmt: skip
@@ -57,7 +58,7 @@ Show = Callable[[str, int, int], None]
 
 @dataclass
 class Held:
-    """An attempt that is ours: whether its folder is made, its epochs so far, whether it ended.
+    """An attempt that this worker has claimed, and how far it is.
 
     It has so many seconds, where a hard budget limits it.
     """
@@ -71,7 +72,7 @@ class Held:
 
 @dataclass
 class Worker:
-    """Works on a sweep until there is nothing left to do."""
+    """A worker, which trains trials until there is nothing left to do."""
 
     sweep: Sweep
     execute: Execute
@@ -86,13 +87,13 @@ class Worker:
         self.patience = Patience(self.search.patience_s)
 
     def work(self) -> None:
-        """Fill slots until the budget or the time is used up, or nothing is left to be claimed.
+        """Train trials until the budget or the time is used up, or no slot is left to claim.
 
         Raises
         ------
         OutageError
-            If disk, storage or store are away for longer than ``search.patience_s``, or the
-            accelerator of this process has failed.
+            If the disk, the study's storage or MLflow do not answer for ``search.patience_s``,
+            or the accelerator of this process has failed.
         """
         try:
             while True:
@@ -108,7 +109,7 @@ class Worker:
             raise
 
     def _turn(self) -> bool:
-        """One trial: that which an outage had interrupted, or another; whether there are more."""
+        """Train one trial, an interrupted one first; returns whether there may be more."""
         if self.held is None:
             now = self.study.outcomes()  # one look at a storage that may be far away
             done = filled(now)
@@ -133,21 +134,21 @@ class Worker:
         return True
 
     def _wait_for_others(self) -> bool:
-        """Whether others are at work; a grid may have fewer points than the budget."""
+        """Whether to wait for other workers, whose trials may fail and be open again."""
         if not any(attempt.state == "running" for attempt in self.study.attempts()):
             return False
         time.sleep(POLL_S)
         return True
 
     def _recover(self) -> None:
-        """End what lost its process, and its run where it was in this folder."""
+        """End attempts whose process died, with their runs if they were in this folder."""
         for attempt, why in self.study.recover():
             if why != "killed":
                 print(f"trial {attempt.number} is given up: {why}", file=sys.stderr)
             self._publish(attempt)
 
     def _job(self, held: Held) -> Job:
-        """The training of an attempt; after a failure of its own it starts from another seed."""
+        """The job of an attempt; its seed is another one after each training that failed."""
         attempt, failures = held.attempt, held.attempt.failures
         drawn = attempt.values.get("seed")
         seed = (self.sweep.given.tree["seed"] if drawn is None else drawn) + 1000 * failures
@@ -175,7 +176,7 @@ class Worker:
         return Job(given, folder, name, tags, self.sweep.parent, "other", published=False)
 
     def _one_trial(self, held: Held) -> None:
-        """Train, tell the study what came of it, and when it has that, the store."""
+        """Train a trial, report its result to the study, and then end its run in MLflow."""
         try:
             if not held.ready:
                 self._prepare(held)
@@ -190,7 +191,7 @@ class Worker:
                 keras.backend.clear_session()  # collects garbage too
 
     def _prepare(self, held: Held) -> None:
-        """Give an attempt what it goes on with, and its time, in which that counts."""
+        """Copy the checkpoint that an attempt goes on from, and set its time limit."""
         attempts = self.study.attempts()
         inherit(held.attempt, attempts, self.trials)
         settle_length(self.sweep, held.attempt, attempts)
@@ -208,7 +209,7 @@ class Worker:
         def on_epoch(epoch: Epoch) -> None:
             if self.study.report(attempt, epoch):
                 raise PrunedError(epoch.epoch)
-            if epoch.epoch >= held.epochs:  # of a training that goes on, those come again
+            if epoch.epoch >= held.epochs:  # a resumed training sends its earlier epochs again
                 held.epochs = epoch.epoch + 1
                 self.patience.renew()
 
@@ -227,7 +228,7 @@ class Worker:
             tidy(self.sweep)
 
     def _kept(self, result: TrialResult) -> TrialRecord:
-        """What the study keeps of a training; by how much it is beyond each bound, where it is."""
+        """What the study keeps of a result, and by how much it exceeds bounds of the search."""
         record = result.to_json()
         figures = {goal: goal.of(result.groups) for goal in self.sweep.bounds}
         beyond = {g.key: g.beyond(figures[g], bound) for g, bound in self.sweep.bounds.items()}
@@ -244,7 +245,7 @@ class Worker:
             return TrialFailedError(reason, "", final=False, own=False)
 
         def abandon(reason: str) -> None:
-            """End this process, whose main thread does not come back."""
+            """End this process, whose main thread hangs."""
             threading.Timer(LAST_S, os._exit, (HUNG,)).start()
             print(
                 f"error: trial {held.attempt.number} is given up: {reason}; "
@@ -264,7 +265,7 @@ class Worker:
         )
 
     def _failed(self, held: Held, failure: TrialFailedError) -> None:
-        """Record why a trial failed; one that diverged counts, and is not tried again."""
+        """Report why a trial failed; one that diverged fills its slot, and is not tried again."""
         cause: Cause = "own" if failure.own else "ended"
         folder = self.trials / held.attempt.place
         if failure.diverged:
@@ -278,7 +279,7 @@ class Worker:
         print(f"trial {held.attempt.number} failed: {failure.reason} ({file})", file=sys.stderr)
 
     def _lost(self, held: Held) -> None:
-        """Say that another worker has the trial by now, and end what this one had of it."""
+        """Drop an attempt that another worker has ended, with its run."""
         print(
             f"trial {held.attempt.number} was given up by another worker, which thought this one "
             "was gone; it stops here", file=sys.stderr,
@@ -286,17 +287,17 @@ class Worker:
         self._publish(held.attempt)
 
     def _publish(self, attempt: Attempt) -> None:
-        """End the run of an attempt in this folder as the study says."""
+        """End the run of an attempt by its outcome in the study."""
         outcome = next(one for one in self.study.outcomes() if one.number == attempt.number)
         publish(self.tracking, run_of(self.trials / attempt.place), outcome)
 
     def _let_go(self, why: BaseException) -> None:
-        """End an attempt that this process leaves; untold, the next start finds it without one."""
+        """End an attempt that this worker leaves; if that fails, a later start ends it."""
         held = self.held
         if held is None or held.settled:
             return
         reason = "interrupted" if isinstance(why, KeyboardInterrupt) else f"stopped: {why}"
-        # a network may be what its accelerator fails at: that is not tried for ever
+        # the network itself may make the accelerator fail: it counts, and is not tried for ever
         cause: Cause = "ended" if isinstance(why, DeviceError) else "let_go"
         with contextlib.suppress(Exception):
             self.study.fail(held.attempt, reason, cause)

@@ -25,14 +25,14 @@ from fibsem.system.outages import Patience, outage_of
 from fibsem.system.processes import ask_to_end, stop
 from fibsem.system.progress import Progress
 
-#: Deaths of workers between two finished trials after which the sweep gives up.
+#: Workers that may die between two finished trials before the sweep gives up.
 RESTARTS = 6
-#: Exit codes of a worker that met an error of the user's, and of one whose accelerator has failed.
+#: Exit codes of a worker that raised a UserError, and of one whose accelerator failed.
 MISTAKE, NO_DEVICE = 2, 76
 
 
 def run_trials(sweep: Sweep, count: int) -> None:
-    """Train what a sweep asks for, in this process or in several, and show how far it is."""
+    """Train the trials of a sweep, in this process or in several, and show the progress."""
     tracking = sweep.tracking
     with (
         Progress("trials", sweep.pace.left_s, partial(work_of, sweep.search.rungs)) as progress,
@@ -47,12 +47,12 @@ def run_trials(sweep: Sweep, count: int) -> None:
 
 
 def run_workers(sweep: Sweep, count: int, show: Show) -> None:
-    """Run ``count`` workers until the budget is used up; those that die are started again.
+    """Run some workers until the budget is used up; those that die are started again.
 
     Raises
     ------
     UserError
-        If a worker stopped for a reason that the user can mend, or what it needs is away for long.
+        If a worker stopped for a reason that the user can mend, or after a long outage.
     """
     context = fresh()
     dealt = shares(count)
@@ -86,7 +86,7 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
                 del running[k]
                 without = process.exitcode == NO_DEVICE
                 if process.exitcode == MISTAKE or (without and not running):
-                    sweep.check_failures(sweep.study.outcomes())  # with what it told last
+                    sweep.check_failures(sweep.study.outcomes())  # with the worker's last reports
                     raise UserError(
                         f"worker {k} stopped; what it said is above, and {same_command()} goes on."
                     )
@@ -106,7 +106,7 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
 
 
 def _end_all(processes: Sequence[Any]) -> None:
-    """End workers, which end their trials first: with the time of both."""
+    """End workers, with time for them to end their trials first."""
     ask_to_end(*processes)
     stop(*processes)
 

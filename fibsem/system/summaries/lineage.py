@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fibsem.system.records import UNLESS_NONE, Stored, WrittenAs, typed
+from fibsem.system.records import UNLESS_NONE, Record, Stored, WrittenAs, typed
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ class Lineage(Stored):
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Lineage:
         """Read what :meth:`to_json` made, of this version or another."""
-        whole = typed(dict[str, Any], record)
+        whole = typed(Record, record)
         return typed(cls, {key: value for key, value in whole.items() if value is not None})
 
     @classmethod
     def in_bundle(cls, bundle: Any) -> Lineage:
         """The lineage in a ``bundle.json``."""
-        return cls.of_bundle(typed(dict[str, Any], typed(dict[str, Any], bundle).get("audit")))
+        return cls.of_bundle(typed(Record, typed(Record, bundle).get("audit")))
 
     @classmethod
     def of_bundle(cls, audit: Mapping[str, Any]) -> Lineage:
@@ -116,4 +116,4 @@ class Lineage(Stored):
 
 
 #: One as it is written.
-WrittenLineage = Annotated[Lineage, WrittenAs(dict[str, Any], Lineage.from_json)]
+WrittenLineage = Annotated[Lineage, WrittenAs(Record, Lineage.from_json)]

@@ -16,7 +16,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,15 +29,60 @@ from fibsem.config.training import FALLING
 from fibsem.errors import first_line
 from fibsem.system.files import replace_file
 from fibsem.system.identity import Identity
+from fibsem.system.records import Stored
 from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch
 from fibsem.training.steps.learner import Learner, Weights, learned_state
 from fibsem.training.steps.state import TrainingState, seconds_of
 
+#: Name of the array that holds the record of a checkpoint, beside those of the weights.
+RECORD = "record"
 #: Seconds between two checkpoints: what a killed training repeats.
 SAVE_EVERY_S = 5.0
 #: What reading a damaged checkpoint raises.
 DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointRecord(Stored):
+    """What a checkpoint says of a training beside its weights; see :class:`TrainingState`.
+
+    Versions before wrote no ``identity``, ``restart`` and ``lost_s``.
+    """
+
+    best: int
+    restart: int | None = None
+    lost_s: float = 0.0
+    history: tuple[Epoch, ...]
+    identity: Identity | None = None
+
+    @classmethod
+    def within(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> CheckpointRecord:
+        """The record among the arrays of a checkpoint."""
+        return cls.from_json(json.loads(arrays[RECORD].tobytes()))
+
+    @property
+    def most_epochs(self) -> float:
+        """Most epochs that the training may be given, with the end that it has later.
+
+        Its own number where a learning rate knew the end: in the decay, in a warm-up that is not
+        over, or in a network that was begun again, which is looked for in the first part of a
+        training.
+        """
+        settings = self.identity.settings if self.identity else {}
+        own, warmup = settings["train.epochs"], settings.get("train.warmup")
+        reached = len(self.history)
+        falls = settings.get("train.schedule") != "wsd" or reached > (1 - FALLING) * own
+        if falls or self.restart is not None:
+            return float(own)
+        return max(own, reached / warmup) if warmup else math.inf
+
+    def ended_later(self, before: Identity, now: Identity) -> Identity:
+        """The identity before, with the later end that is asked for, where it may have that."""
+        own, asked = (one.settings.get("train.epochs") for one in (before, now))
+        if own is None or asked is None or not own < asked <= self.most_epochs:
+            return before
+        return replace(before, settings={**before.settings, "train.epochs": asked})
 
 
 @dataclass
@@ -81,14 +126,11 @@ def save(learner: Learner, state: TrainingState, path: Path, identity: Identity)
         for k, v in enumerate(variables)
     }
     arrays |= {f"best/{k}": v for k, v in enumerate(state.best_weights)}
-    record = {
-        "best": state.best,
-        "restart": state.restart,
-        "lost_s": state.lost_s,
-        "history": [asdict(epoch) for epoch in state.history],
-        "identity": identity.to_json(),
-    }
-    arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    record = CheckpointRecord(
+        best=state.best, restart=state.restart, lost_s=state.lost_s, history=(*state.history,),
+        identity=identity,
+    )  # fmt: skip
+    arrays[RECORD] = np.frombuffer(json.dumps(record.to_json()).encode(), np.uint8)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     replace_file(path, buffer.getvalue())
@@ -121,24 +163,23 @@ def restore(learner: Learner, state: TrainingState, path: Path, identity: Identi
             file=sys.stderr,
         )
         return
-    if "identity" in record:  # versions before wrote none
+    if record.identity is not None:
         identity.check(
-            _ended_later(record, identity), path,
+            record.ended_later(record.identity, identity), path,
             defaults=lambda: defaults_of("train", identity.settings),
         )  # fmt: skip
     for variable, value in read:
         variable.assign(value)
-    state.history = [Epoch(**epoch) for epoch in record["history"]]
-    state.best, state.best_weights = record["best"], best
-    state.restart, state.lost_s = record.get("restart"), record.get("lost_s", 0.0)
+    state.history, state.best, state.best_weights = [*record.history], record.best, best
+    state.restart, state.lost_s = record.restart, record.lost_s
 
 
 def _read(
     path: Path, variables: dict[str, list[Any]], weights: int
-) -> tuple[dict[str, Any], list[tuple[Any, npt.NDArray[Any]]], Weights]:
+) -> tuple[CheckpointRecord, list[tuple[Any, npt.NDArray[Any]]], Weights]:
     """Everything in a checkpoint, before any of it is used: it may be damaged further down."""
     with np.load(io.BytesIO(path.read_bytes())) as arrays:
-        record = json.loads(arrays["record"].tobytes())
+        record = CheckpointRecord.within(arrays)
         averaged = "raw/0" in arrays  # else the weights themselves were scored
         read = [
             (variable, arrays[f"{part if part != 'raw' or averaged else 'model'}/{k}"])
@@ -171,8 +212,8 @@ class Reached:
         """What a checkpoint tells; None where none can be read."""
         try:
             with np.load(path) as arrays:
-                record = json.loads(arrays["record"].tobytes())
-            return cls(tuple(Epoch(**one) for one in record["history"]), _most_epochs(record))
+                record = CheckpointRecord.within(arrays)
+            return cls(record.history, record.most_epochs)
         except DAMAGE:
             return None
 
@@ -182,35 +223,12 @@ class Reached:
         return median(usual) if usual else None
 
 
-def _most_epochs(record: Mapping[str, Any]) -> float:
-    """Most epochs that the training of a checkpoint may be given, with the end that it has later.
-
-    Its own number where a learning rate knew the end: in the decay, in a warm-up that is not over,
-    or in a network that was begun again, which is looked for in the first part of a training.
-    """
-    settings, reached = record["identity"]["settings"], len(record["history"])
-    own, warmup = settings["train.epochs"], settings.get("train.warmup")
-    falls = settings.get("train.schedule") != "wsd" or reached > (1 - FALLING) * own
-    if falls or record.get("restart") is not None:
-        return own
-    return max(own, reached / warmup) if warmup else math.inf
-
-
-def _ended_later(record: Mapping[str, Any], now: Identity) -> Identity:
-    """What a checkpoint is of; with the later end that is asked for, where it may be given that."""
-    before = Identity.from_json(record["identity"])
-    own, asked = (one.settings.get("train.epochs") for one in (before, now))
-    if own is None or asked is None or not own < asked <= _most_epochs(record):
-        return before
-    return replace(before, settings={**before.settings, "train.epochs": asked})
-
-
 def trained_s(path: Path) -> float:
     """Seconds that the training of a checkpoint has taken; 0 where none can be read."""
     try:
         with np.load(path) as arrays:
-            record = json.loads(arrays["record"].tobytes())
-        return record.get("lost_s", 0.0) + seconds_of([Epoch(**one) for one in record["history"]])
+            record = CheckpointRecord.within(arrays)
+        return record.lost_s + seconds_of(record.history)
     except DAMAGE:
         return 0.0
 

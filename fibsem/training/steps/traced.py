@@ -8,7 +8,6 @@ another, as of several seeds or of a sweep of rates, take over its graph; their 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -27,7 +26,7 @@ OUTSIDE = frozenset({
 })  # fmt: skip
 
 #: At most one: what a step of it computes, and the network. Whoever takes it has it alone.
-_former: list[tuple[dict[str, Any], keras.Model]] = []
+_former: list[tuple[dict[str, object], keras.Model]] = []
 
 
 def take(material: Material) -> keras.Model | None:
@@ -44,7 +43,7 @@ def leave(material: Material, learner: Learner) -> None:
         _former[:] = [(_computed(material), learner.steps)]
 
 
-def _computed(material: Material) -> dict[str, Any]:
+def _computed(material: Material) -> dict[str, object]:
     """What the graph of a step depends on, shapes of its batches included."""
     settings = asdict(material.config.train)
     inside = {key: value for key, value in settings.items() if key not in OUTSIDE}

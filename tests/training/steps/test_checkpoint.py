@@ -74,9 +74,9 @@ def test_rates_before_are_those_of_the_later_end_behind_the_warm_up(
     reached = min(reached, own)
     record = {
         "history": list(map(asdict, epochs(reached))),
-        "identity": {"settings": {
-            "train.epochs": own, "train.schedule": "wsd", "train.warmup": warmup,
-        }},
+        "identity": of_settings(
+            {"train.epochs": own, "train.schedule": "wsd", "train.warmup": warmup}
+        ),
     }  # fmt: skip
     most = told(record).most_epochs
     assert most >= own
@@ -94,24 +94,35 @@ def test_rates_before_are_those_of_the_later_end_behind_the_warm_up(
     assert two.learning_rate_of(reached, 0, steps) == pytest.approx(0.1) or reached >= 0.8 * own
 
 
+def of_settings(settings):
+    return {"kind": "training", "settings": settings, "data": {}}
+
+
 def told(record):
     """What is read of a checkpoint that has nothing but a record."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "checkpoint.npz"
-        np.savez(file, record=np.frombuffer(json.dumps(record).encode(), np.uint8))
+        np.savez(file, record=np.frombuffer(json.dumps({"best": 0, **record}).encode(), np.uint8))
         return Reached.read(file)
 
 
 def test_a_usual_epoch_is_none_of_those_that_trace():
     history = [*epochs(1, 9.0), *epochs(4)[1:3], *epochs(4, 5.0)[3:]]
-    identity = {"settings": {"train.epochs": 10, "train.schedule": "wsd"}}
+    identity = of_settings({"train.epochs": 10, "train.schedule": "wsd"})
     reached = told({"history": list(map(asdict, history)), "identity": identity})
     assert reached.epoch_s({0, 3}) == 1.25
     assert reached.epoch_s(()) == pytest.approx((1.25 + 5.25) / 2)
     assert reached.epoch_s(range(4)) is None
 
 
-@pytest.mark.parametrize("record", [{"history": []}, {"history": [], "identity": {"kind": "a"}}])
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"history": []},
+        {"history": [], "identity": {"kind": "a"}},
+        {"history": [], "identity": of_settings({})},
+    ],
+)
 def test_a_checkpoint_that_does_not_say_what_it_is_of_tells_nothing(record, tmp_path):
     """As versions before wrote it; or that is damaged, or not there."""
     assert told(record) is None

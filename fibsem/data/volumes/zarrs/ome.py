@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fibsem.data.volumes.voxels import VoxelNm
+from fibsem.system.records import Record
 
 #: Pixels along the side of a chunk, at most.
 CHUNK = 1024
@@ -41,7 +41,7 @@ def levels_of(shape: tuple[int, int]) -> list[int]:
 
 def ome_attributes(
     name: str, voxel_nm: VoxelNm, levels: Sequence[int], meanings: Sequence[Meaning] = ()
-) -> dict[str, Any]:
+) -> Record:
     """``multiscales``, and ``image-label`` of labels; an unknown extent has scale 1 and no unit."""
     axes = [
         {"name": axis, "type": "space"} | ({"unit": "nanometer"} if nm else {})
@@ -60,7 +60,7 @@ def ome_attributes(
     return image | ({"image-label": _image_label(meanings)} if meanings else {})
 
 
-def _image_label(meanings: Sequence[Meaning]) -> dict[str, Any]:
+def _image_label(meanings: Sequence[Meaning]) -> Record:
     return {
         "version": "0.5",
         "colors": [{"label-value": one.value, "rgba": list(one.rgba)} for one in meanings],

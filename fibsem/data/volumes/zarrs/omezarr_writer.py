@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -46,7 +46,7 @@ class OmeZarrWriter(VolumeWriter):
             group.attrs["ome"] = ome
         self._arrays = [self._level(group, str(k), step) for k, step in enumerate(levels)]
 
-    def _mend(self, levels: int, group: dict[str, Any]) -> None:
+    def _mend(self, levels: int, group: Mapping[str, object]) -> None:
         """Write a damaged ``zarr.json`` anew: all that it says is known here."""
         if _is_damaged(self.path, lambda: zarr.open_group(self.path).attrs["ome"]):
             write_json(self.path / "zarr.json", group)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass, field
 
-from fibsem.data.material.parts import Kind, Side
+from fibsem.data.material.extent import KeptExtent
 from fibsem.data.preprocessing import Correction
 from fibsem.inference.model.predict import Mode
 from fibsem.inference.options import Precision
-from fibsem.inference.tiling.tiles import Tiling
+from fibsem.inference.tiling.tiles import Room, Tiling
 from fibsem.inference.volume.checks import Certificate
 from fibsem.inference.volume.ledger.measured import Measured
-from fibsem.system.records import WrittenAs, fitting
+from fibsem.system.records import UNLESS_NONE, Record, Stored
 from fibsem.system.summaries.lineage import WrittenLineage
 
 
@@ -37,7 +36,7 @@ class Provenance:
     command: str | None = None
     earlier_code: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """What ledger and summary say of it; earlier code is told where there is some."""
         earlier = {"earlier_code": list(self.earlier_code)} if self.earlier_code else {}
         if self == Provenance(earlier_code=self.earlier_code):  # nobody told any of the others
@@ -69,29 +68,21 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Left:
-    """What is not material, by slice: rectangles and wedges."""
+class KeptPlan(Stored):
+    """The plan of a segmentation, as its ledger keeps it.
 
-    parts: dict[str, list[tuple[Kind, int, int, int, int] | tuple[Side, float, float]]]
-    doubts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """The plan of a segmentation; older ones leave nothing out and name no tiles."""
+    Versions before left nothing of a volume out, and named no tiles: their ledgers have no
+    ``extent``, ``mode``, ``tiling`` and ``room``.
+    """
 
     correction: Correction
     precision: Precision
     changed: float | None
     certificate: Certificate | None
-    extent: Left | None = None
-    mode: Mode | None = None
-    tiling: Tiling | None = None
-    room: dict[str, Any] | None = None
-
-
-#: A plan as the planner writes it, and reads it again.
-WrittenPlan = Annotated[dict[str, Any], WrittenAs(dict[str, Any], fitting(Planned))]
+    extent: KeptExtent | None = field(default=None, metadata=UNLESS_NONE)
+    mode: Mode | None = field(default=None, metadata=UNLESS_NONE)
+    tiling: Tiling | None = field(default=None, metadata=UNLESS_NONE)
+    room: Room | None = field(default=None, metadata=UNLESS_NONE)
 
 
 @dataclass(frozen=True)
@@ -117,7 +108,7 @@ class Decisions:
         Names of the outputs that were exported.
     """
 
-    decisions: WrittenPlan | None = None
+    decisions: KeptPlan | None = None
     mask: str | None = None
     provenance: Provenance | None = None
     likeness: Likeness | None = None
@@ -127,10 +118,10 @@ class Decisions:
     pores_3d: tuple[int | None, ...] | None = None
     exported: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """What was decided, by name."""
         record = {
-            "decisions": self.decisions,
+            "decisions": self.decisions and self.decisions.to_json(),
             "mask": self.mask,
             "provenance": self.provenance and self.provenance.to_json(),
             "likeness": self.likeness and asdict(self.likeness),

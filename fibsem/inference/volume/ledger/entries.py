@@ -53,7 +53,7 @@ Entry = (
 class Written:
     """A ledger as it is written; what a volume is of, versions before had as a digest."""
 
-    key: dict[str, Any]
+    key: dict[str, object]
     slab: int
     decided: Decisions
     slabs: dict[str, list[Entry]]

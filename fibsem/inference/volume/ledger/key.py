@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from fibsem.data.dataset.digests import digest_of, slice_digests
 from fibsem.data.material import Extent
@@ -23,7 +22,7 @@ def key_of(
     voxel_nm: VoxelNm,
     options: Options,
     asked: Extent | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """All that the labels follow from; a folder that holds labels of something else is refused.
 
     Of the ``volume`` that is its signature.

@@ -50,7 +50,7 @@ class Ledger:
         What the system said of the volume's files; None of an older ledger.
     """
 
-    def __init__(self, path: Path, key: dict[str, Any], slab: int, stamp: str | None) -> None:
+    def __init__(self, path: Path, key: Mapping[str, object], slab: int, stamp: str | None) -> None:
         self.path, self.key, self.slab, self.stamp = path, key, slab, stamp
         self.decided = Decisions()
         self.slabs: dict[int, list[SliceRecord]] = {}
@@ -60,7 +60,7 @@ class Ledger:
     def open(
         cls,
         folder: Path,
-        key: dict[str, Any],
+        key: Mapping[str, object],
         options: Options,
         volume: Volume | None = None,
         say: Callable[[str], None] = print,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+
+from fibsem.system.records import Record
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Measured(Conditions):
     voxels_per_second: float | None = None
     slabs: SlabCounts | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """What ledger and summary say of it; what an older version did not measure is left out."""
         elsewhere = self.scheduler is not None or (self.workers or 0) > 1
         record = {

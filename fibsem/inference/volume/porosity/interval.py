@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from fibsem.analysis.intervals import FEWEST_SQUARES, PorosityEstimate, one_pixel_off, widened
 from fibsem.analysis.labelled_squares import map_error
@@ -21,6 +21,15 @@ class CorrectedPorosity:
 
     porosity: float | None
     interval: Interval
+
+
+class _EndsOfEstimate(TypedDict):
+    """What an estimate by squares says of its interval, by the fields of a record."""
+
+    volume: tuple[float, float]
+    error: float
+    degrees: float
+    one_pixel_off: tuple[float, float] | None
 
 
 def corrected_porosity(
@@ -71,7 +80,7 @@ def corrected_porosity(
     return CorrectedPorosity(film.corrected.porosity, interval)
 
 
-def _ends(estimate: PorosityEstimate, per_px: float | None, rounded: float) -> dict[str, Any]:
+def _ends(estimate: PorosityEstimate, per_px: float | None, rounded: float) -> _EndsOfEstimate:
     """The interval of an estimate, and where it would lie with other outlines."""
     ends = widened(estimate.interval, rounded)
     off = None if per_px is None else one_pixel_off(ends, per_px)

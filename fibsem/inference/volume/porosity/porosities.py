@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from fibsem.inference.volume.plan import ScorerOf
 from fibsem.inference.volume.porosity.boundary import porosity_per_px_of_boundary
@@ -15,6 +14,7 @@ from fibsem.inference.volume.porosity.reading import Reading
 from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.inference.volume.summary import porosity_of
 from fibsem.inference.volume.work import Work
+from fibsem.system.records import Record
 from fibsem.system.summaries.porosity import FilmPorosity
 
 
@@ -36,7 +36,7 @@ class Porosities:
     missing: tuple[int, ...]
     sample: str | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """What the summary says of it."""
         return {
             **self.film.to_json(), "missing": list(self.missing), "sample": self.sample,
