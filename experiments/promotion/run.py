@@ -88,7 +88,7 @@ from fibsem.data import SplitRecipe
 from fibsem.inference import Member, Scorer, Segmenter, seconds_per_gigapixel
 from fibsem.promotion import best_trials, calibration_errors, final_configuration, fit_calibration
 from fibsem.promotion.calibrating import Reliabilities
-from fibsem.promotion.examination import counts_of, examined
+from fibsem.promotion.examination import confusions_of, examined
 from fibsem.system import read_json, replace_file, write_json
 from fibsem.tracking import Tracking
 from fibsem.training import Material, obtain, scored_squares
@@ -108,7 +108,7 @@ def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:
     fitted = fit_calibration(squares)
     line = Platt(fitted.temperature, fitted.offset)
     test = list(scored_squares(material, Scorer(plain), "test", grid.margin))
-    rows = counts_of(test, best)
+    rows = confusions_of(test, best)
     errors = calibration_errors([Reliabilities.of(square, line) for _, square in test])
     record = {
         "test_miou": labelled_figures(rows, "test", CHOSEN)["miou"],

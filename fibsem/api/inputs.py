@@ -14,7 +14,7 @@ from fibsem.data.volumes.volume import check_unmasked
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.data.volumes.zarrs.axes import own_names
 from fibsem.errors import UserError
-from fibsem.inference.options import Options, leaving_out
+from fibsem.inference.options import Options, advised_missing
 
 
 def options_of(tree: Tree) -> Options:
@@ -37,7 +37,7 @@ def volume_of(tree: Tree, options: Options) -> Volume:
     except UserError as error:
         with suppress(UserError):
             reopen(path, replace(manner, gaps=True), value_range)
-            error = UserError(f"{error} {leaving_out()}")
+            error = UserError(f"{error} {advised_missing()}")
         raise error from None
 
 

@@ -35,29 +35,29 @@ from fibsem.training.material.material import Material
 from fibsem.training.scoring.scoring import scored_squares
 from fibsem.training.scoring.squares import CHOSEN, confusions
 
-#: Finished evaluations by their folders.
+#: Summaries of finished evaluations by their folders.
 Cells = Mapping[Path, EvaluationSummary]
 
 
 def finished_in(folder: Path) -> EvaluationSummary | None:
-    """The summary of a finished evaluation; None of a folder without one, or a damaged one."""
+    """The summary of a finished evaluation; None if the folder has none, or a damaged one."""
     return known_json(folder / "summary.json", _evaluation)
 
 
 def _evaluation(record: Any) -> EvaluationSummary | None:
-    """A record as one of an evaluation; None of another command's."""
+    """Read the summary of an evaluation; None if the record is another command's."""
     return typed(EvaluationSummary, record) if kind_of(record) == "evaluation" else None
 
 
 def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
-    """The finished evaluations of one dataset among the sub-folders of a folder."""
+    """Finished evaluations of one dataset in the sub-folders of a folder."""
     places = [path.parent for path in sorted(folder.glob("*/summary.json"))]
     cells = {place: finished_in(place) for place in places}
     return {place: one for place, one in cells.items() if one and same_data(one.data, data)}
 
 
 def ends_of(runs: Iterable[Run]) -> list[str]:
-    """What is said of seeds whose threshold is the last that was tried."""
+    """A warning about seeds whose best threshold is the smallest or largest that was tried."""
     ends = (
         (run.seed, at_an_end(run.threshold, THRESHOLDS.thresholds))
         for run in runs
@@ -69,7 +69,7 @@ def ends_of(runs: Iterable[Run]) -> list[str]:
 def write_over_all(home: Path, data: str, folder: Path) -> tuple[list[Path], list[Path]]:
     """Write tables and figures over all evaluations of a dataset; returns the files of both.
 
-    What was made of former data, and is not of these, is removed.
+    Tables and figures of earlier evaluations that are not made again are removed.
     """
     cells = finished_cells(home, data)
     written, drawn = write_tables(cells, folder), draw_cells(cells, folder)
@@ -85,7 +85,7 @@ def _names(files: Iterable[Path]) -> list[str]:
 def write_tables(cells: Cells, folder: Path) -> list[Path]:
     """Write every table of the protocol as CSV and Markdown; returns the files.
 
-    Whoever found the evaluations, in whatever order, they stand in that of their folders.
+    Evaluations stand in the order of their folders.
     """
     cells = dict(sorted(cells.items()))
     evaluations = list(cells.values())
@@ -136,7 +136,7 @@ def draw_cell(folder: Path, seeds: Iterable[int], material: Material) -> list[Pa
 
 
 def _save_square(path: Path, material: Material, model: models.Model, run: SeedScores) -> None:
-    """Keep what a seed's model finds in the first test square, for the figure over all models."""
+    """Save a model's labels of the first test square, for the figure over all models."""
     before = _square(path)
     if before is not None and before.run_id == run.run_id:
         return
@@ -160,7 +160,7 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
     names = tables.names_of(list(cells.values()))
     for name, (path, one) in zip(names, cells.items(), strict=True):
         line, n = _line_of(one, name), one.sides[0]
-        if n in by_line.get(line, {}):  # of one width, and another height
+        if n in by_line.get(line, {}):  # same width, other height
             line = name
         spread = one.val.miou
         by_line.setdefault(line, {})[n] = (spread.mean, spread.std)
@@ -178,16 +178,16 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
 
 
 def _line_of(one: EvaluationSummary, name: str) -> str:
-    """The line on which an evaluation lies, of those that differ in n_x and n_y alone."""
+    """Name of the curve of an evaluation: of all that differ only in n_x and n_y."""
     plain = "" if one.model == "2dcnn" else f"{one.model}, "
     loss = "" if one.loss == "bce" else f" {one.loss}"
-    apart = name.removeprefix(tables.name_of(one))  # what it has apart from its namesakes
+    apart = name.removeprefix(tables.name_of(one))  # what distinguishes it from others of its name
     return f"{plain}n_z = {one.sides[2]}{loss}{apart}"
 
 
 @dataclass(frozen=True)
 class _Square:
-    """What :func:`_save_square` kept; versions before did not name the run."""
+    """What :func:`_save_square` saved; earlier versions did not name the run."""
 
     grey: npt.NDArray[np.float32]
     labels: npt.NDArray[np.uint8]
@@ -197,7 +197,7 @@ class _Square:
 
 
 def _square(path: Path) -> _Square | None:
-    """The square that was kept in a file; None where it is not there, or damaged."""
+    """Read a saved square; None if the file does not exist or is damaged."""
     try:
         with np.load(io.BytesIO(path.read_bytes())) as kept:
             run_id = str(kept["run_id"]) if "run_id" in kept else None
@@ -207,7 +207,7 @@ def _square(path: Path) -> _Square | None:
 
 
 def _one_square(squares: Mapping[str, _Square]) -> Any:
-    """What every model predicts on the square of the first one."""
+    """Predictions of all models that were saved for the same square as the first one's."""
     first = next(iter(squares.values()))
     by_model = {
         name: (one.predicted, Confusion.of(one.labels, one.predicted).miou)
@@ -219,14 +219,14 @@ def _one_square(squares: Mapping[str, _Square]) -> Any:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two evaluations by their names: the first minus the second, in test mIoU.
+    """Differences in test mIoU between two evaluations, the first minus the second.
 
     Attributes
     ----------
     squares, test_squares
-        Over places, and how many squares of both lie in them.
+        Paired difference over places, and the number of squares in them.
     seeds
-        Over the seeds that both have.
+        Paired difference over the seeds that both have.
     """
 
     first: str
@@ -239,9 +239,9 @@ class Comparison:
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two finished evaluations on the same test squares, and over the same seeds.
 
-    The figure of a square is its mIoU, mean over seeds, at the threshold chosen on validation; that
-    of a seed the pooled mIoU over all test squares. Squares of one place are one pair, by their
-    mean.
+    A square counts by its mIoU at the threshold that was chosen on validation, as a mean over
+    seeds; a seed counts by its mIoU over the pixels of all test squares. Squares of one place are
+    one pair, by their mean.
 
     Raises
     ------
@@ -283,12 +283,12 @@ def _finished(folder: Path) -> EvaluationSummary:
     return evaluation
 
 
-#: Sample, name, and where a square begins.
+#: Key of a square: sample, name, and first voxel.
 Key = tuple[str, str, Triple]
 
 
 def _spots(runs: Iterable[SeedScores]) -> dict[Key, Spot]:
-    """Where every square lies; its size is told by one of the runs, if by any."""
+    """Position of every square; its size is read from a run that has it."""
     spots: dict[Key, Spot] = {}
     for square in (square for run in runs for square in run.scores.squares):
         if square.size or square.key not in spots:
@@ -299,7 +299,7 @@ def _spots(runs: Iterable[SeedScores]) -> dict[Key, Spot]:
 def _by_square(runs: Iterable[SeedScores]) -> dict[Key, float]:
     """Mean over seeds of the mIoU of every test square.
 
-    Of the classes that are labelled: see :attr:`Confusion.miou_of_labelled`.
+    Only classes that are labelled in a square count: see :attr:`Confusion.miou_of_labelled`.
     """
     values: dict[Key, list[float]] = {}
     for run in runs:
@@ -311,6 +311,6 @@ def _by_square(runs: Iterable[SeedScores]) -> dict[Key, float]:
 
 
 def _pooled(run: SeedScores) -> float | None:
-    """MIoU over all test squares; None where none was scored."""
+    """MIoU over the pixels of all test squares; None if none was scored."""
     counts = pooled(confusions(run.scores.squares, "test", CHOSEN))
     return counts.miou if counts.pixels else None

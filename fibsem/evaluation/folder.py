@@ -1,4 +1,4 @@
-"""The folder of an evaluation: gone on with, refused, begun anew, or finished already."""
+"""The folder of an evaluation: continued or refused by its identity, begun anew, or finished."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 from fibsem.training.former import former_identity
 
-#: Knows the parent run.
+#: File with the id of the parent run.
 PARENT = "parent.json"
-#: There while tables and figures over all evaluations are made: without them none is finished.
+#: File that exists while tables and figures over all evaluations are made; an evaluation with it is
+#: not finished.
 TO_DO = "to_do.json"
 #: Everything that an evaluation leaves in its folder.
 OWN = (
@@ -36,16 +37,16 @@ OWN = (
 def settle(
     folder: Path, tree: Tree, data: Mapping[str, str], tracking: Tracking, *, overwrite: bool
 ) -> None:
-    """Make a folder that of one evaluation, whatever its number of seeds.
+    """Claim a folder for one evaluation, with any number of seeds.
 
     Parameters
     ----------
     folder, tree, data
-        Where, the configuration, and the digests of the dataset.
+        The folder, the configuration, and the digests of the dataset.
     tracking
-        Knows what a version before evaluated there, and ends the runs of what is removed.
+        The store, which knows evaluations of earlier versions, and in which removed runs are ended.
     overwrite
-        Whether what is there is removed.
+        Whether earlier results are removed.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def settle(
 
 
 def parent_of(folder: Path) -> str | None:
-    """Id of the parent run of an evaluation; None where it has none."""
+    """Id of the parent run of an evaluation; None if it was not begun."""
     return known_json(folder / PARENT, RUN)
 
 
@@ -93,13 +94,13 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Finished:
-    """What tells which seeds a summary is of."""
+    """The part of a summary that lists its seeds."""
 
     runs: tuple[_Run, ...]
 
 
 def _seeds_in(record: Any) -> tuple[int, ...] | None:
-    """Seeds that the summary of an evaluation is of; None of another command's."""
+    """Seeds in the summary of an evaluation; None if it is another command's."""
     if kind_of(record) != "evaluation":
         return None
     return tuple(run.seed for run in typed(_Finished, record).runs)
@@ -107,14 +108,14 @@ def _seeds_in(record: Any) -> tuple[int, ...] | None:
 
 @contextmanager
 def completing(folder: Path) -> Iterator[None]:
-    """Do what comes with a summary; who is stopped in it does it once more at the next start."""
+    """Context of the work after a summary; the next start repeats it if it is interrupted."""
     write_json(folder / TO_DO, {})
     yield
     remove(folder / TO_DO)
 
 
 def finished(folder: Path, tree: Tree) -> Record | None:
-    """The record of ``summary.json`` where it is of all seeds, with their scores, and no others."""
+    """The record of ``summary.json`` if it has exactly the seeds asked for, with scores."""
     if (folder / TO_DO).exists():
         return None
     file, seeds = folder / "summary.json", tuple(seeds_of(tree))

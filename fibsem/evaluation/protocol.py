@@ -1,7 +1,7 @@
-"""The evaluation protocol: one configuration, k seeds, all that a table needs (thesis 3.7, 4.2).
+"""The evaluation protocol: one configuration trained with k seeds (thesis 3.7, 4.2).
 
-Each seed is a child run under one parent. Scores are kept by square as confusion matrices, from
-which every combined figure follows by adding pixels.
+Each seed is a child run of one parent run. Confusion matrices are kept for every square, so that
+combined figures follow by adding them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from fibsem.evaluation.folder import PARENT, seeds_of
 from fibsem.evaluation.scores import SeedScores, pixels_of, score_model, searched_squares
 from fibsem.evaluation.summary import (
     balanced_of,
+    figures_by_sample,
     labelled_of,
     metrics_of,
     over_seeds,
-    run_of,
-    samples_of,
+    seed_entry,
 )
 from fibsem.system.files import known_json, write_json
 from fibsem.system.records import as_record
@@ -44,7 +44,7 @@ from fibsem.training.run import run_job
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One cell of a table: a configuration on a dataset."""
+    """An evaluation: a configuration on a dataset, which is one cell of a table."""
 
     given: Configuration
     material: Material
@@ -57,7 +57,7 @@ class Evaluation:
         return seeds_of(self.given.tree)
 
     def run(self, progress: Callable[[str, int, int], None]) -> EvaluationSummary:
-        """Train and score every seed; what is finished is not done again."""
+        """Train and score every seed; finished seeds are not trained again."""
         parent = self._parent()
         with self.tracking.cut_off(parent):
             seeds = []
@@ -71,7 +71,7 @@ class Evaluation:
         return summary
 
     def _summary(self, parent: str, seeds: Sequence[SeedScores]) -> EvaluationSummary:
-        """What all seeds found, without the time that it took."""
+        """The summary over all seeds, without the time that was taken."""
         config, dataset = self.material.config, self.material.dataset
         spec, train, uri = config.spec, config.train, config.tracking.absolute_uri
         figures = over_seeds([seed.figures for seed in seeds])
@@ -94,8 +94,8 @@ class Evaluation:
             threshold=figures["threshold"],
             seconds_per_gigapixel=figures["seconds_per_gigapixel"],
             groups=(*balanced, *labelled),
-            samples=samples_of(seeds),
-            runs=tuple(map(run_of, seeds)),
+            samples=figures_by_sample(seeds),
+            runs=tuple(map(seed_entry, seeds)),
             command=self.given.tree.get("command"),
             seconds=None,
             **labelled,
@@ -138,16 +138,16 @@ class Evaluation:
 
         result, _ = run_job(job, material, self.tracking, show)
         scores = self._scores(folder, material, seed, result)
-        # behind the curves of the training, which has figures of these names by epoch
+        # logged after the last epoch, as the training has curves with these names
         self.tracking.log_changed(result.run_id, _metrics(scores), step=result.epochs)
         return scores
 
     def _scores(
         self, folder: Path, material: Material, seed: int, result: TrialResult
     ) -> SeedScores:
-        """The scores of a finished training; those of another run are told as of this one.
+        """Score a finished training, or read its scores; they get the run id of this training.
 
-        None are kept of squares that were changed meanwhile.
+        Scores are not kept if squares were changed meanwhile.
         """
         file = folder / "scores.json"
         kept = known_json(file, SeedScores.from_json)
@@ -165,7 +165,7 @@ class Evaluation:
 
 
 def _metrics(seed: SeedScores) -> dict[str, float]:
-    """Figures of a seed by their names in MLflow."""
+    """Metrics of a seed by their names in MLflow."""
     metrics = {names.COST_OF_PROMOTED: seed.scores.seconds_per_gigapixel}
     for split in SPLITS:
         metrics |= names.grouped(split, seed.scores.balanced[split].figures)
@@ -175,14 +175,14 @@ def _metrics(seed: SeedScores) -> dict[str, float]:
 def plan_evaluation(
     material: Material, seeds: int, patch_limit: int, budget_s: float, began: float
 ) -> Plan:
-    """Share a budget out to the seeds of an evaluation, each with the scores of every square.
+    """Plan an evaluation with a budget: a training for each seed, and scores of every square.
 
     Parameters
     ----------
     material, seeds, patch_limit
-        The evaluation.
+        The data, the number of seeds, and ``evaluation.patch_limit``.
     budget_s
-        Given.
+        The budget in seconds.
     began
         When the command began, by ``time.perf_counter``.
     """
@@ -190,7 +190,7 @@ def plan_evaluation(
     limit = math.inf if material.config.spec.convertible else patch_limit
     scored = [pixels_of(material, split) for split in SPLITS]
     pixels = sum(count for count in scored if count <= limit)
-    if pixels_of(material, "val") > limit:  # a threshold is chosen all the same
+    if pixels_of(material, "val") > limit:  # squares for the threshold are scored all the same
         pixels += sum(region.box.size for region in searched_squares(material, limit))
     each_s = timed.pixel_s * pixels
     spent_s = time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""What one seed of an evaluation reaches: every figure of one trained model."""
+"""Scores of one seed of an evaluation, on all splits."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from fibsem.training.scoring.scoring import scored_squares
 from fibsem.training.scoring.spilling import spilled
 from fibsem.training.scoring.squares import SquareCounts, square_counts
 
-#: What can be done where a seed's figures are lost or damaged.
+#: What a user can do if the scores of a seed are lost or damaged.
 AGAIN = "the same fibsem.evaluate scores that seed again"
 
 
 @dataclass(frozen=True)
 class BalancedScores:
-    """What a model reaches on the fixed balanced sample of a split.
+    """Scores of a model on the fixed balanced sample of a split.
 
     Attributes
     ----------
     figures
-        MIoU, accuracy and loss, and what else is told of the same pixels.
+        MIoU, accuracy, loss and other metrics of these pixels.
     confusion
-        The matrix of them.
+        Confusion matrix of these pixels.
     """
 
     figures: dict[str, float]
@@ -52,12 +52,12 @@ class BalancedScores:
 
     @classmethod
     def of(cls, material: Material, model: Model, split: Split) -> BalancedScores:
-        """A trained model on a split."""
+        """Score a trained model on a split."""
         scored = estimate(material, model, split)
         return cls(scored.balanced, scored.confusion)
 
     def to_json(self) -> Record:
-        """The record that is stored: the matrix among the figures."""
+        """The record that is stored: figures and confusion matrix as one mapping."""
         return {**self.figures, "confusion": self.confusion.counts}
 
     @classmethod
@@ -67,24 +67,24 @@ class BalancedScores:
         return cls(figures, typed(Confusion, {"counts": record.get("confusion")}))
 
 
-#: As it is stored.
+#: Balanced scores, as they are stored in a record.
 WrittenBalanced = Annotated[BalancedScores, WrittenAs(Record, BalancedScores.from_json)]
 
 
 @dataclass(frozen=True)
 class ModelScores:
-    """Every figure of one trained model.
+    """All scores of one trained model.
 
     Attributes
     ----------
     balanced
-        On the fixed balanced sample, by split.
+        Scores on the fixed balanced sample, by split.
     threshold
-        The best one on the labelled validation pixels.
+        The threshold that is best on the labelled validation pixels.
     squares
         Confusion matrices of every labelled square.
     seconds_per_gigapixel
-        Of the model alone, from a timed block.
+        Cost of the model alone, from a timed block.
     """
 
     balanced: Mapping[str, WrittenBalanced]
@@ -95,7 +95,7 @@ class ModelScores:
 
 @dataclass(frozen=True)
 class SeedScores:
-    """The scores of one seed, with what is told of its training; ``scores.json`` holds it."""
+    """Scores and training of one seed, as ``scores.json`` holds them."""
 
     seed: int
     run_id: str
@@ -107,7 +107,7 @@ class SeedScores:
 
     @classmethod
     def of(cls, seed: int, result: TrialResult, scores: ModelScores) -> SeedScores:
-        """The scores of the model of a training."""
+        """Join the result of a training with the scores of its model."""
         return cls(
             seed, result.run_id, result.epochs, result.train_seconds, result.parameters,
             result.history, scores,
@@ -115,7 +115,7 @@ class SeedScores:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Figures that are of no split."""
+        """Figures that do not belong to a split."""
         return {
             "epochs": self.epochs,
             "train_seconds": self.train_seconds,
@@ -142,10 +142,10 @@ class SeedScores:
 
 
 def score_model(material: Material, model: Model, patch_limit: int, folder: Path) -> ModelScores:
-    """Score a trained model on every split; what is searched for a threshold lies in a folder.
+    """Score a trained model on every split; a folder holds scores for the search of a threshold.
 
-    Where it goes patch by patch, the squares of splits with more than ``patch_limit`` pixels are
-    left out, which is said; the threshold is then chosen on as many squares as that.
+    For a model that goes patch by patch, squares of splits with more than ``patch_limit`` labelled
+    pixels are not scored, which is printed; the threshold is then chosen on some of them.
     """
     scorer = BlockScorer(material.config.spec, model)
     splits = [s for s in SPLITS if scorer.mode != "patch" or pixels_of(material, s) <= patch_limit]
@@ -178,7 +178,7 @@ def score_model(material: Material, model: Model, patch_limit: int, folder: Path
 def searched_squares(material: Material, limit: float) -> list[Region]:
     """Validation squares on which a threshold is chosen, spread over all samples and slices.
 
-    As many as have no more than ``limit`` pixels together; one at least, if there are any.
+    They have ``limit`` pixels together at most, but there is one square at least, if there are any.
     """
     every = list(material.dataset.regions("val"))
     for count in range(len(every), 1, -1):
@@ -196,12 +196,12 @@ def pixels_of(material: Material, split: Split) -> int:
 def read_seeds(folder: Path, seeds: Iterable[int]) -> Iterator[SeedScores]:
     """The scores of some seeds of an evaluation, in their order.
 
-    Those of other seeds, of a start before that had more of them, may lie beside them.
+    The folder may have scores of further seeds, of an earlier start that had more of them.
 
     Raises
     ------
     UserError
-        If those of a seed are not there, or damaged.
+        If the scores of a seed are missing or damaged.
     """
     for seed in seeds:
         path = scores_of(folder, seed)

@@ -12,14 +12,14 @@ from fibsem.system.summaries.evaluation import Balanced, EvaluationSummary, Run,
 from fibsem.system.summaries.figures import Spread
 from fibsem.training.scoring.squares import CHOSEN, HALF, TRUTH, confusions, labelled_figures
 
-#: How groups of figures are named after the kind of confusion matrix.
+#: Suffix of a group of figures, by the kind of confusion matrix.
 KINDS = {HALF: "all", CHOSEN: "chosen", TRUTH: "truth"}
 
 Scores = dict[str, float]
 
 
 def metrics_of(summary: EvaluationSummary) -> Scores:
-    """Figures of the groups of an evaluation, by their names in MLflow."""
+    """Mean and s.d. of all figures of an evaluation, by their names in MLflow."""
     return {
         f"{group}/{figure}_{kind}": value
         for group in summary.groups
@@ -34,13 +34,13 @@ def over_seeds(values: Sequence[Scores]) -> dict[str, Spread]:
 
 
 def balanced_of(seeds: Sequence[SeedScores]) -> dict[Split, Balanced]:
-    """Figures on balanced pixels, at T = 0.5, by split."""
+    """Figures on balanced pixels, at a threshold of 0.5, by split."""
     figures = {split: [seed.scores.balanced[split].figures for seed in seeds] for split in SPLITS}
     return {split: Balanced(**over_seeds(some)) for split, some in figures.items()}
 
 
 def labelled_of(seeds: Sequence[SeedScores]) -> dict[str, SquareFigures]:
-    """Figures on all labelled pixels by group, ``<split>_<kind>``; of those that all seeds have."""
+    """Figures on all labelled pixels, by groups ``<split>_<kind>`` that all seeds have."""
     groups = {}
     for split in SPLITS:
         for kind, name in KINDS.items():
@@ -51,7 +51,7 @@ def labelled_of(seeds: Sequence[SeedScores]) -> dict[str, SquareFigures]:
     return groups
 
 
-def samples_of(seeds: Sequence[SeedScores]) -> dict[str, dict[str, SquareFigures]]:
+def figures_by_sample(seeds: Sequence[SeedScores]) -> dict[str, dict[str, SquareFigures]]:
     """Figures on all labelled pixels of each sample alone, by group."""
     names = dict.fromkeys(square.sample for seed in seeds for square in seed.scores.squares)
     return {sample: _of_sample(seeds, sample) for sample in names}
@@ -69,8 +69,8 @@ def _of_sample(seeds: Sequence[SeedScores], sample: str) -> dict[str, SquareFigu
     }
 
 
-def run_of(seed: SeedScores) -> Run:
-    """What the summary says of one seed."""
+def seed_entry(seed: SeedScores) -> Run:
+    """The entry of one seed in the summary."""
     scores = seed.scores
     return Run(
         seed.seed, seed.run_id, seed.epochs, seed.train_seconds, seed.parameters, scores.threshold,

@@ -1,4 +1,4 @@
-"""How the segmentation of a volume is done."""
+"""Options of the segmentation of a volume."""
 
 from __future__ import annotations
 
@@ -10,59 +10,60 @@ from fibsem.errors import UserError
 from fibsem.system.advice import MISSING, OVERWRITE, UNCERTAINTY, Key
 
 Precision = Literal["float32", "bfloat16"]
-#: What has several members.
+#: Ways to get several members, for messages.
 SEVERAL = "several models: weights=[A,B,...], or one that is an ensemble"
 
 
-def leaving_out() -> str:
-    """What helps where slices are missing or damaged."""
+def advised_missing() -> str:
+    """Advice where slices are missing or damaged."""
     return f"{MISSING.at('skip')} leaves such slices out."
 
 
-def anew() -> str:
-    """What labels a volume anew."""
+def advised_overwrite() -> str:
+    """Advice on how to label a volume anew."""
     return OVERWRITE.at("true")
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the work is done; what changes the result is in :attr:`key`.
+    """Options of a segmentation; those that change the result are in :attr:`key`.
 
     Attributes
     ----------
     format
-        Of the labels, the probabilities and the uncertainty.
+        Format of the labels, the probabilities and the uncertainty.
     precision
-        Of the networks' dense form; bfloat16 falls back to float32 where labels differ too often.
+        Precision of dense networks; bfloat16 falls back to float32 if too many labels differ.
     symmetry
-        Views of every tile whose scores are averaged: 2 with the one mirrored in x, 4 with those
-        mirrored in y, 8 with all of them turned. Every view takes as long as the tile.
+        Number of views of a tile whose scores are averaged: 2 with the mirror image in x, 4 with
+        those in y, 8 with all of these turned. Every view takes as long as the tile.
     probabilities
-        Write them too, as uint8: 255 times the mean probability of solid, calibrated.
+        Whether probabilities are written, too: 255 times the calibrated mean probability of
+        solid, as uint8.
     uncertainty
-        Write the spread between the members of an ensemble too, as uint8: 255 times twice the
-        standard deviation of their probabilities, which is 0.5 at most.
+        Whether the spread between the members of an ensemble is written, too: 255 times twice the
+        standard deviation of their probabilities (0.5 at most), as uint8.
     valid
-        What of the volume is material: ``auto``, found before the first slab; ``all``; or the path
-        of a mask, 0 where there is none.
+        What of the volume is material: ``auto`` (found before the first slab), ``all``, or the
+        path of a mask that is 0 where nothing is.
     missing
         Whether a slice that cannot be read stops the work or is left out.
     min_volume_nm3
-        Components of less volume are flipped in 3D after all else; 0: none.
+        Components of less volume are flipped in 3D at the end; 0: none.
     memory_gib
-        Budget of every process.
+        Memory of every process.
     slab
         Slices between two entries of the ledger.
     tile
         Largest side of a tile; None: the fastest on this machine.
     previews
-        Slices of which a picture is drawn.
+        Number of slices that are drawn as pictures.
     certificate
-        Whether dense and patch evaluation are compared first; None: before long runs.
+        Whether dense and patch evaluation are compared first; None: only before long runs.
     workers, scheduler
         Processes on this machine, or the address of a Dask scheduler.
     overwrite
-        Start anew instead of going on.
+        Remove an earlier segmentation in the folder instead of resuming it.
 
     Examples
     --------
@@ -109,7 +110,7 @@ class Options:
         Raises
         ------
         UserError
-            If it is asked for, and fewer than two members can differ.
+            If it is asked for with fewer than two members.
         """
         if self.uncertainty and count < 2:
             raise UserError(
@@ -119,14 +120,14 @@ class Options:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether other processes do the work."""
+        """Whether other processes label the slabs."""
         return self.workers > 1 or self.scheduler is not None
 
     @property
     def stores(self) -> int:
-        """Volumes of one byte a voxel that are on the disk at the end."""
-        given = 1 + self.probabilities + self.uncertainty
-        return given * (2 if self.format == "bigtiff" else 1) + bool(self.min_volume_nm3)
+        """Number of volumes of one byte a voxel that are on the disk at the end."""
+        written = 1 + self.probabilities + self.uncertainty
+        return written * (2 if self.format == "bigtiff" else 1) + bool(self.min_volume_nm3)
 
     @property
     def key(self) -> dict[str, object]:
@@ -143,5 +144,5 @@ class Options:
         }
 
 
-#: What a command may be told of them.
+#: Names of all options, which commands accept as keys.
 KEYS = tuple(field.name for field in fields(Options))

@@ -46,8 +46,8 @@ RANKING = 0.5
 #: Time of a pixel of labelled squares over that of a pixel of the timed block, for margins, reading
 #: and counting; measured 1.17 with slices of 1024 x 1024.
 SCORED = 1.15
-#: Seconds of what is done once after the scores (figures, tables, a bundle and its version); seconds
-#: for each volume beside its pixels (search for what is no material, certificate, tracing,
+#: Seconds of what is done once after the scores (figures, tables, a bundle and its version);
+#: seconds for each volume beside its pixels (search for what is no material, certificate, tracing,
 #: previews); time of a pixel of a volume over that of its scores. As in a promotion of the demo.
 PUBLISHED_S, OPENED_S, WRITTEN = 6.0, 3.0, 1.3
 
@@ -83,8 +83,8 @@ def plan_promotion(
         shared = share(volumes=False)
     if may_wait and shared.crowded:
         shared = share(volumes=False)
-    if shared.said:
-        print(shared.said)
+    if shared.warning:
+        print(shared.warning)
     return shared.plan
 
 
@@ -94,12 +94,12 @@ class _Shared:
 
     plan: Plan
     volumes_s: float
-    said: str | None
+    warning: str | None
 
     @property
     def crowded(self) -> bool:
         """Whether trainings are shorter than in the sweep, and volumes take longer than they."""
-        return self.said is not None and self.volumes_s > self.plan.seconds
+        return self.warning is not None and self.volumes_s > self.plan.seconds
 
 
 def _shared(
@@ -123,12 +123,12 @@ def _shared(
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
     count = final_trainings(given.promotion, kept.architectures)
     plan = plan_trainings(slowest, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
-    said = shorter(plan, [one.tree for one in kept.trials], dataset, instead)
+    warning = shorter(plan, [one.tree for one in kept.trials], dataset, instead)
     waiting_s = 0.0 if volumes else _volumes_s(given, dataset, slowest)
     plan = replace(
         plan, ranking_s=ranking_s, scoring_s=scoring_s, ranked=ranked, waiting_s=waiting_s
     )
-    return _Shared(plan, volumes_s, said)
+    return _Shared(plan, volumes_s, warning)
 
 
 def shorter(

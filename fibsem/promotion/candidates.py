@@ -1,4 +1,4 @@
-"""The trials of which a promotion makes a model, each with its final training."""
+"""The trials that a promotion may make its model of, each with the settings of a final training."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from fibsem.promotion.trials import Trial
 
 @dataclass(frozen=True)
 class Candidates:
-    """The trials that are promoted, best first, and the final training of each."""
+    """The trials of a promotion, best first, and the settings of a final training of each."""
 
     trials: Sequence[Trial]
     finals: Sequence[RunConfig]
 
     def first(self, count: int) -> Candidates:
-        """The best of them."""
+        """The first so many candidates, which are the best."""
         return Candidates(self.trials[:count], self.finals[:count])
 
     @property
     def name(self) -> str:
-        """Short name of these trials, which the folder of a promotion has."""
+        """Short name of these trials, for the folder of their promotion."""
         return hashlib.sha256("".join(one.run_id for one in self.trials).encode()).hexdigest()[:8]
 
     @property
@@ -33,9 +33,9 @@ class Candidates:
 
     @property
     def slowest(self) -> int | None:
-        """Which one a budget is planned by; None where all models are fitted at once.
+        """Index of the slowest network, by which a budget is planned; None without a network.
 
-        The ranking may make any of the trials the one that is trained finally.
+        The ranking may choose any of the trials for the final training.
         """
         networks = [k for k, final in enumerate(self.finals) if final.spec.is_network]
         return max(networks, key=lambda k: self.trials[k].epoch_s, default=None)

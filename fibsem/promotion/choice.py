@@ -1,4 +1,4 @@
-"""What is chosen on the validation squares: post-processing, and slope and offset of the logits."""
+"""Chooses post-processing and calibration of a model on the validation squares."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fibsem.data.dataset.samples import Region
 from fibsem.data.pieces import Pieces
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.calibrating import fit_calibration
-from fibsem.promotion.examination import counts_of, validation_squares
+from fibsem.promotion.examination import confusions_of, validation_squares
 from fibsem.promotion.final import Final, segmenter_of
 from fibsem.promotion.setting import Promotion
 from fibsem.system.progress import Progress
@@ -35,15 +35,15 @@ from fibsem.training.scoring.squares import SquareCounts
 
 @dataclass(frozen=True)
 class BestSteps(Stored):
-    """What was found to be best on every labelled validation pixel.
+    """The post-processing that is best on all labelled validation pixels, and a calibration.
 
     Attributes
     ----------
     best
         The post-processing.
     surface
-        Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds): that of the sample where
-        only that was tried, None where nothing was.
+        Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds); of a sample of pixels if
+        only these were tried, None without a search.
     calibration
         Temperature and calibration error.
     rows
@@ -56,7 +56,7 @@ class BestSteps(Stored):
     rows: tuple[SquareCounts, ...]
 
     def applied_to(self, plain: Segmenter) -> Segmenter:
-        """A model without post-processing, with this one and its calibration."""
+        """A model with this post-processing and calibration."""
         return replace(
             plain, postprocessing=self.best, temperature=self.calibration.temperature,
             offset=self.calibration.offset, smoothed_px=self.best.sigma,
@@ -64,7 +64,7 @@ class BestSteps(Stored):
 
     @property
     def sentence(self) -> str:
-        """What people want to know of it."""
+        """The choice in one sentence."""
         best, line = self.best, self.calibration
         rounds = "1 round" if best.rounds == 1 else f"{best.rounds} rounds"
         small = f", components below {best.min_size} px flipped" if best.min_size > 1 else ""
@@ -76,7 +76,7 @@ class BestSteps(Stored):
 
 @dataclass(frozen=True)
 class Chosen:
-    """A model with what was chosen for it; ``margin`` is that of the search, pixels."""
+    """A model with its chosen post-processing; ``margin``: pixels around squares in the search."""
 
     segmenter: Segmenter
     margin: int
@@ -84,7 +84,7 @@ class Chosen:
 
 
 def choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:
-    """Choose for the challenger and, beside an ensemble, for its first member alone."""
+    """Choose for the challenger; if that is an ensemble, also for its first member alone."""
     config, material = work.given.postprocessing, finals[0].material
     models = {"challenger": finals, **({"single": finals[:1]} if len(finals) > 1 else {})}
     chosen = {}
@@ -102,7 +102,7 @@ def choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:
 def _search(
     plain: Segmenter, material: Material, config: PostProcessingConfig, folder: Path
 ) -> BestSteps:
-    """Try what there is on the validation squares of a model without post-processing."""
+    """Search for the best post-processing of a model on the validation squares."""
     grid = config.grid
     scored = validation_squares(plain, material, grid.margin, folder)
     squares = [square for _, square in scored]
@@ -113,13 +113,13 @@ def _search(
             sample = sample_of(scored, pieces_of(material, "val"), grid.margin)
             best, surface = search_by_sample(squares, sample, grid, progress)
     calibration = fit_calibration(squares, best.sigma)
-    return BestSteps(best, surface.tolist(), calibration, tuple(counts_of(scored, best)))
+    return BestSteps(best, surface.tolist(), calibration, tuple(confusions_of(scored, best)))
 
 
 def sample_of(
     scored: Sequence[tuple[Region, ScoredSquare]], pieces: Pieces, margin: int
 ) -> SampledParts:
-    """The pieces that stand for a split, cut out of its scored squares."""
+    """The sampled pieces of a split, cut out of its scored squares."""
     by_region = {region.key: (region.box, square) for region, square in scored}
     parts = []
     for piece in pieces.regions:

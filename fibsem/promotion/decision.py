@@ -1,4 +1,4 @@
-"""That a promotion has made a champion, and by which verdict: it does so once."""
+"""Keeps the verdict by which a promotion made a champion, since it does so only once."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from fibsem.system.records import typed
 from fibsem.system.summaries.promotion import Gate
 from fibsem.tracking import registry
 
-#: Says that the promotion has made a champion, and by which verdict.
+#: File that says that the promotion has made a champion, and by which verdict.
 FILE = "crowned.json"
-#: What can be done where nobody knows any more whether it has made one.
+#: What a user can do if this file is damaged.
 REMEDY = "the choices are to remove it, upon which the gate decides again, or overwrite=true"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """By which verdict which version became the champion."""
+    """A version that became the champion, and the verdict of the gate."""
 
     version: str
     gate: Gate
 
 
 def decide(folder: Path, version: str, gate: Gate) -> None:
-    """Keep the verdict by which a version became the champion."""
+    """Write the verdict by which a version became the champion."""
     write_json(folder / FILE, asdict(Verdict(version, gate)))
 
 
 def decided(folder: Path, run_id: str, uri: str) -> Gate | None:
-    """The verdict by which the version of a run became the champion of a store; None before.
+    """The verdict by which the version of a run became the champion; None if it did not yet.
 
     Raises
     ------
     UserError
-        If what was kept is damaged: whether there was one is not guessed.
+        If the file is damaged, so that nobody can tell whether there was one.
     """
     path = folder / FILE
     if not path.is_file():

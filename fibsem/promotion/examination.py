@@ -1,4 +1,4 @@
-"""What a finally trained model is worth on labelled squares, split by split."""
+"""Scores a finally trained model on labelled squares, split by split."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from fibsem.training.scoring.squares import SquareCounts, square_counts
 def validation_squares(
     segmenter: Segmenter, material: Material, margin: int, folder: Path
 ) -> list[tuple[Region, ScoredSquare]]:
-    """Scores of all validation squares, with the margin that the search needs, in a folder."""
+    """Score all validation squares with a margin around, and keep the scores in a folder."""
     return spilled(squares_with_scores(segmenter, material, "val", margin), folder)
 
 
-def counts_of(
+def confusions_of(
     squares: Iterable[tuple[Region, ScoredSquare]],
     postprocessing: PostProcessing,
     platt: Platt | None = None,
@@ -49,13 +49,13 @@ def score_split(
 ) -> list[SquareCounts]:
     """Confusion matrices of every labelled square of a split, before and after post-processing."""
     squares = squares_with_scores(segmenter, material, split, margin)
-    return counts_of(squares, segmenter.postprocessing, segmenter.platt)
+    return confusions_of(squares, segmenter.postprocessing, segmenter.platt)
 
 
 def squares_with_scores(
     segmenter: Segmenter, material: Material, split: Split, margin: int
 ) -> Iterator[tuple[Region, ScoredSquare]]:
-    """Squares with their scores; patch by patch they take hours, so with time left."""
+    """Squares with their scores; for models that go patch by patch the time left is shown."""
     total = len(material.dataset.regions(split))
     with Progress(f"{split} squares") as progress:
         squares = scored_squares(material, Scorer(segmenter), split, margin)
@@ -64,11 +64,12 @@ def squares_with_scores(
             progress("scored", done, total)
 
 
-def balanced(segmenter: Segmenter, material: Material, split: Split) -> Figures:
-    """Figures of the mean over members as of balanced pixels, at T = 0.5.
+def balanced_figures(segmenter: Segmenter, material: Material, split: Split) -> Figures:
+    """Figures of an ensemble on balanced pixels, at a threshold of 0.5.
 
-    Members of one kind are scored on the pixels that a training is scored on; networks of other
-    strides have others, so that a mixture is scored on all labelled pixels of the same pieces.
+    Members of one architecture are scored on the pixels that their trainings are scored on. These
+    pixels depend on the stride of the network, so that mixed ensembles are scored on all labelled
+    pixels of the same pieces.
     """
     members, pieces = segmenter.members, material.config.train.validation == "pieces"
     if pieces and any(member.spec != members[0].spec for member in members):
@@ -83,7 +84,7 @@ def balanced(segmenter: Segmenter, material: Material, split: Split) -> Figures:
 
 
 def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estimate:
-    """Every labelled pixel of the pieces that stand for a split."""
+    """Score all labelled pixels of the sampled pieces of a split."""
     pieces, labels, scores, piece = pieces_of(material, split), [], [], []
     scored = scored_squares(material, Scorer(segmenter), split, regions=pieces.regions)
     for k, (_, square) in enumerate(scored):
@@ -99,7 +100,7 @@ def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estima
 
 
 def examined(squares: Sequence[SquareCounts]) -> Examined:
-    """What the gate wants to know of the squares of one model, after post-processing."""
+    """Rows of a model's squares after post-processing, for the gate."""
     by_sample: dict[str, list[Confusion]] = {}
     for square in squares:
         by_sample.setdefault(square.sample, []).append(square.chosen)

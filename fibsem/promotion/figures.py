@@ -1,4 +1,4 @@
-"""All figures of a challenger: on every part of the data, and what an ensemble brings and costs."""
+"""Figures of a challenger on every split, and gain and cost of an ensemble."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fibsem.data.dataset.split import SPLITS
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.promotion.choice import Chosen
-from fibsem.promotion.examination import balanced, score_split
+from fibsem.promotion.examination import balanced_figures, score_split
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
 from fibsem.system.records import Figures, Stored
@@ -27,16 +27,16 @@ from fibsem.training.scoring.squares import CHOSEN, SquareCounts, labelled_figur
 
 @dataclass(frozen=True)
 class Scores(Stored):
-    """What is measured of the promoted models beside the test squares.
+    """Scores of the promoted models on other data than the test squares.
 
     Attributes
     ----------
     rows
-        Training and validation squares of the challenger.
+        Rows of the challenger's training and validation squares.
     val
-        Its figures on balanced validation pixels.
+        Figures of the challenger on balanced validation pixels.
     seconds_per_gigapixel
-        By model.
+        Cost of each model, by name.
     """
 
     rows: tuple[SquareCounts, ...]
@@ -46,9 +46,10 @@ class Scores(Stored):
 
 @dataclass(frozen=True)
 class CalibrationOnTest:
-    """A calibration, which validation gave, and its errors on the test squares.
+    """A calibration that was fitted on validation squares, and its errors on the test squares.
 
-    ``errors`` are those of all of them without and with it, ``by_sample`` of each film's.
+    ``errors`` are calibration errors before and after it over all test squares, ``by_sample`` over
+    those of each film.
     """
 
     chosen: Calibration
@@ -57,7 +58,7 @@ class CalibrationOnTest:
 
     @property
     def summary(self) -> Calibrated:
-        """What is told of it."""
+        """The record in ``summary.json``."""
         chosen, errors = self.chosen, self.errors
         return Calibrated(
             temperature=chosen.temperature,
@@ -85,15 +86,15 @@ class ChallengerFigures:
     Attributes
     ----------
     postprocessing, calibration
-        What validation chose for it, and how good its probabilities are.
+        Chosen on validation squares; errors of the probabilities on test squares.
     val, test
-        On balanced pixels of these parts.
+        Figures on balanced pixels of these splits.
     squares
         Every labelled square, before and after post-processing.
     seconds_per_gigapixel
-        What it costs in use.
+        Cost in use.
     ensemble
-        Beside its first member; None of one network.
+        The ensemble compared with its first member; None for a single network.
     """
 
     postprocessing: PostProcessing
@@ -118,7 +119,7 @@ class ChallengerFigures:
 def measure(
     work: Promotion, chosen: Mapping[str, Chosen], material: Material, tested: Look
 ) -> ChallengerFigures:
-    """The figures of a challenger; what matters of them is said."""
+    """Collect the figures of a challenger, and print the main ones."""
     challenger = chosen["challenger"]
     scores = work.steps.once("scores", Scores, lambda: _scores(chosen, material))
     figures = ChallengerFigures(
@@ -153,12 +154,14 @@ def _scores(chosen: Mapping[str, Chosen], material: Material) -> Scores:
     train = score_split(challenger.segmenter, material, "train", challenger.margin)
     cost = {name: seconds_per_gigapixel(Scorer(one.segmenter)) for name, one in chosen.items()}
     return Scores(
-        (*train, *challenger.choice.rows), balanced(challenger.segmenter, material, "val"), cost
+        (*train, *challenger.choice.rows),
+        balanced_figures(challenger.segmenter, material, "val"),
+        cost,
     )
 
 
 def _ensemble(members: int, miou: float, alone: float, error: float, cost: Figures) -> Ensemble:
-    """What members bring: test mIoU of all and of the first, calibration error of that alone."""
+    """Compare an ensemble with its first member: test mIoU, calibration error, cost."""
     return Ensemble(
         members=members,
         single_test_miou=alone,

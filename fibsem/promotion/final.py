@@ -33,9 +33,9 @@ from fibsem.training.run import run_job
 from fibsem.training.scoring.objectives import Objective
 from fibsem.training.steps.health import DivergedError
 
-#: Results of final trainings, from the folder of all.
+#: Files with results of final trainings, below ``final/``.
 RESULTS = "*/result.json"
-#: Keys of ``final`` that take the place of those of the trial's training.
+#: Keys of ``final`` that replace keys of ``train`` in the configuration of a trial.
 OWN = ("epochs", "share", "max_seconds", "shift_sd", "shift_probability")
 
 
@@ -45,9 +45,9 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
     Parameters
     ----------
     trained, tree
-        As the trial was trained, and the promotion.
+        Configuration of the trial, and of the promotion.
     seed
-        Of the final training.
+        Seed of the final training.
 
     Examples
     --------
@@ -58,9 +58,9 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
     """
     final = tree["final"]
     values = {f"train.{key}": final[key] for key in OWN}
-    # the test squares are looked at once, at the end
+    # test squares are scored once, at the end of the promotion
     values |= {"train.patience": None, "train.test": False, "seed": seed}
-    if trained["train"].get("keep") != "all":  # else of the final training as of its trial
+    if trained["train"].get("keep") != "all":  # else kept as the trial's
         values["train.keep"] = "miou"
     if final["steps"]:
         values |= {"train.steps": final["steps"], "train.schedule": "cosine"}
@@ -69,7 +69,7 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
 
 
 def kept_steps(steps: Iterable[int | None], tree: Tree) -> str | None:
-    """What is said where steps of an epoch came with trials: then ``final.share`` sets none."""
+    """A notice if the steps of trials are kept, so that ``final.share`` does not set them."""
     own = {count for count in steps if count is not None}
     if tree["final"]["steps"] or not own:
         return None
@@ -81,14 +81,14 @@ def kept_steps(steps: Iterable[int | None], tree: Tree) -> str | None:
 
 
 def share_for_nothing(given: Configuration, trained: Iterable[Tree]) -> str | None:
-    """What is said of a ``final.share`` that somebody typed, beside steps that are given.
+    """A notice if ``final.share`` was typed and has no effect, since steps are given.
 
     Parameters
     ----------
     given
-        The promotion, with the steps of its plan.
+        The configuration of the promotion, with the steps of its plan.
     trained
-        As the trials were trained: in patch mode the share is drawn, however many steps see it.
+        Configurations of the trials: in patch mode the share has its effect all the same.
     """
     share, steps = given.typed.get("final.share"), given.tree["final"]["steps"]
     if share is None or not steps:
@@ -113,11 +113,11 @@ class Final:
     Attributes
     ----------
     trial, material
-        What was trained, and on what.
+        The trial whose configuration was trained, and the data.
     result
-        Of the training.
+        Result of the training.
     folder
-        Its weights.
+        Folder with the weights.
     """
 
     trial: Trial
@@ -126,7 +126,7 @@ class Final:
     folder: Path
 
     def figure(self, goal: Objective) -> float | None:
-        """What the epoch that was kept finds by an objective; None where it has no such figure."""
+        """Value of an objective in the epoch that was kept; None if it was not measured."""
         return goal.of_weights(self.result.groups)
 
     @property
@@ -135,7 +135,7 @@ class Final:
 
     @property
     def summary(self) -> FinalNetwork:
-        """Which network it is."""
+        """The record of this network in ``summary.json``."""
         spec = self.material.config.spec
         return FinalNetwork(
             model=spec.name,
@@ -147,25 +147,25 @@ class Final:
 
     @property
     def model(self) -> models.Model:
-        """The network, read anew."""
+        """Load the network from its folder."""
         return models.load(self.material.config.spec, self.folder)
 
 
 def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> list[Final]:
-    """Train candidates finally; the better one first, then the other members of its ensemble.
+    """Train candidates finally; returns the best one, and further members of its ensemble.
 
-    A later start repeats nothing that is finished.
+    Trainings that an earlier start of the command has finished are not repeated.
 
     Raises
     ------
     UserError
-        If too few of the trainings come to a result.
+        If too many of the trainings diverge.
     """
     trials = [one.trial for one in ranked]
     first = {trial.architecture: trial for trial in reversed(trials)}
     some = list(first.values()) if config.mixed else trials[: config.candidates]
-    if said := kept_steps([one.tree["train"].get("steps") for one in some], work.tree):
-        work.say(said)
+    if notice := kept_steps([one.tree["train"].get("steps") for one in some], work.tree):
+        work.say(notice)
     tried = [
         final_training(work, trial, work.tree["seed"], f"final training of candidate {k}")
         for k, trial in enumerate(some, start=1)
@@ -191,7 +191,7 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
 
 
 def _members(work: Promotion, first: Final, members: int) -> Iterator[Final]:
-    """The further members of an ensemble: the same training with the seeds that follow."""
+    """Train the further members of an ensemble, with the next seeds."""
     trained, seed = 1, first.seed
     while trained < members:
         seed += 1
@@ -208,7 +208,7 @@ def _members(work: Promotion, first: Final, members: int) -> Iterator[Final]:
 
 
 def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final | None:
-    """Train a trial's configuration finally; None where it diverges, which is said."""
+    """Train a trial's configuration finally; None if it diverges, which is printed."""
     folder = work.folder / "final" / f"{trial.run_id[:8]}-seed-{seed}"
     given = final_configuration(trial.tree, work.tree, seed)
     if (limit_s := _limit_s(work, folder)) is not None:
@@ -235,7 +235,7 @@ def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final
 
 
 def _limit_s(work: Promotion, folder: Path) -> float | None:
-    """Seconds that a hard budget leaves to a training, as its first start has found them."""
+    """Seconds that a hard budget leaves to a training; kept, so that a later start has the same."""
     path = folder.with_suffix(".json")
     kept = known_json(path, partial(typed, TimeLimit))
     if kept is None and (limit_s := work.pace.limit_s(len([*folder.parent.glob(RESULTS)]))):
@@ -245,7 +245,7 @@ def _limit_s(work: Promotion, folder: Path) -> float | None:
 
 
 def segmenter_of(finals: Sequence[Final]) -> Segmenter:
-    """The mean of finally trained networks, without post-processing."""
+    """Segmenter of the mean of finally trained networks, without post-processing."""
     material = finals[0].material
     return Segmenter(
         members=tuple(Member(final.material.config.spec, final.model) for final in finals),

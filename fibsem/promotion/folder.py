@@ -1,4 +1,4 @@
-"""The folder of a promotion: gone on with, refused, or begun anew, by what it was computed from."""
+"""The folder of a promotion: continued or refused by its identity, or begun anew."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fibsem.tracking.beginning import BEGUN, RUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 
-#: Tables that it writes, and figures that it may draw.
+#: Tables that a promotion writes, and figures that it may draw.
 TABLES = (
     "ranking", "labelled",
     *(f"confusion-{split}-{when}" for split in SPLITS for when in ("before", "after")),
@@ -43,7 +43,7 @@ OWN = (
 
 @dataclass(frozen=True)
 class _Chosen:
-    """What a version before kept of its trials."""
+    """Trials and settings of a promotion, as earlier versions kept them."""
 
     run_ids: tuple[str, ...]
     settings: Tree
@@ -52,16 +52,16 @@ class _Chosen:
 def settle(
     folder: Path, tree: Tree, trials: Sequence[str], dataset: Dataset, tracking: Tracking
 ) -> None:
-    """Make a folder that of one promotion.
+    """Claim a folder for one promotion.
 
     Parameters
     ----------
     folder, tree
-        Where, and the configuration; its ``overwrite`` removes what is there.
+        The folder, and the configuration; ``overwrite`` in it removes earlier results.
     trials, dataset
-        Runs of those that are promoted, and the data.
+        Ids of the trials' runs, and the data.
     tracking
-        Knows the data of what a version before promoted there.
+        The store, which knows the data of promotions of earlier versions.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def settle(
 
 
 def _former(folder: Path, tracking: Tracking) -> Identity | None:
-    """What a version before promoted in a folder: it kept settings and trials, its run the data."""
+    """Identity of a promotion of an earlier version, from its settings and its run."""
     chosen = known_json(folder / "trials.json", partial(typed, _Chosen))
     parent = known_json(folder / "parent.json", RUN)
     if chosen is None or parent is None:  # before the first step

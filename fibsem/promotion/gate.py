@@ -1,4 +1,4 @@
-"""Whether a challenger may replace the champion: only one that it was compared with, once."""
+"""Decides whether a challenger replaces the champion that it was compared with."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from fibsem.training.scoring.squares import SquareCounts
 
 
 def gate(work: Promotion, run_id: str, tested: Look, learned: int | None = 0) -> Gate:
-    """The verdict on a challenger; where it has been the champion, that by which it became it.
+    """The verdict on a challenger; one that became the champion before keeps its verdict.
 
-    It is not kept: a promotion that was refused may be given again with another gate.
+    A refusal is not kept: the promotion may be started again with another gate.
 
     Parameters
     ----------
     work, run_id
         The promotion, and the run of its final training.
     tested
-        What the test squares say of it and of the champion.
+        Scores of challenger and champion on the test squares.
     learned
-        How many of them its start had learned from; None where nobody knows.
+        Number of test squares that its starting model had learned from; None if unknown.
     """
     config, uri = work.given.gate, work.tracking.uri
     former = decided(work.folder, run_id, uri)
@@ -72,10 +72,10 @@ def verdict(
     dataset: Dataset,
     config: GateConfig,
 ) -> Gate:
-    """Challenger against champion, from what was found on the test squares.
+    """Compare challenger and champion by their scores on the test squares.
 
-    A champion of another dataset cannot be compared; one that was made with other labels or
-    another split may have learnt from these squares, which the reason says.
+    A champion of another dataset cannot be compared. One that was trained with other labels or
+    another split may have learned from these test squares; the reason says so.
 
     Parameters
     ----------

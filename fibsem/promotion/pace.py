@@ -1,7 +1,7 @@
-"""The time of a promotion with a hard budget: what a slow machine has left for its trainings.
+"""The time that is left to the trainings of a promotion with a hard budget.
 
-The plan's steps stay as long as there is time for them. Where trials that are run again take longer
-than planned, it is their seeds that are fewer, and then the final trainings that are shorter.
+Trainings have their planned steps as long as there is time for them. If repetitions of trials take
+longer than planned, there are fewer seeds, and then the final trainings are cut off earlier.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from fibsem.training.planning.plan import Plan
 
 @dataclass(frozen=True)
 class TimeLeft:
-    """What a promotion has of time.
+    """The time of a promotion, and how it is used.
 
     Attributes
     ----------
     plan
-        Of a hard budget; without one nothing is limited.
+        Plan of a hard budget; None: no limit.
     worked
-        Tells the seconds that all starts have worked so far.
+        Measures the seconds that all starts of the command have worked.
     """
 
     plan: Plan | None = None
     worked: Callable[[], float] = float
 
     def repeats(self, rounds: int) -> bool:
-        """Whether all trials are run again once more, of so many planned times.
+        """Whether there is time to repeat all trials with one more seed, of some planned rounds.
 
-        Final trainings and scores have what is left; it is begun where less than half of it is
-        theirs.
+        The time of final trainings and scores is reserved; a round begins if at least half of its
+        planned time is left beside that.
         """
         if self.plan is None:
             return True
@@ -39,7 +39,7 @@ class TimeLeft:
         return self.plan.budget_s - self.worked() >= needed_s
 
     def limit_s(self, finished: int) -> float | None:
-        """Seconds of each final training that is still to come; None where nothing limits them."""
+        """Seconds for each final training that is still to come; None without a limit."""
         if self.plan is None:
             return None
         left_s = self.plan.budget_s - self.worked() - self.plan.scoring_s

@@ -1,7 +1,7 @@
-"""From the best trials to the champion: rank, train, choose, test, gate, publish.
+"""A promotion, step by step: rank, train, choose, test, gate, publish.
 
-Every step leaves its result in the promotion's folder; started again, the command goes on behind
-the last one that is finished.
+Every step leaves its result in the promotion's folder, so that the same command, started again,
+goes on after the last finished step.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from fibsem.tracking.beginning import FileNotes, take_up
 def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
     """Promote the best of some trials.
 
-    The test squares are read here, once, and the run is tagged for it.
+    The test squares are scored once, and the run has a tag that says so.
     """
     work = _begun(work, [trial.run_id for trial in trials])
     with work.tracking.cut_off(work.parent):
         if not work.steps.done("test"):
-            to_beat(work)  # that it cannot be read is said before the ranking, not after it
+            to_beat(work)  # an error of the champion is raised before the ranking, not after it
         work.say(order_of(len(trials), ranked_by(trials)))
         ranked = rank(work, trials, work.given.rank)
         goal = order_goal(ranked)
@@ -68,18 +68,18 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
 
 
 def _begun(work: Promotion, run_ids: Sequence[str]) -> Promotion:
-    """A promotion of trials in a folder that is that of no other, with its run."""
+    """Claim the folder of a promotion, and begin or resume its run."""
     work.folder.mkdir(parents=True, exist_ok=True)
     settle(work.folder, work.tree, run_ids, work.dataset, work.tracking)
     return replace(work, parent=parent_run(work, len(run_ids)))
 
 
 def parent_run(work: Promotion, trials: int) -> str:
-    """The run of the promotion; its trainings are children of it."""
+    """Begin or resume the run of a promotion, the parent of its trainings."""
     notes = FileNotes(work.folder / "parent.json")
     run_id = notes.get("run_id")
     run = run_id and work.tracking.find(run_id)
-    if run and names.SIGMA in run.data.metrics:  # finished: it is left as it is
+    if run and names.SIGMA in run.data.metrics:  # a finished run is not changed
         return str(run_id)
     return take_up(
         work.tracking, notes, f"promotion, {trials} trials", work.tree, work.dataset,

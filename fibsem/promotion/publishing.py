@@ -1,4 +1,4 @@
-"""What is made of a promotion for others: tables, pictures, bundle, registered version, metrics."""
+"""Publishes a promotion: tables, figures, bundle, registered version, metrics."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from fibsem.training.material.datasets import check_unchanged
 def publish(
     work: Promotion, tested: Look, begun: Begun, chosen: Chosen, challenger: Challenger
 ) -> PromotionSummary:
-    """Report, register and log a challenger, and segment its data with it.
+    """Write reports of a challenger, register it, log its metrics, and segment its dataset.
 
     Raises
     ------
     UserError
-        If data were changed under it: nothing is registered then, or a film not segmented.
+        If data were changed meanwhile: then nothing is registered, or a film is not segmented.
     """
     finals, gate = challenger.finals, challenger.gate
     figures = draw(work, chosen, challenger)
@@ -56,14 +56,14 @@ def register(
     Raises
     ------
     UserError
-        If meanwhile another champion was made than those that it ``may_replace``.
+        If there is another champion by now than those that it ``may_replace``.
     """
     uri, version = work.tracking.uri, registry.version_of(run_id, work.tracking.uri)
     if version is None:
         example = example_of(work.dataset.samples[0].volume)
         version = registry.register(bundle, run_id, uri, tags, example=example)
-    registry.note_verdict(version, uri, tags, bundle)  # another gate may have said otherwise
-    # once: repeated after a rollback, the command does not make it the champion again
+    registry.note_verdict(version, uri, tags, bundle)  # an earlier start may have had another gate
+    # once: after a rollback the same command does not make it the champion again
     if gate.passed and decided(work.folder, run_id, uri) is None:
         champions.make_champion(
             version, uri, gate.reason, "forced" if gate.forced else "promoted",
@@ -77,10 +77,10 @@ def log_figures(
     work: Promotion, run_id: str, figures: ChallengerFigures,
     files: Mapping[str, Sequence[Path]], epochs: int,
 ) -> None:  # fmt: skip
-    """Files by folder, and metrics, once, on the run of the final training and the promotion's.
+    """Log files and metrics on the run of the final training and on the run of the promotion.
 
-    That of the training has its own curve of ``val``, on which an ensemble's would lie. Where both
-    have a figure it is the promotion's that is shown: it is logged behind the last of ``epochs``.
+    The run of the training has curves of ``val`` by epoch. Figures of the promotion with the same
+    names are logged after the last of ``epochs``, so that MLflow shows them as the latest.
     """
     tracking = work.tracking
     if not tracking.logged_steps(run_id, names.SIGMA):
@@ -92,7 +92,7 @@ def log_figures(
         if not tracking.logged_steps(run, names.SIGMA):
             tracking.tag(run, {names.TEST: names.SCORED})
             tracking.log_metrics(run, metrics, step=epochs if run == run_id else 0)
-        tracking.close(run)  # a kill may have come between its figures and its end
+        tracking.close(run)  # a kill may have come between logging and ending
 
 
 def _metrics(figures: ChallengerFigures) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""The best trials again with fresh seeds, in the order of what they reach then.
+"""Ranks the best trials of a sweep by trainings with fresh seeds.
 
-The best of many trials on one validation set is partly luck. What is left of it with other seeds is
-not, and the spread between seeds says which differences mean something.
+The best of many trials on one validation set is partly luck. Trainings with other seeds show what
+remains, and the spread between seeds shows which differences mean something.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch
 from fibsem.training.scoring.objectives import Objective
 
-#: Difference over squares that may be noise: above this p-value two trials are tied.
+#: p-value above which the difference of two trials over squares may be noise: they are tied.
 TIED = 0.05
-#: What gives places where the objective of a sweep is what networks cost.
+#: Objective for the ranking if the objective of the sweep is a cost.
 MIOU = Objective.named(names.VAL_MIOU)
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A trial and its repetitions with fresh seeds; none where it was alone."""
+    """A trial and its repetitions with fresh seeds; a single trial is not repeated."""
 
     trial: Trial
     repetitions: tuple[Repetition, ...] = ()
 
     @cached_property
     def runs(self) -> tuple[Repetition, ...]:
-        """Runs that came to a result."""
+        """Repetitions that did not diverge."""
         return tuple(run for run in self.repetitions if run.diverged is None)
 
     @property
     def failures(self) -> int:
-        """How many of the runs diverged."""
+        """Number of repetitions that diverged."""
         return len(self.repetitions) - len(self.runs)
 
     @cached_property
@@ -56,7 +56,7 @@ class Ranked:
         return Spread.of([run.val["miou"] for run in self.runs])
 
     def figure(self, goal: Objective) -> Spread:
-        """What the runs found by an objective, which each of them tells."""
+        """Mean and spread of an objective over the repetitions, each of which must have it."""
         return Spread.of([value for run in self.runs if (value := run.figure(goal)) is not None])
 
     @cached_property
@@ -67,7 +67,7 @@ class Ranked:
 
     @property
     def porosities(self) -> dict[str, list[float]]:
-        """Porosity that each seed finds on the validation squares of a sample, by sample."""
+        """Porosity of a sample's validation squares by each seed, by sample."""
         samples = self.runs[0].porosities if self.runs else {}
         return {
             name: [run.porosities[name] for run in self.runs if name in run.porosities]
@@ -75,11 +75,11 @@ class Ranked:
         }
 
     def against(self, other: Ranked, regions: Iterable[Region] = ()) -> Paired | None:
-        """Paired comparison over the validation squares, this minus the other.
+        """Compare two trials over validation squares, in pairs: this trial minus the other.
 
-        Those of one place are one pair, by their mean; ``regions`` say where they begin, and one
-        that is not among them is a place of its own. None where they were scored on other pixels,
-        or not run again.
+        Squares of one place are one pair, by their mean. ``regions`` say where squares begin; a
+        square that is not among them is a place of its own. None if the trials were scored on
+        different pixels, or were not repeated.
         """
         common = [name for name in self.by_square if name in other.by_square]
         if not common or self.runs[0].pixels != other.runs[0].pixels:
@@ -96,7 +96,7 @@ class Ranked:
         )
 
     def sentence(self, goal: Objective) -> str:
-        """What the sweep said of it, and its spread over the fresh seeds by an objective."""
+        """The trial's figure in the sweep, and mean and spread of an objective over fresh seeds."""
         text = f"trial {self.trial.number} ({self.trial.name}): {self.trial.in_sweep} in the sweep"
         if not self.runs:
             return text
@@ -107,7 +107,7 @@ class Ranked:
         return f"{text}, {goal.key} {spread} (s.d.) over {len(self.runs)} seeds"
 
     def placed(self, rank: int, difference: Paired | None, goal: Objective) -> RankedTrial:
-        """What is told of it at a place that the ``goal`` gave it, beside the first one."""
+        """Row of this trial in the ranking: rank by the ``goal``, and difference to the first."""
         trial = self.trial
         return RankedTrial(
             rank=rank,
@@ -124,7 +124,7 @@ class Ranked:
         )
 
     def _again(self, goal: Objective) -> RunAgain:
-        """What its runs found."""
+        """Figures of the repetitions in the ranking."""
         figure = self.figure(goal)
         return RunAgain(
             rank_value=figure.mean,
@@ -139,14 +139,14 @@ class Ranked:
 
 
 def against_first(difference: Paired) -> AgainstFirst:
-    """What a paired comparison with the first trial says."""
+    """The paired comparison with the first trial in the ranking."""
     p_value = difference.p_value
     tied = p_value is None or p_value >= TIED
     return AgainstFirst(difference.mean, p_value, tied, difference.pairs)
 
 
 def order_of(count: int, chosen_by: str) -> str:
-    """What some trials were chosen by for a promotion, and what gives them their places then."""
+    """A sentence on what trials were chosen by, and what they are ranked by."""
     if count == 1:
         return f"the best trial is chosen by {chosen_by}"
     costs = chosen_by.startswith("cost/")
@@ -155,9 +155,9 @@ def order_of(count: int, chosen_by: str) -> str:
 
 
 def order_goal(ranked: Sequence[Ranked]) -> Objective:
-    """What trials are ordered by: the objective that they were chosen by, if all runs tell it.
+    """Objective that trials are ranked by: the one of the sweep, if all repetitions have it.
 
-    Repetitions of earlier versions knew the mIoU on balanced pixels alone.
+    Repetitions of earlier versions have only the mIoU on balanced pixels.
     """
     goal = ranked[0].trial.goal
     runs = (run for one in ranked for run in one.runs)
@@ -165,14 +165,14 @@ def order_goal(ranked: Sequence[Ranked]) -> Objective:
 
 
 def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[Ranked]:
-    """Run trials again with fresh seeds, and order them by the mean of what they were chosen by.
+    """Train trials again with fresh seeds, and order them by the mean of their objective.
 
-    Those that diverge with a seed come behind the others. A later start repeats nothing.
+    Trials that diverge with a seed come last. Finished repetitions are kept for later starts.
 
     Raises
     ------
     UserError
-        If every training diverged.
+        If every repetition diverged.
     """
     if len(trials) == 1:
         return [Ranked(trials[0])]
@@ -200,7 +200,7 @@ def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[R
 def _repetitions(
     work: Promotion, trials: Sequence[Trial], rank_config: RankConfig
 ) -> Iterator[tuple[Trial, Repetition]]:
-    """Train seed by seed: stopped early, all trials have had as many."""
+    """Repeat all trials seed by seed, so that if time is over all have equally many."""
     material: Material | None = None
     with Progress("ranking") as progress:
         for done in range(total := len(trials) * rank_config.seeds):
@@ -227,19 +227,19 @@ def _repetitions(
 
 
 def _goes_on(work: Promotion, first: str, seed: int, config: RankConfig) -> bool:
-    """Whether there is time for another seed, or a former start had it."""
+    """Whether there is time for another seed, or an earlier start has trained with it."""
     return is_repeated(work, first, seed) or work.pace.repeats(config.seeds)
 
 
 def _showing(progress: Progress, text: str, done: int, total: int) -> Callable[[Epoch], None]:
-    """What shows the epochs of one training in the progress of all."""
+    """Function that shows the epochs of one training within the progress of all."""
     return lambda epoch: progress(f"{text}: mIoU {epoch.val['miou']:.4f}", done, total)
 
 
 def placed(ranked: Sequence[Ranked], regions: Sequence[Region] = ()) -> list[RankedTrial]:
     """Ranked trials, best first, each with its difference to the first.
 
-    ``regions`` are the validation squares.
+    ``regions`` are the validation squares, which say where each lies.
     """
     goal = order_goal(ranked)
     return [

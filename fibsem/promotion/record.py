@@ -1,4 +1,4 @@
-"""What a promotion found, as ``summary.json`` has it."""
+"""The record of a promotion in ``summary.json``."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from fibsem.system.summaries.promotion import (
 
 @dataclass(frozen=True)
 class Challenger:
-    """What is known of a challenger when the gate has spoken, before it is published.
+    """Everything about a challenger after the verdict of the gate, before it is published.
 
     Attributes
     ----------
     parent_run_id
-        Run of the promotion, of which its trainings are children.
+        Run of the promotion, the parent of its trainings.
     ranking
         The trials, best first.
     finals
-        The networks whose mean it is, the best first.
+        Networks whose mean probability the challenger gives, the best first.
     gate
         The verdict.
     test_squares_learned
-        Test squares that the starts of its trainings had learned from; None where nobody knows.
+        Number of test squares that its starting models had learned from; None if unknown.
     figures
-        On every part of the data.
+        Figures on every split.
     symmetry
-        What views bring and cost, by their number.
+        Gain and cost of mirrored and turned views, by their number.
     lineage
-        Where it comes from.
+        Data, sweep and trials that it comes from.
     """
 
     parent_run_id: str
@@ -59,7 +59,7 @@ class Challenger:
 
     @property
     def run_id(self) -> str:
-        """Run of the final training of its first member, of which its version is registered."""
+        """Run of its first member's final training, on which its version is registered."""
         return self.finals[0].result.run_id
 
     @property
@@ -74,12 +74,12 @@ class Challenger:
 
     @cached_property
     def places(self) -> list[RankedTrial]:
-        """The ranking as a table has it: every trial beside the first, over validation squares."""
+        """Rows of the ranking: every trial compared with the first over validation squares."""
         return placed(self.ranking, self.finals[0].material.dataset.regions("val"))
 
     @property
     def losses(self) -> dict[str, tuple[list[list[float]], list[list[float]]]]:
-        """Training and validation loss by epoch of every member, by the name of what it repeats."""
+        """Training and validation loss by epoch for every member, by the name of its trial."""
         losses: dict[str, tuple[list[list[float]], list[list[float]]]] = {}
         for final in self.finals:
             train, val = losses.setdefault(final.trial.name, ([], []))
@@ -88,10 +88,10 @@ class Challenger:
         return losses
 
     def tested(self, begun: Begun) -> list[FilmSquares]:
-        """The test squares of every film, which a promotion looks at once and chooses nothing on.
+        """Test squares of every film with their scores, for porosities of the bundle's users.
 
-        Without those that a start of its trainings had learned from: they correct no porosity. With
-        them, by film, what the winner found with each of the seeds that it was ranked by.
+        Squares that a starting model had learned from are left out, since they cannot correct a
+        porosity. Each film also has the porosities by the seeds of the ranking.
         """
         dataset = self.finals[0].material.dataset
         learned = begun.squares(dataset)
@@ -111,7 +111,7 @@ class Challenger:
     def summary(
         self, bundle: Path, version: str, champion: bool, samples: Mapping[str, PromotedFilm]
     ) -> PromotionSummary:
-        """What is told of it when it is published: where, as what, and every film."""
+        """The summary of the promotion after the challenger was published."""
         figures = self.figures
         labelled = {group: OnLabelled(**some) for group, some in figures.labelled.items()}
         return PromotionSummary(

@@ -1,4 +1,4 @@
-"""What leaves a promotion: its lineage, the bundle with a model card, the segmented volumes."""
+"""Makes what others use of a promotion: lineage, bundle with model card, segmented volumes."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ from fibsem.training.material.datasets import check_unchanged
 
 
 def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]) -> Lineage:
-    """The lineage of the mean of some networks.
+    """The lineage of the mean of some finally trained networks.
 
     Parameters
     ----------
     work
         The promotion.
     finals
-        The networks.
+        The networks, with the trials that they repeat.
     trials
-        All that were ranked: without their sweeps another one might win.
+        All ranked trials, whose sweeps are named in the lineage.
     """
     trial, dataset, tree = finals[0].trial, work.dataset, work.tree
     sweeps = {one.parent: one for one in reversed(trials)}
@@ -97,7 +97,7 @@ def write_bundle(folder: Path, segmenter: Segmenter, begun: Begun, challenger: C
 
 
 def registry_tags(dataset: Dataset, gate: Gate, code: str | None, miou: float) -> dict[str, object]:
-    """Facts of a promotion that its registered version carries: its code, its mIoU on the test."""
+    """Tags of the registered version: dataset, version of the code, verdict, test mIoU."""
     return {
         names.DATASET: dataset.name,
         names.DATA: dataset.hash,
@@ -109,12 +109,12 @@ def registry_tags(dataset: Dataset, gate: Gate, code: str | None, miou: float) -
 
 
 def _for(sample: Sample, options: Options) -> Options:
-    """The options with what the manifest says of a sample's material."""
+    """Options of a segmentation, with what the manifest says of a sample's material."""
     return options if sample.valid == "auto" else replace(options, valid=sample.valid)
 
 
 def _names(sample: Sample) -> tuple[KeyNames, KeyNames]:
-    """How the keys of a segmentation are called in a promotion, whose own are other ones."""
+    """How messages name keys of a segmentation in a promotion, where they lie elsewhere."""
     own = [key for key in KEYS if key != "valid" or sample.valid == "auto"]
     return under("segmentation", own), in_manifest(OF_FILM)
 
@@ -127,7 +127,7 @@ def segment_samples(
     films = {}
     for sample in work.dataset.samples:
         summary = segmenting(sample)
-        check_unchanged(work.dataset, PROMOTION, labels=False)  # the film that was promoted on
+        check_unchanged(work.dataset, PROMOTION, labels=False)  # else it is another film
         film = typed(SegmentationSummary, summary)
         work.say(f"{sample.name}: porosity {porosity_text(film)}")
         work.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
@@ -140,7 +140,7 @@ def segment_samples(
 
 
 def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample], Record]:
-    """What segments a sample with the bundle that was registered, and returns its summary."""
+    """Make a function that segments a sample with the registered bundle and returns the summary."""
     options = read(Options, work.tree["segmentation"], "segmentation")
     load = partial(load_segmenter, [str(folder.resolve())], "")
     bundle, dataset = load_bundle(folder), work.dataset
@@ -163,7 +163,7 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
 
 
 def _metrics(film: SegmentationSummary, part: str) -> dict[str, float | None]:
-    """Metrics of a film; its porosity as enough test squares of its own correct it."""
+    """Metrics of a film; the porosity is corrected if it has enough test squares."""
     low, high = film.porosity_ci
     metrics = {
         f"porosity/{part}": film.porosity,

@@ -1,4 +1,4 @@
-"""A trial's configuration trained again with a fresh seed."""
+"""Trains a trial's configuration again with a fresh seed."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from fibsem.training.run import run_job
 from fibsem.training.scoring.objectives import Objective
 from fibsem.training.steps.health import DivergedError
 
-#: What a repeated training came to, and where that of all lies in the folder of a promotion.
+#: Name of a repetition's record, and the files of all records in the folder of a promotion.
 AGAIN, REPEATED = "again", "rank/*/*/again.json"
 
 
 @dataclass(frozen=True)
 class Repetition(Stored):
-    """What a repeated training came to.
+    """The result of a repeated training.
 
     Attributes
     ----------
     seed
-        Of the training.
+        Seed of the training.
     diverged
-        Why it came to no result; all that follows is empty then.
+        Why it came to no result; if it did, all other fields are empty.
     run_id, val, val_all, epochs, train_seconds, seconds_per_gigapixel
-        Of its :class:`~fibsem.training.results.TrialResult`.
+        Fields of its :class:`~fibsem.training.results.TrialResult`.
     squares, pixels, porosities
         See :class:`~fibsem.promotion.squares.SquareMious`.
     """
@@ -55,7 +55,7 @@ class Repetition(Stored):
     val_all: Figures | None = None
 
     def figure(self, goal: Objective) -> float | None:
-        """The figure of an objective; None of costs, and where the training has none such."""
+        """Value of an objective; None for costs, and if it was not measured."""
         return goal.of_weights({"val": self.val, "val_all": self.val_all})
 
     def to_json(self) -> Record:
@@ -79,7 +79,7 @@ class Repetition(Stored):
 def repeated(trained: Tree, tree: Tree, seed: int) -> Configuration:
     """The configuration of a trial with the data of a promotion and another seed."""
     common = {key: tree[key] for key in ("data", "tracking", "command")}
-    # the test squares are looked at once, at the end
+    # test squares are scored once, at the end of the promotion
     return Configuration({**trained, **common, "seed": seed}).with_values({"train.test": False})
 
 
@@ -90,16 +90,16 @@ def repeat(
     material: Material,
     show: Callable[[Epoch], None],
 ) -> Repetition:
-    """Train a trial again, once: a later start reads what it came to.
+    """Train a trial again; the result is kept, so that a later start reads it.
 
     Parameters
     ----------
     work, trial
-        The promotion, and what is trained again.
+        The promotion, and the trial.
     given, material
-        How, by :func:`repeated`, and on what.
+        Configuration of the repetition, from :func:`repeated`, and its data.
     show
-        Is told every epoch.
+        Called with every epoch.
     """
     seed = given.run.seed
     folder = _folder(work, trial.run_id, seed)
@@ -127,7 +127,7 @@ def repeat(
 
 
 def is_repeated(work: Promotion, run_id: str, seed: int) -> bool:
-    """Whether a former start has trained the trial of a run again with a seed."""
+    """Whether an earlier start has repeated the trial of a run with a seed."""
     return Steps(_folder(work, run_id, seed), work.dataset).done(AGAIN)
 
 

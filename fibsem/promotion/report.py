@@ -1,4 +1,4 @@
-"""What people look at of a promotion: the tables of the thesis, its figures, the model card."""
+"""Tables (as in the thesis), figures and model card of a promotion."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def draw(work: Promotion, chosen: Chosen, challenger: Challenger) -> list[Path]:
 
 
 def _each(values: Iterable[object]) -> str:
-    """What the members have, each value once."""
+    """Values of the members without repetitions, as text."""
     return " + ".join(dict.fromkeys(map(str, values)))
 
 
 def epoch_facts(material: Material) -> EpochFacts:
-    """What an epoch of a training sees.
+    """What a training sees in an epoch, in words for the model card.
 
-    In grid mode the share of the pixels says how many steps there are, and nothing else; in patch
-    mode, and of what is fitted at once, it is what is drawn, unless steps are given.
+    In grid mode the share of pixels only sets the number of steps. In patch mode, and for models
+    that are fitted at once, it is the share that is drawn, unless steps are given.
     """
     train, spec = material.config.train, material.config.spec
     if train.mode == "grid":
@@ -79,7 +79,7 @@ def epoch_facts(material: Material) -> EpochFacts:
 
 
 def card_facts(challenger: Challenger) -> CardFacts:
-    """What the model card says, of what a promotion knows."""
+    """Facts for the model card of a challenger."""
     finals, measured = challenger.finals, challenger.figures
     rows = measured.by_sample.to_dict("records")
     return CardFacts(
@@ -105,7 +105,7 @@ def card_facts(challenger: Challenger) -> CardFacts:
 
 
 def _model(specs: Sequence[ModelSpec], parameters: Sequence[int]) -> ModelFacts:
-    """Facts of networks, each once."""
+    """Facts about the networks for the model card, without repetitions."""
     return ModelFacts(
         name=_each(spec.name for spec in specs),
         nbhd=_each(spec.nbhd for spec in specs),

@@ -1,4 +1,4 @@
-"""What every step of a promotion is given."""
+"""The argument that every step of a promotion gets."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Promotion:
-    """One promotion: its configuration and data, and where it works and reports to.
+    """A promotion: its configuration and data, its folder, its run and its store.
 
     Attributes
     ----------
     given, dataset
-        What is promoted how, on which data.
+        Configuration and data of the promotion.
     folder, tracking
-        Of its results, and of its runs.
+        Folder of its results, and store of its runs.
     parent
-        Its run, of which its trainings are children; empty before it is begun.
+        Id of its run, the parent of its trainings; empty before the run is begun.
     say
-        Called with one line for every decision.
+        Called with a line for every decision.
     pace
-        Its time.
+        Time that is left.
     """
 
     given: Configuration
@@ -43,10 +43,10 @@ class Promotion:
 
     @property
     def tree(self) -> Tree:
-        """Configuration of the promotion, as the store is given it."""
+        """Configuration of the promotion as a tree, as it is logged in MLflow."""
         return self.given.tree
 
     @property
     def steps(self) -> Steps:
-        """Where the finished steps of the promotion are."""
+        """Store of the promotion's finished steps."""
         return Steps(self.folder, self.dataset)

@@ -1,4 +1,4 @@
-"""How good a network is on each validation square: what two trials are compared by."""
+"""Scores a network on each validation square, so that two trials can be compared in pairs."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ from fibsem.training.scoring.scoring import scored_squares, too_many_by_patch
 
 @dataclass(frozen=True)
 class SquareMious:
-    """MIoU of validation squares at T = 0.5, and how porous the network finds each film there.
+    """MIoU of validation squares at a threshold of 0.5, and porosity of each film on them.
 
     Attributes
     ----------
     squares
-        By the name of the square, of those with a labelled pixel.
+        MIoU by the name of the square; only squares with a labelled pixel.
     pixels
-        Which pixels of them: ``all`` labelled ones, or, where these would take hours patch by
-        patch, those that are ``drawn`` for validation, or the ``balanced`` sample of so many per
-        cent of them.
+        Which pixels were scored: ``all`` labelled ones; or, if these would take hours patch by
+        patch, those that are ``drawn`` for validation, or a ``balanced`` sample with its share.
     porosities
-        Share of the labelled pixels of a sample's squares that the network takes for pores; of
-        ``all`` pixels only.
+        Share of the labelled pixels in a sample's squares that the network labels as pores; only
+        if ``all`` pixels were scored.
     """
 
     squares: dict[str, float]
@@ -40,7 +39,7 @@ class SquareMious:
 
 
 def square_mious(material: Material, model: models.Model) -> SquareMious:
-    """MIoU of every validation square, on as many of its pixels as can be afforded."""
+    """Score every validation square, on all labelled pixels if that does not take hours."""
     scorer = BlockScorer(material.config.spec, model)
     if scorer.mode == "patch" and too_many_by_patch(material.dataset):
         return SquareMious(_finite(_sampled_mious(material, model)), _sampling(material))
@@ -55,18 +54,18 @@ def square_mious(material: Material, model: models.Model) -> SquareMious:
 
 
 def _finite(mious: dict[str, float]) -> dict[str, float]:
-    """The mIoU of squares that have a labelled pixel."""
+    """Leave out squares without a labelled pixel, whose mIoU is nan."""
     return {key: miou for key, miou in mious.items() if np.isfinite(miou)}
 
 
 def _sampling(material: Material) -> str:
-    """Which pixels stand for the validation part."""
+    """Name of the pixels that are scored if not all can be: ``drawn`` or ``balanced``."""
     train = material.config.train
     return f"balanced, {100 * train.share:g} %" if train.validation == "lattice" else "drawn"
 
 
 def _sampled_mious(material: Material, model: models.Model) -> dict[str, float]:
-    """MIoU of every validation square on its pixels of those that stand for the split."""
+    """MIoU of every validation square on the pixels that are drawn for validation."""
     sample, scored = drawn(material, "val"), estimate(material, model, "val")
     squares = np.array([window.region.key for window in sample.windows])[sample.pixels.window]
     return {

@@ -1,4 +1,4 @@
-"""The finished steps of a promotion: what each found is kept for a later start."""
+"""Keeps results of finished steps of a promotion for later starts of the command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.records import Stored
 from fibsem.training.material.datasets import check_unchanged
 
-#: What reads the data, in messages.
+#: Name of the reader of the data in messages about changed data.
 PROMOTION = "this promotion"
 
 
@@ -21,22 +21,22 @@ T = TypeVar("T", bound=Stored)
 
 @dataclass(frozen=True)
 class Steps:
-    """Results of steps, each in a file of JSON in the folder of a promotion of a dataset."""
+    """Results of steps, each a JSON file in the folder of a promotion."""
 
     folder: Path
     dataset: Dataset
 
     def done(self, name: str) -> bool:
-        """Whether a former start has finished a step."""
+        """Whether an earlier start has finished a step."""
         return (self.folder / f"{name}.json").is_file()
 
     def once(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
-        """What a step found: as a former start left it, or made now, and anew if it is damaged.
+        """Result of a step: read if an earlier start has finished it, else made now and kept.
 
         Raises
         ------
         UserError
-            If data were changed under it: it is not kept.
+            If the data were changed meanwhile: the result is not kept.
         """
         path = self.folder / f"{name}.json"
         before = known_json(path, kind.from_json)

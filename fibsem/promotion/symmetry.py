@@ -1,7 +1,7 @@
-"""What averaging mirrored and turned views brings to a model, and what it costs.
+"""Measures gain and cost of averaging mirrored and turned views.
 
-Measured on the pieces that stand for the validation part, few and fixed, so that it takes seconds;
-the test squares are looked at once, by the model as it is.
+The gain is measured on the sampled pieces of the validation part, so that it takes seconds. The
+test squares are scored once, by the model without views.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ GainRow = dict[str, Figure]
 
 @dataclass(frozen=True)
 class Symmetries(Stored):
-    """Figures by the number of views: 1, the model as it is, 2 and as many as are asked for.
+    """Figures by the number of views: 1 (the model alone), 2, and as many as were asked for.
 
-    ``val_miou`` is that of all labelled validation pixels as the pieces estimate it, with
-    post-processing; ``gain`` the mean over ``squares`` of what views add to the mIoU of each, with
-    its 95 % interval ``low`` to ``high``, which one square has not; those above each other in other
-    slices are one. There are none for models that go patch by patch.
+    ``val_miou`` is the mIoU of all labelled validation pixels, estimated from the pieces, with
+    post-processing. ``gain`` is the mean over ``squares`` of what views add to the mIoU of each,
+    with a 95 % interval from ``low`` to ``high``, which a single square has not. Squares above each
+    other in different slices count as one. Models that go patch by patch have no such figures.
     """
 
     views: Mapping[str, GainRow]
 
     @property
     def sentence(self) -> str:
-        """Gain and cost in a line."""
+        """Gain and cost in a sentence."""
         rows = (
             f"symmetry={views} adds {with_interval(row['gain'], (row['low'], row['high']), 4)} at "
             f"{row['seconds_per_gigapixel']:.0f} s"
@@ -58,7 +58,7 @@ class Symmetries(Stored):
 def measure_views(
     work: Promotion, segmenter: Segmenter, material: Material
 ) -> Mapping[str, GainRow]:
-    """Gain and cost of two views, and of as many as the volumes are segmented with."""
+    """Measure gain and cost of two views, and of those that the volumes are segmented with."""
     most = max(2, work.tree["segmentation"]["symmetry"])
     symmetries = work.steps.once(
         f"symmetry-{most}", Symmetries, lambda: compare_views(segmenter, material, most)
@@ -98,13 +98,13 @@ def _confusions(
 
 
 def _of_all(pieces: Pieces, parts: list[Confusion]) -> float:
-    """MIoU of the whole part: every piece counts as often as it stands for others."""
+    """MIoU of the whole split: a piece counts by how many pixels it represents."""
     counts = np.tensordot(pieces.weight, np.array([part.counts for part in parts]), 1)
     return Confusion.from_counts(np.rint(counts).astype(int).tolist()).miou
 
 
 def _by_square(pieces: Pieces, parts: list[Confusion]) -> dict[int, float]:
-    """MIoU of every square that pieces lie in and that has a labelled pixel."""
+    """MIoU of every square with pieces in it and a labelled pixel."""
     numbers = np.unique(pieces.square).tolist()
     of = {n: pooled(parts[k] for k in np.flatnonzero(pieces.square == n)) for n in numbers}
     return {n: one.miou_of_labelled for n, one in of.items() if one.pixels}

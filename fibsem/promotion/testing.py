@@ -1,4 +1,4 @@
-"""The one look at the test squares: all models that are to be compared on them, at once."""
+"""Scores the test squares, once, by all models that are compared on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fibsem.data.dataset.samples import Region
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, errors_by_sample
-from fibsem.promotion.examination import balanced, score_split, squares_with_scores
+from fibsem.promotion.examination import balanced_figures, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import Figures, Stored
 from fibsem.tracking import champions, registry
@@ -22,24 +22,24 @@ from fibsem.training.scoring.squares import SquareCounts, square_counts
 
 @dataclass(frozen=True)
 class Look(Stored):
-    """What the test squares say of some models, and whom the challenger was compared with.
+    """Scores of some models on the test squares, and the champion among them.
 
     Attributes
     ----------
     rows
-        The squares by model, those of a ``champion`` of this dataset among them.
+        Scores of the squares by model; ``champion`` is among them if it is of this dataset.
     balanced, calibration
-        By model, without the champion: figures on the balanced sample, and the calibration error
-        without and with the line of logits.
+        Figures on the balanced sample, and calibration errors before and after calibration, by
+        model; not of the champion.
     against, against_run
-        Version of the champion and its run; None where there was none. The run tells it from
-        another store's version of the same number; older records do not know it.
+        Version of the champion and its run; None without one. The run tells it from a version of
+        the same number in another store; records of earlier versions do not have it.
     champion
-        ``dataset`` and ``data`` (hash) that it was made with.
+        ``dataset`` and ``data`` (hash) that the champion was trained on.
     calibration_by_sample
-        The calibration errors of each sample, by model; none in records that are older.
+        Calibration errors of each sample, by model; empty in records of earlier versions.
     when
-        Of the look, UTC.
+        Time of the scoring, UTC.
     """
 
     rows: Mapping[str, tuple[SquareCounts, ...]]
@@ -52,7 +52,7 @@ class Look(Stored):
     when: str = ""
 
     def may_replace(self, run_id: str, uri: str) -> list[str]:
-        """Versions whose place that of a run may take: of the one it was compared with, its own.
+        """Versions that a run's version may replace as champion: the one compared, and its own.
 
         Another store has another version of the same number.
         """
@@ -64,15 +64,15 @@ class Look(Stored):
 
 
 def to_beat(work: Promotion) -> Bundle | None:
-    """The champion that a challenger is compared with; None where there is none.
+    """The champion that a challenger is compared with; None without one.
 
-    Where the champion was deleted it is the one before it.
+    If the champion was deleted, it is the champion before.
 
     Raises
     ------
     UserError
-        If it cannot be read, or sees test squares and others at once, and ``force`` does not
-        compare with none instead.
+        If it cannot be read, or its field reaches across the gap between the splits, unless
+        ``force`` allows a promotion without comparison.
     """
     uri = work.tracking.uri
     version = champions.version_to_beat(uri)
@@ -98,7 +98,7 @@ def to_beat(work: Promotion) -> Bundle | None:
 
 
 def _not_compared(work: Promotion, why: str, else_: str, cause: Exception | None = None) -> None:
-    """Say that ``force`` compares with no champion; refused without."""
+    """Print that ``force`` skips the comparison with the champion; an error without it."""
     if not work.given.gate.force:
         before = champions.version_before(work.tracking.uri)
         back = f"rollback=true, which makes version {before} the champion, " if before else ""
@@ -110,7 +110,7 @@ def _not_compared(work: Promotion, why: str, else_: str, cause: Exception | None
 
 
 def _too_deep(champion: Bundle, work: Promotion) -> int | None:
-    """Slices that a champion of this dataset sees, where they reach across the gap of its parts."""
+    """Slices in a champion's field, if they reach across the gap between the splits; else None."""
     if champion.dataset != work.dataset.name:
         return None
     n_z = max(member.spec.nbhd.z for member in champion.segmenter.members)
@@ -122,9 +122,9 @@ def _too_deep(champion: Bundle, work: Promotion) -> int | None:
 
 
 def look(work: Promotion, segmenters: Mapping[str, Segmenter], material: Material) -> Look:
-    """Look at the test squares by all models, and by the champion that there is.
+    """Score the test squares by some models and by the champion; kept for later starts.
 
-    See :func:`to_beat`.
+    See :func:`to_beat` for the champion.
     """
     uri, margin = work.tracking.uri, work.given.postprocessing.grid.margin
     champion = to_beat(work)
@@ -144,11 +144,11 @@ def examine_on_test(
     margin: int,
     champion: Bundle | None,
 ) -> Look:
-    """Score the test squares, once, by all models that are to be compared on them."""
+    """Score the test squares by all models that are compared on them."""
     theirs = None
     if champion is not None and champion.dataset == material.dataset.name:
         theirs = champion.segmenter
-        # one for all: with less around a square, components at its border look smaller
+        # one margin for all models: with less of it, components at a square's border look smaller
         margin = max(margin, theirs.postprocessing.margin)
     rows: dict[str, tuple[SquareCounts, ...]] = {}
     calibration, by_sample = {}, {}
@@ -158,14 +158,14 @@ def examine_on_test(
         by_sample[name] = errors_by_sample(curves)
     if theirs is not None:
         rows["champion"] = tuple(_champions(theirs, material, margin))
-    figures = {name: balanced(one, material, "test") for name, one in segmenters.items()}
+    figures = {name: balanced_figures(one, material, "test") for name, one in segmenters.items()}
     return Look(rows, figures, calibration, None, None, by_sample)
 
 
 def _examined(
     segmenter: Segmenter, material: Material, margin: int
 ) -> tuple[tuple[SquareCounts, ...], list[tuple[Region, Reliabilities]]]:
-    """What the test squares say of a model, one by one: the scores of all would be large."""
+    """Score the test squares by a model, square by square, to save memory."""
     rows, curves = [], []
     for region, square in squares_with_scores(segmenter, material, "test", margin):
         rows.append(square_counts(region, square, segmenter.postprocessing, segmenter.platt))
@@ -174,6 +174,6 @@ def _examined(
 
 
 def _champions(champion: Segmenter, material: Material, margin: int) -> list[SquareCounts]:
-    """The test squares by a champion, which has its own network and preprocessing."""
+    """Score the test squares by the champion, which has its own networks and preprocessing."""
     config = replace(material.config, preprocess=champion.recipe, spec=champion.members[0].spec)
     return score_split(champion, Material(material.dataset, config), "test", margin)

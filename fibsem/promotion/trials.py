@@ -1,4 +1,4 @@
-"""Trials that may become the champion: the best finished ones of one or more sweeps."""
+"""Finds the best finished trials of one or more sweeps in MLflow."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from fibsem.tracking import names
 from fibsem.tracking.runs import Run, Tracking
 from fibsem.training.scoring.objectives import Objective
 
-#: What trials are chosen by where their sweeps searched for different things.
+#: Objective by which trials are chosen if their sweeps had different ones.
 LOSS = Objective.named(names.VAL_LOSS)
-#: Parts of a trial's configuration that make the network and its training.
+#: Sections of a trial's configuration that determine the network and its training.
 CONFIGURATION = ("model", "nbhd", "preprocess", "sampling", "train")
-#: What a hard budget sets of a trial, by the clock.
+#: Key that a hard budget sets for a trial, by the time that is left.
 LIMIT = "train.max_seconds"
 
 
@@ -33,19 +33,20 @@ class Trial:
     Attributes
     ----------
     run_id, name, number
-        Of its run in MLflow, and its place in the sweep.
+        Id and name of its run in MLflow, and its number in the sweep.
     loss
-        Validation loss that the sweep found.
+        Validation loss in the sweep.
     seconds_per_gigapixel
-        Of its network, where the sweep measured it.
+        Cost of its network, if the sweep measured it.
     study, parent, code
         The sweep, its parent run, and the version of the code.
     tree
-        The configuration that it was trained with, but for what :func:`unhurried` leaves out.
+        The configuration that it was trained with, without the limit that :func:`unhurried`
+        removes.
     goal, value
-        What it was chosen by, and how good it is in that.
+        Objective by which it was chosen, and its value.
     epoch_s, train_s
-        How long an epoch took, and all of its training; 0 where the store does not know.
+        Seconds of an epoch, and of the whole training; 0 if MLflow does not have them.
     """
 
     run_id: str
@@ -64,12 +65,12 @@ class Trial:
 
     @property
     def figure(self) -> float:
-        """What the trial was chosen by, as the sweep measured it."""
+        """Value of the objective by which the trial was chosen."""
         return self.loss if self.value is None else self.value
 
     @property
     def in_sweep(self) -> str:
-        """The figure that it was chosen by, with its name."""
+        """Name and value of the objective by which the trial was chosen, as text."""
         return f"{self.goal.key} {self.figure:.4f}"
 
     @property
@@ -79,12 +80,12 @@ class Trial:
 
     @property
     def configuration(self) -> str:
-        """Network and training as text: equal for two trials that differ in their seeds."""
+        """Network and training as text, equal for trials that differ only in their seeds."""
         kept = {key: self.tree.get(key) for key in CONFIGURATION}
         return json.dumps(kept, sort_keys=True, default=str)
 
     def sweep(self, tracking: Tracking) -> FromSweep:
-        """The sweep; of one that was enlarged, with the command that its latest trial had."""
+        """The sweep of the trial for its lineage, with the command of the latest start."""
         siblings = [
             run
             for run in (tracking.children(self.parent) if self.parent else [])
@@ -97,7 +98,7 @@ class Trial:
         return FromSweep(self.study, self.parent, self.code, tree.get("command"))
 
     def fresh_seeds(self, config: RankConfig) -> list[int]:
-        """Seeds for running it again: never its own, whose luck is known."""
+        """Seeds for repetitions, without the seed of the trial."""
         own = self.tree.get("seed")
         return [seed for seed in range(config.seed, config.seed + config.seeds + 1) if seed != own][
             : config.seeds
@@ -113,26 +114,26 @@ def best_trials(
     *,
     each_architecture: bool = False,
 ) -> list[Trial]:
-    """The ``config.k`` best finished trials by the first objective of their sweep, best first.
+    """The ``config.k`` best finished trials of some sweeps by their first objective, best first.
 
-    Of several with one configuration, whatever their seeds, only the best counts. Trials of sweeps
-    with different first objectives are chosen by their validation loss.
+    Of trials that differ only in their seeds the best one counts. Trials of sweeps with different
+    first objectives are chosen by their validation loss.
 
     Parameters
     ----------
     tracking, dataset
-        Where trials are looked for, and the data that they must have been trained on.
+        The store, and the data that trials must have been trained on.
     studies
-        Names of sweeps; None: all of the dataset.
+        Names of studies; None: all of the dataset.
     most_seconds
         Slower networks, in seconds per gigapixel, are left out.
     each_architecture
-        As many of each, of two at least.
+        Whether to take ``config.k`` trials of each architecture, of which there must be two.
 
     Raises
     ------
     UserError
-        If no trial is left, or only one architecture.
+        If there is no such trial, or only one architecture where each is asked for.
 
     Examples
     --------
@@ -184,7 +185,7 @@ def best_trials(
 def _different(
     valued: Sequence[tuple[float, Run]], goal: Objective, most: int, tracking: Tracking
 ) -> list[Trial]:
-    """The first trials of different configurations."""
+    """The best trials of different configurations."""
     trials: dict[str, Trial] = {}
     for value, run in valued:
         trial = _trial(run, goal, value, tracking)
@@ -195,7 +196,7 @@ def _different(
 
 
 def _trial(run: Run, goal: Objective, value: float, tracking: Tracking) -> Trial:
-    """A finished trial as its run tells it."""
+    """Read a finished trial from its run."""
     tags, metrics = run.data.tags, run.data.metrics
     return Trial(
         run_id=run.info.run_id,
@@ -215,10 +216,9 @@ def _trial(run: Run, goal: Objective, value: float, tracking: Tracking) -> Trial
 
 
 def unhurried(tree: Tree) -> Tree:
-    """The configuration of a trial without the time that a hard budget had left for it.
+    """The configuration of a trial without the time limit that a hard budget gave it.
 
-    That is another one for each, and says nothing of how it is trained; a limit that somebody typed
-    stays.
+    This limit differs from trial to trial by chance. A limit that a user typed stays.
 
     Examples
     --------
@@ -235,7 +235,7 @@ def unhurried(tree: Tree) -> Tree:
 
 
 def _seconds(typed: str | None) -> float | None:
-    """A time as it was typed; None where none was, or ``null``."""
+    """Seconds from the text that was typed; None if it was ``null`` or not typed."""
     try:
         return None if typed is None else float(typed)
     except ValueError:
@@ -243,9 +243,9 @@ def _seconds(typed: str | None) -> float | None:
 
 
 def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> list[Run]:
-    """The finished trials of some sweeps, or of all; pruned ones are none.
+    """Runs of the finished trials of some sweeps, or of all; without pruned trials.
 
-    Nor are those beyond the ``search.constraints`` of their sweep.
+    Trials beyond the ``search.constraints`` of their sweep are left out, too.
     """
     runs = [
         run
@@ -279,7 +279,7 @@ def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Ru
 
 
 def common_objective(tracking: Tracking, runs: Sequence[Run]) -> Objective:
-    """The first objective of the sweeps of some trials; where they differ, the validation loss."""
+    """First objective of the sweeps of some trials; if they differ, the validation loss."""
     one_each = {run.data.tags.get(names.STUDY): run.info.run_id for run in runs}
     trees = (tracking.read_json(run_id, "config.json") for run_id in one_each.values())
     keys = {first_objective(tree) for tree in trees}
@@ -287,13 +287,13 @@ def common_objective(tracking: Tracking, runs: Sequence[Run]) -> Objective:
 
 
 def first_objective(tree: Tree) -> str:
-    """What a trial's sweep searched for first."""
+    """First objective of a trial's sweep."""
     named = tree.get("search", {}).get("objectives")
     return str(named[0]) if named else LOSS.key
 
 
 def ranked_by(trials: Sequence[Trial]) -> str:
-    """What the trials of a promotion were chosen by, and why."""
+    """A sentence on what the trials of a promotion are ranked by, and why."""
     goal = trials[0].goal.key
     if {first_objective(trial.tree) for trial in trials} == {goal}:
         return f"{goal}, the first objective of their sweep"

@@ -38,9 +38,9 @@ OWN = (
 )  # fmt: skip
 
 
-def study_name(given: str | None, folder: Path) -> str:
+def study_name(name: str | None, folder: Path) -> str:
     """Name of the study of a sweep: as given, or the name of its folder."""
-    return str(given or folder.name)
+    return str(name or folder.name)
 
 
 def check_folder(folder: Path, now: Identity) -> None:

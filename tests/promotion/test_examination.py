@@ -12,7 +12,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import GateConfig
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.promotion.calibrating import labelled_pixels
-from fibsem.promotion.examination import balanced
+from fibsem.promotion.examination import balanced_figures
 from fibsem.promotion.figures import _ensemble
 from fibsem.promotion.gate import verdict
 from fibsem.promotion.testing import examine_on_test
@@ -99,7 +99,7 @@ def test_a_mixture_is_scored_on_all_pixels_of_the_pieces(material, trained):
     labels, scores = (np.concatenate(some) for some in zip(*parts, strict=True))
     right = Estimate(labels, scores, None, np.zeros(labels.size, np.int64), (1, 1))
     weighed = replace(right, weight=np.ones(labels.size))
-    found = balanced(both, here, "val")
+    found = balanced_figures(both, here, "val")
     assert found["miou"] == pytest.approx(weighed.balanced["miou"], abs=1e-6)
     assert found["loss"] == pytest.approx(weighed.balanced["loss"], abs=1e-6)
 

@@ -1,6 +1,6 @@
-"""A network in ONNX as bioimage.io's programs want it told: axes, sizes, files, a tried example.
+"""Describes a network in ONNX for programs of bioimage.io: axes, sizes, files, an example.
 
-Format 0.5 of its model description. Authors, licence and citation are left to those who publish it.
+The description has format 0.5. Authors, licence and citation are left to those who publish a model.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from fibsem.inference.model.onnx_form import INPUT, OPSET, OUTPUT
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.system.files import beside, replace_file
 
-#: Names of the files: the description, and a window with what the network gives for it.
+#: Names of the files: the description, and an example of a window and its probabilities.
 FILE, WINDOW, SCORES = "rdf.yaml", "test_window.npy", "test_probability.npy"
 FORMAT = "0.5.14"
-#: Pixels along the sides of what the tried window gives.
+#: Least side in pixels of the example's output.
 TRIED = 32
 
 
 def write_description(
     segmenter: Segmenter, voxel_nm: VoxelNm, network: Path, metadata: dict[str, str]
 ) -> list[str]:
-    """Write the description of a network beside it, with an example; returns their names.
+    """Write the description of a network and an example beside it; returns the file names.
 
     Parameters
     ----------
     segmenter, voxel_nm
-        What was written, and the size of the voxels that it was trained on.
+        The networks, and the size of the voxels that they were trained on.
     network
         The ONNX file.
     metadata
-        Of the graph, JSON by key.
+        Metadata of the graph, JSON by key.
     """
     folder = network.parent
     window, scores = _tried(segmenter)
@@ -69,7 +69,7 @@ def _tried(segmenter: Segmenter) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, 
 
 
 def _step(segmenter: Segmenter) -> int:
-    """Pixels by which windows may grow, so that their scores are those of a larger one."""
+    """Pixels by which windows may grow: the common multiple of the members' alignments."""
     return math.lcm(*(member.spec.alignment for member in segmenter.members))
 
 

@@ -1,4 +1,4 @@
-"""What a model costs: operations of a pixel, pixels a second of a timed block."""
+"""Cost of a model: operations for a pixel, and pixels per second, by timing a block."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fibsem.inference.model.segmenter import Scorer
 from fibsem.models import build, build_for_steps
 from fibsem.models.spec import ModelSpec
 
-#: Side of the timed block, and of the tiles that large slices are cut into.
+#: Sides in pixels of the timed block, by mode, and of the tiles of large slices.
 SIDE = {"dense": 384, "features": 384, "patch": 16}
 TILE = 1536
 #: Share of the rate of a matrix product that dense forms reach (see experiments/benchmarks).
@@ -28,15 +28,15 @@ EXPECTED_SHARE = 0.5
 DOUBLING = (
     keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose,
 )  # fmt: skip
-#: Of a map, (batch, ..., channel); None where it is not known.
+#: Shape of a feature map, (batch, ..., channel); None for extents that are not known.
 TensorShape = tuple[int | None, ...]
 
 
 def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
-    """Seconds for 10^9 pixels in large tiles, by the rate of one timed block; the model alone.
+    """Seconds of a model for 10^9 pixels in large tiles, from the rate of one timed block.
 
-    The halo of a block is more of it than that of a tile: so its time is divided by what a network
-    computes for it, and multiplied with what it computes for a tile.
+    A block has more halo for each pixel than a large tile. So its time is scaled by the operations
+    for a pixel of a tile over those for a pixel of the block.
 
     Examples
     --------
@@ -50,11 +50,11 @@ def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
 
 
 def as_of_a_tile(scorer: BlockScorer | Scorer, side: int) -> float:
-    """Operations for a pixel of a tile against those for one of a smaller block, at most 1."""
+    """Operations for a pixel of a tile over those for a pixel of a smaller block, at most 1."""
     members = getattr(scorer, "members", [scorer])
     dense = [one for one in members if one.network is not None and one.mode == "dense"]
     if scorer.mode != "dense" or not dense:
-        return 1.0  # patches have no halo, features little to compute
+        return 1.0  # patches have no halo, and features of it cost little
     tile, block = (
         sum(operations_in_block(one.network, one.halo, _aligned(pixels, scorer)) for one in dense)
         / _aligned(pixels, scorer) ** 2
@@ -66,14 +66,14 @@ def as_of_a_tile(scorer: BlockScorer | Scorer, side: int) -> float:
 def pixels_per_second(
     scorer: BlockScorer | Scorer, height: int, width: int | None = None, repeats: int = 2
 ) -> float:
-    """Rate of a block of noise, its halo included in its time; the fastest of some.
+    """Pixels per second of a block of noise, halo included; the fastest of some repeats.
 
     Parameters
     ----------
     scorer
-        What is timed.
+        Scorer to be timed.
     height, width
-        Of the block, less what does not fit its alignment; a square by default.
+        Size of the block, rounded down to the scorer's alignment; a square by default.
     repeats
         How often it is timed.
 
@@ -92,7 +92,7 @@ def pixels_per_second(
     if scorer.needs_slice:
         scorer.look(block[..., z])
     small = _aligned(min(height, width) // 4, scorer)
-    scorer(block[: small + 2 * y, : small + 2 * x])  # traced
+    scorer(block[: small + 2 * y, : small + 2 * x])  # so that tracing is not timed
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -106,9 +106,10 @@ def _aligned(side: int, scorer: BlockScorer | Scorer) -> int:
 
 
 def predicted_seconds_per_gigapixel(spec: ModelSpec) -> float:
-    """Seconds from the operations of a network and the rate of this machine, before training.
+    """Estimate :func:`seconds_per_gigapixel` before training, from the operations of a network.
 
-    A dense form reaches about half of the rate of a matrix product; ``nan`` for other models.
+    A dense form reaches about half of this machine's rate of a matrix product. ``nan`` for models
+    without a dense form.
     """
     if not spec.is_network:
         return math.nan
@@ -132,8 +133,8 @@ def matrix_product_rate(size: int = 2048) -> float:
 def operations_per_pixel(network: keras.Model) -> float:
     """Multiplications and additions of a network for one pixel of a large block.
 
-    Those of its convolutions and dense layers; pools, activations and the halo of the block are
-    left out. A network that is no dense twin is counted for one patch, which is one pixel.
+    Only convolutions and dense layers count; pools, activations and the halo of the block are left
+    out. A network in patch form is counted for one patch, which gives one pixel.
 
     Examples
     --------
@@ -151,16 +152,16 @@ def operations_per_pixel(network: keras.Model) -> float:
 def operations_in_block(network: keras.Model, halo: Triple, side: int) -> float:
     """Multiplications and additions of a dense form for a square block with its halo.
 
-    Every layer counts by the size of its map, which shrinks from layer to layer: what a network
-    reads of the halo is much more than what it computes there.
+    Every layer counts by the size of its map, which shrinks from layer to layer, so that later
+    layers compute little of the halo.
     """
     return operations_in(network, (side + 2 * halo[1], side + 2 * halo[2], 2 * halo[0] + 1))
 
 
 def operations_of_window(spec: ModelSpec, extents: tuple[int, int]) -> float:
-    """Operations of the form that steps are made with, for a window of so many pixels.
+    """Operations of a network in the form used in training, for a window of some pixels.
 
-    The network is built on the processor: an accelerator stays free for who trains beside.
+    The network is built on the processor, so that accelerators stay free for trainings.
     """
     with keras.device("cpu"):
         network = build_for_steps(spec)
@@ -173,7 +174,7 @@ def operations_in(network: keras.Model, extents: Sequence[int | None]) -> float:
     Parameters
     ----------
     network
-        Any form.
+        A network in any form.
     extents
         Height, width and planes, in the order of its input; None is counted as one.
     """
@@ -183,29 +184,28 @@ def operations_in(network: keras.Model, extents: Sequence[int | None]) -> float:
 def _maps(
     network: keras.Model, extents: Sequence[int | None]
 ) -> Iterator[tuple[keras.layers.Layer, TensorShape]]:
-    """The layers with kernels, each with the shape of the map at whose pixels the kernel is put."""
+    """Layers with kernels, each with the shape of the map at whose pixels its kernel is applied."""
     layers = [layer for layer in network.layers if hasattr(layer, "kernel")]
     maps = keras.Model(network.inputs, [_worked_at(layer) for layer in layers])
-    given = maps.compute_output_spec(keras.KerasTensor((1, *extents)))
-    return zip(layers, (one.shape for one in keras.tree.flatten(given)), strict=True)
+    outputs = maps.compute_output_spec(keras.KerasTensor((1, *extents)))
+    return zip(layers, (one.shape for one in keras.tree.flatten(outputs)), strict=True)
 
 
 def _worked_at(layer: keras.layers.Layer) -> keras.KerasTensor:
-    """What a layer gives, or reads where it doubles a map: every pixel read is spread by it all."""
+    """Output of a layer, or the input of a transposed convolution: its kernel is applied there."""
     return layer.input if isinstance(layer, DOUBLING) else layer.output
 
 
 def _operations(layer: keras.layers.Layer, shape: TensorShape) -> float:
-    # positions that are computed: every one that is known, of a patch all, and planes, which are
-    # an axis or lie behind one another in the batch
+    # number of positions: all known extents multiply; planes are an axis, or part of the batch
     positions = math.prod(extent for extent in shape[:-1] if extent is not None)
     return 2.0 * math.prod(layer.kernel.shape) * positions
 
 
 def _halvings(name: str) -> int:
-    """How often the map of a layer of a U-Net was halved by pools, told by the layer's name.
+    """How often pools have halved the map of a U-Net's layer, read from the layer's name.
 
-    Elsewhere a dense form halves nothing. What doubles a map works at the pixels before.
+    Other dense forms halve no map. A layer that doubles a map counts by its input.
     """
     level = re.fullmatch(r"(?:down|up)(\d+)([a-c]|_same|_grow)", name)
     return int(level.group(1)) - (level.group(2) != "_grow") if level else 0

@@ -1,9 +1,9 @@
-"""Memory of a tile: how much its feature maps take, and whether the process may have it.
+"""Memory of the feature maps of a tile, which is asked for before TensorFlow needs it.
 
-TensorFlow does not look at every allocation that fails. Where a process may not have the memory of
-a tile (``ulimit -v``, limits of a cluster's queue), it nearly always ends with SIGSEGV or with
-``std::bad_alloc`` in one of its threads, and seldom raises `ResourceExhaustedError`, which it does
-for an accelerator. So the memory is asked for first, by NumPy, which raises.
+TensorFlow does not check every failing allocation. If a process may not have the memory of a tile
+(``ulimit -v``, limits of a cluster's queue), it mostly dies of SIGSEGV or of ``std::bad_alloc`` in
+one of its threads, and seldom raises `ResourceExhaustedError`, as it does for an accelerator. So
+NumPy allocates the memory first, which raises a `MemoryError`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-#: What is raised where an allocation fails.
+#: Errors of an allocation that fails.
 OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
-#: Feature maps alive at once, as multiples of one layer's input and output (measured: below 2).
+#: Feature maps in memory at once, as multiples of one layer's input and output (measured: below 2).
 MAPS_ALIVE = 2.0
-#: TensorFlow's pool against the maps in it: it grows by doubling (measured: up to 1.2).
+#: Size of TensorFlow's memory pool over that of the maps in it (measured: up to 1.2).
 POOL = 1.5
-#: For everything else of the process while a tile is computed, bytes.
+#: Bytes for everything else in the process while a tile is computed.
 SPARE = 2**28
 
-#: Most that this process was granted so far: TensorFlow's pool keeps what it has.
+#: Most bytes that were granted so far, since TensorFlow's pool keeps what it has.
 _granted = 0.0
 
 
 def bytes_per_pixel(network: keras.Model, precision: str) -> float:
-    """Memory of what a network computes for each pixel of a tile, that of its widest layer."""
+    """Bytes of feature maps for each pixel of a tile, by the network's widest layer."""
     widest = max(
         _values(layer.output) + sum(_values(tensor) for tensor in _inputs(layer))
         for layer in network.layers
@@ -39,12 +39,12 @@ def bytes_per_pixel(network: keras.Model, precision: str) -> float:
 def ask_for(maps: float) -> None:
     """Make sure that TensorFlow can have the memory of feature maps.
 
-    It is asked for and given back, untouched, and only where it is more than ever before.
+    It is allocated and freed at once, and only if it is more than ever before.
 
     Parameters
     ----------
     maps
-        Bytes of the feature maps of a tile.
+        Bytes of the tile's feature maps.
 
     Raises
     ------
@@ -58,10 +58,10 @@ def ask_for(maps: float) -> None:
 
 
 def _inputs(layer: keras.layers.Layer) -> list[keras.KerasTensor]:
-    given = layer.input
-    return list(given) if isinstance(given, list | tuple) else [given]
+    inputs = layer.input
+    return list(inputs) if isinstance(inputs, list | tuple) else [inputs]
 
 
 def _values(tensor: keras.KerasTensor) -> int:
-    """Values of a map for each pixel of the slice: channels, times slices where z is an axis."""
+    """Values of a map for each pixel of the slice: channels, times slices if z is an axis."""
     return math.prod(extent for extent in tensor.shape[1:] if extent is not None)

@@ -1,8 +1,8 @@
-"""Networks as one ONNX graph, for programs without TensorFlow: the dense form, with its geometry.
+"""Writes networks in dense form as one ONNX graph, for programs without TensorFlow.
 
 The graph gives the mean probability of solid of every pixel of a block, as
 :class:`~fibsem.inference.model.segmenter.Scorer` does. What is done before and after it
-(range, correction, smoothing, threshold, label values) is told in the metadata, as JSON.
+(range, correction, smoothing, threshold, label values) is in the metadata, as JSON.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.models.dense import dense_twin
 from fibsem.system.files import replace_file
 
-#: Operators of 2023, which every runtime of today has, and the format that goes with them.
+#: Versions of ONNX's operators, of 2023, which today's runtimes have, and of its format.
 OPSET, IR_VERSION = 18, 9
-#: What goes in and comes out.
+#: Names of the graph's input and output.
 INPUT, OUTPUT = "window", "probability"
 
 
@@ -39,16 +39,16 @@ def write_onnx(
     segmenter
         Networks that have a dense form.
     voxel_nm
-        Of the films that they were trained on, (z, y, x).
+        Voxel size of the films that they were trained on, (z, y, x).
     path
-        Of the file.
+        The file to write.
     scales
-        Ranges of grey values that those films declared; none: they had the whole of their dtype.
+        Ranges of grey values that those films declared; empty if they used the whole dtype.
 
     Raises
     ------
     UserError
-        If a member has no form of this kind.
+        If a member has no dense form.
     """
     metadata = metadata_of(segmenter, voxel_nm, scales)
     replace_file(path, _encoded(graph_of(segmenter), 2 * segmenter.halo[0] + 1, metadata))
@@ -56,7 +56,7 @@ def write_onnx(
 
 
 def graph_of(segmenter: Segmenter) -> Graph:
-    """The mean of the members, (batch, y + 2 halo, x + 2 halo, n_z) to (batch, y, x, 1)."""
+    """Graph of the members' mean, (batch, y + 2 halo, x + 2 halo, n_z) to (batch, y, x, 1)."""
     graph = Graph()
     scores = []
     for member in segmenter.members:
@@ -68,7 +68,7 @@ def graph_of(segmenter: Segmenter) -> Graph:
 
 
 def _encoded(graph: Graph, depth: int, metadata: Mapping[str, str]) -> bytes:
-    """The graph in ONNX's own format, checked."""
+    """Encode the graph in ONNX's format, and check it."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -96,7 +96,7 @@ def _encoded(graph: Graph, depth: int, metadata: Mapping[str, str]) -> bytes:
 def metadata_of(
     segmenter: Segmenter, voxel_nm: VoxelNm, scales: Sequence[Scale] = ()
 ) -> dict[str, str]:
-    """What must be known to use the graph as ``segment`` does, each as JSON."""
+    """Metadata with which the graph can be used as ``segment`` does, JSON by key."""
     facts = {
         "input": "corrected grey values (batch, y, x, z), the slice to be labelled in the middle",
         "output": "probability of solid (batch, y, x, 1), without the halo",
@@ -138,8 +138,8 @@ def _member(graph: Graph, window: str, member: Member) -> str:
     values = {twin.inputs[0].name: window}
     for layer in twin.operations:
         if type(layer).__name__ != "InputLayer":
-            given = keras.tree.flatten(layer.input)
-            inputs = [values[tensor.name] for tensor in given]
-            rank = len(given[0].shape)
+            tensors = keras.tree.flatten(layer.input)
+            inputs = [values[tensor.name] for tensor in tensors]
+            rank = len(tensors[0].shape)
             values[layer.output.name] = LAYERS[type(layer).__name__](graph, layer, inputs, rank)
     return values[twin.outputs[0].name]

@@ -1,4 +1,4 @@
-"""A graph of ONNX as it grows, node by node."""
+"""Builds a graph of ONNX node by node."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-#: An end behind every end: the rest of an axis.
+#: End of a slice that reaches to the end of an axis.
 REST = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
 class Node:
-    """An operator of ONNX with the names of what goes in and comes out."""
+    """An operator of ONNX, with the names of its inputs and outputs."""
 
     kind: str
     inputs: tuple[str, ...]
@@ -24,7 +24,7 @@ class Node:
 
 
 class Graph:
-    """Nodes and constants of a graph that grows; a value is known by its name."""
+    """Nodes and constants of a graph under construction; values have names."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -41,7 +41,7 @@ class Graph:
         return f"constant_{len(self.constants) - 1}"
 
     def cut(self, x: str, axes: Sequence[int], crops: Sequence[tuple[int, int]]) -> str:
-        """Leave out so many elements at the beginning and at the end of some axes."""
+        """Crop elements at the beginning and at the end of some axes."""
         kept = [(axis, crop) for axis, crop in zip(axes, crops, strict=True) if any(crop)]
         if not kept:
             return x
@@ -51,22 +51,22 @@ class Graph:
         return self.add("Slice", x, *map(self.constant, (starts, ends, which)))
 
     def extent(self, x: str) -> str:
-        """Rows and columns of a map (batch, y, x, channel), as a constant would give them."""
+        """Add nodes for the rows and columns of a map (batch, y, x, channel), as one array."""
         return self.cut(self.add("Shape", x), [0], [(1, 1)])
 
     def sums(self, x: str, *steps: tuple[str, int]) -> str:
-        """Do sums with a number after the other: ``("Add", 3), ("Div", 2)``."""
+        """Apply arithmetic operators with constants in turn: ``("Add", 3), ("Div", 2)``."""
         for kind, number in steps:
             x = self.add(kind, x, self.constant(np.int64(number)))
         return x
 
     def part(self, x: str, first: str, size: str) -> str:
-        """Rows and columns from the first on, so many of them; both by name."""
+        """Cut rows and columns out of a map; ``first`` and ``size`` are names of values."""
         rows_and_columns = self.constant(np.array([1, 2], np.int64))
         return self.add("Slice", x, first, self.add("Add", first, size), rows_and_columns)
 
     def channels_first(self, x: str, rank: int, kind: str, *more: str, **attributes: Any) -> str:
-        """Add a node that wants (batch, channel, ...) where maps are (batch, ..., channel)."""
+        """Add a node for (batch, channel, ...) among maps that are (batch, ..., channel)."""
         first = self.add("Transpose", x, perm=[0, rank - 1, *range(1, rank - 1)])
         done = self.add(kind, first, *more, **attributes)
         return self.add("Transpose", done, perm=[0, *range(2, rank), 1])

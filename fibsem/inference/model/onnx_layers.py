@@ -1,4 +1,4 @@
-"""The layers of our networks as nodes of ONNX."""
+"""Translates layers of Keras into nodes of ONNX."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _grown(graph: Graph, layer: Any, inputs: list[str], rank: int) -> str:
 
 
 def _repeated(graph: Graph, layer: Any, inputs: list[str], rank: int) -> str:
-    """Every pixel four times: the parts of a map that is deeper, so that no rounding is asked."""
+    """Repeat every pixel four times (nearest-neighbour upsampling), without any rounding."""
     depth = 4 * layer.output.shape[-1]
     order = np.tile(np.arange(depth // 4), 4)
     deeper = graph.add("Gather", inputs[0], graph.constant(order), axis=rank - 1)
@@ -124,7 +124,7 @@ def _axes(graph: Graph, axes: int | Sequence[int]) -> str:
     return graph.constant(np.atleast_1d(np.array(axes, np.int64)))
 
 
-#: What the layers of dense networks are in ONNX, by the name of their class.
+#: Functions that translate the layers of dense networks, by the name of the layer's class.
 LAYERS: dict[str, Callable[[Graph, Any, list[str], int], str]] = {
     "DilatedConv2D": _convolution,
     "DilatedConv3D": _convolution,
@@ -160,7 +160,7 @@ LAYERS: dict[str, Callable[[Graph, Any, list[str], int], str]] = {
 }
 
 
-#: Activations by the name of Keras' function: ONNX's own, with what Keras' has.
+#: Activations of ONNX by the name of Keras' function, with the attributes that make them equal.
 ACTIVATIONS: dict[str, tuple[str, dict[str, float]]] = {
     "linear": ("", {}),
     "sigmoid": ("Sigmoid", {}),

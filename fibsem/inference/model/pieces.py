@@ -1,4 +1,4 @@
-"""Scores of the pieces that stand for a split: on the pixels that a network gives in few passes."""
+"""Scores the sampled pieces of a split, on pixels that a network gives in few passes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ AT_ONCE = 2**18
 class PieceScorer:
     """Scores pieces with a convertible network, as large inputs.
 
-    A network of stride s gives every s-th pixel from one on, a lattice; of stride 1, all.
+    A network of stride s gives every s-th pixel, a lattice; with stride 1 these are all pixels.
 
     Parameters
     ----------
     spec
-        The network's geometry; the network itself is handed to :meth:`estimate`.
+        The network's geometry; the network itself is an argument of :meth:`estimate`.
     pieces, windows
-        The pieces, and each with its surroundings.
+        The pieces, and their grey values with surroundings.
     lattices
-        On which of their pixels it is scored.
+        Pixels of each piece that are scored.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class PieceScorer:
         self.lattices = lattices
 
     def estimate(self, forward: Callable[[FloatArray], FloatArray]) -> Estimate:
-        """What the network gives on the labelled pixels of its lattices."""
+        """Score the labelled pixels of the lattices."""
         labels, scores, lattice = [], [], []
         for members, shape in self._batches():
             images = np.stack([self._image(k, shape) for k in members])
@@ -64,7 +64,7 @@ class PieceScorer:
         )  # fmt: skip
 
     def _batches(self) -> Iterator[tuple[list[int], tuple[int, int]]]:
-        """Lattices of one shape, as many as go through at once."""
+        """Batches of lattices of one shape."""
         by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
         for k in range(len(self.lattices)):
             rows, columns = self._labels(k).shape

@@ -1,4 +1,4 @@
-"""Probabilities of solid: of a fixed sample, of a block, by patch, grid or dense evaluation."""
+"""Probabilities of solid for a fixed sample or a block: patch, grid or dense evaluation."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ FloatArray = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.integer[Any]]
 Mode = Literal["patch", "dense", "features"]
 
-# Every network is a function of its own, traced once: TensorFlow takes them for one, traced again.
+# Every network has a function of its own, traced once. TensorFlow takes them for one function that
+# is traced again and again, and warns.
 tf.get_logger().addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
-#: Patches a step in patch mode.
+#: Patches in a batch, in patch mode.
 PATCH_BATCH = 512
 
 
 def compiled(model: keras.Model) -> Callable[[FloatArray], FloatArray]:
-    """Turn a network into a function on arrays, traced once for every shape of input."""
+    """Make a function on arrays of a network, which is traced once for every input shape."""
     signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
 
     @tf.function(input_signature=[signature], autograph=False)  # type: ignore[untyped-decorator]
@@ -66,7 +67,7 @@ class SampleScorer:
     Parameters
     ----------
     spec
-        The network's geometry; the network itself is handed to :meth:`scores`.
+        The network's geometry; the network itself is an argument of :meth:`scores`.
     windows, sample
         The labelled windows of the split and the pixels drawn from them.
     """
@@ -78,12 +79,12 @@ class SampleScorer:
 
     @property
     def by_grid(self) -> bool:
-        """Whether lattices are evaluated whole: convertible, and fewer pixels go through."""
+        """Whether whole lattices are evaluated: for convertible networks, if it costs less."""
         if not self.spec.convertible:
             return False
         if self.spec.family == "squares":
             return True
-        if LATTICE % self.spec.stride:  # its grid lacks pixels of the lattice
+        if LATTICE % self.spec.stride:  # its grid misses pixels of the lattice
             return False
         sees = self.spec.sees
         grids = sum(
@@ -146,12 +147,12 @@ class BlockScorer:
     Parameters
     ----------
     spec, model
-        The trained model; a network in strided form.
+        The trained model and its geometry; a network is given in strided form.
     precision
-        Of a network's dense form.
+        Precision of a network's dense form.
     symmetry
-        Views of every block whose scores are averaged (:mod:`fibsem.inference.model.views`); other
-        models than networks see all of them alike.
+        Number of views of a block whose scores are averaged, see
+        :mod:`fibsem.inference.model.views`; without effect for models that are no networks.
 
     Attributes
     ----------
@@ -162,7 +163,8 @@ class BlockScorer:
     network
         The network that is evaluated: the dense twin, or the one given; None for other models.
     level
-        What a model keeps of the slice that was looked at last; None where it keeps nothing.
+        What a model needs to know of the current slice, from :meth:`look`; None if it needs
+        nothing.
 
     Examples
     --------
@@ -202,7 +204,7 @@ class BlockScorer:
 
     @cached_property
     def bytes_per_pixel(self) -> float:
-        """Memory of what is computed for each pixel of a block."""
+        """Bytes of memory for each pixel of a block."""
         if self.network is None:
             return 4.0 * self.model.values_per_pixel
         return bytes_per_pixel(self.network, self.precision)
@@ -214,13 +216,13 @@ class BlockScorer:
 
     @property
     def needs_slice(self) -> bool:
-        """Whether the model wants to see the whole slice before its blocks."""
+        """Whether :meth:`look` must be called for a slice before its blocks are scored."""
         return self.spec.architecture.needs_slice
 
     def look(self, grey: FloatArray) -> None:
-        """Learn what a model wants to know of the whole slice (y, x) that the next blocks lie in.
+        """Look at the whole slice (y, x) that the next blocks lie in, for models that need it.
 
-        Its level is kept until another slice is looked at.
+        The result, ``level``, is kept until the next slice is looked at.
         """
         if self.needs_slice:
             self.level = self.model.level(grey)
@@ -243,7 +245,7 @@ class BlockScorer:
         return self._finite(self._scores(block) if len(self.views) == 1 else self._mean(block))
 
     def one_view(self, block: FloatArray) -> FloatArray:
-        """Probability of solid of a block as it lies, whatever the number of views."""
+        """Probability of solid of a block in a single view."""
         return self._finite(self._scores(block))
 
     def _finite(self, scores: FloatArray) -> FloatArray:
@@ -273,7 +275,7 @@ class BlockScorer:
     def at(self, block: FloatArray, y: Indices, x: Indices) -> FloatArray:
         """Probability of solid of some inner pixels of a block, (pixels,) float32.
 
-        A model that is no network scores them alone where that costs less.
+        Models that are no networks score only these pixels if that costs less.
         """
         if self.mode == "features":
             return self.model.scores_at(block, y, x, self.level)
@@ -283,7 +285,7 @@ class BlockScorer:
 def sliding_window(
     forward: Callable[[FloatArray], FloatArray], block: FloatArray, spec: ModelSpec
 ) -> FloatArray:
-    """Patch by patch: the thesis's way, and the slow, obvious reference of the dense form."""
+    """Score a block patch by patch, as in the thesis: the slow reference of the dense form."""
     n = spec.window
     patches = np.lib.stride_tricks.sliding_window_view(block, n, axis=(0, 1))
     patches = np.moveaxis(patches, 2, -1)  # (y, x, n_y, n_x, n_z)

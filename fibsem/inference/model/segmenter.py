@@ -1,4 +1,4 @@
-"""What labels a volume: one trained model or several, and all that is needed to use them."""
+"""One or several trained models, with everything that is needed to label a volume."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Member:
-    """A trained model and its geometry; what an ensemble is made of.
+    """A trained model and its geometry; a member of an ensemble.
 
     Attributes
     ----------
     spec
         Architecture, neighbourhood and hyperparameters.
     model
-        Of :func:`fibsem.models.load`, or a network of :func:`fibsem.models.build`.
+        A model from :func:`fibsem.models.load`, or a network from :func:`fibsem.models.build`.
 
     Examples
     --------
@@ -48,24 +48,24 @@ class Member:
 
 @dataclass(frozen=True)
 class Segmenter:
-    """Trained models whose mean probability is used, and what is done before and after them.
+    """Trained models whose mean probability is used, with pre- and post-processing.
 
     Attributes
     ----------
     members
-        One model, or those of an ensemble.
+        A single model, or the members of an ensemble.
     recipe, postprocessing
-        Of the grey values before, and of the mean probabilities after.
+        Correction of grey values before, and post-processing of mean probabilities after.
     identity
-        Names weights and settings: equal ones give equal outputs.
+        Digest of weights and settings: segmenters with equal ones give equal outputs.
     classes
         Label values of pore and solid in the output.
     temperature, offset, smoothed_px
-        Of the line from scores to the probabilities that are written
+        Calibration, a line from logits of scores to those of the probabilities that are written
         (:class:`fibsem.analysis.calibration.Platt`). Labels do not depend on it: smoothing and
-        threshold were chosen on the scores as they are.
+        threshold were chosen on scores.
     symmetry
-        Views of every block whose scores each member averages.
+        Number of views of a block whose scores each member averages.
 
     Examples
     --------
@@ -114,23 +114,23 @@ class Segmenter:
         classes: tuple[int, int] = (0, 255),
         temperature: float = 1.0,
     ) -> Segmenter:
-        """A segmenter of one model."""
+        """Make a segmenter of one model."""
         members = (Member(spec, model),)
         return cls(members, recipe, postprocessing, identity, classes, temperature)
 
     @classmethod
     def ensemble(cls, segmenters: Sequence[Segmenter]) -> Segmenter:
-        """The mean of several; post-processing and label values are those of the first.
+        """Make an ensemble of segmenters, with post-processing and label values of the first one.
 
-        All their members count alike, so that an ensemble among them counts by its size.
+        All their members have the same weight, so that an ensemble among them counts by its size.
 
-        The mean is not calibrated, whatever its parts are: a calibration belongs to the
-        scores that it was fitted to, and a mean is less sure than its parts.
+        The ensemble is not calibrated, even if its parts are: a calibration belongs to the
+        scores that it was fitted to, and means are closer to 0.5 than their parts.
 
         Raises
         ------
         UserError
-            If they expect grey values that are corrected in different ways.
+            If their grey values are corrected in different ways.
         """
         first = segmenters[0]
         if len(segmenters) == 1:
@@ -145,9 +145,9 @@ class Segmenter:
         return cls(members, first.recipe, first.postprocessing, identity, first.classes)
 
     def with_views(self, symmetry: int) -> Segmenter:
-        """The segmenter with so many views of every tile; without a network they are all the same.
+        """The segmenter with a number of views; without effect if no member is a network.
 
-        Like that of an ensemble, the mean of several views of a network is not calibrated.
+        The mean of several views is not calibrated, like that of an ensemble.
         """
         if symmetry == 1 or not any(member.spec.is_network for member in self.members):
             return self
@@ -155,7 +155,7 @@ class Segmenter:
 
     @property
     def platt(self) -> Platt:
-        """From scores to probabilities that mean what they say."""
+        """The calibration, from scores to calibrated probabilities."""
         return Platt(self.temperature, self.offset, self.smoothed_px)
 
     @property
@@ -167,12 +167,12 @@ class Segmenter:
 
 
 def first_one_warnings(segmenters: Mapping[str, Segmenter]) -> Iterator[str]:
-    """Say where the mean of several models depends on which of them is named first.
+    """Warn of properties of an ensemble that depend on which of its models is named first.
 
     Parameters
     ----------
     segmenters
-        By their names, in the order in which they are averaged.
+        Segmenters by name, in the order of ``weights``.
     """
     if len({each.postprocessing for each in segmenters.values()}) > 1:
         settings = "; ".join(
@@ -198,14 +198,14 @@ class Scorer:
     Parameters
     ----------
     segmenter
-        Whose members are asked.
+        The segmenter whose members are evaluated.
     precision
-        Of the dense form of its networks.
+        Precision of the dense form of its networks.
 
     Attributes
     ----------
     members
-        Their scorers.
+        Scorers of the members.
     mode
         ``patch`` if any member goes patch by patch, else ``dense``, or ``features`` without a
         network.
@@ -237,11 +237,11 @@ class Scorer:
 
     @property
     def needs_slice(self) -> bool:
-        """Whether a member wants to see the whole slice first."""
+        """Whether :meth:`look` must be called for a slice before its blocks are scored."""
         return any(member.needs_slice for member in self.members)
 
     def look(self, grey: FloatArray) -> None:
-        """Let the members see the slice (y, x) that the next blocks lie in."""
+        """Look at the whole slice (y, x) that the next blocks lie in."""
         for member in self.members:
             member.look(grey)
 
@@ -266,12 +266,12 @@ class Scorer:
     def with_spread(self, block: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean probability of solid and its standard deviation over the members, (y, x) float32.
 
-        The members are all there are, so the sum is divided by their number; at most 0.5.
+        The sum of squares is divided by the number of members; the result is at most 0.5.
         """
         scores = np.stack(self.each(block))
         return scores.mean(axis=0, dtype=np.float32), scores.std(axis=0, dtype=np.float32)
 
     def _part(self, halo: Triple) -> tuple[slice, slice, slice]:
-        """The part of a block that a member of a smaller halo sees."""
+        """Crop a block for a member with a smaller halo."""
         z, y, x = (whole - own for whole, own in zip(self.halo, halo, strict=True))
         return tuple(slice(cut, -cut or None) for cut in (y, x, z))  # type: ignore[return-value]

@@ -1,7 +1,7 @@
-"""One block seen mirrored and turned: the scores of all views, each turned back, are averaged.
+"""Mirrored and turned views of a block, whose scores are turned back and averaged.
 
-A view of a tile has the scores that the same view has in the whole slice: where the pools of a
-network fall is told by whole-slice coordinates, mirrored ones too.
+A view of a tile has the same scores as this view of the whole slice: the pools of a network are
+aligned by the coordinates of the whole slice, in mirrored views, too.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
-#: Legal numbers of views: the block as it is, and mirrored in x, in y too, and turned as well.
+#: Legal numbers of views: the block alone; with its mirror image in x; with those in y; with all of
+#: these turned.
 SYMMETRIES = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
 class View:
-    """What is done to a block (y, x, z), in this order: y and x mirrored, then swapped."""
+    """A view of a block (y, x, z): axes that are mirrored, and whether y and x are swapped then."""
 
     mirrored: tuple[bool, bool] = (False, False)
     swapped: bool = False
@@ -32,11 +33,11 @@ class View:
         halo: int,
         alignment: int,
     ) -> FloatArray:
-        """Scores (y, x) of a block (y + 2 halo, x + 2 halo, z) as this view has them.
+        """Scores (y, x) of a block (y + 2 halo, x + 2 halo, z) in this view, turned back.
 
-        A mirrored block begins at its far end, which need not be a multiple of ``alignment``; as
-        much is put before it as is missing. Nobody looks there: a halo is the reach of the network
-        and ``alignment`` more.
+        A mirrored block begins at its far end, which need not be a multiple of ``alignment``; so
+        pixels are put before it. Scores do not depend on them, since the halo is larger than the
+        reach of the network by ``alignment``.
         """
         missing = [
             -(n - 2 * halo) % alignment if mirrored else 0

@@ -1,4 +1,4 @@
-"""Tiles of one slice, chosen for a memory budget; of one size where they may start anywhere."""
+"""Tiles of a slice, chosen for a memory budget."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from fibsem.inference.model.segmenter import Scorer
 
-#: Share of the budget for feature maps; the rest is for slices, scores and the runtime itself.
+#: Share of the memory for feature maps; the rest is for slices, scores and the runtime.
 SHARE_FOR_MAPS = 0.4
-#: Larger tiles are no faster: the halo is a few per cent of them.
+#: Largest side of a tile: larger ones are no faster, as the halo is only a few per cent of them.
 LARGEST = 1536
-#: Side of a tile in patch mode; its patches are cut from it batch by batch.
+#: Side of a tile in patch mode, from which patches are cut batch by batch.
 PATCH_TILE = 256
-#: Smaller tiles are nearly all halo.
+#: Smallest side of a tile: smaller ones are nearly all halo.
 SMALLEST = 32
 
 Tile = tuple[slice, slice]
@@ -21,16 +21,16 @@ Tile = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Room:
-    """Memory that tiles are chosen for.
+    """Memory for which tiles are chosen.
 
     Attributes
     ----------
     memory_gib
-        Budget of a process.
+        Memory of a process.
     held_gib
-        What it needs of that beside the feature maps of a tile.
+        Part of it that is needed for other things than the feature maps of a tile.
     side
-        Largest side of a tile that was asked for, in pixels; None: the fastest.
+        Largest side of a tile in pixels, as ``tile`` asks for it; None: the fastest.
     """
 
     memory_gib: float
@@ -42,8 +42,8 @@ class Room:
 class Tiling:
     """Tiles of ``height`` x ``width`` that cover a slice.
 
-    They start at multiples of ``alignment``. Where that is 1 the last ones are moved inwards, so
-    that all have one shape; else the last ones are smaller.
+    They start at multiples of ``alignment``. If that is 1 the last tiles are moved inwards, so that
+    all have one shape; else the last tiles are smaller.
     """
 
     slice_shape: tuple[int, int]
@@ -64,11 +64,11 @@ class Tiling:
     @property
     def halved(self) -> Tiling:
         """Tiles of half the side, for less memory."""
-        return balanced(self.slice_shape, max(self.height, self.width) // 2, self.alignment)
+        return even_tiling(self.slice_shape, max(self.height, self.width) // 2, self.alignment)
 
 
 def spans(extent: int, tile: int, *, inwards: bool) -> list[slice]:
-    """Where tiles lie that cover an axis; the last one ends at its end.
+    """Positions of tiles that cover an axis; the last tile ends at its end.
 
     >>> spans(10, 4, inwards=True), spans(10, 4, inwards=False)[-1]
     ([slice(0, 4, None), slice(4, 8, None), slice(6, 10, None)], slice(8, 10, None))
@@ -87,34 +87,34 @@ def choose_tiling(
     side: int | None = None,
     held_gib: float = 0.0,
 ) -> Tiling:
-    """Choose tiles of at most ``side`` that the budget admits; balanced, so that little is twice.
+    """Choose tiles of at most ``side`` pixels that fit into memory, of about equal size.
 
     Parameters
     ----------
     scorer
-        Whose maps must fit; those of an ensemble are computed one after the other.
+        Scorer whose feature maps must fit; members of an ensemble are computed in turn.
     slice_shape
         (y, x) of a slice.
     memory_gib
-        Budget of the whole process.
+        Memory of the whole process.
     side
-        The fastest side where it is known; by default the largest that makes sense.
+        Largest side; by default the largest that makes sense.
     held_gib
-        What the process needs of its budget beside the feature maps.
+        Part of the memory that is needed for other things than feature maps.
     """
     limit = min(side or LARGEST, largest_side(scorer, memory_gib, held_gib))
-    return balanced(slice_shape, limit, scorer.alignment)
+    return even_tiling(slice_shape, limit, scorer.alignment)
 
 
-def balanced(slice_shape: tuple[int, int], limit: int, alignment: int = 1) -> Tiling:
-    """The fewest tiles of sides up to ``limit`` that cover a slice, all about equal."""
+def even_tiling(slice_shape: tuple[int, int], limit: int, alignment: int = 1) -> Tiling:
+    """The fewest tiles with sides up to ``limit`` that cover a slice, about equal in size."""
     limit = max(alignment, limit - limit % alignment)
     height, width = (_rounded(math.ceil(n / math.ceil(n / limit)), alignment) for n in slice_shape)
     return Tiling(slice_shape, height, width, alignment)
 
 
 def largest_side(scorer: Scorer, memory_gib: float, held_gib: float = 0.0) -> int:
-    """Side of the largest square tile whose feature maps fit into their share of a budget."""
+    """Side of the largest square tile whose feature maps fit into their share of the memory."""
     if scorer.mode == "patch":
         return PATCH_TILE
     area = min(SHARE_FOR_MAPS * memory_gib, memory_gib - held_gib) * 2**30

@@ -1,9 +1,9 @@
 """The fastest side of a tile on this machine, measured once and kept in the user's cache.
 
-By arithmetic the largest tile is the fastest: its halo is the smallest part of it. Caches may say
-otherwise, and so may other work on the machine for a moment. So sizes are timed in turn, small ones
-for as many tiles as meet the same work, and one is taken only where it was clearly faster each
-time; where none was in the first round, there is no other.
+By arithmetic the largest tile is the fastest, since it has the smallest share of halo. Processor
+caches may make a smaller one faster; other work on the machine may only make it seem so. So sizes
+are timed in several rounds, for about equal numbers of pixels, and a smaller one is taken only if
+it was clearly faster in every round. If none was in the first round, there is no second.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from fibsem.system.files import write_json
 from fibsem.system.records import typed
 
 SIDES = (256, 384, 512, 768, 1024, 1536)
-#: How often every size is timed, at most; and how much faster a smaller one must be each time.
+#: Most rounds of timing, and by which factor a smaller tile must be faster in each.
 ROUNDS, CLEARLY = 3, 1.15
-#: Pixels that a size is timed for in each round, at least: a small tile alone may fall between two
-#: turns of other work, which a large one meets in any case.
+#: Fewest pixels that a size is timed with in each round. A single small tile might be scored
+#: between two bursts of other work, which a large tile always meets.
 LEAST_PX = 768**2
-#: Voxels from which on it is worth to time all of them.
+#: Fewest voxels of a volume for which sizes are timed.
 WORTH_TUNING = 200_000_000
 
 
 def tiling_of(scorer: Scorer, shape: Triple, room: Room) -> Tiling:
-    """Tiles of a volume's slices: as asked, else the fastest where the volume is large."""
+    """Tiles of a volume's slices: as ``tile`` says, else the fastest if the volume is large."""
     side = room.side
     if side is None and scorer.mode == "dense" and math.prod(shape) >= WORTH_TUNING:
         side = fastest_side(scorer, largest_side(scorer, room.memory_gib, room.held_gib))
@@ -50,40 +50,40 @@ def tiling_of(scorer: Scorer, shape: Triple, room: Room) -> Tiling:
 
 
 def fastest_side(scorer: Scorer, limit: int) -> int:
-    """Side of square tiles up to ``limit``: the largest, but for one that is clearly faster."""
+    """Fastest side of square tiles up to ``limit``, measured once for this machine and model."""
     sides = [side for side in SIDES if side <= limit] or [limit]
     path, key = cache_file(), _key(scorer)
     cached = cached_json(path, partial(typed, dict[str, dict[str, list[float]]])) or {}
     rates = dict(cached.get(key, {}))
     if any(str(side) not in rates for side in sides):
         rates |= {str(side): some for side, some in _timed(scorer, sides).items()}
-        with suppress(OSError, UserError):  # a cache that cannot be written stops nothing
+        with suppress(OSError, UserError):  # a cache that cannot be written is no error
             write_json(path, {**cached, key: rates})
     return clear_choice({side: rates[str(side)] for side in sides if str(side) in rates}) or limit
 
 
 def _timed(scorer: Scorer, sides: list[int]) -> dict[int, list[float]]:
-    """Pixels a second of every side in every round; without those that do not fit in memory."""
+    """Pixels per second of every side, by round; without sides that do not fit in memory."""
     rates: dict[int, list[float]] = {side: [] for side in sides}
     timed: dict[int, list[float]] = {}
     for done in range(1, ROUNDS + 1):
-        with suppress(*OUT_OF_MEMORY):  # nor would larger ones fit
+        with suppress(*OUT_OF_MEMORY):  # larger ones would not fit either
             for side in sides:
                 rates[side].append(_rate(scorer, side))
         timed = {side: some for side, some in rates.items() if len(some) == done}
         if clear_choice(timed) == max(timed, default=None):
-            break  # further rounds can only confirm it
+            break  # further rounds cannot change the choice
     return timed
 
 
 def _rate(scorer: Scorer, side: int) -> float:
-    """Pixels a second of tiles one after the other."""
+    """Pixels per second of tiles with this side."""
     count = math.ceil(LEAST_PX / side**2)
     return harmonic_mean([pixels_per_second(scorer, side, repeats=1) for _ in range(count)])
 
 
 def clear_choice(rates: Mapping[int, Sequence[float]]) -> int | None:
-    """The largest side, but for a smaller one that was clearly faster in every round.
+    """The largest side, unless a smaller one was clearly faster in every round.
 
     >>> clear_choice({256: [9.0, 3.0, 3.0], 1024: [4.0, 4.0, 4.0]})  # other work, for a moment
     1024
@@ -100,12 +100,12 @@ def clear_choice(rates: Mapping[int, Sequence[float]]) -> int | None:
 
 
 def cache_file() -> Path:
-    """``tiles.json`` in the user's cache."""
+    """Path of ``tiles.json`` in the user's cache."""
     return user_cache() / "tiles.json"
 
 
 def _key(scorer: Scorer) -> str:
-    """What a rate depends on: networks, precision, processor, cores, TensorFlow."""
+    """Key in the cache: networks, precision, processor, cores, version of TensorFlow."""
     what = [
         [member.spec.to_json() for member in scorer.members],
         scorer.precision,

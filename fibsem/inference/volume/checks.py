@@ -1,4 +1,4 @@
-"""What is tried on the very volume before a long run: the certificate, and the faster precision."""
+"""Trials on a few places of a volume before a long run: the certificate, and bfloat16."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from fibsem.system.advice import CERTIFICATE
 from fibsem.system.records import Stored
 
 FloatArray = npt.NDArray[np.float32]
-#: A block with its halo -> differences between two ways to its scores.
+#: Function of a block with its halo, which gives differences between two ways to its scores.
 Compare = Callable[[FloatArray], FloatArray]
 
-#: Largest difference that rounding in float32 explains.
+#: Largest difference of probabilities that rounding in float32 explains.
 TOLERANCE = 1e-4
-#: Share of labels that bfloat16 may change.
+#: Largest share of labels that bfloat16 may change.
 MOST_CHANGED = 0.002
-#: Places that are looked at, and their sides in pixels.
+#: Number of places that are compared, and their sides in pixels for either trial.
 PLACES, CERTIFIED_SIDE, COMPARED_SIDE = 4, 64, 256
-#: Pixels of a place that are evaluated patch by patch.
+#: Number of pixels in a place that are evaluated patch by patch.
 PIXELS = 64
 
 
@@ -40,11 +40,11 @@ class Certificate(Stored):
     Attributes
     ----------
     largest_difference
-        Over all members.
+        Largest difference over all members.
     pixels
-        That were compared for each.
+        Number of pixels compared for each member.
     against
-        ``patches`` of the trained network, or a ``whole`` tile of the run against smaller ones.
+        What was compared: dense evaluation with ``patches``, or a ``whole`` tile with smaller ones.
     """
 
     largest_difference: float
@@ -55,21 +55,20 @@ class Certificate(Stored):
 def certify(volume: CorrectedVolume, scorer: Scorer, tiling: Tiling) -> Certificate | None:
     """Compare dense evaluation in float32 with patches, on random pixels of a volume.
 
-    Models without that pair (U-Net, forest, threshold) compare tiles as the run will have them,
-    whole slices where they fit, with tiles of half their side. None where everything goes patch by
-    patch: there is nothing to compare.
+    For models without both (U-Net, forest, threshold), tiles of the run are compared with tiles of
+    half their side. None if all members go patch by patch, since there is nothing to compare.
 
     Parameters
     ----------
     volume
-        What is labelled.
+        The corrected volume.
     scorer, tiling
-        By what, in float32, and the run's tiles.
+        Scorer in float32, and tiles of the run.
 
     Raises
     ------
     UserError
-        If the difference is more than rounding: whole volumes would not get what was trained.
+        If the difference is larger than rounding: then dense evaluation is not the trained model.
     """
     differences: list[float] = []
     pixels, ways = 0, set()
@@ -99,12 +98,12 @@ def certify(volume: CorrectedVolume, scorer: Scorer, tiling: Tiling) -> Certific
 
 
 def check(certificate: Certificate) -> None:
-    """Refuse a difference that rounding does not explain, and one that is not a number.
+    """Refuse a certificate with a difference that is larger than rounding, or not a number.
 
     Raises
     ------
     UserError
-        Says how large it is.
+        With the difference.
     """
     if not certificate.largest_difference <= TOLERANCE:
         raise UserError(
@@ -116,9 +115,9 @@ def check(certificate: Certificate) -> None:
 
 
 def _patches(member: BlockScorer) -> Compare:
-    """Dense minus patch at random pixels; the trained network is traced once for all blocks.
+    """Make a function for differences between dense and patch evaluation at random pixels.
 
-    A classifier of pixels sees mirrored blocks as it sees others: one view stands for all.
+    One view is enough: a pixel network treats mirrored blocks like others.
     """
     by_patch = compiled(member.model)
     n_y, n_x = member.spec.window
@@ -134,7 +133,7 @@ def _patches(member: BlockScorer) -> Compare:
 
 
 def _tiles(member: BlockScorer, tiling: Tiling) -> Compare:
-    """Scores of a whole tile minus those of its pixels from tiles of half its side."""
+    """Make a function for differences between scores of a whole tile and of its smaller tiles."""
     _, halo_y, halo_x = member.halo
 
     def compare(block: FloatArray) -> FloatArray:

@@ -1,7 +1,7 @@
-"""Small components in three dimensions, out of core: for pores that go on through the slices.
+"""Removes small components in three dimensions, slab by slab.
 
-Components of each slab are labelled by themselves and joined where slabs touch, so that memory is
-that of one slab. Solids are judged first, then pores of what is left, as in the slice.
+Components of each slab are found separately and joined where slabs touch, so that one slab is in
+memory. Solids are judged first, then pores in the result, as in post-processing by slice.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from fibsem.geometry import Box
 LabelArray = npt.NDArray[np.uint8]
 Components = npt.NDArray[np.uint32]
 
-#: Faces count, edges and corners do not: the 3D relative of 4 neighbours in the slice.
+#: Voxels are neighbours if they share a face, as 4 neighbours in a slice.
 CONNECTIVITY = 6
-#: Slices that are looked at together, and voxels of them where slices are large.
+#: Slices of a slab, and most voxels of it if slices are large.
 SLICES, VOXELS = 4, 2**25
-#: Voxels that are counted at once, as 64-bit integers.
+#: Voxels that are counted at once, for which NumPy makes 64-bit integers.
 COUNTED = 2**24
-#: Class of a voxel of a missing slice, or without material: neither pore nor solid.
+#: Class of voxels in missing slices or without material: neither pore nor solid.
 NEITHER = 2
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Which components of every slab are to be flipped.
+    """Which components of every slab are flipped.
 
-    ``small[k][c]`` says it of component c of slab k; component 0 is the other class.
+    ``small[k][c]`` is for component c of slab k; component 0 is the other class.
     """
 
     value: int
@@ -44,14 +44,14 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Slabs:
-    """A labelled volume, slab by slab: read anew whenever it is gone through.
+    """A labelled volume as an iterable of slabs, which reads it anew each time.
 
     Attributes
     ----------
     volume, classes
-        Label values, and those of pore and solid.
+        Label values, and which of them are pore and solid.
     slices
-        Held in memory, with about eight bytes a voxel; None: as many as are cheap.
+        Slices of a slab, with about eight bytes a voxel; None: by their size.
     """
 
     volume: Volume
@@ -90,7 +90,7 @@ def remove_small_3d(
         solid are left as they are, and a component that touches one of them is kept: it may go on
         where nothing is known.
     min_voxels
-        Least size of a component that stays.
+        Fewest voxels of a component that stays.
 
     Returns
     -------
@@ -122,12 +122,12 @@ def _judge(
     before: list[Judgement],
     progress: Callable[[str, int, int], None] | None,
 ) -> Judgement:
-    """Size of every component of one class over the whole volume."""
-    sizes: list[npt.NDArray[np.int64]] = []  # of each slab, by component
+    """Judge every component of one class by its size in the whole volume."""
+    sizes: list[npt.NDArray[np.int64]] = []  # sizes of components, by slab
     open_ended: list[npt.NDArray[np.bool_]] = []
-    pairs: list[npt.NDArray[np.int64]] = []  # components that touch across slabs, numbered through
+    pairs: list[npt.NDArray[np.int64]] = []  # that touch across slabs; numbered over all
     offset = last_offset = 0
-    above: tuple[Components, LabelArray] | None = None  # the last slice of the slab before
+    above: tuple[Components, LabelArray] | None = None  # last slice of the slab before
     for k, (start, _, labels) in enumerate(slabs):
         _flip(labels, k, before)
         components = _components(labels, value)
@@ -159,7 +159,7 @@ def _judge(
 
 
 def _sizes(components: Components, count: int) -> npt.NDArray[np.int64]:
-    """Voxels of every component; NumPy would count in a copy of eight bytes a voxel."""
+    """Number of voxels of every component, counted in parts, since NumPy copies to 64 bits."""
     flat, sizes = components.ravel(), np.zeros(count, np.int64)
     for start in range(0, flat.size, COUNTED):
         sizes += np.bincount(flat[start : start + COUNTED], minlength=count)
@@ -169,7 +169,7 @@ def _sizes(components: Components, count: int) -> npt.NDArray[np.int64]:
 def _beside(
     components: Components, unknown: npt.NDArray[np.bool_], count: int
 ) -> npt.NDArray[np.bool_]:
-    """Components that touch a voxel of which nothing is known, by a face in this slab."""
+    """Components that touch a voxel of neither class by a face, in this slab."""
     touching = np.zeros(count, np.bool_)
     if unknown.any():
         for axis in range(3):
@@ -180,7 +180,7 @@ def _beside(
 
 
 def _flip(labels: LabelArray, k: int, judged: list[Judgement]) -> None:
-    """Apply what was judged before, in place; components are found again as they were."""
+    """Flip the components of a slab that were judged small, in place."""
     for judgement in judged:
         components = _components(labels, judgement.value)
         labels[judgement.small[k][components]] = 1 - judgement.value

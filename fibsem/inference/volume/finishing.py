@@ -1,4 +1,4 @@
-"""What is made of all slabs once they are there: small components in 3D, exports."""
+"""Work after the last slab: small components in 3D, previews, exports."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fibsem.inference.volume.work import Work
 
 
 def finish(work: Work, show: Show) -> list[int | None]:
-    """Remove small components in 3D, draw and export: what is asked for and not yet done.
+    """Remove small components in 3D, draw previews and export, as far as asked for and not done.
 
     Returns
     -------
     list of int or None
-        Pore voxels of every slice; None where it is missing.
+        Pore voxels of every slice; None for missing slices.
     """
     pores = [entry.pores for entry in work.ledger.slices()]
     if work.outputs.flat:
@@ -28,9 +28,9 @@ def finish(work: Work, show: Show) -> list[int | None]:
 
 
 def _clean(work: Work, show: Show) -> list[int | None]:
-    """Write the labels without small components; pictures of those before are not theirs.
+    """Write labels without small components, and remove previews of the labels before.
 
-    Returns their pore voxels in every slice.
+    Returns the pore voxels of every slice after that.
     """
     outputs, voxel_nm = work.outputs, work.outputs.voxel_nm
     assert outputs.flat is not None
@@ -44,7 +44,7 @@ def _clean(work: Work, show: Show) -> list[int | None]:
 
 
 def _draw(work: Work, missing: set[int]) -> None:
-    """Draw the previews that are not there: more may be wanted than when slices were labelled."""
+    """Draw previews that do not exist; there may be more of them than an earlier start drew."""
     outputs, blank = work.outputs, work.plan.extent.is_blank
     lacking = [z for z in sorted(outputs.previewed - missing) if not outputs.preview(z).exists()]
     if shown := [z for z in lacking if not blank(z)]:
@@ -52,7 +52,7 @@ def _draw(work: Work, missing: set[int]) -> None:
 
 
 def _export(work: Work) -> None:
-    """Write what slices cannot be added to, once all are there."""
+    """Export outputs in formats that cannot be written slice by slice (BigTIFF)."""
     for store in work.outputs.exported:
         done = work.ledger.decided.exported
         if store.name not in done or not store.is_whole(work.depth):

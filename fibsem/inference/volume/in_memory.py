@@ -1,6 +1,6 @@
-"""A stack that is in memory, labelled into memory: no folder, no ledger, no summary.
+"""Labels a stack in memory into an array in memory: no folder, no ledger, no summary.
 
-It is planned, and labelled slice by slice, by what plans and labels a volume on disk.
+The same functions plan and label it as a volume on disk.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def segment_stack(
     volume
         Grey values; the correction is fitted to them.
     segmenter, scorer
-        By what; the scorer, in float32, is built once for many stacks.
+        The models, and their scorer in float32, which can be used for many stacks.
     options
-        What is material, and the memory for tiles.
+        Options; of these only what is material, and the memory for tiles.
     output
         ``labels`` or ``probabilities``.
 
@@ -80,7 +80,7 @@ def segment_stack(
 def _planned(
     volume: Volume, segmenter: Segmenter, scorer: Scorer, options: Options
 ) -> SegmentationPlan:
-    """What holds for all slices; refused where there is nothing to label."""
+    """Plan the segmentation of a stack; refused if nothing of it is material."""
     asked = given_extent(volume.shape, options.valid)
     extent = find_extent(volume, asked)
     if all(extent.is_blank(z) for z in range(volume.shape[0])):

@@ -1,4 +1,4 @@
-"""Places of a volume that stand for all of it, for what would cost too much on the whole."""
+"""Sample places of a volume, for measurements that would cost too much on all of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def random_places(shape: Triple, side: int, count: int, seed: int) -> Iterator[Box]:
-    """Random boxes in slices spread over a volume, the same for every one of this shape."""
+    """Random boxes in slices spread over a volume, the same for all volumes of a shape."""
     rng = np.random.default_rng(seed)
     depth, height, width = shape
     size_y, size_x = min(side, height), min(side, width)
@@ -24,7 +24,7 @@ def random_places(shape: Triple, side: int, count: int, seed: int) -> Iterator[B
 
 
 def spread_slices(depth: int, count: int) -> list[int]:
-    """Slices of so many places, from the first to the last."""
+    """Slices for a number of places, spread from the first to the last."""
     return [round(z) for z in np.linspace(0, depth - 1, count)]
 
 

@@ -1,8 +1,9 @@
-"""The plan of a segmentation: all that is decided before the first slab, once, and kept.
+"""The plan of a segmentation: everything that is decided once, before the first slab.
 
-What is not material is found, the correction is fitted to the rest, tiles are chosen for the memory
-there is, and for long runs dense evaluation is compared with patches and bfloat16 with float32 on
-this very volume. The plan stands in the ledger, and every process that labels slabs is given it.
+What is not material is found, the correction is fitted to the rest, tiles are chosen for the
+memory, and before long runs dense evaluation is compared with patches, and bfloat16 with float32,
+on places of this volume. The plan is kept in the ledger, and every process that labels slabs gets
+it.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from fibsem.data.preprocessing import Correction, fit_correction
 from fibsem.data.volumes import Volume
 from fibsem.inference.model.predict import Mode
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options, Precision, anew
+from fibsem.inference.options import Options, Precision, advised_overwrite
 from fibsem.inference.tiling.tiles import Room, Tiling
 from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.checks import MOST_CHANGED, Certificate, certify, share_changed
 from fibsem.inference.volume.ledger.decisions import KeptPlan
 from fibsem.inference.volume.ledger.ledger import Ledger
 
-#: Voxels from which on a run is long, and certified first.
+#: Fewest voxels of a long run, which is certified first.
 LONG = 20_000_000
 
 Say = Callable[[str], None]
 Show = Callable[[str, int, int], None]
-#: Gives the scorer of a precision, each built once: a dense twin takes seconds, and its memory.
+#: Function that gives the scorer of a precision; each is built once, which takes seconds.
 ScorerOf = Callable[[Precision], Scorer]
 
 
@@ -41,17 +42,17 @@ class SegmentationPlan:
     Attributes
     ----------
     correction
-        Of the grey values, fitted to this volume.
+        Correction of grey values, fitted to this volume.
     precision, changed
-        Of the networks; share of labels that bfloat16 would change, where it was asked for.
+        Precision of the networks; share of labels that bfloat16 changes, if it was asked for.
     certificate
-        That two ways to the probabilities agree on this volume; None where none was made.
+        Comparison of dense and patch evaluation on this volume; None if none was made.
     extent
         What of the volume is material.
     mode
         How the models are evaluated.
     tiling, room
-        Tiles of a slice, and the memory that they were chosen for.
+        Tiles of a slice, and the memory for which they were chosen.
     """
 
     correction: Correction
@@ -65,12 +66,12 @@ class SegmentationPlan:
 
     @property
     def rounded(self) -> float:
-        """Share of the labels that are others for the precision of this run, as on a sample."""
+        """Share of labels that the precision of this run changes, estimated on a sample."""
         return self.changed or 0.0 if self.precision == "bfloat16" else 0.0
 
     @property
     def kept(self) -> KeptPlan:
-        """What the ledger keeps."""
+        """The plan as the ledger keeps it."""
         return KeptPlan(
             self.correction, self.precision, self.changed, self.certificate, self.extent.kept,
             self.mode, self.tiling, self.room,
@@ -84,13 +85,13 @@ class Planner:
     Attributes
     ----------
     volume, segmenter, options
-        What is labelled, by what, and how.
+        The volume, the models, and the options.
     asked
-        What ``valid`` says of the material without a look at the film; None where it is looked for.
+        The extent that ``valid`` names; None if it has to be found.
     room
-        The memory for tiles.
+        Memory for tiles.
     scorer_of
-        Gives the scorers that the plan is tried with; the run goes on with the same.
+        Gives scorers, which the run uses after the planner.
     say, show
         Called with warnings, and with progress.
     """
@@ -105,7 +106,7 @@ class Planner:
     show: Show
 
     def plan(self, ledger: Ledger) -> SegmentationPlan:
-        """The plan of a ledger, entered there when it is new or was completed."""
+        """The plan in a ledger, completed, or a new one, which is entered there."""
         before = ledger.decided.decisions
         plan = self._anew() if before is None else self._completed(before)
         if plan.kept != before:
@@ -119,7 +120,7 @@ class Planner:
         return self.within(extent)
 
     def within(self, extent: Extent) -> SegmentationPlan:
-        """The plan of a volume of which is known what is material; no ledger is asked."""
+        """Make a plan for a volume whose extent is known."""
         correction = fit_correction(self.volume, self.segmenter.recipe, extent=extent)
         corrected = CorrectedVolume(self.volume, correction, extent)
         asked = self.options.certificate
@@ -132,7 +133,7 @@ class Planner:
         )
 
     def _precision(self, corrected: CorrectedVolume) -> tuple[Precision, float | None]:
-        """Precision of the run, and the share of labels that bfloat16 changes where it is asked."""
+        """Choose the precision; with the share of labels that bfloat16 changes, if it was tried."""
         dense = any(member.spec.convertible for member in self.segmenter.members)
         if not dense or self.options.precision == "float32":
             return "float32", None
@@ -151,16 +152,16 @@ class Planner:
         return scorer.mode, tiling_of(scorer, self.volume.shape, self.room)
 
     def _certificate(self, corrected: CorrectedVolume) -> Certificate | None:
-        """What `certify` finds in float32."""
+        """The certificate, in float32."""
         _, tiling = self._tiles("float32")
         return certify(corrected, self.scorer_of("float32"), tiling)
 
     def _completed(self, before: KeptPlan) -> SegmentationPlan:
-        """The plan that was made; with the certificate and the tiles that are asked for now."""
+        """The plan of an earlier start, with the certificate and tiles that are asked for now."""
         if self.options.valid == "auto" and before.extent is None:
             self.say(
                 "warning: this segmentation was begun when the whole volume counted as material, "
-                f"and is as it was begun; {anew()} begins anew"
+                f"and is as it was begun; {advised_overwrite()} begins anew"
             )
         plan = self._read(before)
         if self.options.certificate and plan.certificate is None:
@@ -169,12 +170,12 @@ class Planner:
         return plan
 
     def _read(self, before: KeptPlan) -> SegmentationPlan:
-        """The plan that a ledger keeps; an older one left nothing out, and names no tiles."""
+        """Read a plan of the ledger; plans of earlier versions have no extent and no tiles."""
         extent = self.asked or Extent(self.volume.shape)
         if before.extent is not None:
             extent = extent.with_parts(before.extent)
         mode, tiling = before.mode, before.tiling
-        if before.room != self.room or mode is None or tiling is None:  # others are asked for
+        if before.room != self.room or mode is None or tiling is None:  # other tiles are asked for
             mode, tiling = self._tiles(before.precision)
         return SegmentationPlan(
             before.correction, before.precision, before.changed, before.certificate, extent,

@@ -1,4 +1,4 @@
-"""A whole volume: checked, decided once, labelled slab by slab, resumable."""
+"""Labels a whole volume slab by slab; can be stopped and resumed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fibsem.data.volumes.covered import covered
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.before.budget import room_of
-from fibsem.inference.volume.before.compared import compare, of_training
+from fibsem.inference.volume.before.compared import compare_with_training, of_training
 from fibsem.inference.volume.before.likeness import TrainedOn
 from fibsem.inference.volume.before.preflight import (
     check_apart,
@@ -56,29 +56,30 @@ def segment_volume(
     progress: Show | None = None,
     say: Callable[[str], None] = print,
 ) -> Record:
-    """Label every voxel of a volume; goes on where an earlier run of the same was stopped.
+    """Label every voxel of a volume; goes on where an earlier start was stopped.
 
     Parameters
     ----------
     volume, segmenter
-        What is labelled, and by what. The correction is fitted to this volume.
+        The volume, to which the correction is fitted, and the models.
     folder
-        Results: ``labels.ome.zarr``, ``labels/`` or ``labels.tif`` (uint8), the same of
+        Output folder: ``labels.ome.zarr``, ``labels/`` or ``labels.tif`` (uint8), the same of
         ``probabilities`` and ``uncertainty``, ``previews/``, ``porosity.csv`` by slice,
         ``ledger.json`` and ``summary.json``.
     options
         Format, precision, memory budget, workers and so on.
     voxel_nm
-        Written with the labels; on axes where it is None, the volume's own, else that of
-        ``trained``.
+        Voxel size that is written with the labels; on axes where it is None, that of the volume,
+        else that of ``trained``.
     load
-        Gives the segmenter in another process; needed for workers.
+        Loads the segmenter in another process; needed for workers.
     provenance
-        What the summary says of the models' origin and of the run.
+        Origin of the models, for the summary.
     trained
-        What each model was trained on; what differs in this volume is said.
+        Properties of each model's training data; warnings say what differs in this volume.
     tested
-        Squares of the films that the model was tested on: they correct the porosity of their own.
+        Squares of the films that the model was tested on; those of this film correct its
+        porosity.
     progress, say
         Called after every slice or slab, and with warnings.
 
@@ -120,7 +121,7 @@ def segment_volume(
     asked = given_extent(volume.shape, options.valid)
     key = key_of(volume.signature(), segmenter, voxel_nm, options, asked)
     scorer_of, show = functools.cache(partial(Scorer, segmenter)), progress or (lambda *_: None)
-    with at_work(folder):  # nothing was written so far
+    with at_work(folder):  # nothing is written before
         check_kind(folder)
         stamps = stamps_of(volume)
         ledger = Ledger.open(folder, key, options, volume, say)
@@ -128,7 +129,9 @@ def segment_volume(
         volume = volume if asked is None else covered(volume, asked.masked)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)
         work = _begun(planner, ledger, folder, voxel_nm)
-        likeness = compare(work, stated, trained, say)  # said before it is labelled
+        likeness = compare_with_training(
+            work, stated, trained, say
+        )  # warnings come before labelling
         labelling = Labelling(work, started)
         origin = provenance_of(ledger, provenance, labelling.fresh)
         pores = _labelled(labelling, load, scorer_of, show, say)
@@ -140,7 +143,7 @@ def segment_volume(
 
 
 def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) -> Work:
-    """The segmentation with its outputs and its plan; refused where the disk is too small."""
+    """Plan the segmentation and open its outputs; refused if the disk is too small."""
     volume, segmenter, options = planner.volume, planner.segmenter, planner.options
     outputs = Outputs(folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.platt)
     forget_lost(ledger, outputs, planner.say)
@@ -151,9 +154,9 @@ def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) ->
 def _labelled(
     labelling: Labelling, load: LoadSegmenter | None, scorer_of: ScorerOf, show: Show, say: Say
 ) -> list[int | None]:
-    """Label what is missing and finish it; pore voxels of every slice."""
+    """Label missing slabs and finish the outputs; returns pore voxels of every slice."""
     labelling.run(load, scorer_of, show, say)
-    labelling.measure()  # in case that it is stopped before the end
+    labelling.measure()  # in case the work is stopped before the end
     pores = finish(labelling.work, show)
     labelling.measure()
     return pores

@@ -1,4 +1,4 @@
-"""The records of a segmentation: ``summary.json``, and ``porosity.csv`` by slice."""
+"""Writes the records of a segmentation: ``summary.json``, and ``porosity.csv`` by slice."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from fibsem.system.summaries.segmentation import (
     PickedVolume,
 )
 
-#: Keys of a ledger that say where something lies.
+#: Keys of a ledger with paths, which do not count for the hash of a labelling.
 OF_PLACES = ("volume", "valid", "mask")
 
 
 @dataclass(frozen=True)
 class MappedPorosity:
-    """Porosity of a volume by its labels.
+    """Porosity of a volume by its labels, with an interval.
 
     Attributes
     ----------
     porosity
-        Over the material of the slices that are there.
+        Porosity over the material of all slices that are not missing.
     interval
-        95 % over slices.
+        95 % interval from the variation between slices.
     missing
-        Slices that have material and are not there.
+        Missing slices that have material.
     """
 
     porosity: float
@@ -52,9 +52,9 @@ class MappedPorosity:
 
 
 def write_records(work: Work, pores: Sequence[int | None], figures: Mapping[str, Any]) -> Record:
-    """Write ``porosity.csv``, and ``summary.json`` with some figures; returns the record.
+    """Write ``porosity.csv`` and ``summary.json``; returns the record.
 
-    The summary also says what volume, outputs and models are, and what the run took.
+    The summary has the given figures, and volume, outputs, models, time and memory.
     """
     measured = work.ledger.decided.measured
     volume, files, models = map(as_record, (_volume(work), _files(work), _models(work)))
@@ -97,7 +97,7 @@ def _named(store: Store | None) -> str | None:
 
 
 def uncertainty_of(slices: Sequence[SliceRecord], extent: Extent) -> float | None:
-    """Mean over the material, as the porosity is; None where nobody asked."""
+    """Mean uncertainty over the material; None if it was not asked for."""
     by_slice = [(one.uncertainty, extent.pixels(z)) for z, one in enumerate(slices)]
     spreads = [(spread, pixels) for spread, pixels in by_slice if spread is not None and pixels]
     if not spreads:
@@ -124,13 +124,13 @@ def _models(work: Work) -> LabelledBy:
 
 
 def _grey_hash(work: Work) -> str:
-    """Digits of the grey values that were read: names and times of files can be those of others."""
+    """Hash of the grey values that were read, whatever the names and times of files."""
     volume = {"shape": work.volume.shape, "dtype": str(work.volume.dtype)}
     return _short_hash({**volume, "read": {str(z): one for z, one in work.ledger.read.items()}})
 
 
 def _labelling(work: Work) -> str:
-    """Digits of all that the labels follow from, wherever film, mask and model lie."""
+    """Hash of everything that the labels follow from, wherever film, mask and model lie."""
     key = {name: value for name, value in work.ledger.key.items() if name not in OF_PLACES}
     valid = work.ledger.decided.mask or work.options.valid
     scale = list(work.volume.value_range)
@@ -138,12 +138,12 @@ def _labelling(work: Work) -> str:
 
 
 def _short_hash(record: dict[str, object]) -> str:
-    """Twelve hex digits."""
+    """First twelve hex digits of the SHA-256 of a record."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> MaterialShares:
-    """What was left out: shares of the volume, and its label."""
+    """Shares of the volume that are not material, by kind, and their label value."""
     size = float(np.prod(extent.shape))
     left: dict[str, float] = {kind: count / size for kind, count in extent.left_out().items()}
     return MaterialShares(
@@ -156,14 +156,14 @@ def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> MaterialS
 
 
 def porosity_of(volume: Path, pores: Sequence[int | None], pixels: Sequence[int]) -> MappedPorosity:
-    """Porosity of a volume whose slices have so many pores, in so many pixels of material.
+    """Porosity of a volume from pore pixels and pixels of material in every slice.
 
-    A slice counts by its material: one that drifted out of sight says little.
+    A slice counts by its pixels of material.
 
     Raises
     ------
     UserError
-        If no slice that is there has material.
+        If all slices with material are missing.
     """
     with_material = [z for z, count in enumerate(pores) if count is not None and pixels[z]]
     present = [(pores[z] or 0) / pixels[z] for z in with_material]
@@ -179,7 +179,7 @@ def porosity_of(volume: Path, pores: Sequence[int | None], pixels: Sequence[int]
 
 
 def write_porosity(work: Work, pores: Sequence[int | None]) -> None:
-    """Porosity of every slice's material as CSV, with the mean uncertainty where it was asked."""
+    """Write the porosity of every slice as CSV, with the mean uncertainty if asked for."""
     slices, pixels = work.ledger.slices(), work.pixels
     asked = any(entry.uncertainty is not None for entry in slices)
     rows = ["z,porosity,note" + asked * ",uncertainty"]

@@ -1,4 +1,4 @@
-"""A segmentation under way: what is labelled, by what, how, and where the labels go."""
+"""A segmentation in progress: volume, models, options, plan, outputs and ledger."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from fibsem.inference.volume.plan import SegmentationPlan
 
 @dataclass(frozen=True)
 class Work:
-    """One segmentation: all that labelling, finishing and the summary are given.
+    """The argument of labelling, finishing and summary.
 
     Attributes
     ----------
     volume, segmenter, options
-        What is labelled, by what, and how.
+        The volume, the models, and the options.
     plan
-        What was decided before the first slab.
+        Decisions for all slabs.
     outputs, ledger
-        Where slices go, and which of them are done.
+        Output volumes, and entries of finished slabs.
     """
 
     volume: Volume
@@ -41,10 +41,10 @@ class Work:
 
     @property
     def pixels(self) -> list[int]:
-        """Pixels of material in every slice."""
+        """Number of pixels of material in every slice."""
         return [self.plan.extent.pixels(z) for z in range(self.depth)]
 
     @property
     def corrected(self) -> CorrectedVolume:
-        """The volume as the networks see it."""
+        """The volume with corrected grey values, as networks see it."""
         return CorrectedVolume(self.volume, self.plan.correction, self.plan.extent)

@@ -181,14 +181,14 @@ def _of(network: Sized, probes: Sequence[Probe], timed: Sequence[Sized], power: 
     """Estimate the time of a network from the timed ones of its architecture."""
     return mean(
         [
-            slower(probe, (network.operations / like.operations) ** power)
+            with_longer_steps(probe, (network.operations / like.operations) ** power)
             for probe, like in zip(probes, timed, strict=True)
             if like.architecture == network.architecture
         ]
     )
 
 
-def slower(probe: Probe, times: float) -> Probe:
+def with_longer_steps(probe: Probe, times: float) -> Probe:
     """The time of a network whose steps take so many times as long."""
     return replace(
         probe,

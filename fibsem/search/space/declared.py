@@ -225,11 +225,13 @@ def _limits(declared: Sequence[Mapping[str, Any]], axes: Mapping[str, Axis]) -> 
 def _fits(padding: Padding, values: Values) -> bool:
     """Whether a network with these values can be built, with a head that is not too wide."""
     others = [key for key in GEOMETRY if key not in ("nbhd", "model.name")]
-    given = {key.removeprefix("model."): values.get(key) for key in others}
-    if all(value is None for value in given.values()):
+    hyperparameters = {key.removeprefix("model."): values.get(key) for key in others}
+    if all(value is None for value in hyperparameters.values()):
         return True
     try:
-        head = resolve(values["model.name"], Nbhd.parse(values["nbhd"]), padding, given).head
+        head = resolve(
+            values["model.name"], Nbhd.parse(values["nbhd"]), padding, hyperparameters
+        ).head
     except UserError:
         return False
     return head is None or padding == "same" or head <= MAX_HEAD

@@ -44,7 +44,7 @@ class Owner:
 
     @classmethod
     def me(cls) -> Owner:
-        """This process, with a new token."""
+        """The current process as an owner, with a new token."""
         pid = os.getpid()
         started = _started(pid)
         assert started is not None
@@ -164,8 +164,8 @@ class Observer:
             return "killed"
         if theirs == self.me:
             return "never begun: the claim went through, its answer was lost"
-        said = Beat.read(beat)
-        patience_s = max(self.grace_s, said.patience_s if said else 0.0)
+        last = Beat.read(beat)
+        patience_s = max(self.grace_s, last.patience_s if last else 0.0)
         return f"its process said nothing for {silence_s:.0f} s" if silence_s > patience_s else None
 
 

@@ -27,14 +27,14 @@ class Rung:
     epochs: int
 
 
-def read_rungs(given: Sequence[Sequence[int]]) -> tuple[Rung, ...]:
+def read_rungs(numbers: Sequence[Sequence[int]]) -> tuple[Rung, ...]:
     """Rungs from their numbers of trials and epochs.
 
     >>> read_rungs([[9, 2], [3, 6]])
     (Rung(first=0, count=9, epochs=2), Rung(first=9, count=3, epochs=6))
     """
-    firsts = accumulate((count for count, _ in given), initial=0)
-    return tuple(Rung(first, *rung) for first, rung in zip(firsts, given, strict=False))
+    firsts = accumulate((count for count, _ in numbers), initial=0)
+    return tuple(Rung(first, *rung) for first, rung in zip(firsts, numbers, strict=False))
 
 
 def epochs_at(rungs: Sequence[Rung], slot: int) -> int | None:
@@ -45,15 +45,15 @@ def epochs_at(rungs: Sequence[Rung], slot: int) -> int | None:
     return None
 
 
-def work_of(given: Sequence[Sequence[int]], trials: int) -> float:
+def epochs_in(numbers: Sequence[Sequence[int]], trials: int) -> float:
     """Epochs that some first slots train; without rungs, one unit of work for each slot.
 
-    >>> work_of([[9, 2], [3, 6], [1, 18]], 10), work_of([], 10)
+    >>> epochs_in([[9, 2], [3, 6], [1, 18]], 10), epochs_in([], 10)
     (22.0, 10.0)
     """
-    if not given:
+    if not numbers:
         return float(trials)
-    each = [stage.epochs for stage in stages_of(given) for _ in range(stage.count)]
+    each = [stage.epochs for stage in stages_of(numbers) for _ in range(stage.count)]
     return float(sum(each[:trials]))
 
 

@@ -19,8 +19,8 @@ def objectives(keys: Iterable[str]) -> list[Objective]:
 
 def bounds(constraints: Mapping[str, float] | None) -> dict[Objective, float]:
     """Bounds of ``search.constraints``: upper ones of what is minimised, lower ones of the rest."""
-    given = constraints or {}
-    return {Objective.named(key, "search.constraints"): bound for key, bound in given.items()}
+    items = (constraints or {}).items()
+    return {Objective.named(key, "search.constraints"): bound for key, bound in items}
 
 
 def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler:

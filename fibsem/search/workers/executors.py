@@ -120,10 +120,10 @@ class Isolated:
 
     def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
         """Run a job; raises PrunedError, TrialFailedError, OutageError or KeyboardInterrupt."""
-        return apart(self.context, partial(_run, job, self.tracking, self.data), on_epoch)
+        return in_own_process(self.context, partial(_run, job, self.tracking, self.data), on_epoch)
 
 
-def apart(
+def in_own_process(
     context: Context, work: Callable[[Line], tuple[str, Any]], on_epoch: OnEpoch
 ) -> TrialResult:
     """Do the work of a trial in a new process, and return or raise its result.

@@ -12,7 +12,7 @@ from typing import Any
 from fibsem.config import Configuration
 from fibsem.errors import DeviceError, OutageError, UserError, one_line
 from fibsem.search.space.declared import one_of_each, read_space
-from fibsem.search.studies.rungs import work_of
+from fibsem.search.studies.rungs import epochs_in
 from fibsem.search.studies.slots import filled
 from fibsem.search.sweep import Sweep
 from fibsem.search.workers.executors import InProcess, fresh
@@ -35,7 +35,7 @@ def run_trials(sweep: Sweep, count: int) -> None:
     """Train the trials of a sweep, in this process or in several, and show the progress."""
     tracking = sweep.tracking
     with (
-        Progress("trials", sweep.pace.left_s, partial(work_of, sweep.search.rungs)) as progress,
+        Progress("trials", sweep.pace.left_s, partial(epochs_in, sweep.search.rungs)) as progress,
         tracking.cut_off(sweep.parent, sweep.is_shared),
         tracking.system_metrics(sweep.parent),
     ):

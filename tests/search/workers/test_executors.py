@@ -139,7 +139,9 @@ def sweeps(began):
     """A sweep with one trial in a process of its own."""
     end_cleanly(*STOPS)
     try:
-        executors.apart(multiprocessing.get_context("fork"), partial(trains_long, began), print)
+        executors.in_own_process(
+            multiprocessing.get_context("fork"), partial(trains_long, began), print
+        )
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

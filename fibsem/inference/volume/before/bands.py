@@ -1,6 +1,7 @@
-"""Bands along the sides of a film that were labelled as one class: no material, perhaps.
+"""Warns of bands along the sides of a film that were labelled as one class.
 
-Vacuum, a trench or a cap has grey values like any others: only its labels show it.
+They may be vacuum, a trench or a cap, which have grey values like material: only the labels of one
+class throughout give them away.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ import numpy.typing as npt
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Phases
 from fibsem.system.advice import VALID
 
-#: Share of a band that is one class, and share of the slices that must have it.
+#: Least share of a band's pixels in one class, and least share of slices with such a band.
 ALONE, MOSTLY = 0.99, 0.75
-#: Pixels and share of the way across the film that it must be deep.
+#: Least depth of a band: in pixels, and as a share of the film's extent.
 LEAST_PX, LEAST = 16, 0.05
-#: Share of the other class in the film below which it is missing by chance, too.
+#: Least share of the other class in the film; if it is rarer, bands without it occur by chance.
 BOTH = 0.1
-#: What is told apart, and what may lie along a side alone.
+#: Classes of which bands are looked for, by name.
 PHASES = {"pore": PORE, "solid": SOLID}
-#: How often a slice has to be turned for a side to be the upper one.
+#: Quarter turns that bring a side of a slice to the top.
 TURNS = {"upper": 0, "right": 1, "lower": 2, "left": 3}
 
 
 def one_class_bands(slices: Iterable[Phases]) -> Iterator[str]:
-    """Say along which sides of a film one class is alone in most slices.
+    """Warn of sides along which most slices have a band of a single class.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def one_class_bands(slices: Iterable[Phases]) -> Iterator[str]:
 
 
 def _depth(labels: Phases, phase: int) -> int:
-    """Measured rows from the upper side on of which nearly all is one phase."""
+    """Number of rows from the upper side on that are nearly all of one class."""
     measured = labels[(labels != NEITHER).any(axis=1)]
     pixels: npt.NDArray[np.int64] = np.cumsum((measured != NEITHER).sum(axis=1))
     alone = np.cumsum((measured == phase).sum(axis=1)) >= ALONE * pixels

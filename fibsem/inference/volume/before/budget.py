@@ -1,6 +1,6 @@
-"""Memory of a process that labels slices: what it holds anyway, and whether the budget has room.
+"""Memory of a process that labels slices, without the feature maps of a tile.
 
-What is left of `memory_gib` is for the feature maps of a tile, see `tiles`.
+The rest of ``memory_gib`` is for these feature maps, see :mod:`fibsem.inference.tiling.tiles`.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from fibsem.inference.volume.labelling.slab import WAITING
 from fibsem.system.advice import MEMORY_GIB
 
 GIB = 2**30
-#: What a process holds before its first tile: Python, TensorFlow, their libraries.
+#: Memory of a process before its first tile: Python, TensorFlow, their libraries.
 RUNTIME_GIB = 0.9
-#: Maps of a slice, as float32, that reading (2), scoring (1) and finishing (2) work on.
+#: Arrays of a slice, float32, that reading (2), scoring (1) and finishing (2) hold at once.
 AT_WORK = 5
-#: For the feature maps of small tiles.
+#: Least memory for the feature maps of a tile.
 LEAST_MAPS_GIB = 0.05
 
 
 def room_of(slice_shape: tuple[int, int], kept_bytes: int, halo: int, options: Options) -> Room:
-    """The room for the tiles of a volume: what the runtime and slices as float32 leave of it.
+    """Memory for the tiles of a volume, besides the runtime and arrays of slices.
 
     Parameters
     ----------
     slice_shape, kept_bytes
-        Of the volume: chunks of several slices are kept, too.
+        Shape of a slice, and bytes that the volume keeps of chunks with several slices.
     halo
         Slices above and below that a label depends on.
     options
-        The memory, and whether the uncertainty is wanted.
+        ``memory_gib``, and whether the uncertainty is asked for.
 
     Raises
     ------
     UserError
-        If `memory_gib` is not even enough for what a process holds beside the tiles.
+        If ``memory_gib`` is too small even without tiles.
     """
     height, width = slice_shape
     maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread

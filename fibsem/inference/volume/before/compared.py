@@ -1,4 +1,4 @@
-"""A volume beside what its models were trained on, said before it is labelled."""
+"""Compares a volume with the training data of its models, before it is labelled."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from fibsem.inference.volume.before.bands import one_class_bands
 from fibsem.inference.volume.before.likeness import (
     TrainedOn,
     assumed_axes,
-    clipped,
     grey_distance,
     grey_warnings,
-    mirrored,
+    outside_range,
     overruled,
     scale_warnings,
     size_warnings,
+    smaller_than_window,
 )
 from fibsem.inference.volume.ledger.decisions import Likeness
 from fibsem.inference.volume.plan import Say
@@ -32,21 +32,24 @@ from fibsem.inference.volume.porosity.boundary import some_slices
 from fibsem.inference.volume.work import Work
 from fibsem.system.summaries.segmentation import AppliedCalibration, BesideTraining
 
-#: Slices that tell what a range leaves out.
+#: Number of slices in which grey values outside the range are counted.
 SLICES = 5
 
 
-def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say) -> Likeness:
-    """How far a volume is from what the models were trained on.
+def compare_with_training(
+    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say
+) -> Likeness:
+    """Compare the grey values of a volume with those of the training; warn of differences.
 
-    Its grey values are compared and told of once, the voxel size as it is stated now.
+    Grey values are compared once, and the result kept in the ledger; sizes by every start.
     """
-    sizes, greys = [*mirrored(work.volume.shape, work.segmenter.halo)], work.ledger.decided.greys
-    sizes += clipped(_as_stored(work), work.volume.value_range)
+    sizes = [*smaller_than_window(work.volume.shape, work.segmenter.halo)]
+    sizes += outside_range(_as_stored(work), work.volume.value_range)
     if trained:
         sizes += [*overruled(stated, work.volume.voxel_nm), *size_warnings(stated, trained)]
     for warning in sizes:
         say(f"warning: {warning}")
+    greys = work.ledger.decided.greys
     if greys is None:
         greys = _unlike(work, trained) if trained else Likeness(None, ())
         work.ledger.decide(greys=greys)
@@ -56,9 +59,9 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
 
 
 def _as_stored(work: Work) -> Iterator[Voxels]:
-    """Some evenly spaced slices, if any may hold values that the range does not.
+    """Some evenly spaced slices, if the volume may have grey values outside its range.
 
-    Those that cannot be read are said elsewhere.
+    Slices that cannot be read are left out; they are reported elsewhere.
     """
     dtype, (low, high) = work.volume.dtype, work.volume.value_range
     if dtype.kind in "ui" and low <= np.iinfo(dtype).min and np.iinfo(dtype).max <= high:
@@ -70,7 +73,7 @@ def _as_stored(work: Work) -> Iterator[Voxels]:
 
 
 def _unlike(work: Work, trained: Sequence[TrainedOn]) -> Likeness:
-    """Distance of the grey values, if the models know theirs, and what is said of them."""
+    """Distance of grey values, if the models have those of their training, and warnings."""
     own = greys_of(work.corrected)
     greys = [model.greys for model in trained if model.greys]
     far = grey_distance(own.histogram, greys) if greys else None
@@ -82,7 +85,7 @@ def _unlike(work: Work, trained: Sequence[TrainedOn]) -> Likeness:
 def of_training(
     work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], likeness: Likeness, say: Say
 ) -> BesideTraining:
-    """What a volume has of the training of its models, and in what it is unlike."""
+    """Record of how a volume compares with the training data of its models, for the summary."""
     alone = len(trained) == 1 and work.segmenter.symmetry == 1
     # slope and offset of the probabilities, and the share of solid that they assume
     share = trained[0].solid_share if alone else None
@@ -95,7 +98,7 @@ def of_training(
 
 
 def _bands(work: Work, say: Say) -> list[str]:
-    """What is said of sides that are one class alone."""
+    """Warnings of sides with a single class."""
     warnings = list(one_class_bands(some_slices(work)))
     for warning in warnings:
         say(f"warning: {warning}")

@@ -1,4 +1,4 @@
-"""What a segmentation will take: tiles, memory, bytes, time from a timed tile."""
+"""Estimates tiles, memory, bytes on disk and time of a segmentation."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from fibsem.inference.tiling.tiles import Tiling
 from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.before.budget import GIB, room_of
 
-#: Side of the block that is timed patch by patch.
+#: Side in pixels of the block that is timed in patch mode.
 PATCHES = 32
 
 
 @dataclass(frozen=True)
 class SegmentationEstimate:
-    """What one volume takes.
+    """The estimate for one volume.
 
     Attributes
     ----------
     tiling
         Tiles of a slice.
     memory_gib
-        Of a process at its peak.
+        Peak memory of a process.
     bytes_read, bytes_written
-        Every voxel once; outputs before compression, with all levels.
+        Bytes of the volume, and of the outputs before compression, with all levels.
     pixels_per_second
-        Of one process, from a timed tile of ``timed`` pixels.
+        Rate of one process, from a timed tile of ``timed`` pixels.
     voxels, workers
-        Voxels to be labelled, processes that share them.
+        Number of voxels to label, and of processes that share them.
     """
 
     tiling: Tiling
@@ -47,11 +47,11 @@ class SegmentationEstimate:
 
     @property
     def seconds(self) -> float:
-        """Time for the whole volume; workers on one machine share its cores."""
+        """Seconds for the whole volume; workers on one machine share its cores."""
         return self.voxels / self.pixels_per_second
 
     def text(self) -> str:
-        """What a user wants to know before a long run."""
+        """The estimate in words."""
         rows, columns = (
             -(-extent // side)
             for extent, side in zip(
@@ -98,5 +98,5 @@ def estimate_segmentation(
 
 
 def _maps(member: BlockScorer, tile: int) -> float:
-    """Bytes of the feature maps of a tile: patches go batch by batch, each with maps of its own."""
+    """Bytes of a member's feature maps: of a tile, or of a batch of patches."""
     return member.bytes_per_pixel * (PATCH_BATCH if member.mode == "patch" else tile)

@@ -1,4 +1,4 @@
-"""Whether a film is like those that a model was trained on; said before it is labelled."""
+"""Compares a film with those that a model was trained on, and warns of differences."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from fibsem.geometry import Triple
 from fibsem.system.advice import RANGE, VOXEL_NM
 from fibsem.system.summaries.figures import AxisName
 
-#: Relative difference of voxel sizes that is not said.
+#: Relative difference of voxel sizes up to which there is no warning.
 SAME_SIZE = 0.05
-#: Distance of grey values, in standard deviations, from which they are said to be far. Parts of one
-#: film are up to 0.07 apart and films of one recipe up to 0.03; the three real films are 0.14 to
-#: 0.19 apart (experiments/reliability/inputs-material.md).
+#: Distance of grey values, in standard deviations, from which on there is a warning. Parts of one
+#: film are up to 0.07 apart and simulated films of one recipe up to 0.03; the three real films are
+#: 0.14 to 0.19 apart (experiments/reliability/inputs-material.md).
 FAR = 0.1
-#: From where on means and spreads of grey values that are not standardised are said to be far: one
-#: standard deviation of the mean, or twice the spread, or half of it. Quarters of one real film are
-#: up to 0.3 apart.
+#: For grey values that are not standardised: difference of the means, in standard deviations, and
+#: binary logarithm of the ratio of the standard deviations, from which on there is a warning.
+#: Quarters of one real film differ by up to 0.3.
 OFF = 1.0
-#: Share of the grey values beyond their range from which it is said.
+#: Share of the grey values outside the range from which on there is a warning.
 CLIPPED = 0.1
 
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """What a model was trained on: voxel size, and the grey values of every sample.
+    """Properties of a model's training data: voxel size, and grey values of every sample.
 
-    ``solid_share`` is that of the pixels on which its probabilities were calibrated, and
-    ``moments`` are those of the corrected grey values. Older models do not know them.
+    ``solid_share`` is the share of solid in the pixels on which probabilities were calibrated;
+    ``moments`` are mean and standard deviation of the corrected grey values. Models of earlier
+    versions do not have them.
     """
 
     voxel_nm: VoxelNm
@@ -46,7 +47,7 @@ class TrainedOn:
 
 
 def assumed_axes(film: VoxelNm, models: Sequence[TrainedOn]) -> tuple[AxisName, ...]:
-    """Axes along which the size of a film's voxels is that of the model, for want of its own.
+    """Axes along which a film states no voxel size, so that the one of the model is assumed.
 
     >>> assumed_axes((None, 10.0, None), [TrainedOn((50.0, 10.0, None))])
     ('z',)
@@ -60,14 +61,14 @@ def assumed_axes(film: VoxelNm, models: Sequence[TrainedOn]) -> tuple[AxisName, 
 
 
 def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
-    """Say where a film's voxel size is the model's for want of its own, or another one.
+    """Warn of axes along which a film's voxel size is assumed, or differs from the model's.
 
     Parameters
     ----------
     film
-        As the user or the files state it, None where neither does.
+        Voxel size as the user or the files state it; None where neither does.
     models
-        Of which the first one gives what is not known.
+        Training data of the models; the first one gives sizes that are assumed.
     """
     assumed, sizes = assumed_axes(film, models), zip("zyx", models[0].voxel_nm, strict=True)
     taken = [f"{axis} {theirs:g} nm" for axis, theirs in sizes if axis in assumed]
@@ -79,17 +80,17 @@ def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
     for size in dict.fromkeys(model.voxel_nm for model in models):
         if differs(film, size):
             yield (
-                f"the voxels of the volume are {in_words(film)} nm (z, y, x), those of the "
-                f"training were {in_words(size)}: a network has learnt sizes in pixels"
+                f"the voxels of the volume are {size_as_text(film)} nm (z, y, x), those of the "
+                f"training were {size_as_text(size)}: a network has learnt sizes in pixels"
             )
 
 
-def mirrored(shape: Triple, halo: Triple) -> Iterator[str]:
-    """Say along which axes a film ends before a network's window does, wherever that lies.
+def smaller_than_window(shape: Triple, halo: Triple) -> Iterator[str]:
+    """Warn of axes along which a film is smaller than a network's window.
 
-    >>> list(mirrored((24, 300, 300), (1, 16, 16)))
+    >>> list(smaller_than_window((24, 300, 300), (1, 16, 16)))
     []
-    >>> next(mirrored((1, 300, 300), (1, 16, 16)))[:53]
+    >>> next(smaller_than_window((1, 300, 300), (1, 16, 16)))[:53]
     'the film has 1 voxels along z, and each is judged by '
     """
     for axis, size, reach in zip("zyx", shape, halo, strict=True):
@@ -100,32 +101,32 @@ def mirrored(shape: Triple, halo: Triple) -> Iterator[str]:
             )
 
 
-def overruled(given: VoxelNm, files: VoxelNm) -> Iterator[str]:
-    """Say along which axes the files of a film state another voxel size than the user gives.
+def overruled(typed: VoxelNm, files: VoxelNm) -> Iterator[str]:
+    """Warn of axes along which the files of a film state another voxel size than the user.
 
     >>> list(overruled((10.0, None, 50.0), (50.0, 10.0, None)))
     ['the files state 50 nm along z, but `voxel_nm` says 10 nm']
     """
-    for axis in differing(given, files):
+    for axis in differing(typed, files):
         k = "zyx".index(axis)
-        yield f"the files state {files[k]:g} nm along {axis}, but `{VOXEL_NM}` says {given[k]:g} nm"
+        yield f"the files state {files[k]:g} nm along {axis}, but `{VOXEL_NM}` says {typed[k]:g} nm"
 
 
-def stated_unlike(given: VoxelNm, files: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
-    """Say where the files of a film state another size than is typed, or than the models know."""
-    yield from overruled(given, files)
-    yield from size_warnings(stated_nm(given, files), models)
+def stated_unlike(typed: VoxelNm, files: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
+    """Warn where files state another voxel size than was typed, or than that of the training."""
+    yield from overruled(typed, files)
+    yield from size_warnings(stated_nm(typed, files), models)
 
 
-def clipped(slices: Iterable[Voxels], ends: tuple[float, float]) -> Iterator[str]:
-    """Say how much of a film lies beyond the range that its grey values are read by.
+def outside_range(slices: Iterable[Voxels], ends: tuple[float, float]) -> Iterator[str]:
+    """Warn of grey values outside the range that is mapped to 0 and 1.
 
     Parameters
     ----------
     slices
-        Some, as they are stored.
+        Some slices, with grey values as they are stored.
     ends
-        Of the range.
+        Ends of the range.
     """
     low, high = ends
     beyond = [((image < low).mean(), (image > high).mean()) for image in slices]
@@ -139,7 +140,7 @@ def clipped(slices: Iterable[Voxels], ends: tuple[float, float]) -> Iterator[str
 
 
 def differs(one: VoxelNm, other: VoxelNm) -> bool:
-    """Whether voxels have another size along an axis on which both are told.
+    """Whether two voxel sizes differ along an axis on which both are known.
 
     >>> differs((50.0, 10.0, 10.0), (None, 10.2, 10.2)), differs((50.0, 10.0, 10.0), (25.0, 10, 10))
     (False, True)
@@ -149,15 +150,15 @@ def differs(one: VoxelNm, other: VoxelNm) -> bool:
 
 
 def grey_distance(own: Histogram, trained_on: Sequence[Sequence[Histogram]]) -> float:
-    """Distance to the nearest training sample of the model to which it is largest.
+    """Distance of grey values to the nearest training sample; the largest over the models.
 
-    Both are standardised, so that brightness and contrast do not count.
+    Both distributions are standardised, so that brightness and contrast do not count.
     """
     return max(min(distance(own, other) for other in greys) for greys in trained_on)
 
 
 def grey_warnings(far: float | None) -> Iterator[str]:
-    """Say where grey values are far from those of the training."""
+    """Warn if the distribution of grey values is far from those of the training."""
     if far is not None and far > FAR:
         yield (
             f"the grey values are distributed unlike those of every training sample (distance "
@@ -168,10 +169,10 @@ def grey_warnings(far: float | None) -> Iterator[str]:
 def scale_warnings(
     own: Moments, trained_on: Sequence[Sequence[Moments]], scaling: Scaling
 ) -> Iterator[str]:
-    """Say where a film is much darker, brighter, flatter or harsher than all of the training.
+    """Warn if a film is much darker, brighter, or of other contrast than all training films.
 
-    Only a network whose films were not standardised sees any of that: with ``none`` what takes
-    12-bit values for 16-bit ones labels a film that is all but black.
+    This matters only if grey values are not standardised (``preprocess.scaling=none``): a film with
+    12-bit values in 16 bits would look nearly black to the network.
     """
     learnt = [films for films in trained_on if films]
     if scaling == "standardise" or not learnt:
@@ -186,10 +187,10 @@ def scale_warnings(
         )
 
 
-def in_words(voxel_nm: VoxelNm) -> str:
-    """A voxel as people write it.
+def size_as_text(voxel_nm: VoxelNm) -> str:
+    """A voxel size as text.
 
-    >>> in_words((50.0, None, 10.0))
+    >>> size_as_text((50.0, None, 10.0))
     '50 x ? x 10'
     """
     return " x ".join("?" if nm is None else f"{nm:g}" for nm in voxel_nm)

@@ -1,4 +1,4 @@
-"""What must hold before anything is written, each refused in one line; and what got lost since."""
+"""Checks before anything is written, and a search for slices that were lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fibsem.system.advice import MIN_VOLUME_NM3, SCHEDULER, VOXEL_NM, WORKERS
 
 
 def check_reach(volume: Path, options: Options, load: LoadSegmenter | None) -> None:
-    """Other processes open volume and model themselves."""
+    """Refuse a volume or model that other processes could not open, if these label it."""
     if options.elsewhere and load is None:
         raise UserError(
             f"`{WORKERS}` and `{SCHEDULER}` need a volume and a model on disk; {WORKERS.at(1)} "
@@ -34,7 +34,7 @@ def check_reach(volume: Path, options: Options, load: LoadSegmenter | None) -> N
 
 
 def check_voxel(options: Options, voxel_nm: VoxelNm, shape: Triple) -> None:
-    """A volume in cubic nanometres needs the size of a voxel, and leaves something of the film."""
+    """Refuse ``min_volume_nm3`` without a voxel size, or larger than the film."""
     z, y, x = voxel_nm
     if not options.min_volume_nm3:
         return
@@ -52,7 +52,7 @@ def check_voxel(options: Options, voxel_nm: VoxelNm, shape: Triple) -> None:
 
 
 def check_apart(volume: Volume, folder: Path) -> None:
-    """Results that lie around the volume could be taken for its own files, and removed."""
+    """Refuse an output folder that contains the volume, which it might overwrite or remove."""
     if not volume.in_memory and volume.path.resolve().is_relative_to(folder.resolve()):
         raise UserError(
             f"`output` must be a folder that does not hold the volume, but {folder} holds "
@@ -61,7 +61,7 @@ def check_apart(volume: Volume, folder: Path) -> None:
 
 
 def check_room(shape: Triple, folder: Path, options: Options, ledger: Ledger) -> None:
-    """Refuse to start where the outputs would not fit even compressed by half."""
+    """Refuse to start if the outputs would not fit on the disk, even compressed by half."""
     left = 1 - len(ledger.slabs) / max(1, -(-shape[0] // ledger.slab))
     needed = left * options.stores * np.prod(shape) / 2
     free = shutil.disk_usage(folder).free
@@ -73,7 +73,7 @@ def check_room(shape: Triple, folder: Path, options: Options, ledger: Ledger) ->
 
 
 def forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) -> None:
-    """Label again what was written and is not there any more: it would be read as pores."""
+    """Have slices labelled again whose outputs are gone: they would be read as pores."""
     done = [z for start, some in ledger.slabs.items() for z in range(start, start + len(some))]
     lost = outputs.lost(done, _needed(ledger, outputs))
     if lost:
@@ -85,10 +85,10 @@ def forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) ->
 
 
 def _needed(ledger: Ledger, outputs: Outputs) -> list[Store]:
-    """The stores that must hold every slice that is entered in a ledger."""
+    """Outputs that must hold every slice that is entered in the ledger."""
     exported = ledger.decided.exported
     stores = [store for store in (outputs.probabilities, outputs.uncertainty) if store]
     labels_done = not outputs.flat or ledger.decided.pores_3d is not None
     stores += [outputs.labels if labels_done else outputs.flat or outputs.labels]
-    # of what was exported people may remove the working store
+    # after the export a user may remove the store that it was made from
     return [s for s in stores if s.name not in exported or not s.path.exists()]

@@ -1,1 +1,1 @@
-"""Slabs are labelled: here, in processes of this machine, or on a cluster."""
+"""Labels slabs: in this process, in processes of this machine, or on a cluster."""

@@ -1,4 +1,4 @@
-"""Workers of a Dask cluster that label slabs."""
+"""Labels slabs on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from fibsem.errors import UserError, first_line
 from fibsem.system.advice import SCHEDULER
 from fibsem.system.again import same_command
 
-#: Seconds to wait for the first worker of a cluster: queues take their time.
+#: Seconds to wait for the first worker of a cluster, which may be in a queue.
 WORKER_WAIT_S = 600
-#: Workers that may die at a slab before it is given up.
+#: Workers that may die while they label a slab, before it is given up.
 MOST_DEATHS = 3
 
 
 @contextmanager
 def cluster(address: str) -> Iterator[Executor]:
-    """An executor on a Dask cluster; a slab whose worker dies is given to another one."""
+    """Executor on a Dask cluster, which gives a slab to another worker if one dies."""
     try:
         from distributed import Client, KilledWorker
         from distributed.comm.core import CommClosedError

@@ -1,8 +1,8 @@
-"""Where slabs are labelled: in processes of this machine or on a Dask cluster.
+"""Labels slabs in other processes, on this machine or on a Dask cluster.
 
-Both are executors of `concurrent.futures`. Slabs are independent; each is written once by the
-process that labels it, into stores that all processes reach, and a process that dies loses the slab
-it was at, and no other. Only the process that started them writes the ledger.
+Both are executors of `concurrent.futures`. Slabs are independent: each is written by the process
+that labels it, into outputs that all processes can open, and a process that dies loses only its
+current slab. Only the process that started the others writes the ledger.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_DEATHS = 3
 def run_elsewhere(
     job: RemoteSegmentation, ledger: Ledger, depth: int, show: Callable[[str, int, int], None]
 ) -> list[SlabResult]:
-    """Label all missing slabs in other processes; enters each into the ledger as it comes.
+    """Label all missing slabs in other processes, and enter each into the ledger.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One run over the slabs that are missing: labelled here or elsewhere, and measured."""
+"""One run over the missing slabs, in this process or in others, with its time and memory."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Labelling:
     Attributes
     ----------
     fresh, resumed
-        Slices that were still to be labelled when it began, and slabs that were done.
+        Number of slices to label, and of slabs that an earlier start had labelled.
     began
-        When the first slab was begun, by `time.perf_counter`; None before.
+        Start of the first slab, by `time.perf_counter`; None before.
     conditions
-        How its slabs were labelled; as planned where all were done.
+        Tiles, processes and stages of this run.
     """
 
     def __init__(self, work: Work, started: float) -> None:
@@ -50,7 +50,7 @@ class Labelling:
         self.conditions = Conditions((tiling.height, tiling.width), work.options.workers)
 
     def run(self, load: LoadSegmenter | None, scorer_of: ScorerOf, show: Show, say: Say) -> None:
-        """Label the missing slabs, here or in other processes."""
+        """Label the missing slabs, in this process or in others."""
         if not self.fresh:
             return
         if self.work.plan.mode == "patch":
@@ -77,7 +77,7 @@ class Labelling:
     def _elsewhere(self, load: LoadSegmenter, show: Show) -> Conditions:
         """Label the missing slabs in other processes."""
         work = self.work
-        with work.outputs.opened():  # laid out before many open them
+        with work.outputs.opened():  # created before many processes open them
             pass
         self.began = time.perf_counter()
         results = run_elsewhere(_sent(work, load), work.ledger, work.depth, show)
@@ -92,7 +92,7 @@ class Labelling:
         )
 
     def measure(self) -> None:
-        """Enter the measurements of this run; one that found all labelled leaves those before."""
+        """Enter time and memory of this run, or keep earlier ones if nothing was labelled."""
         ledger = self.work.ledger
         if not self.fresh and ledger.decided.measured is not None:
             return
@@ -111,7 +111,7 @@ class Labelling:
 
 
 def _sent(work: Work, load: LoadSegmenter) -> RemoteSegmentation:
-    """The segmentation as other processes get it."""
+    """The segmentation in a form that can be sent to other processes."""
     folder = work.outputs.folder.resolve()
     return RemoteSegmentation(
         f"{folder} {time.time()}", work.volume.path.resolve(), work.volume.manner,
@@ -121,7 +121,7 @@ def _sent(work: Work, load: LoadSegmenter) -> RemoteSegmentation:
 
 
 def patience(scorer: Scorer, voxels: int) -> str:
-    """Say how long patch by patch will take, from a timed block of 32 x 32 pixels."""
+    """Estimate in words how long patch mode will take, from a timed block of 32 x 32 pixels."""
     spec = next(member.spec for member in scorer.members if member.mode == "patch")
     rate = pixels_per_second(scorer, 32)
     hours = voxels / rate / 3600

@@ -1,4 +1,4 @@
-"""Processes of this machine that label slabs; where one dies the others go on."""
+"""Labels slabs in processes of this machine; if one dies, the others go on."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from fibsem.system.processes import (
 )
 from fibsem.system.secrets import guard_output
 
-#: How a process labels a slab.
+#: Function by which a process labels a slab.
 Label = Callable[[RemoteSegmentation, Slab], SlabResult]
 
 
 class ProcessDiedError(Exception):
-    """A process of this machine died at a slab."""
+    """A process of this machine died while it labelled a slab."""
 
     def __init__(self, slab: Slab) -> None:
         super().__init__(f"slices {slab[0]} to {slab[1] - 1}")
@@ -37,7 +37,7 @@ class ProcessDiedError(Exception):
 
 
 class _Pools(Executor):
-    """Processes of this machine, each a pool of its own: a broken pool ends all its processes."""
+    """Pools of one process each, since a broken pool ends all its processes."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -54,7 +54,7 @@ class _Pools(Executor):
         )
 
     def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
-        """Label a slab in the process that is free next; ``args`` are a job and the slab."""
+        """Submit a slab for the next free process; ``args`` are a job and the slab."""
         return self._threads.submit(self._run, fn, *args)
 
     def _run(
@@ -73,7 +73,7 @@ class _Pools(Executor):
             self._free.put(k)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        # the processes before the threads that began them: each ends when its own does
+        # processes before the threads that started them: a thread ends when its process does
         self._threads.shutdown(wait=False, cancel_futures=cancel_futures)
         for pool in self._pools.values():
             pool.shutdown(wait=wait, cancel_futures=cancel_futures)
@@ -82,7 +82,7 @@ class _Pools(Executor):
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
-    """Processes of this machine; ended at once when the work is stopped."""
+    """Executor with processes of this machine, which are ended at once if the work is stopped."""
     before = set(multiprocessing.active_children())
     try:
         executor = _Pools(count)
@@ -102,8 +102,8 @@ def processes(count: int) -> Iterator[Executor]:
 
 
 def _begin(k: int, count: int) -> None:
-    """First thing in the k-th process: its share of the cores, or an accelerator."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the one who started it, too
+    """Set up the k-th process with its share of the cores, or an accelerator."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets Ctrl-C, too, and ends us
     die_with_parent()
     guard_output()
     accelerators = visible_accelerators()

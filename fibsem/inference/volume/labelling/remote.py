@@ -1,4 +1,4 @@
-"""A slab in a process elsewhere: what is sent there, what comes back, what the process keeps."""
+"""A slab in another process: what is sent to it, what comes back, what the process keeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fibsem.data.volumes import Manner, VoxelNm, reopen
 from fibsem.data.volumes.covered import covered
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.options import Options, anew
+from fibsem.inference.options import Options, advised_overwrite
 from fibsem.inference.volume.labelling.slab import Slab, SlabWorker
 from fibsem.inference.volume.ledger.entries import SliceRecord
 from fibsem.inference.volume.ledger.outputs import Outputs
@@ -25,22 +25,22 @@ LoadSegmenter = Callable[[], Segmenter]
 
 @dataclass(frozen=True)
 class RemoteSegmentation:
-    """One segmentation as processes elsewhere get it; small, and made of what can be sent.
+    """A segmentation in a form that is small and can be pickled, for other processes.
 
     Attributes
     ----------
     name
-        Tells this segmentation from others that a process may have worked on.
+        Name of this segmentation, as a process may work on several.
     volume, manner, value_range
-        What is opened, and how.
+        Path of the volume, and how it is opened.
     load, identity
-        Gives the segmenter; a function that can be pickled. And which one it must be.
+        Function that loads the segmenter and can be pickled; identity that this must have.
     folder, voxel_nm, options
-        Of the outputs.
+        Folder of the outputs, voxel size in them, and options.
     keys
         How messages name the keys of a segmentation.
     plan
-        What holds for all slabs.
+        The plan of the segmentation.
     """
 
     name: str
@@ -49,7 +49,7 @@ class RemoteSegmentation:
     value_range: tuple[float, float] | None
     load: LoadSegmenter = field(
         repr=False
-    )  # knows the address of the store, and Dask logs what fails
+    )  # its function holds the address of the store, and Dask logs arguments of what fails
     identity: str
     folder: Path
     voxel_nm: VoxelNm
@@ -60,7 +60,7 @@ class RemoteSegmentation:
 
 @dataclass(frozen=True)
 class SlabResult:
-    """What comes back of a slab; ``read`` are the digests of the slices around it."""
+    """Result of a slab; ``read`` are digests of the slices that were read for it."""
 
     start: int
     slices: list[SliceRecord]
@@ -69,15 +69,15 @@ class SlabResult:
     peak_rss_gib: float
 
 
-#: The worker of the segmentation that this process is at, and what it has read: networks are built
-#: and traced once.
+#: Worker of the current segmentation, and digests of what it has read; kept, so that networks are
+#: built and traced once.
 _workers: dict[str, tuple[SlabWorker, dict[int, str]]] = {}
 _alone = threading.Lock()
 
 
 def label_slab(job: RemoteSegmentation, slab: Slab) -> SlabResult:
     """Label one slab of a job in this process."""
-    # a Dask worker may have several threads, the networks have all the cores
+    # one slab at a time: a Dask worker may have several threads, and networks use all cores
     with _alone, called(job.keys):
         if job.name not in _workers:
             _workers.clear()
@@ -112,7 +112,7 @@ def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
         raise UserError(
             "a model must not change while a volume is segmented, but its weights are those of "
             f"{segmenter.identity} by now, and the slabs so far are of {job.identity}; the choices "
-            f"are the former ones or {anew()}."
+            f"are the former ones or {advised_overwrite()}."
         )
     worker = SlabWorker(
         volume, job.plan.correction, segmenter, Scorer(segmenter, job.plan.precision),

@@ -1,7 +1,7 @@
-"""Slices of one volume in turn: read, correct, predict, smooth, threshold, write.
+"""Labels slices of a volume in turn: read, correct, score, post-process, write.
 
-One thread reads ahead, and one finishes what is predicted, while the network is busy. Every slice
-is read once as long as slabs follow each other.
+One thread reads ahead, and one post-processes and writes, while the network scores. Every slice is
+read once as long as slabs follow each other.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ from fibsem.system.advice import MEMORY_GIB, as_here
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Slices that may wait to be finished, each with its scores: finishing takes a fraction of the time
-#: of scoring.
+#: Slices that may wait with their scores for post-processing, which takes less time than scoring.
 WAITING = 1
 
 Slab = tuple[int, int]
@@ -41,22 +40,22 @@ Slab = tuple[int, int]
 
 @dataclass(frozen=True)
 class Scored:
-    """A slice whose scores are known.
+    """A slice with its scores.
 
     Attributes
     ----------
     z
-        Which slice.
+        Index of the slice.
     scores : (y, x) float32
         Mean probabilities of solid; zeros where the slice is missing.
     grey : (y, x) float32
-        Corrected grey values; None once nobody wants them any more.
+        Corrected grey values; None if they are not needed any more.
     missing
         Whether the slice itself could not be read, or shows no material.
     beside_missing
         Whether a missing slice was replaced in its neighbourhood.
     spread : (y, x) float32
-        Standard deviation of the members' probabilities; None where nobody asked.
+        Standard deviation of the members' probabilities; None if it is not asked for.
     """
 
     z: int
@@ -68,7 +67,7 @@ class Scored:
 
 
 class Stages:
-    """Seconds spent in each stage; each stage is one thread's own."""
+    """Seconds spent in each stage, each of which runs in one thread."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -88,15 +87,15 @@ class SlabWorker:
     Parameters
     ----------
     volume, correction
-        What is labelled, and how its grey values are corrected.
+        The volume, and the correction of its grey values.
     segmenter, scorer
-        By what.
+        The models, and their scorer.
     tiling
         Tiles of a slice; halved when an allocation fails.
     say
         Called with warnings.
     uncertainty
-        Whether the spread between the members is wanted, too.
+        Whether the spread between the members is computed, too.
     extent
         What of the volume is material; None: all.
     """
@@ -127,7 +126,7 @@ class SlabWorker:
         finished: Callable[[int, list[SliceRecord]], None],
         progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
-        """Label slabs, write them, and report each one once all its slices are written."""
+        """Label slabs, write them, and report each slab when all its slices are written."""
         slabs = list(slabs)
         where = {z: slab for slab in slabs for z in range(*slab)}
         waiting: deque[Future[None]] = deque()
@@ -138,7 +137,7 @@ class SlabWorker:
             records[scored.z] = self._finish(scored, outputs)
             if progress:
                 progress("slices", scored.z + 1, self.volume.shape[0])
-            # one that waits is still finished after another could not be
+            # a waiting slice is written even if the one before could not be
             if all(z in records for z in range(start, stop)):
                 finished(start, [records[z] for z in range(start, stop)])
 
@@ -154,11 +153,11 @@ class SlabWorker:
                 waiting.append(finisher.submit(as_here(finish), scored))
             while waiting:
                 waiting.popleft().result()
-        finally:  # after an error nothing else is finished
+        finally:  # after an error nothing else is written
             finisher.shutdown(cancel_futures=True)
 
     def scored(self, slices: Iterable[int]) -> Iterator[Scored]:
-        """Score slices in turn; the next one is read meanwhile."""
+        """Score slices in turn, while the next one is read."""
         slices = list(slices)
         with ThreadPoolExecutor(1) as reader:
             for z, following in zip(slices, [*slices[1:], None], strict=True):
@@ -186,7 +185,7 @@ class SlabWorker:
                 self.tiling = self._smaller(error)
 
     def _by_tiles(self, around: list[FloatArray]) -> tuple[FloatArray, FloatArray | None]:
-        """Mean probability of every pixel of a slice, and the spread where it is wanted."""
+        """Mean probability of every pixel of a slice, and the spread if it is asked for."""
         _, halo_y, halo_x = self.segmenter.halo
         scores = np.empty(self.tiling.slice_shape, np.float32)
         spread = np.empty_like(scores) if self.uncertainty else None
@@ -240,10 +239,10 @@ class SlabWorker:
         return SliceRecord(pores, scored.beside_missing, uncertainty)
 
     def _around(self, z: int, reader: ThreadPoolExecutor) -> list[Future[FloatArray]]:
-        """The corrected slices of the neighbourhood of slice z, mirrored in z; read if need be."""
+        """Corrected slices in the neighbourhood of slice z, mirrored at the ends of the volume."""
         halo = self.segmenter.halo[0]
         needed = reflected(z - halo, z + halo + 1, self.volume.shape[0]).tolist()
-        # those of the slice before may still be in use, and mirrored ones come again at the end
+        # slices of the last neighbourhood may be in use, and mirrored ones come again at the end
         kept = {k: future for k, future in self._slices.items() if k >= min([*needed, z - halo])}
         for k in dict.fromkeys(needed):
             if k not in kept:
@@ -252,14 +251,14 @@ class SlabWorker:
         return [kept[k] for k in needed]
 
     def _read(self, z: int) -> FloatArray:
-        """One corrected slice with the halo around, (y + 2 halo_y, x + 2 halo_x)."""
+        """Read and correct a slice with the halo around, (y + 2 halo_y, x + 2 halo_x)."""
         with self.stages("input"):
             _, halo_y, halo_x = self.segmenter.halo
             box = Box((z, 0, 0), (z + 1, *self.volume.shape[1:]))
             return self.volume.read(box.grow((0, halo_y, halo_x)))[0]
 
     def _inner(self, grey: FloatArray) -> FloatArray:
-        """A slice without the halo around."""
+        """Crop the halo off a slice."""
         _, halo_y, halo_x = self.segmenter.halo
         height, width = self.volume.shape[1:]
         return grey[halo_y : halo_y + height, halo_x : halo_x + width]

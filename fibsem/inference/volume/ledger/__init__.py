@@ -1,1 +1,1 @@
-"""What a segmentation follows from, what of it is done, and what it leaves on disk."""
+"""The ledger of a segmentation: what it follows from, and what is done; and its outputs."""

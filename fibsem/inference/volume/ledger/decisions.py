@@ -1,4 +1,4 @@
-"""What holds for all slabs of a segmentation, decided once and kept in its ledger."""
+"""What is decided once for all slabs of a segmentation, and kept in its ledger."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from fibsem.system.summaries.lineage import WrittenLineage
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the labels come from; older ones know less.
+    """Where labels come from; ledgers of earlier versions have fewer fields.
 
     Attributes
     ----------
     lineage, weights, versions
-        Of every model: where it comes from, how it was named, its registered version.
+        For every model: its lineage, its name in ``weights``, its registered version.
     code, command
         Code version and command line of the run that labelled.
     earlier_code
-        Versions that labelled the slabs before.
+        Versions of the code that labelled earlier slabs.
     """
 
     lineage: tuple[WrittenLineage, ...] = ()
@@ -37,9 +37,9 @@ class Provenance:
     earlier_code: tuple[str, ...] = ()
 
     def to_json(self) -> Record:
-        """What ledger and summary say of it; earlier code is told where there is some."""
+        """The record in ledger and summary; ``earlier_code`` only if there is some."""
         earlier = {"earlier_code": list(self.earlier_code)} if self.earlier_code else {}
-        if self == Provenance(earlier_code=self.earlier_code):  # nobody told any of the others
+        if self == Provenance(earlier_code=self.earlier_code):  # nothing else is known
             return earlier
         return {
             "weights": list(self.weights),
@@ -53,7 +53,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How far the volume is from what the models were trained on."""
+    """Difference of a volume from the training data of its models, and warnings."""
 
     grey_distance: float | None
     warnings: tuple[str, ...]
@@ -61,7 +61,7 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Moved:
-    """How far each member alone moves the porosity; none where no place shows material."""
+    """Differences of porosity by each member alone, on some places; empty without material."""
 
     moved: tuple[float, ...]
     pixels: int
@@ -87,7 +87,7 @@ class KeptPlan(Stored):
 
 @dataclass(frozen=True)
 class Decisions:
-    """What holds for all slabs of a segmentation; None as long as it is not decided.
+    """Decisions for all slabs of a segmentation; None until they are made.
 
     Attributes
     ----------
@@ -96,16 +96,16 @@ class Decisions:
     mask
         Digest of the mask of material.
     provenance, greys, members
-        Where the labels come from, how far the grey values are from those that were trained on, and
-        how far the members are apart.
+        Where the labels come from, how far the grey values are from those of the training, and how
+        far the members are apart.
     likeness
-        In place of ``greys``, of versions that kept what is said of voxel sizes, too.
+        Field of earlier versions in place of ``greys``, with warnings about voxel sizes, too.
     measured
-        Time and memory, as the summary has them.
+        Time and memory for the summary.
     pores_3d
         Pore voxels of every slice without small components.
     exported
-        Names of the outputs that were exported.
+        Names of exported outputs.
     """
 
     decisions: KeptPlan | None = None
@@ -119,7 +119,7 @@ class Decisions:
     exported: tuple[str, ...] = ()
 
     def to_json(self) -> Record:
-        """What was decided, by name."""
+        """Decisions by name, without those that are not made."""
         record = {
             "decisions": self.decisions and self.decisions.to_json(),
             "mask": self.mask,

@@ -1,4 +1,4 @@
-"""Where labelled slices go: into files, see `outputs`, or into an array."""
+"""Destinations of labelled slices: files, see :mod:`.outputs`, or an array."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 class Destination(Protocol):
-    """What takes the slices of a segmentation, each once and whole."""
+    """Protocol of what takes the slices of a segmentation, each once."""
 
     @property
     def previewed(self) -> Container[int]:
-        """Slices whose grey values are wanted, too."""
+        """Slices whose grey values are needed, too."""
 
     def write(
         self,
@@ -31,10 +31,10 @@ class Destination(Protocol):
         spread: FloatArray | None = None,
         inside: BoolArray | None = None,
     ) -> None:
-        """Take a slice, all (y, x); where it is not ``inside`` there is no material."""
+        """Take a slice, all arrays (y, x); outside ``inside`` there is no material."""
 
     def write_missing(self, z: int, *, unread: bool = True) -> None:
-        """Take note of a slice that could not be read, or shows no material."""
+        """Take a slice that could not be read, or shows no material."""
 
 
 class StackInMemory:
@@ -43,10 +43,9 @@ class StackInMemory:
     Parameters
     ----------
     stack
-        With the values of what shows no material; those of the rest are written over them.
+        The array, filled with the value for no material; all other values are overwritten.
     values_of
-        From labels (0 pore, 1 solid) and scores of a slice, as the networks give them, to what is
-        kept of it.
+        Makes the values of a slice from its labels (0 pore, 1 solid) and scores.
     """
 
     previewed: Container[int] = ()
@@ -70,4 +69,4 @@ class StackInMemory:
         np.copyto(self.stack[z], values, where=True if inside is None else inside)
 
     def write_missing(self, z: int, *, unread: bool = True) -> None:
-        """Leave a slice as one without material."""
+        """Leave a slice filled with the value for no material."""

@@ -1,4 +1,4 @@
-"""A ledger as it is written: slices by slab, and what no segmentation can have entered."""
+"""The record of a ledger: slices by slab, with checks of impossible entries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fibsem.inference.volume.ledger.decisions import Decisions
 
 @dataclass(frozen=True)
 class SliceRecord:
-    """What is known of a slice that was labelled.
+    """The entry of a labelled slice.
 
     Attributes
     ----------
@@ -21,9 +21,9 @@ class SliceRecord:
     beside_missing
         Whether a missing slice was replaced in its neighbourhood.
     uncertainty
-        Mean over the slice of the standard deviation between members; None where nobody asked.
+        Mean spread between members over the slice; None if it was not asked for.
     why_missing
-        What is wrong with a slice that is missing.
+        Why a missing slice could not be read.
     """
 
     pores: int | None
@@ -41,7 +41,8 @@ class SliceRecord:
         return cls(*entry)
 
 
-#: A slice as it is written; one that is missing says why, and older ones tell no uncertainty.
+#: Entry of a slice in JSON; missing slices say why, and those of earlier versions have no
+#: uncertainty.
 Entry = (
     tuple[int | None, bool]
     | tuple[int | None, bool, float | None]
@@ -51,7 +52,7 @@ Entry = (
 
 @dataclass(frozen=True)
 class Written:
-    """A ledger as it is written; what a volume is of, versions before had as a digest."""
+    """The record of a ledger; in earlier versions ``key.volume`` is a digest."""
 
     key: dict[str, object]
     slab: int
@@ -80,14 +81,14 @@ def check_possible(
     Parameters
     ----------
     slab
-        Slices of a slab.
+        Number of slices in a slab.
     slabs, decided
-        Entries by the first slice, and what holds for all of them.
+        Entries of slabs by their first slice, and decisions for all of them.
 
     Raises
     ------
     ValueError
-        Says what is impossible.
+        With what is impossible.
     """
     depth, pixels = shape[0], shape[1] * shape[2]
     if slab < 1:
@@ -110,7 +111,7 @@ def check_possible(
 
 
 def _check_pores(counts: Sequence[int | None], pixels: int, where: str) -> None:
-    """Refuse pore counts that slices of so many pixels cannot have; a missing one has None."""
+    """Refuse pore counts that slices of some pixels cannot have; None is a missing slice."""
     for count in counts:
         if not (count is None or (type(count) is int and 0 <= count <= pixels)):
             raise ValueError(f"{count} pores of {pixels} pixels {where}")

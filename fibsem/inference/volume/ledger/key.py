@@ -1,4 +1,4 @@
-"""What the labels of a volume follow from: all of it is one key, and a folder holds one."""
+"""The key of a segmentation: everything that its labels follow from."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def key_of(
     options: Options,
     asked: Extent | None,
 ) -> dict[str, object]:
-    """All that the labels follow from; a folder that holds labels of something else is refused.
+    """Everything that labels follow from; a folder with labels of another key is refused.
 
-    Of the ``volume`` that is its signature.
+    ``volume`` is the signature of the volume; ``asked`` may have a mask of material.
     """
     key = {
         "volume": volume,
@@ -34,16 +34,16 @@ def key_of(
         **options.key,
     }
     if segmenter.symmetry > 1:
-        key["calibrated"] = False  # earlier versions calibrated the mean of views
+        key["calibrated"] = False  # in earlier versions the mean of views was calibrated
     if asked and asked.mask:
         key["mask"] = asked.mask.signature()
     return key
 
 
 def as_begun(asked: Extent | None, ledger: Ledger) -> Extent | None:
-    """What is asked for as material, with a mask that stays what the first slab was made by.
+    """The extent that is asked for, with a mask that is checked not to change meanwhile.
 
-    Labels, counts of pores and the pixels that they are shares of read it, in every process.
+    Every process reads the mask, for labels and for counts of pixels.
     """
     if asked is None or asked.mask is None:
         return asked

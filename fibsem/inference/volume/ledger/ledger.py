@@ -1,8 +1,8 @@
 """Which slabs of a segmentation are done, under a key of everything that determines the result.
 
-A slab counts once its entry is written, after its slices. A different volume, model or option
-refuses to go on in the same folder: of volume and mask counts what was read of them, wherever they
-lie now.
+A slab counts as done when its entry is written, which happens after its slices. A segmentation is
+not continued with another volume, model or option. Volumes and masks are compared by what was read
+of them, so that they may be moved.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fibsem.data.dataset.digests import UNREADABLE, slice_digests, stamp_of, sta
 from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
-from fibsem.inference.options import Options, anew
+from fibsem.inference.options import Options, advised_overwrite
 from fibsem.inference.volume.ledger.decisions import Decisions
 from fibsem.inference.volume.ledger.entries import SliceRecord, Written, check_possible
 from fibsem.inference.volume.ledger.outputs import paths_of
@@ -31,23 +31,23 @@ from fibsem.system.records import fitting, typed
 
 
 class Ledger:
-    """Finished slabs, and what was decided before the first one.
+    """The ledger of a segmentation: finished slabs, and decisions for all slabs.
 
     Parameters
     ----------
     path
         ``ledger.json`` in the output folder.
     key
-        What determines the result, by name.
+        Everything that determines the result, by name.
     slab
-        Slices of a slab; a ledger that is continued keeps its own.
+        Number of slices in a slab; a continued ledger keeps its own.
 
     Attributes
     ----------
     read
         Digest of every slice as it was read.
     stamp
-        What the system said of the volume's files; None of an older ledger.
+        Digest of sizes and times of the volume's files; None in ledgers of earlier versions.
     """
 
     def __init__(self, path: Path, key: Mapping[str, object], slab: int, stamp: str | None) -> None:
@@ -67,13 +67,13 @@ class Ledger:
     ) -> Ledger:
         """Continue the ledger of a folder, or begin one.
 
-        ``overwrite`` removes what the ledger that is there tells of, and nothing else; how much of
-        it would have been gone on with is said.
+        ``overwrite`` removes the segmentation of a ledger in the folder, and nothing else; if it
+        could have been continued, how much is removed is said.
 
         Raises
         ------
         UserError
-            If the folder holds another segmentation, or what no ledger tells of, or cannot be
+            If the folder holds another segmentation or files that are in its way, or cannot be
             written to, or the ledger is damaged.
         """
         stamp = None if volume is None else stamp_of(stamps_of(volume))
@@ -100,20 +100,20 @@ class Ledger:
         return ledger
 
     def _tell_removed(self, say: Callable[[str], None]) -> None:
-        """Say how much is removed of the same segmentation, which was stopped before its end."""
+        """Warn how many slabs are removed of a segmentation that could have been continued."""
         before = known_json(self.path, partial(typed, Written))
         if before is None or (self.path.parent / "summary.json").exists():
             return
         if before.slabs and _identity(before.key) == _identity(self.key):
             many = len(before.slabs)
             say(
-                f"warning: {anew()} removes the {many} slab{'s' if many > 1 else ''} of "
-                f"{self.path.parent} that {'are' if many > 1 else 'is'} labelled; "
+                f"warning: {advised_overwrite()} removes the {many} slab{'s' if many > 1 else ''} "
+                f"of {self.path.parent} that {'are' if many > 1 else 'is'} labelled; "
                 "without it the same settings go on from there"
             )
 
     def _check(self, written: Written, volume: Volume | None) -> None:
-        """Refuse another segmentation; the same one may have volume and mask elsewhere by now."""
+        """Refuse a ledger of another segmentation; volume and mask may have been moved."""
         self.read = {int(z): digest for z, digest in (written.read or {}).items()}
         before, now = _identity(written.key), _identity(self.key)
         if volume is not None and self._may_be_moved(written.stamp, before, now):
@@ -124,24 +124,25 @@ class Ledger:
                 raise UserError(
                     f"`output` must be a new folder or hold the same segmentation, but "
                     f"{self.path.parent} was made with another slice {listed(changed)} of "
-                    f"{volume.path}; the choices are another output or {anew()}."
+                    f"{volume.path}; the choices are another output or {advised_overwrite()}."
                 )
             before = replace(before, data=now.data)
         before = _with_mask_of(now, before, digested=written.decided.mask is not None)
-        remedy, former = f"another output or {anew()}", {**now.settings, **Options().key}
+        former = {**now.settings, **Options().key}
+        remedy = f"another output or {advised_overwrite()}"
         if _other_size_alone(before, now, former):
             stated = json.dumps(now.settings["voxel_nm"], separators=(",", ":"))
             remedy = f"quantify voxel_nm={stated} of these labels, {remedy}"
         now.check(before, self.path.parent, defaults=lambda: former, remedy=remedy)
 
     def _may_be_moved(self, stamp: str | None, before: Identity, now: Identity) -> bool:
-        """Whether other files may hold what was read; else names, sizes and times of these say."""
+        """Whether the volume may be the same in other files, so that its slices are compared."""
         kind = ("dtype", "shape", "value_range")
         alike = all(before.data.get(f"volume {k}") == now.data.get(f"volume {k}") for k in kind)
         return alike and stamp != self.stamp and bool(self.read)
 
     def _load(self, written: Written, shape: Triple | None) -> None:
-        """Take over what a record of this segmentation has."""
+        """Take over the entries of a record."""
         try:
             self.slabs = {
                 int(start): [SliceRecord.from_json(entry) for entry in entries]
@@ -157,17 +158,17 @@ class Ledger:
 
     @property
     def _remedy(self) -> str:
-        """What can be done about one that is damaged."""
-        return f"{anew()} labels the volume anew"
+        """Advice for a damaged ledger."""
+        return f"{advised_overwrite()} labels the volume anew"
 
     def missing(self, depth: int) -> Iterator[tuple[int, int]]:
-        """First and last + 1 slice of the slabs that are still to be done."""
+        """First and last + 1 slice of every slab that is to be done."""
         for z in range(0, depth, self.slab):
             if z not in self.slabs:
                 yield z, min(z + self.slab, depth)
 
     def forget(self, slices: Container[int]) -> None:
-        """Take out the slabs with one of these slices, and what was made of all slabs."""
+        """Remove entries of slabs with one of these slices, and what was made of all slabs."""
         self.slabs = {
             start: entries
             for start, entries in self.slabs.items()
@@ -176,20 +177,20 @@ class Ledger:
         self.decide(pores_3d=None, exported=())
 
     def decide(self, **decisions: Any) -> None:
-        """Keep what holds for all slabs: a continued segmentation does not decide again.
+        """Keep decisions for all slabs, so that a continued segmentation has the same.
 
-        By the names of :class:`~fibsem.inference.volume.ledger.decisions.Decisions`.
+        Names are fields of :class:`~fibsem.inference.volume.ledger.decisions.Decisions`.
         """
         self.decided = replace(self.decided, **decisions)
         self.write()
 
     def hold_mask(self, digest: str) -> None:
-        """Keep the digest of the mask of material; names, sizes and times are not all of it.
+        """Keep the digest of the mask of material, and compare it with the one kept before.
 
         Raises
         ------
         UserError
-            If slabs were labelled by another one.
+            If slabs were labelled with another mask.
         """
         before = self.decided.mask
         if before is None:
@@ -198,7 +199,7 @@ class Ledger:
             raise UserError(
                 f"`output` must be a new folder or hold the same segmentation, but "
                 f"{self.path.parent} was made with another mask of `{VALID}`; the choices are "
-                f"another output or {anew()}."
+                f"another output or {advised_overwrite()}."
             )
 
     def finish(
@@ -209,7 +210,7 @@ class Ledger:
         Raises
         ------
         UserError
-            If a slice is another one than it was for an earlier slab.
+            If a slice has changed since it was read for an earlier slab.
         """
         enter(read or {}, self.read, self.path.parent, of_volume())
         self.slabs[start] = list(slices)
@@ -230,22 +231,22 @@ class Ledger:
         )
 
     def slices(self) -> list[SliceRecord]:
-        """Every slice that is done, in order."""
+        """Entries of all slices that are done, in order."""
         return [entry for start in sorted(self.slabs) for entry in self.slabs[start]]
 
 
 def remove_segmentation(folder: Path) -> None:
-    """Remove a segmentation: what its options made it write, then its ledger; nothing else."""
+    """Remove a segmentation: outputs that its options name, then the ledger, and nothing else."""
     ledger = folder / LEDGER
     if not ledger.exists():
         return
     try:
         record = read_json(ledger, fitting(Written))
-    except UserError:  # damaged: it may have been made with any options
+    except UserError:  # damaged: outputs of any options are removed
         for kind in get_args(Format):
             _remove_any(folder, kind)
     else:
-        write_json(ledger, {**record, "slabs": {}, "decided": {}})  # killed now, none counts
+        write_json(ledger, {**record, "slabs": {}, "decided": {}})  # if killed now, no slab counts
         key = {name: record["key"].get(name, now) for name, now in Options().key.items()}
         for path in paths_of(folder, Options(**key)):
             remove(path)
@@ -253,7 +254,7 @@ def remove_segmentation(folder: Path) -> None:
 
 
 def _remove_any(folder: Path, kind: Format) -> None:
-    """Remove all that a segmentation of one format may have written; of series the slices alone."""
+    """Remove all outputs that a segmentation of a format may have; of series only the slices."""
     options = Options(format=kind, probabilities=True, uncertainty=True, min_volume_nm3=1.0)
     for path in paths_of(folder, options):
         if path.suffix or not path.is_dir():
@@ -264,7 +265,7 @@ def _remove_any(folder: Path, kind: Format) -> None:
 
 
 def _missing(written: Written) -> list[int]:
-    """Slices that were missing when they were labelled; they may be there by now."""
+    """Slices that were missing when their slab was labelled."""
     return [
         int(start) + k
         for start, entries in written.slabs.items()
@@ -274,9 +275,9 @@ def _missing(written: Written) -> list[int]:
 
 
 def _with_mask_of(now: Identity, before: Identity, *, digested: bool) -> Identity:
-    """The key before, without what differs where the same mask lies elsewhere by now.
+    """The key before, with the place of the mask as it is now, so that this does not differ.
 
-    Where it was ``digested``, that is compared (:meth:`Ledger.hold_mask`), else its signature.
+    If the mask's digest was kept, :meth:`Ledger.hold_mask` compares it; else its signature counts.
     """
     if "mask" not in before.settings or "mask" not in now.settings:
         return before
@@ -285,13 +286,13 @@ def _with_mask_of(now: Identity, before: Identity, *, digested: bool) -> Identit
 
 
 def _other_size_alone(before: Identity, now: Identity, former: Mapping[str, Any]) -> bool:
-    """Whether nothing but the voxel size differs, and no label depends on it."""
+    """Whether only the voxel size differs, and labels do not depend on it."""
     differing = [one.partition(" ")[0] for one in differences(before, now, lambda: former)]
     return differing == ["voxel_nm"] and not now.settings["min_volume_nm3"]
 
 
 def _identity(key: Mapping[str, Any]) -> Identity:
-    """The key of a ledger as settings and data."""
+    """The key of a ledger as an identity, with settings and data."""
     settings = {name: value for name, value in key.items() if name != "volume"}
     volume = key["volume"] if isinstance(key["volume"], dict) else {"digest": key["volume"]}
     data = {f"volume {name}": value for name, value in volume.items() if name != "digest"}

@@ -1,4 +1,4 @@
-"""Time and memory of a segmentation, as its ledger keeps them and its summary tells them."""
+"""Time and memory of a segmentation, for its ledger and its summary."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from fibsem.system.records import Record
 
 @dataclass(frozen=True)
 class Conditions:
-    """How slabs were labelled.
+    """Conditions under which slabs were labelled.
 
     Attributes
     ----------
     tile
         Height and width of a tile's output.
     workers, scheduler
-        Processes, and the address of the cluster that they belong to.
+        Number of processes, and the address of their Dask scheduler.
     stages
         Seconds by stage, of all processes.
     peak_rss_gib
-        Memory of the largest of them.
+        Peak memory of the largest process.
     """
 
     tile: tuple[int, int] | None = None
@@ -33,7 +33,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class SlabCounts:
-    """Slabs that are done, and those of them that an earlier start had done."""
+    """Numbers of slabs: labelled, and of these labelled by an earlier start."""
 
     done: int
     resumed: int
@@ -46,11 +46,11 @@ class Measured(Conditions):
     Attributes
     ----------
     seconds, start_s
-        Of the whole command, and until the first slab was begun.
+        Seconds of the whole command, and until the first slab was begun.
     voxels_per_second
-        That it labelled; None where all were done.
+        Rate of this run; None if all slabs were done before.
     slabs
-        Of the volume.
+        Numbers of slabs.
     """
 
     seconds: float | None = None
@@ -59,7 +59,7 @@ class Measured(Conditions):
     slabs: SlabCounts | None = None
 
     def to_json(self) -> Record:
-        """What ledger and summary say of it; what an older version did not measure is left out."""
+        """The record in ledger and summary, without what earlier versions did not measure."""
         elsewhere = self.scheduler is not None or (self.workers or 0) > 1
         record = {
             "tile": self.tile and [*self.tile],

@@ -1,4 +1,4 @@
-"""What a segmentation leaves on disk: labels, probabilities, uncertainty, previews."""
+"""Outputs of a segmentation on disk: labels, probabilities, uncertainty, previews."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 
-#: Pixels across a preview, at most.
+#: Largest side of a preview in pixels.
 PREVIEW = 1200
 
 SUFFIX = {"tiff": "", "ome-zarr": ".ome.zarr", "bigtiff": ".tif"}
 
 
 def missing_label(classes: tuple[int, int]) -> int:
-    """Label value of a slice that is missing: grey, between those of pore and solid.
+    """Label value of missing slices: in the middle between those of pore and solid.
 
     >>> missing_label((0, 255)), missing_label((1, 127))
     (127, 128)
@@ -40,7 +40,7 @@ def missing_label(classes: tuple[int, int]) -> int:
 
 
 def left_out_label(classes: tuple[int, int]) -> int:
-    """Label value of what shows no material: grey, too, but not that of a missing slice.
+    """Label value of what shows no material: between the others, and unlike that of missing slices.
 
     >>> left_out_label((0, 255)), left_out_label((0, 64))
     (64, 63)
@@ -49,7 +49,7 @@ def left_out_label(classes: tuple[int, int]) -> int:
 
 
 def meanings_of(classes: tuple[int, int]) -> tuple[Meaning, ...]:
-    """What the label values of a segmentation stand for, in colours that all can tell apart."""
+    """Meanings of the label values of a segmentation, in colours that everybody can tell apart."""
     pore, solid = classes
     return (
         Meaning(pore, "pore", (0, 114, 178, 255)),
@@ -61,10 +61,10 @@ def meanings_of(classes: tuple[int, int]) -> tuple[Meaning, ...]:
 
 @dataclass(frozen=True)
 class Store:
-    """A volume that is written slice by slice and may be continued.
+    """An output volume, written slice by slice, which may be continued.
 
-    A BigTIFF cannot be: it is worked on as an OME-Zarr and exported when every slice is there.
-    ``meanings`` are of the values of labels.
+    A BigTIFF cannot be continued: slices are written to an OME-Zarr, which is exported at the end.
+    ``meanings`` are those of label values.
     """
 
     folder: Path
@@ -74,16 +74,16 @@ class Store:
 
     @property
     def path(self) -> Path:
-        """Where the user finds it."""
+        """Path of the finished volume."""
         return self.folder / f"{self.name}{SUFFIX[self.format]}"
 
     @property
     def work(self) -> Path:
-        """Where slices are written; a BigTIFF is made of an OME-Zarr at the end."""
+        """Path to which slices are written."""
         return self.folder / f"{self.name}.ome.zarr" if self.format == "bigtiff" else self.path
 
     def writer(self, shape: Triple, voxel_nm: VoxelNm) -> VolumeWriter:
-        """Create it, or go on."""
+        """Create the volume, or open it to go on."""
         format_: Format = "tiff" if self.format == "tiff" else "ome-zarr"
         resume = self.work.exists()
         return create_volume(
@@ -97,7 +97,7 @@ class Store:
         )
 
     def is_whole(self, depth: int) -> bool:
-        """Whether what was exported is there, and every slice of it can be read."""
+        """Whether the exported file exists, and every slice of it can be read."""
         try:
             stack = open_volume(self.path)
             for z in range(depth):
@@ -107,8 +107,8 @@ class Store:
         return True
 
     def export(self, voxel_nm: VoxelNm) -> None:
-        """Stream the working store into the format that was asked for."""
-        self.path.unlink(missing_ok=True)  # of an export that was not entered any more
+        """Copy the slices into the format that was asked for."""
+        self.path.unlink(missing_ok=True)  # of an export that was cut off
         stack = open_volume(self.work)
         with create_volume(
             self.path, stack.shape, np.uint8, format="bigtiff", voxel_nm=voxel_nm
@@ -120,9 +120,9 @@ class Store:
 def stores_of(
     folder: Path, options: Options, meanings: tuple[Meaning, ...] = ()
 ) -> dict[str, Store]:
-    """The volumes that a segmentation writes, by name; ``meanings`` are of the labels.
+    """The output volumes of a segmentation, by name; ``meanings`` are those of label values.
 
-    ``labels-2d`` are those from which small components in 3D are removed.
+    ``labels-2d`` are the labels before small components in 3D are removed.
     """
     formats: dict[str, Format | None] = {
         "labels": options.format,
@@ -138,7 +138,7 @@ def stores_of(
 
 
 def paths_of(folder: Path, options: Options) -> list[Path]:
-    """Everything that a segmentation leaves in its folder, but for the ledger."""
+    """All files that a segmentation leaves in its folder, except the ledger."""
     stores = stores_of(folder, options).values()
     paths = [path for store in stores for path in (store.path, store.work)]
     reports = [folder / name for name in ("previews", "porosity.csv", "summary.json")]
@@ -146,18 +146,18 @@ def paths_of(folder: Path, options: Options) -> list[Path]:
 
 
 class Outputs:
-    """Where the slices of one segmentation go.
+    """The outputs of one segmentation, to which slices are written.
 
     Parameters
     ----------
     folder, shape, voxel_nm
-        Of the volume.
+        The output folder, and shape and voxel size of the volume.
     options
-        Format, probabilities, uncertainty, number of previews.
+        Options: format, probabilities, uncertainty, number of previews.
     classes
         Label values of pore and solid.
     platt
-        From scores to the probabilities that are written.
+        Calibration, from scores to the probabilities that are written.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class Outputs:
 
     @contextmanager
     def opened(self) -> Iterator[Self]:
-        """Create the stores, or go on with them."""
+        """Create the output volumes, or open them to go on."""
         with ExitStack() as stack:
 
             def writer(store: Store) -> VolumeWriter:
@@ -193,7 +193,7 @@ class Outputs:
             yield self
 
     def lost(self, slices: Iterable[int], needed: Iterable[Store]) -> set[int]:
-        """Slices that were written, and that some stores do not hold any more."""
+        """Slices, of those that were written, that are missing in some output now."""
         slices, lost = list(slices), set()
         for store in needed:
             if not store.work.exists():
@@ -216,15 +216,15 @@ class Outputs:
         Parameters
         ----------
         z
-            Which slice.
+            Index of the slice.
         labels : uint8
             0 pore, 1 solid.
         scores, spread : float32
-            Mean and standard deviation of the members' probabilities, as the networks give them.
+            Mean and standard deviation of the members' probabilities, before calibration.
         grey : float32
             Corrected grey values, of slices that are :attr:`previewed`.
         inside : bool
-            Where there is material; None: everywhere.
+            True for material; None: everywhere.
         """
 
         def marked(values: LabelArray, mark: int) -> LabelArray:
@@ -243,7 +243,7 @@ class Outputs:
     def write_missing(self, z: int, *, unread: bool = True) -> None:
         """Mark a whole slice; its probability is one half, its uncertainty the largest.
 
-        ``unread`` says that it is missing, else it shows no material.
+        ``unread`` is True for a missing slice, and False for a slice without material.
         """
         mark = missing_label if unread else left_out_label
         blank = np.full((1, *self.shape[1:]), mark(self.classes), np.uint8)
@@ -254,7 +254,7 @@ class Outputs:
             self._uncertainty.write(z, np.full_like(blank, 255))
 
     def redraw(self, volume: CorrectedVolume, slices: Iterable[int]) -> None:
-        """Draw previews of slices again, from the labels as they are at the end."""
+        """Draw previews of slices again, from the final labels."""
         work, exported = self.labels.work, self.labels.path
         stack = open_volume(work if work.exists() else exported)
         for z in slices:
@@ -264,12 +264,12 @@ class Outputs:
             self._preview(z, solid, volume.slice(z), inside)
 
     def preview(self, z: int) -> Path:
-        """The picture of a slice."""
+        """Path of the preview of a slice."""
         digits = max(4, len(str(self.shape[0] - 1)))
         return self.folder / "previews" / f"slice_{z:0{digits}d}.png"
 
     def forget_previews(self) -> None:
-        """Remove all pictures of labels that are no more; a start before may have drawn others."""
+        """Remove all previews, also those of earlier starts, whose labels were replaced."""
         remove_own(self.folder, ["previews/slice_*.png"])
 
     def _preview(
@@ -286,6 +286,6 @@ class Outputs:
 
     @property
     def exported(self) -> list[Store]:
-        """Stores whose format cannot be worked on: written after the last slice."""
+        """Outputs that are exported after the last slice."""
         stores = (self.labels, self.probabilities, self.uncertainty)
         return [store for store in stores if store and store.work != store.path]

@@ -1,4 +1,4 @@
-"""What of a volume was really read: its slices may be replaced while it is segmented."""
+"""Digests of slices as they were read, so that a volume that changes meanwhile is noticed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fibsem.data.volumes.source import Around, Source
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.options import anew, leaving_out
+from fibsem.inference.options import advised_missing, advised_overwrite
 from fibsem.system.advice import VALID
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold of slices that are read again, and what can be done where it does not.
+    """Words for messages about slices that have changed, and advice.
 
-    ``damaged`` is what helps where one cannot be read at all.
+    ``damaged`` is the advice if a slice cannot be read at all.
     """
 
     text: str
@@ -31,24 +31,24 @@ class Rule:
 
 
 def of_volume() -> Rule:
-    """That a film stays what it was read as."""
-    return Rule("a volume must not change while it is segmented", _former(), leaving_out())
+    """The rule that a volume must not change."""
+    return Rule("a volume must not change while it is segmented", _former(), advised_missing())
 
 
 def of_mask() -> Rule:
-    """That a mask of material stays what it was read as."""
+    """The rule that a mask of material must not change."""
     return Rule(f"a mask of `{VALID}` must not change while a volume is segmented", _former())
 
 
 def _former() -> str:
-    return f"the choices are the former files or {anew()}"
+    return f"the choices are the former files or {advised_overwrite()}"
 
 
 class Witness(Around):
-    """A source that enters the digest of every whole slice into ``read_as``, as it was first read.
+    """A source that enters the digest of each slice into ``read_as`` when it is first read.
 
-    A slice that reads otherwise a second time ends the work: what has been made of it would be half
-    of one film, half of another; the message begins with the ``rule``.
+    A slice with another digest the second time is an error, since results would be of two films in
+    one; the message begins with the ``rule``.
     """
 
     def __init__(self, source: Source, read_as: dict[int, str], rule: Rule) -> None:
@@ -67,7 +67,7 @@ class Witness(Around):
 
 
 def enter(now: Mapping[int, str], read_as: dict[int, str], where: object, rule: Rule) -> None:
-    """Enter the digests of slices; those that were entered before stay.
+    """Enter digests of slices, and compare them with those entered before.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def enter(now: Mapping[int, str], read_as: dict[int, str], where: object, rule: 
 
 
 def changed_under(slices: Iterable[int], where: object, rule: Rule) -> UserError:
-    """What is said of slices that were replaced while the volume was segmented."""
+    """The error for slices that have changed while a volume was segmented."""
     return UserError(
         f"{rule.text}, but slice {listed(slices)} of it is not what was read before ({where}); "
         f"{rule.remedy}."
@@ -88,7 +88,7 @@ def changed_under(slices: Iterable[int], where: object, rule: Rule) -> UserError
 
 
 def listed(slices: Iterable[int]) -> str:
-    """Numbers of slices as a message can hold them.
+    """Indices of slices as text, shortened.
 
     >>> listed([7, 3]), listed(range(100))
     ('3, 7', '0, 1, 2, 3, 4, 5, 6, 7 and 92 more')
@@ -99,12 +99,12 @@ def listed(slices: Iterable[int]) -> str:
 
 
 def witnessed(volume: Volume, read_as: dict[int, str], rule: Rule) -> Volume:
-    """A volume the digests of whose slices are entered into ``read_as`` when first read."""
+    """Make a volume that enters the digests of its slices into ``read_as`` when they are read."""
     return volume.with_source(_watched(volume.source, read_as, rule))
 
 
 def _watched(source: Source, read_as: dict[int, str], rule: Rule) -> Source:
-    """A source with a witness of what its files hold: what stands for a missing slice is none."""
+    """Put a :class:`Witness` around the files, inside the replacement of missing slices."""
     if isinstance(source, MendedSource):
         return source.onto(_watched(source.source, read_as, replace(rule, damaged="")))
     if isinstance(source, CoveredSource):
@@ -113,7 +113,7 @@ def _watched(source: Source, read_as: dict[int, str], rule: Rule) -> Source:
 
 
 def plain(volume: Volume) -> Volume:
-    """A volume as its files are, with its gaps."""
+    """A volume as its files are, without replacement of missing slices."""
     source = volume.source
     while isinstance(source, MendedSource | CoveredSource | Witness):
         source = source.source
@@ -126,14 +126,14 @@ def check_unchanged(
     read_as: Mapping[int, str],
     rule: Rule,
 ) -> None:
-    """Refuse a result if slices were replaced after they had been read.
+    """Refuse a result if slices have changed after they were read.
 
-    Only those to whose files somebody has written are read again.
+    Only slices whose files have another time or size are read again.
 
     Raises
     ------
     UserError
-        Names them.
+        With the slices.
     """
     touched = [z for z, stamp in stamps_of(volume).items() if stamp != before[z] and z in read_as]
     now = slice_digests(plain(volume), touched)
@@ -144,16 +144,16 @@ def check_unchanged(
 
 @dataclass(frozen=True)
 class Watched:
-    """A volume that is read several times, and must be the same one each time.
+    """A volume that is read several times and must not change meanwhile.
 
     Attributes
     ----------
     volume
-        To be read from; whole slices are compared with what they were at first.
+        The volume to read from; its slices are compared with what was read at first.
     stamps, read_as
-        Of its files before anything was read, and the digests of what was.
+        Sizes and times of its files before it was read; digests of the slices that were read.
     rule
-        What must hold of it.
+        Words for messages.
     """
 
     volume: Volume
@@ -168,5 +168,5 @@ class Watched:
         return cls(witnessed(volume, read_as, rule), stamps, read_as, rule)
 
     def check(self) -> None:
-        """Refuse what was made of slices that are others by now."""
+        """Raise an error if slices have changed since they were read."""
         check_unchanged(self.volume, self.stamps, self.read_as, self.rule)

@@ -1,1 +1,1 @@
-"""Porosities of a volume: of its map, corrected, with an interval, by seed and by member."""
+"""Porosity of a volume: by its labels, corrected with an interval, by seed and by member."""

@@ -1,7 +1,7 @@
-"""What the porosity of a volume changes by where the boundary of its pores lies a pixel further.
+"""Change of a volume's porosity if all outlines of pores are drawn one pixel further.
 
-The cheapest honest figure: an annotator who draws every outline a pixel too far errs by as much, in
-every square, and no interval from squares knows of it.
+An annotator who draws every outline a pixel too far errs by as much, in every square; intervals
+from squares cannot show this error.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from fibsem.data.volumes import Manner, reopen
 from fibsem.geometry import Box
 from fibsem.inference.volume.work import Work
 
-#: Slices that are looked at, at most.
+#: Most slices that are measured.
 SLICES = 20
 
 
 def porosity_per_px_of_boundary(work: Work) -> float | None:
-    """Outlines of the labels in a unit of area, from some slices, times a pixel; None of no pair.
+    """Length of outlines in a unit of area, from some slices, times a pixel; None if undefined.
 
-    `quantify` finds the same from all slices.
+    ``quantify`` measures the same on all slices.
     """
     z, y, x = work.outputs.voxel_nm
     spacing: Spacing = (z, y, x) if z and y and x else (1.0, 1.0, 1.0)
@@ -33,7 +33,7 @@ def porosity_per_px_of_boundary(work: Work) -> float | None:
 
 
 def some_slices(work: Work) -> Iterator[Phases]:
-    """Some slices that are there, as pores, solid and neither."""
+    """Labels of some slices that are not missing, as pore, solid and neither."""
     labels = reopen(work.outputs.labels.path, Manner(labels=True))
     table = np.full(256, NEITHER, np.uint8)
     table[list(work.segmenter.classes)] = (PORE, SOLID)

@@ -1,4 +1,4 @@
-"""How far trainings with other seeds are apart on a film that a model was tested on."""
+"""Porosity of a film by trainings with other seeds, from the ranking of a promotion."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.system.summaries.porosity import Seeds
 
-#: What the porosity of each seed is measured on, and how: a ranking chooses no threshold, and this
-#: is not the one that is chosen for the model that is promoted.
+#: How the porosity of each seed was measured: a ranking chooses no threshold, so that it uses
+#: another one than the promoted model.
 SEEDS_ON = "validation squares at threshold 0.5, unsmoothed"
 
 
 def porosity_by_seed(own: FilmSquares | None, tested: Sequence[FilmSquares]) -> Seeds:
-    """How far trainings with other seeds are apart on a film, by its ``own`` squares."""
+    """Porosities of a film by trainings with other seeds, on its ``own`` squares."""
     others = {f.sample: _sd(f.seeds) for f in tested if f is not own and len(f.seeds) > 1}
     if own and len(own.seeds) > 1:
         each = own.seeds

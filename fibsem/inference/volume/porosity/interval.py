@@ -1,4 +1,4 @@
-"""Porosity of a volume, corrected and with an interval, by the test squares of its own film."""
+"""Corrects the porosity of a volume by test squares of its film, with an interval."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fibsem.system.summaries.porosity import Interval, OtherFilm, PostStratified
 
 @dataclass(frozen=True)
 class CorrectedPorosity:
-    """Porosity of a volume as the squares of its own film correct it; None where they do not."""
+    """Corrected porosity of a volume, None if it cannot be corrected, and its interval."""
 
     porosity: float | None
     interval: Interval
 
 
 class _EndsOfEstimate(TypedDict):
-    """What an estimate by squares says of its interval, by the fields of a record."""
+    """Fields of :class:`SquaresEstimate` that follow from an estimate."""
 
     volume: tuple[float, float]
     error: float
@@ -37,26 +37,27 @@ def corrected_porosity(
     per_px: float | None = None, reading: Reading | None = None, models: int = 1,
     rounded: float = 0.0,
 ) -> CorrectedPorosity:  # fmt: skip
-    """Porosity of a volume, corrected and with an interval, from its ``own`` test squares.
+    """Correct the porosity of a volume by its ``own`` test squares, with an interval.
 
-    Squares of the other films that were ``tested`` do not transfer: a model errs otherwise there.
+    Squares of other films (``tested``) cannot be used, since the model has other errors there.
 
     Parameters
     ----------
     own, tested
-        Squares of this film, if there are some, and of all films.
+        Squares of this film, if there are any, and of all films.
     mapped
-        Porosity of the map.
+        Porosity of the volume by its labels.
     options
-        How the volume was labelled.
+        Options of the segmentation.
     per_px
-        What the porosity changes by where its boundary lies a pixel further.
+        Change of the porosity if outlines are drawn a pixel further.
     reading
-        How the volume was looked at: squares of its film read otherwise are of another map.
+        Extent and range with which the volume was read; squares must have been scored with the
+        same.
     models
-        Of the mean of several there is none that was scored on any squares.
+        Number of bundles in ``weights``; only a single one was scored on its squares.
     rounded
-        Share of the labels that bfloat16 changes, of which squares in float32 know nothing.
+        Share of the labels that bfloat16 changes, since squares are scored in float32.
     """
     why = _why_none(own, mapped, tested, options, reading, models)
     film = own.interval(mapped) if own and why is None else None
@@ -81,7 +82,7 @@ def corrected_porosity(
 
 
 def _ends(estimate: PorosityEstimate, per_px: float | None, rounded: float) -> _EndsOfEstimate:
-    """The interval of an estimate, and where it would lie with other outlines."""
+    """The interval of an estimate, and its ends if outlines were drawn one pixel off."""
     ends = widened(estimate.interval, rounded)
     off = None if per_px is None else one_pixel_off(ends, per_px)
     return {
@@ -93,7 +94,7 @@ def _why_none(
     own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
     reading: Reading | None, models: int,
 ) -> str | None:  # fmt: skip
-    """Why squares tell no interval; None where they tell one."""
+    """Why squares cannot give an interval; None if they can."""
     if options.min_volume_nm3:
         return f"the test squares do not know what {MIN_VOLUME_NM3} changes"
     if options.symmetry > 1:
@@ -111,7 +112,7 @@ def _why_none(
 
 
 def _error(film: FilmSquares) -> OtherFilm:
-    """Labelled less mapped porosity on the squares of a film."""
+    """Labelled minus predicted porosity on the squares of a film."""
     count = len(film.squares)
     if count < FEWEST_SQUARES:
         return OtherFilm(count)

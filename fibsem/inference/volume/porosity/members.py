@@ -1,7 +1,7 @@
-"""Porosity of a volume by each member of an ensemble alone: how far a training moves it.
+"""Porosity of a volume by each member of an ensemble alone.
 
-It stands beside the interval of the porosity and is added to nothing: members may all err to one
-side, which labelled squares tell and other members do not.
+It shows how far trainings differ. It is not a part of the interval of the porosity, since all
+members may err to one side, which only labelled squares can show.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from fibsem.inference.volume.plan import ScorerOf
 from fibsem.inference.volume.work import Work
 from fibsem.system.summaries.porosity import Members
 
-#: Places at which the members are asked one by one, at most; their sides in pixels.
+#: Most places at which members are scored one by one, and their sides in pixels.
 MOST_PLACES, SIDE = 16, 256
-#: Share of the volume that they may take, where that is two places at least.
+#: Largest share of the volume in these places, but two places at least.
 SHARE = 0.05
 
 
 def porosity_by_member(
     work: Work, scorer_of: ScorerOf, mapped: float, missing: Collection[int]
 ) -> Members | None:
-    """Porosity of the whole volume as each member alone would map it; asked once.
+    """Porosity of the whole volume by each member alone, estimated on some places.
 
     Parameters
     ----------
     work, scorer_of
-        A segmentation, and by what it is scored.
+        The segmentation, and its scorers.
     mapped
-        Porosity of the map of all members together.
+        Porosity of the volume by all members together.
     missing
-        Slices that are not there, whoever found that.
+        Missing slices.
 
     Returns
     -------
     Members or None
-        What the members together found, plus what one alone finds more on some places. None for a
-        single model, and where there is no material at the places.
+        Porosity by all members, plus the difference of each member on the places. None for a single
+        model, or if there is no material at the places.
     """
     if len(work.segmenter.members) < 2:
         return None
@@ -57,7 +57,7 @@ def porosity_by_member(
 
 
 def _asked(work: Work, scorer: Scorer, missing: Collection[int]) -> Moved:
-    """How far each member alone moves the porosity of some places."""
+    """Difference in porosity on some places between each member alone and all together."""
     volume, extent = work.corrected, work.plan.extent
     count = int(SHARE * np.prod(volume.shape) / SIDE**2)
     pixels, moved = 0, np.zeros(len(scorer.members))

@@ -1,4 +1,4 @@
-"""Every porosity that is told of a volume: of the map, corrected, by seed and by member."""
+"""All porosities in the summary of a volume: by labels, corrected, by seed and by member."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from fibsem.system.summaries.porosity import FilmPorosity
 
 @dataclass(frozen=True)
 class Porosities:
-    """What is told of the porosity of a volume.
+    """All porosities of a volume, for its summary.
 
     Attributes
     ----------
     film
-        Of the map, what is told with it, its interval, and what is added to none.
+        Porosity by labels, corrected porosity, interval, and porosities by seed and member.
     missing
-        Slices that have material and are not there.
+        Missing slices that have material.
     sample
-        Name of the film among those that the model was tested on; None where it is none of them.
+        Name of the film in the dataset that the model was tested on; None for other films.
     """
 
     film: FilmPorosity
@@ -37,7 +37,7 @@ class Porosities:
     sample: str | None
 
     def to_json(self) -> Record:
-        """What the summary says of it."""
+        """The record in the summary."""
         return {
             **self.film.to_json(), "missing": list(self.missing), "sample": self.sample,
         }  # fmt: skip
@@ -50,18 +50,18 @@ def porosities(
     scorer_of: ScorerOf,
     models: int,
 ) -> Porosities:
-    """Every porosity of a volume whose slices have so many pores.
+    """Compute all porosities of a volume from the pore counts of its slices.
 
     Parameters
     ----------
     work, scorer_of
-        A segmentation, and by what it is scored.
+        The segmentation, and its scorers.
     pores
-        By slice; None where one is missing.
+        Pore pixels by slice; None for missing slices.
     tested
         Test squares of the films that the model was tested on.
     models
-        How many there are: squares are of one.
+        Number of bundles in ``weights``; the test squares are of one.
     """
     by_map = porosity_of(work.volume.path, pores, work.pixels)
     mine = [film for film in tested if film.is_of(work.volume)]

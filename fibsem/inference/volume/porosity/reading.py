@@ -1,4 +1,4 @@
-"""How a film was looked at: what counted as material, which grey values as black and white."""
+"""How a film was read: what counted as material, and which grey values as black and white."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from fibsem.system.records import Stored
 
 @dataclass(frozen=True)
 class Reading(Stored):
-    """What the map of a film depends on beside the model.
+    """Settings that the labels of a film depend on, beside the model.
 
     Attributes
     ----------
     valid
         ``auto``, ``all``, or ``mask`` with a digest of it.
     left_out
-        Voxels that are not material.
+        Number of voxels that are not material.
     value_range
         Grey values that map to 0 and 1.
     """
@@ -30,15 +30,15 @@ class Reading(Stored):
 
     @classmethod
     def of(cls, extent: Extent, valid: str, value_range: tuple[float, float]) -> Reading:
-        """What follows from an extent and this choice of ``valid``; looks at every slice."""
+        """Make a reading from an extent and the choice of ``valid``; counts in every slice."""
         if extent.mask is not None:
             valid = f"mask {digest_of(list(slice_digests(extent.mask).values()), 12)}"
         return cls(valid, sum(extent.left_out().values()), value_range)
 
     def unlike(self, other: Reading) -> str | None:
-        """How the other way differs, in words; None where both give one map.
+        """Words for how another reading differs; None if both give the same labels.
 
-        Different choices are one where neither leaves anything out.
+        Different values of ``valid`` are the same if neither leaves anything out.
 
         >>> Reading("auto", 9, (0, 255)).unlike(Reading("all", 0, (0, 255)))
         'valid=auto, and not with valid=all'

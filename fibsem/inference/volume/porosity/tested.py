@@ -1,4 +1,4 @@
-"""Labelled squares that a model was tested on, and what they say of the map of their film."""
+"""Test squares of a model by film, and intervals of the film's porosity from them."""
 
 from __future__ import annotations
 
@@ -28,26 +28,27 @@ from fibsem.places import Spot, by_place
 from fibsem.system.records import Record, typed
 from fibsem.system.summaries.promotion import SquareRow
 
-#: Slices that are compared first, to tell most others from a film at once.
+#: Number of slices that are compared first, as other films mostly differ in them.
 FIRST = 3
 
 
 @dataclass(frozen=True)
 class FilmInterval:
-    """What the test squares of a film say of its porosity.
+    """Estimates of a film's porosity from its test squares.
 
     Attributes
     ----------
     corrected
-        Porosity of the map without its error on the squares.
+        Porosity by labels, corrected by the mean error on the squares.
     post_stratified
-        Porosity by the share of pores in each class of the map; None where that tells nothing.
+        Post-stratified estimate: by the true share of pores in each predicted class; None if it
+        cannot be computed.
     squares, square_px
-        How many there are, by place, and their pixels on average.
+        Number of squares, by place, and their mean number of pixels.
     parts_sd
-        How far probabilities are off in small parts of them; None of an older bundle.
+        Errors of probabilities in small parts of squares; None in bundles of earlier versions.
     labelled_over_mapped
-        How much more labels vary over them than the map does; None where it is the same everywhere.
+        Variance of labelled over that of predicted porosity; None if all predictions are equal.
     """
 
     corrected: PorosityEstimate
@@ -60,27 +61,27 @@ class FilmInterval:
 
 @dataclass(frozen=True)
 class FilmSquares:
-    """Test squares of one film: labels against the labels that its segmentation has there.
+    """Test squares of one film: labels compared with predictions.
 
-    They stand for the film as far as they lie in it by chance, and not where pores were looked for.
+    They represent the film only if they were placed at random, and not where pores caught the eye.
 
     Attributes
     ----------
     sample
         Name of the film in its dataset.
     shape, slices
-        Of the film, and digests of its slices: it is known again wherever it lies.
+        Shape of the film, and digests of its slices, by which it is recognised in other places.
     squares
-        By place in the slice: squares of one place lie above each other, and err together.
+        Squares by place: squares of one place lie above each other, and have similar errors.
     parts
-        How far probabilities are off in small parts of them; None of an older bundle.
+        Errors of probabilities in small parts of squares; None in bundles of earlier versions.
     seeds
         Porosity that trainings of the same configuration with other seeds found on validation
-        squares of the film, at threshold 0.5 without smoothing; empty where nobody looked.
+        squares of the film, at threshold 0.5 without smoothing; may be empty.
     reading
-        What was material, and which range the grey values had; None of an older bundle.
+        Extent and range with which the film was read; None in bundles of earlier versions.
     between
-        First and last slice that they lie in; None of an older bundle.
+        First and last slice with squares; None in bundles of earlier versions.
     """
 
     sample: str
@@ -94,7 +95,7 @@ class FilmSquares:
 
     @property
     def crowded(self) -> tuple[int, int] | None:
-        """First and last slice that they lie in, where that is less than half of the film."""
+        """First and last slice with squares, if these are less than half of the film; else None."""
         if self.between is None:
             return None
         first, last = self.between
@@ -105,7 +106,7 @@ class FilmSquares:
         cls, sample: str, volume: Volume, rows: Sequence[SquareRow],
         seeds: Sequence[float] = (), reading: Reading | None = None,
     ) -> FilmSquares:  # fmt: skip
-        """From rows of its labelled squares, after post-processing."""
+        """Make it from rows of a film's labelled squares, after post-processing."""
         places = by_place((Spot(sample, row.at, row.size), Confusion(row.chosen)) for row in rows)
         squares = [pooled(some) for some in places.values()]
         digests = slice_digests(plain(volume))
@@ -119,14 +120,14 @@ class FilmSquares:
 
     @classmethod
     def most(cls, films: Sequence[FilmSquares], reading: Reading | None) -> FilmSquares:
-        """The sample of a film with most to say of it, of several as for labels of two kinds.
+        """Choose between several samples of one film: the one with the most squares.
 
-        Those of one alone count: squares of another may lie above them, in the same places.
+        Only one is used, since squares of another sample may lie in the same places.
         """
         return max(films, key=lambda one: (one.reads_as(reading), len(one.squares)))
 
     def reads_as(self, reading: Reading | None) -> bool:
-        """Whether the film was read in this way, as far as that is known."""
+        """Whether the film was read in this way, as far as the bundle says."""
         return self.reading is None or reading is None or not self.reading.unlike(reading)
 
     def to_json(self) -> Record:
@@ -158,7 +159,7 @@ class FilmSquares:
         )
 
     def interval(self, mapped: float) -> FilmInterval | None:
-        """What the squares say, for the porosity of a map; None where :meth:`unfit` says why."""
+        """Estimate the porosity of the film; None if :meth:`unfit` gives a reason."""
         if self.unfit(mapped):
             return None
         return FilmInterval(
@@ -171,7 +172,7 @@ class FilmSquares:
         )
 
     def unfit(self, mapped: float) -> str | None:
-        """Why they say nothing of a film whose map has this porosity; None where they do."""
+        """Why the squares cannot correct this porosity of the film; None if they can."""
         if len(self.squares) < FEWEST_SQUARES:
             return _too_few(len(self.squares))
         if err_alike(self.squares):
@@ -186,7 +187,7 @@ class FilmSquares:
 
 
 def _too_few(places: int) -> str:
-    """Why so few places tell no interval.
+    """Words for why so few places give no interval.
 
     >>> _too_few(1)
     'the test squares lie in 1 place, 6 are needed'
