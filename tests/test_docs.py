@@ -287,3 +287,11 @@ def test_the_page_of_the_architecture_has_every_folder():
     folders = {file.parent.relative_to(package).as_posix() for file in package.rglob("__init__.py")}
     assert folders - {".", "inference"} <= named
     assert all((package / name).is_dir() for name in named)
+
+
+def test_files_that_the_page_of_the_architecture_names_are_there():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"`([a-z_0-9]+/[a-z_0-9/]+\.py)`", page))
+    assert len(named) > 40
+    tops = (ROOT, ROOT / "fibsem")
+    assert [name for name in named if not any((top / name).is_file() for top in tops)] == []
