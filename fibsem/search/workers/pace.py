@@ -50,7 +50,7 @@ class Pace:
     clock
         Gives the time, ``time.monotonic``.
     planned
-        Number of trials that begin in any case; 1 without a plan, or with a pruner.
+        Number of trials that are trained in any case; 1 without a plan, or with a pruner.
     of_budget
         The pace of the budget alone, if ``search.max_seconds`` ends earlier.
     ends
@@ -85,7 +85,7 @@ class Pace:
         return self.until - self.clock()
 
     def over(self, trials: int) -> bool:
-        """Whether no further training begins in a sweep that has begun so many trials."""
+        """Whether no further training begins in a sweep with so many finished trials."""
         least, kept = 0.0, self._kept
         if kept is not None:
             least = kept.once_s + FEWEST_STEPS * kept.step_s + kept.validation_s
@@ -188,7 +188,7 @@ def budget_pace(
 
 
 def _begun_anyway(plan: Plan) -> int | None:
-    """Trials that begin even when a soft budget is used up; None if all of them do."""
+    """Number of trials that are trained even if a soft budget is used up; None for all."""
     if plan.filled is not None or not (plan.pruned or plan.fills):
         return None
     return plan.trials if plan.fills else 1
