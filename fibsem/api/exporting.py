@@ -55,14 +55,14 @@ def export(tree: Tree) -> Path:
     from fibsem.inference.model.bioimage import write_description
     from fibsem.inference.model.onnx_form import write_onnx
     from fibsem.inference.model.segmenter import Segmenter, first_one_warnings
-    from fibsem.inference.volume.before.likeness import differs, size_as_text
+    from fibsem.inference.volume.before.likeness import differs, in_words
 
     named = {f"{k} {model.name}": model.bundle.segmenter for k, model in enumerate(models, 1)}
     for warning in first_one_warnings(named):
         print(f"warning: {warning}")
     sizes = list(dict.fromkeys(model.voxel_nm for model in models))
     if any(differs(sizes[0], size) for size in sizes):
-        learned_on = " and ".join(map(size_as_text, sizes))
+        learned_on = " and ".join(map(in_words, sizes))
         print(
             f"warning: the models of `weights` learned on voxels of {learned_on} nm (z, y, x), and "
             "what is written tells the first size"

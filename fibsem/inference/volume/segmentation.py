@@ -15,7 +15,7 @@ from fibsem.data.volumes.covered import covered
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.before.budget import room_of
-from fibsem.inference.volume.before.compared import compare_with_training, of_training
+from fibsem.inference.volume.before.compared import compare, of_training
 from fibsem.inference.volume.before.likeness import TrainedOn
 from fibsem.inference.volume.before.preflight import (
     check_apart,
@@ -129,9 +129,7 @@ def segment_volume(
         volume = volume if asked is None else covered(volume, asked.masked)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)
         work = _begun(planner, ledger, folder, voxel_nm)
-        likeness = compare_with_training(
-            work, stated, trained, say
-        )  # warnings come before labelling
+        likeness = compare(work, stated, trained, say)  # warnings come before labelling
         labelling = Labelling(work, started)
         origin = provenance_of(ledger, provenance, labelling.fresh)
         pores = _labelled(labelling, load, scorer_of, show, say)

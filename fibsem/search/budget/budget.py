@@ -132,7 +132,7 @@ def disk_mib(
 
 
 def most_trials(plan: Plan) -> int:
-    """Most trials of a sweep with this plan: if it fills its time, up to twice as many as planned."""
+    """Most trials of a sweep with this plan; twice the planned ones if it fills its time."""
     if plan.pruned:
         return MOST_TRIALS
     return 2 * plan.trials if plan.fills else plan.trials

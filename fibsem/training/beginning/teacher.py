@@ -31,7 +31,7 @@ from fibsem.data.windows import HalfArray, labelled_regions
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.volume.before.likeness import differs, size_as_text
+from fibsem.inference.volume.before.likeness import differs, in_words
 from fibsem.training.beginning.origin import TEACHER, Origin, too_good
 from fibsem.training.beginning.trained_before import (
     TrainedBefore,
@@ -106,8 +106,8 @@ class Teacher:
         if differs(dataset.voxel_nm, self.model.voxel_nm):
             raise UserError(
                 f"`{KEY}` must have learned on voxels as large as those of {dataset.name}, "
-                f"{size_as_text(dataset.voxel_nm)} nm (z, y, x), but {self.title} has on "
-                f"{size_as_text(self.model.voxel_nm)} nm."
+                f"{in_words(dataset.voxel_nm)} nm (z, y, x), but {self.title} has on "
+                f"{in_words(self.model.voxel_nm)} nm."
             )
         deepest = max(member.spec.nbhd.z for member in self.model.segmenter.members)
         check_depth(dataset, deepest, split, KEY)

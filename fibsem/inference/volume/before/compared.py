@@ -18,13 +18,13 @@ from fibsem.inference.volume.before.bands import one_class_bands
 from fibsem.inference.volume.before.likeness import (
     TrainedOn,
     assumed_axes,
+    clipped,
     grey_distance,
     grey_warnings,
-    outside_range,
+    mirrored,
     overruled,
     scale_warnings,
     size_warnings,
-    smaller_than_window,
 )
 from fibsem.inference.volume.ledger.decisions import Likeness
 from fibsem.inference.volume.plan import Say
@@ -36,20 +36,17 @@ from fibsem.system.summaries.segmentation import AppliedCalibration, BesideTrain
 SLICES = 5
 
 
-def compare_with_training(
-    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say
-) -> Likeness:
+def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say) -> Likeness:
     """Compare the grey values of a volume with those of the training; warn of differences.
 
-    Grey values are compared once, and the result kept in the ledger; sizes by every start.
+    Its grey values are compared and told of once, the voxel size as it is stated now.
     """
-    sizes = [*smaller_than_window(work.volume.shape, work.segmenter.halo)]
-    sizes += outside_range(_as_stored(work), work.volume.value_range)
+    sizes, greys = [*mirrored(work.volume.shape, work.segmenter.halo)], work.ledger.decided.greys
+    sizes += clipped(_as_stored(work), work.volume.value_range)
     if trained:
         sizes += [*overruled(stated, work.volume.voxel_nm), *size_warnings(stated, trained)]
     for warning in sizes:
         say(f"warning: {warning}")
-    greys = work.ledger.decided.greys
     if greys is None:
         greys = _unlike(work, trained) if trained else Likeness(None, ())
         work.ledger.decide(greys=greys)

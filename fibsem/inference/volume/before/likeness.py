@@ -80,17 +80,17 @@ def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
     for size in dict.fromkeys(model.voxel_nm for model in models):
         if differs(film, size):
             yield (
-                f"the voxels of the volume are {size_as_text(film)} nm (z, y, x), those of the "
-                f"training were {size_as_text(size)}: a network has learnt sizes in pixels"
+                f"the voxels of the volume are {in_words(film)} nm (z, y, x), those of the "
+                f"training were {in_words(size)}: a network has learnt sizes in pixels"
             )
 
 
-def smaller_than_window(shape: Triple, halo: Triple) -> Iterator[str]:
+def mirrored(shape: Triple, halo: Triple) -> Iterator[str]:
     """Warn of axes along which a film is smaller than a network's window.
 
-    >>> list(smaller_than_window((24, 300, 300), (1, 16, 16)))
+    >>> list(mirrored((24, 300, 300), (1, 16, 16)))
     []
-    >>> next(smaller_than_window((1, 300, 300), (1, 16, 16)))[:53]
+    >>> next(mirrored((1, 300, 300), (1, 16, 16)))[:53]
     'the film has 1 voxels along z, and each is judged by '
     """
     for axis, size, reach in zip("zyx", shape, halo, strict=True):
@@ -101,24 +101,24 @@ def smaller_than_window(shape: Triple, halo: Triple) -> Iterator[str]:
             )
 
 
-def overruled(typed: VoxelNm, files: VoxelNm) -> Iterator[str]:
+def overruled(given: VoxelNm, files: VoxelNm) -> Iterator[str]:
     """Warn of axes along which the files of a film state another voxel size than the user.
 
     >>> list(overruled((10.0, None, 50.0), (50.0, 10.0, None)))
     ['the files state 50 nm along z, but `voxel_nm` says 10 nm']
     """
-    for axis in differing(typed, files):
+    for axis in differing(given, files):
         k = "zyx".index(axis)
-        yield f"the files state {files[k]:g} nm along {axis}, but `{VOXEL_NM}` says {typed[k]:g} nm"
+        yield f"the files state {files[k]:g} nm along {axis}, but `{VOXEL_NM}` says {given[k]:g} nm"
 
 
-def stated_unlike(typed: VoxelNm, files: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
-    """Warn where files state another voxel size than was typed, or than that of the training."""
-    yield from overruled(typed, files)
-    yield from size_warnings(stated_nm(typed, files), models)
+def stated_unlike(given: VoxelNm, files: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
+    """Say where the files of a film state another size than is typed, or than the models know."""
+    yield from overruled(given, files)
+    yield from size_warnings(stated_nm(given, files), models)
 
 
-def outside_range(slices: Iterable[Voxels], ends: tuple[float, float]) -> Iterator[str]:
+def clipped(slices: Iterable[Voxels], ends: tuple[float, float]) -> Iterator[str]:
     """Warn of grey values outside the range that is mapped to 0 and 1.
 
     Parameters
@@ -187,10 +187,10 @@ def scale_warnings(
         )
 
 
-def size_as_text(voxel_nm: VoxelNm) -> str:
-    """A voxel size as text.
+def in_words(voxel_nm: VoxelNm) -> str:
+    """A voxel as people write it.
 
-    >>> size_as_text((50.0, None, 10.0))
+    >>> in_words((50.0, None, 10.0))
     '50 x ? x 10'
     """
     return " x ".join("?" if nm is None else f"{nm:g}" for nm in voxel_nm)

@@ -16,9 +16,9 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.before.likeness import (
     FAR,
     TrainedOn,
+    mirrored,
     scale_warnings,
     size_warnings,
-    smaller_than_window,
 )
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
@@ -214,6 +214,6 @@ def test_parts_of_one_real_film_are_not_said_to_be_dark_or_flat(stacks):
 )
 def test_a_film_that_ends_before_the_window_does_is_said(shape, axes):
     """Each window saw the film mirrored on both sides, and nothing told."""
-    said = list(smaller_than_window(shape, (1, 5, 5)))
+    said = list(mirrored(shape, (1, 5, 5)))
     assert [line.partition(" along ")[2][0] for line in said] == list(axes)
     assert all("the film mirrored, which no training saw" in line for line in said)
