@@ -1,8 +1,8 @@
-"""fibsem from Python: what the commands do, as functions that give typed results.
+"""fibsem from Python: the commands as functions with typed results.
 
 Options are the keys of the commands: nested, ``train={"steps": 200}``, or dotted,
-``**{"train.steps": 200}``; what is wrong with them is a :class:`UserError` of one line. The same
-call again goes on where it was stopped, as the same command does, and finds its results.
+``**{"train.steps": 200}``; a wrong one raises a :class:`UserError` of one line. The same call again
+goes on where the first one was stopped, or reads its results, as the same command does.
 
 >>> from fibsem import api
 >>> print(*(name for name in api.__all__ if name.islower()))  # doctest: +NORMALIZE_WHITESPACE

@@ -1,4 +1,4 @@
-"""Two finished evaluations beside each other: ``python -m fibsem.evaluate compare=[A,B]``."""
+"""Compare two finished evaluations: ``python -m fibsem.evaluate compare=[A,B]``."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def compare(
     Parameters
     ----------
     first, second
-        Of :func:`evaluate`, or the folders of two.
+        Results of :func:`evaluate`, or their folders.
     output
-        As on the command line; None: as in ``conf/``.
+        Output folder; None: the default of the command.
 
     Raises
     ------

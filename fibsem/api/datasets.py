@@ -1,4 +1,4 @@
-"""A dataset, opened: its films, its squares, what they look like."""
+"""An opened dataset: its films, its squares, and warnings about them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from fibsem.data.preprocessing import Recipe, evenly_spaced
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 
-#: Squares in a notebook's picture.
+#: Number of squares in a notebook's picture.
 SHOWN = 6
-#: How files of slices end.
+#: File name suffixes of slices.
 SLICES = (".tif", ".tiff", ".png")
-#: Bytes from which a file is no manifest and no table, but an archive.
+#: Bytes from which on a file is taken for an archive, not for a manifest or a table.
 LARGE = 2**26
 
 
@@ -39,14 +39,14 @@ class Films(dict[str, Volume]):
 
 @dataclass(frozen=True, repr=False)
 class OpenDataset:
-    """A dataset that was read and checked; every function takes it in place of a name or path.
+    """A dataset that was read and checked; all functions take it in place of a name or path.
 
     Attributes
     ----------
     dataset
         Samples and labelled regions.
     overrides
-        What names it on a command line.
+        Overrides that name it on a command line.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class OpenDataset:
 
     @property
     def overrides_here(self) -> tuple[str, ...]:
-        """What names it in whatever folder people work by now, where its path may mean another."""
+        """Overrides that name it in the present working directory, which may have changed."""
         if Path.cwd() == self._opened_in:
             return self.overrides
         places = ("data.path=", "data.root=")
@@ -74,9 +74,9 @@ class OpenDataset:
         return (*others, override("data.path", self._opened_in / self.dataset.path))
 
     def check_current(self) -> None:
-        """Refuse to work on files that say something else than when it was opened.
+        """Refuse a dataset whose files have changed since it was opened.
 
-        Manifest and tables are compared, names of the slices, grey values and labels.
+        Manifest, tables, names of slices, grey values and labels are compared.
         """
         changed = [str(file) for file, digest in self._tables.items() if _digest(file) != digest]
         if changed := changed or self.dataset.changed():
@@ -87,19 +87,19 @@ class OpenDataset:
 
     @property
     def name(self) -> str:
-        """Name of the dataset, as the manifest has it."""
+        """Name of the dataset in the manifest."""
         return self.dataset.name
 
     @property
     def hash(self) -> str:
-        """Digits of every grey value and label."""
+        """Hash of all grey values and labels."""
         return self.dataset.hash
 
     @property
     def volumes(self) -> Films:
         """Grey values of every sample by name, read box by box.
 
-        What the manifest says of them goes with them: range, voxel size, and what is material.
+        They carry what the manifest says of them: range, voxel size, and what is material.
         """
         nm = self.dataset.voxel_nm
         return Films(
@@ -108,7 +108,7 @@ class OpenDataset:
         )
 
     def squares(self, split: str) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]]:
-        """Grey values and labels of the squares of one part.
+        """Grey values and labels of the squares of a split.
 
         Parameters
         ----------
@@ -125,9 +125,9 @@ class OpenDataset:
         return [(self._grey(region), region.read()) for region in regions]
 
     def warnings(self) -> list[str]:
-        """What is legal but should be looked at, as :func:`inspect` says it, without its figures.
+        """Warnings about the dataset, as :func:`inspect` gives them, without its figures.
 
-        Every voxel is read.
+        All volumes are read for it.
 
         Examples
         --------
@@ -190,7 +190,7 @@ def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset
     Raises
     ------
     UserError
-        If it is not there, or something about it is not in order.
+        If it does not exist, or something in it is wrong.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset
 
 
 def _tables_of(dataset: Dataset) -> Iterator[Path]:
-    """The manifest, its tables of regions, and the folders of films; an archive alone."""
+    """Paths of the manifest, its tables of regions, and the folders of films; or of the archive."""
     yield dataset.path
     for sample in dataset.samples:
         if sample.table is not None:
@@ -225,9 +225,9 @@ def _tables_of(dataset: Dataset) -> Iterator[Path]:
 
 
 def _digest(place: Path) -> int | None:
-    """Checksum of a small file, of the names in a folder, or of what is told of a large file.
+    """Checksum of a small file, of the names in a folder, or of size and time of a large file.
 
-    None where it is not there any more.
+    None if it does not exist any more.
     """
     try:
         if place.is_dir():

@@ -1,4 +1,4 @@
-"""One configuration with several seeds: what ``python -m fibsem.evaluate`` does."""
+"""Train and score one configuration with several seeds: ``python -m fibsem.evaluate``."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class EvaluateResult(Result):
         Parameters
         ----------
         group
-            Of ``summary["groups"]``: ``val`` or ``test``, on balanced pixels; ``test_all``, on all
+            A group of figures: ``val`` or ``test``, on balanced pixels; ``test_all``, on all
             labelled pixels; ``test_chosen``, at the threshold chosen on validation; ``test_truth``.
         """
         if group not in self.summary["groups"]:
@@ -71,7 +71,7 @@ class EvaluateResult(Result):
         return typed(dict[str, Spread], self.summary[group])
 
     def figures(self, group: str) -> dict[str, Spread]:
-        """What :meth:`metrics` gives, by its former name."""
+        """Former name of :meth:`metrics`."""
         return self.metrics(group)
 
     @property
@@ -93,14 +93,14 @@ class EvaluateResult(Result):
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Over all evaluations of the dataset beside this one, by the name of their file."""
+        """Tables over all evaluations of the dataset in neighbouring folders, by file name."""
         from fibsem.analysis.encoding import read_table
 
         return {path.stem: read_table(path) for path in visible(_tables_of(self), "*.csv")}
 
     @property
     def text(self) -> str:
-        """Validation mIoU, and where the tables are."""
+        """Validation mIoU, and the paths of the tables."""
         from fibsem.evaluation.comparison import ends_of, finished_cells
 
         summary, miou = self.summary, self.val["miou"]
@@ -148,16 +148,16 @@ def evaluate(
     Parameters
     ----------
     dataset
-        Of :func:`open_dataset`, or what it takes.
+        A dataset from :func:`open_dataset`, or its name or path.
     nbhd, model, experiment, seeds, output
-        As on the command line; None: as in ``conf/``.
+        Keys of the command; None: its defaults, in ``conf/``.
     options
         Any other key of ``python -m fibsem.evaluate`` but ``compare``, which is :func:`compare`.
 
     Raises
     ------
     UserError
-        In one line, what can be mended.
+        If an option or the dataset is wrong.
 
     Examples
     --------

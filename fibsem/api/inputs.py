@@ -1,4 +1,4 @@
-"""What a segmentation is given: how it works, and the volume."""
+"""Options and volume of a segmentation, from a configuration."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from fibsem.inference.options import Options, advised_missing
 
 
 def options_of(tree: Tree) -> Options:
-    """How the work is done."""
+    """Options of a segmentation, from its configuration."""
     return read(Options, {field.name: tree[field.name] for field in fields(Options)})
 
 
 def volume_of(tree: Tree, options: Options) -> Volume:
-    """Open the volume; says where missing=skip would help."""
+    """Open the volume; an error advises ``missing=skip`` where that helps."""
     if tree["volume"] is None:
         raise UserError(
             "`volume` must be given: volume=PATH of a folder of TIFF slices, a TIFF or an OME-Zarr."
@@ -42,12 +42,12 @@ def volume_of(tree: Tree, options: Options) -> Volume:
 
 
 def opened(volume: Voxels | Volume, tree: Tree) -> Volume:
-    """A volume that is labelled without a path: an array, or one that is open.
+    """Make a volume of an argument that is no path: an array, or an opened volume.
 
     Raises
     ------
     UserError
-        If it is none, or a key picks one of several that only a path can have.
+        If it is no volume, or a key is given that only makes sense for a path.
     """
     for key in ("pattern", "series", "sparse"):
         asked = tree[key]
@@ -62,7 +62,7 @@ def opened(volume: Voxels | Volume, tree: Tree) -> Volume:
 
 
 def _as_now(volume: Volume) -> Volume:
-    """A volume that somebody has opened some time ago, as its files are now."""
+    """Open a volume again, so that its files are read as they are now."""
     if volume.in_memory or not volume.path.exists():
         return volume.with_source(anew(volume.source))
     return reopen(volume.path, volume.manner, volume.declared)

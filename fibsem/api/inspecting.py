@@ -1,4 +1,4 @@
-"""Check a dataset and look at it: what ``python -m fibsem.inspect`` does."""
+"""Check a dataset: ``python -m fibsem.inspect``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class InspectResult(Result):
-    """What a dataset holds, every label of which was read and is in order.
+    """Tables, warnings and figures of a dataset, whose labels were all read and are valid.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class InspectResult(Result):
 
     @property
     def warnings(self) -> list[str]:
-        """What is legal but should be looked at."""
+        """Properties of the dataset that are legal but may be mistakes."""
         return list(self.summary["warnings"])
 
     @property
@@ -59,7 +59,7 @@ class InspectResult(Result):
 
     @property
     def text(self) -> str:
-        """The tables, and what should be looked at."""
+        """Tables and warnings."""
         from fibsem.reporting.inspection_tables import tables
 
         summary = typed(InspectionSummary, self.summary)
@@ -100,16 +100,16 @@ def inspect(
     Parameters
     ----------
     dataset
-        Of :func:`open_dataset`, or what it takes.
+        A dataset from :func:`open_dataset`, or its name or path.
     output
-        As on the command line; None: as in ``conf/``.
+        Output folder; None: the default of the command.
     options
         Any other key of ``python -m fibsem.inspect``, ``preprocess={"gradient": "y"}``.
 
     Raises
     ------
     UserError
-        If it is not there, or something about it is not in order.
+        If it does not exist, or something in it is wrong.
 
     Examples
     --------

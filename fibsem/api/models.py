@@ -15,7 +15,7 @@ from fibsem.system.home import home_path
 if TYPE_CHECKING:
     from fibsem.tracking.bundle import Bundle
 
-#: What is segmented with where nobody says otherwise.
+#: The model that is used by default.
 CHAMPION = "models:/fibsem@champion"
 
 
@@ -26,9 +26,9 @@ class LoadedModel:
     Attributes
     ----------
     name
-        As it was asked for.
+        The name or folder by which it was loaded.
     bundle
-        Networks, preprocessing, post-processing, and where all of it comes from.
+        Networks, preprocessing, post-processing, and their lineage.
 
     Examples
     --------
@@ -44,12 +44,12 @@ class LoadedModel:
 
     @property
     def version(self) -> str | None:
-        """Registered version, as a text; None where the model is a folder."""
+        """Registered version as text; None if the model was loaded from a folder."""
         return self.bundle.version
 
     @property
     def place(self) -> str:
-        """Where processes in other folders find it, whatever an alias means by then."""
+        """Address that means the same model in other processes and later: a version, no alias."""
         name = self.name if ":/" in self.name else str(self._loaded_in / home_path(self.name))
         return place_of(name, self.version)
 
@@ -60,7 +60,7 @@ class LoadedModel:
 
     @property
     def voxel_nm(self) -> tuple[float | None, float | None, float | None]:
-        """Voxel size of the films that it was trained on, (z, y, x) nm; None where unknown."""
+        """Voxel size of its training films, (z, y, x) in nm; None where it is not known."""
         return self.bundle.voxel_nm
 
     def __repr__(self) -> str:
@@ -109,23 +109,23 @@ def load(weights: str | Path = CHAMPION, **options: Any) -> LoadedModel:
 
 
 def load_folder(folder: Path) -> LoadedModel:
-    """Load what a training or a promotion has left in a folder."""
+    """Load the bundle of a training or a promotion from its folder."""
     from fibsem.tracking.bundle import load_bundle
 
     return LoadedModel(str(folder), load_bundle(folder))
 
 
 def load_all(weights: Sequence[str], uri: str) -> list[LoadedModel]:
-    """Load several from a store."""
+    """Load several models, by their names in a store or their folders."""
     from fibsem.tracking.bundle import find_bundle
 
     return [LoadedModel(name, find_bundle(name, uri)) for name in weights]
 
 
 def check_unlike(models: Sequence[LoadedModel]) -> None:
-    """Refuse one model twice: it would count double, and no spread is between the two.
+    """Refuse a list with the same model twice, which would count double.
 
-    An alias may stand for a version that is named beside it: so what they loaded is compared.
+    An alias may mean a version that is named, too, so that the loaded models are compared.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def check_unlike(models: Sequence[LoadedModel]) -> None:
 
 
 def place_of(weights: str, version: str | None) -> str:
-    """Where processes in other folders find a model, whatever its alias means by then.
+    """Address that means the same model in other processes and later.
 
     >>> place_of("models:/fibsem@champion", "3"), place_of("models:/fibsem/2", "2")
     ('models:/fibsem/3', 'models:/fibsem/2')

@@ -1,4 +1,4 @@
-"""From trials to a champion: what ``python -m fibsem.promote`` does."""
+"""Make the best trials a registered model: ``python -m fibsem.promote``."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class PromoteResult(Result):
 
     @property
     def version(self) -> str:
-        """Version of the registered model, as a text."""
+        """Version of the registered model, as text."""
         return str(self.summary["version"])
 
     @property
@@ -70,12 +70,12 @@ class PromoteResult(Result):
 
     @property
     def reason(self) -> str:
-        """Why it is the champion, or why not: what the gate found."""
+        """Reason of the gate why it became the champion, or not."""
         return str(self.summary["gate"]["reason"])
 
     @property
     def model(self) -> LoadedModel:
-        """What was promoted, champion or not, for :func:`segment`."""
+        """The promoted model, for :func:`segment`, be it the champion or not."""
         return load_folder(self.place / "bundle")
 
     @property
@@ -85,7 +85,7 @@ class PromoteResult(Result):
 
     @property
     def segmentations(self) -> dict[str, SegmentResult]:
-        """The whole volume of every sample, by name; empty with ``segment=False``."""
+        """Segmentations of all samples, by name; empty with ``segment=False``."""
         folders = {n: place_of(self.place / "volumes", n) for n in self.summary["samples"]}
         whole = partial(read_json, of=fitting(SegmentedFilm), remedy="promote again")
         return {
@@ -123,18 +123,18 @@ def promote(
     Parameters
     ----------
     dataset
-        Of :func:`open_dataset`, or what it takes.
+        A dataset from :func:`open_dataset`, or its name or path.
     study
-        Whose trials, :attr:`SweepResult.study`; None: all of the dataset.
+        Name of the sweep, :attr:`SweepResult.study`; None: all sweeps of the dataset.
     experiment, output
-        As on the command line; None: as in ``conf/``.
+        Keys of the command; None: its defaults, in ``conf/``.
     options
         Any other key of ``python -m fibsem.promote`` but ``rollback`` and ``history``.
 
     Raises
     ------
     UserError
-        In one line, what can be mended.
+        If an option or the dataset is wrong, or there are no trials.
 
     Examples
     --------

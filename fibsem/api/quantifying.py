@@ -1,4 +1,4 @@
-"""Porosity and structure of a segmented film: what ``python -m fibsem.quantify`` does."""
+"""Measure the structure of a segmented film: ``python -m fibsem.quantify``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class QuantifyResult(Result):
-    """What pores and solid of a film look like, in nanometres where a voxel's size is known.
+    """Structure of pores and solid in a film, in nanometres if the voxel size is known.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class QuantifyResult(Result):
 
     @property
     def text(self) -> str:
-        """The figures, and what limits them."""
+        """Measures, and limits of their validity."""
         from fibsem.quantification.summary import in_words
 
         measured = typed(QuantificationSummary, self.summary)
@@ -50,14 +50,14 @@ class QuantifyResult(Result):
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Pore sizes, correlation and the rest, by the name of their file."""
+        """Tables of pore sizes, correlation and so on, by file name."""
         from fibsem.analysis.encoding import read_table
 
         paths = [self.place / name for name in sorted(self.summary["tables"])]
         return {path.stem: read_table(path) for path in paths if path.suffix == ".csv"}
 
     def pictures(self) -> Iterable[bytes]:
-        """Pore volume by size, where sizes were measured."""
+        """Pore volume by size, if sizes were measured."""
         from fibsem.analysis import figures
 
         sizes = self.tables.get("pore_sizes")
@@ -79,16 +79,16 @@ def quantify(
     Parameters
     ----------
     segmentation
-        Of :func:`segment`, or the folder of one. Labels of an array are kept with ``output=`` only.
+        A result of :func:`segment`, or its folder; of an array only if ``output=`` was given.
     output
-        As on the command line; None: as in ``conf/``.
+        Output folder; None: the default of the command.
     options
         Any other key of ``python -m fibsem.quantify``.
 
     Raises
     ------
     UserError
-        In one line, what can be mended.
+        If an option or the segmentation is wrong.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def run(tree: Tree) -> QuantifyResult:
     from fibsem.quantification.segmented import open_segmented
 
     segmented = open_segmented(read_path(tree["segmentation"], "segmentation"), voxel_nm)
-    # a folder is named by a voxel size only where that is given: there was a time without it
+    # the folder's name contains a voxel size only if one is given, as in earlier versions
     named = {key: value for key, value in tree.items() if (key, value) != ("voxel_nm", None)}
     folder = output_folder("quantify", named, segmented.folder.resolve().name)
     check_free(folder)

@@ -1,4 +1,4 @@
-"""One page of all results of a dataset: what ``python -m fibsem.report`` does."""
+"""One page with all results of a dataset: ``python -m fibsem.report``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ReportResult(Result):
 
     @property
     def text(self) -> str:
-        """What the report holds, and what was left out."""
+        """Contents of the report, and what was left out."""
         summary = self.summary
         text = (
             f"{sum(summary['results'].values())} results of {summary['dataset']}: "
@@ -77,7 +77,7 @@ class ReportResult(Result):
             page = html.escape(self.page.read_text(encoding="utf-8"))
         except (UserError, OSError) as error:  # a later report lies in its folder, or none
             return self._without_pictures(error)
-        # in a frame: its styles are those of a page, and would be those of the notebook
+        # in a frame, so that the styles of the page do not change those of the notebook
         return f'<iframe srcdoc="{page}" style="width:100%;height:60em;border:0"></iframe>'
 
 
@@ -90,16 +90,16 @@ def report(
     output: str | Path | None = None,
     **options: Any,
 ) -> ReportResult:
-    """Put everything that was found out about a dataset on one page.
+    """Put all results of a dataset on one page.
 
     Parameters
     ----------
     dataset
-        Of :func:`open_dataset`, or what it takes.
+        A dataset from :func:`open_dataset`, or its name or path.
     folders
-        Where results are looked for; None: ``outputs``.
+        Folders in which results are looked for; None: ``outputs``.
     output
-        As on the command line; None: as in ``conf/``.
+        Output folder; None: the default of the command.
     options
         Any other key of ``python -m fibsem.report`` but ``lineage`` and ``repoint``.
 
@@ -144,9 +144,9 @@ def run(tree: Tree) -> ReportResult:
 
 
 def _opened(data: DataConfig, tree: Tree) -> tuple[str, Opened | None]:
-    """Name of the dataset, and what its files say where it is given by its path.
+    """Name of the dataset, and the opened dataset if it is given by its path.
 
-    Nothing is simulated or downloaded to be reported on.
+    No dataset is simulated or downloaded for a report.
     """
     if data.path is None:
         return data.name, None

@@ -1,4 +1,4 @@
-"""What every function gives back: the record of ``summary.json``, in words, and with pictures."""
+"""Base of all results: the record of ``summary.json``, a text, and pictures."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from fibsem.errors import UserError
 from fibsem.system.files import known_json
 from fibsem.system.secrets import in_message
 
-#: Keys of a summary that tell a result from another one of its folder.
+#: Keys of a summary by which a result is recognised in its folder.
 MADE = ("run_id", "parent_run_id", "version", "labelling", "measurement", "shows")
 
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """A result as people look at it; commands print the same words.
+    """A result, which commands print with the same text.
 
     Attributes
     ----------
     summary
         The record of ``summary.json``.
     folder
-        Where it lies.
+        Folder of the result, as it was given.
     """
 
     summary: Mapping[str, Any]
@@ -35,29 +35,29 @@ class Result:
 
     @property
     def place(self) -> Path:
-        """The folder, in whatever folder people work by now, if it still holds this result."""
+        """Absolute path of the folder, if it still holds this result."""
         place = self._made_in / self.folder
         self.check_kept(place)
         return place
 
     @property
     def folder_here(self) -> Path:
-        """The folder as it was given, or in full where people work in another one by now."""
+        """The folder as it was given; absolute if the working directory has changed."""
         place = self.place
         return self.folder if Path.cwd() == self._made_in else place
 
     @property
     def result_folder(self) -> Path:
-        """The folder as text: as it was given, in full where people work in another one by now."""
+        """The folder as text; absolute if the working directory has changed."""
         return self.folder if Path.cwd() == self._made_in else self._made_in / self.folder
 
     def check_kept(self, place: Path) -> None:
-        """Refuse to read in a folder in which another result was made since.
+        """Refuse to read from a folder that has another result by now.
 
         Raises
         ------
         UserError
-            Says so.
+            With the name of the folder.
         """
         path = place / "summary.json"
         written = known_json(path) if path.is_file() else None
@@ -70,11 +70,11 @@ class Result:
 
     @property
     def text(self) -> str:
-        """What was found, in a few lines."""
+        """The result in a few lines."""
         return str(self.result_folder)
 
     def pictures(self) -> Iterable[bytes]:
-        """What a notebook shows below the text, as PNG."""
+        """Pictures that a notebook shows below the text, as PNG."""
         return ()
 
     def __repr__(self) -> str:
@@ -87,12 +87,12 @@ class Result:
             return self._without_pictures(error)
 
     def _without_pictures(self, why: Exception) -> str:
-        """What is shown where these cannot be had."""
+        """Text that is shown if pictures cannot be read."""
         return as_html(in_message(f"{self.text}\nwithout pictures: {why}"))
 
 
 def as_html(text: str, pictures: Iterable[bytes] = ()) -> str:
-    """A text with pictures below it, which needs no other file.
+    """HTML of a text with pictures below it, without other files.
 
     >>> as_html("a < b", [b"png"])
     '<pre>a &lt; b</pre><img src="data:image/png;base64,cG5n" style="max-width:100%">'
@@ -103,5 +103,5 @@ def as_html(text: str, pictures: Iterable[bytes] = ()) -> str:
 
 
 def files(paths: Iterable[Path]) -> Iterable[bytes]:
-    """The bytes of the files that are there."""
+    """Contents of those files that exist."""
     return (path.read_bytes() for path in paths if path.is_file())

@@ -1,4 +1,4 @@
-"""Label a volume, in memory or on disk: what ``python -m fibsem.segment`` does."""
+"""Label a volume in memory or on disk: ``python -m fibsem.segment``."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
     from fibsem.inference.volume.before.estimate import SegmentationEstimate
 
 Labels = npt.NDArray[np.uint8]
-#: One model or several, whose probabilities are averaged.
+#: A model, or several whose probabilities are averaged.
 Models = str | Path | LoadedModel | Sequence[str | Path | LoadedModel]
-#: Models for the names in `weights`, in their order; None is loaded by its name, () all of them.
+#: Loaded models for the names in ``weights``, in their order. None: load by name; (): load all.
 Loaded = Sequence[LoadedModel | None]
 
 
 @dataclass(frozen=True, repr=False)
 class SegmentResult(Result):
-    """Labels of a volume, and how they were made.
+    """Labels of a volume, with the record of their segmentation.
 
     Attributes
     ----------
@@ -73,15 +73,15 @@ class SegmentResult(Result):
 
     @classmethod
     def of_folder(cls, summary: Mapping[str, Any], folder: Path) -> SegmentResult:
-        """What lies in the folder of a finished segmentation."""
+        """Make a result from the folder of a finished segmentation."""
         names = ("labels", "probabilities", "uncertainty")
-        home = folder.absolute()  # they are read later, wherever people work then
+        home = folder.absolute()  # read later, perhaps in another working directory
         stores = {n: open_volume(home / summary[n]) for n in names if summary[n]}
         drawn = visible(folder / "previews", "*.png")
         return cls(summary, folder, stores, tuple(path.read_bytes() for path in drawn))
 
     def in_memory(self) -> SegmentResult:
-        """A result without files: labels and probabilities are held in memory."""
+        """Make a result that holds labels and probabilities in memory, without files."""
         stores = {
             name: store.with_source(ArraySource(store.whole(), store.voxel_nm))
             for name, store in self._stores.items()
@@ -98,7 +98,8 @@ class SegmentResult(Result):
     def labels(self) -> Labels:
         """Label values (z, y, x) uint8; the whole volume is read each time it is asked for.
 
-        Pore and solid are :attr:`classes`; what is missing or not material has values of its own.
+        Values of pore and solid are :attr:`classes`; missing slices and what is no material have
+        other values.
         """
         return self.stores["labels"].whole()
 
@@ -110,12 +111,12 @@ class SegmentResult(Result):
 
     @property
     def pores(self) -> npt.NDArray[np.bool_]:
-        """Where there are pores, (z, y, x)."""
+        """Mask of the pores, (z, y, x) bool."""
         return self.labels == self.classes[0]
 
     @property
     def probabilities(self) -> npt.NDArray[np.float32] | None:
-        """Calibrated probability of solid (z, y, x), to 1/255; None where nobody asked."""
+        """Calibrated probability of solid (z, y, x), in steps of 1/255; None if not asked for."""
         if "probabilities" not in self._stores:
             return None
         return self.stores["probabilities"].whole().astype(np.float32) / np.float32(255)
@@ -127,18 +128,18 @@ class SegmentResult(Result):
 
     @property
     def porosity_ci(self) -> tuple[float, float]:
-        """95 % interval of the porosity over slices; it takes the map for true."""
+        """95 % interval of the porosity over slices, if all labels were right."""
         low, high = self.summary["porosity_ci"]
         return low, high
 
     @property
     def corrected(self) -> str:
-        """What the film's own test squares say of its porosity, and what stands beside it."""
+        """Porosity corrected by test squares of this film, with its interval and more."""
         return corrected_text(typed(FilmPorosity, self.summary))
 
     @property
     def warnings(self) -> list[str]:
-        """In what the volume differs from those that the models were trained on."""
+        """Warnings of differences between the volume and the training data of the models."""
         return list(self.summary.get("warnings") or ())
 
     @property
@@ -157,12 +158,12 @@ class SegmentResult(Result):
         ])  # fmt: skip
 
     def pictures(self) -> Iterable[bytes]:
-        """The slice in the middle of those that were drawn."""
+        """Preview of a slice in the middle."""
         return self.previews[len(self.previews) // 2 :][:1]
 
 
 def _rate(voxels_per_second: float | None) -> str:
-    """How fast it was; a start that had only to finish has no rate.
+    """The rate as text; a start that only finished a segmentation has none.
 
     >>> _rate(2e6), _rate(None)
     ('2000000 voxels a second', 'labelled by a start before')
@@ -181,18 +182,18 @@ def segment(
     output: str | Path | None = None,
     **options: Any,
 ) -> SegmentResult:
-    """Label every voxel of a stack.
+    """Label every voxel of a volume.
 
     Parameters
     ----------
     volume : (z, y, x) uint8, uint16 or float32 in [0, 1]; a path; or of :func:`open_volume`
-        An array goes the same way as a folder of slices, a TIFF or an OME-Zarr.
+        An array is treated like a folder of slices, a TIFF or an OME-Zarr.
     model
-        Of :func:`load`, or what it takes; several are averaged, network by network: an ensemble
-        of five counts as five. Post-processing and label values are those of the first.
+        A model from :func:`load`, or its name; a list is averaged network by network, so that an
+        ensemble of five counts as five. Post-processing and label values are those of the first.
     output
-        Folder of the results. None: the one of the command; of an array, or an opened volume,
-        none is kept.
+        Output folder. None: the default of the command; for an array or an opened volume no folder
+        is kept.
     options
         Any other key of ``python -m fibsem.segment``: ``probabilities=True``,
         ``voxel_nm=[50, 10, 10]``, ``valid="all"``, but for ``estimate`` and ``export``.
@@ -200,12 +201,12 @@ def segment(
     Raises
     ------
     UserError
-        In one line, what can be mended.
+        If an option, the volume or the model is wrong.
 
     Notes
     -----
-    Without a folder the labels are held in memory, one byte a voxel, and as much for
-    probabilities; until it ends they lie in a temporary folder, too. A path is never held whole.
+    Without a folder labels are held in memory, one byte a voxel, and as much for probabilities;
+    meanwhile they are in a temporary folder, too. A volume on disk is never read as a whole.
 
     Examples
     --------
@@ -238,7 +239,7 @@ def segment(
 
 
 def _listed(model: Models) -> list[str | Path | LoadedModel]:
-    """Every model that is meant, if nothing else is among them."""
+    """List of the models that are given; refused if something else is among them."""
     models = [model] if isinstance(model, str | Path | LoadedModel) else model
     if not isinstance(models, list | tuple) or not models:
         models = [models]  # type: ignore[list-item]
@@ -249,7 +250,7 @@ def _listed(model: Models) -> list[str | Path | LoadedModel]:
 
 
 def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
-    """Label the volume of a configuration; some of its models may be loaded already."""
+    """Segment the volume of a configuration, with models that may be loaded already."""
     volume = volume_of(tree, options_of(tree))
     voxel_nm_of(tree), weights_of(tree)  # refused before a model is loaded
     folder = output_folder("segment", tree, volume.path.resolve().stem)
@@ -257,7 +258,7 @@ def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
 
 
 def estimate(tree: Tree) -> SegmentationEstimate:
-    """Time, memory and disk that a segmentation will take."""
+    """Estimate time, memory and disk space of a segmentation."""
     _say_unused(tree)
     volume, given = volume_of(tree, options := options_of(tree)), voxel_nm_of(tree)
     models = _models(tree)
@@ -272,7 +273,7 @@ def estimate(tree: Tree) -> SegmentationEstimate:
 
 
 def _say_unused(tree: Tree) -> None:
-    """Say what was typed and does nothing, a line each."""
+    """Print a line for each key that was typed and has no effect."""
     for line in Configuration(tree).typed_for_nothing():
         print(line)
 
@@ -312,7 +313,7 @@ def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentR
 
 
 def _models(tree: Tree, loaded: Loaded = ()) -> list[LoadedModel]:
-    """The models in their order; two of one name may differ, as the champions of two days do."""
+    """Models in the order of ``weights``; some may have been loaded before, and are kept so."""
     store, names = read(TrackingConfig, tree["tracking"], "tracking"), weights_of(tree)
     places = list(zip(names, loaded or [None] * len(names), strict=True))
     fresh = iter(load_all([name for name, one in places if one is None], store.uri))
@@ -324,7 +325,7 @@ def _models(tree: Tree, loaded: Loaded = ()) -> list[LoadedModel]:
 def _learned_range(
     dtype: np.dtype[Any], models: Sequence[LoadedModel]
 ) -> tuple[float, float] | None:
-    """The range of grey values of the models, for a volume without a declared one."""
+    """Range of grey values of the models' training, for a volume without a range of its own."""
     return learned_range(dtype, *(model.bundle.scales for model in models))
 
 

@@ -1,4 +1,4 @@
-"""Porous films with known truth: what ``python -m fibsem.simulate`` does."""
+"""Simulate porous films with known truth: ``python -m fibsem.simulate``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fibsem.system.progress import Progress
 
 @dataclass(frozen=True, repr=False)
 class SimulateResult(Result):
-    """Simulated films with their squares, and what is exactly known of them.
+    """Simulated films with annotated squares, and their exact porosities.
 
     Examples
     --------
@@ -35,17 +35,17 @@ class SimulateResult(Result):
 
     @property
     def porosities(self) -> dict[str, float]:
-        """Exact share of pores of every film."""
+        """Exact porosity of every film, by name."""
         return {name: film["porosity"] for name, film in self.summary["samples"].items()}
 
     @property
     def dataset(self) -> OpenDataset:
-        """Opened, for every other function; of ``layout="manifest"``."""
+        """The opened dataset, for all other functions; only with ``layout="manifest"``."""
         return open_dataset(self.place)
 
     @property
     def text(self) -> str:
-        """Every film, and where they lie."""
+        """Porosity and grey values of every film, and the folder."""
         films = (
             f"{name}: porosity {film['porosity']:.4f}, grey {film['mean']:.3f}"
             for name, film in self.summary["samples"].items()
@@ -79,14 +79,14 @@ def simulate(
         ``default``, ``demo`` (a small one) or ``full``; or keys of ``conf/phantom`` that differ
         from the default.
     output
-        Folder that appears whole or not at all; None: as in ``conf/``.
+        Output folder, which is created when all is written; None: the default of the command.
     options
         Any other key of ``python -m fibsem.simulate``, ``**{"phantom.seed": 3}``.
 
     Raises
     ------
     UserError
-        If the folder is not empty, or the recipe is not legal.
+        If the folder is not empty, or the recipe is wrong.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Search hyperparameters: what ``python -m fibsem.sweep`` does."""
+"""Search hyperparameters: ``python -m fibsem.sweep``."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class SweepResult(Result):
-    """A finished search.
+    """A finished sweep.
 
     Attributes
     ----------
     uri
-        Of the MLflow store with its runs.
+        Address of the MLflow store with its runs.
 
     Examples
     --------
@@ -65,14 +65,14 @@ class SweepResult(Result):
 
     @property
     def trials(self) -> pd.DataFrame:
-        """Every attempt: state, objective, hyperparameters."""
+        """Table of all attempts: state, objective, hyperparameters."""
         import pandas as pd
 
         return pd.DataFrame(read_json(self.place / "trials.json", trial_rows, remedy="sweep again"))
 
     @property
     def text(self) -> str:
-        """How many trials, the best one, and how to look at all of them."""
+        """Number of trials, the best one, and how to look at all of them."""
         swept = typed(SweepSummary, self.summary)
         best, counts, number = swept.best, swept.trials, swept.infeasible
         outcome = "no trial was completed"
@@ -94,7 +94,7 @@ class SweepResult(Result):
         )
 
     def pictures(self) -> Iterable[bytes]:
-        """Figures of the sweep: its history, what mattered, every trial."""
+        """Figures of the sweep: history, importances, all trials."""
         names = ("history", "importance", "parallel_coordinates")
         return files(self.place / "figures" / f"{name}.png" for name in names)
 
@@ -116,20 +116,20 @@ def sweep(
     Parameters
     ----------
     dataset
-        Of :func:`open_dataset`, or what it takes.
+        A dataset from :func:`open_dataset`, or its name or path.
     nbhd, model, experiment, output
-        As on the command line; None: as in ``conf/``.
+        Keys of the command; None: its defaults, in ``conf/``.
     options
         Any other key of ``python -m fibsem.sweep`` but ``search.dry_run``.
 
     Raises
     ------
     UserError
-        In one line, what can be mended.
+        If an option or the dataset is wrong.
 
     Notes
     -----
-    Scripts that ask for ``search.workers`` or ``search.isolate`` stand below
+    A script with ``search.workers`` or ``search.isolate`` must call this below
     ``if __name__ == "__main__":``, as with every library that starts processes.
 
     Examples
@@ -149,7 +149,7 @@ def sweep(
 
 @dataclass(frozen=True)
 class Prepared:
-    """A sweep that was checked; ``began`` is when, by ``time.perf_counter``."""
+    """A sweep that was checked; ``began`` is the time of its start, by ``time.perf_counter``."""
 
     given: Configuration
     space: Space
@@ -158,13 +158,13 @@ class Prepared:
 
     @property
     def settings(self) -> SearchConfig:
-        """How the sweep searches."""
+        """Settings of the search, ``search.*``."""
         return self.given.search
 
     def plan(self, budget_s: float, began: float | None = None) -> Plan:
-        """Trials and steps that fill a budget.
+        """Plan trials and steps that fill a budget.
 
-        ``began`` is earlier than this start where others were interrupted before it.
+        ``began`` lies before this start by the time of earlier, interrupted starts.
         """
         from fibsem.search.budget.budget import plan_sweep
 
@@ -172,9 +172,9 @@ class Prepared:
         return plan_sweep(self.given, self.space, self.material, budget_s, began)
 
     def announce(self) -> None:
-        """Say what it will take, and where that is long, what could be done instead.
+        """Print how long the sweep may take, and, if that is long, what could be done instead.
 
-        A dry run times a network of each architecture.
+        In a dry run a network of each architecture is timed.
         """
         from fibsem.search.budget.brackets import rounds_of
         from fibsem.search.budget.lengths import said_of_all
@@ -193,7 +193,7 @@ class Prepared:
 
 
 def prepare(tree: Tree) -> Prepared:
-    """Check a sweep, open its data, and say what it will take."""
+    """Check a sweep, open its data, and print how long it may take."""
     began = command_began()
     typed = Configuration(tree)
     given = typed.settled
@@ -253,7 +253,7 @@ def prepare(tree: Tree) -> Prepared:
 
 
 def search(prepared: Prepared) -> SweepResult:
-    """Run the trials that are missing, here or beside other workers."""
+    """Train the missing trials, in this process or in several."""
     from fibsem.search.budget.budget import values
     from fibsem.search.folder import begin_anew, study_name
     from fibsem.search.report import report_sweep
@@ -269,12 +269,12 @@ def search(prepared: Prepared) -> SweepResult:
     what, anew = (tree["model"]["name"], str(config.spec.nbhd)), tree["overwrite"]
     folder = output_folder("sweep", tree, dataset.name, *what, data=dataset.hash)
     tracking, work = Tracking.open(config.tracking, dataset.name), work_of("sweep", config.spec)
-    # it may lie in the folder that is emptied
+    # the plan may lie in the folder that is emptied
     named = named_plan(given.budget.plan, dataset.hash, work) if config.spec.is_network else None
     if anew:
         with at_work(folder):
             begin_anew(study_name(tree["study"], folder), asked.storage, folder, tracking)
-    shared = at_work(folder, shared=True)  # the same sweep elsewhere joins
+    shared = at_work(folder, shared=True)  # other processes may join the sweep
     budgeted, plan = given.budget.planned, None
     with shared, worked_on(folder, prepared.began, budgeted=budgeted, anew=anew) as worked:
         if config.spec.is_network:
@@ -303,7 +303,7 @@ def search(prepared: Prepared) -> SweepResult:
 
 
 def _finished(sweep: Sweep, plan: Plan | None, worked: Worked) -> Record:
-    """The record of ``summary.json``: what was found, and planned and used of a budget."""
+    """The record of ``summary.json``, with the plan and the used time of a budget."""
     from fibsem.search.workers.pace import cut_of, is_over, settle_plan
     from fibsem.training.planning.account import budget_record
 
