@@ -34,15 +34,15 @@ FARTHEST = 20.0
 
 @dataclass(frozen=True)
 class Platt:
-    """From a slice of scores to probabilities: smoothed, then a straight line of their logits.
+    """Calibration of scores: they are smoothed, then their logits are changed by a straight line.
 
     Attributes
     ----------
     temperature, offset
-        Logits are divided by the first, then the second is added: below 0 where pores are more
-        frequent than in training.
+        Logits are divided by the temperature, then the offset is added; it is negative if pores
+        are more frequent than in training.
     smoothed_px
-        Standard deviation of the Gaussian before, as that of the post-processing; 0: none.
+        Standard deviation of the Gaussian that smooths scores, in pixels; 0: none.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class Platt:
         return self.line(smooth(np.asarray(scores, np.float32), self.smoothed_px))
 
     def line(self, scores: Floating) -> Floating:
-        """Probabilities of scores that are smoothed already; their order stays."""
+        """Calibrate scores that are smoothed already; their order does not change."""
         if not self.offset:
             return with_temperature(scores, self.temperature)
         z = logits(scores)
@@ -68,7 +68,7 @@ class Platt:
         return expit(z, out=z)
 
     def threshold(self, threshold: float) -> float:
-        """The probability at which a threshold of the scores lies.
+        """The calibrated probability that corresponds to a threshold of scores.
 
         >>> round(Platt(offset=float(np.log(2))).threshold(0.5), 3)
         0.667
@@ -171,7 +171,7 @@ class _Worth:
 
 
 def with_temperature(scores: Floating, temperature: float) -> Floating:
-    """Probabilities with their logits divided by a temperature; their order stays.
+    """Divide logits of probabilities by a temperature; their order does not change.
 
     Parameters
     ----------

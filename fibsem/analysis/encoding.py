@@ -54,7 +54,7 @@ def write(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
 def as_csv(table: pd.DataFrame) -> str:
     """A table as CSV that a spreadsheet shows and does not run.
 
-    A text that a spreadsheet would take for a formula stands behind an apostrophe; numbers stay.
+    A text that a spreadsheet would take for a formula gets an apostrophe before it; numbers do not.
     :func:`read_csv` gives the texts back without it.
 
     Examples

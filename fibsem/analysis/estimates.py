@@ -28,21 +28,21 @@ HALF = int(np.searchsorted(THRESHOLDS, 0.5))
 
 @dataclass(frozen=True)
 class Estimate:
-    """Scores of drawn pixels, and what they stand for.
+    """Scores of sampled pixels, with weights, from which figures of all pixels are estimated.
 
     Attributes
     ----------
     labels, scores
         Class (0 pore, 1 solid) and probability of solid of each pixel.
     weight
-        What each counts; only ratios within a class matter. None: the pixels are a balanced draw,
-        and each counts once (thesis 3.3).
+        Weight of each pixel; only ratios within a class matter. None: the pixels are a balanced
+        draw, and each counts once (thesis 3.3).
     square
-        Number of the square that each lies in, from 0; those above each other have one.
+        Index of the square that each pixel lies in; squares above each other share one index.
     counts
-        Labelled pores and solids of the whole split.
+        Labelled pixels of pore and solid in the whole split.
     sample
-        Number of the sample that each square is of, from 0; None: all are of one.
+        Index of the sample of each square; None: all squares are of one sample.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class Estimate:
 
     @property
     def balanced(self) -> dict[str, float]:
-        """MIoU, accuracy and loss as of balanced pixels at threshold 0.5, and their errors."""
+        """MIoU, accuracy and loss for balanced pixels at threshold 0.5, with standard errors."""
         if self.weight is None:
             return balanced_scores(self.labels, self.scores)
         figures = self._figures(np.array([0.5, 0.5]), HALF)
@@ -73,10 +73,10 @@ class Estimate:
 
     @property
     def natural(self) -> dict[str, float]:
-        """Figures as of all labelled pixels, at the threshold that is best for their mIoU.
+        """Figures for all labelled pixels, at the threshold with the best mIoU.
 
-        With the median over squares of the IoU of pore, where there is one, and the mean error of
-        porosity over samples; see :func:`fibsem.analysis.metrics.over_squares` and
+        Among them are the median over squares of the IoU of pore, and the mean error of porosity
+        over samples; see :func:`fibsem.analysis.metrics.over_squares` and
         :func:`fibsem.analysis.metrics.porosity_error`.
         """
         share = np.array(self.counts) / sum(self.counts)
@@ -89,7 +89,7 @@ class Estimate:
 
     @property
     def alike(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """Labels and scores of as many pixels of one class as of the other, evenly chosen."""
+        """Labels and scores of equally many pixels of both classes, evenly chosen."""
         of_class = [np.flatnonzero(self.labels == value) for value in (0, 1)]
         count = min(map(len, of_class))
         even = [some[np.linspace(0, len(some) - 1, count).astype(int)] for some in of_class]
@@ -98,7 +98,7 @@ class Estimate:
 
     @property
     def confusion(self) -> Confusion:
-        """Confusion of balanced pixels at threshold 0.5; of a million of them where weighted."""
+        """Confusion matrix of balanced pixels at threshold 0.5; scaled to a million if weighted."""
         if self.weight is None:
             return Confusion.at_threshold(self.labels, self.scores, 0.5)
         solid = self._levels[0, :, HALF:].sum(axis=1) / self._levels[0].sum(axis=1)

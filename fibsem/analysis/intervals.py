@@ -29,9 +29,9 @@ def normal_interval(
 ) -> tuple[float, float]:
     r"""95 % interval of a mean, mean +- 1.96 s.d. / sqrt(n) (thesis 3.9).
 
-    The values (squares, or slices) are taken as independent, as the thesis does; neighbouring
-    slices are not, so that an interval over slices is too narrow. The mean of shares of unlike
-    areas is a ratio estimate, whose standard error follows from how far each is off:
+    Values (of squares, or slices) are taken as independent, as in the thesis; neighbouring slices
+    are not, so that an interval over slices is too narrow. With weights the mean is a ratio
+    estimate, with the standard error
 
     .. math:: \bar x = \frac{\sum_i w_i x_i}{\sum_i w_i}, \quad
         s^2 = \frac{n}{n - 1} \frac{\sum_i w_i^2 (x_i - \bar x)^2}{(\sum_i w_i)^2}
@@ -41,14 +41,14 @@ def normal_interval(
     Parameters
     ----------
     values
-        Those that are not finite do not count.
+        Values; those that are not finite are left out.
     weights
-        What each stands for, such as its pixels, from 0; None: all for the same.
+        Weights of the values, such as numbers of pixels; None: all equal.
 
     Returns
     -------
     low, high
-        Both nan for less than two values.
+        Both are nan for fewer than two values.
 
     Examples
     --------
@@ -109,21 +109,21 @@ class PorosityEstimate:
 
 
 def difference_estimate(mapped: float, squares: Sequence[Confusion]) -> PorosityEstimate:
-    r"""Porosity of a film from its map and the map's error on labelled squares.
+    r"""Correct the porosity of a film by the error of its predicted labels on labelled squares.
 
     .. math:: \hat\phi = \phi_\mathrm{map} + \frac{\sum_i a_i - m_i}{\sum_i n_i}
 
-    with :math:`a_i` labelled and :math:`m_i` mapped pore pixels of the :math:`n_i` of square i: the
-    difference estimator of survey sampling (Sarndal, Swensson, Wretman, Model Assisted Survey
-    Sampling, Springer 1992, section 6.3), taken as 0 or 1 where it lies beyond. The error is
-    that of :func:`map_error`.
+    with :math:`a_i` labelled and :math:`m_i` predicted pore pixels of the :math:`n_i` of square i.
+    This is the difference estimator of survey sampling (Sarndal, Swensson, Wretman, Model Assisted
+    Survey Sampling, Springer 1992, section 6.3), clipped to [0, 1], with the standard error of
+    :func:`map_error`.
 
     Parameters
     ----------
     mapped
-        Porosity of the map of the whole film.
+        Porosity of the whole film by its predicted labels.
     squares
-        Labels against map, of squares that lie anywhere in the film and on which no choice was
+        Labels and predictions of squares that lie anywhere in the film and on which no choice was
         made; at least two.
 
     Examples
@@ -141,25 +141,25 @@ def difference_estimate(mapped: float, squares: Sequence[Confusion]) -> Porosity
 def post_stratified_estimate(
     mapped: float, squares: Sequence[Confusion]
 ) -> PorosityEstimate | None:
-    r"""Porosity of a film from the share of pores in each class of its map (Olofsson et al. 2014).
+    r"""Correct a film's porosity by shares of pores in predicted classes (Olofsson et al. 2014).
 
     .. math:: \hat\phi = \sum_h W_h \frac{\sum_i a_{hi}}{\sum_i m_{hi}}
 
-    with :math:`W_h` the share of class h in the map of the film, and :math:`a_{hi}` labelled pores
+    with :math:`W_h` the predicted share of class h in the film, and :math:`a_{hi}` labelled pores
     among its :math:`m_{hi}` pixels in square i. Remote Sensing of Environment 148, 42.
 
     Parameters
     ----------
     mapped
-        Porosity of the map of the whole film.
+        Porosity of the whole film by its predicted labels.
     squares
-        Labels against map, of squares that lie anywhere in the film and on which no choice was
+        Labels and predictions of squares that lie anywhere in the film and on which no choice was
         made.
 
     Returns
     -------
     PorosityEstimate or None
-        None where the squares do not show both classes of the map, or one alone says something.
+        None if the squares do not have both predicted classes, or only one square counts.
 
     Examples
     --------
@@ -183,11 +183,10 @@ def post_stratified_estimate(
 
 
 def labelled_over_mapped(squares: Sequence[Confusion]) -> float | None:
-    """S.d. of the labelled porosity of squares over that of the map's porosity there, by pixels.
+    """Ratio of the s.d. of squares' labelled porosities to that of their predicted ones.
 
-    A strip at the border says as much as its pixels do. A map that smooths varies less from place
-    to place than the pores do; one whose errors lie in patches varies more. None where the map is
-    the same everywhere.
+    Squares count by their pixels. Predictions that smooth vary less from place to place than pores
+    do; those with errors in patches vary more. None if all predicted porosities are equal.
 
     Examples
     --------
@@ -204,12 +203,12 @@ def labelled_over_mapped(squares: Sequence[Confusion]) -> float | None:
 def sampling_of(
     map_sd: float, degrees: float, ratio: float, squares_degrees: float
 ) -> tuple[float, float]:
-    """What films of a material vary by, from what their maps do, and its degrees of freedom.
+    """S.d. of the true porosity of films of a material, from that of predicted porosities.
 
     Parameters
     ----------
     map_sd, degrees
-        S.d. of the porosity of such maps, and its degrees of freedom.
+        S.d. of the predicted porosities of such films, and its degrees of freedom.
     ratio, squares_degrees
         :func:`labelled_over_mapped`, and the degrees of freedom of its squares.
 
@@ -222,14 +221,14 @@ def sampling_of(
 
 
 def with_sampling(estimate: PorosityEstimate, sd: float, degrees: float) -> PorosityEstimate:
-    """Add what a volume differs by from its material: Satterthwaite's degrees of freedom.
+    """Add the variation of volumes of a material to the error of one volume's porosity.
 
     Parameters
     ----------
     estimate
         Porosity of the volume.
     sd, degrees
-        Of :func:`sampling_of`.
+        Result of :func:`sampling_of`.
 
     Examples
     --------
@@ -244,17 +243,17 @@ def with_sampling(estimate: PorosityEstimate, sd: float, degrees: float) -> Poro
 
 
 def one_pixel_off(interval: tuple[float, float], per_px: float) -> tuple[float, float]:
-    """Where a porosity would lie if every outline were drawn one pixel off, to either side.
+    """Ends of a porosity if every outline were drawn one pixel off, to either side.
 
-    No interval from squares knows of an annotator who errs to one side in all of them. This is no
-    interval of 95 %: it says what such an error is worth, and is added to none.
+    Intervals from squares do not contain errors of an annotator that are equal in all of them. The
+    result is no 95 % interval; it shows the size of such an error.
 
     Parameters
     ----------
     interval
-        From squares.
+        Interval from squares.
     per_px
-        What porosity changes by where the boundary of the pores lies a pixel further.
+        Change of the porosity if outlines are drawn a pixel further.
 
     Examples
     --------

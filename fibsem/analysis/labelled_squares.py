@@ -37,12 +37,12 @@ class MapError:
 
 
 def map_error(squares: Sequence[Confusion]) -> MapError:
-    """Labelled less mapped porosity, a ratio over squares: pixels of one square err together.
+    """Labelled minus predicted porosity over squares, with an error between squares.
 
     Parameters
     ----------
     squares
-        Labels against map; at least two with a labelled pixel.
+        Labels and predictions; at least two squares with a labelled pixel.
 
     Examples
     --------

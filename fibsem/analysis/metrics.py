@@ -19,8 +19,8 @@ EPSILON = 1e-7
 class Confusion:
     """Pixel counts: ``counts[label, prediction]``, 0 pore and 1 solid.
 
-    Adding two pools their pixels: a combined figure is computed from pooled pixels, never as a
-    mean over samples.
+    The sum of two matrices is that of all their pixels: combined figures are computed from pooled
+    pixels, never as a mean over samples.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Confusion:
     def at_threshold(
         cls, labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating], threshold: float
     ) -> Confusion:
-        """Confusion matrix of scores that are solid from a threshold on."""
+        """Make the matrix of scores, which are solid from a threshold on."""
         return cls.of(labels, (np.asarray(scores) >= threshold).astype(np.uint8))
 
     def __add__(self, other: Confusion) -> Confusion:
@@ -72,7 +72,7 @@ class Confusion:
         return sum(map(sum, self.counts))
 
     def iou(self, value: int) -> float:
-        """|L and P| / |L or P| of one class; nan where neither has a pixel of it."""
+        """Intersection over union of a class; nan if it is neither labelled nor predicted."""
         both = self.counts[value][value]
         either = sum(self.counts[value]) + sum(row[value] for row in self.counts) - both
         return both / either if either else float("nan")
@@ -85,10 +85,10 @@ class Confusion:
 
     @property
     def miou_of_labelled(self) -> float:
-        """Mean IoU of the classes that are labelled: the figure by which squares are compared.
+        """Mean IoU of the classes that are labelled, by which squares are compared.
 
-        Where there is no pore, a single pixel that is given one would halve `miou`: pooled figures
-        hardly change by it, and a comparison square by square would be decided by such pixels.
+        In a square without pores a single wrong pixel would halve ``miou``. Pooled figures hardly
+        change by that, but comparisons square by square would be decided by such pixels.
 
         >>> one_false_pixel = Confusion(((0, 0), (1, 99)))
         >>> one_false_pixel.miou, one_false_pixel.miou_of_labelled
@@ -114,7 +114,7 @@ class Confusion:
         return sum(self.counts[0]) / self.pixels if self.pixels else float("nan")
 
     def record(self) -> dict[str, float]:
-        """The figures by name."""
+        """All metrics by name."""
         return {
             "miou": self.miou,
             "accuracy": self.accuracy,
@@ -166,8 +166,8 @@ def cross_entropy(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floati
     Parameters
     ----------
     labels, scores : ndarray of one shape
-        Classes 0 and 1, and probabilities of class 1; those nearer to 0 or 1 than
-        :data:`EPSILON` count as that near.
+        Classes 0 and 1, and probabilities of class 1, which are clipped to :data:`EPSILON` from
+        0 and 1.
 
     Returns
     -------

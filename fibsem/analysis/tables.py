@@ -56,7 +56,7 @@ def _typed(one: EvaluationSummary) -> list[str]:
 
 
 def plus_minus(spread: Spread | None, digits: int, scale: float = 1.0) -> str:
-    """Mean and s.d. in one cell; the mean alone where there is a single run, nothing for none.
+    """Mean and s.d. as text; only the mean for a single run, empty without runs.
 
     Examples
     --------

@@ -123,15 +123,15 @@ def _grown(part: slice, margin: int, extent: int) -> slice:
 
 @dataclass(frozen=True)
 class CorrectedVolume:
-    """A volume seen through its correction, mirrored at its borders and at those of its material.
+    """A volume with corrected grey values, mirrored at its borders and at those of its material.
 
     Attributes
     ----------
     volume, correction
-        Grey values, and what is done to them.
+        Grey values, and their correction.
     extent
-        What of it is material. All else is read as mirrored material, as beyond the volume, and a
-        slice without any, or one that is missing, as the nearest one with some.
+        What of it is material. All else is replaced by mirrored material, like pixels beyond the
+        volume; a slice without material, or a missing one, by the nearest slice with some.
     outlines
         Of slices that were looked at, where they are kept.
 
@@ -156,7 +156,7 @@ class CorrectedVolume:
         return self.volume.shape
 
     def holding(self, box: Box) -> CorrectedVolume:
-        """The volume with the voxels of a box, inside it, in memory: for what is read often."""
+        """A copy that holds the voxels of a box inside the volume in memory, to be read often."""
         held = self.volume.with_source(HeldSource(self.volume.source, box))
         return replace(self, volume=held, outlines={})
 

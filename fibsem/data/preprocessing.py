@@ -36,19 +36,19 @@ FLAT = 1e-6
 @whole
 @dataclass(frozen=True)
 class Recipe:
-    """What to do to the grey values of a sample, in this order: gradient, then scaling.
+    """How grey values of a sample are corrected: first the gradient, then the scaling.
 
     Attributes
     ----------
     gradient
-        Axis along which a straight line is taken off, ``x`` or ``y``, or ``none`` (thesis 3.2).
+        Axis along which a straight line is subtracted, ``x``, ``y`` or ``none`` (thesis 3.2).
     scaling
         ``standardise``: to mean 0 and standard deviation 1; ``minmax``; ``mode``; or ``none``.
 
     Raises
     ------
     UserError
-        If one of them is something else.
+        If one of them has another value.
 
     Examples
     --------
@@ -74,8 +74,8 @@ class Recipe:
 class Correction(Stored):
     """A recipe fitted to one sample: ``(grey - slope (x - centre) - offset) / scale``.
 
-    Grey values are in [0, 1]; ``slope`` is per pixel along the recipe's axis and ``centre`` is
-    where the material lies along it on average, so that its mean is kept when the line goes.
+    Grey values are in [0, 1]; ``slope`` is per pixel along the recipe's axis, and ``centre`` is the
+    mean position of the material along it, so that its mean grey value does not change.
 
     Examples
     --------
@@ -187,14 +187,13 @@ def fit_correction(
 ) -> Correction:
     """Fit a recipe to a volume from at most ``most_slices`` evenly spaced slices.
 
-    Only what is material counts, where the extent tells it. Memory is that of one slice. ``mode``
-    takes the fullest of 1024 bins of the grey values, without those that are saturated: black
-    pores that were clipped are no grey value to divide by.
+    With an extent only material counts. Memory: one slice. ``mode`` is the fullest of 1024 bins of
+    the grey values, without saturated ones, as clipped black pores are no grey value to divide by.
 
     Raises
     ------
     UserError
-        If the grey values do not vary, and there is nothing to scale.
+        If the grey values do not vary, so that they cannot be scaled.
 
     Examples
     --------

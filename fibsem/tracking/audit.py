@@ -1,4 +1,4 @@
-"""Where a model comes from, and what its films were like: nothing of it is needed to segment."""
+"""Origin of a model and properties of its training data, none of which is needed to segment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ W = TypeVar("W")
 
 @dataclass(frozen=True)
 class Audit:
-    """What a bundle knows of its origin; older ones know less.
+    """What a bundle knows of its origin; bundles of earlier versions have fewer fields.
 
     Attributes
     ----------
@@ -31,15 +31,15 @@ class Audit:
     lineage
         Data, sweep, trial and promotion, and the commands.
     calibration
-        Of its probabilities, with what it mended.
+        Calibration of its probabilities, with calibration errors before and after it.
     corrections, greys, moments
-        By training film: the correction that was fitted, shares of its grey values, and their mean
-        and spread.
+        For every training film: the fitted correction, the histogram of its grey values, and
+        their mean and standard deviation.
     squares
         Test squares of its films.
     learned
-        Squares that it has learned from, by the digest of their slice; None where it, or a model
-        that it began with, does not say.
+        Squares that it was trained on, by the digest of their slice; None if it, or a model that
+        it began with, does not say.
 
     Examples
     --------
@@ -61,14 +61,14 @@ class Audit:
 
     @property
     def origin(self) -> Lineage:
-        """Where the model comes from; of an older bundle the few things that it kept."""
+        """Lineage of the model; for bundles of earlier versions as far as it is known."""
         if self.lineage is not None:
             return self.lineage
         few = ("winner", "run_id", "dataset", "data")
         return Lineage.of_bundle({key: getattr(self, key) for key in few})
 
     def to_json(self) -> Record:
-        """The record in ``bundle.json``; what is not known is left out."""
+        """The record in ``bundle.json``, without unknown fields."""
         record = {
             "dataset": self.dataset,
             "data": self.data,
@@ -86,10 +86,10 @@ class Audit:
 
 
 def _each(values: Mapping[str, V] | None, write: Callable[[V], W]) -> dict[str, W] | None:
-    """Values by name as they are written; None where nobody knows any."""
+    """Values by name as they are written; None if there are none."""
     return None if values is None else {name: write(value) for name, value in values.items()}
 
 
 def places_of(learned: Learned | None) -> dict[str, tuple[Edges, ...]] | None:
-    """Squares that a model has learned from, as its audit keeps them."""
+    """Squares that a model was trained on, for its audit."""
     return None if learned is None else {digest: (*some,) for digest, some in learned.items()}

@@ -88,7 +88,7 @@ class Bundle:
 
     @property
     def trained(self) -> TrainedOn:
-        """What the model was trained on; older bundles do not know their grey values."""
+        """Properties of its training data, for comparison with a volume."""
         audit = self.audit
         share = audit.calibration.before.share if audit.calibration else None
         greys, moments = audit.greys or {}, audit.moments or {}
@@ -111,7 +111,7 @@ class Bundle:
 
     @property
     def tested(self) -> tuple[FilmSquares, ...]:
-        """Squares that it was tested on; older bundles have none."""
+        """Squares that it was tested on; empty in bundles of earlier versions."""
         return self.audit.squares
 
     @property
@@ -127,7 +127,7 @@ class Bundle:
         self.describe(folder)
 
     def describe(self, folder: Path) -> None:
-        """Write ``bundle.json``, beside weights that are in the folder already."""
+        """Write ``bundle.json`` into a folder that has the weights already."""
         members = self.segmenter.members
         places = _places(folder, len(members))
         record = {
@@ -174,9 +174,9 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     Parameters
     ----------
     folder
-        With ``bundle.json`` and the weights.
+        Folder with ``bundle.json`` and the weights.
     key
-        Of the configuration that named it, for the message.
+        Key of the configuration that names the folder, for messages.
 
     Raises
     ------

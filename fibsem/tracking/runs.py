@@ -62,12 +62,12 @@ class Tracking:
 
     @classmethod
     def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
-        """Open the store, and create it and the experiment where they are not there.
+        """Open the store; creates store and experiment if they do not exist.
 
         Raises
         ------
         UserError
-            If no store can be opened, or the experiment's artifacts lie elsewhere than asked.
+            If the store cannot be opened, or artifacts of the experiment lie in another place.
         """
         name = stored_name(config.experiment or dataset)
         artifacts = read_path(config.artifacts, "tracking.artifacts")
@@ -99,12 +99,12 @@ class Tracking:
         return str(run.info.run_id)
 
     def find(self, run_id: str) -> Run | None:
-        """A run by its id; None where the store does not have it, or people have deleted it.
+        """A run by its id; None if the store does not have it, or it was deleted.
 
         Raises
         ------
         OutageError
-            If the store does not answer, which says nothing about the run.
+            If the store does not answer, so that nobody knows whether it has the run.
         """
         try:
             run = self.client.get_run(run_id)
@@ -115,14 +115,14 @@ class Tracking:
         return run if run.info.lifecycle_stage == "active" else None
 
     def resume(self, run_id: str) -> bool:
-        """Take up a run that was cut off; False where the store no longer has it."""
+        """Set a run to RUNNING again; False if the store does not have it any more."""
         if self.find(run_id) is None:
             return False
         self.client.update_run(run_id, status="RUNNING")
         return True
 
     def publish(self, run_id: str, tags: Mapping[str, object], status: str = "FINISHED") -> bool:
-        """Say what became of a run, and end it; False where the store no longer has it."""
+        """Log the outcome of a run and end it; False if the store does not have it any more."""
         if self.find(run_id) is None:
             return False
         self.tag(run_id, tags)
@@ -143,9 +143,9 @@ class Tracking:
         self.client.log_batch(run_id, metrics=entries, synchronous=True)
 
     def log_changed(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
-        """Log what a run does not have, or has with other values: a repeated command adds nothing.
+        """Log metrics, unless a run has all of them with these values: repetitions add nothing.
 
-        How long something took is another figure every time, and not compared.
+        Times are not compared, as they differ every time.
         """
         logged = self.client.get_run(run_id).data.metrics
         figures = {k: v for k, v in metrics.items() if v is not None and v == v}
@@ -157,7 +157,7 @@ class Tracking:
             self.log_metrics(run_id, metrics, step)
 
     def logged_steps(self, run_id: str, key: str) -> int:
-        """How many steps of a metric a run already has; a step may have been told twice."""
+        """Number of steps of a metric that a run has; steps logged twice count once."""
         return len({metric.step for metric in self.client.get_metric_history(run_id, key)})
 
     def tag(self, run_id: str, tags: Mapping[str, object]) -> None:
@@ -165,7 +165,7 @@ class Tracking:
         self.client.log_batch(run_id, tags=entries, synchronous=True)
 
     def log_model(self, run_id: str) -> None:
-        """Let ``search_logged_models`` find what a run has trained, by its metrics."""
+        """Log the model of a run with its metrics, for MLflow's ``search_logged_models``."""
         log_model(self.client, self.experiment_id, run_id)
 
     def log_json(self, run_id: str, record: Mapping[str, Any], file: str) -> None:
@@ -175,27 +175,27 @@ class Tracking:
         self.client.log_inputs(run_id, [dataset_input(dataset)])
 
     def describe(self, run_id: str, markdown: str) -> None:
-        """Say on the page of a run what people see first of it."""
+        """Set the description on the page of a run."""
         self.tag(run_id, {names.NOTE: markdown})
 
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
         self.client.log_artifact(run_id, str(path), folder)
 
     def read_json(self, run_id: str, file: str) -> Record:
-        """A JSON artifact of a run; asked for by ``runs:/``, one that is away is not there."""
+        """Read a JSON artifact of a run."""
         place = self.client.get_run(run_id).info.artifact_uri
         record: Record = mlflow.artifacts.load_dict(f"{place}/{file}")
         return record
 
     def close(self, run_id: str, status: str = "FINISHED") -> None:
-        """End a run if it has not ended; nothing where the store no longer has it."""
+        """End a run if it has not ended; does nothing if the store does not have it any more."""
         run = self.find(run_id)
         if run is not None and run.info.status == "RUNNING":
             self.end(run_id, status)
 
     @contextlib.contextmanager
     def system_metrics(self, run_id: str) -> Iterator[None]:
-        """Log load and memory of the whole machine with a run, where the option is set."""
+        """Context that logs load and memory of the machine with a run, if the option is set."""
         if not self.system:
             yield
             return
@@ -210,7 +210,7 @@ class Tracking:
 
     @contextlib.contextmanager
     def cut_off(self, run_id: str, shared: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """End a run with what cuts off its work; where others are at it too, they will."""
+        """Context that ends a run if its work is interrupted, unless others go on with it."""
         try:
             yield
         except BaseException as error:

@@ -16,19 +16,20 @@ from fibsem.training.material.material import Material
 
 @dataclass(frozen=True)
 class Job:
-    """One training to be done: its configuration, and how it is known in MLflow.
+    """A training to be done: its configuration, its folder, and its run in MLflow.
 
     Attributes
     ----------
     given, folder
-        What is trained, read by whoever does it, for a mistake is its failure; and where it works.
+        Configuration, of which values are read by the training itself, so that an error is its
+        failure; and folder.
     name, tags, parent
-        Of its run.
+        Name, tags and parent of its run.
     overwrite
         Whether results in the folder are removed first; see :func:`fibsem.training.folder.settle`.
     published
-        Whether its run ends with it. That of a trial goes on until its study says what becomes of
-        it.
+        Whether its run is ended with the training. The run of a trial is ended when the study has
+        the result.
 
     Examples
     --------
@@ -48,16 +49,16 @@ class Job:
 
     @property
     def tree(self) -> Tree:
-        """The configuration as the store is given it."""
+        """The configuration as a tree, as it is logged in MLflow."""
         return self.given.tree
 
     @property
     def config(self) -> RunConfig:
-        """The configuration as it is trained."""
+        """The configuration of the training."""
         return self.given.run
 
     def take_up(self, material: Material, tracking: Tracking) -> str:
-        """Id of the run of its folder: the one that was cut off, or a new one."""
+        """Resume the run of its folder, or begin one; returns its id."""
         config = material.config
         tags = {
             names.MODEL: config.spec.name,

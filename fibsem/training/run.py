@@ -56,27 +56,27 @@ def run_job(
     Parameters
     ----------
     job
-        Its configuration and its folder, where an interrupted training goes on and a finished one
-        is found.
+        The training. In its folder an interrupted training is resumed, and the result of a
+        finished one is read.
     material, tracking
-        What it learns from, and where it is tracked.
+        Training data, and the store.
     on_epoch, learner
-        As :func:`fibsem.training.train` takes them.
+        See :func:`fibsem.training.train`.
 
     Returns
     -------
     result : TrialResult
-        Read again where it was already there.
+        The result; read if the training was finished before.
     trained : Trained or None
-        The network; None where the result was already there.
+        The network; None if the training was finished before.
 
     Raises
     ------
     UserError
-        If the folder holds another training, or data were changed under this one.
+        If the folder holds another training, or data have changed meanwhile.
     Exception
-        What went wrong in the training, after the run is marked FAILED with the reason; KILLED
-        where it can go on.
+        Any error of the training, after its run was ended as FAILED, or as KILLED if the training
+        can be resumed.
 
     Examples
     --------

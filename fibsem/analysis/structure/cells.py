@@ -97,20 +97,20 @@ class CellCounts:
 
     @property
     def gaps(self) -> tuple[int, ...]:
-        """Slices of which nothing is known, between others of which something is."""
+        """Slices without any known voxel, between slices with some."""
         known = np.flatnonzero(self.known)
         between = np.arange(known[0], known[-1]) if known.size else known
         return tuple(np.setdiff1d(between, known).tolist())
 
     @property
     def cells(self) -> Cells:
-        """What was counted; cells that are cut off at the end have fewer known voxels."""
+        """The counts by cell; cells at the end of the film may have fewer known voxels."""
         z, y, x = (c * step for c, step in zip(self.cell, self._spacing, strict=True))
         return Cells(self._pores, self._known, (z, y, x))
 
     @property
     def whole(self) -> npt.NDArray[np.bool_]:
-        """Cells, (z, y, x), of which every voxel is known."""
+        """Whether every voxel of a cell is known, (z, y, x)."""
         z, y, x = (
             np.minimum(c, n - np.arange(0, n, c))
             for n, c in zip(self._shape, self.cell, strict=True)
@@ -120,11 +120,11 @@ class CellCounts:
 
     @property
     def profile(self) -> Array:
-        """Porosity of every slice; nan where nothing of it is known."""
+        """Porosity of every slice; nan for slices without a known voxel."""
         none = np.full(self.pores.shape, np.nan)
         return np.divide(self.pores, self.known, out=none, where=self.known > 0)
 
     def porosity(self, thickness: Sequence[float] | None = None) -> float:
-        """Porosity of the film, slices weighted by their thickness where it varies."""
+        """Porosity of the film; slices may be weighted by their thickness."""
         weights = np.ones(len(self.known)) if thickness is None else np.asarray(thickness)
         return float((self.pores * weights).sum() / (self.known * weights).sum())

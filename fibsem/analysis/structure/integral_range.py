@@ -53,20 +53,20 @@ class IntegralRange:
 
 
 def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
-    """Sum the covariance of the porosity of cells up to four times its first zero.
+    """Estimate the integral range of a film, the volume that counts as one independent sample.
 
     Parameters
     ----------
     cells
-        Counts of pore and known voxels.
+        Counts of pore and known voxels, from :class:`.CellCounts`.
     cutoff
-        Length up to which is summed, instead.
+        Length up to which the covariance is summed; None: four times its first zero.
 
     Notes
     -----
-    The covariance is taken around the film's own mean, which lowers all of it by the variance that
-    is looked for: summed over n lags in a film of N cells, n / N of the sum is lost, which is made
-    up for.
+    The covariance is taken around the film's own mean, which lowers it by the very variance that
+    is estimated: of a sum over n lags in a film of N cells n / N is lost, for which the result is
+    corrected.
 
     Examples
     --------

@@ -44,7 +44,7 @@ HANGS: dict[Split, tuple[str, str]] = {
 def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
     """Open the dataset; simulate a phantom that is not there, download the archive on demand.
 
-    All of it is digested here, with its progress shown where that takes time.
+    Digests of all data are computed here, with a progress bar if that takes time.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
     Raises
     ------
     UserError
-        If it is not there and cannot be made, or anything in it cannot be used.
+        If it does not exist and cannot be made, or something in it is wrong.
 
     Examples
     --------

@@ -24,23 +24,23 @@ class Batches(Protocol):
 
 
 def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
-    """Function that makes the batches of one epoch, and their number.
+    """Make a function that gives the batches of an epoch, and their number.
 
     Parameters
     ----------
     material
         Dataset and configuration.
     epoch
-        From 0; by it and ``seed`` windows are drawn, turned and shifted.
+        Index of the epoch from 0; it and ``seed`` determine draws and augmentation.
 
     Returns
     -------
     batches : callable
-        Called anew it begins anew: (inputs, labels, weights), float32, inputs (batch, y, x, z),
-        labels between 0 and 1 where a teacher has a share in them;
-        with ``whole=True`` surroundings and values are as where a network is scored.
+        Each call gives an iterator of (inputs, labels, weights), float32, inputs (batch, y, x, z);
+        labels lie between 0 and 1 if a teacher has a share in them. With ``whole=True``
+        surroundings and grey values are as in validation.
     steps : int
-        Batches of the epoch.
+        Number of batches.
 
     Examples
     --------

@@ -32,16 +32,17 @@ SIDE = 256
 
 
 class Material:
-    """A dataset seen through one configuration; splits are read when they are first asked for.
+    """Training data of one configuration: windows, samples and weights of a dataset.
 
-    What it is scored on is drawn of it in :mod:`fibsem.training.material.fixed_draws`.
+    Splits are read when they are first needed. Samples for validation are drawn in
+    :mod:`fibsem.training.material.fixed_draws`.
 
     Parameters
     ----------
     dataset, config
-        What is learned, and how; refused where neighbourhoods are deeper than the split's gap.
+        The data and the configuration; an error if neighbourhoods are deeper than the split's gap.
     cache
-        Of another material of the same dataset and correction; by default these are fitted.
+        Cache of another material with the same dataset and correction; None: a new one.
 
     Examples
     --------
@@ -63,7 +64,7 @@ class Material:
         self.cache = cache or Cache(corrected_volumes(dataset, config.preprocess))
 
     def for_config(self, config: RunConfig) -> Material:
-        """The dataset for another configuration; what was read is kept where it still fits."""
+        """The training data of another configuration; what was read is kept if it still fits."""
         fits = config.preprocess == self.config.preprocess
         return Material(self.dataset, config, self.cache if fits else None)
 
@@ -74,16 +75,16 @@ class Material:
 
     @property
     def greys(self) -> Mapping[str, FilmGreys]:
-        """What the corrected grey values of every sample look like."""
+        """Histograms of the corrected grey values of every sample."""
         if not self.cache.greys:
             self.cache.greys = {name: greys_of(volume) for name, volume in self.volumes.items()}
         return self.cache.greys
 
     @property
     def taught(self) -> Taught | None:
-        """What a teacher says of the training regions, which it scores once; None without one.
+        """Probabilities of a teacher for the training regions, scored once; None without a teacher.
 
-        It sees grey values that are corrected as it has learned them.
+        Grey values are corrected for the teacher by its own recipe.
         """
         address = self.config.train.teacher
         if address is None or not self.config.train.teacher_share:
@@ -99,7 +100,7 @@ class Material:
 
     @cached_property
     def train(self) -> tuple[LabelledWindow, ...]:
-        """All training windows, grown where a grid would not reach all of their pixels."""
+        """All training windows, enlarged if a grid would not reach all of their pixels."""
         return self._windows("train", self._smallest)
 
     @cached_property
@@ -117,24 +118,24 @@ class Material:
 
     @cached_property
     def training_pixels(self) -> Pixels:
-        """The balanced draw of patch mode."""
+        """The balanced sample of pixels that patch mode trains on."""
         labels = [window.labels for window in self.train]
         return balanced_pixels(labels, self.training_size, self.rng("train"))
 
     @cached_property
     def steps(self) -> int:
-        """Steps of an epoch; see :class:`fibsem.config.epochs.EpochLength`."""
+        """Number of steps of an epoch; see :class:`fibsem.config.epochs.EpochLength`."""
         length = self.config.train.epoch_length  # labels are not read for a number that is given
         return length.steps or length.steps_of(int(self.training_parts.counts.sum()))
 
     @cached_property
     def training_size(self) -> int:
-        """Pixels an epoch of patch mode sees; see :class:`fibsem.config.epochs.EpochLength`."""
+        """Number of pixels in an epoch of patch mode, by :attr:`TrainConfig.epoch_length`."""
         return self.config.train.epoch_length.pixels_of(int(self.training_parts.counts.sum()))
 
     @property
     def training_parts(self) -> Parts:
-        """The training regions cut into parts, and what is labelled in each."""
+        """The training regions cut into parts, with the labelled pixels of each."""
         if self.cache.parts is None:
             regions = labelled_regions(self.dataset, "train")
             self.cache.parts = cut_regions(regions, SIDE)
@@ -186,12 +187,12 @@ class Material:
         return spec.alignment if spec.family == "squares" else None
 
     def supply(self, epoch: int) -> Supply:
-        """What the windows of an epoch are drawn from in grid mode."""
+        """The windows from which an epoch of grid mode draws."""
         return self.draws.of(epoch)
 
     @cached_property
     def draws(self) -> EpochDraws:
-        """What each epoch is drawn from; read when it is asked for."""
+        """The supplies of windows for all epochs, which are read when they are needed."""
         reader = WindowReader(
             self.volumes, self.config.spec.halo, self._smallest, self._spare, self.taught
         )
@@ -204,12 +205,12 @@ class Material:
 
     @property
     def class_weights(self) -> tuple[float, float]:
-        """Weights of pore and solid that balance what is drawn in grid mode."""
+        """Weights of pore and solid that balance the draws of grid mode."""
         return self._weights[0]
 
     @property
     def pixel_weights(self) -> tuple[float, float]:
-        """Weights of labelled pores and solids in a step of grid mode; all others weigh nothing."""
+        """Weights of labelled pores and solids in a step of grid mode; other pixels have none."""
         return self._weights[1]
 
     @cached_property
@@ -233,5 +234,5 @@ class Material:
         return self.cache.windows[key]
 
     def rng(self, split: Split, *more: int) -> np.random.Generator:
-        """Source of randomness of a split of the dataset, and of what is drawn of it."""
+        """Random generator for draws from a split of the dataset."""
         return np.random.default_rng([self.config.sampling.seed, STREAM[split], *more])

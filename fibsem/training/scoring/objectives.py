@@ -39,14 +39,14 @@ class Objective:
         Raises
         ------
         UserError
-            If there is none of this name.
+            If there is no objective of this name.
         """
         if key not in OBJECTIVES:
             raise UserError(f"`{where}` must be among {', '.join(OBJECTIVES)}, but got {key}.")
         return cls(key, OBJECTIVES[key])
 
     def of(self, groups: Mapping[str, Figures | None]) -> float:
-        """The figure among the :attr:`fibsem.training.results.TrialResult.groups` of a training."""
+        """The value among the :attr:`fibsem.training.results.TrialResult.groups` of a training."""
         group, _, name = self.key.partition("/")
         figures = groups.get(group)
         if figures is None:
@@ -59,9 +59,9 @@ class Objective:
         return float(figures[name])
 
     def of_weights(self, groups: Mapping[str, Figures | None]) -> float | None:
-        """The figure of what a network finds, :meth:`of` of ``val`` or ``val_all``; else None.
+        """The value among figures that depend on the weights, ``val`` or ``val_all``; else None.
 
-        None of what it costs, and where those figures are not there.
+        It is None for objectives that are costs, and if the figures are missing.
         """
         group, _, _ = self.key.partition("/")
         figures = groups.get(group) if group in ("val", "val_all") else None
@@ -71,11 +71,11 @@ class Objective:
             return None
 
     def of_epoch(self, epoch: Epoch) -> float:
-        """The figure of a training that is not finished, with its weights of one epoch."""
+        """The value of an unfinished training, after an epoch."""
         return self.of({"val": epoch.val, "val_all": epoch.val_all or None})
 
     def of_metrics(self, metrics: Mapping[str, float]) -> float | None:
-        """The figure among the metrics of a run, whose keys are ``group/name``; None without it."""
+        """The value among the metrics of a run, with keys ``group/name``; None if it is missing."""
         group, _, _ = self.key.partition("/")
         start = f"{group}/"
         figures = {k.removeprefix(start): v for k, v in metrics.items() if k.startswith(start)}
@@ -85,11 +85,11 @@ class Objective:
             return None
 
     def beyond(self, value: float, bound: float) -> float:
-        """By how much a value is worse than a bound; not positive where it is none."""
+        """By how much a value is worse than a bound; not positive if it is not."""
         return self.cost(value) - self.cost(bound)
 
     def cost(self, value: float) -> float:
-        """The value with the sign that makes the smallest the best."""
+        """The value with a sign such that small is good."""
         return value if self.direction == "minimize" else -value
 
 

@@ -39,19 +39,19 @@ def scored_squares(
     Parameters
     ----------
     material, split
-        Whose squares: ``train``, ``val`` or ``test``.
+        The data, and ``train``, ``val`` or ``test``.
     scorer
-        What scores them.
+        Scorer of a model.
     margin
-        Pixels around a square, as many as the smoothing of its scores reaches.
+        Pixels around a square, so many as the smoothing of scores needs.
     regions
-        What is scored in place of all squares of the split.
+        Regions to score instead of all squares of the split.
 
     Yields
     ------
     region, square : Region, ScoredSquare
         Probabilities of solid, (h + margins, w + margins) float32; labels (h, w) uint8, 255 where
-        nobody labelled.
+        nothing is labelled.
 
     Examples
     --------

@@ -72,13 +72,14 @@ def train(
     material
         Dataset and configuration.
     checkpoint
-        File with the state after the first epoch, the last one, and one every few seconds between;
-        the last one is also that in which ``on_epoch`` raises. Continued from if it is there.
+        File with the state after the first epoch, the last one, and others every few seconds. If
+        ``on_epoch`` raises, that epoch is the last one. If the file exists, training resumes from
+        it.
     on_epoch
-        Called with every epoch's figures, those before a continuation included.
+        Called with the figures of every epoch, also of those before the training was resumed.
     learner
-        One of this configuration, which forgets what it has learned: its steps are traced already,
-        or it has another distribution strategy than that of all accelerators of this machine.
+        A learner of this configuration, which is reset; for one whose steps are traced already, or
+        with another distribution strategy than all accelerators of this machine.
 
     Raises
     ------

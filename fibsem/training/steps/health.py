@@ -23,9 +23,9 @@ GUESSED = 0.55
 
 
 class DivergedError(UserError):
-    """A training came to no result; with other values or another seed it may come to one.
+    """A training without a usable result; other hyperparameters or another seed may give one.
 
-    Its argument says what was found, ``word`` in a word what that is called.
+    The argument is the reason; ``word`` names it in one word.
 
     Examples
     --------
@@ -58,8 +58,8 @@ def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating
     DivergedError
         If a score is not finite.
     CollapsedError
-        If all scores are equal but for :data:`SPREAD`; or if one class is (all but) never given,
-        and the cross-entropy is above that of a constant.
+        If all scores are equal up to :data:`SPREAD`; or if one class is hardly ever predicted,
+        and the cross-entropy is above that of a constant score.
 
     Examples
     --------
