@@ -201,7 +201,7 @@ class Sweep:
         """Whether another command is training trials, if called when this one has ended its own."""
         return any(attempt.state == "running" for attempt in self.study.attempts())
 
-    # what is told
+    # results
 
     def best(self, now: Sequence[Outcome] | None = None) -> Outcome | None:
         """The best complete trial by the first objective, among the outcomes ``now``."""

@@ -1,9 +1,9 @@
 """The average time of the trials of a space, from a few networks that are timed.
 
-Two networks of a space may differ tenfold in size: the average of two or four that are timed says
-little of that of all. The operations of their steps are known without timing anything, so those
-that are timed tell how seconds follow operations, and the operations of many the average (a ratio
-estimator; Cochran, Sampling Techniques, 1977, chapter 6).
+Two networks of a space may differ tenfold in size, so the average time of two or four that are
+timed says little about all. The operations of a step are known without timing: the timed networks
+show how time grows with operations, and the operations of many networks give the average time (a
+ratio estimator; Cochran, Sampling Techniques, 1977, chapter 6).
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class OptunaStudy:
         self._running: dict[int, Trial] = {}
         self._reported: dict[int, int] = {}  # the latest epoch of each attempt
 
-    # what is to be done
+    # opening and claiming
 
     def open_slots(self) -> None:
         trials = self.trials.all()
@@ -176,7 +176,7 @@ class OptunaStudy:
     def _sampler_seed(self, attempt: Attempt) -> int:
         return (self.search.seed * 1_000_003 + attempt.slot * 101 + attempt.attempt) % 2**31
 
-    # what became of it
+    # reporting
 
     def report(self, attempt: Attempt, epoch: Epoch) -> bool:
         if len(self.goals) > 1 or (self.search.pruner == "none" and not self.rungs):
@@ -273,7 +273,7 @@ class OptunaStudy:
             self.trials.note(attempt.number, "duplicate", True)
             self.trials.close(attempt.number, TrialState.FAIL)
 
-    # what is there
+    # reading
 
     def attempts(self) -> list[Attempt]:
         return [attempt_of(frozen) for frozen in self.trials.all()]

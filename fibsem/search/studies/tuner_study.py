@@ -74,7 +74,7 @@ class TunerStudy:
         """The oracle of Keras-Tuner, which draws hyperparameters."""
         return self.file.oracle
 
-    # what is to be done
+    # opening and claiming
 
     def open_slots(self) -> None:
         attempts, retries = self.attempts(), self.search.retries
@@ -142,7 +142,7 @@ class TunerStudy:
             None,
         )  # fmt: skip
 
-    # what became of it
+    # reporting
 
     def report(self, attempt: Attempt, epoch: Epoch) -> bool:
         return False
@@ -239,7 +239,7 @@ class TunerStudy:
                 gone.append((attempt, why))
         return gone
 
-    # what is there
+    # reading
 
     def attempts(self) -> list[Attempt]:
         return [_attempt(kept) for kept in self.file.kept]

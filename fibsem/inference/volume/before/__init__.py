@@ -1,1 +1,1 @@
-"""What is said, or refused, of a volume before it is labelled."""
+"""Checks and warnings before a volume is labelled."""
