@@ -63,8 +63,8 @@ def settle_steps(sweep: Sweep, attempt: Attempt) -> bool:
 def has_room(sweep: Sweep) -> bool:
     """Whether another training begins: a planned one, or a short one if there is time for it.
 
-    While other workers train the last planned ones the answer is no, but one may fail later.
-    A training that was interrupted keeps its steps, and goes on.
+    The answer may change while other workers train the last planned ones, since one may fail. A
+    training that was interrupted keeps its steps, and goes on.
     """
     plan = _measured(sweep)
     if plan is None:

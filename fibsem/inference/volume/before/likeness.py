@@ -86,7 +86,7 @@ def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
 
 
 def mirrored(shape: Triple, halo: Triple) -> Iterator[str]:
-    """Warn of axes along which a film is smaller than a network's window.
+    """Warn of axes along which every window reaches beyond both ends of a film.
 
     >>> list(mirrored((24, 300, 300), (1, 16, 16)))
     []

@@ -48,7 +48,7 @@ class FilmInterval:
     parts_sd
         Errors of probabilities in small parts of squares; None in bundles of earlier versions.
     labelled_over_mapped
-        Variance of labelled over that of predicted porosity; None if all predictions are equal.
+        S.d. of labelled porosities over that of predicted ones; None if the latter are equal.
     """
 
     corrected: PorosityEstimate
