@@ -1,8 +1,8 @@
-"""Configuration: Hydra's tree -> frozen values; all validation and all of its messages.
+"""Configuration: composes it by Hydra, and reads frozen, validated values from it.
 
 Only this package and the commands know Hydra. YAML holds values, Python holds names. A
-configuration travels as a :class:`Configuration`: a plain tree (nested dicts), and the values that
-are read of it, once. A trial is the tree with a few keys replaced.
+configuration is a :class:`Configuration`: a plain tree (nested dicts), and the values that are read
+from it once. A trial is the same tree with a few keys replaced.
 """
 
 from fibsem.config.architecture import why_no_unet, with_architecture

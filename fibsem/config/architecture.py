@@ -1,14 +1,14 @@
-"""Which architecture a command is of where whoever types it does not say.
+"""The default architecture of a command.
 
-A sweep is over all of ``space=auto``; one training is that of a U-Net, which learns most in its
-time on every film that was tried (``experiments/recipes``).
+A sweep is over all architectures, ``space=auto``. A single training is of a U-Net, which learns
+most in its time on every film that was tried (``experiments/recipes``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-#: What a command is given then; it stands in the command that is kept.
+#: Override that is added for the default; it appears in the command line that is kept.
 GIVEN = {"sweep": "model=auto", "train": "model=unet", "evaluate": "model=unet"}
 #: Keys that say of a network what holds for one of them alone, and what lies under them; and that
 #: of a comparison, which is of none.
@@ -25,7 +25,7 @@ OF_ONE_WITH = {
 
 
 def with_architecture(command: str, arguments: Iterable[str]) -> list[str]:
-    """The arguments of a command, with the architecture that it is of.
+    """Add the default architecture to the arguments of a command, if they do not choose one.
 
     Examples
     --------
@@ -48,12 +48,12 @@ def with_architecture(command: str, arguments: Iterable[str]) -> list[str]:
 
 
 def why_no_unet(typed: Mapping[str, str], model: str) -> str | None:
-    """What is said of a training that is not of a U-Net only because of a key of a network.
+    """A notice if a training is not of a U-Net only because a key of another network was typed.
 
     Parameters
     ----------
     typed
-        What somebody typed, by key.
+        Typed values by key.
     model
         Name of the architecture.
 
@@ -72,7 +72,7 @@ def why_no_unet(typed: Mapping[str, str], model: str) -> str | None:
 
 
 def _is_override(argument: str) -> bool:
-    """Whether an argument is an override: these follow each other, between options."""
+    """Whether an argument is an override, and no option of Hydra."""
     return "=" in argument and not argument.startswith("-")
 
 
@@ -82,7 +82,7 @@ def _key(argument: str) -> str:
 
 
 def _says(argument: str) -> bool:
-    """Whether an argument chooses a network, or something that only one architecture has."""
+    """Whether an argument chooses an architecture, or is a key that only one of them has."""
     key, _, value = argument.lstrip("+~").partition("=")
     several = {one.strip("'\" ") for one in value.split(",")}  # of a --multirun
     return key.split(".")[0] in OF_ONE or not several.isdisjoint(OF_ONE_WITH.get(key, ()))

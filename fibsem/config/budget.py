@@ -1,4 +1,4 @@
-"""``budget=30min``: how long a command may take, and what becomes of it where that is too short."""
+"""``budget=30min``: the time that a command may take."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True)
 class Budget:
-    """Time of a command.
+    """The time that a command may take.
 
     Attributes
     ----------
     seconds
-        Given; None where nothing limits it.
+        Seconds; None without a budget.
     strict
-        ``budget_is=hard``: what is late is cut off, else it is said.
+        ``budget_is=hard``: late work is cut off; else it is finished, and the delay is printed.
     plan
-        A file of a former plan, which is repeated instead of being made anew.
+        File of an earlier plan, which is repeated instead of making a new one.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class Budget:
 
 
 def parse_seconds(text: object) -> float:
-    """A time as people type it.
+    """Read a time such as ``30min``; in seconds.
 
     >>> parse_seconds("90s"), parse_seconds("30min"), parse_seconds("1.5h")
     (90.0, 1800.0, 5400.0)

@@ -1,4 +1,4 @@
-"""How long an epoch is: the pixels that are drawn for it, and the steps that see them."""
+"""Length of an epoch in pixels and in steps."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from fibsem.data.sampling import sample_size
 
 #: Labelled training pixels of the thesis: 180 squares of 256 x 256.
 STUDY = 180 * 256**2
-#: Patches a step in patch mode from which the length of an epoch in grid mode is taken.
+#: Batch size of patch mode, by which the length of an epoch in grid mode is defined, too.
 REFERENCE_BATCH = 128
 
 
 @dataclass(frozen=True)
 class EpochLength:
-    """What says how long an epoch is, whatever is labelled.
+    """Settings that determine the length of an epoch for a number of labelled pixels.
 
     Attributes
     ----------
     share
-        Of the labelled training pixels; of at most what the thesis had: more labels do not make an
-        epoch longer.
+        Share of the labelled training pixels; of no more pixels than the thesis had, so that
+        further labels do not make an epoch longer.
     steps, min_steps
-        Those that are given, if any, and the fewest.
+        Number of steps, if it is given, and the fewest.
     batch
-        Patches a step in patch mode; None in grid mode, where pixels set the number of steps alone.
+        Batch size in patch mode; None in grid mode.
 
     Examples
     --------
@@ -39,20 +39,20 @@ class EpochLength:
     batch: int | None
 
     def pixels_of(self, labelled: int) -> int:
-        """Pixels an epoch sees of so many that are labelled.
+        """Pixels of an epoch, for a number of labelled pixels.
 
-        Where little is labelled patch mode draws what ``min_steps`` take, or all there is.
+        With few labels patch mode draws enough for ``min_steps``, or all labelled pixels.
         """
         share = sample_size(min(labelled, STUDY), self.share)
         least = self.min_steps * (self.batch or 0)
         return max(2, share, sample_size(min(labelled, least), 1))
 
     def steps_of(self, labelled: int) -> int:
-        """Steps as given, or to see every drawn pixel once, ``min_steps`` at least."""
+        """Steps of an epoch: as given, or to see every drawn pixel once, ``min_steps`` at least."""
         drawn = steps_per_epoch(self.pixels_of(labelled), self.batch or REFERENCE_BATCH)
         return self.steps or max(self.min_steps, drawn)
 
 
 def steps_per_epoch(samples: int, batch: int = REFERENCE_BATCH) -> int:
-    """Steps that see every sample once, the last batch filled up."""
+    """Steps that see every sample once; the last batch is filled up."""
     return max(1, -(-samples // batch))

@@ -1,25 +1,25 @@
-"""Keys of ``search`` that serve one sampler or pruner are typed in its group; trees have them flat.
+"""Keys of ``search`` for one sampler or pruner, which are typed in groups and stored flat.
 
-Identities, trees of trials and names of folders are older than the groups, and keep agreeing.
+Identities, trees of trials and names of folders are older than the groups, and stay valid so.
 """
 
 from __future__ import annotations
 
 from fibsem.config.reading import Tree
 
-#: Keys as they are typed, and as they stand in a tree; the latter are still accepted.
+#: Keys as they are typed, and as they are stored; the latter may be typed, too.
 GROUPED = {
     "search.grid.points": "search.grid_points",
     "search.nsga2.population": "search.population",
     "search.hyperband.epochs": "search.hyperband_epochs",
     "search.patient.patience": "search.pruner_patience",
 }
-#: Keys as they are typed, by those that stand in a tree.
+#: Keys as they are typed, by the stored ones.
 TYPED = {flat: grouped for grouped, flat in GROUPED.items()}
 
 
 def as_grouped(argument: str) -> str:
-    """An argument of a command with its key in its group; says so where it was not.
+    """An argument with its key in its group; prints a notice if it was typed flat.
 
     >>> as_grouped("search.population=30")
     `search.population` is `search.nsga2.population` now; both are accepted.
@@ -34,7 +34,7 @@ def as_grouped(argument: str) -> str:
 
 
 def without_groups(tree: Tree) -> Tree:
-    """A tree with these keys flat, where it searches at all."""
+    """A tree with these keys flat."""
     if "search" not in tree:
         return tree
     search = dict(tree["search"])

@@ -1,4 +1,4 @@
-"""Which trials are promoted, what is tried behind the network, and when a champion is replaced."""
+"""Settings of a promotion: which trials, post-processing, final training, gate."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from fibsem.config.reading import require
 SETTINGS = ("data", "split", "seed", "candidates", "ensemble", "ensemble_of", "rank", "final",
             "postprocessing")  # fmt: skip
 
-#: Ends of the even thresholds where none are given.
+#: Default ends of the evenly spaced thresholds.
 EVEN = (0.05, 0.95)
 
 
 @dataclass(frozen=True)
 class PostProcessingConfig:
-    """The grid of the post-processing search (thesis Table 3.6), both ends in.
+    """The grid of the search for post-processing (thesis Table 3.6), with both ends.
 
-    ``search`` says whether a sample tells where to look on every pixel, or all of it is tried. An
-    end of the thresholds that is None is that of :data:`EVEN`, and more of them reach beyond it.
+    ``search`` is whether all combinations are tried on every pixel, or first on a sample of pixels.
+    Ends of the thresholds that are None are those of :data:`EVEN`, with further ones beyond.
 
     Examples
     --------
@@ -67,14 +67,14 @@ class PostProcessingConfig:
 
     @property
     def _ends(self) -> tuple[float, float]:
-        """The first and the last of the even thresholds."""
+        """First and last of the evenly spaced thresholds."""
         start, stop = self.threshold_start, self.threshold_stop
         return EVEN[0] if start is None else start, EVEN[1] if stop is None else stop
 
 
 @dataclass(frozen=True)
 class RankConfig:
-    """The best trials of sweeps are run again with fresh seeds before one of them is chosen.
+    """How the best trials of sweeps are repeated with fresh seeds to rank them.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class RankConfig:
 
 @dataclass(frozen=True)
 class PromoteConfig:
-    """What is promoted: of which sweeps, how many candidates, how many members.
+    """Which sweeps are promoted, with how many candidates and members of an ensemble.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class PromoteConfig:
 
 @dataclass(frozen=True)
 class FinalConfig:
-    """What the final training has of its own, whatever the trial had."""
+    """Settings of the final training that replace those of the trial."""
 
     epochs: int
     share: float
@@ -146,7 +146,7 @@ class FinalConfig:
 
 @dataclass(frozen=True)
 class GateConfig:
-    """When a challenger replaces the champion; ``porosity_points`` are per cent of the pixels.
+    """When a challenger replaces the champion; ``porosity_points`` are in per cent of the pixels.
 
     Examples
     --------

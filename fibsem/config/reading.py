@@ -1,4 +1,4 @@
-"""Plain trees -> frozen values: names and types are checked; what is wrong is said in a line."""
+"""Reads frozen values from plain trees; wrong names and types raise an error of one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fibsem.errors import UserError
 from fibsem.system.addresses import hidden, is_address, names_no_file
 from fibsem.system.home import home_path
 
-#: A configuration on its way: nested dicts of what YAML knows.
+#: A configuration as nested dicts of values that YAML has.
 Tree = dict[str, Any]
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 def read(cls: type[T], tree: Mapping[str, Any], where: str = "") -> T:
     """Make a dataclass from a mapping, checking names and types.
 
-    ``where`` is the key under which the mapping lies in a tree; of its own keys there is none.
+    ``where`` is the key of the mapping within the configuration, for messages; empty at its top.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def _under(where: str, key: str) -> str:
 
 
 def check_type(cls: type, key: str, value: Any, where: str) -> None:
-    """Refuse a value that a field of a dataclass cannot have; of other keys nothing is said.
+    """Refuse a value that a field of a dataclass cannot have; other keys are ignored.
 
     Examples
     --------
@@ -89,16 +89,16 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-#: What commands take from a tree as it is: ``overwrite=no`` is a text, and would be true.
+#: Types of keys that are read from the tree directly: the text ``no`` would count as true.
 TYPES: dict[str, type] = {
     "overwrite": bool, "rollback": bool, "history": bool, "segment": bool, "seeds": int,
 }  # fmt: skip
-#: One more than the largest seed: all generators take them, also of retries, which add to it.
+#: One more than the largest seed that all generators accept, with room for retries.
 SEEDS = 2**31
 
 
 def check_types(tree: Tree) -> None:
-    """Refuse values of another type among those that no dataclass checks, and impossible seeds."""
+    """Check types of values that no dataclass has, and the range of seeds."""
     for key in TYPES.keys() & tree.keys():
         _value(TYPES[key], tree[key], key)
     if "seeds" in tree:
@@ -110,7 +110,7 @@ def check_types(tree: Tree) -> None:
 
 
 def _finite(value: float, where: str) -> float:
-    """A number as a float; YAML has infinities and whole numbers of any length."""
+    """A finite number as a float; YAML also has infinities, and whole numbers of any length."""
     try:
         number = float(value)
     except OverflowError:
@@ -120,7 +120,7 @@ def _finite(value: float, where: str) -> float:
 
 
 def read_path(value: Any, where: str) -> Path:
-    """Make a path from a text; ``~/`` is home, as in a shell; an address is none.
+    """Make a path from a text; ``~/`` is the home folder; addresses are refused.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def read_path(value: Any, where: str) -> Path:
 
 
 def require_file(key: str, address: str) -> None:
-    """Refuse an address of SQLite that names no file, or in a form that nobody looks for.
+    """Refuse an SQLite address that names no file, or is of an unexpected form.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def require_file(key: str, address: str) -> None:
 
 
 def require(key: str, value: object, legal: bool, constraint: str) -> None:
-    """Refuse a value that is not legal.
+    """Raise a :class:`UserError` if a value is not legal.
 
     Examples
     --------

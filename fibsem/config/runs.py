@@ -1,4 +1,4 @@
-"""What every run has in common: data, network, training, where it is tracked."""
+"""Settings that all runs have: data, network, training, tracking."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which dataset: a manifest by path, or a named one that is simulated or downloaded.
+    """The dataset: a manifest by its path, or a named one that is simulated or downloaded.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """The draw of pixels belongs to the dataset, not to the run.
+    """Seed for draws of pixels, which belongs to the dataset and not to the run.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class TrackingConfig:
 
     @property
     def absolute_uri(self) -> str:
-        """The store as a process in another folder reaches it."""
+        """Address of the store that is valid in any working directory."""
         file = database_file(self.uri)
         if file is None:
             return self.uri
@@ -82,14 +82,14 @@ class TrackingConfig:
 
 
 def _check_file(file: Path | None) -> None:
-    """MLflow would make folders of other names, and look for a part of the path as an option."""
+    """Refuse characters in a path that MLflow would take for options or decode."""
     legal = file is None or not re.search(r"\?|%[0-9A-Fa-f]{2}", str(file))
     require("tracking.uri", file, legal, "a path without question marks and %20 or the like")
 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What an evaluation scores.
+    """Settings of an evaluation.
 
     Examples
     --------
@@ -123,11 +123,11 @@ class RunConfig:
 
     @property
     def name(self) -> str:
-        """Network and seed, as a run is called."""
+        """Name of the run: network and seed."""
         return f"{self.spec.name} {self.spec.nbhd} seed {self.seed}"
 
     def why_unused(self, key: str, *, planned: bool = False) -> str | None:
-        """What a dotted key would be used with; None where it does something.
+        """Why a dotted key has no effect; None if it has one.
 
         ``planned`` says that a budget will set the steps.
         """
@@ -154,7 +154,7 @@ class RunConfig:
 
     @property
     def settings(self) -> dict[str, object]:
-        """Every setting that counts for what a training gives, by dotted key, all resolved."""
+        """Every setting that changes the result of a training, by dotted key, all resolved."""
         spec = self.spec
         parts = {
             "split": asdict(self.split),

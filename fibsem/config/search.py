@@ -1,4 +1,4 @@
-"""How a sweep searches, and how much."""
+"""Settings of the search of a sweep."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class SearchConfig:
         )  # fmt: skip
 
     def _check_constraints(self) -> None:
-        """Optuna's samplers know them, but for CMA-ES; successive halving does not."""
+        """Refuse constraints with CMA-ES, Keras-Tuner or successive halving, which ignore them."""
         if not self.constraints:
             return
         legal = self.backend == "optuna" and self.sampler != "cmaes" and not self.rungs
@@ -100,7 +100,7 @@ class SearchConfig:
         )  # fmt: skip
 
     def _check_rungs(self) -> None:
-        """Numbers of trials that fall and of epochs that grow, of one objective in one backend."""
+        """Check rungs: trials must fall and epochs grow; one objective, and Optuna."""
         if not self.rungs:
             return
         pairs = all(len(rung) == 2 and min(rung) >= 1 for rung in self.rungs)
@@ -120,21 +120,21 @@ class SearchConfig:
 
     @property
     def _by_objective_alone(self) -> bool:
-        """Whether one figure of unfinished trainings may say which of them are finished."""
+        """Whether there is one objective, and neither a pruner nor a grid."""
         alone = self.pruner == "none" and len(self.objectives) <= 1
         # a grid may have fewer points than a rung has slots
         return self.backend == "optuna" and alone and self.sampler != "grid"
 
     @property
     def can_halve(self) -> bool:
-        """Whether nothing else was asked for that says which trials are worth finishing."""
+        """Whether successive halving is possible, as no other pruning was asked for."""
         return self._by_objective_alone and not self.constraints
 
     @property
     def drawn(self) -> int:
-        """Points that are drawn whether or not they were before; 0 where it ends without new ones.
+        """Number of points that are drawn, repetitions included; 0 if repetitions do not occur.
 
-        That is a grid's way, and that of an oracle of Keras-Tuner. Later rungs go on with others.
+        Grids and oracles of Keras-Tuner do not repeat points; later rungs draw none.
         """
         if self.sampler == "grid" or self.backend != "optuna":
             return 0
@@ -142,13 +142,13 @@ class SearchConfig:
 
     @property
     def compares_unfinished(self) -> str | None:
-        """What goes by a figure of trainings that are not finished, as people type it."""
+        """The setting that compares unfinished trainings, as it is typed; None without one."""
         if self.rungs:
             return "search.rungs"
         return None if self.pruner == "none" else f"search.pruner={self.pruner}"
 
     def _check_objectives(self) -> None:
-        """Several of them leave pruners nothing to go by, and CMA-ES has one."""
+        """Refuse several objectives with pruners, rungs or CMA-ES, which need a single one."""
         if len(self.objectives) > 1 and self.pruner != "none":
             raise UserError(
                 "`search.pruner` must be none with several objectives, since an unfinished "
@@ -174,7 +174,7 @@ class SearchConfig:
             )
 
     def _check_files(self) -> None:
-        """Refuse what the files of Keras-Tuner in one folder cannot do, and say who can."""
+        """Refuse workers and storages with Keras-Tuner, which has only files in one folder."""
         given = {
             "storage": self.storage is not None,
             "workers": self.workers > 1,
@@ -190,14 +190,14 @@ class SearchConfig:
 
 
 def of_epochs(objective: str, *, estimates_all: bool) -> bool:
-    """Whether a training has a figure before it is finished.
+    """Whether an objective is measured in every epoch.
 
     Parameters
     ----------
     objective
-        Its name.
+        Name of the objective.
     estimates_all
-        As :attr:`fibsem.config.TrainConfig.estimates_all`.
+        See :attr:`fibsem.config.TrainConfig.estimates_all`.
 
     Examples
     --------
@@ -209,5 +209,5 @@ def of_epochs(objective: str, *, estimates_all: bool) -> bool:
 
 
 def _typed(key: str) -> str:
-    """A key as people type it."""
+    """The key as it is typed, in its group."""
     return TYPED.get(f"search.{key}", f"search.{key}")

@@ -1,4 +1,4 @@
-"""What `segment` is given, key by key: models, voxel size, whether only an estimate is wanted."""
+"""Reads keys of ``segment``: models, voxel size, and whether only an estimate is asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fibsem.errors import UserError
 
 
 def estimate_of(tree: Tree) -> bool:
-    """Whether only what the work would take is asked for.
+    """Whether only an estimate of time and memory is asked for.
 
     Examples
     --------
@@ -27,7 +27,7 @@ def estimate_of(tree: Tree) -> bool:
 
 
 def weights_of(tree: Tree) -> list[str]:
-    """The models by name or folder, one or several.
+    """Names or folders of the models.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def weights_of(tree: Tree) -> list[str]:
 
 
 def voxel_nm_of(tree: Tree) -> VoxelNm:
-    """Voxel size as the user gives it.
+    """Voxel size that the user gives, (z, y, x); None where it is not given.
 
     Examples
     --------
@@ -65,5 +65,5 @@ def voxel_nm_of(tree: Tree) -> VoxelNm:
 
 
 def _is_size(nm: object) -> bool:
-    """Whether this is a size in nm, or null."""
+    """Whether a value is a size in nm, or null."""
     return nm is None or voxel_size(nm) is not None

@@ -1,7 +1,7 @@
-"""How a network is trained.
+"""Settings of a training.
 
-The defaults of the fields are what a record without them means: what was so before there was such a
-choice. What a new training has is in ``conf/train``.
+Defaults of the fields are for records of earlier versions, which do not have the field: they give
+the former behaviour. Defaults of new trainings are in ``conf/train``.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from fibsem.config.reading import require
 from fibsem.errors import UserError
 from fibsem.models.spec import ModelSpec
 
-#: Learning rates of optimisers that scale their steps themselves.
+#: Default learning rates of adaptive optimisers.
 ADAPTIVE = {"muon": 0.01, "adam": 0.002, "adamw": 0.002, "rmsprop": 0.001}
-#: Learning rates of networks on squares, whose steps see many pixels.
+#: Default learning rates of networks on squares, whose steps see many pixels.
 ADAPTIVE_SQUARES = {**ADAPTIVE, "adam": 0.004, "adamw": 0.004}
 
 
 #: Share of a training at its end in which the learning rate of ``wsd`` falls.
 FALLING = 0.2
 
-#: In ``train.init``: the weights that come with the package, for a network that they fit.
+#: Value of ``train.init`` for weights that come with the package, if they fit the network.
 SHIPPED = "auto"
-#: Behind an address in ``train.init`` or ``train.teacher``: the digest of what was found there.
+#: Suffix of an address in ``train.init`` or ``train.teacher``: the digest of the model there.
 DIGEST = re.compile(r"#([0-9a-f]{16})$")
 
 
 def digest_in(address: str) -> str | None:
-    """The digest behind an address of weights; None where there is none yet.
+    """The digest at the end of an address of weights; None if it has none yet.
 
     Examples
     --------
@@ -43,13 +43,13 @@ def digest_in(address: str) -> str | None:
     return match[1] if match else None
 
 
-#: How much windows are varied beyond their symmetry.
+#: Strengths of augmentation, beside mirrored and turned windows.
 STRENGTHS = ("contrast_sd", "noise_sd", "blur_px", "elastic_px")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a network is trained (thesis 3.6, 3.7).
+    """Settings of the training of a network (thesis 3.6, 3.7).
 
     Examples
     --------
@@ -84,9 +84,7 @@ class TrainConfig:
     rare_windows: float | None = 0.0
     max_seconds: float | None = None
     keep: Literal["all", "loss", "miou"] = "loss"
-    validation: Literal["pieces", "lattice"] = (
-        "lattice"  # where a tree of a version before has none
-    )
+    validation: Literal["pieces", "lattice"] = "lattice"  # of earlier versions
     augment: bool = True
     shift_sd: float = 0.0
     shift_probability: float = 0.0
@@ -126,7 +124,7 @@ class TrainConfig:
         require("train.rare_windows", rare, rare is None or 0 <= rare < 1, "in [0, 1) or null")
 
     def resolved(self, spec: ModelSpec) -> TrainConfig:
-        """The mode, batch shape and learning rate that this model is trained with."""
+        """The settings with automatic values resolved for a model."""
         if self.mode == "grid" and not spec.convertible:
             raise UserError(
                 f"`train.mode=grid` needs a convertible network, but got model={spec.name} with "
@@ -165,29 +163,29 @@ class TrainConfig:
 
     @property
     def estimates_all(self) -> bool:
-        """Whether the pieces of a validation also tell figures with the classes as labelled."""
+        """Whether validation also estimates figures for all labelled pixels, ``val_all``."""
         return self.val_all and self.validation == "pieces"
 
     @property
     def kept_by(self) -> Literal["all", "loss", "miou"]:
-        """What the best epoch is best by: ``keep``, but by loss where there is no ``all``."""
+        """Criterion of the best epoch: ``keep``, or the loss if ``val_all`` is not estimated."""
         return "loss" if self.keep == "all" and not self.estimates_all else self.keep
 
     @property
     def ends_with_epochs(self) -> bool:
-        """Whether the learning rates before depend on how many epochs there will be."""
+        """Whether learning rates depend on the number of epochs to come."""
         return self.schedule in ("cosine", "wsd")
 
     @property
     def settings(self) -> dict[str, object]:
-        """What counts of it: of other models what they are, not where they lie."""
+        """Settings for the identity of a training, with digests in place of addresses of models."""
         others = {"init": self.init, "teacher": self.teacher}
         digests = {key: place and (digest_in(place) or place) for key, place in others.items()}
         return {**asdict(self), **digests}
 
     @property
     def epoch_length(self) -> EpochLength:
-        """What says how many steps an epoch has."""
+        """Settings of the length of an epoch."""
         batch = self.batch if self.mode == "patch" else None
         return EpochLength(self.share, self.steps, self.min_steps, batch)
 
@@ -203,8 +201,8 @@ class TrainConfig:
         tenth of the rate up to it and back, ``2 * decay_every`` epochs a cycle. ``cosine``: half a
         cosine from the rate to ``min_learning_rate`` over ``epochs``, or ``max_seconds`` where
         these are over sooner. ``wsd``: the rate, and over the last fifth of these from it to
-        ``min_learning_rate``, by a square root [1]_: a training that stops before has paid nothing
-        for an end that it does not come to.
+        ``min_learning_rate``, by a square root [1]_: before that the rate does not depend on when
+        the training ends.
 
         References
         ----------
@@ -227,9 +225,9 @@ class TrainConfig:
         return top
 
     def learning_rate_of(self, epoch: int, step: int, steps: int, seconds: float = 0.0) -> float:
-        """Learning rate of a step of an epoch, both from 0; in the beginning it grows from 0.
+        """Learning rate of a step of an epoch, with the warm-up; both count from 0.
 
-        ``warmup`` is the share of the training for which it does.
+        ``warmup`` is the share of the training in which the rate grows from 0.
         """
         rate = self.learning_rate_at(epoch + step / steps, seconds)
         if self.warmup:

@@ -1,4 +1,4 @@
-"""Trees by key: what of one counts, and the folder of a command."""
+"""Which keys of a configuration count for results, and the output folder of a command."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from fibsem.config.training import TrainConfig
 from fibsem.system.file_names import part_name
 from fibsem.system.identity import Identity, differences, same_data
 
-#: Keys that do not change what is computed, only how much of it, where and how it is told. Where
-#: the data lie is one of them: what they are, their digests say.
+#: Keys that do not change results, but only how many there are, where they are kept, and what is
+#: printed. ``data`` is one of them, since datasets are compared by their digests.
 OUTSIDE = (
     "command",
     "output",
@@ -46,14 +46,14 @@ OUTSIDE = (
     "search.dry_run",
 )
 
-#: Files by which a folder of a version that kept no identity is known to hold results.
+#: Files by which results of earlier versions, without an identity, are recognised.
 RESULTS = ("summary.json", "result.json", "run.json", "study.db", "trials")
-#: Keys of `OUTSIDE` by which folders have always been named.
+#: Keys of `OUTSIDE` that nevertheless count for the names of folders.
 NAMING = ("data",)
 
-#: What a training reads of a tree.
+#: Sections of the configuration that a training reads.
 TRAINING = ("nbhd", "seed", "split", "sampling", "preprocess", "model", "train")
-#: What each command reads. All of it that is not `OUTSIDE` is the identity of its results.
+#: Sections that each command reads; their keys, except `OUTSIDE`, are the identity of results.
 READ_BY = {
     "train": TRAINING,
     "evaluate": (*TRAINING, "evaluation"),
@@ -66,19 +66,19 @@ READ_BY = {
         "symmetry",
     ),
 }  # fmt: skip
-#: Keys of `READ_BY` that name a folder only where they are set: there was a time without them.
+#: Newer keys, which count for the name of a folder only if they differ from these values.
 WHERE_SET = {
     "pattern": None, "series": None, "sparse": False, "valid": "auto", "symmetry": 1,
     "ensemble_of": "seeds",
 }  # fmt: skip
-#: Commands that take from a model or from trials what others take from the configuration.
+#: Commands whose folders are named only by the keys in `READ_BY`.
 NAMED_BY_WHAT_THEY_READ = ("promote", "segment")
 
 
 def settings_of(command: str, tree: Tree) -> dict[str, object]:
-    """Every setting that counts for the results of a command, by dotted key.
+    """Every setting that changes the results of a command, by dotted key.
 
-    Those of a training are resolved: an automatic choice is what it came to.
+    Automatic values of a training are resolved.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def settings_of(command: str, tree: Tree) -> dict[str, object]:
     counting = {key: value for key, value in flat(given) if not is_outside(key)}
     if "model" not in given:
         return counting
-    if tree["model"]["name"] == AUTO:  # nothing is resolved before an architecture is drawn
+    if tree["model"]["name"] == AUTO:  # cannot be resolved before an architecture is drawn
         train = read(TrainConfig, tree["train"], "train").settings
         return {**counting, **dict(flat({"train": train}))}
     others = {key: value for key, value in counting.items() if key.split(".")[0] not in TRAINING}
@@ -98,9 +98,9 @@ def settings_of(command: str, tree: Tree) -> dict[str, object]:
 
 
 def defaults_of(command: str, settings: Mapping[str, object]) -> dict[str, object]:
-    """What :func:`settings_of` gives where nobody set anything, for the same model.
+    """Default values of :func:`settings_of` for the same model.
 
-    Of network and training that is what was so before there was a choice, not what is usual now.
+    For network and training these are the values of earlier versions, which did not have the key.
 
     Examples
     --------
@@ -117,12 +117,12 @@ def defaults_of(command: str, settings: Mapping[str, object]) -> dict[str, objec
 
 
 def is_outside(key: str) -> bool:
-    """Whether a dotted key, or one that it lies under, does not change what is computed."""
+    """Whether a dotted key, or a section that it lies in, does not change results."""
     return any(key == outside or key.startswith(f"{outside}.") for outside in OUTSIDE)
 
 
 def settings_hash(tree: Tree) -> str:
-    """Eight hex digits of everything that changes what is computed, and of where the data lie.
+    """Eight hex digits that depend on all settings that change results, and on ``data``.
 
     Examples
     --------
@@ -146,11 +146,11 @@ def settings_hash(tree: Tree) -> str:
 def output_folder(
     command: str, tree: Tree, dataset: str, *what: str, data: str | None = None
 ) -> Path:
-    """The folder of a command: as given, or one that the same command always gets again.
+    """Output folder of a command: as given, or a name that follows from its settings.
 
-    Where a version of other keys has named it otherwise, it is found by what it was computed from,
-    settings and, where it is known, the hash of the ``data``: datasets of one name have folders of
-    their own. Of versions that kept no such thing, it is said.
+    A version with other keys may have given another name to the same results: such a folder is
+    found by its identity, settings and hash of the ``data``. Folders of versions without an
+    identity are named in a notice.
 
     Examples
     --------
@@ -163,16 +163,16 @@ def output_folder(
     folder = _named_folder(command, tree, "-".join([part_name(dataset), *what]))
     if folder.exists() or command not in ("train", "sweep", "evaluate", "promote"):
         return folder
-    if tree.get("compare"):  # its results are named by what it compares alone
+    if tree.get("compare"):  # named only by what is compared
         return folder
-    if tree.get("budget") or tree.get("plan"):  # what has none is of other steps
+    if tree.get("budget") or tree.get("plan"):  # results without a budget have other steps
         return folder
     named = ("trials",) if tree.get("study") else ("trials", "study")  # as the folder is
     return _former_folder(folder, command, settings_of(command, tree), named, data) or folder
 
 
 def _named_folder(command: str, tree: dict[str, Any], title: str) -> Path:
-    """A folder by a title and by every setting that counts for a command."""
+    """Name of the folder from a title and the settings that count for the command."""
     counting = tree
     if command in NAMED_BY_WHAT_THEY_READ:
         keys = READ_BY[command]
@@ -183,7 +183,7 @@ def _named_folder(command: str, tree: dict[str, Any], title: str) -> Path:
 def _former_folder(
     folder: Path, command: str, settings: Mapping[str, Any], named: Sequence[str], data: str | None
 ) -> Path | None:
-    """The folder that a version of other keys gave to these results; None where there is none."""
+    """Folder with the same results, named by a version with other keys; None without one."""
     title, digits = folder.name.rpartition("-")[0], "[0-9a-f]" * 8
     others = sorted(folder.parent.glob(f"{glob.escape(title)}-{digits}"))
     others = [one for one in others if not _is_of_other_data(one, data)]
@@ -191,7 +191,7 @@ def _former_folder(
 
 
 def _is_of_other_data(folder: Path, data: str | None) -> bool:
-    """Whether the results in a folder are known to be of other data than a command's."""
+    """Whether the results in a folder are certainly of other data."""
     before = Identity.beside(folder)
     then = before.data.get("hash") if before else None
     return None not in (then, data) and not same_data(then, data)
@@ -203,16 +203,16 @@ def _same_results(
     named: Sequence[str],
     defaults: Callable[[Mapping[str, object]], Mapping[str, object]],
 ) -> Path | None:
-    """The one of some folders with results of these settings; says which do not say theirs.
+    """The first of some folders with the same settings; prints those without an identity.
 
     Parameters
     ----------
     folders, settings
-        Where is looked, and for what.
+        Folders to look in, and settings to look for.
     named
-        Settings that are what they are in each folder.
+        Settings that may differ, as they are derived from the folder.
     defaults
-        Gives those of a version before for what it did not know.
+        Gives values of settings that an earlier version did not have.
     """
     older = []
     for folder in folders:
