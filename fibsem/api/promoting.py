@@ -18,6 +18,7 @@ from fibsem.config import (
     PromoteConfig,
     RunConfig,
     Tree,
+    command_line,
     output_folder,
     read,
     require,
@@ -95,11 +96,15 @@ class PromoteResult(Result):
 
     @property
     def text(self) -> str:
-        """Version, whether it is the champion and why, and folder."""
+        """Version, whether it is the champion and why, folder, and what it can be used for."""
         outcome = "is the champion now" if self.champion else "is registered, not champion"
         if self.summary["gate"]["passed"] and not self.champion:  # that verdict is kept
             outcome = "was made champion, which another version is by now"
-        return f"version {self.version} {outcome}: {self.reason}; {self.result_folder}/summary.json"
+        weights = [] if self.champion else [f"weights=models:/fibsem/{self.version}"]
+        return (
+            f"version {self.version} {outcome}: {self.reason}; {self.result_folder}/summary.json\n"
+            f"label other films: {command_line('segment', ['volume=PATH', *weights])}"
+        )
 
     def pictures(self) -> Iterable[bytes]:
         """Learning curve, surface of the post-processing, reliability."""

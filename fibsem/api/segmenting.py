@@ -22,6 +22,8 @@ from fibsem.config import (
     Configuration,
     TrackingConfig,
     Tree,
+    as_typed,
+    command_line,
     output_folder,
     read,
     read_path,
@@ -144,16 +146,19 @@ class SegmentResult(Result):
 
     @property
     def text(self) -> str:
-        """Porosity, speed and place, and what should be looked at."""
+        """Porosity, speed and place, what to do next, and what should be looked at."""
         summary = self.summary
         missing = f", {len(summary['missing'])} slices missing" if summary["missing"] else ""
         left = 1 - summary["material"]["share"]
         missing += f", {100 * left:.2f} % not material" if left else ""
-        where = "in memory" if self._stores["labels"].in_memory else self.result_folder
+        in_memory = self._stores["labels"].in_memory
+        where = "in memory" if in_memory else self.result_folder
+        measure = command_line("quantify", [as_typed("segmentation", str(self.result_folder))])
         return "\n".join([
             f"porosity {porosity_text(typed(FilmPorosity, summary))}",
             f"{_rate(summary['voxels_per_second'])} "
             f"({summary['mode']}, {summary['precision']}){missing}; {where}",
+            *([] if in_memory else [f"measure its structure: {measure}"]),
             *(f"warning: {warning}" for warning in self.warnings),
         ])  # fmt: skip
 

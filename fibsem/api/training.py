@@ -12,7 +12,15 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.models import LoadedModel, load_folder
 from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result
-from fibsem.config import Configuration, TrainConfig, Tree, output_folder, why_no_unet
+from fibsem.config import (
+    Configuration,
+    TrainConfig,
+    Tree,
+    as_typed,
+    command_line,
+    output_folder,
+    why_no_unet,
+)
 from fibsem.data.dataset.split import SPLITS
 from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
@@ -65,12 +73,13 @@ class TrainResult(Result):
 
     @property
     def text(self) -> str:
-        """Scores of the training, and where its results are."""
-        val = self.val
+        """Scores of the training, where its results are, and what they can be used for."""
+        val, weights = self.val, as_typed("weights", str(self.result_folder))
         return (
             f"validation mIoU {val['miou']:.4f}, accuracy {val['accuracy']:.4f}, "
             f"loss {val['loss']:.4f} after {self.summary['epochs']} epochs; "
-            f"{self.result_folder}/summary.json"
+            f"{self.result_folder}/summary.json\n"
+            f"label a film with it: {command_line('segment', ['volume=PATH', weights])}"
         )
 
     def pictures(self) -> Iterable[bytes]:

@@ -177,6 +177,7 @@ def test_a_promotion_has_its_volumes(found):
     assert volume.porosity == promoted.summary["samples"]["HPC45"]["porosity"]
     assert "iVBOR" in promoted._repr_html_()
     assert f"version 1 is the champion now: {promoted.reason}; " in str(promoted)
+    assert str(promoted).endswith("\nlabel other films: python -m fibsem.segment volume=PATH")
     assert volume.pores.mean() == pytest.approx(volume.porosity)
 
 
@@ -239,6 +240,7 @@ def test_a_training_can_be_used_at_once(found, tiny, capsys):
     trained = api.train(film, **given)
     steps = trained.model.bundle.segmenter.postprocessing
     assert (steps.threshold, steps.sigma) == (trained.val_all["threshold"], 0)
+    assert str(trained).endswith(f"segment volume=PATH weights={folder / 'trained'}")
     where = tiny / "HPC45" / "slices"
     by_path = api.segment(where, folder / "trained", output=folder / "once", previews=0)
     by_array = api.segment(film.volumes["HPC45"], trained.model, previews=0, **store)
@@ -364,7 +366,9 @@ def test_volumes_models_and_results_are_those_of_the_folder_in_which_they_were_o
         labelled = api.segment(volume, model, output="labels", previews=0)
         porosity[folder] = labelled.porosity, volume, model, labelled, trained
     value, volume, model, labelled, _ = porosity[here]  # seen from the other folder
-    assert str(labelled).splitlines()[1].endswith(f"; {here / 'labels'}")
+    told = str(labelled).splitlines()
+    assert told[1].endswith(f"; {here / 'labels'}")
+    assert told[2].endswith(f": python -m fibsem.quantify segmentation={here / 'labels'}")
     assert porosity[there][0] != value
     assert api.segment(volume, model, previews=0).porosity == value
     assert model.place == str(here / "trained")
