@@ -85,6 +85,7 @@ def pytest_collection_modifyitems(items):
 def pytest_configure():
     """What tests start is told of closed terminals, whatever began the tests."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    gc.disable()  # what is imported for the tests is no garbage
 
 
 def pytest_collection_finish(session):
@@ -95,7 +96,8 @@ def pytest_collection_finish(session):
             importlib.import_module(f"fibsem.{name}")
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 100)  # configurations and networks are full of cycles
+    gc.set_threshold(100_000, 50, 100)  # configurations and networks are full of cycles
+    gc.enable()
 
 
 def _package(request):
@@ -112,6 +114,8 @@ def _once():
         once.parse_overrides(patch)
         once.compose_groups(patch)
         once.calibrate_films(patch)
+        if "optuna" in sys.modules:
+            once.look_at_changes(patch)
         if "mlflow" in sys.modules:
             once.read_migrations(patch)
             once.lay_out_stores(patch)

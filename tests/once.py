@@ -51,13 +51,18 @@ def parse_overrides(patch):
 
 
 def compose_groups(patch):
-    """Hydra merges all groups anew for each configuration; their values alone differ each time."""
+    """Hydra merges all groups anew for each configuration; their values alone differ each time.
+
+    It also tells each what it is, for half of the time, which ``hydra.compose`` takes out again.
+    """
     from hydra._internal import config_loader_impl as loading
     from hydra._internal.config_repository import CachingConfigRepository
     from hydra._internal.defaults_list import Overrides
+    from omegaconf import OmegaConf
 
     find, lists = loading.create_defaults_list, {}
     merge, known = loading.ConfigLoaderImpl._compose_config_from_defaults_list, {}
+    load, alone = loading.ConfigLoaderImpl._load_configuration_impl, {}
 
     def paths(repo):
         return tuple(source.path for source in repo.get_sources())
@@ -79,9 +84,32 @@ def compose_groups(patch):
             known[key] = pickle.dumps(merge(self, defaults, repo))
         return pickle.loads(known[key])
 
+    def without_hydra(self, defaults, repo):
+        key = (paths(repo), *map(astuple, defaults))
+        if key not in alone:
+            tree = composed(self, defaults, repo)
+            del tree["hydra"]
+            alone[key] = pickle.dumps(tree)
+        return pickle.loads(alone[key])
+
+    def loaded(self, config_name, overrides, run_mode, from_shell=True, **how):
+        if from_shell or any(one.lstrip("+~").startswith("hydra") for one in overrides):
+            return load(self, config_name, overrides, run_mode, from_shell, **how)
+        self.ensure_main_config_source_available()
+        given, repo = self._parse_overrides_and_create_caching_repo(config_name, overrides)
+        self.validate_sweep_overrides_legal(given, run_mode, from_shell)
+        found = loading.create_defaults_list(
+            repo, config_name, given, prepend_hydra=True, skip_missing=False
+        )
+        tree = without_hydra(self, found.defaults, repo)
+        OmegaConf.set_struct(tree, True)
+        self._apply_overrides_to_config(found.config_overrides, tree)
+        return tree
+
     patch.setattr(CachingConfigRepository, "__init__", copied)
     patch.setattr(loading, "create_defaults_list", defaults)
     patch.setattr(loading.ConfigLoaderImpl, "_compose_config_from_defaults_list", composed)
+    patch.setattr(loading.ConfigLoaderImpl, "_load_configuration_impl", loaded)
 
 
 def read_migrations(patch):
@@ -107,6 +135,29 @@ def read_migrations(patch):
 
     patch.setattr(util, "load_python_file", load)
     patch.setattr(ScriptDirectory, "from_config", staticmethod(in_order))
+
+
+def look_at_changes(patch):
+    """A sweep looks at its study eight times a trial: Optuna reads what SQLite has written anew."""
+    from optuna.storages._cached_storage import _CachedStorage
+
+    read = _CachedStorage._read_trials_from_remote_storage
+
+    def looked(self, study_id):
+        seen, written = self.__dict__.setdefault("seen", {}), _transactions(self._backend.engine)
+        if written is None or seen.get(study_id) != written:
+            read(self, study_id)
+            seen[study_id] = written  # before it was read: what others wrote meanwhile is read anew
+
+    patch.setattr(_CachedStorage, "_read_trials_from_remote_storage", looked)
+
+
+def _transactions(engine):
+    """How many transactions have changed the file of an SQLite database; None of another one."""
+    if engine.dialect.name != "sqlite" or not (path := Path(engine.url.database or "")).is_file():
+        return None
+    with path.open("rb") as file:
+        return file.read(28)[24:]  # where its format has them
 
 
 def lay_out_stores(patch):
@@ -187,10 +238,12 @@ def prepare_operations(patch):
     """TensorFlow prepares an operation, or a graph, for half a millisecond to half a second.
 
     It does so again after each seed, which operations that count for themselves begin again with
-    (the package uses none), and for each name of a variable, which it shows in an error.
+    (the package uses none), and for each name of a variable, which it shows in an error, as it does
+    the lines of code that led to an operation.
     """
     from tensorflow.python.eager import context
     from tensorflow.python.ops import gen_resource_variable_ops as operations
+    from tensorflow.python.util import tf_stack
 
     make = operations.var_handle_op
 
@@ -198,12 +251,17 @@ def prepare_operations(patch):
         return make(debug_name="" if context.executing_eagerly() else debug_name, **how)
 
     patch.setattr(operations, "var_handle_op", made)
+    patch.setattr(tf_stack, "extract_stack", functools.cache(tf_stack.extract_stack))
     patch.setattr(context.pywrap_tfe, "TFE_ContextClearCaches", lambda handle: None)
 
 
 def wait_for_no_disk(patch):
-    """A file takes 10 ms to be on a disk, a transaction 30: no test lets its machine go down."""
-    opened = sqlite3.connect
+    """A file takes 10 ms to be on a disk, a transaction 30: no test lets its machine go down.
+
+    Nor is the process of the tests killed: it keeps what a transaction may undo in its memory, for
+    each of which a file is made and removed. Processes that are forked from it have such files.
+    """
+    opened, here = sqlite3.connect, os.getpid()
 
     def connect(*args, **how):
         connection = opened(*args, **how)
@@ -211,6 +269,8 @@ def wait_for_no_disk(patch):
         connection.execute("PRAGMA busy_timeout = 0")  # a test may have it locked, or damaged
         with contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA synchronous = OFF")
+            if os.getpid() == here:
+                connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
         return connection
 

@@ -11,7 +11,7 @@ from fibsem.search.studies.optuna_study import OptunaStudy
 from fibsem.search.studies.samplers import objectives
 from fibsem.search.studies.slots import filled
 from tests.search import slot_worker
-from tests.search.sweeps import epoch
+from tests.search.sweeps import epoch, journal_in
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,9 @@ def test_every_sampler_fills_the_budget_and_continues(tmp_path, sampler):
 
 
 def test_a_grid_ends_with_its_last_point(tmp_path):
-    study = slot_worker.open_study(None, tmp_path, 50, sampler="grid", grid_points=4)
+    study = slot_worker.open_study(
+        journal_in(tmp_path), tmp_path, 50, sampler="grid", grid_points=4
+    )
     slot_worker.work(study, 0)
     values = [tuple(one.values.values()) for one in study.outcomes()]
     assert len(values) == len(set(values)) == 12
@@ -53,7 +55,8 @@ def test_every_sampler_begins_with_the_defaults(tmp_path, sampler):
 
 def narrowed(folder, sampler, defaults=()):
     """A study of a space in which the depth forbids wide kernels."""
-    search = SearchConfig(objectives=("val/loss",), trials=14, sampler=sampler, startup_trials=2)
+    search = SearchConfig(objectives=("val/loss",), trials=14, sampler=sampler, startup_trials=2,
+                          storage=journal_in(folder))  # fmt: skip
     axes = {"model.blocks": Choice((1, 2, 3)), "model.kernel": Choice((3, 5, 7))}
     space = Space("deep", axes, (), 2, lambda v: v["model.blocks"] * v["model.kernel"] <= 10,
                   defaults=defaults)  # fmt: skip
@@ -105,7 +108,13 @@ def test_several_objectives_have_directions(tmp_path):
 @pytest.mark.parametrize("pruner", ["median", "halving", "hyperband", "patient"])
 def test_every_pruner_ends_a_hopeless_trial(tmp_path, pruner):
     study = slot_worker.open_study(
-        None, tmp_path, 6, pruner=pruner, startup_trials=1, pruner_warmup=1, pruner_patience=1
+        journal_in(tmp_path),
+        tmp_path,
+        6,
+        pruner=pruner,
+        startup_trials=1,
+        pruner_warmup=1,
+        pruner_patience=1,
     )
     study.open_slots()
     pruned = 0
