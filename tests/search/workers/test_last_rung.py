@@ -1,7 +1,7 @@
 """Trainings of the last rung take what the clock has left, once for each slot."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +9,12 @@ import pytest
 from fibsem.search.studies.rungs import epochs_at, read_rungs
 from fibsem.search.workers.pace import Pace, cut_of, is_over, settle_plan
 from fibsem.system.files import replace_file
+from fibsem.system.identity import Identity
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.planning.account import CutOff
 from fibsem.training.planning.plan import Plan
 from fibsem.training.run import CHECKPOINT
+from fibsem.training.steps.checkpoint import CheckpointRecord
 from tests.search.sweeps import Machine, epoch, finished, opened
 
 #: Epochs of a second: six, four and four of them.
@@ -48,7 +50,8 @@ def begin(here):
 def leave_checkpoint(job, history):
     """What a training leaves that is stopped, but for its networks."""
     settings = {f"train.{key}": job.tree["train"][key] for key in ("epochs", "schedule", "warmup")}
-    record = {"history": list(map(asdict, history)), "identity": {"settings": settings}}
+    identity = Identity("training", settings, {})
+    record = CheckpointRecord(best=0, history=(*history,), identity=identity).to_json()
     job.folder.mkdir(parents=True, exist_ok=True)
     np.savez(job.folder / "written.npz", record=np.frombuffer(json.dumps(record).encode(), "u1"))
     replace_file(job.folder / CHECKPOINT, (job.folder / "written.npz").read_bytes())
