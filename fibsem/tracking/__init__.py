@@ -1,4 +1,4 @@
-"""MLflow: runs, bundles, registered models and their history; nobody else knows it."""
+"""Runs, bundles and registered models in MLflow; the only package that imports MLflow."""
 
 import lazy_loader
 

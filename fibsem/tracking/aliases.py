@@ -1,6 +1,6 @@
-"""What the model registry says now: which versions there are, and what they are called.
+"""Aliases and history of registered versions, as the model registry has them now.
 
-A report does without it and says so: where no store answers nothing is created.
+A report does without them if no store answers, and says so; no store is created.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds that a server may take to say that it is there.
+#: Seconds that a server may take to answer.
 PATIENCE_S = 3.0
 
 
@@ -30,9 +30,9 @@ def aliases_now(uri: str, registered: Mapping[str, str | None]) -> dict[str, lis
     Parameters
     ----------
     uri
-        Of the store.
+        Address of the store.
     registered : mapping of ``fibsem/3`` to the id of its run
-        Another store may have another version of that number: then the run is not the same.
+        Run ids tell a version from that of the same number in another store.
     """
 
     def look(client: MlflowClient) -> dict[str, list[str]]:
@@ -54,7 +54,7 @@ def aliases_now(uri: str, registered: Mapping[str, str | None]) -> dict[str, lis
 
 
 def history_now(uri: str) -> pd.DataFrame | None:
-    """Who was champion when, and why; None where no store answers or nobody ever was."""
+    """History of the champion; None if no store answers, or there never was a champion."""
 
     def look(_: MlflowClient) -> pd.DataFrame | None:
         from fibsem.tracking.versions import history_table
@@ -66,7 +66,7 @@ def history_now(uri: str) -> pd.DataFrame | None:
 
 
 def require_store(uri: str) -> None:
-    """Refuse the address of a store that is not there.
+    """Refuse the address of a store that does not exist.
 
     Raises
     ------
@@ -81,16 +81,16 @@ def require_store(uri: str) -> None:
 
 
 def _asked(uri: str, question: Callable[[MlflowClient], T]) -> T | None:
-    """The answer of a store; None where it is not there or does not know, which is said."""
+    """The answer of a store; None with a notice if it does not exist or has an error."""
     if not _exists(uri):
-        if uri != TrackingConfig.uri:  # who never had a store misses nothing
+        if uri != TrackingConfig.uri:  # the default store need not exist
             _say_left_out(uri, "nothing answers there")
         return None
     from fibsem.tracking.store import client_of
 
     try:
         return question(client_of(uri))
-    except Exception as error:  # of any driver or server: what it does not say is left out
+    except Exception as error:  # of any driver or server
         _say_left_out(uri, next(iter(str(error).splitlines()), type(error).__name__))
         return None
 
@@ -104,14 +104,14 @@ def _say_left_out(uri: str, reason: str) -> None:
 
 
 def _exists(uri: str) -> bool:
-    """Whether to ask at all: MLflow would create a database, and wait minutes for a server."""
+    """Whether the store exists; MLflow would create a database, or wait minutes for a server."""
     if (file := database_file(uri)) is not None:
         return file.is_file()
     return not uri.startswith(("http://", "https://")) or _is_up(as_url(uri))
 
 
 def _is_up(url: str) -> bool:
-    """Whether a server answers, whatever it says: MLflow has the user's name and password."""
+    """Whether a server answers at all, be it with a refusal: only MLflow has the password."""
     from mlflow import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
@@ -121,6 +121,6 @@ def _is_up(url: str) -> bool:
             get_default_host_creds(url), "/health", "GET",
             max_retries=0, timeout=PATIENCE_S, raise_on_status=False,
         )  # fmt: skip
-    except (MlflowException, ValueError):  # the latter: an address that is none
+    except (MlflowException, ValueError):  # ValueError: no valid address
         return False
     return True

@@ -1,7 +1,7 @@
-"""Where the artifacts of an experiment lie: MLflow asks once, when the experiment is made.
+"""Checks the place of an experiment's artifacts, which MLflow sets when it creates the experiment.
 
-What is asked for later changes nothing, and a store that was copied or moved names the former
-place: new work would go there without a word.
+Later settings do not change it, and a store that was copied or moved still has the former place, to
+which new artifacts would go without a warning.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fibsem.tracking.store import client_of
 
 
 def folder_of(text: str) -> Path | None:
-    """A place of MLflow as a path, None of one on a server.
+    """A place of artifacts as a path; None if it is on a server.
 
     >>> folder_of("file:///a%20b/1"), folder_of("mlflow-artifacts:/1")
     (PosixPath('/a b/1'), None)
@@ -28,23 +28,23 @@ def folder_of(text: str) -> Path | None:
 
 
 def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -> None:
-    """Say where an experiment has its artifacts in another place than the one that is asked for.
+    """Warn if artifacts of an experiment lie in another place than the one asked for.
 
     Parameters
     ----------
     uri
-        Of the store; a server keeps its artifacts where it likes.
+        Address of the store; nothing is checked for a server.
     experiment_id
-        Of an experiment that is there.
+        Id of an existing experiment.
     asked
-        The place that is asked for.
+        The place in the configuration.
     given
-        Whether somebody typed it; else one beside the store does as well.
+        Whether it was typed; if not, any place beside the store is accepted.
 
     Raises
     ------
     UserError
-        If a place was given and the experiment has another one.
+        If a place was typed and the experiment has another one.
     """
     database = database_file(uri)
     if not is_database(uri):
@@ -68,7 +68,7 @@ def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -
         )
     assert database is not None
     beside = lies is not None and lies.resolve().is_relative_to(database.resolve().parent)
-    if not beside and parent_process() is None:  # workers would say it again
+    if not beside and parent_process() is None:  # workers would repeat it
         print(
             f"warning: artifacts of the experiment {experiment.name} go to {place}, where its "
             f"others are, and not to {asked}{moved}",
@@ -77,7 +77,7 @@ def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -
 
 
 def _moved(old: Path | None, new: Path) -> str:
-    """What helps where the two places look like those of one folder that has another name now."""
+    """Advice if the two places look like one folder that was moved."""
     if old is None:
         return ""
     before, now = list(old.parts), list(new.parts)

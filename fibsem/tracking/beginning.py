@@ -1,8 +1,7 @@
-"""A run is begun once: by what was noted before it began, it is found again.
+"""Begins a run once, and finds it again after a kill.
 
-Between the moment when a store has a new run and the one when somebody has written down its id, a
-kill would leave a run that nobody knows, RUNNING for ever. So a token is noted first, and the run
-carries it.
+A kill between the creation of a run and the writing of its id would leave a run that is RUNNING for
+ever. So a random token is written first, and the run has it as a tag.
 """
 
 from __future__ import annotations
@@ -20,35 +19,35 @@ from fibsem.system.records import Record, typed
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 
-#: File in the folder of a run that has its token.
+#: File with the token, in the folder of a run.
 BEGUN = "begun.json"
 
 
 class Notes(Protocol):
-    """What outlives a command that works on a run: its ``run_id``, and a ``token`` before that."""
+    """Protocol of notes that survive a command: the ``token``, then the ``run_id`` of a run."""
 
     def get(self, key: str) -> Any:
-        """What was noted, or None."""
+        """The value under a key, or None."""
 
     def set(self, key: str, value: Any) -> None:
-        """Note a value under a key, for good."""
+        """Write a value under a key."""
 
 
 def noted(key: str, record: object) -> str:
-    """What a record notes under a key."""
+    """The text under a key of a record."""
     notes = typed(Record, record)
     if not isinstance(notes.get(key), str):
         raise ValueError(f"`{key}` must be a text, but got {notes.get(key)}")
     return str(notes[key])
 
 
-#: The id of a run, from a record that has it.
+#: Reads the id of a run from a record.
 RUN = partial(noted, "run_id")
 
 
 @dataclass(frozen=True)
 class FileNotes:
-    """Notes in a folder: the id in a file of its own, as readers know it, and the token beside."""
+    """Notes in a folder: the id in its own file, and the token beside it."""
 
     path: Path
 
@@ -73,18 +72,18 @@ def take_up(
     params: Mapping[str, object] | None = None,
     parent: str | None = None,
 ) -> str:
-    """Id of the run that some notes are of: the one that was cut off, or a new one.
+    """Resume the run of some notes, or begin a new one; returns its id.
 
     Parameters
     ----------
     tracking, notes
-        The store, and what is known of the run.
+        The store, and the notes of the run.
     name, tags, params, parent
-        Of a new one.
+        Properties of a new run.
     tree
-        Its configuration, kept with it as ``config.json``.
+        Its configuration, logged as ``config.json``.
     dataset
-        What it is computed from.
+        Its data.
     """
     noted_id = notes.get("run_id")
     if noted_id is not None and tracking.resume(noted_id):
@@ -104,7 +103,7 @@ def take_up(
 
 
 def _begun(tracking: Tracking, token: str) -> str | None:
-    """The run that was begun with a token, if the store came to know it."""
+    """Id of the run with a token, if the store has one."""
     for run in tracking.runs({names.TOKEN: token}):
         if tracking.resume(run.info.run_id):
             return str(run.info.run_id)

@@ -1,13 +1,13 @@
-"""Which version of the registered model is the champion, since when and why.
+"""Sets the champion among versions of the registered model, with the reason.
 
-In the tag ``fibsem.reigns`` of a version stands every time that it was made the champion. The
-aliases ``champion`` and ``previous`` follow from that history. It is written first and ``champion``
-last, and between them the registered model is tagged with what was begun: after a kill the same
-command finishes it, and an alias that people moved is not mistaken for it.
+The tag ``fibsem.reigns`` of a version has every time that it was made the champion. The aliases
+``champion`` and ``previous`` follow from this history. The history is written first and the alias
+``champion`` last; meanwhile a tag of the registered model says what was begun. So after a kill the
+same command finishes the change, and it is not mistaken for an alias that people moved.
 
-The champion is changed by one process of a machine at a time, which reads anew who it is. Machines
-that share a server may still do it at once: each writes its change before it reads the history
-again, so that at least one of them sees the other, and says so.
+On a machine one process at a time changes the champion, after reading it anew. Machines that share
+a server may still do it at once: each reads the history again after writing its change, so that at
+least one of them sees the other's, which is an error.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ ATTEMPTS = 4
 
 
 def champion_version(tracking_uri: str) -> str | None:
-    """Version of the champion, or None; its alias may still be on the way."""
+    """Version of the champion by the history, or None; its alias may not be set yet."""
     return Succession.read(client_of(tracking_uri)).champion
 
 
 def version_to_beat(tracking_uri: str) -> str | None:
-    """Whom a challenger is compared with: the champion, or the one before one that was deleted."""
+    """Version to compare a challenger with: the champion, or the one before if it was deleted."""
     return Succession.read(client_of(tracking_uri)).heir
 
 
 def version_before(tracking_uri: str) -> str | None:
-    """Whom a rollback would make the champion instead of today's; None where there is nobody."""
+    """Version that a rollback would make the champion; None without one."""
     now = Succession.read(client_of(tracking_uri))
     champions = successive(now.line)
     return champions[-2] if now.champion is not None and len(champions) > 1 else None
@@ -56,12 +56,12 @@ def make_champion(
 ) -> None:
     """Give a version the alias ``champion``; the former champion becomes ``previous``.
 
-    Nothing is changed for one that is the champion already.
+    A version that is the champion already stays so.
 
     Parameters
     ----------
     instead_of
-        Whose place it may take: versions that it was compared with. By default anybody's.
+        Versions that it may replace, since it was compared with them; None: any.
 
     Raises
     ------
@@ -87,19 +87,19 @@ def make_champion(
 
 
 def rollback(tracking_uri: str, why: str) -> tuple[str, str | None]:
-    """Make the former champion the champion again; once more goes further back.
+    """Make the former champion the champion again; repeated calls go further back.
 
     Returns
     -------
     champion : str
         Version that is the champion now.
     replaced : str or None
-        Version that was; None where it had been deleted from the registry.
+        Version that was it before; None if it was deleted from the registry.
 
     Raises
     ------
     UserError
-        If there is no former one, or one was made from another machine at the same time.
+        If there is no former champion, or another machine made one at the same time.
     """
     with one_decision(tracking_uri):
         return _rollback(client_of(tracking_uri), why)
@@ -108,7 +108,7 @@ def rollback(tracking_uri: str, why: str) -> tuple[str, str | None]:
 def _rollback(client: MlflowClient, why: str) -> tuple[str, str | None]:
     now = Succession.read(client)
     line, champion = now.line, now.aliases.get(CHAMPION)
-    if line and line[-1].how == ROLLBACK and now.unfinished:  # one that was cut off
+    if line and line[-1].how == ROLLBACK and now.unfinished:  # a rollback that was cut off
         replaced = champion if champion != now.begun else line[-2].version
         replaced = None if replaced == line[-1].version else replaced
     elif now.champion is None and now.heir is not None:
@@ -126,7 +126,7 @@ def _rollback(client: MlflowClient, why: str) -> tuple[str, str | None]:
 
 
 def _write(client: MlflowClient, line: Sequence[Change], aliases: Mapping[str, str]) -> None:
-    """Store the latest change, and those that only aliases told of; then set the aliases."""
+    """Write the latest change, and changes that only aliases show; then set the aliases."""
     _insist(client.set_registered_model_tag, names.PENDING, line[-1].version)
     for number in dict.fromkeys([*aliases.values(), line[-1].version]):
         if any(one.version == number for one in line):
@@ -142,10 +142,10 @@ def _write(client: MlflowClient, line: Sequence[Change], aliases: Mapping[str, s
 
 
 def _insist(state: Callable[..., None], *what: str) -> None:
-    """State something of the registered model, again where another machine did so meanwhile.
+    """Write to the registered model, again if another machine wrote at the same time.
 
-    MLflow reads whether a row is there and then writes it, so that of two who state the same at
-    once the database refuses one, who finds the row at the next attempt.
+    MLflow looks for a row and then inserts it, so that of two machines that insert the same row one
+    gets an error; at its next attempt it finds the row.
     """
     for attempt in range(ATTEMPTS):
         try:
@@ -157,7 +157,7 @@ def _insist(state: Callable[..., None], *what: str) -> None:
 
 
 def _check_alone(client: MlflowClient, line: Sequence[Change]) -> None:
-    """Say who else became the champion meanwhile: no lock reaches other machines."""
+    """Raise an error if another machine has made a champion meanwhile."""
     before = {(one.version, one.since) for one in line}
     now = Succession.read(client).line
     new = [one.version for one in now if (one.version, one.since) not in before]

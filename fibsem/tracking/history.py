@@ -1,4 +1,4 @@
-"""The history of the alias ``champion``: its changes, what follows from them, and their tags."""
+"""The history of the alias ``champion``: a list of changes, stored in tags of the versions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Change:
     Attributes
     ----------
     version
-        Of the registered model.
+        Version of the registered model.
     since
         UTC, ISO 8601 with milliseconds; changes are ordered by it.
     why
@@ -37,13 +37,13 @@ class Change:
 
 
 def changed(line: Sequence[Change], version: str, why: str, how: str) -> list[Change]:
-    """The history with one change more, now or just after the latest: clocks of machines differ."""
+    """The history with a further change, now or just after the latest, as clocks may differ."""
     now = max([iso(datetime.now(UTC)), *(later(one.since) for one in line[-1:])])
     return [*line, Change(version, now, clipped(why, LONGEST_REASON), how)]
 
 
 def successive(line: Iterable[Change]) -> list[str]:
-    """The champion, last, behind those that one rollback after another would bring back.
+    """Versions that rollbacks would bring back one after the other, and last the champion.
 
     >>> at = "2026-01-01T00:00:00.000+00:00"
     >>> line = [Change(v, at, "", how) for v, how in [("1", "promoted"), ("3", "promoted"),
@@ -62,7 +62,7 @@ def successive(line: Iterable[Change]) -> list[str]:
 
 
 def encoded(line: Iterable[Change], version: str) -> str:
-    """The changes to one version as a tag; where it grows too long, the oldest reasons go."""
+    """The changes of one version as a tag; the oldest reasons are left out if it gets too long."""
     own = [asdict(one) for one in line if one.version == version]
     for one in own:
         del one["version"]
@@ -79,17 +79,17 @@ def decoded(version: str, tag: str) -> list[Change]:
 
 
 def iso(moment: datetime) -> str:
-    """A moment in UTC as it is written in tags; text of this form sorts by time."""
+    """A time in UTC as text, which sorts by time."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def later(since: str) -> str:
-    """A millisecond after."""
+    """A time one millisecond later."""
     return iso(datetime.fromisoformat(since) + timedelta(milliseconds=1))
 
 
 def clipped(text: str, most: int) -> str:
-    """At most so many bytes, with dots where something is missing.
+    """A text shortened to a number of bytes, with dots at its end.
 
     >>> clipped("porosity", 6)
     'por...'

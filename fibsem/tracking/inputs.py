@@ -1,4 +1,4 @@
-"""The dataset of a run as MLflow has it: its page of a run shows it, and runs are found by it."""
+"""The dataset of a run as an MLflow dataset, shown on the run's page and used in searches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_DIGEST = 36
 
 
 def dataset_input(dataset: Dataset) -> DatasetInput:
-    """Name, digest and counts: samples, squares of each part, voxels."""
+    """Make an MLflow dataset: name, digest, and numbers of samples, squares and voxels."""
     counts = {
         "samples": len(dataset.samples),
         "voxels": sum(_voxels(sample.volume.shape) for sample in dataset.samples),

@@ -1,4 +1,4 @@
-"""MLflow keeps one store for a whole process: what is lent from a notebook is given back."""
+"""Restores MLflow's store of a process, which a notebook may use for its own runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-#: Where MLflow leaves its stores for child processes.
+#: Environment variables in which MLflow passes its stores to child processes.
 VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 
 @dataclass(frozen=True)
 class Lent:
-    """What somebody works with whom it is given back."""
+    """Stores that are restored at the end."""
 
     variables: Mapping[str, str | None]
     tracking: str | None
@@ -23,7 +23,7 @@ class Lent:
 
     @classmethod
     def now(cls) -> Lent:
-        """What there is."""
+        """The present stores of the process."""
         return cls({name: os.environ.get(name) for name in VARIABLES}, *_stores())
 
     def give_back(self) -> None:
@@ -37,9 +37,9 @@ class Lent:
 
 
 class Lending:
-    """The stores of a process, lent to as many threads as work with them at once.
+    """Keeps the user's stores while any number of threads use ours.
 
-    The last of these gives back what the first one found: in between they are ours.
+    The last thread restores what the first one found.
     """
 
     def __init__(self) -> None:
@@ -47,14 +47,14 @@ class Lending:
         self._lent: Lent | None = None
 
     def borrow(self) -> None:
-        """Note what there is, if nobody has done so."""
+        """Keep the present stores, if no other thread has done so."""
         with self._lock:
             if not self._borrowers:
                 self._lent = Lent.now()
             self._borrowers += 1
 
     def give_back(self) -> None:
-        """Set it again, if nobody else works with ours."""
+        """Restore the stores, if no other thread uses ours."""
         with self._lock:
             self._borrowers -= 1
             if not self._borrowers and self._lent is not None:
@@ -66,9 +66,9 @@ _LENDING = Lending()
 
 @contextmanager
 def stores_given_back() -> Iterator[None]:
-    """Let the stores that MLflow works with be those of before, whatever was used meanwhile.
+    """Context that restores the stores of MLflow at its end.
 
-    Whoever tracks runs of their own beside ours would else log to our store from then on.
+    Without it a user who tracks other runs would log to our store from then on.
     """
     _LENDING.borrow()
     try:
@@ -78,7 +78,7 @@ def stores_given_back() -> Iterator[None]:
 
 
 def _stores() -> tuple[str | None, str]:
-    """The stores of runs and of models; none, and the empty text, where nobody has set any."""
+    """Addresses of the stores of runs and of models; None and empty if none was set."""
     mlflow = sys.modules.get("mlflow")
     if mlflow is None:
         return None, ""

@@ -1,7 +1,7 @@
 """Trials as MLflow's logged models: ``search_logged_models`` finds them by metric and parameter.
 
-Their weights stay in the folder of the sweep, so that they are external models; what is registered
-by a promotion is a model of its own.
+Their weights stay in the folder of the sweep, so that they are external models; a promotion
+registers a model of its own.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from mlflow.entities import LoggedModelStatus, Metric
 
 from fibsem.tracking import names
 
-#: How MLflow marks a model whose files are elsewhere.
+#: Mark of MLflow for a model whose files lie elsewhere.
 EXTERNAL = "mlflow.model.isExternal"
-#: Tags of a run that its model has, too.
+#: Tags of a run that are copied to its model.
 KEPT = (
     names.STUDY,
     names.SLOT,
@@ -25,14 +25,14 @@ KEPT = (
     names.DATA,
     names.STATE,
 )
-#: Metrics of epochs, which a finished model has no use for.
+#: Metrics of epochs, which are not copied to a finished model.
 OF_EPOCHS = (names.TRAIN_LOSS, names.LEARNING_RATE, names.EPOCH_S, names.VAL_S)
 
 
 def log_model(client: MlflowClient, experiment: str, run_id: str) -> None:
-    """Make a finished run a logged model, with its figures and parameters, once.
+    """Log the model of a finished run, with its metrics and parameters, once.
 
-    Servers before MLflow 3 know no such models: there, nothing is done.
+    Does nothing on servers before MLflow 3, which have no such models.
     """
     try:
         _log_model(client, experiment, run_id)

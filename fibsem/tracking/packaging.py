@@ -1,7 +1,7 @@
 """A bundle as an MLflow model from code: signature, input example, code, requirements.
 
-What MLflow stores is the bundle's folder, ``serving.py`` and the package's sources. No pickle is
-among them, but loading the model runs that code.
+MLflow stores the bundle's folder, ``serving.py`` and the package's sources. There is no pickle
+among them, but loading the model runs this code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fibsem.data.volumes import Volume
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Box
 
-#: What a machine needs beside the code that is stored with the model.
+#: Packages that a machine needs beside the code that is stored with the model.
 REQUIREMENTS = (
     "tensorflow", "keras", "numpy", "scipy", "mlflow", "connected-components-3d", "tifffile",
     "imagecodecs", "zarr", "rich", "scikit-learn", "scikit-image", "skops",
@@ -36,7 +36,7 @@ EXAMPLE = (3, 48, 48)
 
 
 def signature(dtype: npt.DTypeLike) -> ModelSignature:
-    """What the model takes and gives.
+    """Signature of the model: inputs, outputs and parameters.
 
     A stack (z, y, x) of one dtype, labels (z, y, x) uint8, and three parameters: ``output`` is
     ``labels`` or ``probabilities``, ``range`` the grey values that map to 0 and 1 (empty: those of
@@ -65,7 +65,7 @@ def signature(dtype: npt.DTypeLike) -> ModelSignature:
 
 
 def example_of(volume: Volume) -> Voxels:
-    """The middle of a volume, at most :data:`EXAMPLE` voxels, in the dtype of its files."""
+    """Input example: the middle of a volume, at most :data:`EXAMPLE` voxels, in its dtype."""
     extent = [min(n, most) for n, most in zip(volume.shape, EXAMPLE, strict=True)]
     z, y, x = ((n - size) // 2 for n, size in zip(volume.shape, extent, strict=True))
     return volume.read(Box((z, y, x), (z + extent[0], y + extent[1], x + extent[2])))
@@ -77,16 +77,16 @@ def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
     Parameters
     ----------
     folder
-        Of the bundle.
+        Folder of the bundle.
     run_id
-        The run that it belongs to, in the store that is set.
+        Its run, in the store that MLflow uses now.
     example : (z, y, x) uint8, uint16 or float32
         A piece of a stack as the model will see them. Its dtype becomes that of the signature, and
         MLflow tries the model on it before it stores anything.
     """
     package, client = Path(__file__).parent.parent, mlflow.MlflowClient()
     run = client.get_run(run_id)
-    # MLflow alone would take the experiment and the run that a notebook has open
+    # else MLflow would use the experiment and the run that a notebook has open
     model = client.create_logged_model(
         run.info.experiment_id, name="model", source_run_id=run_id, params=run.data.params
     )
@@ -109,7 +109,7 @@ def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
 
 
 def _sources(package: Path, scratch: Path) -> Path:
-    """Copy the package's Python files, nothing else: a wheel also holds the configuration."""
+    """Copy only the package's Python files: a wheel also contains the configuration."""
     copied = scratch / package.name
     for file in (*package.rglob("*.py"), *package.rglob("*.pyi")):
         target = copied / file.relative_to(package)
@@ -120,7 +120,7 @@ def _sources(package: Path, scratch: Path) -> Path:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without MLflow's remarks, and without what its trial leaves: a path, and compiled code."""
+    """Suppress MLflow's remarks, and undo what its trial run leaves: a path, and compiled code."""
     path, bytecode = list(sys.path), sys.dont_write_bytecode
     logger = logging.getLogger("mlflow.pyfunc")
     level = logger.level

@@ -1,4 +1,4 @@
-"""What a segmentation says of its origin: the models bring their lineage along."""
+"""Provenance of a segmentation, from the lineages of its models."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fibsem.tracking.bundle import Bundle
 def provenance(
     models: Sequence[tuple[str, Bundle]], *, code: str, command: str | None
 ) -> Provenance:
-    """What the summary of a segmentation says of its origin.
+    """Make the provenance for the summary of a segmentation.
 
     Parameters
     ----------
     models
-        Every bundle, as it was named.
+        Every bundle, by its name in ``weights``.
     code, command
         Code version and command line of the run that segments.
     """

@@ -1,6 +1,6 @@
 """Versions of the registered model: bundles of runs, with the facts of their promotion as tags.
 
-Which of them is the champion is a matter of :mod:`fibsem.tracking.champions`.
+The champion among them is set by :mod:`fibsem.tracking.champions`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def register(
     Parameters
     ----------
     folder
-        Of the bundle; its ``MODEL_CARD.md`` becomes the description.
+        Folder of the bundle; its ``MODEL_CARD.md`` becomes the description.
     tags
         Facts of the promotion by their :mod:`~fibsem.tracking.names`: ``DATASET``, ``DATA``,
         ``CODE``, ``TEST_MIOU``, ``GATE`` (``passed`` or ``refused``), ``REASON``, and any other.
@@ -60,7 +60,7 @@ def register(
         facts = {key: str(value) for key, value in tags.items() if value not in (None, "")}
         kept = {key: clipped(value, LONGEST) for key, value in facts.items()}
         uri = log_bundle(folder, run_id, example)
-        with contextlib.redirect_stderr(io.StringIO()):  # it says what promote says
+        with contextlib.redirect_stderr(io.StringIO()):  # MLflow prints what promote says, too
             made = mlflow.register_model(uri, REGISTERED, tags={**kept, names.IDENTITY: identity})
         number = str(made.version)
     _describe(client, number, folder)
@@ -69,14 +69,14 @@ def register(
 
 @uninterrupted()
 def note_verdict(version: str, tracking_uri: str, tags: Mapping[str, object], folder: Path) -> None:
-    """Say on a version what the gate says of it now.
+    """Set tags and description of a version to the present verdict of the gate.
 
     Parameters
     ----------
     tags
         With ``GATE`` and ``REASON`` of :mod:`~fibsem.tracking.names`.
     folder
-        Of the bundle, with a model card that says the same.
+        Folder of the bundle, whose model card has the same verdict.
     """
     client = client_of(tracking_uri)
     tags_now = client.get_model_version(REGISTERED, version).tags
@@ -88,7 +88,7 @@ def note_verdict(version: str, tracking_uri: str, tags: Mapping[str, object], fo
 
 
 def _describe(client: MlflowClient, version: str, folder: Path) -> None:
-    """Make the model card of a bundle, where it has one, the description of a version."""
+    """Set the description of a version to the model card of its bundle, if there is one."""
     card = folder / model_card.FILE
     if not card.is_file():
         return
@@ -98,20 +98,20 @@ def _describe(client: MlflowClient, version: str, folder: Path) -> None:
 
 
 def run_of(version: str, tracking_uri: str) -> str | None:
-    """Id of the run that a version is of; None where the store has no such version."""
+    """Id of the run of a version; None if the store has no such version."""
     matching = [one for one in all_versions(client_of(tracking_uri)) if str(one.version) == version]
     return str(matching[0].run_id) if matching else None
 
 
 def version_of(run_id: str, tracking_uri: str) -> str | None:
-    """The version that :func:`register` made of a run; None where the store has none."""
+    """The version of a run that :func:`register` made; None without one."""
     versions = all_versions(client_of(tracking_uri))
     own = [str(v.version) for v in versions if v.run_id == run_id and names.IDENTITY in v.tags]
     return own[-1] if own else None
 
 
 def all_versions(client: MlflowClient) -> list[ModelVersion]:
-    """Every version with its tags, oldest first; none where nothing was ever registered."""
+    """All versions with their tags, oldest first; empty if nothing was registered."""
     page = client.search_model_versions(f"name = '{REGISTERED}'")
     versions = list(page)
     while page.token:

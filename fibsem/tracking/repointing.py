@@ -1,6 +1,6 @@
-"""A store that was moved: MLflow keeps the places of artifacts as absolute paths in its database.
+"""Mends a store that was moved: MLflow's database has absolute paths of artifacts.
 
-MLflow has no call for it, so its tables are written to, all in one transaction.
+MLflow has no function for it, so that its tables are changed directly, in one transaction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fibsem.system.addresses import database_file, hidden
 from fibsem.tracking.aliases import require_store
 from fibsem.tracking.artifacts import folder_of
 
-#: Where MLflow keeps places.
+#: Tables and columns of MLflow's database with paths.
 COLUMNS = (
     ("experiments", "artifact_location"), ("runs", "artifact_uri"),
     ("logged_models", "artifact_location"),
@@ -26,14 +26,14 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where something lies, by one cell of the database.
+    """A path in a cell of the database.
 
     Attributes
     ----------
     table, column, row
         The cell.
     text
-        A path, or a ``file:`` address of one.
+        The path, or a ``file:`` address.
     """
 
     table: str
@@ -43,35 +43,35 @@ class Place:
 
     @property
     def path(self) -> Path | None:
-        """The place as a path; None of places on servers."""
+        """The path; None for places on servers."""
         return folder_of(self.text)
 
     def moved(self, old: Path, new: Path) -> str:
-        """The text with another beginning."""
+        """The text with the folder ``old`` replaced by ``new``."""
         assert self.path is not None
         path = new / self.path.relative_to(old)
         return path.as_uri() if self.text.startswith("file:") else str(path)
 
 
 def repoint(uri: str, old: Path, new: Path) -> tuple[int, int]:
-    """Let the places of a store that lie below one folder lie below another.
+    """Replace a folder by another in all paths of a store.
 
     Parameters
     ----------
     uri
         ``sqlite:///PATH``.
     old, new
-        Folders; ``old`` need not be there any more.
+        Folders; ``old`` need not exist any more.
 
     Returns
     -------
     changed, there : int
-        Places that were changed, and how many of them are there now.
+        Number of changed paths, and of those that exist now.
 
     Raises
     ------
     UserError
-        If the store is not a file, or nothing of it lies below ``old``, or nothing below ``new``.
+        If the store is not a file, or no path lies below ``old``, or none exists below ``new``.
     """
     database = database_file(uri)
     if database is None:

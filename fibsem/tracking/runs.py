@@ -1,7 +1,7 @@
 """Runs in MLflow: one experiment per dataset, a parent run per sweep, a child run per trial.
 
-Runs are addressed by id, never by a global "active run", so that a run that was cut off can be
-taken up again.
+Runs are addressed by id, never as MLflow's global "active run", so that an interrupted run can be
+resumed.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from fibsem.tracking.models import log_model
 from fibsem.tracking.naming import filter_of, stored_name
 from fibsem.tracking.store import answered, client_of, experiment_of
 
-#: What a store answers that does not have a run, or not one of that kind of id.
+#: Error codes of a store that does not have a run, or no such kind of id.
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-#: Runs that a store is asked for at a time.
+#: Number of runs in a page of a search.
 PAGE = 1000
 
 
@@ -215,7 +215,9 @@ class Tracking:
             yield
         except BaseException as error:
             status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-            with contextlib.suppress(Exception):  # a store that is gone must not hide the error
+            with contextlib.suppress(
+                Exception
+            ):  # an error of the store must not hide the first one
                 if not shared():
                     self.close(run_id, status)
             raise
@@ -229,7 +231,7 @@ class Tracking:
         return list(self._search(tags, order=order))
 
     def _search(self, tags: Mapping[str, object], order: str | None = None) -> Iterator[Run]:
-        """Runs with these tags, page by page; what a filter cannot hold is compared here."""
+        """Search for runs with some tags; values that a filter cannot contain are compared here."""
         token = None
         while True:
             page = self.client.search_runs(
@@ -249,7 +251,7 @@ class Tracking:
 
 
 def _code_and_machine() -> dict[str, str]:
-    """Tags of every run: what code ran where."""
+    """Tags of every run: version of the code, and machine."""
     return {
         names.CODE: code_version(),
         names.MACHINE: f"{socket.gethostname()} {platform.machine()}",
@@ -258,7 +260,7 @@ def _code_and_machine() -> dict[str, str]:
 
 @cache
 def code_version() -> str:
-    """Version of the package, with the commit where it runs from a checkout; of a process, one.
+    """Version of the package, with the commit if it runs from a checkout; read once.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A bundle as an MLflow model from code: labels or probabilities of a stack that is in memory.
+"""A bundle as an MLflow model from code, which labels stacks in memory.
 
 MLflow stores this file and runs it on loading; there is no pickle.
 """
@@ -33,7 +33,7 @@ class Segmentation(mlflow.pyfunc.PythonModel):
     """Labels of a stack of slices, (z, y, x) uint8, uint16 or float32 in [0, 1]."""
 
     def load_context(self, context: Any) -> None:
-        """Read the bundle that lies beside, and build what scores with it."""
+        """Load the bundle among the artifacts, and build its scorer."""
         self.bundle = load_bundle(Path(context.artifacts["bundle"]))
         self.segmenter = self.bundle.segmenter
         self.scorer = Scorer(self.segmenter)
@@ -65,7 +65,7 @@ class Segmentation(mlflow.pyfunc.PythonModel):
             with self.one_at_a_time:
                 check_unmasked(model_input)
                 return self._answer(np.asarray(model_input), params or {})
-        except UserError as error:  # whoever asks a server sees the line, not a traceback
+        except UserError as error:  # a server then answers with this line, not with a traceback
             raise mlflow.MlflowException(str(error), INVALID_PARAMETER_VALUE) from error
 
     def _answer(self, array: Voxels, params: Mapping[str, Any]) -> Voxels:
@@ -74,13 +74,13 @@ class Segmentation(mlflow.pyfunc.PythonModel):
         native = array.dtype.newbyteorder("=")
         value_range = given or learned_range(native, self.bundle.scales)
         volume = ArrayVolume(array, value_range=value_range)
-        # a path is no answer: who asks a server must not open files of its machine
+        # paths are refused: clients of a server must not open files of its machine
         options = Options(valid=_choice(params, "valid", RULES), certificate=False)
         return segment_stack(volume, self.segmenter, self.scorer, options, output)
 
 
 def _choice(params: Mapping[str, Any], key: str, choices: Sequence[Choice]) -> Choice:
-    """A parameter that is one of several; the first by default."""
+    """Value of a parameter with a few choices; the first one by default."""
     value = str(params.get(key, choices[0]))
     for choice in choices:
         if value == choice:

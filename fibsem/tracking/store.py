@@ -1,4 +1,4 @@
-"""The one door to MLflow's stores: clients, experiments, and what a store that is away says."""
+"""Access to MLflow's stores: clients, experiments, and errors of stores that do not answer."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 
-#: What MLflow says to whoever writes to an experiment or a run that somebody has deleted.
+#: Messages of MLflow about writing to an experiment or a run that was deleted.
 DELETED = re.compile(r"must be in (the )?'active'")
-#: What a database raises that is out of order, and what it raises of what it was asked.
+#: Errors of a database that is out of order, and errors of a single query.
 DAMAGED = (exc.DatabaseError, exc.TimeoutError)
 ASKED = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
-#: What MLflow says of an address that is none: of a driver that is not there, or of no server.
+#: Messages of MLflow about wrong addresses: a missing driver, or no server.
 NO_STORE = (mlflow.MlflowException, ImportError, ValueError, exc.ArgumentError)
 
 
 def client_of(uri: str) -> MlflowClient:
-    """A client of a store, where runs and registered models lie, whatever variables say.
+    """Make a client of a store for runs and registered models, whatever environment variables say.
 
     What MLflow does by itself, as reading artifacts, it does there too. It keeps a store by its
     address: that of a file holds the working folder, which a notebook may leave.
@@ -62,7 +62,7 @@ def client_of(uri: str) -> MlflowClient:
 
 @contextmanager
 def answered(uri: str) -> Iterator[None]:
-    """What a store does while it is used, in our words; nothing is interrupted half told.
+    """Turn errors of a store into ours, and hold signals back until a call to it has ended.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def _outage(uri: str, error: mlflow.MlflowException) -> OutageError | None:
 
 
 def experiment_of(uri: str, name: str, artifacts: Path) -> str:
-    """Id of an experiment; store and experiment are created where they are not there.
+    """Id of an experiment; creates store and experiment if they do not exist.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def experiment_of(uri: str, name: str, artifacts: Path) -> str:
     database = database_file(uri)
     if database is None:
         return _experiment(uri, name, place)
-    # Two processes that lay out one database at the same time would trip over each other.
+    # Two processes that create the tables of a database at the same time would get errors.
     with alone(database.with_name(f".{database.name}.lock")):
         try:
             return _experiment(uri, name, place)
@@ -140,7 +140,7 @@ def _experiment(uri: str, name: str, artifacts: str | None) -> str:
 
 
 def _created(client: MlflowClient, uri: str, name: str, artifacts: str | None) -> Experiment:
-    """A new experiment, or that of another process which was faster."""
+    """Create an experiment, or find the one that another process created first."""
     try:
         return client.get_experiment(client.create_experiment(name, artifact_location=artifacts))
     except mlflow.MlflowException as error:
@@ -156,10 +156,10 @@ def _created(client: MlflowClient, uri: str, name: str, artifacts: str | None) -
 
 @contextmanager
 def one_decision(uri: str) -> Iterator[None]:
-    """Be the only one on this machine who changes what a store says of its champion.
+    """Lock a store on this machine, for changes of its champion.
 
-    MLflow has no change that depends on what is there. A database in a file has its lock beside it,
-    on whatever machine; what other machines do at a server at the same time, no lock tells.
+    MLflow has no conditional changes. A database in a file has its lock beside it, also for other
+    machines; for a server other machines are not locked out.
     """
     with alone(_lock_of(uri)), uninterrupted():
         yield

@@ -1,4 +1,4 @@
-"""Who is the champion and who was, as versions and aliases of a store say it."""
+"""The present and former champions, read from versions and aliases of a store."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ CHAMPION, PREVIOUS = "champion", "previous"
 
 @dataclass(frozen=True)
 class Succession:
-    """The champions of a store, one after the other.
+    """The champions of a store in turn.
 
     Attributes
     ----------
     versions
-        All that are registered, by their numbers.
+        All registered versions, by number.
     aliases
-        And the versions that have them.
+        Versions by alias.
     begun
-        The version that is being made the champion; None where nobody makes one.
+        The version that is being made the champion; None if there is none.
     line
-        Every change of the champion in turn.
+        All changes of the champion in turn.
     """
 
     versions: Mapping[str, ModelVersion]
@@ -40,7 +40,7 @@ class Succession:
 
     @classmethod
     def read(cls, client: MlflowClient) -> Succession:
-        """The succession as a store has it now."""
+        """Read the succession from a store."""
         aliases, begun = _aliases(
             client
         )  # first, so that every version they name is in the list read next
@@ -49,26 +49,26 @@ class Succession:
 
     @property
     def unfinished(self) -> bool:
-        """Whether the latest change was begun, and its alias is still on the way."""
+        """Whether the latest change was begun, and its alias is not set yet."""
         return bool(self.line) and self.begun == self.line[-1].version
 
     @property
     def champion(self) -> str | None:
-        """Who has the alias ``champion``, or will have it once what was begun is over."""
+        """Version with the alias ``champion``, or that will have it when a change is finished."""
         return self.line[-1].version if self.unfinished else self.aliases.get(CHAMPION)
 
     @property
     def heir(self) -> str | None:
-        """The champion, or where it was deleted from the registry the one before it.
+        """The champion, or, if it was deleted from the registry, the one before.
 
-        With a version its aliases and its tags go: of a champion nothing is left.
+        Aliases and tags are deleted with a version, so that nothing is left of such a champion.
         """
         former = successive(self.line)
         return self.champion or (former[-1] if former else self.aliases.get(PREVIOUS))
 
 
 def _aliases(client: MlflowClient) -> tuple[dict[str, str], str | None]:
-    """Aliases and the versions that have them; and the version that is being made the champion."""
+    """Versions by alias, and the version that is being made the champion."""
     try:
         model = client.get_registered_model(REGISTERED)
     except mlflow.MlflowException as error:
@@ -82,11 +82,11 @@ def _aliases(client: MlflowClient) -> tuple[dict[str, str], str | None]:
 def _line(
     versions: Mapping[str, ModelVersion], aliases: Mapping[str, str], begun: str | None
 ) -> list[Change]:
-    """Every change of the champion in turn.
+    """All changes of the champion in turn.
 
-    A champion that is not the last of the line, without a change that was begun, has its alias
-    from people, or from a time before there was a history: it comes last, after the one that has
-    the alias ``previous`` where that never was the champion either.
+    If the version with the alias is not the last of the line, and no change was begun, the alias
+    was set by people, or before there was a history. Then this version comes last, after the one
+    with the alias ``previous`` if that is not in the line either.
     """
     line = [
         one
@@ -110,5 +110,5 @@ def _line(
 
 
 def registered(version: ModelVersion) -> str:
-    """When a version was registered: UTC, ISO 8601."""
+    """Time at which a version was registered: UTC, ISO 8601."""
     return iso(datetime.fromtimestamp(version.creation_timestamp / 1000, UTC))

@@ -1,4 +1,4 @@
-"""The registered versions as rows of a table: who was the champion when and why, who never was."""
+"""The registered versions as a table: when and why each was the champion, or was refused."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class VersionRow:
     Attributes
     ----------
     version, registered
-        Its number, and when it was registered (UTC, ISO 8601).
+        Number, and time of the registration (UTC, ISO 8601).
     since, until
-        When it was the champion; ``since`` is None if it never was, ``until`` if it was not or
-        still is.
+        Times between which it was the champion; ``since`` is None if it never was, ``until`` if
+        it never was or still is.
     why, how
-        Of the :class:`~fibsem.tracking.history.Change`; ``refused`` with the reason of the gate,
-        or ``registered`` where neither happened.
+        Fields of the :class:`~fibsem.tracking.history.Change`; or ``refused`` with the reason of
+        the gate; or ``registered``.
     dataset, data, code, test_miou
         Facts of its promotion: name and hash of the data, version of the code, mIoU on every
-        labelled test pixel. None where they were not stored.
+        labelled test pixel. None if they were not stored.
     aliases
-        That the version has now, on its latest row.
+        Present aliases of the version, in its latest row.
     """
 
     version: str
@@ -48,7 +48,7 @@ class VersionRow:
     aliases: tuple[str, ...]
 
     def as_read(self) -> dict[str, str]:
-        """What people read of it, by the head of its column."""
+        """The row as texts, by the names of columns."""
         return {
             "version": self.version,
             "registered": _moment(self.registered),
@@ -70,7 +70,7 @@ def _moment(iso: str | None) -> str:
 
 
 def history(tracking_uri: str) -> list[VersionRow]:
-    """Who was champion when and why, and who was refused; oldest first."""
+    """History of the registered model: champions and refused versions, oldest first."""
     now = Succession.read(client_of(tracking_uri))
     rows = [
         _row(now.versions[one.version], one, following.since if following else None)
@@ -88,7 +88,7 @@ def history(tracking_uri: str) -> list[VersionRow]:
 
 
 def history_table(tracking_uri: str) -> pd.DataFrame:
-    """The history as people read it."""
+    """The history as a table in text."""
     return pd.DataFrame([row.as_read() for row in history(tracking_uri)])
 
 
