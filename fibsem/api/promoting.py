@@ -171,7 +171,7 @@ def run(tree: Tree) -> PromoteResult:
 
     from fibsem.promotion.candidates import Candidates
     from fibsem.promotion.final import final_configuration
-    from fibsem.promotion.pace import TimeLeft
+    from fibsem.promotion.planning.pace import TimeLeft
     from fibsem.promotion.promotion import promote as promote_trials
     from fibsem.promotion.setting import Promotion
     from fibsem.promotion.trials import best_trials
@@ -214,8 +214,8 @@ def _planned(
     *, anew: bool,
 ) -> tuple[Configuration, Plan | None]:  # fmt: skip
     """The plan of a budget, with what it sets; what a promotion without one takes is said."""
-    from fibsem.promotion.budget import plan_promotion, values
     from fibsem.promotion.final import share_for_nothing
+    from fibsem.promotion.planning.budget import plan_promotion, values
     from fibsem.training.planning.planned import planned, say_unplanned, work_of
 
     finals, slowest, plan = candidates.finals, candidates.slowest, None
@@ -249,7 +249,7 @@ def _foretold(
     given: Configuration, candidates: Candidates, slowest: int, dataset: Dataset
 ) -> str | None:
     """What a promotion without a budget takes, by what its trials have taken."""
-    from fibsem.promotion.budget import Took, foretold
+    from fibsem.promotion.planning.estimate import Took, foretold
 
     trials, one = candidates.trials, candidates.trials[slowest]
     took = Took(
@@ -263,7 +263,7 @@ def _of_budget(
     given: Configuration, candidates: Candidates, folder: Path, plan: Plan, worked: Worked
 ) -> Record:
     """What the summary tells of a budget: used, planned, and what a hard one has cut off."""
-    from fibsem.promotion.budget import cut_of
+    from fibsem.promotion.planning.budget import cut_of
     from fibsem.training.planning.account import budget_record
 
     trials = candidates.trials

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fibsem.config import Configuration, Tree
 from fibsem.data.dataset.dataset import Dataset
-from fibsem.promotion.pace import TimeLeft
+from fibsem.promotion.planning.pace import TimeLeft
 from fibsem.promotion.steps import Steps
 from fibsem.tracking.runs import Tracking
 

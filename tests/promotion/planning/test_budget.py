@@ -8,31 +8,24 @@ import pytest
 
 from fibsem.config import (
     Configuration,
-    PostProcessingConfig,
     RankConfig,
     command_line,
     compose,
     read,
 )
 from fibsem.data.dataset.manifest import load_dataset
-from fibsem.data.dataset.split import SPLITS
 from fibsem.errors import UserError
-from fibsem.promotion import budget
-from fibsem.promotion.budget import (
-    Took,
-    cut_of,
-    foretold,
-    plan_promotion,
-    search_s,
-    shorter,
-    squares_px,
-    trained_anew,
-    values,
-    volumes_px,
-)
 from fibsem.promotion.candidates import Candidates
 from fibsem.promotion.final import final_configuration
 from fibsem.promotion.folder import settle
+from fibsem.promotion.planning import budget
+from fibsem.promotion.planning.budget import (
+    cut_of,
+    plan_promotion,
+    shorter,
+    trained_anew,
+    values,
+)
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import write_json
 from fibsem.training.planning.account import CutOff
@@ -62,38 +55,11 @@ def trees_of(names, small):
     return {name: compose("train", how.get(name, small)) for name in names}
 
 
-@pytest.mark.parametrize(
-    ("given", "members", "alone", "views", "volumes"),
-    [((), 1, 0, 1 + 2, 1), (("ensemble=5",), 5, 1, 1 + 2, 5),
-     (("ensemble=2", "segmentation.symmetry=8"), 2, 1, 1 + 2 + 4 + 8, 2 * 8)],
-)  # fmt: skip
-def test_squares_and_volumes_are_gone_over_by_every_member_in_every_view(
-    material, small, given, members, alone, views, volumes
-):
-    """Beside an ensemble its first member alone is scored on what it is chosen and tested on."""
-    promotion, dataset = Configuration(compose("promote", [*small[:2], *given])), material().dataset
-    split, square = {one: len(dataset.regions(one)) for one in SPLITS}, 72 * 72
-    assert sum(split.values()) == 5
-    once = members * 5 * square + alone * (split["val"] + split["test"]) * square
-    assert squares_px(promotion, dataset, views=False) == once
-    again = members * views * split["val"] * square
-    assert squares_px(promotion, dataset, views=True) == once + again
-    assert volumes_px(promotion, dataset) == volumes * 6 * 160 * 176
-
-
 def test_the_quick_promotion_trains_no_trial_anew():
     """Else a budget as long as the sweep's would not pay for its ranking."""
     tree = compose("promote", ["experiment=quick"])
     assert tree["budget"] == "10min"
     assert read(RankConfig, tree["rank"], "rank").k == 1
-
-
-@pytest.mark.parametrize("how", ["sample", "exhaustive"])
-def test_the_search_is_timed_for_all_sigmas_and_squares(material, how):
-    dataset = material().dataset
-    few = search_s(dataset, PostProcessingConfig((1.0,), 0.4, 0.5, 2, search=how))
-    many = search_s(dataset, PostProcessingConfig((1.0,) * 200, 0.4, 0.5, 2, search=how))
-    assert 0 < few < many
 
 
 @pytest.mark.parametrize("limit", [None, 99.0])
@@ -132,46 +98,6 @@ def planned(material, small, monkeypatch):
         return plan_promotion(promotion, Candidates(trials, finals), dataset, begun, 900.0), timed
 
     return plan
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ((), None),
-        (("final.epochs=2400",),
-         "estimated time: 2.0 h (trials anew 100 s, final trainings 2.0 h, volumes 0 s)\n"
-         "budget=1h would leave 58 min to the final trainings instead"),
-        (("final.epochs=2400", "final.max_seconds=60"), None),
-        (("final.epochs=1200", "final.steps=8"), "estimated time: 2.0 h"),
-        (("rank.seeds=90",), "budget=1h is too short for a promotion like this: rank.k=1"),
-    ],
-)  # fmt: skip
-def test_a_promotion_of_over_an_hour_says_first_what_an_hour_would_do(material, small, given, said):
-    """By what its trials took: 20 and 30 s, the slower one 3 s an epoch of four steps."""
-    how = ["rank.seeds=2", "segment=false", *given]
-    promotion = Configuration(compose("promote", [*small[:2], *how]))
-    tree = compose("train", small)
-    final = final_configuration(tree, promotion.tree, 0).run.train
-    took = Took(3.0, 50.0, 100.0, Configuration(tree).run.train, ("2dcnn", "2dcnn"))
-    promotion = promotion.with_values({"candidates": 1})
-    found = foretold(promotion, took, final, material().dataset)
-    assert found is None if said is None else said in found
-
-
-@pytest.mark.parametrize(
-    ("given", "hours"),
-    [((), "2.0 h"), (("final.share=1",), "2.4 h"), (("final.steps=200",), "4.0 h")],
-)
-def test_a_larger_share_takes_longer_by_the_steps_that_it_makes(material, small, given, hours):
-    """A fiftieth of 15 552 pixels and a twentieth are both seen in the least number of steps."""
-    how = ["rank.seeds=2", "segment=false", "final.epochs=2400", *given]
-    promotion = Configuration(compose("promote", [*small[:2], *how]))
-    promotion = promotion.with_values({"candidates": 1})
-    tree = compose("train", [*small, "train.steps=null", "train.min_steps=100"])
-    final = final_configuration(tree, promotion.tree, 0).run.train
-    took = Took(3.0, 50.0, 100.0, Configuration(tree).run.train, ("2dcnn", "2dcnn"))
-    found = foretold(promotion, took, final, material().dataset)
-    assert f"final trainings {hours}" in found
 
 
 def test_a_budget_is_planned_by_the_slowest_that_may_be_trained(planned):

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import time
-import timeit
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
-from scipy.ndimage import gaussian_filter
-
-from fibsem.analysis.postprocessing import SampledParts, ScoredSquare, search, search_by_sample
 from fibsem.config import (
     Configuration,
-    PostProcessingConfig,
     PromoteConfig,
-    TrainConfig,
     Tree,
 )
 from fibsem.data.dataset.dataset import Dataset
-from fibsem.data.dataset.split import SPLITS, Split
-from fibsem.data.pieces import MOST
-from fibsem.data.pieces import SIDE as PIECE
 from fibsem.errors import UserError
-from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.candidates import Candidates
+from fibsem.promotion.planning.cost import (
+    dataset_px,
+    scored_models,
+    search_s,
+    squares_px,
+    volumes_px,
+)
 from fibsem.promotion.repetition import REPEATED
 from fibsem.system.files import read_json
 from fibsem.training.material.material import Material
 from fibsem.training.planning.account import CutOff, cut_off
 from fibsem.training.planning.budgeting import plan_trainings
 from fibsem.training.planning.estimate import duration
-from fibsem.training.planning.instead import FEWEST_STEPS, LONG_S
 from fibsem.training.planning.plan import Plan, RankingPlan
 from fibsem.training.planning.probing import Probe, probe
 from fibsem.training.results import TrialResult
@@ -172,7 +166,7 @@ def _scoring_s(
 ) -> float:
     """Seconds of the steps after the final trainings."""
     views = any(one.spec.is_network and one.spec.convertible for one in candidates.finals)
-    searched = len(_models(given.promotion)) * search_s(dataset, given.postprocessing)
+    searched = len(scored_models(given.promotion)) * search_s(dataset, given.postprocessing)
     scored = SCORED * timed.pixel_s * squares_px(given, dataset, views=views)
     return scored + _volumes_s(given, dataset, timed) + searched + PUBLISHED_S
 
@@ -240,10 +234,10 @@ def slower(now_s: float, epoch_s: float, train_s: float) -> float:
 def _steps(tree: Tree, dataset: Dataset) -> int:
     """Number of steps in an epoch of a trial."""
     train = Configuration(tree).run.train
-    return train.epoch_length.steps_of(_labelled(dataset, train.steps))
+    return train.epoch_length.steps_of(labelled_px(dataset, train.steps))
 
 
-def _labelled(dataset: Dataset, *steps: int | None) -> int:
+def labelled_px(dataset: Dataset, *steps: int | None) -> int:
     """Number of labelled training pixels; counted only if some steps follow from them, else 0."""
     return 0 if all(steps) else sum(dataset.pixels("train"))
 
@@ -265,49 +259,6 @@ def final_trainings(promotion: PromoteConfig, architectures: Sequence[str]) -> i
     return min(promotion.candidates, len(architectures)) + promotion.ensemble - 1
 
 
-@dataclass(frozen=True)
-class Took:
-    """Times of trials in their sweep: an epoch of the slowest one, and all trainings together.
-
-    ``train`` and ``seconds_per_gigapixel`` are of the slowest trial, too; ``architectures`` are of
-    every trial.
-    """
-
-    epoch_s: float
-    train_s: float
-    seconds_per_gigapixel: float
-    train: TrainConfig
-    architectures: tuple[str, ...]
-
-
-def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Dataset) -> str | None:
-    """The expected time of a promotion without a budget, in words; None if it is under an hour.
-
-    Nothing is timed for it: it follows from the times of the trials that MLflow has.
-    """
-    each_s = took.epoch_s * final.epochs * _longer(took.train, final, dataset)
-    each_s = min(each_s, final.max_seconds or math.inf)
-    count = final_trainings(given.promotion, took.architectures)
-    again_s = (given.rank.seeds if len(took.architectures) > 1 else 0) * took.train_s
-    pixels = volumes_px(given, dataset) if given.tree["segment"] else 0
-    volumes_s = pixels * took.seconds_per_gigapixel / 1e9
-    parts = {"trials anew": again_s, "final trainings": count * each_s, "volumes": volumes_s}
-    if (total_s := sum(parts.values())) <= LONG_S:
-        return None
-    where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
-    left_s = LONG_S - again_s - volumes_s
-    instead = f"budget=1h would leave {duration(left_s)} to the final trainings instead"
-    if left_s < count * FEWEST_STEPS:  # a step may take a second
-        instead = "budget=1h is too short for a promotion like this: rank.k=1 or segment=false"
-    return f"estimated time: {duration(total_s)} ({where})\n{instead}"
-
-
-def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
-    """Steps of an epoch of the final training over those of an epoch of the trial."""
-    labelled = _labelled(dataset, before.steps, final.steps)
-    return final.epoch_length.steps_of(labelled) / before.epoch_length.steps_of(labelled)
-
-
 def values(
     plan: Plan, limit_s: float | None, *, mixed: bool = False, typed: Container[str] = ()
 ) -> dict[str, object]:
@@ -324,60 +275,3 @@ def values(
         trials = {} if mixed else {"rank.k": plan.ranked.trials}
         set_by |= {**trials, "rank.seeds": plan.ranked.seeds}
     return set_by if limit_s is None else {**set_by, "final.max_seconds": limit_s}
-
-
-def _models(promotion: PromoteConfig) -> list[int]:
-    """Number of members of each model that is scored: the challenger and, of an ensemble, one."""
-    return [promotion.ensemble, *([1] if promotion.ensemble > 1 else [])]
-
-
-def dataset_px(dataset: Dataset, split: Split) -> int:
-    """Pixels of the labelled squares of a split."""
-    return sum(one.box.size for one in dataset.regions(split))
-
-
-def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
-    """Pixels of labelled squares that are scored, summed over the members of all models.
-
-    With ``views`` the pieces of the validation part are scored again in every number of views.
-    """
-    sizes = {split: dataset_px(dataset, split) for split in SPLITS}
-    members, *single = _models(given.promotion)
-    most = max(2, given.tree["segmentation"]["symmetry"])
-    counts = sum(count for count in SYMMETRIES if count <= most) if views else 0
-    pieces = min(sizes["val"], MOST * PIECE**2)
-    alone = sum(single) * (sizes["val"] + sizes["test"])
-    return members * (sum(sizes.values()) + counts * pieces) + alone
-
-
-def volumes_px(given: Configuration, dataset: Dataset) -> int:
-    """Pixels of whole volumes that are scored, summed over members and views."""
-    voxels = sum(int(np.prod(sample.volume.shape)) for sample in dataset.samples)
-    return voxels * given.promotion.ensemble * int(given.tree["segmentation"]["symmetry"])
-
-
-def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
-    """Seconds of the search for a post-processing, estimated by timing one on a small square."""
-    noise = np.random.default_rng(0).normal(size=(SIDE, SIDE))
-    scores = gaussian_filter(noise, 3)
-    scores = ((scores - scores.min()) / np.ptp(scores)).astype(np.float32)
-    labels = (scores > 0.5).astype(np.uint8)
-    square = ScoredSquare(scores, labels, (slice(0, SIDE), slice(0, SIDE)))
-    margin = 2 * config.grid.margin
-    area = sum(
-        (region.box.shape[1] + margin) * (region.box.shape[2] + margin)
-        for region in dataset.regions("val")
-    )
-    if config.search == "exhaustive":
-        one = replace(config.grid, sigmas=(float(np.median(config.grid.sigmas)),))
-        return _pixel_s(lambda: search([square], one)) * len(config.grid.sigmas) * area
-    sample = SampledParts([square], [1.0])
-    sampled_s = _pixel_s(lambda: search_by_sample([], sample, config.grid))
-    both_s = _pixel_s(lambda: search_by_sample([square], sample, config.grid))
-    sampled = min(area, MOST * (PIECE + margin) ** 2)
-    return sampled_s * sampled + max(0.0, both_s - sampled_s) * area
-
-
-def _pixel_s(work: Callable[[], object]) -> float:
-    """Seconds of some work for each pixel of the small square; the better of two times."""
-    return min(timeit.repeat(work, number=1, repeat=2)) / SIDE**2

@@ -7,7 +7,7 @@ import pytest
 
 from fibsem.config import Configuration, RankConfig, compose
 from fibsem.promotion import final, ranking
-from fibsem.promotion.pace import TimeLeft
+from fibsem.promotion.planning.pace import TimeLeft
 from fibsem.promotion.repetition import Repetition
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import Steps

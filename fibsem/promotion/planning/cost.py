@@ -1,0 +1,78 @@
+"""Pixels that the models of a promotion score, and the time of its post-processing search."""
+
+from __future__ import annotations
+
+import timeit
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from fibsem.analysis.postprocessing import SampledParts, ScoredSquare, search, search_by_sample
+from fibsem.config import Configuration, PostProcessingConfig, PromoteConfig
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.data.dataset.split import SPLITS, Split
+from fibsem.data.pieces import MOST
+from fibsem.data.pieces import SIDE as PIECE
+from fibsem.inference.model.views import SYMMETRIES
+
+#: Side of the square on which the search for a post-processing is timed.
+SIDE = 128
+
+
+def scored_models(promotion: PromoteConfig) -> list[int]:
+    """Number of members of each model that is scored: the challenger and, of an ensemble, one."""
+    return [promotion.ensemble, *([1] if promotion.ensemble > 1 else [])]
+
+
+def dataset_px(dataset: Dataset, split: Split) -> int:
+    """Pixels of the labelled squares of a split."""
+    return sum(one.box.size for one in dataset.regions(split))
+
+
+def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
+    """Pixels of labelled squares that are scored, summed over the members of all models.
+
+    With ``views`` the pieces of the validation part are scored again in every number of views.
+    """
+    sizes = {split: dataset_px(dataset, split) for split in SPLITS}
+    members, *single = scored_models(given.promotion)
+    most = max(2, given.tree["segmentation"]["symmetry"])
+    counts = sum(count for count in SYMMETRIES if count <= most) if views else 0
+    pieces = min(sizes["val"], MOST * PIECE**2)
+    alone = sum(single) * (sizes["val"] + sizes["test"])
+    return members * (sum(sizes.values()) + counts * pieces) + alone
+
+
+def volumes_px(given: Configuration, dataset: Dataset) -> int:
+    """Pixels of whole volumes that are scored, summed over members and views."""
+    voxels = sum(int(np.prod(sample.volume.shape)) for sample in dataset.samples)
+    return voxels * given.promotion.ensemble * int(given.tree["segmentation"]["symmetry"])
+
+
+def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
+    """Seconds of the search for a post-processing, estimated by timing one on a small square."""
+    noise = np.random.default_rng(0).normal(size=(SIDE, SIDE))
+    scores = gaussian_filter(noise, 3)
+    scores = ((scores - scores.min()) / np.ptp(scores)).astype(np.float32)
+    labels = (scores > 0.5).astype(np.uint8)
+    square = ScoredSquare(scores, labels, (slice(0, SIDE), slice(0, SIDE)))
+    margin = 2 * config.grid.margin
+    area = sum(
+        (region.box.shape[1] + margin) * (region.box.shape[2] + margin)
+        for region in dataset.regions("val")
+    )
+    if config.search == "exhaustive":
+        one = replace(config.grid, sigmas=(float(np.median(config.grid.sigmas)),))
+        return _pixel_s(lambda: search([square], one)) * len(config.grid.sigmas) * area
+    sample = SampledParts([square], [1.0])
+    sampled_s = _pixel_s(lambda: search_by_sample([], sample, config.grid))
+    both_s = _pixel_s(lambda: search_by_sample([square], sample, config.grid))
+    sampled = min(area, MOST * (PIECE + margin) ** 2)
+    return sampled_s * sampled + max(0.0, both_s - sampled_s) * area
+
+
+def _pixel_s(work: Callable[[], object]) -> float:
+    """Seconds of some work for each pixel of the small square; the better of two times."""
+    return min(timeit.repeat(work, number=1, repeat=2)) / SIDE**2

@@ -1,0 +1,56 @@
+"""What is said before a promotion without a budget that takes over an hour."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from fibsem.config import Configuration, TrainConfig
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.promotion.planning.budget import final_trainings, labelled_px
+from fibsem.promotion.planning.cost import volumes_px
+from fibsem.training.planning.estimate import duration
+from fibsem.training.planning.instead import FEWEST_STEPS, LONG_S
+
+
+@dataclass(frozen=True)
+class Took:
+    """Times of trials in their sweep: an epoch of the slowest one, and all trainings together.
+
+    ``train`` and ``seconds_per_gigapixel`` are of the slowest trial, too; ``architectures`` are of
+    every trial.
+    """
+
+    epoch_s: float
+    train_s: float
+    seconds_per_gigapixel: float
+    train: TrainConfig
+    architectures: tuple[str, ...]
+
+
+def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Dataset) -> str | None:
+    """The expected time of a promotion without a budget, in words; None if it is under an hour.
+
+    Nothing is timed for it: it follows from the times of the trials that MLflow has.
+    """
+    each_s = took.epoch_s * final.epochs * _longer(took.train, final, dataset)
+    each_s = min(each_s, final.max_seconds or math.inf)
+    count = final_trainings(given.promotion, took.architectures)
+    again_s = (given.rank.seeds if len(took.architectures) > 1 else 0) * took.train_s
+    pixels = volumes_px(given, dataset) if given.tree["segment"] else 0
+    volumes_s = pixels * took.seconds_per_gigapixel / 1e9
+    parts = {"trials anew": again_s, "final trainings": count * each_s, "volumes": volumes_s}
+    if (total_s := sum(parts.values())) <= LONG_S:
+        return None
+    where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
+    left_s = LONG_S - again_s - volumes_s
+    instead = f"budget=1h would leave {duration(left_s)} to the final trainings instead"
+    if left_s < count * FEWEST_STEPS:  # a step may take a second
+        instead = "budget=1h is too short for a promotion like this: rank.k=1 or segment=false"
+    return f"estimated time: {duration(total_s)} ({where})\n{instead}"
+
+
+def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
+    """Steps of an epoch of the final training over those of an epoch of the trial."""
+    labelled = labelled_px(dataset, before.steps, final.steps)
+    return final.epoch_length.steps_of(labelled) / before.epoch_length.steps_of(labelled)
