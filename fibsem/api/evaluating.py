@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,13 +102,15 @@ class EvaluateResult(Result):
         """Validation mIoU, and the paths of the tables."""
         from fibsem.evaluation.comparison import ends_of, finished_cells
 
-        summary, miou = self.summary, self.val["miou"]
-        spread = f"{miou.mean:.4f}" + ("" if math.isnan(miou.std) else f" ± {miou.std:.4f}")
-        number = len(summary["runs"])
+        summary, number = self.summary, len(self.summary["runs"])
+        test = ""
+        if "test_chosen" in summary["groups"]:
+            test = f", test mIoU {self.metrics('test_chosen')['miou']} of the labelled pixels,"
         tables = tables_folder(self.result_folder, str(summary["dataset"]))
         beside = len(finished_cells((self._made_in / self.folder).parent, summary["data"]))
         return "\n".join([
-            f"{summary['model']} {summary['nbhd']}: validation mIoU {spread} over {number} seeds; "
+            f"{summary['model']} {summary['nbhd']}: validation mIoU {self.val['miou']} on balanced "
+            f"pixels{test} over {number} seeds; "
             f"{self.result_folder}/summary.json",
             *ends_of(typed(tuple[Run, ...], summary["runs"])),
             f"{beside} evaluations of {summary['dataset']} in {tables}",

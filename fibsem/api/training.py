@@ -74,10 +74,9 @@ class TrainResult(Result):
     @property
     def text(self) -> str:
         """Scores of the training, where its results are, and what they can be used for."""
-        val, weights = self.val, as_typed("weights", str(self.result_folder))
+        weights = as_typed("weights", str(self.result_folder))
         return (
-            f"validation mIoU {val['miou']:.4f}, accuracy {val['accuracy']:.4f}, "
-            f"loss {val['loss']:.4f} after {self.summary['epochs']} epochs; "
+            f"validation {_scores(self.val, self.val_all)}, after {self.summary['epochs']} epochs; "
             f"{self.result_folder}/summary.json\n"
             f"label a film with it: {command_line('segment', ['volume=PATH', weights])}"
         )
@@ -89,6 +88,21 @@ class TrainResult(Result):
         epochs = [epoch["val"] for epoch in self.summary["history"]]
         curves = {key: [val[key] for val in epochs] for key in ("loss", "miou")}
         yield figures.png(figures.learning_curves({"validation": curves}))
+
+
+def _scores(val: dict[str, float], val_all: dict[str, float] | None) -> str:
+    """Validation scores in one line.
+
+    A rare class is half of the balanced pixels, so that mIoU is much higher on these.
+    """
+    balanced = (
+        f"{val['miou']:.4f} on balanced pixels (accuracy {val['accuracy']:.4f}, "
+        f"loss {val['loss']:.4f})"
+    )
+    if val_all is None:
+        return f"mIoU {balanced}"
+    error = f" ± {val_all['miou_se']:.4f}" if "miou_se" in val_all else ""
+    return f"mIoU {val_all['miou']:.4f}{error} of the labelled pixels, {balanced}"
 
 
 @completes("train")
@@ -266,7 +280,7 @@ def _show(progress: Progress, train: TrainConfig, foreseen: bool, epoch: Epoch) 
     """Show an epoch, and behind the first one how long all take, where nobody foresaw it."""
     from fibsem.training.planning.budgeting import forecast
 
-    text = f"loss {epoch.val['loss']:.4f}, mIoU {epoch.val['miou']:.4f}"
+    text = f"loss {epoch.val['loss']:.4f}, mIoU {(epoch.val_all or epoch.val)['miou']:.4f}"
     progress(text, epoch.epoch + 1, train.epochs)
     if epoch.epoch == 0 and not foreseen and (said := forecast(epoch, train)):
         print(said)

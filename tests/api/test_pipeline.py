@@ -238,6 +238,10 @@ def test_a_training_can_be_used_at_once(found, tiny, capsys):
     film, *_, store, folder = found
     given = {"nbhd": "11x11x1", "model": "threshold", "output": folder / "trained", **store}
     trained = api.train(film, **given)
+    labelled, balanced = trained.val_all["miou"], trained.val["miou"]
+    assert str(trained).startswith(
+        f"validation mIoU {labelled:.4f} of the labelled pixels, {balanced:.4f} on balanced pixels"
+    )
     steps = trained.model.bundle.segmenter.postprocessing
     assert (steps.threshold, steps.sigma) == (trained.val_all["threshold"], 0)
     assert str(trained).endswith(f"segment volume=PATH weights={folder / 'trained'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,10 +26,15 @@ class Spread:
     --------
     >>> Spread.of([0.79, 0.80, 0.81])  # doctest: +ELLIPSIS
     Spread(mean=0.8..., std=0.01...)
+    >>> str(Spread.of([0.79, 0.80, 0.81])), str(Spread.of([0.79]))
+    ('0.8000 ± 0.0100', '0.7900')
     """
 
     mean: Number
     std: Number
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4f}" + ("" if math.isnan(self.std) else f" ± {self.std:.4f}")
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
