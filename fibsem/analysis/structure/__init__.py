@@ -1,9 +1,9 @@
-"""What a porous film is like inside: functions on labelled voxels, and their definitions.
+"""Measures of the pore structure of labelled films, with their definitions.
 
-Arrays are (z, y, x) of 0 pore, 1 solid and 2 where neither is known; lengths are in the unit of the
-spacing, nanometres where a voxel's size is known. What a walk through the slices can find is an
-accumulator with ``add(z, slab)`` (:mod:`.walk`); what needs a neighbourhood is a function of an
-array, applied to blocks with a halo that makes it exact.
+Arrays are (z, y, x) with 0 for pore, 1 for solid and 2 for unknown. Lengths are in the unit of the
+spacing: nanometres if the voxel size is known. Measures that one pass over the slices can compute
+are accumulators with ``add(z, slab)`` (:mod:`.walk`). Measures that need a neighbourhood are
+functions of an array, applied to blocks with a halo large enough to make the result exact.
 """
 
 from fibsem.analysis.structure.film import Film

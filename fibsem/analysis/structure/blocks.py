@@ -1,4 +1,4 @@
-"""Parts of a film for what cannot be measured on the whole: evenly spread, near to cubes."""
+"""Evenly spread, nearly cubic blocks of a film, for measures that are too large for all of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from fibsem.geometry import Box, Triple
 
 
 def block_shape(film: Film, voxels: int) -> Triple:
-    """Voxels (z, y, x) of a block of at most ``voxels``: a cube, as far as the film goes.
+    """Return the shape (z, y, x) of a block of at most ``voxels`` voxels.
+
+    The block is a cube in physical units, unless the film is too short along an axis.
 
     >>> import numpy as np
     >>> block_shape(Film.of(np.zeros((20, 400, 400), np.uint8), (50.0, 10.0, 10.0)), 5000)
@@ -32,12 +34,12 @@ def block_shape(film: Film, voxels: int) -> Triple:
 
 
 def spread_blocks(film: Film, voxels: int, count: int) -> list[Box]:
-    """About ``count`` blocks that do not overlap, evenly spread; fewer where there is no room."""
+    """Return about ``count`` evenly spread, disjoint blocks; fewer if the film has no room."""
     return spread(film, block_shape(film, voxels), count)
 
 
 def spread(film: Film, shape: Triple, count: int) -> list[Box]:
-    """Blocks of a shape, (z, y, x) voxels, of which the film has room for one, spread like that."""
+    """Return about ``count`` disjoint blocks of a shape (z, y, x) that the film has room for."""
     room = [n // s for n, s in zip(film.shape, shape, strict=True)]
     numbers = _numbers(room, count)
     z, y, x = (list(_starts(n, s, k)) for n, s, k in zip(film.shape, shape, numbers, strict=True))
@@ -48,7 +50,10 @@ def spread(film: Film, shape: Triple, count: int) -> list[Box]:
 
 
 def _numbers(room: list[int], count: int) -> list[int]:
-    """Blocks along each axis, at most ``count`` in all: one more where they lie widest apart."""
+    """Return the number of blocks along each axis, at most ``count`` in all.
+
+    One more is added to the axis along which the blocks are farthest apart, until none fits.
+    """
     numbers = [1, 1, 1]
     while True:
         axes = [
@@ -63,7 +68,7 @@ def _numbers(room: list[int], count: int) -> list[int]:
 
 
 def _starts(extent: int, size: int, count: int) -> Iterator[int]:
-    """Where ``count`` parts of a size begin that are spread over an extent, with equal gaps."""
+    """Yield the starts of ``count`` parts of one size, spread over an extent with equal gaps."""
     gap = (extent - count * size) / count
     for k in range(count):
         yield round(gap / 2 + k * (size + gap))

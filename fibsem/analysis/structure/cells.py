@@ -1,4 +1,4 @@
-"""Porosity by slice and by cell: what porosity's variation over a film follows from."""
+"""Pore counts by slice and by cell, from which the variation of porosity is computed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fibsem.geometry import Triple
 Counts = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
 
-#: Cells that a film is cut into, at most: they are summed up by Fourier transforms.
+#: Largest number of cells of a film; it limits the size of the Fourier transforms over them.
 MOST_CELLS = 2**19
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Pore voxels and known voxels of every cell, (z, y, x); ``size`` is that of a cell."""
+    """Number of pore and known voxels in every cell, (z, y, x); ``size`` is a cell's size."""
 
     pores: Counts
     known: Counts
@@ -29,14 +29,14 @@ class Cells:
 
     @property
     def porosity(self) -> float:
-        """Share of the known voxels that is pore."""
+        """Share of pores among the known voxels."""
         return float(self.pores.sum() / self.known.sum())
 
 
 def cell_of(film: Film) -> Triple:
-    """Voxels (z, y, x) of a cell: about a cube, as small as the number of cells allows.
+    """Return the voxels (z, y, x) of a cell: nearly a cube, as small as ``MOST_CELLS`` allows.
 
-    None reaches out of the film: of a single picture a cell is a square.
+    A cell is never larger than the film: in a single slice it is a square.
 
     >>> cell_of(Film.of(np.zeros((64, 640, 640), np.uint8), (50.0, 10.0, 10.0)))
     (2, 8, 8)
@@ -90,7 +90,7 @@ class CellCounts:
                 slices[k] = counts.sum()
 
     def _summed(self, image: npt.NDArray[np.bool_]) -> Counts:
-        """Pixels of an image that are set, by cell."""
+        """Count the set pixels of an image by cell."""
         y, x = (np.arange(0, n, c) for n, c in zip(image.shape, self.cell[1:], strict=True))
         rows = np.add.reduceat(image, x, axis=1, dtype=np.uint16)
         return np.add.reduceat(rows, y, axis=0, dtype=np.int64)

@@ -1,9 +1,9 @@
-"""Chords: how far straight lines run through pores, where the border of the film cuts some off.
+"""Chord lengths of the pores, corrected for chords that the border of the film cuts off.
 
-A chord counts from where it begins at solid. One that the border, or what is not known, cuts off
-is longer than what is seen of it: the distribution is that of Kaplan and Meier (J. Am. Stat. Assoc.
-53, 1958), in which it counts as far as it was seen. Leaving such chords out, or taking them as they
-are, would make long chords rare in small films.
+A chord is counted if it begins at solid. If the border or unknown voxels cut it off, it is longer
+than its visible part, so the distribution is the estimate of Kaplan and Meier (J. Am. Stat. Assoc.
+53, 1958) for censored data. Leaving cut chords out, or taking their visible length, would
+underestimate the number of long chords in small films.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Chords:
     Attributes
     ----------
     ended, cut
-        Number of chords of 0, 1, 2, ... voxels that end at solid, and that are cut off.
+        Number of chords of 0, 1, 2, ... voxels that end at solid, and of those that are cut off.
     step
         Length of a voxel.
     """
@@ -42,33 +42,36 @@ class Chords:
     def survival(self) -> Array:
         """Share of the chords that are longer than 0, 1, 2, ... voxels."""
         longer = np.cumsum((self.ended + self.cut)[::-1])[::-1] - self.ended - self.cut
-        at_risk = longer + self.ended  # one that is cut off may have ended there, or not
+        at_risk = longer + self.ended  # without those cut off here, which may go on
         gone = np.divide(self.ended, at_risk, out=np.zeros(len(at_risk)), where=at_risk > 0)
         return np.cumprod(1 - gone)
 
     @property
     def count(self) -> int:
-        """Chords that were seen to begin."""
+        """Number of chords whose beginning lies in the film."""
         return int(self.ended.sum() + self.cut.sum())
 
     @property
     def mean(self) -> float:
-        """Mean length; too short by what lies :attr:`beyond`."""
+        """Mean length; nan without chords. Too small if :attr:`beyond` is not 0."""
         return float(self.survival.sum()) * self.step if self.count else float("nan")
 
     @property
     def beyond(self) -> float:
-        """Share of the chords of which nothing is known but that they are longer than all."""
+        """Share of the chords known only to be longer than the longest observed length."""
         return float(self.survival[-1]) if self.count else float("nan")
 
     def quantile(self, share: float) -> float:
-        """Length that this share of the chords does not exceed; nan where they are cut off."""
+        """Return the length that this share of the chords does not exceed.
+
+        nan if there are no chords, or too many are cut off before the quantile.
+        """
         short = np.flatnonzero(1 - self.survival >= share - 1e-12)
         return float(short[0]) * self.step if self.count and short.size else float("nan")
 
 
 class ChordLengths:
-    """Chords along z, y and x; an accumulator."""
+    """Accumulator of chord lengths along z, y and x."""
 
     def __init__(self, film: Film) -> None:
         self._spacing = film.spacing
@@ -86,7 +89,7 @@ class ChordLengths:
                 self._along_lines(axis, lines)
 
     def _along_lines(self, axis: int, lines: Phases) -> None:
-        """Chords along the rows of an image."""
+        """Count the chords along the rows of an image."""
         count, length = lines.shape
         flat = np.full((count, length + 1), NEITHER, np.uint8)
         flat[:, :-1] = lines
@@ -100,7 +103,7 @@ class ChordLengths:
         self._bound(axis, stops - starts, begun, ended)
 
     def _along_z(self, image: Phases) -> None:
-        """Go on with the chords along z by one slice."""
+        """Extend the chords along z by one slice."""
         pore, solid, run = image == PORE, image == SOLID, self._run
         self._enter(0, run[(run > 0) & solid], run[(run > 0) & ~solid & ~pore])
         goes_on = pore & ((run > 0) | (self._before == SOLID))
@@ -112,17 +115,17 @@ class ChordLengths:
         self._before = image.copy()
 
     def _bound(self, axis: int, lengths: Lengths, begun: Mask, ended: Mask) -> None:
-        """Enter rows without solid, and whether there is solid before and behind them."""
+        """Update the longest run without solid; the masks say at which ends solid bounds it."""
         mirrored = np.where(begun & ended, lengths, 2.0 * lengths - 1)
         mirrored[~begun & ~ended & (lengths > 0)] = np.inf
         self._longest[axis] = max(self._longest[axis], float(mirrored.max(initial=0)))
 
     @property
     def longest(self) -> tuple[float, float, float]:
-        """By axis, the most voxels in a row that are not solid: no ball between solids is wider.
+        """Longest run of voxels without solid along each axis: an upper bound for balls in pores.
 
-        Nothing outside of the film holds a ball back: rows that its border cuts off are mirrored
-        there, and infinite where it cuts them off on both sides.
+        The border of the film does not bound a ball: runs that it cuts off at one end are mirrored
+        there, and runs that it cuts off at both ends count as infinite.
         """
         self._bound(0, self._open, self._open < self._depth, np.zeros(self._open.shape, np.bool_))
         z, y, x = self._longest
@@ -130,7 +133,7 @@ class ChordLengths:
 
     @property
     def widest(self) -> float:
-        """Diameter that no ball in the pores exceeds, in the unit of the spacing."""
+        """Upper bound for the diameter of a ball in the pores, in the unit of the spacing."""
         rows = zip(self.longest, self._spacing, strict=True)
         return min((voxels + 1) * step for voxels, step in rows)
 
@@ -140,7 +143,7 @@ class ChordLengths:
 
     @property
     def result(self) -> dict[str, Chords]:
-        """What was found, by axis; the border cuts what is still open."""
+        """Chords by axis; those still open at the last slice count as cut off."""
         left = np.bincount(self._run[self._run > 0], minlength=len(self._cut[0]))
         cuts = [self._cut[0] + left, *self._cut[1:]]
         return {
@@ -150,6 +153,6 @@ class ChordLengths:
 
 
 def _runs(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_]]:
-    """Where runs of a mask begin, and where they have ended; its first and last value are false."""
+    """Return starts and stops of the runs of a mask whose first and last values are false."""
     change = np.flatnonzero(mask[1:] != mask[:-1]) + 1
     return change[::2], change[1::2]

@@ -1,4 +1,4 @@
-"""Components of the pores, and which of them lead from face to face of the film."""
+"""Connected components of the pores, and which of them connect opposite faces of the film."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from fibsem.analysis.structure.film import AXES, NEITHER, PORE, Phases
 from fibsem.analysis.structure.joined import Connectivity, Joined, Numbers
 from fibsem.system.summaries.figures import AxisName
 
-#: Voxels that are counted at once, in a copy of eight bytes each.
+#: Voxels counted at once; each takes eight bytes in a copy.
 COUNTED = 2**24
-#: Share of the longest line from which one has a face at each end.
+#: A line ends at faces if it is at least this share of the longest line.
 LONG = 0.5
-#: Share of the lines, by their lengths, from which on those with gaps leave nothing to tell; and of
-#: the longest line from which one has faces there, as a shorter one may end at what is not known.
+#: An axis counts as cut if lines with gaps make up more than the first share of the total length.
+#: Lines along it must then have the second share of the longest line, not :data:`LONG`, to end at
+#: faces, as shorter ones may end at unknown voxels.
 CUT, WHOLE = 0.5, 0.9
 
 LineLengths = npt.NDArray[np.int32]
@@ -25,29 +26,29 @@ LineLengths = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Connections:
-    """How the pores of a film hang together.
+    """Connectivity of the pores of a film.
 
-    A face is made of the first (last) known voxels that lines along its axis meet: rims without
-    material do not close a film. Lines that are known over less than half of what the longest is
-    have none: a strip that a drift left in a few slices, or a cut corner, is no way through.
+    A face consists of the first (or last) known voxels of the lines along its axis, so that rims
+    without material do not close a film. Lines less than half as long as the longest one do not
+    count: a strip that drift left in a few slices, or a cut corner, is no path through the film.
 
     Attributes
     ----------
     connectivity
-        6: pores are neighbours by faces; 26: by edges and corners, too.
+        6: pore voxels are neighbours by faces; 26: by edges and corners, too.
     components
-        Their number.
+        Number of components.
     flat
-        Axes along which a single voxel is known at most: nothing leads through there.
+        Axes along which at most one voxel is known, so that no component can percolate.
     cut
-        Axes along which most lines have what is not known between what is: pores that do not lead
-        through there may do so in it.
+        Axes along which most lines have unknown voxels between known ones: pores that do not
+        percolate may be connected through these gaps.
     percolates
-        By axis, whether a component leads from one face to the other.
+        By axis, whether a component connects both faces.
     connected_share
-        By axis, share of the pore voxels in components that do.
+        By axis, share of the pore voxels in components that connect both faces.
     reachable_share
-        Share of the pore voxels in components that reach the end of any line.
+        Share of the pore voxels in components that reach the end of any line along any axis.
     largest_share
         Share of the pore voxels in the largest component.
     """
@@ -63,17 +64,17 @@ class Connections:
 
     @property
     def untold(self) -> tuple[AxisName, ...]:
-        """Axes along which nobody can tell whether pores lead through."""
+        """Axes along which percolation cannot be determined."""
         closed = (axis for axis in self.cut if not self.percolates[axis])
         return tuple(dict.fromkeys((*self.flat, *closed)))
 
 
 @dataclass
 class _Lines:
-    """Lines along one axis: where each is known first and last, and the number that it meets there.
+    """Lines along one axis: positions and component numbers of their first and last known voxels.
 
-    The number is 0, which is no pore, where nothing of a line is known; ``known`` counts the voxels
-    of which something is.
+    The number is 0, as for solid, if no voxel of a line is known; ``known`` counts the known voxels
+    of each line.
     """
 
     first: Numbers
@@ -84,13 +85,13 @@ class _Lines:
 
     @classmethod
     def none(cls, shape: tuple[int, ...]) -> _Lines:
-        """Lines of which nothing is known yet, of a shape."""
+        """Return an array of lines without known voxels."""
         numbers, places = np.zeros(shape, np.uint32), np.zeros(shape, np.int32)
         return cls(numbers, numbers.copy(), places, places.copy(), places.copy())
 
     @classmethod
     def of(cls, numbers: Numbers, known: npt.NDArray[np.bool_]) -> _Lines:
-        """Lines along the first axis of a picture."""
+        """Return the lines along the first axis of an image."""
         n, shape = len(known), known.shape[1:]
         if known.all():
             start, stop = np.zeros(shape, np.int32), np.full(shape, n, np.int32)
@@ -102,7 +103,7 @@ class _Lines:
         return cls(first, last, start.astype(np.int32), (start + length).astype(np.int32), count)
 
     def go_on(self, k: int, numbers: Numbers, known: npt.NDArray[np.bool_]) -> None:
-        """Take the next voxel of every line, at place ``k`` along it."""
+        """Add the next voxel of every line, at position ``k`` along it."""
         fresh = known & (self.stop == 0)
         if fresh.any():
             self.first[fresh], self.start[fresh] = numbers[fresh], k
@@ -112,12 +113,12 @@ class _Lines:
 
     @property
     def lengths(self) -> LineLengths:
-        """Voxels from the first to the last one that is known of each line."""
+        """Number of voxels from the first to the last known one of each line."""
         return self.stop - self.start
 
 
 class PoreComponents:
-    """Components of the pores; an accumulator."""
+    """Accumulator of the connected components of the pores."""
 
     def __init__(self, connectivity: Connectivity) -> None:
         self._joined = Joined(connectivity)
@@ -132,7 +133,7 @@ class PoreComponents:
         numbers = self._joined.add(slab == PORE)
         new = self._joined.count - first
         self._sizes.append(_sizes(numbers, first, new))
-        ends = np.zeros((3, 2, new + 1), np.int32)  # the first for what is no pore
+        ends = np.zeros((3, 2, new + 1), np.int32)  # index 0: not pore
         if self._upright is None:
             self._upright = _Lines.none(numbers.shape[1:])
         for k, (image, phases) in enumerate(zip(numbers, slab, strict=True), z):
@@ -144,7 +145,7 @@ class PoreComponents:
         self._ends.append(ends[..., 1:])
 
     def _take(self, axis: int, lines: _Lines, ends: LineLengths, first: int = 1) -> None:
-        """Note of components how long the longest line is that ends in them, at either face."""
+        """Record for every component the longest line that ends in it, by face."""
         lengths = lines.lengths
         self._longest[axis] = max(self._longest[axis], lengths.max(initial=0))
         self._crossed[axis] += lengths.sum(dtype=np.int64)
@@ -154,7 +155,7 @@ class PoreComponents:
 
     @property
     def result(self) -> Connections:
-        """Components of all slices together, and what they connect."""
+        """Connectivity of the slices added so far."""
         groups = self._joined.groups
         ends, sizes = np.concatenate(self._ends, axis=-1), np.concatenate(self._sizes)
         if self._upright is not None:
@@ -189,7 +190,7 @@ def _share(voxels: npt.NDArray[np.int64] | np.int64, total: int) -> float:
 
 
 def _sizes(numbers: Numbers, first: int, new: int) -> npt.NDArray[np.int64]:
-    """Voxels of the numbers from ``first`` on."""
+    """Count the voxels of each of the ``new`` component numbers from ``first`` on."""
     flat, sizes = numbers.ravel(), np.zeros(new + 1, np.int64)
     for start in range(0, flat.size, COUNTED):
         some = flat[start : start + COUNTED].astype(np.int64)

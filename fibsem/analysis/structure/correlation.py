@@ -1,8 +1,8 @@
-r"""Two-point correlation along the axes: how often two voxels a lag apart are both pore.
+r"""Two-point correlation along the axes: the probability that two voxels a lag apart are pores.
 
 .. math:: S_2(h) = P(x \in \text{pore}, \; x + h \in \text{pore}), \quad S_2(0) = \phi
 
-over all pairs of voxels in the film that are both known.
+It is estimated from all pairs of known voxels in the film.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from fibsem.analysis.structure.film import AXES, NEITHER, PORE, Film, Phases
 
 Mask = npt.NDArray[np.bool_]
-#: Lags that are looked at one by one; above, each is about a twelfth longer.
+#: All lags up to this one are used; above, each is about a twelfth longer than the one before.
 EVERY = 12
 
 
@@ -30,7 +30,7 @@ class TwoPoint:
 
 
 def lags_up_to(most: int) -> list[int]:
-    """Lags in voxels: all small ones, then ever fewer.
+    """Return lags in voxels from 0 to ``most``: all small ones, then ever sparser ones.
 
     >>> lags_up_to(15)
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
@@ -42,18 +42,18 @@ def lags_up_to(most: int) -> list[int]:
 
 
 class PairCounts:
-    """Pairs of pores along z, y and x; an accumulator.
+    """Accumulator of pairs of pore voxels along z, y and x.
 
     Parameters
     ----------
     film
-        Whose pairs are counted.
+        The film whose slices will be added.
     reach
-        Longest lag, in the unit of its spacing; at most half of the film.
+        Longest lag, in the unit of the spacing; limited to half of the film along each axis.
 
     Notes
     -----
-    Memory: as many slices as the longest lag in z has.
+    Memory: as many slices as the longest lag along z.
     """
 
     def __init__(self, film: Film, reach: float) -> None:
@@ -91,7 +91,7 @@ class PairCounts:
 
     @property
     def result(self) -> dict[str, TwoPoint]:
-        """What was found, by axis; nan where no pair is known."""
+        """Two-point correlation by axis; nan for lags without a known pair."""
         by_axis: dict[str, TwoPoint] = {}
         for axis, name in enumerate(AXES):
             both, known = self._both[axis], self._known[axis]
@@ -107,6 +107,6 @@ def _apart(lag: int) -> tuple[slice, slice]:
 
 
 def _cut(masks: tuple[Mask, Mask | None], axis: int, part: slice) -> tuple[Mask, Mask | None]:
-    """A part of the masks along an axis of the slice."""
+    """Return a part of the masks along an axis of the slice."""
     where = (part, slice(None)) if axis == 0 else (slice(None), part)
     return masks[0][where], None if masks[1] is None else masks[1][where]

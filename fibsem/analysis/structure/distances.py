@@ -1,4 +1,4 @@
-"""Exact distances on voxels that are no cubes."""
+"""Exact Euclidean distance transforms on anisotropic voxels."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from fibsem.analysis.structure.film import Spacing
 Mask = npt.NDArray[np.bool_]
 Distances = npt.NDArray[np.float32]
 
-#: What float32 may lose of a distance, and more: none lie that near to each other in a film.
+#: Relative tolerance of comparisons: more than float32 rounding, less than two distances differ by.
 ROUNDING = 1e-5
 
 
 def distance_to(mask: Mask, spacing: Spacing) -> Distances:
-    """Distance of every voxel to the nearest voxel of a mask, from centre to centre.
+    """Return the distance of every voxel to the nearest voxel of a mask, from centre to centre.
 
     Parameters
     ----------
     mask : (z, y, x) bool
-        What is outside of the array does not count.
+        Nothing outside of the array counts as mask.
     spacing
         (z, y, x).
 
     Returns
     -------
     (z, y, x) float32
-        0 in the mask; infinite everywhere where it is empty.
+        0 in the mask; infinite everywhere if the mask is empty.
 
     Notes
     -----
-    With the package edt (the extra ``structure``) several times as fast, and in a third of the
-    memory: SciPy takes about 24 bytes a voxel.
+    With the package edt (the extra ``structure``) it is several times as fast and takes a third of
+    the memory: SciPy takes about 24 bytes a voxel.
     """
     if not mask.any():
         return np.full(mask.shape, np.inf, np.float32)
@@ -48,7 +48,7 @@ def distance_to(mask: Mask, spacing: Spacing) -> Distances:
 
 
 def reaches(distances: Distances, radius: float) -> Mask:
-    """Where distances are at least a radius, those that equal it but for their rounding, too.
+    """Return where distances are at least a radius, up to float32 rounding.
 
     >>> reaches(np.float32([1.9, 1.9999999, 2]), 2.0).tolist()
     [False, True, True]

@@ -1,4 +1,4 @@
-"""A labelled film as its structure is measured: read box by box, whatever it is stored in."""
+"""A labelled film that is read box by box, independent of how it is stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fibsem.system.summaries.figures import AxisName
 Phases = npt.NDArray[np.uint8]
 Spacing = tuple[float, float, float]
 
-#: Classes of a voxel; nothing is known where slices are missing or there is no material.
+#: Classes of a voxel; NEITHER marks missing slices and places without material.
 PORE, SOLID, NEITHER = 0, 1, 2
 #: Names of the axes of an array.
 AXES: tuple[AxisName, ...] = get_args(AxisName)
@@ -30,9 +30,9 @@ class Film:
     shape
         (z, y, x) voxels.
     spacing
-        (z, y, x) distance of neighbouring voxels; any unit, all lengths are in it.
+        (z, y, x) distance of neighbouring voxels, in any unit; all lengths are in this unit.
     read
-        Gives the classes of a box, (z, y, x) uint8: 0 pore, 1 solid, 2 neither.
+        Returns the classes of a box, (z, y, x) uint8: 0 pore, 1 solid, 2 neither.
     """
 
     shape: Triple
@@ -41,22 +41,22 @@ class Film:
 
     @classmethod
     def of(cls, phases: Phases, spacing: Spacing = (1.0, 1.0, 1.0)) -> Film:
-        """A film that is in memory."""
+        """Return a film that reads from an array in memory."""
         z, y, x = phases.shape
         return cls((z, y, x), spacing, lambda box: phases[box.slices])
 
     @property
     def flat(self) -> tuple[AxisName, ...]:
-        """Axes along which it is a single voxel deep: nothing leads through there."""
+        """Axes along which the film is a single voxel deep."""
         return tuple(axis for axis, n in zip(AXES, self.shape, strict=True) if n == 1)
 
     def slabs(self, thick: int) -> Iterator[tuple[int, Phases]]:
-        """First slice and classes of every slab of ``thick`` slices, in order."""
+        """Yield the first slice and the classes of every slab of ``thick`` slices, in order."""
         for start in range(0, self.shape[0], thick):
             stop = min(start + thick, self.shape[0])
             yield start, self.read(Box((start, 0, 0), (stop, *self.shape[1:])))
 
     def voxels_of(self, length: float) -> Triple:
-        """Voxels (z, y, x) that cover a length on each axis."""
+        """Return the number of voxels (z, y, x) that cover a length along each axis."""
         z, y, x = (int(np.ceil(length / step - 1e-9)) for step in self.spacing)
         return z, y, x

@@ -1,4 +1,4 @@
-"""Geodesic tortuosity: the shortest way through the pores over the straight one."""
+"""Geodesic tortuosity: shortest path through the pores over the straight distance."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from fibsem.analysis.structure.film import PORE, Phases, Spacing
 
 
 def geodesic_tortuosity(phases: Phases, spacing: Spacing, axis: int) -> float:
-    """Mean length of the shortest ways from one face of a block to the pores of the other.
+    """Return the mean shortest path from one face of a block to the other, over its depth.
 
-    Ways go from voxel to voxel by faces, edges and corners, of voxels that are long on an axis in
-    as many parts as make them about cubes: in steps of whole ones, a way that climbs at 45 degrees
-    through slices of five pixels would be a quarter too long. Between cubes it is up to an eighth.
-    Both faces lie at the centres of their parts, and the mean is over those of the last face that
-    can be reached from the first.
+    Paths go from voxel to voxel by faces, edges and corners. Elongated voxels are first split into
+    parts that are nearly cubes: in steps of whole voxels, a path that climbs at 45 degrees through
+    slices five pixels thick would be a quarter too long. Between cubes it is up to an eighth too
+    long. Both faces lie at the centres of their parts; the mean is over the parts of the last face
+    that can be reached from the first.
 
     Returns
     -------
     float
-        At least 1; nan where no pore leads through, or the block is a single voxel deep.
+        At least 1; nan if no pore connects the faces, or the block is a single voxel deep.
 
     Notes
     -----
-    Memory: some forty bytes for every part.
+    Memory: about forty bytes for every part.
     """
     if phases.shape[axis] < 2:
         return float("nan")
     phases, spacing = _in_cubes(phases, spacing)
     depth = phases.shape[axis]
-    costs = np.where(phases == PORE, 1.0, -1.0)  # negative: no way
+    costs = np.where(phases == PORE, 1.0, -1.0)  # negative: impassable
     first = np.argwhere(np.take(phases, 0, axis=axis) == PORE)
     if not len(first):
         return float("nan")
@@ -42,7 +42,7 @@ def geodesic_tortuosity(phases: Phases, spacing: Spacing, axis: int) -> float:
 
 
 def _in_cubes(phases: Phases, spacing: Spacing) -> tuple[Phases, Spacing]:
-    """Voxels cut into parts that are about cubes, and the size of such a part."""
+    """Split voxels into parts that are nearly cubes; return them and the size of a part."""
     parts = [max(1, round(step / min(spacing))) for step in spacing]
     for axis, count in enumerate(parts):
         phases = np.repeat(phases, count, axis=axis)

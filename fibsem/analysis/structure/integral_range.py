@@ -5,7 +5,7 @@ r"""Integral range: the volume that counts as one independent sample of the mate
 
 for volumes V much larger than A. Lantuejoul, J. Microsc. 161 (1991) 387; Kanit et al., Int. J.
 Solids Struct. 40 (2003) 3647. The covariance of cells has the same integral as that of voxels, so
-it is taken from the porosity of cells, which is small even where the film is not.
+it is computed from the porosity of cells, whose array is small even for a large film.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from fibsem.analysis.structure.cells import Cells
 
 Array = npt.NDArray[np.float64]
 
-#: The covariance is summed as far as this many times its first zero, which takes in where it is
-#: negative after that and above zero again, but over no more than a part of the film's volume: the
-#: sum's own error grows with it, to about a third at one in twenty. Pores at a usual distance, as
-#: those of the phantom, take back nine tenths of the sum between one and three times the zero.
+#: The covariance is summed up to this multiple of its first zero, which includes the negative part
+#: and the rise after it, but over at most this share of the film's volume: the error of the sum
+#: grows with it, to about a third at one in twenty. With regularly spaced pores, as in the phantom,
+#: the part between one and three times the zero cancels nine tenths of the sum.
 ZEROS, MOST_VOLUME = 4.0, 0.05
-#: Part of the sum that the film's own mean may take; where it takes more, the film is too small.
+#: Largest share of the sum lost to the film's own mean; above it, the film is too small.
 MOST_LOST = 0.5
 
 
 @dataclass(frozen=True)
 class IntegralRange:
-    """What the variation of porosity within a film says of the material.
+    """Integral range of a film, and the sampling error of porosity that follows from it.
 
     Attributes
     ----------
     volume
-        The integral range, in the cube of the unit; nan where the film is too small to tell.
+        The integral range, in the cube of the unit; nan if the film is too small to estimate it.
     cutoff
         Length up to which the covariance was summed.
     sd
-        Standard deviation of the porosity of volumes like this film, from place to place.
+        Standard deviation of porosity between volumes of this size from the same material.
     degrees
-        Degrees of freedom of the latter: balls of the radius ``cutoff`` in the film; discs where
-        it is thinner.
+        Degrees of freedom of ``sd``: number of balls of radius ``cutoff`` in the film, or of discs
+        if the film is thinner.
     """
 
     volume: float
@@ -93,7 +93,7 @@ def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
     if not 0 < phi < 1 or lost >= MOST_LOST:
         return IntegralRange(float("nan"), reach, float("nan"), 0.0)
     summed = float((covariance[inside] * weights).sum())
-    if summed <= 0:  # its own error is larger than what is looked for: no film is that sure
+    if summed <= 0:  # the error of the sum exceeds the sum: a variance of zero would be wrong
         return IntegralRange(float("nan"), reach, float("nan"), 0.0)
     variance = of_one_cell * summed / (1 - lost)
     volume = float(np.prod(cells.size) * known.sum() / known.max())
@@ -103,9 +103,10 @@ def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
 
 
 def _covariance(cells: Cells) -> tuple[Array, Array]:
-    """Covariance of porosity by lag in cells, and the weight of its pairs; opposite lags are equal.
+    """Return the covariance of porosity by lag in cells, and the weight of the pairs of each lag.
 
-    Cells count by their known voxels. Lags are laid out as by a Fourier transform.
+    Cells are weighted by their known voxels. Lags are ordered as by a Fourier transform; opposite
+    lags have equal values.
     """
     weight = cells.known / cells.known.max()
     away = cells.pores / cells.known.max() - weight * cells.porosity
@@ -117,7 +118,7 @@ def _covariance(cells: Cells) -> tuple[Array, Array]:
 
 
 def _distances(shape: tuple[int, ...], cells: Cells) -> Array:
-    """Length of every lag, laid out as by a Fourier transform."""
+    """Return the length of every lag, ordered as by a Fourier transform."""
     lags = [np.fft.fftfreq(n, 1 / n) * step for n, step in zip(shape, cells.size, strict=True)]
     z, y, x = np.ix_(*lags)
     length: Array = np.sqrt(z**2 + y**2 + x**2)
@@ -125,7 +126,7 @@ def _distances(shape: tuple[int, ...], cells: Cells) -> Array:
 
 
 def _first_zero(covariance: Array, pairs: Array, distance: Array) -> float:
-    """Length at which the covariance, averaged over all directions, is first not positive."""
+    """Return the first length at which the direction-averaged covariance is not positive."""
     width = float(np.min(distance[distance > 0]))
     shell = np.rint(distance / width).astype(np.intp).ravel()
     summed = np.bincount(shell, (covariance * pairs).ravel())
@@ -134,7 +135,7 @@ def _first_zero(covariance: Array, pairs: Array, distance: Array) -> float:
 
 
 def _farthest(distance: Array, weights: Array, most: float) -> float:
-    """Radius of the largest ball with no more than so many lags: of a thin film, of a disc."""
+    """Return the radius of the largest ball (or disc, in a thin film) with ``most`` lags."""
     order = np.argsort(distance, axis=None)
     within = int(np.count_nonzero(np.cumsum(weights.flat[order]) <= most))
     return float(distance.flat[order[max(0, within - 1)]])

@@ -1,8 +1,8 @@
-"""Intrusion from a face: pore volume by the widest throat on the way to it (MIP-PSD).
+"""Simulated intrusion from a face: pore volume by the widest accessible throat (MIP-PSD).
 
-A ball that does not wet the solid comes in through one face and goes as far as it fits, as mercury
-does; what it covers on its way is filled. Compared with local thickness, wide pores behind narrow
-throats count as narrow. Münch, Holzer, J. Am. Ceram. Soc. 91 (2008) 4059.
+A ball enters through one face and moves as far as it fits, as non-wetting mercury does; the voxels
+that it covers are filled. Unlike in local thickness, wide pores behind narrow throats count as
+narrow. Münch, Holzer, J. Am. Ceram. Soc. 91 (2008) 4059.
 """
 
 from __future__ import annotations
@@ -23,21 +23,23 @@ FACES: tuple[Face, ...] = get_args(Face)
 
 
 def intruded(phases: Phases, diameters: Sequence[float], spacing: Spacing, face: Face) -> Sizes:
-    """Number of the widest ball that gets to each voxel from a face, 1 for the first; 0: none.
+    """Return the number of the widest ball that reaches each voxel from a face, counted from 1.
+
+    Voxels that no ball reaches get 0.
 
     Parameters
     ----------
     phases : (z, y, x) uint8
-        0 pore, 1 solid, 2 neither, which lets nothing pass.
+        0 pore, 1 solid, 2 neither, which balls cannot pass.
     diameters
-        Rising, fewer than 255.
+        In ascending order, fewer than 255.
     face
-        Where the balls come in: ``z0`` is the first slice, ``x1`` the last column, and so on.
+        Where the balls enter: ``z0`` is the first slice, ``x1`` the last column, and so on.
 
     Notes
     -----
-    Centres of balls go from voxel to voxel by faces, edges and corners. The whole array must be
-    there: a way in may lead through all of it.
+    Centres of balls move from voxel to voxel by faces, edges and corners. The film cannot be
+    processed in blocks, as a path may lead through all of it.
     """
     room = distance_to(phases != PORE if (phases > SOLID).any() else phases == SOLID, spacing)
     sizes = np.zeros(phases.shape, np.uint8)
@@ -52,7 +54,7 @@ def intruded(phases: Phases, diameters: Sequence[float], spacing: Spacing, face:
 
 
 def reached(mask: Mask, face: Face, connectivity: int = 26) -> Mask:
-    """The part of a mask that hangs together with a face."""
+    """Return the part of a mask that is connected to a face."""
     numbers = cc3d.connected_components(mask.view(np.uint8), connectivity=connectivity)
     axis, end = AXES.index(face[0]), -int(face[1])
     inside = np.zeros(int(numbers.max(initial=0)) + 1, np.bool_)

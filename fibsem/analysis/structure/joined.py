@@ -1,4 +1,4 @@
-"""Connected components of a mask that comes slab by slab: numbered through, joined at the end."""
+"""Connected components of a mask that is added slab by slab, merged across slabs at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint32]
 Connectivity = Literal[6, 26]
 
-#: Neighbours in the slice before, (y, x) away.
+#: Offsets (y, x) of the neighbours in the previous slice.
 BEFORE: dict[int, list[tuple[int, int]]] = {
     6: [(0, 0)],
     26: [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)],
@@ -22,12 +22,12 @@ BEFORE: dict[int, list[tuple[int, int]]] = {
 
 
 class Joined:
-    """Components of a mask, of which every slab is labelled by itself.
+    """Connected components of a mask whose slabs are labelled independently.
 
     Attributes
     ----------
     count
-        Numbers that were given so far, 0 among them, which is what is not in the mask.
+        Number of component numbers assigned so far, including 0 for voxels outside of the mask.
     """
 
     def __init__(self, connectivity: Connectivity) -> None:
@@ -37,7 +37,7 @@ class Joined:
         self._pairs: list[npt.NDArray[np.int64]] = []
 
     def add(self, mask: Mask) -> Numbers:
-        """Number the components of the next slab; two numbers may turn out to be one component."""
+        """Number the components of the next slab; :attr:`groups` merges them with others later."""
         slab = np.ascontiguousarray(mask).view(np.uint8)
         numbers: Numbers = cc3d.connected_components(slab, connectivity=self.connectivity)
         numbers = numbers.astype(np.uint32, copy=False)
@@ -50,7 +50,7 @@ class Joined:
         return numbers
 
     def _touching(self, image: Numbers, y: int, x: int) -> npt.NDArray[np.int64]:
-        """Pairs of numbers that are neighbours across two slabs, each once, as one number."""
+        """Return unique pairs of touching numbers across two slabs, each packed into an int64."""
         assert self._last is not None
         (a, b), (c, d) = _overlap(y), _overlap(x)
         before, after = self._last[a, c], image[b, d]
@@ -59,7 +59,7 @@ class Joined:
 
     @property
     def groups(self) -> npt.NDArray[np.int32]:
-        """The component that each number belongs to; that of number 0 holds nothing else."""
+        """Component of each number; number 0 is a component of its own."""
         pairs = np.unique(np.concatenate(self._pairs)) if self._pairs else np.empty(0, np.int64)
         ends = pairs >> 32, pairs & 0xFFFFFFFF
         graph = coo_array((np.ones(len(pairs), np.bool_), ends), (self.count, self.count))
@@ -68,7 +68,7 @@ class Joined:
 
 
 def _overlap(shift: int) -> tuple[slice, slice]:
-    """Where two images overlap that are shifted by -1, 0 or 1 pixel."""
+    """Return the overlapping parts of two images shifted by -1, 0 or 1 pixel."""
     whole, without_first, without_last = slice(None), slice(1, None), slice(None, -1)
     return {
         0: (whole, whole), 1: (without_first, without_last), -1: (without_last, without_first)

@@ -1,8 +1,8 @@
-"""Parts of a film in which every voxel is known: no gap closes what leads through one.
+"""Blocks of a film without unknown voxels, for measures of transport.
 
-What is not known lets nothing pass, so that a lost slice, or a rim without material, would close
-every part that holds some of it. Such parts are moved to the nearest place that holds none, which
-the cells of a film tell: one that lacks a voxel is left out as a whole.
+Unknown voxels are impassable, so that a lost slice or a rim without material would close every
+block that contains one. Such blocks are moved to the nearest position without unknown voxels, at
+the resolution of the film's cells: a cell with one unknown voxel is avoided as a whole.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from fibsem.geometry import Box, Triple
 Mask = npt.NDArray[np.bool_]
 Starts = npt.NDArray[np.int64]
 
-#: Voxels of a part, at least.
+#: Smallest number of voxels in a block.
 FEWEST = 1000
 
 
 def known_blocks(film: Film, whole: Mask, cell: Triple, voxels: int, count: int) -> list[Box]:
-    """Blocks as ``spread_blocks`` spreads them, but for those that would hold what is not known.
+    """Return blocks as ``spread_blocks`` does, moved where they would contain unknown voxels.
 
     Parameters
     ----------
     whole : (z, y, x) bool
-        Cells of the film of which every voxel is known.
+        Cells of the film in which every voxel is known.
     cell
         Voxels (z, y, x) of a cell.
     voxels
-        Of a block, at most.
+        Largest number of voxels in a block.
     count
-        Blocks, at most.
+        Largest number of blocks.
 
     Returns
     -------
     list of Box
-        They do not overlap, and are smaller where no block so large is known as a whole. Where not
-        even 1000 voxels are, those of a film of which everything is known.
+        Disjoint blocks, smaller than ``voxels`` if no fully known block is that large. If not even
+        1000 voxels are, the blocks of ``spread_blocks``, which ignore what is unknown.
     """
     extents = [_longest(whole, axis) * cell[axis] for axis in range(3)]
     z, y, x = (min(n, m) for n, m in zip(extents, film.shape, strict=True))
@@ -57,7 +57,7 @@ def known_blocks(film: Film, whole: Mask, cell: Triple, voxels: int, count: int)
 
 
 def _longest(whole: Mask, axis: int) -> int:
-    """Cells in a row along an axis that have something whole beside them."""
+    """Return the longest run of planes across an axis that each contain a whole cell."""
     across = tuple(other for other in range(3) if other != axis)
     row = np.concatenate([[False], whole.any(axis=across), [False]])
     ends = np.flatnonzero(row[1:] != row[:-1])
@@ -65,7 +65,7 @@ def _longest(whole: Mask, axis: int) -> int:
 
 
 def _places(film: Film, whole: Mask, cell: Triple, shape: Triple) -> Starts:
-    """First voxels (k, 3) of the blocks of a shape that begin with a cell and hold no gap."""
+    """Return the starts (k, 3) in voxels of all gap-free blocks of a shape that begin at a cell."""
     gaps = np.pad(~whole, ((1, 0),) * 3).astype(np.int64)
     for axis, (n, side) in enumerate(zip(shape, cell, strict=True)):
         sums, reach = np.moveaxis(gaps.cumsum(axis=axis), axis, 0), -(-n // side)
@@ -77,7 +77,7 @@ def _places(film: Film, whole: Mask, cell: Triple, shape: Triple) -> Starts:
 def _nearest(
     film: Film, whole: Mask, cell: Triple, wanted: Sequence[Box], places: Starts
 ) -> list[Box]:
-    """Blocks moved to the free place that is nearest; without those for which none is left."""
+    """Move blocks to the nearest free position; drop those for which none is left."""
     placed: list[Box] = []
     for block in wanted:
         deep, high, wide = block.shape
@@ -93,6 +93,6 @@ def _nearest(
 
 
 def _is_known(block: Box, whole: Mask, cell: Triple) -> bool:
-    """Whether every voxel of a block lies in a cell that is known."""
+    """Return whether every voxel of a block lies in a fully known cell."""
     ends = zip(block.start, block.stop, cell, strict=True)
     return bool(whole[tuple(slice(a // side, -(-b // side)) for a, b, side in ends)].all())

@@ -1,4 +1,4 @@
-"""The surface between pores and solid as triangles, coarsened where a film has too many voxels."""
+"""Triangle mesh of the surface between pores and solid, coarsened for films with many voxels."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from skimage.measure import marching_cubes
 from fibsem.analysis.structure.film import NEITHER, SOLID, Film, Phases
 from fibsem.geometry import Triple
 
-#: Corners (n, 3) as x, y, z in the unit of the spacing, and triangles (m, 3) of their numbers.
+#: Vertices (n, 3) as x, y, z in the unit of the spacing, and triangles (m, 3) of vertex indices.
 Mesh = tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]
 Shares = npt.NDArray[np.float32]
 
-#: Layers of cells that are looked at together.
+#: Layers of cells that are meshed at once.
 LAYERS = 32
 
 
 def surface_mesh(film: Film, cell: float) -> Iterator[Mesh]:
-    """Triangles of the surface, in parts one behind the other along z.
+    """Yield the triangles of the surface in consecutive parts along z.
 
-    Marching cubes on the share of solid in cells of about ``cell``: a coarser surface for a larger
-    one. The share is that of what is known of a cell. The faces of the film are left open, and the
-    surface ends where nothing is known.
+    Marching cubes are applied to the share of solid among the known voxels of cells with side
+    ``cell``: larger cells give a coarser surface. The faces of the film are left open, and the
+    surface ends where no voxel is known.
 
     Parameters
     ----------
     cell
-        Side of a cell in the unit of the spacing; at least that of the thickest voxel, because
-        slices would be steps.
+        Side of a cell in the unit of the spacing; raised to the longest side of a voxel, because
+        slices would otherwise show as steps.
     """
     z, y, x = mesh_cell(film, cell)
     sides = [n * step for n, step in zip((z, y, x), film.spacing, strict=True)]
@@ -46,7 +46,7 @@ def surface_mesh(film: Film, cell: float) -> Iterator[Mesh]:
         if not ((lowest < 0.5) & (highest > 0.5)).any():
             continue
         known = np.zeros(layers.shape, np.bool_)
-        known[1:, 1:, 1:] = ~np.isnan(lowest)  # a cube is asked for at its last corner
+        known[1:, 1:, 1:] = ~np.isnan(lowest)  # the mask of a cube is read at its last corner
         corners, triangles, _, _ = marching_cubes(
             np.nan_to_num(layers), 0.5, allow_degenerate=False, mask=known
         )
@@ -55,7 +55,7 @@ def surface_mesh(film: Film, cell: float) -> Iterator[Mesh]:
 
 
 def mesh_cell(film: Film, cell: float) -> Triple:
-    """Voxels (z, y, x) of the cells of a surface.
+    """Return the voxels (z, y, x) of a cell with side ``cell``, at least that of a voxel.
 
     >>> mesh_cell(Film.of(np.zeros((4, 8, 8), np.uint8), (50.0, 10.0, 10.0)), 20.0)
     (1, 5, 5)
@@ -66,9 +66,9 @@ def mesh_cell(film: Film, cell: float) -> Triple:
 
 
 def _shares(slab: Phases, cell: Triple) -> Shares:
-    """Share of solid in what is known of cells, nan where nothing is.
+    """Return the share of solid among the known voxels of every cell, nan if there are none.
 
-    What does not fill one at the end is left out.
+    Incomplete cells at the end are left out.
     """
     (z, y, x), (d, h, w) = cell, (n // c for n, c in zip(slab.shape, cell, strict=True))
     cells = slab[: d * z, : h * y, : w * x].reshape(d, z, h, y, w, x)
@@ -79,7 +79,7 @@ def _shares(slab: Phases, cell: Triple) -> Shares:
 
 
 def _over_corners(layers: Shares, of: np.ufunc) -> Shares:
-    """The least or the largest of the eight corners of every cube; nan where one is."""
+    """Return the minimum or maximum over the eight corners of every cube; nan if one is nan."""
     for axis in range(3):
         ours = np.moveaxis(layers, axis, 0)
         layers = np.moveaxis(of(ours[:-1], ours[1:]), 0, axis)

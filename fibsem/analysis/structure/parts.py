@@ -1,6 +1,7 @@
-"""How far the labelled porosity of small parts lies from what probabilities say of them.
+"""Errors of the expected porosity of small parts of squares, against their labels.
 
-Outlines go astray over some pixels: parts of that size vary most, and a square has many of them.
+Errors of outlines extend over some pixels: parts of about that size vary most, and a square has
+many of them.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ PART = 16
 
 @dataclass(frozen=True)
 class PartErrors:
-    """Labelled less expected porosity over parts of squares, added up.
+    """Sums of labelled minus expected porosity over parts of squares.
 
     Attributes
     ----------
     count
-        Parts of :data:`PART` pixels of which every pixel is labelled.
+        Number of parts with sides of :data:`PART` pixels in which every pixel is labelled.
     total, squared
-        Sums of the errors, and of their squares.
+        Sum of the errors, and sum of the squared errors.
     """
 
     count: int = 0
@@ -41,7 +42,11 @@ class PartErrors:
         expected: npt.NDArray[np.float32],
         known: npt.NDArray[np.bool_],
     ) -> PartErrors:
-        """Errors of a square: labelled pores, probability of pore, what is labelled; all (y, x)."""
+        """Return the errors of one square.
+
+        ``pores`` are the labelled pores, ``expected`` the probabilities of pore, and ``known`` the
+        labelled pixels; all are (y, x).
+        """
         errors = parts_of((pores - expected)[None], PART)
         whole = errors[parts_of(known[None], PART) == 1]
         return cls(whole.size, float(whole.sum()), float((whole**2).sum()))
@@ -53,14 +58,14 @@ class PartErrors:
 
     @property
     def sd(self) -> float | None:
-        """S.d. around their mean; None of fewer than two parts."""
+        """Standard deviation of the errors, or None for fewer than two parts."""
         if self.count < 2:
             return None
         return float(np.sqrt(max(0.0, self.squared - self.total**2 / self.count) / self.count))
 
     @property
     def sums(self) -> tuple[int, float, float]:
-        """The three of them, as they are written."""
+        """``(count, total, squared)``, as written to JSON."""
         return self.count, self.total, self.squared
 
     @classmethod
@@ -68,12 +73,15 @@ class PartErrors:
         return cls(int(record[0]), *record[1:])
 
 
-#: Some as they are written.
+#: :class:`PartErrors` as written to JSON.
 WrittenParts = Annotated[PartErrors, WrittenAs(tuple[int, Number, Number], PartErrors.from_json)]
 
 
 def parts_of(values: npt.NDArray[Any], side: int) -> npt.NDArray[np.float64]:
-    """Means of (k, y, x) over parts of so many pixels, (k, rows, columns); the rest is left out."""
+    """Return means over square parts with ``side`` pixels, (k, y, x) to (k, rows, columns).
+
+    Incomplete parts at the end are left out.
+    """
     k, y, x = values.shape
     rows, columns = y // side, x // side
     tiled = values[:, : rows * side, : columns * side].reshape(k, rows, side, columns, side)

@@ -1,16 +1,17 @@
-r"""Labels redrawn from probabilities, as uncertain as the classifier: what structure makes of it.
+r"""Labels drawn at random from probabilities, to propagate their uncertainty to structure.
 
 .. math:: [\, \Phi(g) < p \,]
 
-with the probability p of pore and a Gaussian field g of unit variance: each voxel is pore as often
-as p says, and neighbours err together as far as g reaches. Independent voxels would be salt and
-pepper: surface and components ruined, the porosity's spread next to nothing. How far g reaches in
-the slice is fitted to labelled squares: the porosity of small parts of them varies around the
-probabilities' by as much. The parts are as small as outlines go astray, and many: a few whole
-squares hardly tell how much they vary. Across slices, squares of one slice say nothing.
+with the probability p of pore and a Gaussian field g of unit variance: each voxel is pore with
+probability p, and errors of neighbours are correlated over the length of g. Independent voxels
+would be salt-and-pepper noise, which ruins surface and components and hardly varies the porosity.
+The correlation length within a slice is fitted to labelled squares, such that the porosity of small
+parts varies around the expected one as it does in the labels. The parts are about as small as
+errors of outlines, and many: the spread of a few whole squares is hardly known. Squares of single
+slices do not determine the length across slices.
 
-The probabilities are those of all films; the squares of this one say how porous it is, so their
-odds are shifted until they say so, too. What is certain stays.
+The probabilities are calibrated on all films. The squares of one film give its porosity, so the
+log-odds are shifted until the probabilities have the same mean. Probabilities of 0 and 1 stay.
 """
 
 from __future__ import annotations
@@ -26,21 +27,22 @@ from fibsem.analysis.structure.parts import parts_of
 Probabilities = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-#: Shortest length of a field in pixels, and steps of the search for the one that fits.
+#: Shortest correlation length in pixels, and number of bisection steps.
 SHORTEST, STEPS = 0.3, 12
 #: Largest shift of the logits.
 MOST = 12.0
 
 
 def redrawn(pore: Probabilities, lengths: tuple[float, ...], rng: np.random.Generator) -> Mask:
-    """Draw the pores once.
+    """Draw a mask of pores from their probabilities.
 
     Parameters
     ----------
     pore : (..., y, x) float32
         Probability of pore.
     lengths
-        S.d. of the Gaussian by which white noise is smoothed, voxels by axis; 0: independent.
+        Standard deviation in voxels, by axis, of the Gaussian that smooths white noise; 0: voxels
+        are independent.
     """
     return ndtr(_field(pore.shape, lengths, rng)) < pore
 
@@ -48,7 +50,7 @@ def redrawn(pore: Probabilities, lengths: tuple[float, ...], rng: np.random.Gene
 def _field(
     shape: tuple[int, ...], lengths: tuple[float, ...], rng: np.random.Generator
 ) -> Probabilities:
-    """A Gaussian field of unit variance."""
+    """Return a correlated Gaussian field of unit variance."""
     noise = rng.standard_normal(shape, dtype=np.float32)
     field: Probabilities = gaussian_filter(noise, lengths, mode="wrap")
     variance = 1.0
@@ -68,10 +70,10 @@ def spread_of(
     side: int | None = None,
     known: Mask | None = None,
 ) -> float:
-    """S.d. of the drawn porosity around that of the probabilities.
+    """Return the standard deviation of the drawn porosity around the expected one.
 
-    Of whole windows (k, y, x), or of their parts of ``side`` pixels; only of those that are
-    ``known`` in every pixel, where it is given.
+    It is taken over whole windows (k, y, x), or over their parts of ``side`` pixels. If ``known``
+    is given, only parts in which every pixel is known count.
     """
     lengths, side = (0.0, length, length), side or min(windows.shape[1:])
     whole = parts_of(np.ones_like(windows, bool) if known is None else known, side) == 1
@@ -86,24 +88,24 @@ def fitted_length(
     side: int | None = None,
     known: Mask | None = None,
 ) -> float | None:
-    """Length in pixels at which drawn windows vary as labelled squares do.
+    """Return the correlation length in pixels at which drawn windows vary as labelled squares do.
 
     Parameters
     ----------
     windows : (k, y, x) float32
         Probability of pore.
     sd
-        S.d. of labelled porosity around that of the probabilities.
+        Standard deviation of the labelled porosity around the expected one.
     side
-        Of the parts whose porosity it is; None: windows are as large as what was labelled.
+        Side of the parts that ``sd`` refers to; None: whole windows.
     known : (k, y, x) bool
-        Where there is material: parts that are not wholly on it do not count. None: everywhere.
+        Where there is material: other parts do not count. None: everywhere.
 
     Returns
     -------
     float or None
-        None where not even a length as long as the window makes them vary as much: the
-        probabilities are too sure.
+        None if not even half of the window's shorter side makes them vary as much, because the
+        probabilities are overconfident.
     """
     short, long = SHORTEST, float(min(windows.shape[1:])) / 2
 
@@ -113,14 +115,14 @@ def fitted_length(
 
     if spread(long) < sd:
         return None
-    for _ in range(STEPS):  # by halves of the logarithm
+    for _ in range(STEPS):  # bisection of the logarithm
         middle = float(np.sqrt(short * long))
         short, long = (middle, long) if spread(middle) < sd else (short, middle)
     return float(np.sqrt(short * long))
 
 
 def shifted(pore: Probabilities, by: float) -> Probabilities:
-    """Probabilities whose logits are larger by a number; 0 and 1 stay.
+    """Add a number to the logits of probabilities; 0 and 1 stay.
 
     >>> shifted(np.float32([0, 0.5, 1]), np.log(3)).round(3).tolist()
     [0.0, 0.75, 1.0]
@@ -130,7 +132,10 @@ def shifted(pore: Probabilities, by: float) -> Probabilities:
 
 
 def shift_to(windows: Probabilities, porosity: float) -> float | None:
-    """Shift of the logits at which probabilities say a porosity; None where none does."""
+    """Return the shift of the logits that gives a mean of ``porosity``, or None if there is none.
+
+    Shifts are limited to ``MOST`` in either direction.
+    """
 
     def more(by: float) -> float:
         return float(shifted(windows, by).mean(dtype=np.float64)) - porosity

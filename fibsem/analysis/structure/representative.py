@@ -1,4 +1,4 @@
-"""Representative volume: how much the porosity of a part differs from that of the whole."""
+"""Representative volume: how the porosity of parts varies with their size."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy.typing as npt
 
 from fibsem.analysis.structure.cells import Cells
 
-#: Parts below which their spread says little.
+#: Smallest number of parts whose spread is reported.
 FEWEST = 8
-#: Standard deviations on each side of an interval of 95 %.
+#: Half-width of a 95 % interval in standard deviations.
 Z = 1.96
 
 
 @dataclass(frozen=True)
 class PartSpread:
-    """Standard deviation of the porosity of parts of a film.
+    """Standard deviation of porosity over parts of a film.
 
     Attributes
     ----------
     side
         Edge of the cube with the volume of a part.
     parts
-        Their number.
+        Number of parts.
     sd
-        Of their porosities.
+        Standard deviation of their porosities.
     """
 
     side: float
@@ -36,10 +36,9 @@ class PartSpread:
 
 
 def spread_by_size(cells: Cells) -> list[PartSpread]:
-    """Spread of porosity over parts of 1, 2, 4, ... cells along each axis.
+    """Return the spread of porosity over parts of 1, 2, 4, ... cells along each axis.
 
-    Parts at the end of the film that are cut off, or of which less than half is known, are left
-    out.
+    Incomplete parts at the end of the film, and parts less than half known, are left out.
     """
     return list(_spreads(cells))
 
@@ -60,7 +59,7 @@ def _spreads(cells: Cells) -> Iterator[PartSpread]:
 
 
 def _summed(counts: npt.NDArray[np.int64], edges: list[int]) -> npt.NDArray[np.int64]:
-    """Sums over blocks of cells; what does not fill a block at the end is left out."""
+    """Sum counts over blocks of cells; incomplete blocks at the end are left out."""
     blocks = [n // e for n, e in zip(counts.shape, edges, strict=True)]
     whole = counts[tuple(slice(b * e) for b, e in zip(blocks, edges, strict=True))]
     z, y, x = blocks
@@ -71,9 +70,11 @@ def _summed(counts: npt.NDArray[np.int64], edges: list[int]) -> npt.NDArray[np.i
 
 
 def side_for(relative: float, porosity: float, integral_range: float) -> float:
-    r"""Edge of the cube whose porosity is within a relative error of the material's, at 95 %.
+    r"""Return the edge of a cube with a relative error of porosity of at most ``relative`` (95 %).
 
     .. math:: V = (1.96 / \epsilon)^2 \, A \, (1 - \phi) / \phi
+
+    nan if the porosity is not positive.
 
     >>> round(side_for(0.1, 0.5, 1000.0))
     73

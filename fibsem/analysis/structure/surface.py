@@ -1,12 +1,12 @@
-r"""Surface between pores and solid by Crofton's formula: lines are cut where there is surface.
+r"""Specific surface between pores and solid by Crofton's formula, from intersections of lines.
 
 .. math:: S_V = 2 \sum_k w_k \, n_k / \ell_k
 
 with :math:`n_k` changes of class between voxels that are neighbours in direction k,
-:math:`\ell_k` the length of all such pairs, and :math:`w_k` the part of the sphere that lies
-nearest to the direction. Counting faces of voxels finds about 1.5 times as much. Directions go
-to the 13 neighbours of a cubic lattice: where slices are thicker than pixels are wide, pairs reach
-over as many pixels as make a slice. Ohser, Muecklich, Statistical Analysis of Microstructures in
+:math:`\ell_k` the total length of these pairs, and :math:`w_k` the share of the sphere that is
+nearest to the direction. Counting faces of voxels finds about 1.5 times as much. Directions are
+those of the 13 neighbours in a cubic lattice: if slices are thicker than a pixel, pairs span as
+many pixels as make up a slice. Ohser, Muecklich, Statistical Analysis of Microstructures in
 Materials Science, Wiley 2000, chapter 4.
 """
 
@@ -25,7 +25,7 @@ from fibsem.geometry import Triple
 
 
 def directions_of(spacing: Spacing) -> list[Triple]:
-    """Steps (z, y, x) in voxels to the 13 neighbours, one of each opposite two.
+    """Return the steps (z, y, x) in voxels to 13 neighbours, one of each opposite pair.
 
     >>> directions_of((5.0, 1.0, 1.0))[-1]
     (1, 5, 5)
@@ -37,7 +37,7 @@ def directions_of(spacing: Spacing) -> list[Triple]:
 
 
 def weights_of(spacing: Spacing) -> npt.NDArray[np.float64]:
-    """Part of the sphere that is nearest to each direction or its opposite; their sum is one."""
+    """Return the share of the sphere nearest to each direction or its opposite; they sum to 1."""
     steps = np.multiply(directions_of(spacing), spacing)
     unit = steps / np.linalg.norm(steps, axis=1, keepdims=True)
     areas = SphericalVoronoi(np.concatenate([unit, -unit])).calculate_areas()
@@ -46,7 +46,7 @@ def weights_of(spacing: Spacing) -> npt.NDArray[np.float64]:
 
 
 def weights_in_slices(spacing: Spacing) -> npt.NDArray[np.float64]:
-    """Part of the circle that is nearest to each direction in a slice, 0 for the others.
+    """Return the share of the circle nearest to each direction within a slice, 0 for the others.
 
     >>> weights_in_slices((50.0, 10.0, 10.0))[:4].tolist()
     [0.25, 0.25, 0.25, 0.25]
@@ -62,7 +62,7 @@ def weights_in_slices(spacing: Spacing) -> npt.NDArray[np.float64]:
 
 
 class Surface:
-    """Changes of class in every direction; an accumulator."""
+    """Accumulator of changes of class in every direction."""
 
     def __init__(self, film: Film) -> None:
         self._spacing, self._steps = film.spacing, directions_of(film.spacing)
@@ -76,10 +76,10 @@ class Surface:
             for k, (up, y, x) in enumerate(self._steps):
                 if up < len(self._before):
                     self._count(k, self._before[-1 - up], image, y, x)
-        self._before = [image.copy() for image in self._before]  # the slab may go
+        self._before = [image.copy() for image in self._before]  # so that the slab can be freed
 
     def _count(self, k: int, below: Phases, image: Phases, y: int, x: int) -> None:
-        """Enter the pairs of two slices that are (y, x) pixels apart."""
+        """Count the pairs of pixels of two slices that are (y, x) apart."""
         (a, b), (c, d) = _shifted(y), _shifted(x)
         one, other = below[a, c], image[b, d]
         together = one + other  # 1: pore and solid; 2 or more: neither, or both solid
@@ -89,20 +89,20 @@ class Surface:
 
     @property
     def per_volume(self) -> float:
-        """Surface in a unit of volume, in one over the unit of the spacing; nan of no pair."""
+        """Surface per volume, in one over the unit of the spacing; nan without a known pair."""
         return 2 * self._cuts(weights_of(self._spacing))
 
     @property
     def outline_per_area(self) -> float:
-        r"""Length of the outlines of slices in a unit of area; nan of no pair.
+        r"""Length of the outlines in slices per area; nan without a known pair.
 
-        Crofton's formula of the plane, :math:`L_A = \frac{\pi}{2} \sum_k w_k \, n_k / \ell_k`; of
-        surface that looks into all directions alike it is :math:`\frac{\pi}{4} S_V`.
+        Crofton's formula in the plane, :math:`L_A = \frac{\pi}{2} \sum_k w_k \, n_k / \ell_k`; for
+        an isotropic surface it is :math:`\frac{\pi}{4} S_V`.
         """
         return math.pi / 2 * self._cuts(weights_in_slices(self._spacing))
 
     def _cuts(self, weights: npt.NDArray[np.float64]) -> float:
-        """Changes of class in a unit of length, over directions by their weights."""
+        """Return the weighted mean over directions of changes of class per length."""
         used = (self._pairs > 0) & (weights > 0)
         if not used.any():
             return float("nan")
@@ -145,14 +145,14 @@ def porosity_per_px_of_slices(images: Iterable[Phases], spacing: Spacing) -> flo
 
 
 def porosity_per_px(outline: float, spacing: Spacing) -> float:
-    """What porosity changes by where outlines are drawn a pixel further, each in its slice.
+    """Return the change of porosity if all outlines move by one pixel within their slices.
 
     Parameters
     ----------
     outline
-        Length of the outlines in a unit of area.
+        Length of the outlines per area.
     spacing
-        (z, y, x); a pixel is its smaller side in the slice.
+        (z, y, x); one pixel is the smaller of y and x.
 
     >>> porosity_per_px(0.006, (5.0, 10.0, 10.0))
     0.06
@@ -161,7 +161,7 @@ def porosity_per_px(outline: float, spacing: Spacing) -> float:
 
 
 def _shifted(by: int) -> tuple[slice, slice]:
-    """Parts of two rows of which the second lies ``by`` pixels further."""
+    """Return slices of two rows whose elements are ``by`` pixels apart."""
     if by >= 0:
         return slice(None, -by or None), slice(by, None)
     return slice(-by, None), slice(None, by)

@@ -1,9 +1,9 @@
 r"""Pore sizes as local thickness: the largest ball in the pores that covers a voxel (c-PSD).
 
 Hildebrand, Ruegsegger, J. Microsc. 185 (1997) 67. A ball of radius r is the set of voxels whose
-centres are less than r from its own; the pores are opened by it in two distance transforms, the
-first to the solid, the second to where centres fit. Both take the spacing of the voxels, so that
-a ball is round in nanometres. What is not known, or outside, does not hold a ball back.
+centres are less than r from its own. The pores are opened by it with two distance transforms, one
+to the solid and one to the possible centres. Both use the spacing of the voxels, so that a ball is
+round in nanometres. Unknown voxels and the border of the film do not limit a ball.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class PoreSizes:
     Attributes
     ----------
     diameters
-        Of the balls that were tried, rising.
+        Diameters of the balls that were tried, in ascending order.
     volumes
-        Pore voxels of which each is the largest that covers them; the first entry is what none
-        covers, so there is one more.
+        Number of pore voxels by the largest ball that covers them; the first entry counts voxels
+        that no ball covers, so there is one entry more than diameters.
     """
 
     diameters: tuple[float, ...]
@@ -39,19 +39,15 @@ class PoreSizes:
 
     @property
     def at_least(self) -> tuple[float, ...]:
-        """Share of the pore volume that is covered by a ball of each diameter or a larger one.
-
-        Nan where there are no pores.
-        """
+        """Share of the pore volume covered by a ball of at least each diameter; nan if no pores."""
         tails = np.cumsum(self.volumes[::-1])[::-1]
         return tuple((tails[1:] / (tails[0] or np.nan)).tolist())
 
     def quantile(self, share: float) -> float:
-        """Diameter below which this share of the pore volume lies, between two by a straight line.
+        """Return the diameter below which a share of the pore volume lies, by interpolation.
 
-        Nan where there are no pores, or no ball covers so much of them: what nothing is known of,
-        or what an intrusion does not reach, has no size. The largest diameter where the rest lies
-        above it.
+        nan without pores, or if the quantile lies in the volume that no ball covers, such as pores
+        that an intrusion does not reach. The largest diameter if the quantile lies above it.
         """
         if not any(self.volumes) or share < 1 - self.at_least[0]:
             return float("nan")
@@ -59,7 +55,7 @@ class PoreSizes:
         return float(np.interp(share, below, [0.0, *self.diameters]))
 
     def around(self, share: float) -> tuple[float, float]:
-        """Diameters that were tried, between which :meth:`quantile` lies; nan where it is.
+        """Return the two tried diameters that enclose :meth:`quantile`; nan if it is nan.
 
         >>> PoreSizes((10.0, 20.0, 40.0), (0, 50, 25, 25)).around(0.6)
         (20.0, 40.0)
@@ -72,18 +68,18 @@ class PoreSizes:
 
     @classmethod
     def of(cls, sizes: Sizes, pores: Mask, diameters: Sequence[float]) -> PoreSizes:
-        """From the numbers that :func:`local_thickness` gives."""
+        """Count the sizes that :func:`local_thickness` returns."""
         counts = np.bincount(sizes[pores], minlength=len(diameters) + 1)
         return cls(tuple(diameters), tuple(counts.tolist()))
 
     def __add__(self, other: PoreSizes) -> PoreSizes:
-        """Volumes of two parts of a film added up; both have the same diameters."""
+        """Add the volumes of two parts of a film; both must have the same diameters."""
         both = np.add(self.volumes, other.volumes)
         return PoreSizes(self.diameters, tuple(both.tolist()))
 
 
 def diameters_up_to(most: float, spacing: Spacing, count: int = 12) -> tuple[float, ...]:
-    """Diameters from one pixel to ``most``: odd numbers of pixels, each about as much longer.
+    """Return diameters from one pixel to ``most``: odd numbers of pixels, about geometric.
 
     >>> diameters_up_to(90.0, (50.0, 10.0, 10.0), count=4)
     (10.0, 30.0, 50.0, 90.0)
@@ -95,7 +91,7 @@ def diameters_up_to(most: float, spacing: Spacing, count: int = 12) -> tuple[flo
 
 
 def radius_of(diameter: float, spacing: Spacing) -> float:
-    """Radius of the ball that spans a diameter: its outermost voxels count as a whole.
+    """Return the radius of the ball with a diameter that includes its outermost voxels entirely.
 
     >>> radius_of(30.0, (50.0, 10.0, 10.0))
     20.0
@@ -104,19 +100,19 @@ def radius_of(diameter: float, spacing: Spacing) -> float:
 
 
 def local_thickness(phases: Phases, diameters: Sequence[float], spacing: Spacing) -> Sizes:
-    """Number of the largest ball that covers each voxel, 1 for the first diameter; 0: none.
+    """Return the number of the largest ball that covers each voxel, 1 for the first diameter.
 
     Parameters
     ----------
     phases : (z, y, x) uint8
         0 pore, 1 solid, 2 neither.
     diameters
-        Rising, fewer than 255.
+        In ascending order, fewer than 255.
 
     Returns
     -------
     (z, y, x) uint8
-        0 outside of the pores, too.
+        0 for voxels that no ball covers, and outside of the pores.
     """
     room = distance_to(phases == SOLID, spacing)
     sizes = np.zeros(phases.shape, np.uint8)
@@ -131,14 +127,14 @@ def local_thickness(phases: Phases, diameters: Sequence[float], spacing: Spacing
 
 
 def halo_of(diameters: Sequence[float], film: Film) -> tuple[int, int, int]:
-    """Voxels around a block that its local thickness depends on: twice the largest radius."""
+    """Return the halo (z, y, x) in voxels that local thickness needs: twice the largest radius."""
     return film.voxels_of(2 * radius_of(max(diameters), film.spacing))
 
 
 def thickness_of_blocks(
     film: Film, blocks: Sequence[Box], diameters: Sequence[float]
 ) -> Iterator[tuple[Box, Sizes, PoreSizes]]:
-    """Local thickness of parts of a film, as it is in the whole one.
+    """Yield the local thickness of blocks of a film, identical to that of the whole film.
 
     Notes
     -----

@@ -1,15 +1,15 @@
-r"""Tortuosity factor: how much longer diffusion through the pores takes than their share explains.
+r"""Tortuosity factor: how much diffusion is slowed beyond what the porosity explains.
 
 .. math:: \tau = \phi \, D_0 / D_\mathrm{eff}
 
-The steady diffusion equation on the pore voxels, the concentration held at both faces of an axis,
-no flux at solid and at the other faces. Neighbouring voxels exchange through the face between them:
-conductance is its area over their distance, so that voxels need not be cubes. Cooper et al.,
-SoftwareX 5 (2016) 203, for cubes.
+The steady diffusion equation is solved on the pore voxels, with fixed concentrations at both faces
+of an axis and no flux at solid and at the other faces. The conductance between neighbouring voxels
+is the area of their common face over their distance, so that voxels need not be cubes. Cooper et
+al., SoftwareX 5 (2016) 203, for cubes.
 
-The equations are solved by conjugate gradients. What is wrong over long distances, which neighbours
-only hand on step by step, is taken out in boxes of voxels (Nicolaides, SIAM J. Numer. Anal. 24,
-1987, 355): twenty times fewer steps.
+The equations are solved by conjugate gradients. Long-range errors, which single steps only pass on
+between neighbours, are removed by a coarse correction on boxes of voxels (Nicolaides, SIAM J.
+Numer. Anal. 24, 1987, 355): this takes twenty times fewer steps.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from fibsem.analysis.structure.intrusion import FACES, reached
 
 Array = npt.NDArray[np.float64]
 
-#: Residual, relative to the right side, at which the equations count as solved.
+#: Residual, relative to the right-hand side, at which the equations count as solved.
 TOLERANCE = 1e-6
-#: Steps after which it is given up.
+#: Number of steps after which the solver gives up.
 MOST_STEPS = 20_000
-#: Smallest side of a box, in the smallest sides of a voxel; boxes, at most: their equations are
-#: solved directly.
+#: Smallest side of a box, in units of a voxel's shortest side, and largest number of boxes, whose
+#: equations are solved directly.
 BOX, MOST_BOXES = 3, 20_000
-#: How SuperLU factors what is symmetric and positive: without looking for pivots.
+#: Options of SuperLU for symmetric positive matrices: no pivoting.
 SYMMETRIC = {"SymmetricMode": True, "DiagPivotThresh": 0.0}
 
 
@@ -44,9 +44,9 @@ class Transport:
     Attributes
     ----------
     porosity
-        Of the block.
+        Porosity of the block.
     relative
-        Effective diffusivity over that in a free pore, 0 where no pore leads through.
+        Effective diffusivity over that of free space; 0 if no pore connects the faces.
     """
 
     porosity: float
@@ -54,17 +54,17 @@ class Transport:
 
     @property
     def tortuosity_factor(self) -> float:
-        """Porosity over relative diffusivity; infinite where no pore leads through."""
+        """Porosity over relative diffusivity; infinite if no pore connects the faces."""
         return self.porosity / self.relative if self.relative > 0 else float("inf")
 
 
 def diffuse(phases: Phases, spacing: Spacing, axis: int) -> Transport:
-    """Solve for the steady diffusion along an axis of a block.
+    """Solve the steady diffusion equation along an axis of a block.
 
     Parameters
     ----------
     phases : (z, y, x) uint8
-        0 pore; everything else lets nothing pass.
+        0 pore; everything else is impermeable.
     axis
         0, 1 or 2.
 
@@ -75,7 +75,7 @@ def diffuse(phases: Phases, spacing: Spacing, axis: int) -> Transport:
 
     Notes
     -----
-    Pores count as neighbours by faces. Memory: about 400 bytes for every pore voxel.
+    Pore voxels are neighbours by faces. Memory: about 400 bytes for every pore voxel.
     """
     pores = phases == PORE
     porosity = float(pores.mean())
@@ -84,7 +84,7 @@ def diffuse(phases: Phases, spacing: Spacing, axis: int) -> Transport:
         return Transport(porosity, 0.0)
     matrix, entry, conductance = _equations(through, spacing, axis)
     places = np.nonzero(through)
-    start = 1 - (places[axis] + 0.5) / through.shape[axis]  # as if nothing was in the way
+    start = 1 - (places[axis] + 0.5) / through.shape[axis]  # as in free space
     nearly = _nearly_inverse(matrix, _boxes(places, through.shape, spacing))
     solution, steps = cg(matrix, entry, start, rtol=TOLERANCE, maxiter=MOST_STEPS, M=nearly)
     if steps:
@@ -98,9 +98,9 @@ def diffuse(phases: Phases, spacing: Spacing, axis: int) -> Transport:
 def _equations(
     through: npt.NDArray[np.bool_], spacing: Spacing, axis: int
 ) -> tuple[csr_array, Array, float]:
-    """Matrix and right side of the balance of every pore voxel, and the conductance of a face.
+    """Return matrix and right-hand side of the balance equations, and the conductance of a face.
 
-    Concentration is 1 at the first face and 0 at the last, half a voxel away from the centres.
+    The concentration is 1 at the first face and 0 at the last, half a voxel from the centres.
     """
     number = np.full(through.shape, -1, np.int32)
     number[through] = np.arange(np.count_nonzero(through), dtype=np.int32)
@@ -129,7 +129,10 @@ def _equations(
 def _boxes(
     places: tuple[npt.NDArray[np.intp], ...], shape: tuple[int, ...], spacing: Spacing
 ) -> csr_array:
-    """1 where a pore voxel (row) lies in a box (column): near to cubes, as small as they may be."""
+    """Return a matrix that is 1 where a pore voxel (row) lies in a box (column).
+
+    Boxes are nearly cubes, and as small as ``MOST_BOXES`` allows.
+    """
     length = BOX * min(spacing)
     while True:
         sides = [max(1, round(length / step)) for step in spacing]
@@ -143,7 +146,7 @@ def _boxes(
 
 
 def _nearly_inverse(matrix: csr_array, boxes: csr_array) -> LinearOperator:
-    """What a residual nearly comes from: voxel by voxel, and box by box over long distances."""
+    """Return the preconditioner: the inverse diagonal plus a coarse solution on boxes."""
     summed = boxes.T.tocsr()
     coarse = splu((summed @ matrix @ boxes).tocsc(), "MMD_AT_PLUS_A", options=SYMMETRIC)
     each = 1 / matrix.diagonal()

@@ -1,4 +1,4 @@
-"""One walk through the slices for all that it can find: a film is read once."""
+"""One pass over the slices of a film for all accumulators, so that it is read only once."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Protocol
 
 from fibsem.analysis.structure.film import Film, Phases
 
-#: Voxels of a slab, so that what is held of it stays below half a gigabyte.
+#: Voxels of a slab, so that the arrays derived from it stay below half a gigabyte.
 VOXELS = 2**25
 
 
 class Accumulator(Protocol):
-    """Something that is found slab by slab; what is found does not depend on how they are cut."""
+    """A measure computed slab by slab; the result does not depend on the thickness of slabs."""
 
     def add(self, z: int, slab: Phases) -> None:
-        """See the next slices; ``z`` is the number of the first."""
+        """Add the next slices; ``z`` is the index of the first one."""
 
 
 def walk(
@@ -25,12 +25,14 @@ def walk(
     slab: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> None:
-    """Show every slice to every accumulator, in order.
+    """Pass every slice to every accumulator, in order.
 
     Parameters
     ----------
     slab
-        Slices that are read at once; by default as many as hold 32 million voxels.
+        Number of slices that are read at once; by default as many as hold 32 million voxels.
+    progress
+        Called after every slab with ``"slices"``, the slices done and their total number.
     """
     area = film.shape[1] * film.shape[2]
     for start, phases in film.slabs(slab or max(1, VOXELS // area)):
