@@ -1,6 +1,6 @@
-"""Figures of data, trainings and results; the only importers of matplotlib.
+"""Figures of data, trainings and results; only this package imports matplotlib.
 
-Every function takes arrays and returns a `Figure`; nothing is shown and no global state is touched.
+Every function takes arrays and returns a `Figure`; no figure is shown and no global state changes.
 """
 
 from fibsem.analysis.figures.calibration import reliability

@@ -1,4 +1,4 @@
-"""Figure of what probabilities mean."""
+"""Reliability diagram."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fibsem.analysis.figures.style import NEUTRAL, SOLID, STYLE
 
 
 def reliability(calibration: Calibration) -> Figure:
-    """Observed frequency of solid against its probability, and how many pixels have which.
+    """Plot observed frequency against probability of solid, and the distribution of pixels.
 
-    Before and after the line of logits; on the dashed line a probability means what it says.
+    Curves are drawn before and after calibration; the dashed line is perfect calibration.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.6, 4.4), layout="constrained")
@@ -34,7 +34,7 @@ def reliability(calibration: Calibration) -> Figure:
         edges = np.linspace(0, 1, len(curve.counts) + 1)
         share.stairs(np.divide(curve.counts, sum(curve.counts)), edges, color=colour, lw=1.2)
     curves.set(ylabel="observed frequency of solid", ylim=(-0.02, 1.02))
-    # the curves may go through any corner
+    # above the axes, as the curves may pass through any corner
     curves.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
     share.set(xlabel="probability of solid", ylabel="share of pixels", xlim=(-0.02, 1.02))
     return figure

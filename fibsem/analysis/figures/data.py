@@ -23,14 +23,14 @@ from fibsem.analysis.figures.style import (
 
 
 def histograms(counts: Mapping[str, AnyArray], edges: AnyArray) -> Figure:
-    """Grey values of every sample in [0, 1] (thesis Figure 3.3).
+    """Plot the histogram of grey values of every sample (thesis Figure 3.3).
 
     Parameters
     ----------
     counts : mapping of sample to (bins,) int
-        Pixels by grey value.
+        Number of pixels by grey value.
     edges : (bins + 1,) float
-        Borders of the bins.
+        Edges of the bins, in [0, 1].
     """
     figure, axes = axes_row(len(counts), 2.8, 2.2)
     for ax, (name, count) in zip(axes, counts.items(), strict=True):
@@ -42,7 +42,7 @@ def histograms(counts: Mapping[str, AnyArray], edges: AnyArray) -> Figure:
 
 
 def gradients(profiles: Mapping[str, tuple[AnyArray, AnyArray]], axis: str) -> Figure:
-    """Mean grey value along an axis, the fitted line, and what is left (thesis Figure 3.5).
+    """Plot mean grey values along an axis, fitted line and corrected values (thesis Figure 3.5).
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ def gradients(profiles: Mapping[str, tuple[AnyArray, AnyArray]], axis: str) -> F
 
 
 def classes(values: Mapping[str, Mapping[str, Sequence[AnyArray]]]) -> Figure:
-    """Grey values of labelled pores and solid in each part (thesis Figure 3.7).
+    """Plot histograms of labelled pores and solid in each split (thesis Figure 3.7).
 
     Parameters
     ----------
-    values : mapping of sample to part to (pore, solid)
+    values : mapping of sample to split to (pore, solid)
         Grey values in [0, 1] of the labelled pixels, each (n,) float.
     """
     parts = list(next(iter(values.values())))
@@ -96,16 +96,16 @@ def classes(values: Mapping[str, Mapping[str, Sequence[AnyArray]]]) -> Figure:
 def squares(
     pictures: Sequence[tuple[str, AnyArray, AnyArray]], columns: int = 6, *, of: int = 0
 ) -> Figure:
-    """Labelled squares with the outline of the labels on them, to be checked by eye.
+    """Draw labelled squares with the outlines of their labels, for inspection by eye.
 
     Parameters
     ----------
     pictures : sequence of (title, grey, labels)
-        Grey values (h, w) float; labels (h, w) with 1 for solid.
+        Grey values (h, w) float; labels (h, w) with 1 for solid and above 1 for unlabelled.
     columns
-        Pictures in a row.
+        Number of squares in a row.
     of
-        How many squares there are, which is said where these are not all.
+        Total number of squares, stated in the title if not all of them are drawn.
     """
     rows = -(-len(pictures) // columns)
     with mpl.rc_context(STYLE):

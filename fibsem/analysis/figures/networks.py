@@ -1,4 +1,4 @@
-"""Figures of a network: its layers, and what they see."""
+"""Figures of a network: its layers and feature maps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def network(paths: Sequence[Sequence[tuple[str, str, int, int, str]]], title: st
     ----------
     paths : sequence of paths of (label, extents, largest extent, channels, kind)
         One row per path; ``kind`` is input, conv, pool, dense or merge. The height of a box grows
-        with the extent of its map, its width with the number of channels.
+        with the extent of its feature map, its width with the number of channels.
     """
     colours = {
         "input": "#999999",
@@ -58,12 +58,14 @@ def network(paths: Sequence[Sequence[tuple[str, str, int, int, str]]], title: st
 
 
 def feature_maps(maps: Mapping[str, AnyArray], most: int = 8) -> Figure:
-    """Feature maps layer by layer (thesis, appendix B).
+    """Draw feature maps layer by layer (thesis, appendix B).
 
     Parameters
     ----------
     maps : mapping of layer to (y, x, channel) float
-        Maps of one input; the first ``most`` channels are drawn, one row per layer.
+        Feature maps of one input.
+    most
+        Number of channels that are drawn of each layer, in one row.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(1.05 * most + 0.8, 1.05 * len(maps)), layout="constrained")

@@ -1,4 +1,4 @@
-"""Figures of the post-processing: the search, and the steps on one square."""
+"""Figures of post-processing: the grid search, and the steps on one square."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare, SearchG
 
 
 def postprocessing_surface(surface: AnyArray, grid: SearchGrid, best: PostProcessing) -> Figure:
-    """MIoU over threshold and sigma, at the best rounds and minimum size, and where it is best.
+    """Plot mIoU over threshold and sigma, at the best number of rounds and minimum size.
 
     Parameters
     ----------
     surface : (rounds, min_sizes, sigmas, thresholds) float
-        Pooled mIoU, as the search returns it; what was not tried (nan) is drawn as the nearest that
-        was.
+        Pooled mIoU, as the search returns it; nan (not evaluated) is drawn as the nearest value.
     grid, best
-        What was tried, and the best of it.
+        Grid that was searched, and the best combination, which is marked.
     """
     sigmas, thresholds = np.sort(grid.sigmas), np.sort(grid.thresholds)
     miou = 100 * surface[grid.rounds.index(best.rounds), grid.min_sizes.index(best.min_size)]
@@ -49,29 +48,29 @@ def postprocessing_surface(surface: AnyArray, grid: SearchGrid, best: PostProces
 
 
 def _nearest(values: AnyArray) -> AnyArray:
-    """Values with nan replaced by the nearest other one, in cells."""
+    """Replace nan by the value of the nearest cell that is not nan."""
     places = distance_transform_edt(np.isnan(values), return_distances=False, return_indices=True)
     return values[tuple(places)]
 
 
 def _edges(values: AnyArray) -> AnyArray:
-    """Borders of the cells around ascending values."""
+    """Return the edges of cells around ascending values."""
     half = np.diff(values) / 2 if len(values) > 1 else np.array([0.05])
     inner = values[:-1] + half if len(values) > 1 else []
     return np.concatenate([values[:1] - half[0], inner, values[-1:] + half[-1]])
 
 
 def postprocessing_steps(grey: AnyArray, square: ScoredSquare, steps: PostProcessing) -> Figure:
-    """One labelled square from grey values to labels, and where these are wrong (Figure 4.9).
+    """Draw every step on one labelled square, from grey values to errors (Figure 4.9).
 
     Parameters
     ----------
     grey : (h, w) float
         Grey values of the square without its margin.
     square
-        Its scores and labels.
+        Scores and labels of the square.
     steps
-        What is done to the scores.
+        Parameters of the post-processing.
     """
     images = [image[square.inner] for image in stages(square.scores, steps)]
     segmented = images[-1].astype(np.uint8)
@@ -84,7 +83,7 @@ def postprocessing_steps(grey: AnyArray, square: ScoredSquare, steps: PostProces
     if steps.min_size > 1:
         pictures.append((f"components below {steps.min_size} px flipped", segmented))
     confusion = Confusion.of(square.labels, segmented)
-    half = np.where(square.labels > 1, 0.5, square.labels)  # grey where nobody labelled
+    half = np.where(square.labels > 1, 0.5, square.labels)  # unlabelled pixels are grey
     pictures.append((f"labels, porosity {confusion.label_porosity:.4f}", half))
     columns = -(-(len(pictures) + 2) // 2)
     with mpl.rc_context(STYLE):
@@ -105,7 +104,7 @@ def postprocessing_steps(grey: AnyArray, square: ScoredSquare, steps: PostProces
 
 
 def _errors(ax: Axes, labels: AnyArray, segmented: AnyArray) -> None:
-    """Labels found, pale, and in colour where they differ from the given ones."""
+    """Draw the segmented labels in pale grey, with colours where they differ from ``labels``."""
     ax.imshow(segmented, cmap="gray", vmin=-2, vmax=1, interpolation="nearest")
     tint(ax, (labels == 1) & (segmented == 0), PORE)
     tint(ax, (labels == 0) & (segmented == 1), SOLID)

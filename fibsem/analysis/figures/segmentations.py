@@ -1,4 +1,4 @@
-"""Figures of what was found: slices and labelled squares beside the truth, porosity by slice."""
+"""Figures of segmentations: slices and squares beside their labels, and porosity by slice."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from fibsem.analysis.figures.style import (
 def overlay(
     grey: AnyArray, solid: AnyArray, truth: AnyArray | None = None, material: AnyArray | None = None
 ) -> Figure:
-    """One slice: grey values, the labels found, and where they differ from the truth.
+    """Draw one slice: grey values, segmented pores and, if given, true pores.
 
     Parameters
     ----------
     grey : (y, x) float
         Grey values.
     solid : (y, x) bool
-        Labels found.
+        Segmented labels, True for solid.
     truth : (y, x) bool, optional
-        Exact labels.
+        Exact labels, True for solid.
     material : (y, x) bool, optional
-        Where there is any; all else is black, and no pore.
+        Where there is material; everything else is drawn black and does not count as pore.
     """
     shown = np.ones(grey.shape, bool) if material is None else material
     grey = np.where(shown, grey, grey.min())
@@ -64,16 +64,18 @@ def one_square(
     predictions: Mapping[str, tuple[AnyArray, float]],
     columns: int = 5,
 ) -> Figure:
-    """One labelled square as every model sees it, with mIoU and porosity (Figure 4.7).
+    """Draw one labelled square as segmented by every model, with mIoU and porosity (Figure 4.7).
 
     Parameters
     ----------
     grey : (h, w) float
         Grey values.
     labels : (h, w) uint8
-        0 pore, 1 solid, else unlabelled, which is grey and does not count.
-    predictions : mapping of model to (labels found, mIoU)
-        Labels found (h, w), 0 pore and 1 solid.
+        0 pore, 1 solid; other values are unlabelled, drawn grey and not counted.
+    predictions : mapping of model to (predicted labels, mIoU)
+        Predicted labels (h, w), 0 pore and 1 solid.
+    columns
+        Largest number of images in a row.
     """
     count = 2 + len(predictions)
     columns = min(columns, count)
@@ -98,12 +100,12 @@ def one_square(
 
 
 def _porosity(labels: AnyArray, counted: AnyArray) -> float:
-    """Share of pores among the pixels that somebody labelled."""
+    """Return the share of pores among the labelled pixels, nan if there are none."""
     return float((labels[counted] == 0).mean()) if counted.any() else float("nan")
 
 
 def porosity_by_slice(values: Mapping[str, AnyArray]) -> Figure:
-    """Porosity of every slice, of one or more segmented volumes.
+    """Plot the porosity of every slice of one or more segmented volumes.
 
     Parameters
     ----------

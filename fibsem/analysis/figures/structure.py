@@ -1,4 +1,4 @@
-"""Figures of structure: pore sizes, and how porosity varies over parts of a film."""
+"""Figures of pore structure: pore sizes, and the variation of porosity over parts of a film."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ COLOURS = (PORE, SOLID, "#009E73", "#CC79A7", NEUTRAL)
 
 
 def pore_sizes(curves: Mapping[str, tuple[AnyArray, ...]], unit: str) -> Figure:
-    """Pore volume by size, of one film or of several.
+    """Plot cumulative pore size distributions of one or more films.
 
     Parameters
     ----------
     curves : mapping of film to (diameters, by local thickness, by intrusion)
-        Shares of the pore volume that are at least as wide.
+        Share of the pore volume with at least each diameter, by either definition.
     unit
-        Of the diameters.
+        Unit of the diameters.
     """
     figure, (ax,) = axes_row(1, 6.4, 2.8)
     for name, colour, (diameters, thickness, intrusion) in _coloured(curves):
@@ -32,14 +32,14 @@ def pore_sizes(curves: Mapping[str, tuple[AnyArray, ...]], unit: str) -> Figure:
 
 
 def porosity_of_parts(curves: Mapping[str, tuple[AnyArray, ...]], unit: str) -> Figure:
-    """How far parts of a film differ in porosity, by their size.
+    """Plot the standard deviation of porosity over parts of a film against their size.
 
     Parameters
     ----------
     curves : mapping of film to (sides, s.d. of porosity)
-        Of cubes that a film is cut into.
+        Sides of the cubes that the film is cut into, and standard deviation over them.
     unit
-        Of the sides.
+        Unit of the sides.
     """
     figure, (ax,) = axes_row(1, 6.4, 2.8)
     for name, colour, (sides, spread) in _coloured(curves):

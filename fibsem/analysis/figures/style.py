@@ -1,4 +1,4 @@
-"""Colours and type of all figures, and what several of them draw."""
+"""Colours, fonts and drawing helpers shared by all figures."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from matplotlib.text import Text
 from fibsem.analysis.encoding import ILLEGAL
 from fibsem.system.files import replace_file
 
-#: Colours of pore and solid (Okabe and Ito: told apart by all), and of what is neither.
+#: Colours of pore and solid (Okabe and Ito, safe for colour blindness), and of everything else.
 PORE, SOLID, NEUTRAL = "#0072B2", "#D55E00", "#444444"
 
-#: Letters of a name in a figure.
+#: Longest name in a figure, in characters.
 LONGEST = 40
 
 STYLE: dict[Any, Any] = {
-    # a matplotlibrc may want LaTeX, a font or sizes that no page here has room for
+    # start from defaults: a user's matplotlibrc may set LaTeX, fonts or sizes that do not fit
     **{key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")},
     "font.size": 9,
     "axes.spines.top": False,
@@ -40,19 +40,19 @@ AnyArray = npt.NDArray[Any]
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG, and as SVG beside it; each whole or not at all."""
+    """Write a figure as PNG and SVG, each atomically; returns the path of the PNG."""
     replace_file(path, png(figure))
     replace_file(path.with_suffix(".svg"), svg(figure))
     return path
 
 
 def png(figure: Figure) -> bytes:
-    """A figure as PNG."""
+    """Render a figure as PNG."""
     return _rendered(figure, format="png")
 
 
 def svg(figure: Figure) -> bytes:
-    """A figure as SVG whose texts are texts; the same figure is the same bytes."""
+    """Render a figure as SVG with selectable text; equal figures give identical bytes."""
     drawing = _rendered(figure, format="svg", metadata={"Date": None}).decode()
     return ILLEGAL.sub("\ufffd", drawing).encode()
 
@@ -61,15 +61,15 @@ def _rendered(figure: Figure, **options: Any) -> bytes:
     page = io.BytesIO()
     _as_written(figure)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box says as much
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box is drawn instead
         figure.savefig(page, bbox_inches="tight", **options)
     return page.getvalue()
 
 
 def _as_written(figure: Figure) -> None:
-    """Let no text be a formula but the powers of ten at an axis: names may hold dollar signs.
+    """Turn off math text except for powers of ten at log axes: names may contain dollar signs.
 
-    Nor LaTeX, which a ``matplotlibrc`` asks for when a text is made.
+    LaTeX is turned off, too, as a ``matplotlibrc`` may have set it when the text was created.
     """
     axes = [axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)]
     logarithmic = [axis for axis in axes if axis.get_scale() == "log"]
@@ -81,9 +81,9 @@ def _as_written(figure: Figure) -> None:
 
 
 def shown(name: str) -> str:
-    """A name of a user's as a figure has room for it.
+    """Shorten a user-given name to at most ``LONGEST`` characters for a figure.
 
-    A legend would leave out what begins with an underscore.
+    A leading underscore gets a space before it, because legends omit such names.
 
     >>> shown("HPC22"), shown("_a"), len(shown(260 * "x"))
     ('HPC22', ' _a', 40)
@@ -93,7 +93,7 @@ def shown(name: str) -> str:
 
 
 def axes_row(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Axes side by side."""
+    """Create a figure with ``count`` axes side by side, ``width`` x ``height`` inches each."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width * count, height), layout="constrained")
         axes = figure.subplots(1, count, squeeze=False)[0]
@@ -101,19 +101,19 @@ def axes_row(count: int, width: float, height: float) -> tuple[Figure, list[Axes
 
 
 def show_grey(ax: Axes, grey: AnyArray) -> None:
-    """Grey values from black to white but for the extremes."""
+    """Draw grey values from black to white, clipped at the 0.5 and 99.5 % percentiles."""
     low, high = np.percentile(grey, (0.5, 99.5))
     ax.imshow(grey, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
 
 
 def draw_outline(ax: Axes, mask: AnyArray) -> None:
-    """Outline of a mask, if it has one."""
+    """Draw the outline of a mask, unless it is all True or all False."""
     if mask.any() and not mask.all():
         ax.contour(mask, [0.5], colors=SOLID, linewidths=0.7)
 
 
 def tint(ax: Axes, mask: AnyArray, colour: str) -> None:
-    """Lay a colour over the pixels of a mask."""
+    """Overlay the pixels of a mask with a translucent colour."""
     rgba = np.zeros((*mask.shape, 4))
     rgba[mask] = (*mpl.colors.to_rgb(colour), 0.55)
     ax.imshow(rgba, interpolation="nearest")

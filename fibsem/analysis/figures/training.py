@@ -1,4 +1,4 @@
-"""Figures of trainings: learning curves, and models side by side."""
+"""Figures of trainings: learning curves and comparisons of models."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fibsem.analysis.statistics import band
 
 
 def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Loss and mIoU by epoch, one line per run.
+    """Plot loss and mIoU by epoch, one line per run.
 
     Parameters
     ----------
     curves : mapping of run to mapping of ``loss`` and ``miou`` to values by epoch
-        Figures on the fixed validation sample.
+        Metrics on the fixed validation sample.
     """
     figure, axes = axes_row(2, 3.4, 2.6)
     for ax, key, label in zip(
@@ -38,12 +38,12 @@ def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figu
 def learning_bands(
     curves: Mapping[str, tuple[Sequence[Sequence[float]], Sequence[Sequence[float]]]],
 ) -> Figure:
-    """Training and validation loss by epoch, mean and 95 % interval over seeds (Figure 4.6).
+    """Plot training and validation loss by epoch: mean and 95 % interval over seeds (Figure 4.6).
 
     Parameters
     ----------
     curves : mapping of model to (training losses, validation losses)
-        Each one sequence per seed, of one value per epoch.
+        One sequence per seed, with one value per epoch.
     """
     figure, axes = axes_row(len(curves), 2.9, 2.4)
     for ax, (name, (training, validation)) in zip(axes, curves.items(), strict=True):
@@ -72,7 +72,7 @@ def learning_bands(
 
 
 def _show_losses(ax: Axes, curves: Sequence[Sequence[float]]) -> None:
-    """Make room for every loss; of an interval over two runs most lies beyond."""
+    """Fit the y axis to the losses, not to their interval, which is very wide over two runs."""
     values = np.concatenate([np.asarray(curve, np.float64) for curve in curves])
     values = values[np.isfinite(values)]
     if values.size and np.ptp(values):
@@ -81,7 +81,7 @@ def _show_losses(ax: Axes, curves: Sequence[Sequence[float]]) -> None:
 
 
 def miou_by_neighbourhood(values: Mapping[str, Mapping[int, tuple[float, float]]]) -> Figure:
-    """Validation mIoU against n_x = n_y, one line for every n_z or model (Figures 4.3, 4.4).
+    """Plot validation mIoU against n_x = n_y, one line per n_z or model (Figures 4.3, 4.4).
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def miou_by_neighbourhood(values: Mapping[str, Mapping[int, tuple[float, float]]
 
 
 def boxes(values: Mapping[str, Sequence[float]], label: str) -> Figure:
-    """One box per model over its seeds or squares, with every value on it (Figure 4.5)."""
+    """Draw a box per model over its seeds or squares, with every value on top (Figure 4.5)."""
     figure, (ax,) = axes_row(1, max(3.0, 0.62 * len(values) + 1), 3.0)
     ax.boxplot(list(values.values()), widths=0.5, showfliers=False, medianprops={"color": SOLID})
     for k, points in enumerate(values.values(), start=1):

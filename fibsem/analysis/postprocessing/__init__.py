@@ -1,9 +1,9 @@
-"""From scores to labels, and the search for the way that suits best (thesis 3.8).
+"""Post-processing of scores to labels, and the search for its best parameters (thesis 3.8).
 
-``steps`` defines what is done to a slice. ``grid_search`` tries combinations of a grid, each or
-some; it stands on ``levels`` (every threshold at once) and ``area_opening`` (small components at
-every threshold at once). ``coarse_to_fine`` finds the best one without trying them all; ``reach``
-says how far thresholds go.
+``steps`` defines the post-processing of a slice. ``grid_search`` evaluates all or some combinations
+of a grid; it relies on ``levels`` (smoothing at every threshold at once) and ``area_opening``
+(removing small components at every threshold at once). ``coarse_to_fine`` finds the best
+combination without evaluating all of them; ``reach`` defines the range of thresholds.
 """
 
 from fibsem.analysis.postprocessing.coarse_to_fine import SampledParts, search_by_sample

@@ -1,17 +1,18 @@
-"""Small components removed at every threshold at once: area opening and closing of levels [1]_.
+"""Removal of small components at every threshold at once: area opening and closing of levels [1]_.
 
 An image of levels (see ``levels``) holds one binary image per threshold. Removing the solid
 components of fewer than m pixels from each of them leaves a nested family again, whose levels are
-the *area opening* of the image. Filling the small pores is the *area closing*: the opening of the
-image upside down.
+the *area opening* of the image. Filling small pores is the *area closing*: the opening of the
+inverted image.
 
-The opening needs the size of every component at every level. Pixels of one level that touch are a
-*zone*. A zone that touches a higher one belongs to the hill of that one, and so on up to a peak;
-what a hill has from some level up is connected, because the way to its peak leads upwards. So the
-components at a level are the hills that reach it, joined where they touch at that level or above.
-A picture of a hundred thousand pixels has some hundred hills, thousands where it is noisy, and the
+The opening needs the size of every component at every level. Connected pixels of one level form a
+*zone*. A zone that touches a higher one belongs to the same *hill*, and so on up to a peak. The
+part of a hill above any level is connected, because the path to its peak only rises. The components
+at a level are therefore the hills that reach it, joined where they touch at that level or above.
+An image of a hundred thousand pixels has some hundred hills, or thousands if it is noisy, and the
 components of all levels are those of one small graph whose nodes are (hill, level). A max-tree
-holds the same [2]_, but that of scikit-image takes several times as long, one thread at a time.
+contains the same information [2]_, but that of scikit-image takes several times as long and is
+single-threaded.
 
 References
 ----------
@@ -34,19 +35,19 @@ from scipy.sparse.csgraph import connected_components
 from fibsem.analysis.postprocessing.levels import LevelArray
 
 IntArray = npt.NDArray[np.intp]
-#: Pixels; float64 where they were added up by weights.
+#: Numbers of pixels; float64 where they are sums of weights.
 NumberArray = npt.NDArray[np.number]
 
 
 def remove_small_at_every_threshold(
     levels: LevelArray, count: int, min_sizes: Sequence[int]
 ) -> list[LevelArray]:
-    """Flip small components at every threshold: solids first, then pores.
+    """Flip small components at every threshold, solids first, then pores.
 
     Parameters
     ----------
     levels : (y, x) uint8 or uint16
-        Number of thresholds at which a pixel is solid.
+        Number of thresholds at which each pixel is solid.
     count
         Number of thresholds.
     min_sizes
@@ -71,9 +72,9 @@ def area_opening(levels: LevelArray, min_sizes: Sequence[int]) -> list[LevelArra
     Parameters
     ----------
     levels : (y, x) uint8 or uint16
-        Below the largest value of its type.
+        Levels, below the largest value of their dtype.
     min_sizes
-        Fewest 4-connected pixels of a component; one image is returned for each.
+        Smallest number of 4-connected pixels of a component; one image is returned for each.
     """
     zones = cc3d.connected_components(levels + levels.dtype.type(1), connectivity=4)
     zones = zones.astype(np.intp)  # from 1; number 0 is a zone without pixels
@@ -87,13 +88,13 @@ def area_opening(levels: LevelArray, min_sizes: Sequence[int]) -> list[LevelArra
     size = size.reshape(-1, extent)[:, ::-1].cumsum(axis=1)[:, ::-1]
     saddles = _saddles(hill[lower], hill[higher], level[lower], size, max(min_sizes))
     joined = _joined(size, *saddles)
-    # a component grows downwards: as many levels are large as the highest large one says
+    # sizes fall with the level, so the count of large levels is the highest large level
     highest = [(joined[:, 1:] >= least).sum(axis=1) for least in min_sizes]
     return [np.minimum(level, top[hill]).astype(levels.dtype)[zones] for top in highest]
 
 
 def _contacts(levels: LevelArray, zones: IntArray) -> tuple[IntArray, IntArray]:
-    """Lower and higher zone of every pair of pixels that touch across a border of zones."""
+    """Return the lower and the higher zone of every pair of neighbouring pixels that differ."""
     width = levels.shape[1]
     level, zone = levels.ravel(), zones.ravel()
     lower, higher = [], []
@@ -101,7 +102,7 @@ def _contacts(levels: LevelArray, zones: IntArray) -> tuple[IntArray, IntArray]:
         before, after = level[:-step], level[step:]
         for rises, near, far in ((before < after, 0, step), (before > after, step, 0)):
             if axis == 1:
-                rises[width - 1 :: width] = False  # the next pixel begins another row
+                rises[width - 1 :: width] = False  # the next pixel is in another row
             at = np.flatnonzero(rises)
             lower.append(zone[at + near])
             higher.append(zone[at + far])
@@ -109,7 +110,7 @@ def _contacts(levels: LevelArray, zones: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _hills(lower: IntArray, higher: IntArray, count: int) -> IntArray:
-    """Number of the hill of every zone: upwards from neighbour to neighbour until there is none."""
+    """Return the hill of every zone, found by following higher neighbours up to a peak."""
     above = np.arange(count)
     above[lower] = higher  # any higher neighbour will do
     peak = above == np.arange(count)
@@ -121,10 +122,10 @@ def _hills(lower: IntArray, higher: IntArray, count: int) -> IntArray:
 def _saddles(
     first: IntArray, second: IntArray, level: IntArray, size: NumberArray, enough: int
 ) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Pairs of hills that touch: the two, and from which to which level that matters.
+    """Return pairs of touching hills, and the first and last level at which they must be joined.
 
-    Up to the highest level at which they touch; and not where both are large enough by themselves,
-    since whatever else they join is then large as well.
+    The last is the highest level at which they touch. Levels at which both hills are large enough
+    on their own are skipped, because everything that they join is then large as well.
     """
     hills, extent = size.shape
     alone = (size[:, 1:] >= enough).sum(axis=1)
@@ -147,7 +148,7 @@ def _joined(
     start: IntArray,
     stop: IntArray,
 ) -> NumberArray:
-    """Pixels of the component of every hill at every level."""
+    """Return the size in pixels of the component of every hill at every level."""
     extent = size.shape[1]
     levels = stop - start + 1
     begin = levels.cumsum() - levels

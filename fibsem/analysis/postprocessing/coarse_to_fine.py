@@ -1,13 +1,13 @@
-"""The post-processing with the best mIoU in a time that hardly grows with the labels.
+"""Coarse-to-fine search for the post-processing with the best mIoU.
 
-Whatever the squares' number and size, the grid is searched on a sample of them: first on a lattice
-of its sigmas and thresholds, then everything around the best of each number of rounds and minimum
-size. Only what is left of that is tried on every pixel, and there the best one is followed as long
-as a neighbour is better.
+Its time hardly grows with the number of labels, because the grid is searched on a sample of the
+squares: first on a lattice of sigmas and thresholds, then everywhere around the best point of each
+number of rounds and minimum size. Only the neighbourhoods of the remaining optima are evaluated on
+every pixel, and from there a hill climb goes on until no neighbour is better.
 
-The mIoU varies smoothly with sigma and threshold, by less than a thousandth from one to the next;
-rounds and minimum sizes are few and alike, so each begins a climb of its own unless the sample says
-that it is far behind.
+The mIoU varies smoothly with sigma and threshold, by less than a thousandth between neighbours.
+Rounds and minimum sizes have few values with similar results, so that each combination of them
+starts a climb of its own unless it is far behind on the sample.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from fibsem.analysis.postprocessing.grid_search import (
 )
 from fibsem.analysis.postprocessing.steps import PostProcessing, ScoredSquare
 
-#: Steps of the lattice in the grid: every third sigma, every eighth threshold.
+#: Strides of the lattice in the grid: every third sigma, every eighth threshold.
 COARSE = (3, 8)
-#: Places around a best one that must be known before it is believed, on every pixel.
+#: Sigmas and thresholds around an optimum that must be evaluated on every pixel to accept it.
 REACH = (2, 8)
-#: What a number of rounds and a minimum size may be behind on the sample and still be tried.
+#: Combinations of rounds and minimum size are dropped if their mIoU is farther behind the best.
 BEHIND = 0.01
 
-#: Number of rounds, minimum size, sigma and threshold, by their places in a grid.
+#: Indices of rounds, minimum size, sigma and threshold in a grid.
 GridPoint = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class SampledParts:
-    """Parts of the squares that stand for all of them, each with its margin and its weight."""
+    """A sample of parts of squares with their margins, and a weight for each part."""
 
     squares: Sequence[ScoredSquare]
     weights: Sequence[float]
@@ -54,23 +54,22 @@ def search_by_sample(
     grid: SearchGrid,
     progress: Show | None = None,
 ) -> tuple[PostProcessing, DoubleArray]:
-    """Find the post-processing with the best pooled mIoU over the squares, by a sample of them.
+    """Find the post-processing with the best pooled mIoU over squares, guided by a sample of them.
 
     Parameters
     ----------
     squares, grid, progress
-        As in :func:`~fibsem.analysis.postprocessing.search`; thresholds in any order.
+        As in :func:`~fibsem.analysis.postprocessing.search`; thresholds may be in any order.
     sample
-        Is searched instead; see :func:`fibsem.data.pieces.draw_pieces`.
+        Sample that is searched first; see :func:`fibsem.data.pieces.draw_pieces`.
 
     Returns
     -------
     best : PostProcessing
-        The best of those tried on every pixel: no combination within :data:`REACH` of it is
-        better.
+        The best combination evaluated on every pixel: none within :data:`REACH` of it is better.
     surface : ndarray
-        Pooled mIoU of what was tried on every pixel, (rounds, min_sizes, sigmas, thresholds)
-        float64; that of the sample where only that was tried, nan elsewhere.
+        Pooled mIoU, (rounds, min_sizes, sigmas, thresholds) float64: over every pixel where that
+        was evaluated, else over the sample, nan where neither was.
     """
     estimated = _of_sample(sample, grid, progress)
     surface, tried = np.full(grid.shape, np.nan), np.zeros(grid.shape, bool)
@@ -84,7 +83,7 @@ def search_by_sample(
 
 
 def _of_sample(sample: SampledParts, grid: SearchGrid, progress: Show | None) -> DoubleArray:
-    """Pooled mIoU on a sample: of a lattice, and of all that lies around its best places."""
+    """Return the pooled mIoU on a sample, on a lattice and everywhere around its best points."""
     lattice = np.zeros(grid.shape, bool)
     sigmas, ascending = (_lattice(n, step) for n, step in zip(grid.shape[2:], COARSE, strict=True))
     lattice[:, :, sigmas[:, None], np.argsort(grid.thresholds, kind="stable")[ascending]] = True
@@ -95,12 +94,12 @@ def _of_sample(sample: SampledParts, grid: SearchGrid, progress: Show | None) ->
 
 
 def _lattice(extent: int, step: int) -> IndexArray:
-    """Every so many places, both ends in."""
+    """Return every ``step``-th index of an extent, with both ends included."""
     return np.unique(np.append(np.arange(0, extent, step), extent - 1))
 
 
 def _tops(surface: DoubleArray, behind: float = np.inf) -> list[GridPoint]:
-    """The best place of each number of rounds and minimum size, unless too far behind."""
+    """Return the best point of each number of rounds and minimum size, unless too far behind."""
     rounds, min_sizes, *inner = surface.shape
     tops: list[GridPoint] = []
     for r, m in product(range(rounds), range(min_sizes)):
@@ -112,7 +111,7 @@ def _tops(surface: DoubleArray, behind: float = np.inf) -> list[GridPoint]:
 
 
 def _around(places: Sequence[GridPoint], reach: tuple[int, int], grid: SearchGrid) -> BoolArray:
-    """What lies within so many sigmas and thresholds of some places."""
+    """Return a mask of the points within a number of sigmas and thresholds of some points."""
     near = np.zeros(grid.shape, bool)
     rank = np.argsort(np.argsort(grid.thresholds, kind="stable"))
     for r, m, s, t in places:

@@ -1,17 +1,17 @@
-"""The post-processing with the best mIoU, from every combination of a grid (thesis 3.8).
+"""Grid search for the post-processing with the best mIoU (thesis 3.8).
 
-What it takes for 60 squares of 256 x 256 with a margin of 40 pixels (0.11 megapixels each) and the
+Its cost for 60 squares of 256 x 256 with a margin of 40 pixels (0.11 megapixels each) and the
 thesis's grid of 25 sigmas, 90 thresholds, 2 rounds and 3 minimum sizes:
 
-- One Gaussian per square and sigma, 0.17 gigapixels in all. One pass over the smoothed scores says
-  how many thresholds each pixel reaches; counting that by label gives all confusion matrices.
+- One Gaussian per square and sigma, 0.17 gigapixels in all. One pass over the smoothed scores finds
+  how many thresholds each pixel reaches; counting these by label gives all confusion matrices.
 - The second round smooths another binary image at every threshold: 135 000, or 15 gigapixels. As
   products with a banded matrix in blocks of 32 rows that is 4 (32 + 2 r) operations a pixel, where
   r is the reach of the Gaussian: 3.3 * 10^12 in all. The search cannot take less time than a matrix
   product of as many operations.
 - Small components are removed at all thresholds at once by three area openings per square, sigma
-  and round (of the solids, and of the pores for either minimum size): 9 000 of 0.11 megapixels,
-  where one by one 810 000 binary images would be labelled.
+  and round (of the solids, and of the pores for either minimum size): 9 000 of 0.11 megapixels
+  instead of 810 000 binary images to label one by one.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ Show = Callable[[str, int, int], None]
 
 #: Bytes that a thread holds for each pixel, and for each peak at each threshold.
 PIXEL_BYTES, PEAK_BYTES = 100.0, 110.0
-#: Side of what is looked at for peaks.
+#: Side in pixels of the central part in which peaks are counted.
 LOOKED_AT = 512
-#: Share of this machine's memory that all threads may take.
+#: Share of the machine's memory that all threads together may take.
 FOR_THREADS = 0.5
 
 
 @dataclass(frozen=True)
 class SearchGrid:
-    """The combinations that are tried; those of the thesis are in ``conf/experiment/thesis``."""
+    """Grid of post-processing parameters; that of the thesis is in ``conf/experiment/thesis``."""
 
     sigmas: tuple[float, ...]
     thresholds: tuple[float, ...]
@@ -58,12 +58,12 @@ class SearchGrid:
 
     @property
     def margin(self) -> int:
-        """Pixels needed around a square by the widest combination."""
+        """Margin in pixels around a square that the widest combination needs."""
         return max(self.rounds) * int(TRUNCATE * max(self.sigmas) + 0.5)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Shape of a surface over the grid: rounds, minimum sizes, sigmas, thresholds."""
+        """Number of rounds, minimum sizes, sigmas and thresholds: the shape of a surface."""
         return len(self.rounds), len(self.min_sizes), len(self.sigmas), len(self.thresholds)
 
     @property
@@ -71,28 +71,28 @@ class SearchGrid:
         return math.prod(self.shape)
 
 
-#: Thresholds among which the best one on the labelled validation pixels is chosen; no smoothing.
+#: Grid of thresholds without smoothing, searched on the labelled validation pixels.
 THRESHOLDS = SearchGrid((0.0,), reaching(np.linspace(0.02, 0.98, 97).tolist()))
 
 
 def search(
     squares: Sequence[ScoredSquare], grid: SearchGrid, progress: Show | None = None
 ) -> tuple[PostProcessing, DoubleArray]:
-    """Find the post-processing with the best pooled mIoU over the squares: try everything.
+    """Find the post-processing with the best pooled mIoU over squares, by exhaustive search.
 
     Parameters
     ----------
     squares
         Scores with a margin of ``grid.margin`` pixels, and labels; they may differ in size.
     grid
-        What is tried.
+        Combinations to evaluate.
     progress
         Called with (text, done, total), counting squares times sigmas times rounds.
 
     Returns
     -------
     best : PostProcessing
-        The best combination; the first one where several are equal.
+        The best combination, the first one of several that are equal.
     surface : ndarray
         Pooled mIoU, (rounds, min_sizes, sigmas, thresholds) float64: what
         :meth:`ScoredSquare.confusion` gives for each combination, summed over the squares.
@@ -108,27 +108,27 @@ def try_some(
     progress: Show | None = None,
     weights: Sequence[float] | None = None,
 ) -> DoubleArray:
-    """Pooled mIoU of some combinations of a grid.
+    """Return the pooled mIoU of some combinations of a grid.
 
     Parameters
     ----------
     squares, grid, progress
         As in :func:`search`.
     wanted : (rounds, min_sizes, sigmas, thresholds) bool
-        Which combinations; of each sigma and number of rounds all thresholds and minimum sizes that
-        occur are tried together.
+        Combinations to evaluate. For each sigma and number of rounds, every threshold that occurs
+        is evaluated with every minimum size that occurs.
     weights
-        What a pixel of each square counts; 1 if they are not given.
+        Weight of a pixel in each square; 1 by default.
 
     Returns
     -------
     (rounds, min_sizes, sigmas, thresholds) float64
-        nan where it was not tried.
+        nan where a combination was not evaluated.
 
     Notes
     -----
-    The work is shared out to one thread per core, or to as many as fit in half of the memory: see
-    :func:`held_bytes`. Of whole slices of an instrument that are a few.
+    Runs one thread per core, or as many as fit in half of the memory: see :func:`held_bytes`. For
+    whole slices of an instrument that is a few.
     """
     rows = list(_rows(wanted, grid))
     counts = [np.zeros((len(row.min_sizes), 2, len(row.thresholds) + 1)) for row in rows]
@@ -137,7 +137,7 @@ def try_some(
     def work(task: tuple[int, int]) -> CountArray:
         return _count(squares[task[1]], rows[task[0]], grid)
 
-    # each thread keeps a core busy: those that BLAS starts for a small product only get in the way
+    # each thread keeps a core busy: further threads of BLAS for small products only slow it down
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_threads(squares, grid)) as pool:
         for done, ((r, k), part) in enumerate(zip(tasks, pool.map(work, tasks), strict=True), 1):
             counts[r] += part if weights is None else weights[k] * part
@@ -150,13 +150,16 @@ def try_some(
 
 
 def held_bytes(square: ScoredSquare, grid: SearchGrid) -> float:
-    """Most that a thread holds beside the scores while it tries combinations on a square.
+    """Estimate the peak memory in bytes of a thread that evaluates combinations on a square.
+
+    The scores themselves are not included.
 
     Notes
     -----
-    Every pixel, and every hill at every threshold (see ``area_opening``). Measured on squares of
-    1000 to 2000 pixels a side: 122 bytes a pixel at 90 thresholds and 127 at 138 where 0.65 % of
-    the pixels are peaks, 533 at 90 where 5 % are, and 1862 at 90 of noise, a fifth of which are.
+    Memory grows with the pixels, and with the hills times the thresholds (see ``area_opening``).
+    Measured on squares of 1000 to 2000 pixels a side: 122 bytes a pixel at 90 thresholds and 127 at
+    138 if 0.65 % of the pixels are peaks, 533 at 90 if 5 % are, and 1862 at 90 for noise, in which
+    a fifth of the pixels are peaks.
     """
     first = (max(0, (n - LOOKED_AT) // 2) for n in square.scores.shape)
     rows, columns = (slice(start, start + LOOKED_AT) for start in first)
@@ -169,7 +172,10 @@ def held_bytes(square: ScoredSquare, grid: SearchGrid) -> float:
 
 
 def _threads(squares: Sequence[ScoredSquare], grid: SearchGrid) -> int:
-    """One for every core, as far as memory allows; the largest square says how much each needs."""
+    """Return the number of threads: one per core, or fewer if the largest square needs more memory.
+
+    At least one.
+    """
     cores = len(os.sched_getaffinity(0))
     largest = max(squares, key=lambda square: square.scores.size, default=None)
     if largest is None or cores == 1:
@@ -179,7 +185,10 @@ def _threads(squares: Sequence[ScoredSquare], grid: SearchGrid) -> int:
 
 
 def best_of(surface: DoubleArray, grid: SearchGrid) -> PostProcessing:
-    """The best combination of those that were tried, the first of equals."""
+    """Return the best evaluated combination, the first of several that are equal.
+
+    Defaults of :class:`PostProcessing` if the surface is nan everywhere.
+    """
     if np.isnan(surface).all():  # no pixel is labelled
         return PostProcessing()
     r, m, s, t = np.unravel_index(np.nanargmax(surface), surface.shape)
@@ -188,7 +197,7 @@ def best_of(surface: DoubleArray, grid: SearchGrid) -> PostProcessing:
 
 @dataclass(frozen=True)
 class _Row:
-    """Combinations of one sigma and one number of rounds, by their places in a grid.
+    """Combinations with one sigma and one number of rounds, as indices into a grid.
 
     Thresholds are in ascending order.
     """
@@ -200,7 +209,7 @@ class _Row:
 
 
 def _rows(wanted: BoolArray, grid: SearchGrid) -> Iterator[_Row]:
-    """Rows that hold all wanted combinations."""
+    """Yield rows that together contain all wanted combinations."""
     ascending = np.argsort(np.asarray(grid.thresholds, np.float32), kind="stable")
     for s, r in product(range(len(grid.sigmas)), range(len(grid.rounds))):
         some = wanted[r, :, s]
@@ -210,7 +219,7 @@ def _rows(wanted: BoolArray, grid: SearchGrid) -> Iterator[_Row]:
 
 
 def _count(square: ScoredSquare, row: _Row, grid: SearchGrid) -> CountArray:
-    """Labelled pixels by minimum size, label and number of thresholds that are reached."""
+    """Count labelled pixels by minimum size, label and number of thresholds reached."""
     sigma = grid.sigmas[row.sigma]
     thresholds = np.asarray(grid.thresholds, np.float32)[row.thresholds]
     levels = first_round(square.scores, sigma, thresholds)
@@ -223,7 +232,10 @@ def _count(square: ScoredSquare, row: _Row, grid: SearchGrid) -> CountArray:
 def _by_min_size(
     square: ScoredSquare, levels: LevelArray, count: int, min_sizes: Sequence[int]
 ) -> CountArray:
-    """Labelled pixels by label and level, without the components below each minimum size."""
+    """Count labelled pixels by label and level, after flipping small components.
+
+    Returns (min_sizes, 2, count + 1).
+    """
     sizes = [size for size in min_sizes if size > 1]
     cleaned = remove_small_at_every_threshold(levels, count, sizes) if sizes else []
     images = dict(zip(sizes, cleaned, strict=True))
@@ -236,11 +248,11 @@ def _by_min_size(
 
 
 def _mious(counts: DoubleArray) -> DoubleArray:
-    """MIoU at every threshold, (..., n), from pixels by label and level, (..., 2, n + 1)."""
+    """Return the mIoU at n thresholds, (..., n), from counts by label and level (..., 2, n + 1)."""
     above = counts[..., ::-1].cumsum(axis=-1)[..., ::-1]
     solid = above[..., 1:]
     pore = above[..., :1] - solid
-    with np.errstate(invalid="ignore"):  # a class that nobody labelled, nor is found
+    with np.errstate(invalid="ignore"):  # a class that is neither labelled nor predicted
         of_pore = pore[..., 0, :] / (pore.sum(axis=-2) + solid[..., 0, :])
         of_solid = solid[..., 1, :] / (solid.sum(axis=-2) + pore[..., 1, :])
         ious = np.stack([of_pore, of_solid])

@@ -1,12 +1,12 @@
 """Smoothing and thresholding at every threshold at once.
 
 The higher the threshold, the fewer pixels are solid: the binary images of one sigma are nested, and
-one image of *levels* holds them all. A pixel's level is the number of thresholds at which it is
-solid, so that at threshold k (from 0, ascending) it is solid where its level exceeds k.
+one image of *levels* holds them all. The level of a pixel is the number of thresholds at which it
+is solid, so that at threshold k (from 0, ascending) a pixel is solid if its level exceeds k.
 
-That also holds after the second round. Its Gaussian has positive weights, and every rounding in a
-sum of products is monotone: where the first round has fewer solid pixels, no smoothed value is
-larger, and the threshold that it is held against is higher.
+This also holds after the second round. Its Gaussian has positive weights, and every rounding in a
+sum of products is monotone: with fewer solid pixels after the first round no smoothed value is
+larger, while the threshold that it is compared with is higher.
 """
 
 from __future__ import annotations
@@ -26,53 +26,54 @@ LevelArray = npt.NDArray[np.unsignedinteger]
 #: a matrix product to be fast.
 BLOCK = 32
 
-#: Up to so many doubtful pixels are smoothed one by one, each in its window; more, as in an image
-#: that is solid throughout at a threshold of 1, with the whole image.
+#: Up to this many doubtful pixels are smoothed one by one, each in its window. If there are more,
+#: as in an image that is all solid at a threshold of 1, the whole image is smoothed.
 FEW = 32
 
 
 def first_round(scores: FloatArray, sigma: float, thresholds: FloatArray) -> LevelArray:
-    """Levels of the smoothed scores.
+    """Return the levels of the smoothed scores.
 
     Parameters
     ----------
     scores : (y, x) float32
         Scores of solid.
     sigma
-        Of the Gaussian, pixels.
+        Standard deviation of the Gaussian in pixels.
     thresholds : (n,) float32
-        Ascending.
+        In ascending order.
 
     Returns
     -------
     (y, x) uint8 or uint16
-        How many thresholds each pixel reaches, 0 to n.
+        Number of thresholds that each pixel reaches, 0 to n.
     """
-    # one number is spared, for whoever has to set levels apart from a background
+    # one value stays free, so that area_opening can tell levels from a background
     dtype = np.min_scalar_type(thresholds.size + 1)
     return np.searchsorted(thresholds, smooth(scores, sigma), side="right").astype(dtype)
 
 
 def second_round(levels: LevelArray, sigma: float, thresholds: FloatArray) -> LevelArray:
-    """Levels after each binary image is smoothed and held against its threshold once more.
+    """Return the levels after smoothing and thresholding every binary image once more.
 
-    Equal to what ``steps.smooth`` gives in every pixel, in a fraction of its time: both axes are
-    smoothed by matrix products in float32, whose relative error is bounded, and the few pixels that
-    lie nearer to their threshold than that are smoothed again by ``steps.smooth``.
+    The result equals that of ``steps.smooth`` in every pixel, in a fraction of its time: both axes
+    are smoothed by matrix products in float32, whose relative error is bounded, and the few pixels
+    that are nearer to their threshold than this bound are smoothed again by ``steps.smooth``.
 
     Parameters
     ----------
     levels : (y, x) uint8 or uint16
-        How many thresholds each pixel reaches in the first round.
+        Number of thresholds that each pixel reaches in the first round.
     sigma, thresholds
-        Standard deviation of the Gaussian in pixels, and ascending thresholds, of both rounds.
+        Standard deviation of the Gaussian in pixels, and ascending thresholds, as in the first
+        round.
 
     Notes
     -----
-    With u = 2**-24, a sum of n numbers that are not negative has a relative error below n u, in
-    whatever order it is taken [1]_. With n = 2 r + 1 weights that are rounded themselves, two axes,
-    and the two roundings of scipy, which sums in float64 and rounds to float32 after each axis,
-    that is (4 r + 5) u; the products of threshold and bound below add 2 u.
+    With u = 2**-24, a sum of n nonnegative numbers has a relative error below n u, in any order of
+    summation [1]_. With n = 2 r + 1 weights that are rounded themselves, two axes, and the two
+    roundings of scipy, which sums in float64 and rounds to float32 after each axis, that is
+    (4 r + 5) u; the products of threshold and bound below add 2 u.
 
     References
     ----------
@@ -107,9 +108,10 @@ def second_round(levels: LevelArray, sigma: float, thresholds: FloatArray) -> Le
 
 @lru_cache(maxsize=128)
 def _blocks(extent: int, sigma: float) -> list[tuple[slice, slice, FloatArray]]:
-    """The Gaussian of one axis as a banded matrix.
+    """Return the Gaussian along one axis as a banded matrix, cut into blocks.
 
-    Block by block: which outputs, which inputs they depend on, weights (inputs, outputs).
+    Each block has a slice of outputs, the slice of inputs that they depend on, and the weights
+    (inputs, outputs).
     """
     reach = int(TRUNCATE * sigma + 0.5)
     matrix = np.eye(extent)

@@ -1,8 +1,8 @@
-"""Thresholds for classes of any share: even ones, and more of them towards 0 and 1.
+"""Thresholds for classes of any frequency: evenly spaced ones, and more of them near 0 and 1.
 
-A network is trained on as many pores as solids. The rarer a class is in the film, the nearer to an
-end of the scale is the threshold that is best there: its odds are about those of the class. Even
-steps of the logit follow it.
+A network is trained on as many pores as solids. The rarer a class is in the film, the nearer the
+best threshold is to 0 or 1: its odds are about those of the class. Even steps of the logit cover
+this range.
 """
 
 from __future__ import annotations
@@ -10,23 +10,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-#: Steps of the logit beyond the last even threshold, and their number: from 0.05 to 0.00013. They
-#: are whole strides of the search by a sample, whose places among even thresholds stay the same.
+#: Step of the logit beyond the last even threshold, and number of steps: from 0.05 to 0.00013. The
+#: number is a multiple of the stride of ``coarse_to_fine``, so that its lattice stays on the same
+#: even thresholds.
 STEP, STEPS = 0.25, 24
 
 
 def reaching(even: Sequence[float], *, low: bool = True, high: bool = True) -> tuple[float, ...]:
-    """Ascending thresholds in (0, 1), and after them those that reach further.
+    """Append thresholds towards 0 and 1 to evenly spaced ones in (0, 1).
 
-    The even ones come first: of equals the first is taken, so that an end is only chosen where it
-    is better.
+    The even ones come first, because the first of equally good thresholds is chosen: an extreme
+    one is only chosen if it is better.
 
     Parameters
     ----------
     even
-        Ascending.
+        In ascending order.
     low, high
-        Whether to reach below the first and above the last of them.
+        Whether to extend below the first and above the last of them.
 
     >>> [round(t, 4) for t in reaching((0.25, 0.5), high=False)[:4]]
     [0.25, 0.5, 0.2061, 0.1682]
@@ -37,7 +38,7 @@ def reaching(even: Sequence[float], *, low: bool = True, high: bool = True) -> t
 
 
 def at_an_end(threshold: float, tried: Sequence[float]) -> str:
-    """What is said where the best of several thresholds is the last that was tried; else nothing.
+    """Return a warning if the best threshold is the smallest or largest one tried, else "".
 
     >>> at_an_end(0.3, (0.3, 0.4, 0.5))
     'threshold 0.3 is an end of those that were tried, 0.3 to 0.5: a better one may lie beyond'
@@ -52,6 +53,6 @@ def at_an_end(threshold: float, tried: Sequence[float]) -> str:
 
 
 def _beyond(first: float) -> list[float]:
-    """Descending thresholds below a first one."""
+    """Return descending thresholds below a first one, in even steps of the logit."""
     logit = math.log(first / (1 - first))
     return [1 / (1 + math.exp(k * STEP - logit)) for k in range(1, STEPS + 1)]

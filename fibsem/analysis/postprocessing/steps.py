@@ -1,6 +1,6 @@
-"""From scores to labels: smooth in the slice, threshold, remove small objects (thesis 3.8).
+"""Post-processing of scores to labels: smooth, threshold, remove small objects (thesis 3.8).
 
-This is the definition, one combination at a time; ``grid_search`` tries a whole grid.
+This module defines the steps for one combination of parameters; ``grid_search`` evaluates a grid.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from fibsem.system.records import Stored, whole
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
 
-#: Rows of components that are counted at a time.
+#: Number of rows whose components are counted at a time.
 ROWS = 512
-#: Reach of the Gaussian in standard deviations, scipy's own.
+#: Reach of the Gaussian in standard deviations, the default of scipy.
 TRUNCATE = 4.0
 
 
 @whole
 @dataclass(frozen=True)
 class PostProcessing(Stored):
-    """What is done to the scores of a slice.
+    """Parameters of the post-processing of a slice of scores.
 
     Attributes
     ----------
     sigma
-        Standard deviation of the Gaussian in the slice, pixels; 0 leaves the scores as they are.
+        Standard deviation in pixels of the Gaussian in the slice; 0: no smoothing.
     threshold
-        Scores from here on are solid.
+        Scores at or above it are solid.
     rounds
-        How often smoothing and thresholding are done, 1 or 2.
+        Number of rounds of smoothing and thresholding, 1 or 2.
     min_size
         4-connected components of fewer pixels are flipped, solids first, then pores.
     """
@@ -65,39 +65,39 @@ class PostProcessing(Stored):
 
     @property
     def margin(self) -> int:
-        """Pixels around a region that its labels depend on, small objects apart."""
+        """Margin in pixels that the labels of a region depend on, small objects aside."""
         return self.rounds * int(TRUNCATE * self.sigma + 0.5)
 
 
 def segment_slice(scores: FloatArray, steps: PostProcessing) -> LabelArray:
-    """Labels of one slice of scores, (y, x) float32 -> (y, x) uint8, 0 pore and 1 solid."""
-    labels = deque(stages(scores, steps), maxlen=1).pop()  # a slice is large: hold no other image
+    """Label one slice of scores, (y, x) float32 -> (y, x) uint8, 0 pore and 1 solid."""
+    labels = deque(stages(scores, steps), maxlen=1).pop()  # keeps only one large image in memory
     return labels.astype(np.uint8, copy=False)
 
 
 def stages(scores: FloatArray, steps: PostProcessing) -> Iterator[FloatArray | LabelArray]:
-    """Every image on the way from scores to labels.
+    """Yield every intermediate image from scores to labels.
 
     Yields
     ------
     (y, x) float32, (y, x) uint8
-        Smoothed scores, then 1 where they reach the threshold, for each round.
+        For each round, the smoothed scores, then 1 where they reach the threshold.
     (y, x) uint8
-        Last the labels without small components.
+        At last the labels without small components.
     """
-    threshold = np.float32(steps.threshold)  # compared in float32 whatever kind of number it is
+    threshold = np.float32(steps.threshold)  # scores are float32, so compare in float32
     image: FloatArray | LabelArray = scores
     for _ in range(steps.rounds):
         smoothed = smooth(image.astype(np.float32, copy=False), steps.sigma)
         yield smoothed
         image = (smoothed >= threshold).astype(np.uint8)
-        del smoothed  # a slice is large, and components need room
+        del smoothed  # frees a large slice before components are labelled
         yield image
     yield remove_small(image.astype(np.uint8, copy=False), steps.min_size)
 
 
 def smooth(scores: FloatArray, sigma: float) -> FloatArray:
-    """Gaussian in the slice, half-sample mirrored at its borders; float32."""
+    """Smooth a slice by a Gaussian, half-sample mirrored at the borders; returns float32."""
     if sigma == 0:
         return scores
     smoothed: FloatArray = gaussian_filter(
@@ -119,7 +119,7 @@ def remove_small(labels: LabelArray, min_size: int) -> LabelArray:
 
 
 def _sizes(components: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.int64]:
-    """Pixels of every component; some rows at a time, because NumPy counts in copies of 8 bytes."""
+    """Count the pixels of every component; by blocks of rows, as NumPy copies to 8 bytes each."""
     count = int(components.max(initial=0)) + 1
     sizes = np.zeros(count, np.int64)
     for start in range(0, len(components), ROWS):
@@ -129,9 +129,9 @@ def _sizes(components: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ScoredSquare:
-    """Scores of a labelled square with the margin around it that smoothing needs.
+    """Scores of a labelled square with the margin that smoothing needs.
 
-    ``inner`` says where the square lies in ``scores``; ``labels`` has the size of the square.
+    ``inner`` is the position of the square in ``scores``; ``labels`` has the size of the square.
     """
 
     scores: FloatArray
@@ -139,7 +139,7 @@ class ScoredSquare:
     inner: tuple[slice, slice]
 
     def part(self, where: tuple[slice, slice], margin: int) -> ScoredSquare:
-        """A rectangle of the square with the margin around it, as far as there are scores."""
+        """Return a rectangle of the square with a margin, clipped to the available scores."""
         around, inner = [], []
         for own, side in zip(self.inner, where, strict=True):
             start, stop = own.start + side.start, own.start + side.stop
@@ -149,5 +149,5 @@ class ScoredSquare:
         return ScoredSquare(self.scores[tuple(around)], self.labels[where], (inner[0], inner[1]))
 
     def confusion(self, steps: PostProcessing) -> Confusion:
-        """Confusion matrix of the square after post-processing with its margin."""
+        """Return the confusion matrix of the square after post-processing with its margin."""
         return Confusion.of(self.labels, segment_slice(self.scores, steps)[self.inner])
