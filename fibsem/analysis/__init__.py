@@ -1,4 +1,4 @@
-"""Metrics, intervals, post-processing and figures: arrays in, plain records out."""
+"""Metrics, intervals, post-processing and figures: functions of arrays that return records."""
 
 import lazy_loader
 

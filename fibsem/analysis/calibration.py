@@ -1,10 +1,10 @@
-"""Whether a probability means what it says, and the straight line of logits that mends it.
+"""Calibration of probabilities by Platt scaling: a straight line of their logits.
 
-A temperature stretches or shrinks the logits around 0, so the probabilities around one half. That
-cannot shift them: networks are trained on as many pores as solid, a volume has, say, two of solid
-for one of pore, and that difference is the same step in every logit, ln 2. Platt's line has an
-offset as well (Advances in Large Margin Classifiers, MIT Press 1999), fitted where classes are as
-frequent as they are in films, to the scores that are thresholded: averaged and smoothed.
+Temperature scaling alone stretches or shrinks the logits around 0, and cannot shift them. But
+networks are trained on as many pores as solids; if a volume has, say, two pixels of solid for one
+of pore, every logit is off by the same ln 2. Platt's line has an offset as well (Advances in Large
+Margin Classifiers, MIT Press 1999). It is fitted on labels with the class frequencies of films, to
+the scores that are thresholded: averaged over the ensemble and smoothed.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from fibsem.analysis.postprocessing.steps import smooth
 from fibsem.analysis.reliability import Floating, Reliability, WholeArray
 from fibsem.system.records import Record, Stored
 
-#: Labels (0 pore, 1 solid) and scores of some pixels, both (n,).
+#: Labels (0 pore, 1 solid) and scores of solid of some pixels, both (n,).
 LabelledScores = tuple[WholeArray, Floating]
 
-#: Bins of the fit, of equal width up to a logit that is larger than any of a clipped score.
+#: Number of bins of the fit, and their largest logit, which no clipped score exceeds.
 LOGIT_BINS, LARGEST = 4096, 17.0
-#: Temperatures between which is searched: labels that the scores' order separates have no best one.
+#: Bounds of the temperature: if the scores separate the labels perfectly, the optimum is at 0.
 COLDEST, HOTTEST = 0.01, 100.0
-#: Largest offset, where labels of one class alone have no best one.
+#: Bound of the offset: if all labels are of one class, the optimum is infinite.
 FARTHEST = 20.0
 
 
@@ -55,7 +55,7 @@ class Platt:
     smoothed_px: float = 0.0
 
     def __call__(self, scores: Floating) -> Floating:
-        """Probabilities of a slice of scores, (y, x) float32."""
+        """Return the probabilities of a slice of scores, (y, x) float32."""
         return self.line(smooth(np.asarray(scores, np.float32), self.smoothed_px))
 
     def line(self, scores: Floating) -> Floating:
@@ -78,17 +78,17 @@ class Platt:
 
 @dataclass(frozen=True)
 class Calibration(Stored):
-    """A straight line of logits and what it does to the probabilities that it was fitted to.
+    """A fitted line of logits, with loss and reliability before and after it on the fitted data.
 
     Attributes
     ----------
     temperature, offset
-        Logits are divided by the first: above 1 the network was too sure, below 1 not sure enough.
-        The second is added: below 0 where pores are more frequent than in training.
+        Logits are divided by the temperature: above 1 the network was overconfident, below 1
+        underconfident. The offset is added: below 0 if pores are more frequent than in training.
     loss_before, loss_after
-        Cross-entropy of the scores as they are and with the line.
+        Cross-entropy of the scores without and with the line.
     before, after
-        Their reliability.
+        Reliability of the scores without and with the line.
     """
 
     temperature: float
@@ -100,16 +100,16 @@ class Calibration(Stored):
 
     @property
     def ece_before(self) -> float:
-        """Expected calibration error of the scores as they are."""
+        """Expected calibration error of the scores without the line."""
         return self.before.error
 
     @property
     def ece_after(self) -> float:
-        """Expected calibration error that the line leaves."""
+        """Expected calibration error with the line."""
         return self.after.error
 
     def to_json(self) -> Record:
-        """The record that is stored; the errors follow from the curves, and are for people."""
+        """Return the stored record; the errors follow from the curves, and are for readers only."""
         return {
             "temperature": self.temperature,
             "offset": self.offset,
@@ -123,13 +123,18 @@ class Calibration(Stored):
 
 
 def calibrate(parts: Iterable[LabelledScores]) -> Calibration:
-    """Fit Platt's line to labelled pixels, part by part, and say what it mends.
+    """Fit Platt's line to labelled pixels, part by part.
 
     Parameters
     ----------
     parts
-        Labels and scores of some pixels, none of them empty; the scores smoothed as they are before
-        they are thresholded. They are gone through twice, so not an iterator.
+        Labels and scores of some pixels, none of them empty, with scores smoothed as before
+        thresholding. They are iterated over twice, so a one-shot iterator does not work.
+
+    Returns
+    -------
+    Calibration
+        The identity line if the fitted one does not lower the loss.
 
     Notes
     -----
@@ -142,7 +147,7 @@ def calibrate(parts: Iterable[LabelledScores]) -> Calibration:
     line = fit.line()
     for labels, scores in parts:
         after.add(labels, line.line(scores))
-    if after.loss >= before.loss:  # nothing to mend, but for what the bins round
+    if after.loss >= before.loss:  # well calibrated already, up to rounding by the bins
         line, after = Platt(), before
     return Calibration(
         line.temperature, before.loss, after.loss, before.curve, after.curve, line.offset
@@ -176,7 +181,7 @@ def with_temperature(scores: Floating, temperature: float) -> Floating:
     Parameters
     ----------
     scores : float array
-        Probabilities in [0, 1]; kept 1e-7 from both ends, where logits are infinite.
+        Probabilities in [0, 1]; clipped to 1e-7 from both ends, where logits are infinite.
     temperature
         Positive; 1 leaves the scores as they are.
 
@@ -198,24 +203,24 @@ def with_temperature(scores: Floating, temperature: float) -> Floating:
 
 
 def logits(scores: Floating) -> Floating:
-    """Log-odds of probabilities, clipped as the cross-entropy clips them; a new array."""
+    """Return the log-odds of probabilities, clipped as in the cross-entropy, as a new array."""
     p = np.clip(scores, EPSILON, 1 - EPSILON)
     return logit(p, out=p)
 
 
 class LineFit:
-    r"""The temperature T and offset c that minimise the cross-entropy of labels added in parts.
+    r"""Fit of temperature T and offset c by cross-entropy, to labels that are added in parts.
 
     .. math:: L(b, c) = \frac 1n \sum_i \ln \left( 1 + e^{b z_i + c} \right) - y_i (b z_i + c),
               \quad b = 1 / T
 
-    with logits z and labels y (1: solid) is convex: its gradient is followed to zero, or to the
-    ends of the range, 0.01 to 100 of T and -20 to 20 of c, where it has none there.
+    with logits z and labels y (1: solid) is convex. It is minimised within the bounds 0.01 to 100
+    for T and -20 to 20 for c.
 
     Notes
     -----
-    Pixels are counted in 4096 bins of their logits, apart by class, and each bin stands at the mean
-    of its pixels: what that changes falls with the square of the width of a bin.
+    Pixels are counted in 4096 bins of their logits, separately by class, and each bin is
+    represented by the mean of its pixels: the error falls with the square of the bin width.
     """
 
     def __init__(self) -> None:
@@ -223,7 +228,7 @@ class LineFit:
         self._sums = np.zeros(2 * LOGIT_BINS)
 
     def add(self, labels: WholeArray, scores: Floating) -> None:
-        """Count some pixels: labels, (n,) int, and scores of solid, (n,) in [0, 1]."""
+        """Add some pixels: labels, (n,) int, and scores of solid, (n,) in [0, 1]."""
         z = logits(np.asarray(scores))
         k = ((z + LARGEST) * (LOGIT_BINS / (2 * LARGEST))).astype(np.int64)
         k += LOGIT_BINS * (np.asarray(labels) == 1)
@@ -231,7 +236,7 @@ class LineFit:
         self._sums += np.bincount(k, z, minlength=2 * LOGIT_BINS)
 
     def line(self) -> Platt:
-        """The best line for what was added, at least one pixel."""
+        """Return the best line for the added pixels, of which there must be at least one."""
         filled = np.flatnonzero(self._counts)
         z, solid = self._sums[filled] / self._counts[filled], filled // LOGIT_BINS
         share = self._counts[filled] / self._counts.sum()

@@ -1,6 +1,6 @@
-"""Tables as CSV, Markdown and LaTeX, with what a reader would take for its own escaped.
+"""Tables as CSV, Markdown and LaTeX, with the special characters of each format escaped.
 
-Cells hold names of users: a film may be called ``=1+1``, ``a|b`` or ``50%_HPC``.
+Cells hold user-given names: a film may be called ``=1+1``, ``a|b`` or ``50%_HPC``.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from fibsem.errors import UserError
 from fibsem.system.endings import TABLE
 from fibsem.system.files import replace_file
 
-#: A cell that is a number, with its spread, or an interval.
+#: A cell with a number, perhaps with its spread, or with an interval.
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?( ± [\d.]+)?$|\[[-+\d.]+, [-+\d.]+\]$")
-#: A number alone; one that begins with 0 is a name.
+#: A number alone; digits with a leading zero are a name.
 PLAIN = re.compile(r"[-+]?inf|(?=.*\d)[-+]?(0|[1-9]\d*)?(\.\d+)?(e[-+]?\d+)?")
-#: How a cell begins that a spreadsheet takes for a formula, behind apostrophes that were there.
+#: Start of a cell that a spreadsheet takes for a formula, after any leading apostrophes.
 FORMULA = re.compile("'*[=+\\-@\t\r]")
-#: What neither XML nor HTML may hold.
+#: Characters that are illegal in XML and HTML.
 ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-#: What LaTeX reads as its own, and what a text font without ``fontenc`` shows as something else.
+#: Special characters of LaTeX, and those that a text font without ``fontenc`` shows wrongly.
 LATEX = str.maketrans(
     {
         **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -38,12 +38,12 @@ LATEX = str.maketrans(
         "±": r"$\pm$",
     }
 )
-#: Between characters that become another one where they stand together: ``--`` is a dash.
+#: Positions between characters that LaTeX joins into another one: ``--`` becomes a dash.
 LIGATURE = re.compile("(?<=-)(?=-)|(?<=,)(?=,)|(?<=')(?=')|(?<=[`?!])(?=`)")
 
 
 def write(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Write a table as CSV, as Markdown and as LaTeX; returns the files."""
+    """Write a table as CSV, Markdown and LaTeX; return the files."""
     files = [folder / f"{name}.{ending}" for ending in TABLE]
     made = as_csv(table), markdown(table) + "\n", latex(table) + "\n"
     for file, text in zip(files, made, strict=True):
@@ -52,7 +52,7 @@ def write(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
 
 
 def as_csv(table: pd.DataFrame) -> str:
-    """A table as CSV that a spreadsheet shows and does not run.
+    """Format a table as CSV without cells that a spreadsheet would run as formulas.
 
     A text that a spreadsheet would take for a formula gets an apostrophe before it; numbers do not.
     :func:`read_csv` gives the texts back without it.
@@ -68,12 +68,12 @@ def as_csv(table: pd.DataFrame) -> str:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """What :func:`as_csv` wrote, cell by cell as texts.
+    """Read a table that :func:`as_csv` wrote, with every cell as text.
 
     Raises
     ------
     UserError
-        If it is damaged: empty, ragged, or saved in another encoding by a spreadsheet.
+        If the file is damaged: empty, ragged, or saved in another encoding by a spreadsheet.
     """
     with naming(path):
         read = pd.read_csv(path, dtype=str, keep_default_na=False).map(_with_formula)
@@ -81,9 +81,9 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """What :func:`as_csv` wrote, with columns of numbers as such; an empty cell of them is nan.
+    """Read a table that :func:`as_csv` wrote, with columns of numbers converted.
 
-    So is a column in which nothing stands.
+    Empty cells of such columns, and empty columns, become nan.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def _as_numbers(column: pd.Series) -> pd.Series:
-    """A column of texts as numbers, if all are: names that begin with 0 would be others."""
+    """Convert a column of texts to numbers if all are numbers; leading zeros mark names."""
     given = column[column != ""]
     if not given.map(lambda text: bool(PLAIN.fullmatch(text))).all():
         return column
@@ -103,7 +103,7 @@ def _as_numbers(column: pd.Series) -> pd.Series:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Say which table cannot be read, and why, in one line."""
+    """Convert errors of reading a table to a ``UserError`` with the path and the reason."""
     try:
         yield
     except (ValueError, OSError) as error:
@@ -120,7 +120,7 @@ def _with_formula(text: str) -> str:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A table in Markdown, numbers to the right.
+    """Format a table in Markdown, with numeric columns aligned to the right.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def cell(text: str) -> str:
-    """A text within a table in Markdown: it neither ends its cell nor begins a tag.
+    """Escape a text for a cell of a Markdown table, so that it cannot end the cell or open a tag.
 
     >>> cell("a|b") == "a" + chr(92) + "|b"
     True
@@ -146,7 +146,7 @@ def cell(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""A text without line breaks, and without what no page may hold.
+    r"""Join the lines of a text, and replace characters that are illegal in XML and HTML.
 
     >>> one_line("HPC30\nfilm 2")
     'HPC30 film 2'
@@ -155,7 +155,7 @@ def one_line(text: str) -> str:
 
 
 def latex(table: pd.DataFrame) -> str:
-    r"""A table in LaTeX, to be put into a ``table`` by ``\input``; needs ``booktabs``.
+    r"""Format a table in LaTeX, to ``\input`` into a ``table``; it needs ``booktabs``.
 
     >>> print(latex(pd.DataFrame({"film": ["HPC_22"], "difference": ["-1.50 ± 0.20"]})))
     % \usepackage{booktabs}
@@ -186,13 +186,13 @@ def latex(table: pd.DataFrame) -> str:
 
 
 def _latex_row(cells: list[str]) -> str:
-    """A row; one that begins with [ or * would be an option of the line break before it."""
+    """Format a row; a leading [ or * is protected, as it would be an option of the line break."""
     row = " & ".join(cells)
     return rf"{'{}' if row.startswith(('[', '*')) else ''}{row} \\"
 
 
 def latex_text(text: str) -> str:
-    r"""A text as LaTeX shows it; numbers get the minus of a formula.
+    r"""Escape a text for LaTeX; numbers get a minus sign of math mode.
 
     >>> print(latex_text("50% of a_1 & {b}"), latex_text("-3"))
     50\% of a\_1 \& \{b\} $-$3
@@ -204,13 +204,13 @@ def latex_text(text: str) -> str:
 
 
 def is_number(column: tuple[str, ...]) -> bool:
-    """Whether every cell that is filled is a number, and one of them is."""
+    """Return whether all non-empty cells are numbers, and there is at least one."""
     given = [text for text in column if text]
     return bool(given) and all(NUMBER.match(text) for text in given)
 
 
 def _rows(table: pd.DataFrame) -> Iterator[list[str]]:
-    """Names of the columns, then every row, as texts."""
+    """Yield the column names, then every row, as texts."""
     yield [str(name) for name in table.columns]
     cells = table.astype(object).where(table.notna(), "")
     for row in cells.itertuples(index=False):
@@ -218,7 +218,7 @@ def _rows(table: pd.DataFrame) -> Iterator[list[str]]:
 
 
 def _figure(value: Any) -> str:
-    """A number as people read it, of six digits; whole ones and texts as they are.
+    """Format a float with six significant digits, without decimals if whole or large.
 
     >>> _figure(9 * 11.4), _figure(0.7780371460468893), _figure(1234567.8), _figure("0.50")
     ('102.6', '0.778037', '1234568', '0.50')

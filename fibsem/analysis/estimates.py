@@ -1,8 +1,8 @@
-"""Figures of a whole split from pixels that were drawn from it, each with its standard error.
+"""Metrics of a whole split, estimated from a sample of its pixels, with standard errors.
 
-Every figure follows from what is known by class: the share of its pixels at or above a threshold,
-and their mean loss. Weighing the classes alike gives the figures of balanced pixels, weighing them
-as they are labelled those of all pixels; the scores are the same.
+Every metric follows from two statistics of each class: the share of its pixels at or above a
+threshold, and their mean loss. Weighting both classes equally gives the metrics of balanced pixels;
+weighting them by their labelled pixels gives those of all pixels, from the same scores.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from fibsem.analysis.postprocessing import reaching
 
 DoubleArray = npt.NDArray[np.float64]
 
-#: Thresholds that are tried, the first of equals taken: even ones, and on towards 0 and 1.
+#: Thresholds in the order of preference among equals: even ones, then towards 0 and 1.
 TRIED = np.array([0.0, *reaching([k / 400 for k in range(1, 400)])])
-#: Ascending, as scores are counted between them; places of the tried ones in it, and of 0.5.
+#: Thresholds in ascending order, which bin the scores; indices of ``TRIED`` and of 0.5 in them.
 THRESHOLDS = np.sort(TRIED)
 PLACES = np.searchsorted(THRESHOLDS, TRIED)
 HALF = int(np.searchsorted(THRESHOLDS, 0.5))
@@ -108,14 +108,14 @@ class Estimate:
 
     @cached_property
     def _levels(self) -> DoubleArray:
-        """Weight by replicate, class and level: of all squares, and of all but one each."""
-        finite = np.nan_to_num(self.scores, posinf=1, neginf=0)  # their loss says what they are
+        """Sum of weights by jackknife replicate, class and level; replicate 0 has all squares."""
+        finite = np.nan_to_num(self.scores, posinf=1, neginf=0)  # such scores show in the loss
         reached = np.searchsorted(THRESHOLDS.astype(np.float32), finite.clip(0, 1), side="right")
         return self._replicates(reached - 1, len(THRESHOLDS), self._weight)
 
     @cached_property
     def _loss(self) -> DoubleArray:
-        """Weighted loss by replicate and class."""
+        """Sum of weighted losses by jackknife replicate and class."""
         p = np.clip(self.scores.astype(np.float64), EPSILON, 1 - EPSILON)
         loss = -np.where(self.labels == 1, np.log(p), np.log1p(-p))
         return self._replicates(np.zeros_like(self.square), 1, self._weight * loss)[..., 0]
@@ -127,7 +127,7 @@ class Estimate:
     def _replicates(
         self, position: npt.NDArray[np.int64], length: int, values: DoubleArray
     ) -> DoubleArray:
-        """Sums of all squares and of all but one each, (1 + squares, 2, length)."""
+        """Sum values over all squares, then with each one left out, (1 + squares, 2, length)."""
         squares = int(self.square.max()) + 1
         index = (self.square * 2 + self.labels) * length + position
         sums = np.bincount(index, values, squares * 2 * length).reshape(squares, 2, length)
@@ -135,7 +135,7 @@ class Estimate:
         return np.concatenate([whole, whole - sums])
 
     def _cells(self, level: int) -> DoubleArray:
-        """Labelled pixels that each square stands for by class and by what they are given."""
+        """Estimate the confusion matrix of each square, scaled to all labelled pixels."""
         of_class = np.bincount(self.labels, self._weight, 2)
         weight = self._weight * (np.array(self.counts) / of_class)[self.labels]
         solid = self.scores >= np.float32(THRESHOLDS[level])
@@ -144,7 +144,7 @@ class Estimate:
         return cells.reshape(-1, 2, 2).astype(np.float64)
 
     def _porosity_error(self, cells: DoubleArray) -> float:
-        """Mean over samples of |predicted - labelled porosity|: errors do not cancel out."""
+        """Return the mean over samples of |predicted - labelled porosity|, which cannot cancel."""
         one = np.zeros(len(cells), np.int64)
         sample = one if self.sample is None else self.sample[: len(cells)]
         too_many = np.bincount(sample, cells[:, 1, 0] - cells[:, 0, 1])
@@ -152,11 +152,13 @@ class Estimate:
         return float(np.abs(too_many[pixels > 0] / pixels[pixels > 0]).mean())
 
     def _figures(self, share: DoubleArray, level: int | slice) -> dict[str, DoubleArray]:
-        """Figures by replicate (and threshold), where the classes have these shares."""
+        """Return metrics by replicate (and threshold) for given shares of the classes."""
         weight = self._levels.sum(axis=2)
         above = self._levels[..., ::-1].cumsum(axis=2)[..., ::-1][..., level]
         one = weight.reshape(*weight.shape, *[1] * (above.ndim - 2))
-        with np.errstate(invalid="ignore", divide="ignore"):  # a square may hold all of a class
+        with np.errstate(
+            invalid="ignore", divide="ignore"
+        ):  # one square may contain all of a class
             solid = above / one
             of_pore, of_solid = share[0] * solid[:, 0], share[1] * solid[:, 1]
             iou_pore = (share[0] - of_pore) / (share[0] + share[1] - of_solid)
@@ -173,7 +175,7 @@ class Estimate:
 
 
 def _median(cells: DoubleArray) -> dict[str, float]:
-    """Median of the IoU of pore over squares in which one is labelled."""
+    """Return the median IoU of pore over squares with a labelled pore, or {} without one."""
     labelled = cells[:, 0].sum(axis=1)
     union = labelled + cells[:, 1, 0]
     ious = cells[labelled > 0, 0, 0] / union[labelled > 0]
@@ -181,17 +183,17 @@ def _median(cells: DoubleArray) -> dict[str, float]:
 
 
 def _with_errors(figures: dict[str, DoubleArray]) -> dict[str, float]:
-    """Figures of all squares, and the standard error of mIoU and loss where there is one."""
+    """Return the metrics over all squares, with standard errors of mIoU and loss if finite."""
     estimated = {key: float(values[0]) for key, values in figures.items()}
     errors = {f"{key}_se": jackknife(figures[key][1:]) for key in ("miou", "loss")}
     return {**estimated, **{key: error for key, error in errors.items() if np.isfinite(error)}}
 
 
 def jackknife(without: DoubleArray) -> float:
-    """Standard error of a figure from its values without one square each (Efron, 1982).
+    """Return the standard error of a metric from its leave-one-square-out values (Efron, 1982).
 
-    nan for fewer than two squares, and where one of them holds all of a class: there is no figure
-    without it, and what the others vary by says nothing of that class.
+    nan for fewer than two squares, and if one square contains all of a class: the metric is
+    undefined without it, and the spread of the other squares does not cover that class.
 
     >>> round(jackknife(np.array([2.5, 2.0, 1.5])), 4)  # a mean of 1, 2, 3: sqrt(1 / 3)
     0.5774

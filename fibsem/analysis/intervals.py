@@ -1,8 +1,8 @@
-"""Intervals for porosity: the thesis's over slices, and one that holds what it says.
+"""Intervals of porosity: that of the thesis over slices, and one with correct coverage.
 
-The interval over slices takes slices as independent, as many, and the classifier as perfect. What
-few places say has Student's t in place of 1.96. The error of a map is told by labelled squares that
-no choice was made on: their labels against the map there.
+The interval over slices assumes that slices are independent and many, and that the classifier is
+perfect. Intervals over few places use Student's t instead of 1.96. The error of a map is estimated
+from labelled squares that were not used for any choice, by comparing their labels with the map.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from fibsem.analysis.metrics import Confusion
 
 Array = npt.NDArray[np.float64]
 
-#: Fewer squares tell no interval: their spread is hardly known.
+#: Smallest number of squares with an interval: the spread of fewer is hardly known.
 FEWEST_SQUARES = 6
 
 
 def normal_interval(
     values: Sequence[float], weights: Sequence[float] | None = None
 ) -> tuple[float, float]:
-    r"""95 % interval of a mean, mean +- 1.96 s.d. / sqrt(n) (thesis 3.9).
+    r"""Return the 95 % interval of a mean, mean +- 1.96 s.d. / sqrt(n) (thesis 3.9).
 
     Values (of squares, or slices) are taken as independent, as in the thesis; neighbouring slices
     are not, so that an interval over slices is too narrow. With weights the mean is a ratio
@@ -67,7 +67,7 @@ def normal_interval(
 def with_interval(
     value: float, ends: Sequence[float | None] | None, digits: int, scale: float = 1, unit: str = ""
 ) -> str:
-    """A figure with its interval as people read it; alone where there is none.
+    """Format a value with its interval, or alone if an end is missing or not finite.
 
     >>> with_interval(0.2213, (0.2189, 0.2237), 2, 100, " %"), with_interval(0.2213, None, 3)
     ('22.13 % [21.89, 22.37]', '0.221')
@@ -81,12 +81,12 @@ def with_interval(
 
 @dataclass(frozen=True)
 class PorosityEstimate:
-    """A porosity, in [0, 1], with its standard error.
+    """An estimate of porosity in [0, 1] with its standard error.
 
     Attributes
     ----------
     porosity, error
-        The estimate and its standard error.
+        Estimate and standard error.
     degrees
         Degrees of freedom of the error.
 
@@ -103,7 +103,7 @@ class PorosityEstimate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval by the t distribution, within [0, 1]."""
+        """95 % interval by the t distribution, clipped to [0, 1]."""
         half = float(stdtrit(self.degrees, 0.975)) * self.error
         return as_share(self.porosity - half), as_share(self.porosity + half)
 
@@ -210,7 +210,7 @@ def sampling_of(
     map_sd, degrees
         S.d. of the predicted porosities of such films, and its degrees of freedom.
     ratio, squares_degrees
-        :func:`labelled_over_mapped`, and the degrees of freedom of its squares.
+        Result of :func:`labelled_over_mapped`, and the degrees of freedom of its squares.
 
     Examples
     --------
@@ -264,7 +264,7 @@ def one_pixel_off(interval: tuple[float, float], per_px: float) -> tuple[float, 
 
 
 def widened(interval: tuple[float, float], by: float) -> tuple[float, float]:
-    """An interval of a share, further at both ends.
+    """Widen an interval of a share at both ends, clipped to [0, 1].
 
     >>> widened((0.25, 0.5), 0.125)
     (0.125, 0.625)
@@ -274,7 +274,7 @@ def widened(interval: tuple[float, float], by: float) -> tuple[float, float]:
 
 
 def as_share(value: float) -> float:
-    """The nearest share, from 0 to 1, of what was found by adding.
+    """Clip a value to [0, 1].
 
     >>> as_share(-0.0068), as_share(0.25), as_share(1.5)
     (0.0, 0.25, 1.0)
@@ -283,7 +283,7 @@ def as_share(value: float) -> float:
 
 
 def that_count(values: Sequence[float], weights: Sequence[float] | None) -> tuple[Array, Array]:
-    """Finite values that weigh something, and their weights."""
+    """Return the finite values with positive weight, and their weights."""
     x = np.asarray(values, np.float64)
     w = np.ones_like(x) if weights is None else np.asarray(weights, np.float64)
     counts = np.isfinite(x) & (w > 0)
@@ -291,7 +291,7 @@ def that_count(values: Sequence[float], weights: Sequence[float] | None) -> tupl
 
 
 def _deviation(values: Sequence[float], weights: Sequence[float]) -> float:
-    """Standard deviation around the weighted mean."""
+    """Return the weighted standard deviation."""
     x = np.asarray(values, np.float64)
     mean = np.average(x, weights=weights)
     return float(np.sqrt(np.average((x - mean) ** 2, weights=weights)))

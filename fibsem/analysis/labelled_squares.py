@@ -1,4 +1,4 @@
-"""What labelled squares say of a map: how far its porosity is off, if they stand for the film."""
+"""Error of a map's porosity, estimated from labelled squares that represent the film."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from fibsem.analysis.metrics import Confusion
 
 Array = npt.NDArray[np.float64]
 
-#: Shares that are less apart are equal: what is left is rounding.
+#: Shares that differ by less count as equal, up to rounding.
 EQUAL = 1e-9
-#: Quantile of the t distribution beyond which squares do not lie in their film by chance.
+#: Quantile of the t distribution beyond which squares do not represent their film.
 CLEARLY = 0.9995
 
 
 @dataclass(frozen=True)
 class MapError:
-    """What labels of squares say that the porosity of a map is too small by.
+    """Bias of the porosity of a map, estimated from labelled squares.
 
     Attributes
     ----------
     bias, error
-        Labelled less mapped porosity of all their pixels, and its standard error.
+        Labelled minus mapped porosity over all labelled pixels, and its standard error.
     degrees
         Degrees of freedom of the error.
     """
@@ -61,10 +61,9 @@ def map_error(squares: Sequence[Confusion]) -> MapError:
 
 
 def err_alike(squares: Sequence[Confusion]) -> bool:
-    """Whether labelled less mapped porosity is the same on all squares, as on those of one class.
+    """Return whether labelled minus mapped porosity is equal on all squares, as for a single class.
 
-    Then there is no spread from which its error could be told, which is not to say that it has
-    none.
+    In this case there is no spread to estimate its error from, although the error need not be zero.
 
     >>> solid = [Confusion(((0, 0), (0, 100)))] * 6
     >>> err_alike(solid), err_alike([*solid, Confusion(((3, 1), (0, 96)))])
@@ -75,14 +74,15 @@ def err_alike(squares: Sequence[Confusion]) -> bool:
 
 
 def lie_apart(mapped: float, squares: Sequence[Confusion]) -> bool:
-    """Whether a map is clearly of another porosity on squares than in their whole film.
+    """Return whether the mapped porosity of squares clearly differs from that of the whole film.
 
-    Then they do not lie in it by chance, and what the map errs by there says nothing of the rest.
-    Of squares that do, one film in a thousand is taken for such, and fewer than one in fifty where
-    half of the squares have hardly a pore. Where nine of ten have none, up to half of the films
-    are: what so few squares did not meet is no part of their spread. Shares are compared by logits:
-    such squares often have too few pores and too little spread at once, which as it is would look
-    certain. Squares that are all mapped alike show no spread to judge by.
+    In this case the squares are no random sample of the film, and the map's error on them does not
+    hold for the rest. Random squares are rejected in one film of a thousand, in fewer than one of
+    fifty if half of the squares have hardly a pore, and in up to half of the films if nine of ten
+    squares have none, because the spread does not include what so few squares missed. Shares are
+    compared by logits: such squares often have too few pores and too little spread at once, which
+    would look certain on the linear scale. Squares that are all mapped alike have no spread to
+    judge by, and are not rejected.
 
     >>> porous = [Confusion(((a, 0), (0, 100 - a))) for a in (40, 44, 46, 40, 43, 45)]
     >>> lie_apart(0.41, porous), lie_apart(0.05, porous)
@@ -92,7 +92,7 @@ def lie_apart(mapped: float, squares: Sequence[Confusion]) -> bool:
     shares = np.array([square.porosity for square in squares])
     mean = float(np.average(shares, weights=pixels))
     of_mean = ErrorOfMean.of(shares, pixels)
-    if of_mean.error * float(pixels.sum()) < 1:  # no pixel: what is left is rounding
+    if of_mean.error * float(pixels.sum()) < 1:  # less than a pixel: rounding
         return False
     apart = abs(logit(mean) - logit(mapped))
     most = stdtrit(of_mean.degrees, CLEARLY) * of_mean.error / (mean * (1 - mean))
@@ -108,15 +108,15 @@ class ErrorOfMean:
 
     @classmethod
     def of(cls, values: Array, weights: Array) -> ErrorOfMean:
-        r"""The error of a weighted mean of two places or more, of which one may weigh most.
+        r"""Return the error of a weighted mean of two or more places, of which one may dominate.
 
-        What each is off the mean says little where one weighs much: it pulls the mean to itself. So
-        the error is at least that of places that vary alike,
+        A place with a large weight pulls the mean to itself, so that deviations from the mean
+        underestimate the error. It is therefore at least that of places with equal variance,
 
         .. math:: s \, \sqrt{\sum_i w_i^2} \; / \; \sum_i w_i
 
-        with the s.d. of those that weigh at least half of the median. Lighter ones, as squares that
-        are labelled in a corner, vary more, and give no degree of freedom.
+        with the standard deviation s of the places that weigh at least half of the median. Lighter
+        ones, such as squares labelled only in a corner, vary more and add no degree of freedom.
 
         >>> values = np.array([0.2, 0.3, 0.4])
         >>> round(ErrorOfMean.of(values, np.ones(3)).error, 4)  # 0.1 / sqrt(3)
@@ -132,6 +132,6 @@ class ErrorOfMean:
 
 
 def clustered(parts: Array) -> float:
-    """Standard error of a sum of independent parts whose mean is zero."""
+    """Return the standard error of a sum of independent parts with mean zero."""
     n = len(parts)
     return float(np.sqrt(n / (n - 1) * (parts**2).sum()))

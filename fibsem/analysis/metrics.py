@@ -1,4 +1,4 @@
-"""Confusion matrix -> IoU, mIoU, accuracy, porosity (thesis 2.2)."""
+"""Confusion matrices, and the metrics that follow from them (thesis 2.2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fibsem.system.records import WrittenAs
 
-#: Probabilities are kept this far from 0 and 1 in the cross-entropy, as Keras does.
+#: Probabilities are clipped to this distance from 0 and 1 in the cross-entropy, as in Keras.
 EPSILON = 1e-7
 
 
@@ -34,12 +34,12 @@ class Confusion:
 
     @classmethod
     def of(cls, labels: npt.NDArray[np.integer], predictions: npt.NDArray[np.integer]) -> Confusion:
-        """Count pixels of two equally shaped arrays; labels other than 0 and 1 are left out.
+        """Count the pixels of two arrays of one shape; labels other than 0 and 1 are left out.
 
         Raises
         ------
         ValueError
-            If their shapes differ.
+            If the shapes differ.
         """
         labels, predictions = np.asarray(labels), np.asarray(predictions)
         if labels.shape != predictions.shape:
@@ -52,7 +52,7 @@ class Confusion:
 
     @classmethod
     def from_counts(cls, counts: Sequence[Sequence[int]]) -> Confusion:
-        """Read rows (label) of columns (prediction), as JSON gives them."""
+        """Convert rows (label) of columns (prediction), as read from JSON."""
         (a, b), (c, d) = counts
         return cls(((a, b), (c, d)))
 
@@ -125,14 +125,14 @@ class Confusion:
         }
 
 
-#: One as it is written.
+#: :class:`Confusion` as written to JSON.
 Counted = Annotated[
     Confusion, WrittenAs(tuple[tuple[int, int], tuple[int, int]], Confusion.from_counts)
 ]
 
 
 def pooled(parts: Iterable[Confusion]) -> Confusion:
-    """Confusion matrix of the pixels of all parts together.
+    """Return the confusion matrix of the pixels of all parts together.
 
     Examples
     --------
@@ -143,11 +143,11 @@ def pooled(parts: Iterable[Confusion]) -> Confusion:
 
 
 def over_squares(parts: Sequence[Confusion]) -> dict[str, float]:
-    """Figures of the pooled pixels of squares, and the median of their IoUs of pore.
+    """Return the metrics of the pooled pixels of squares, and their median IoU of pore.
 
-    Papers on such films report the median (``iou_pore_median``). A square in which no pore is
-    labelled has no IoU of it, and does not count, whatever it is given: one false pixel there is
-    not as bad as every pore of another that is missed.
+    Papers on such films report the median (``iou_pore_median``). Squares without a labelled pore do
+    not count: otherwise one false pore pixel would be as bad as missing every pore of another
+    square. The median is nan if no square has a labelled pore.
     """
     ious = [part.iou(0) for part in parts if sum(part.counts[0])]
     median = float(np.median(ious)) if ious else float("nan")
@@ -155,13 +155,16 @@ def over_squares(parts: Sequence[Confusion]) -> dict[str, float]:
 
 
 def porosity_error(samples: Iterable[Confusion]) -> float:
-    """Mean over samples of |predicted - labelled porosity|: errors of films do not cancel out."""
+    """Return the mean over samples of |predicted - labelled porosity|; nan without pixels.
+
+    Errors of different films cannot cancel.
+    """
     errors = [abs(part.porosity - part.label_porosity) for part in samples if part.pixels]
     return float(np.mean(errors)) if errors else float("nan")
 
 
 def cross_entropy(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> float:
-    """Mean binary cross-entropy of probabilities of solid, the loss of the thesis.
+    """Return the mean binary cross-entropy of probabilities of solid, the loss of the thesis.
 
     Parameters
     ----------
@@ -172,7 +175,7 @@ def cross_entropy(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floati
     Returns
     -------
     float
-        In nats a pixel.
+        In nats per pixel.
 
     Examples
     --------
@@ -187,7 +190,7 @@ def cross_entropy(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floati
 def balanced_scores(
     labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating], threshold: float = 0.5
 ) -> dict[str, float]:
-    """MIoU, accuracy and loss of scores on a set of labelled pixels."""
+    """Return mIoU, accuracy and loss of scores on a set of labelled pixels."""
     confusion = Confusion.at_threshold(labels, scores, threshold)
     loss = cross_entropy(labels, scores)
     return {"miou": confusion.miou, "accuracy": confusion.accuracy, "loss": loss}

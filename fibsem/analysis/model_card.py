@@ -1,7 +1,7 @@
-"""A model card: what a model is for, what it was made from, how good it is, what it cannot do.
+"""Model cards: intended use, data, training, metrics and limits of a model.
 
-A fact that is not known is left out, never guessed. Sections in the
-order of Mitchell et al., *Model Cards for Model Reporting* (2019), shortened to this use.
+Unknown facts are left out. Sections follow the order of Mitchell et al., *Model Cards for Model
+Reporting* (2019), shortened for this use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fibsem.system.summaries.lineage import Lineage
 from fibsem.system.summaries.promotion import Calibrated, Ensemble, Gate, OnLabelled
 
 T = TypeVar("T")
-#: A row of a table by its columns.
+#: A row of a table: values by column.
 Row = Mapping[Any, object]
 #: Name of the card in a bundle's folder.
 FILE = "MODEL_CARD.md"
@@ -65,7 +65,7 @@ A server takes `{"inputs": [[[...]]]}` at `/invocations`."""
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """Which network: of several each fact once, and how many there are."""
+    """Facts on the network; for an ensemble every distinct value, and the number of members."""
 
     name: str
     nbhd: str = ""
@@ -77,7 +77,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Data that a model was made from: voxels (z, y, x) in nm, and labelled squares by split."""
+    """Facts on the data: voxel size (z, y, x) in nm, and labelled squares by split."""
 
     name: str
     samples: Sequence[str] = ()
@@ -88,7 +88,7 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class EpochFacts:
-    """What an epoch sees: its steps, pixels of a step, share of the labelled training pixels."""
+    """Size of an epoch: steps, pixels per step, and share of the labelled training pixels."""
 
     steps: int | None = None
     pixels: int | None = None
@@ -97,7 +97,7 @@ class EpochFacts:
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """How a model was trained; seconds of all members together."""
+    """Facts on the training; ``seconds`` is the sum over all members."""
 
     epochs: int
     seconds: float = math.nan
@@ -105,20 +105,20 @@ class TrainingFacts:
     epoch: EpochFacts = EpochFacts()
 
 
-#: Figures of what nobody tested.
+#: Metrics of an untested model.
 UNTESTED = OnLabelled(math.nan)
 
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card says, where it is known.
+    """The contents of a model card; None or nan where unknown.
 
     Attributes
     ----------
     tables
-        Rows by title.
+        Rows of each table, by its title.
     test_all
-        On every labelled test pixel, with post-processing.
+        Metrics on every labelled test pixel, with post-processing.
     """
 
     model: ModelFacts
@@ -134,7 +134,7 @@ class CardFacts:
 
 
 def model_card(facts: CardFacts) -> str:
-    """The card in Markdown; what is not known is left out."""
+    """Return the card in Markdown, without unknown facts and empty sections."""
     lists = (
         _items(facts, TEST),
         _items(facts.calibration, CALIBRATION),
@@ -158,7 +158,7 @@ def model_card(facts: CardFacts) -> str:
 
 
 def shortened(card: str, most: int) -> str:
-    """The card in at most so many characters: whole sections, the longest left out first."""
+    """Shorten a card to ``most`` characters by leaving out whole sections, the longest first."""
     head, *sections = card.rstrip().split("\n\n## ")
     kept = list(sections)
     while len(text := _joined(head, kept, len(kept) < len(sections))) > most and kept:
@@ -172,7 +172,7 @@ def _joined(head: str, sections: Sequence[str], cut: bool) -> str:
 
 
 def _figures(tables: Mapping[str, Sequence[Row]], chosen: str) -> str:
-    """Every table that has rows, and the list of what was chosen."""
+    """Format every table that has rows, and the list of chosen parameters."""
     parts = [
         f"{title}\n\n{markdown(pd.DataFrame(list(rows)).map(_number))}"
         for title, rows in tables.items()
@@ -184,7 +184,7 @@ def _figures(tables: Mapping[str, Sequence[Row]], chosen: str) -> str:
 
 
 def _items(facts: T | None, titles: Titles[T]) -> str:
-    """A list of the facts that there are."""
+    """Format the known facts as a Markdown list."""
     said = [] if facts is None else [(label, text(facts)) for label, text in titles]
     return "\n".join(f"- {label}: {text}" for label, text in said if text)
 
@@ -194,7 +194,7 @@ def _missing(value: Any) -> bool:
 
 
 def _number(value: Any) -> str:
-    """Whole numbers as they are, others to four digits, and nothing of what is missing.
+    """Format a number with four significant digits, whole numbers in full, missing ones as "".
 
     >>> _number(117393), _number(1712.4), _number(0.79314), _number(3.0), _number(None)
     ('117393', '1712', '0.7931', '3', '')
@@ -207,7 +207,7 @@ def _number(value: Any) -> str:
 
 
 def _text(form: str, value: float | None, scale: float = 1.0) -> str:
-    """A number in a format of its own, where it is known.
+    """Format a scaled number, or return "" if it is None or nan.
 
     >>> _text("{:.2f} %", 0.3141, 100), _text("{:+.3f}", None)
     ('31.41 %', '')
@@ -220,12 +220,12 @@ def _listed(values: Iterable[object]) -> str:
 
 
 def _points(measured: float | None, labelled: float | None) -> float | None:
-    """Error of a porosity in points, where both are known."""
+    """Return the error of a porosity in percentage points, or None if a value is None."""
     return None if measured is None or labelled is None else 100 * (measured - labelled)
 
 
 def _squares(regions: Mapping[str, int]) -> str:
-    """Labelled squares of each part.
+    """Format the number of labelled squares by split.
 
     >>> _squares({"train": 180, "test": 60})
     '180 training, 60 test'
@@ -234,7 +234,7 @@ def _squares(regions: Mapping[str, int]) -> str:
 
 
 def _voxel(sizes: Sequence[float | None]) -> str:
-    """Sizes as text, where one is known.
+    """Format a voxel size, or return "" if no side is known.
 
     >>> _voxel([50.0, 10.0, None]), _voxel([None, None, None])
     ('50 x 10 x unknown nm', '')
@@ -244,7 +244,7 @@ def _voxel(sizes: Sequence[float | None]) -> str:
     return " x ".join("unknown" if nm is None else f"{nm:g}" for nm in sizes) + " nm"
 
 
-#: What is said of each part, in this order: a label, and a text; empty where it is not known.
+#: Lines of a list in their order: a label, and a function for the text, empty if unknown.
 Titles = Sequence[tuple[str, Callable[[T], str]]]
 MODEL: Titles[ModelFacts] = (
     ("Architecture", lambda one: one.name),

@@ -1,4 +1,4 @@
-"""Intervals of what is told of squares: over places, few or many, of which one may weigh most."""
+"""Intervals of shares over places, valid for few places and for one with a dominant weight."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ from fibsem.analysis.metrics import Confusion
 
 
 def share_interval(shares: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
-    r"""95 % interval of a mean share over places, few or many, by Student's t of its logit.
+    r"""Return the 95 % interval of a mean share over places, by Student's t of its logit.
 
     .. math:: \ln \frac{\bar x}{1 - \bar x} \pm \frac{t \, s}{\bar x (1 - \bar x)}
 
-    with the standard error s. It lies within [0, 1] and reaches further to the side that has more
-    room: of films with few pores most places have fewer than the mean, so that one as wide to both
-    sides misses too often. Korn, Graubard, Survey Methodology 24 (1998) 193. With 1.96 in place of
-    t, one over two places holds the truth in 70 % of all cases.
+    with the standard error s. The interval lies within [0, 1] and is wider towards 0.5: in films
+    with few pores most places have fewer pores than the mean, so that a symmetric interval misses
+    too often. Korn, Graubard, Survey Methodology 24 (1998) 193. With 1.96 instead of t, an interval
+    over two places contains the truth in 70 % of all cases.
 
     Parameters
     ----------
     shares
-        Those that are not finite do not count.
+        Values that are not finite are ignored.
     weights
-        What each stands for, as in :func:`normal_interval`. One place may weigh as much as many
+        Weights as in :func:`normal_interval`. One place may weigh as much as many others together
         (:class:`~fibsem.analysis.labelled_squares.ErrorOfMean`).
 
     Returns
     -------
     low, high
-        Both nan for less than two shares, and where all are equal: there is no spread to tell one
-        from.
+        Both nan for fewer than two shares, and if all are equal, because there is no spread.
 
     Examples
     --------
@@ -54,7 +53,7 @@ def share_interval(shares: Sequence[float], weights: Sequence[float]) -> tuple[f
 
 
 def interval_by_pixels(squares: Sequence[Confusion]) -> tuple[float, float]:
-    """95 % interval of the porosity that squares are given, over squares, each by its pixels.
+    """Return the 95 % interval of predicted porosity over squares, weighted by their pixels.
 
     >>> full, corner = Confusion(((30, 0), (0, 70))), Confusion(((1, 0), (0, 0)))
     >>> low, high = interval_by_pixels([full, full, corner])

@@ -1,7 +1,7 @@
-"""A porosity in words: first what holds, then what stands beside it and is added to nothing.
+"""Text descriptions of a porosity: the estimate with its interval, then further uncertainties.
 
-An interval in brackets is one that claims to hold the truth. That of the thesis, over slices, takes
-the map as true: it is told last, as what it is.
+Only intervals that claim to contain the truth are in brackets. The thesis's interval over slices
+assumes that the map is true; it comes last, and is described as such.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fibsem.system.summaries.porosity import FilmPorosity, Interval
 
 
 def porosity_text(film: FilmPorosity) -> str:
-    """What a summary says of a porosity, in a line.
+    """Describe a porosity in one line, as in a summary.
 
     >>> own = Interval((0.42, 0.48), squares=6)
     >>> porosity_text(FilmPorosity(0.413, (0.406, 0.421), 0.45, own))
@@ -35,7 +35,7 @@ its slices would say 40.60 to 42.10 %)'
 
 
 def corrected_text(film: FilmPorosity) -> str:
-    """The porosity as corrected by test squares, or why it is not; and what stands beside it.
+    """Describe the porosity corrected by test squares, or why there is none, and uncertainties.
 
     >>> own = Interval((0.42, 0.48), squares=6)
     >>> corrected_text(FilmPorosity(0.413, None, 0.45, own, porosity_per_px_of_boundary=0.05))
@@ -61,12 +61,12 @@ on squares at 0.5'
 
 
 def by_slices_text(film: FilmPorosity) -> str:
-    """The interval over slices as from where to where; empty where there is none."""
+    """Format the interval over slices as "low to high %", or "" if there is none."""
     return _range(film.porosity_ci)
 
 
 def no_interval_text(film: FilmPorosity) -> str:
-    """Why no interval of the film is told; empty where there is one.
+    """Return why the film has no interval, or "" if its porosity was corrected.
 
     >>> no_interval_text(FilmPorosity(0.413, porosity_interval=Interval(why="no squares")))
     'no squares'
@@ -77,7 +77,7 @@ def no_interval_text(film: FilmPorosity) -> str:
 
 
 def label_shift_text(film: FilmPorosity) -> str:
-    """What the probabilities of a film without squares of its own say, marked; else empty."""
+    """Format the porosity under label shift, or "" if unknown or if test squares corrected it."""
     shifted = film.porosity_assuming_label_shift
     if shifted is None or film.porosity_corrected is not None:
         return ""
@@ -85,9 +85,9 @@ def label_shift_text(film: FilmPorosity) -> str:
 
 
 def one_pixel_off_text(film: FilmPorosity) -> str:
-    """From where to where, if every outline were drawn one pixel off; empty where unknown.
+    """Format the range of porosity if every outline were drawn one pixel off, or "" if unknown.
 
-    Without an interval, what the porosity of the map would change by.
+    Without an interval, it is the change of the map's porosity.
 
     >>> one_pixel_off_text(FilmPorosity(0.413, porosity_per_px_of_boundary=0.05))
     '± 5.00 points'
@@ -100,13 +100,13 @@ def one_pixel_off_text(film: FilmPorosity) -> str:
 
 
 def members_text(film: FilmPorosity) -> str:
-    """Least and most porosity that a member of an ensemble finds alone."""
+    """Format the range of porosities of single ensemble members, or "" if unknown."""
     members = film.porosity_by_member
     return _range((min(members.each), max(members.each))) if members and members.each else ""
 
 
 def seeds_text(film: FilmPorosity) -> str:
-    """How far trainings with other seeds are apart, or why nobody knows; empty of an older record.
+    """Describe the spread over training seeds, or why it is unknown; "" for older records.
 
     >>> from fibsem.system.summaries.porosity import Seeds
     >>> seeds_text(FilmPorosity(0.413, porosity_by_seed=Seeds(why="promote rank.k=2 does")))
@@ -121,7 +121,7 @@ def seeds_text(film: FilmPorosity) -> str:
 
 
 def _beside(film: FilmPorosity) -> Iterator[str]:
-    """What is shown beside an interval and added to none, where it is known."""
+    """Yield the known uncertainties that are reported beside an interval but not part of it."""
     if shifted := label_shift_text(film):
         yield shifted
     if off := one_pixel_off_text(film):

@@ -1,4 +1,4 @@
-"""Predicted probability against observed frequency, bin by bin: whether one means the other."""
+"""Reliability curves: predicted probability against observed frequency in bins."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Reliability(Stored):
     Attributes
     ----------
     predicted
-        Mean probability of the pixels in each bin; nan where there are none.
+        Mean probability of the pixels in each bin; nan for empty bins.
     observed
-        Share of them that is solid; nan where there are none.
+        Share of solid among the pixels in each bin; nan for empty bins.
     counts
-        Pixels in each bin.
+        Number of pixels in each bin.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class Reliability(Stored):
 
     @classmethod
     def of(cls, labels: WholeArray, scores: Floating, bins: int = RELIABILITY_BINS) -> Reliability:
-        """Sort probabilities into bins [k / bins, (k + 1) / bins), the last one with its end.
+        """Sort probabilities into bins [k / bins, (k + 1) / bins); the last one includes 1.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class Reliability(Stored):
 
     @classmethod
     def pooled(cls, parts: Sequence[Reliability]) -> Reliability:
-        """Reliability of the pixels of all of some parts, at least one, in the same bins."""
+        """Pool the pixels of one or more parts with equal bins."""
         counts = np.array([part.counts for part in parts])
         curves = ([part.predicted for part in parts], [part.observed for part in parts])
         sums = [(np.nan_to_num(curve) * counts).sum(axis=0) for curve in curves]
@@ -72,7 +72,7 @@ class Reliability(Stored):
     def _of_sums(
         cls, sums: Iterable[npt.NDArray[Any]], counts: npt.NDArray[np.int64]
     ) -> Reliability:
-        """Reliability of the sums of what is predicted and observed, bin by bin."""
+        """Return the reliability from sums of predictions and observations in each bin."""
         predicted, observed = (
             np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
             for total in sums
@@ -87,8 +87,8 @@ class Reliability(Stored):
 
         with :math:`n_k` pixels, mean probability :math:`p_k` and frequency of solid :math:`o_k` in
         bin k: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2, with the
-        probability of solid in the place of the confidence in the chosen class, so that opposite
-        errors in pores and in solid do not cancel. It is nan where there is no pixel.
+        probability of solid instead of the confidence in the predicted class, so that opposite
+        errors in pores and in solid do not cancel. nan without pixels.
         """
         if not sum(self.counts):
             return float("nan")

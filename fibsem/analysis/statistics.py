@@ -1,4 +1,4 @@
-"""Tables over runs, and paired comparison of two models on the same squares or seeds."""
+"""Paired comparisons of two models on the same squares or seeds, and intervals over runs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from scipy.special import stdtrit
 from fibsem.system.summaries.figures import Spread as Spread  # of results, and of summaries
 from fibsem.system.summaries.promotion import Gate
 
-#: Figures that are less apart are equal: what is left is rounding.
+#: Metrics that differ by less count as equal, up to rounding.
 EQUAL = 1e-9
-#: Fewer pairs decide nothing: five reach p = 0.05 one-sided only where all agree, never two-sided.
+#: Smallest number of pairs in a test: five reach p = 0.05 one-sided only if all agree, and never
+#: two-sided.
 FEWEST_PAIRS = 6
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What the gate compares of a model: mIoU of every test square, and its porosity error.
+    """Test results of a model that the gate compares: mIoU of every square, and porosity error.
 
-    ``places`` says where each square lies (:mod:`fibsem.places`): squares of one place are
-    not independent. Without it every square has a place of its own.
+    ``places`` is the place of each square (:mod:`fibsem.places`): squares of one place are not
+    independent. If it is None, every square is a place of its own.
     """
 
     mious: tuple[float, ...]
@@ -34,7 +35,7 @@ class Examined:
 
 @dataclass(frozen=True)
 class _Differences:
-    """What a test is given: differences in mIoU, of how many things and of which."""
+    """Paired differences in mIoU, the kind of units that they are of, and a caveat if needed."""
 
     values: npt.NDArray[np.float64]
     kind: str
@@ -42,7 +43,7 @@ class _Differences:
 
     @classmethod
     def of(cls, challenger: Examined, champion: Examined, needed: int) -> _Differences:
-        """Differences of places where they are enough to decide, else of squares, with a doubt."""
+        """Return differences by place if there are enough, else by square with a caveat."""
         values = np.subtract(challenger.mious, champion.mious)
         at: dict[Hashable, list[float]] = {}
         for place, value in zip(challenger.places or range(values.size), values, strict=True):
@@ -70,15 +71,20 @@ def judge(
     Parameters
     ----------
     challenger, champion
-        Squares in the same order; nan where nothing is labelled, which says nothing. Those of one
-        place count by their mean; where places are too few to decide, squares are tested, and the
+        Results on the same squares in the same order; nan (nothing labelled) is ignored. Squares of
+        one place are averaged; if there are too few places to decide, squares are tested, and the
         reason says so.
     alpha
-        The challenger is refused where a one-sided Wilcoxon signed-rank test of "worse" falls
-        below this. Squares on which both are equal tell such a test nothing: where the others are
-        too few to reach ``alpha`` even if all were against the challenger, it cannot decide.
+        The challenger is refused if the p-value of a one-sided Wilcoxon signed-rank test of "worse"
+        is below this. Equal squares do not inform the test: if the others are too few to reach
+        ``alpha`` even if all were worse, the gate cannot decide.
     most_growth
-        It is refused where its absolute porosity error is larger by more than this share.
+        The challenger is refused if its absolute porosity error is larger by more than this share.
+
+    Returns
+    -------
+    Gate
+        Not passed if the challenger is refused or the test cannot decide, with the reason.
     """
     errors = (challenger.porosity_error, champion.porosity_error)
     needed = max(FEWEST_PAIRS, fewest_pairs(alpha))
@@ -97,7 +103,7 @@ def judge(
     if cannot:
         return Gate(False, f"{cannot}; force=true promotes regardless", None, *errors)
     p = 1.0
-    if unequal:  # without the equal ones p is exact
+    if unequal:  # p is exact without ties
         p = _wilcoxon(difference[difference != 0], "less")
     worse, further = p < alpha, errors[0] - errors[1] > most_growth
     reason = (
@@ -110,7 +116,7 @@ def judge(
 
 
 def fewest_pairs(alpha: float) -> int:
-    """Pairs below which a one-sided signed-rank test cannot fall below ``alpha``: 0.5 ** n does.
+    """Return the smallest n with 0.5 ** n < ``alpha``: pairs that a signed-rank test needs.
 
     >>> fewest_pairs(0.05), fewest_pairs(0.01)
     (5, 7)
@@ -119,13 +125,13 @@ def fewest_pairs(alpha: float) -> int:
 
 
 def band(curves: Sequence[Sequence[float]]) -> tuple[list[float], list[float], list[float]]:
-    """Mean by epoch with a 95 % interval, over the runs that are still going (thesis Figure 4.6).
+    """Return mean and 95 % interval by epoch, over the runs that reach it (thesis Figure 4.6).
 
     Returns
     -------
     mean, low, high : list of float
-        Of each epoch, by Student's t: runs are few, where the thesis's 1.96 is for many. No
-        interval where a single run is left.
+        One value per epoch. The interval uses Student's t, as runs are few, not 1.96 as in the
+        thesis. If a single run is left, all three are its value.
     """
     going = (
         np.array([curve[epoch] for curve in curves if len(curve) > epoch], np.float64)
@@ -138,18 +144,18 @@ def band(curves: Sequence[Sequence[float]]) -> tuple[list[float], list[float], l
 
 @dataclass(frozen=True)
 class Paired:
-    """Difference of two models on the same things, first minus second.
+    """Paired comparison of two models, first minus second.
 
     Attributes
     ----------
     pairs
-        How many.
+        Number of pairs.
     mean, low, high
-        Mean difference with its 95 % interval by Student's t; nan of a single pair, and all of
-        none.
+        Mean difference with its 95 % interval by Student's t; the interval is nan for a single
+        pair, and all three are nan without pairs.
     p_value
-        Two-sided; None where there are too few pairs to say anything, or the t-test has differences
-        that are all equal.
+        Two-sided p-value; None if there are too few pairs, or all differences of a t-test are
+        equal.
     test
         Name of the test.
     """
@@ -163,9 +169,9 @@ class Paired:
 
 
 def paired_over_squares(first: Sequence[float], second: Sequence[float]) -> Paired:
-    """Wilcoxon's signed-rank test over squares, two-sided, of those on which the two differ.
+    """Compare two models by a two-sided Wilcoxon signed-rank test over squares, without ties.
 
-    With equal ones among them p is not exact: 0.04 of five squares that agree, where 0.06 is right.
+    With ties p is not exact: 0.04 for five squares that agree, instead of 0.06.
     """
     difference = _without_rounding(np.subtract(first, second))
     p, unequal = None, difference[difference != 0]
@@ -175,7 +181,10 @@ def paired_over_squares(first: Sequence[float], second: Sequence[float]) -> Pair
 
 
 def paired_over_seeds(first: Sequence[float], second: Sequence[float]) -> Paired:
-    """Student's paired t-test over seeds: with five pairs a rank test cannot reach p = 0.05."""
+    """Compare two models by Student's paired t-test over seeds.
+
+    A rank test of five pairs cannot reach p = 0.05.
+    """
     difference = _without_rounding(np.subtract(first, second))
     p = None
     if difference.size >= 2 and np.ptp(difference) > 0:
@@ -186,7 +195,7 @@ def paired_over_seeds(first: Sequence[float], second: Sequence[float]) -> Paired
 
 
 def _without_rounding(difference: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Differences of which those that rounding alone makes are none, or all equal."""
+    """Set differences within rounding to zero, or all to one value if they agree within it."""
     unequal = np.where(np.abs(difference) <= EQUAL, 0.0, difference)
     if unequal.size and np.ptp(unequal) <= EQUAL:
         return np.full_like(unequal, unequal[0])
@@ -194,7 +203,7 @@ def _without_rounding(difference: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
 
 
 def _wilcoxon(difference: npt.NDArray[np.float64], alternative: str) -> float:
-    """The p-value of the signed-rank test; what scipy.stats takes to load only a test shall pay."""
+    """Return the p-value of the signed-rank test; imports scipy.stats here, as it loads slowly."""
     from scipy.stats import wilcoxon
 
     return float(wilcoxon(difference, alternative=alternative).pvalue)
@@ -204,7 +213,7 @@ def _mean_interval(x: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     mean = float(x.mean()) if x.size else float("nan")
     if x.size < 2:
         return mean, float("nan"), float("nan")
-    if np.ptp(x) == 0:  # whose mean and deviation are rounded
+    if np.ptp(x) == 0:  # mean and deviation would have rounding errors
         return float(x[0]), float(x[0]), float(x[0])
     t = float(stdtrit(x.size - 1, 0.975))
     half = t * float(x.std(ddof=1)) / float(np.sqrt(x.size))

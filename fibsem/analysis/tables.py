@@ -1,4 +1,4 @@
-"""Tables in the layout of the thesis, from summaries of evaluations or from labelled squares."""
+"""Tables in the layout of the thesis, from evaluation summaries or labelled squares."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from fibsem.system.summaries.promotion import RankedTrial, RunAgain, SquareRow
 Facts = Mapping[str, Any]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-#: Keys of an evaluation that say nothing of its model, or what its name says already.
+#: Options of an evaluation that do not describe the model, or are part of its name.
 ELSEWHERE = ("model", "nbhd", "data", "output", "overwrite", "seeds", "compare", "budget")
 
 
 def name_of(one: EvaluationSummary) -> str:
-    """A model as the thesis writes it, ``2dcnn(81,81,3)``, with its loss if not cross-entropy."""
+    """Return a model's name as in the thesis, ``2dcnn(81,81,3)``, plus its loss unless ``bce``."""
     name = f"{one.model}({one.nbhd.replace('x', ',')})"
     return name if one.loss == "bce" else f"{name} {one.loss}"
 
 
 def names_of(evaluations: Sequence[EvaluationSummary]) -> list[str]:
-    """Models by name; of those with one name, what was typed for each and not for all of them.
+    """Return unique names of models; equal names are extended by the options that differ.
 
-    As ``unet(33,33,3)`` and ``unet(33,33,3) train.optimizer=adam``; what was typed alike is told
-    apart by the run.
+    For example ``unet(33,33,3)`` and ``unet(33,33,3) train.optimizer=adam``. If their options are
+    equal, too, the first eight characters of the run ID are appended.
     """
     plain = [name_of(one) for one in evaluations]
     typed = [_typed(one) for one in evaluations]
@@ -48,7 +48,7 @@ def names_of(evaluations: Sequence[EvaluationSummary]) -> list[str]:
 
 
 def _typed(one: EvaluationSummary) -> list[str]:
-    """What was typed for an evaluation and says how it was trained."""
+    """Return the command-line options of an evaluation that describe its training."""
     words = shlex.split(one.command or "")[3:]
     keys = [word.partition("=")[0] for word in words]
     own = [key not in ELSEWHERE and not key.startswith(("data.", "tracking.")) for key in keys]
@@ -70,9 +70,9 @@ def plus_minus(spread: Spread | None, digits: int, scale: float = 1.0) -> str:
 
 
 def parameters(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
-    """Trainable parameters by model and (n_x, n_y), at the deepest n_z (Table 4.4).
+    """Return trainable parameters by model and (n_x, n_y), at the largest n_z (Table 4.4).
 
-    Models of one name have a row each, with what was typed for them alone.
+    Models with equal names have separate rows, extended by the options that differ.
     """
     cells: dict[str, dict[tuple[int, int], int]] = {}
     ordered = sorted(evaluations, key=lambda each: each.sides[2])
@@ -86,7 +86,7 @@ def parameters(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
 
 
 def training(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
-    """Validation mIoU, loss and training time, best first (Tables 4.5 and 4.6)."""
+    """Return validation mIoU, loss and training time, best first (Tables 4.5 and 4.6)."""
     ordered = best_first(evaluations)
     return pd.DataFrame(
         {
@@ -101,12 +101,12 @@ def training(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
 
 
 def best_first(evaluations: Iterable[EvaluationSummary]) -> list[EvaluationSummary]:
-    """Evaluations by their mIoU on the balanced validation pixels."""
+    """Sort evaluations by mIoU on the balanced validation pixels, best first."""
     return sorted(evaluations, key=lambda one: -one.val.miou.mean)
 
 
 def splits(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
-    """MIoU and accuracy on train, validation and test pixels, balanced (Table 4.7)."""
+    """Return mIoU and accuracy on balanced train, validation and test pixels (Table 4.7)."""
     ordered = best_first(evaluations)
     table: dict[str, list[Any]] = {"model": names_of(ordered)}
     for split in SPLITS:
@@ -117,7 +117,7 @@ def splits(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
 
 
 def confusion(counts: Sequence[Sequence[int]]) -> pd.DataFrame:
-    """One confusion matrix in per cent of all pixels (Table 4.9)."""
+    """Return a confusion matrix in per cent of all pixels (Table 4.9)."""
     total = sum(map(sum, counts))
     rows = [[f"{100 * value / total:.2f}" for value in row] for row in counts]
     table = pd.DataFrame(rows, columns=["predicted pore %", "predicted solid %"])
@@ -126,7 +126,7 @@ def confusion(counts: Sequence[Sequence[int]]) -> pd.DataFrame:
 
 
 def labelled(evaluation: EvaluationSummary, group: Group = "all") -> pd.DataFrame:
-    """All labelled pixels by sample and combined: mIoU, accuracy, porosity (Tables 4.10, 4.12).
+    """Return metrics on all labelled pixels, by sample and combined (Tables 4.10, 4.12).
 
     ``group`` is ``all`` (T = 0.5) or ``chosen`` (threshold chosen on validation).
     """
@@ -141,7 +141,7 @@ def labelled(evaluation: EvaluationSummary, group: Group = "all") -> pd.DataFram
 
 
 def post_processing(squares: Sequence[SquareRow]) -> pd.DataFrame:
-    """Scores before and after post-processing, of one model (Tables 4.10 and 4.12 in one).
+    """Return metrics of one model before and after post-processing (Tables 4.10 and 4.12 in one).
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def post_processing(squares: Sequence[SquareRow]) -> pd.DataFrame:
     -------
     DataFrame
         Two rows for each sample of a split and two for all its samples together, from pooled
-        pixels; the interval is over squares, of which those of one place are one.
+        pixels; the interval is over places, which pool their squares.
     """
     rows = []
     for split in SPLITS:
@@ -178,7 +178,7 @@ def post_processing(squares: Sequence[SquareRow]) -> pd.DataFrame:
 
 
 def _one_run(places: Iterable[Sequence[Confusion]]) -> SquareFigures:
-    """Figures of the squares of places as spreads of a single run, with that of porosity."""
+    """Return the metrics of squares by place, with the interval of porosity, as a single run."""
     low, high = interval_by_pixels([pooled(some) for some in places])
     figures = over_squares([part for some in places for part in some])
     figures |= {"porosity_low": low, "porosity_high": high}
@@ -196,13 +196,13 @@ def _labelled_row(split: str, sample: str, figures: SquareFigures) -> dict[str, 
         "pore IoU": plus_minus(figures.iou_pore, 4),
         "pore IoU, median of squares": plus_minus(figures.iou_pore_median, 4),
         "porosity %": plus_minus(figures.porosity, 2, 100),
-        "95 % CI over places": f"[{interval}]" if "," in interval else "",  # of one square is none
+        "95 % CI over places": f"[{interval}]" if "," in interval else "",  # none for one square
         "labelled porosity %": plus_minus(figures.label_porosity, 2, 100),
     }
 
 
 def comparison(evaluations: Iterable[EvaluationSummary], group: Group = "chosen") -> pd.DataFrame:
-    """MIoU and accuracy on all labelled pixels, validation and test (Table 5.1)."""
+    """Return mIoU and accuracy on all labelled validation and test pixels (Table 5.1)."""
     scored = [
         (one, {"val": val, "test": test})
         for one in evaluations
@@ -220,7 +220,7 @@ def comparison(evaluations: Iterable[EvaluationSummary], group: Group = "chosen"
     table["test mIoU against truth"] = [
         plus_minus(one.test_truth.miou, 4) if one.test_truth else "" for one in ordered
     ]
-    # what versions before did not tell, and what is known of phantoms alone
+    # drop columns that older versions lack, or that exist for phantoms only
     table = {key: column for key, column in table.items() if any(column)}
     table["parameters"] = [int(one.parameters.mean) for one in ordered]
     table["training time (s)"] = [plus_minus(one.train_seconds, 0) for one in ordered]
@@ -229,14 +229,14 @@ def comparison(evaluations: Iterable[EvaluationSummary], group: Group = "chosen"
 
 
 def trials(rows: Sequence[Facts]) -> pd.DataFrame:
-    """Trials with their figures and hyperparameters, numbers to four digits."""
+    """Return trials with their metrics and hyperparameters, numbers with four digits."""
     return pd.DataFrame(
         [{key: f"{v:.4g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows]
     )
 
 
 def ranking(trials: Sequence[RankedTrial]) -> pd.DataFrame:
-    """Trials that were run again, best first; what the paired test cannot tell apart is tied."""
+    """Return ranked trials, best first; tied if a paired test cannot tell them from the first."""
     diverged = any(one.again and one.again.diverged for one in trials)
     rows = [
         {
@@ -254,7 +254,7 @@ def ranking(trials: Sequence[RankedTrial]) -> pd.DataFrame:
 
 
 def _in_sweep(one: RankedTrial) -> dict[str, str]:
-    """What a trial found in its sweep."""
+    """Return the cells with a trial's results in its sweep."""
     cells = {"loss in the sweep": f"{one.search_loss:.4f}"}
     if one.ranked_by != "val/loss":
         cells[f"{one.ranked_by} in the sweep"] = f"{one.search_value:.4f}"
@@ -262,7 +262,7 @@ def _in_sweep(one: RankedTrial) -> dict[str, str]:
 
 
 def _run_again(ordered_by: str | None, again: RunAgain, diverged: bool) -> dict[str, str]:
-    """What a trial found with fresh seeds, and how often it did not, where any did not."""
+    """Return the cells with results of fresh seeds, and of divergence if any trial diverged."""
     cells = {}
     if ordered_by is not None and ordered_by != "val/miou":
         cells[ordered_by] = plus_minus(Spread(again.rank_value, again.rank_value_sd), 4)
@@ -279,7 +279,7 @@ def _costing(one: RankedTrial) -> dict[str, str]:
 
 
 def _against_first(one: RankedTrial) -> dict[str, str]:
-    """A trial beside the first one, over squares."""
+    """Return the cells that compare a trial with the first one over squares."""
     against = one.against_first
     if against is None:
         alone = one.again is None or one.rank == 1
