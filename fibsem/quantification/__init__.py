@@ -1,4 +1,4 @@
-"""From a finished segmentation to the numbers of its structure: what is read, measured, written."""
+"""Measurement of the pore structure of a finished segmentation: reading, measuring, writing."""
 
 import lazy_loader
 

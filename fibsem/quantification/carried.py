@@ -1,4 +1,4 @@
-"""The classifier's error carried into the structure: figures of labels that are drawn again."""
+"""Error propagation from the classifier to structure, by measuring redrawn labels."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from fibsem.system.summaries import QuantificationSummary
 from fibsem.system.summaries.porosity import FilmPorosity, Interval
 from fibsem.system.summaries.quantification import Carried
 
-#: How far every draw moves a figure, (draws,).
+#: Change of a measure in every draw, (draws,).
 Moved = npt.NDArray[np.float64]
 
-#: Windows to which the draws are fitted, and the sides they have where squares do not say.
+#: Number of windows that the draws are fitted to, and their side if errors of parts are known.
 WINDOWS, SIDE = 24, 128
-#: Places of a slice at which a window wholly on the material is looked for.
+#: Number of random positions in a slice that are tried for a window with material only.
 TRIES = 16
 
 
@@ -47,9 +47,21 @@ def carried(
     config: QuantifyConfig,
     progress: Callable[[str, int, int], None],
 ) -> Carried | None:
-    """How far each figure of parts of a film is moved by the error of the labels.
+    """Estimate how much errors of the labels change each measure of the parts of a film.
 
-    None where it was not asked for.
+    Parameters
+    ----------
+    blocks
+        Parts of the film in which labels are redrawn.
+    porosity
+        Porosity of the film, with its interval from test squares.
+    progress
+        Called after every draw with ``"draws"``, the draws done and their total number.
+
+    Returns
+    -------
+    Carried or None
+        With the reason in ``why`` if labels cannot be redrawn; None if ``config.draws`` is 0.
     """
     if not config.draws:
         return None
@@ -85,7 +97,7 @@ def carried(
 
 @dataclass(frozen=True)
 class _Draws:
-    """What labels are drawn with: how far neighbours err together, and a shift for every draw."""
+    """Parameters of the draws: correlation length in pixels, and a shift of the logits per draw."""
 
     length: float
     shifts: Sequence[float]
@@ -94,7 +106,7 @@ class _Draws:
 def _fitted(
     squares: _Squares, film: Film, stored: Volume, missing: Sequence[int], draws: int
 ) -> _Draws | str:
-    """Draws that vary as the squares say, by windows of the film; else why there are none."""
+    """Fit the draws to the squares on windows of the film; return the reason if that fails."""
     side = SIDE if squares.parts_sd else round(squares.pixels**0.5)
     boxes = _windows(film, missing, side)
     windows = np.concatenate([_pore(stored, box) for box in boxes])
@@ -112,7 +124,7 @@ def _fitted(
 
 
 def _why_not(segmented: Segmented, blocks: Sequence[Box], porosity: FilmPorosity) -> str:
-    """What is missing for labels to be drawn again."""
+    """Return what is missing for redrawing labels."""
     if not blocks:
         return "there are no parts (blocks=0)"
     if not segmented.summary.probabilities:
@@ -123,18 +135,18 @@ def _why_not(segmented: Segmented, blocks: Sequence[Box], porosity: FilmPorosity
 
 @dataclass(frozen=True)
 class _Squares:
-    """What the test squares of a film say of its map.
+    """Errors of a film's map, estimated from its test squares.
 
     Attributes
     ----------
     more
-        How much more porous the film is than its map.
+        Corrected porosity minus that of the map.
     error, degrees
-        Standard error of that, and its degrees of freedom.
+        Standard error of ``more``, and its degrees of freedom.
     count, pixels
-        How many there are, by place, and their pixels on average.
+        Number of places with squares, and mean number of their pixels.
     parts_sd
-        How far probabilities are off in small parts of them, if that is known.
+        Standard deviation of the probabilities' error in small parts of squares, or None.
     """
 
     more: float
@@ -146,7 +158,7 @@ class _Squares:
 
     @classmethod
     def of(cls, porosity: FilmPorosity) -> _Squares | None:
-        """Squares of a film as its summary has them; None where they are too few to say much."""
+        """Read the errors from a film's porosity; None if it was not corrected with an error."""
         interval, corrected = porosity.porosity_interval, porosity.porosity_corrected
         if interval is None or corrected is None or not (interval.error and interval.square_px):
             return None
@@ -159,9 +171,9 @@ class _Squares:
 def _length(
     squares: _Squares, windows: Probabilities, known: npt.NDArray[np.bool_]
 ) -> float | None:
-    """How far neighbours err together: as in small parts of the squares, else as whole ones do.
+    """Fit the correlation length to small parts of squares if known, else to whole squares.
 
-    Where there is no material, what is stored as a probability says nothing.
+    Only known pixels count: stored probabilities are meaningless where there is no material.
     """
     if squares.parts_sd:
         return fitted_length(windows, squares.parts_sd, side=PART, known=known)
@@ -171,10 +183,10 @@ def _length(
 def _shifts(
     squares: _Squares, windows: Probabilities, phases: Phases, draws: int
 ) -> list[float] | None:
-    """Shift of the logits for every draw: so that the film is as porous as its squares say.
+    """Return the shift of the logits for every draw, such that porosity matches the squares.
 
-    The draws stand for the interval of the film, each for an equal part of it; None where the
-    probabilities cannot say so.
+    Draws are at evenly spaced quantiles of the corrected porosity. None if no shift gives the
+    porosity of one of them.
     """
     known, quantiles = phases != NEITHER, (np.arange(draws) + 0.5) / draws
     away = squares.more + squares.error * stdtrit(squares.degrees, quantiles)
@@ -185,10 +197,10 @@ def _shifts(
 
 
 def carried_text(film: QuantificationSummary) -> str:
-    """What the error of the labels moves, or why it cannot be told; nothing where nobody asked.
+    """Describe the effect of label errors, or why it is unknown; "" if it was not requested.
 
-    As "error of the labels, 94 % by 16 draws: porosity -5.0 to -1.0 points, surface -0.20 to +0.80
-    per um, components -7 to +48".
+    For example "error of the labels, 94 % by 16 draws: porosity -5.0 to -1.0 points, surface -0.20
+    to +0.80 per um, components -7 to +48".
     """
     carried = film.carried
     if not carried:
@@ -211,7 +223,7 @@ def carried_text(film: QuantificationSummary) -> str:
 
 
 def spanned(draws: int) -> float:
-    """Share of a distribution that its draws span, at most 0.95: each stands for an equal part.
+    """Return the share of a distribution between its extreme draws, at most 0.95.
 
     >>> spanned(1), spanned(4), spanned(16), spanned(40)
     (0.0, 0.75, 0.9375, 0.95)
@@ -220,25 +232,25 @@ def spanned(draws: int) -> float:
 
 
 def _around(ways: Sequence[Mapping[str, tuple[float, float]]]) -> dict[str, tuple[float, float]]:
-    """Ends that hold those of all ways, by figure."""
+    """Return the smallest range of each measure that contains its ranges of all methods."""
     spans = {key: [end for way in ways for end in way[key]] for key in ways[0]}
     return {key: (float(np.min(some)), float(np.max(some))) for key, some in spans.items()}
 
 
 def _ends(moved: Mapping[str, Moved]) -> dict[str, tuple[float, float]]:
-    """Ends of what draws span, where each stands for an equal part (Hazen's positions)."""
-    share = (0.025, 0.975)  # of fewer than twenty these are the least and the most
+    """Return the 2.5 and 97.5 % quantiles of the draws, by Hazen's plotting positions."""
+    share = (0.025, 0.975)  # with fewer than twenty draws, the minimum and the maximum
     ends = {key: np.quantile(some, share, method="hazen") for key, some in moved.items()}
     return {key: (float(low), float(high)) for key, (low, high) in ends.items()}
 
 
 def _pore(stored: Volume, box: Box) -> Probabilities:
-    """Probability of pore, as it was stored."""
+    """Read the stored probabilities as probabilities of pore."""
     return (1 - stored.read(box) / np.float32(255)).astype(np.float32)
 
 
 def _windows(film: Film, missing: Sequence[int], side: int) -> list[Box]:
-    """Windows of one slice each, evenly spread along the film, on material as far as it has it."""
+    """Return windows of one slice each, evenly spread along z, on material if possible."""
     z, y, x = film.shape
     side = min(side, y, x)
     rng, slices = np.random.default_rng(0), np.setdiff1d(np.arange(z), missing)
@@ -248,7 +260,7 @@ def _windows(film: Film, missing: Sequence[int], side: int) -> list[Box]:
 
 
 def _on_material(film: Film, z: int, side: int, rng: np.random.Generator) -> Box:
-    """The first window of a slice that is wholly on material; else that which has most of it."""
+    """Return a random window of a slice with only material, else that with most material."""
     most, best = -1, Box((z, 0, 0), (z + 1, side, side))
     for _ in range(TRIES):
         y, x = (int(rng.integers(0, size - side + 1)) for size in film.shape[1:])
@@ -262,7 +274,7 @@ def _on_material(film: Film, z: int, side: int, rng: np.random.Generator) -> Box
 
 
 def _whole(phases: Phases, side: int) -> bool:
-    """Whether any part of so many pixels is material throughout."""
+    """Return whether any part with ``side`` pixels consists of material only."""
     return bool((parts_of(phases != NEITHER, side) == 1).any())
 
 
@@ -275,7 +287,7 @@ def _moved(
     config: QuantifyConfig,
     progress: Callable[[str, int, int], None],
 ) -> dict[str, Moved]:
-    """How far each draw moves each figure, on average over the parts."""
+    """Return the change of each measure in each draw, averaged over the parts."""
     each = []
     for number, block in enumerate(blocks):
         phases, pore = film.read(block), _pore(stored, block)
@@ -287,15 +299,15 @@ def _moved(
             each.append([figures[key] - plain[key] for key in plain])
             progress("draws", number * len(shifts) + k, len(blocks) * len(shifts))
     by_part = np.reshape(each, (len(blocks), len(shifts), -1))
-    # a part without pores has no share of them that is connected
+    # the connected share is nan in a part without pores, which is left out
     finite = np.isfinite(by_part).all(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):  # nor has a film of such parts
+    with np.errstate(invalid="ignore"):  # 0 / 0 if all parts are left out
         moved = np.where(finite, by_part, 0).sum(axis=0) / finite.sum(axis=0)
     return dict(zip(plain, moved.T, strict=True))
 
 
 def figures_of_part(phases: Phases, film: Film, config: QuantifyConfig) -> dict[str, float]:
-    """Figures of one part of a film, (z, y, x) classes, that drawn labels move."""
+    """Measure one part of a film, (z, y, x) classes, for comparison with redrawn labels."""
     part = Film.of(phases, film.spacing)
     cells, surface, components = (
         CellCounts(part),

@@ -1,4 +1,4 @@
-"""The folder of a quantification: it holds what the latest wrote, and nothing of a former one."""
+"""Output folder of a quantification: it contains the files of the latest one only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fibsem.system.files import known_json, remove
 from fibsem.system.identity import Identity, check_others, settle
 from fibsem.system.records import typed
 
-#: What a quantification calls itself in ``identity.json``.
+#: Kind of result in ``identity.json``.
 KIND = "quantification"
-#: Tables that it may write, and volumes.
+#: Names of the tables and volumes that a quantification may write.
 TABLES = ("profile", "correlation", "chords", "parts", "pore_sizes", "transport")
 MAPS = ("components.ome.zarr", "thickness.ome.zarr")
-#: Every file that it may leave, but for the volumes.
+#: Every file that it may write, without the volumes.
 OWN = (
     "summary.json", "surface.stl", "surface.ply",
     *each(TABLES, TABLE),
@@ -27,7 +27,10 @@ OWN = (
 
 
 def check_free(folder: Path) -> None:
-    """Refuse to write beside the results of another command, or over somebody's own files."""
+    """Raise ``UserError`` if a folder has results of another command, or files of the user.
+
+    Only user files with names that a quantification would write count.
+    """
     check_others(folder, KIND)
     theirs = {*OWN, *MAPS} - set(_made_in(folder))
     if strange := sorted(name for name in theirs if (folder / name).exists()):
@@ -38,10 +41,9 @@ def check_free(folder: Path) -> None:
 
 
 def begin(folder: Path, segmented: Segmented, config: QuantifyConfig) -> None:
-    """Make a folder that of one quantification; what a former one left there is removed.
+    """Prepare the folder of a quantification, and remove the files of the previous one.
 
-    It measures all anew each time, so nothing of the former is gone on with: beside other figures,
-    its tables and volumes would be taken for those of this film.
+    A quantification never resumes: stale tables and volumes would be taken for those of this film.
     """
     now = Identity(KIND, vars(config), {"segmentation": segmented.summary.model})
     if not (made := _made_in(folder)):
@@ -59,7 +61,7 @@ class _Mesh:
 
 @dataclass(frozen=True)
 class _Made:
-    """What a summary names; one of a version before names no tables."""
+    """Files that a summary names; ``tables`` is None in summaries of older versions."""
 
     tables: tuple[str, ...] | None = None
     mesh: _Mesh | None = None
@@ -67,9 +69,9 @@ class _Made:
 
 
 def _made_in(folder: Path) -> tuple[str, ...]:
-    """What a quantification has left in a folder; all that one may, if it did not come to its end.
+    """Return the files of the previous quantification in a folder, or () if there was none.
 
-    Nothing where none has been here.
+    If it did not finish, all files that it may have written.
     """
     made = known_json(folder / "summary.json", partial(typed, _Made))
     if made is not None and made.tables is not None:

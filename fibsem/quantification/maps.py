@@ -1,4 +1,4 @@
-"""Local thickness and components of a whole film as volumes, to be looked at."""
+"""Local thickness and components of a whole film as volumes for viewing."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from fibsem.system.files import remove
 
 Show = Callable[[str, int, int], None]
 
-#: Slices, rows and columns of the blocks of which the thickness is found at once.
+#: Shape (z, y, x) of the blocks in which thickness is computed.
 BLOCK = (32, 512, 512)
-#: Slices of which components are found at once; the largest number of one.
+#: Number of slices in which components are labelled at once, and the largest component number.
 SLAB, MOST = 4, 2**16 - 1
 
 
 def write_thickness(
     film: Film, folder: Path, diameters: Sequence[float], voxel_nm: VoxelNm, show: Show
 ) -> str:
-    """Diameter of the largest ball that covers each pore voxel, float32; 0 elsewhere.
+    """Write the diameter of the largest ball that covers each pore voxel, float32; 0 elsewhere.
 
-    It is in the unit of the film's spacing, whatever size that has.
+    Diameters are in the unit of the film's spacing. Returns the name of the volume.
     """
     path = folder / "thickness.ome.zarr"
     remove(path)
@@ -49,9 +49,9 @@ def write_thickness(
 def write_components(
     film: Film, folder: Path, connectivity: Connectivity, voxel_nm: VoxelNm, show: Show
 ) -> str:
-    """Number of the component of each pore voxel, the largest first, uint16; 0 elsewhere.
+    """Write the component number of each pore voxel, the largest first, uint16; 0 elsewhere.
 
-    From 65 535 on all have that number.
+    Numbers are clipped to 65 535. Returns the name of the volume.
     """
     path = folder / "components.ome.zarr"
     remove(path)
@@ -63,7 +63,7 @@ def write_components(
         sizes.append(counts[first : joined.count])
     groups = joined.groups
     volumes = np.bincount(groups, np.concatenate(sizes))
-    volumes[groups[0]] = np.inf  # what is no pore is number 0
+    volumes[groups[0]] = np.inf  # so that everything but pores gets number 0
     ranks = np.empty(len(volumes), np.int64)
     ranks[np.argsort(-volumes, kind="stable")] = np.arange(len(volumes))
     table = np.minimum(ranks[groups], MOST).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""Meshes as files: binary STL, which every program reads, and binary PLY, which is smaller."""
+"""Mesh files: binary STL, which every program reads, and binary PLY, which is smaller."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from fibsem.system.files import beside
 
 MeshFormat = Literal["stl", "ply"]
 
-#: A triangle of an STL file: its normal, its corners, and a number that nobody uses.
+#: A triangle of an STL file: normal, corners, and an unused attribute.
 TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("unused", "<u2")])
 #: A triangle of a PLY file.
 FACE = np.dtype([("count", "u1"), ("corners", "<i4", 3)])
 
 
 def write_mesh(path: Path, parts: Iterable[Mesh], kind: MeshFormat, unit: str) -> int:
-    """Write a mesh, whole or not at all; returns the number of its triangles.
+    """Write a mesh atomically; return the number of its triangles.
 
-    Neither format knows units: a header names the ``unit`` of the corners, nm or voxels, in at most
-    40 signs.
+    Neither format has units, so the header names the ``unit`` of the vertices, nm or voxels, in at
+    most 40 characters.
     """
     title = f"surface between pores and solid, {unit}"
     if kind == "stl":
@@ -33,7 +33,7 @@ def write_mesh(path: Path, parts: Iterable[Mesh], kind: MeshFormat, unit: str) -
 
 
 def why_none(film: Film, cell: float, unit: str) -> str:
-    """Why a film has no surface in cells of ``cell``.
+    """Explain why a film has no surface in cells of ``cell``.
 
     >>> why_none(Film.of(np.zeros((3, 80, 80), np.uint8), (5.0, 5.0, 5.0)), 10.0, "nm")
     'the surface has no triangles: the film has 1 x 40 x 40 cells (z, y, x) of 10 nm, and two \
@@ -50,7 +50,7 @@ along every axis are needed (mesh_cell=)'
 
 
 def _write_stl(path: Path, parts: Iterable[Mesh], title: str) -> int:
-    """Part by part; the number of triangles is entered at the end."""
+    """Write STL part by part; the number of triangles is filled in at the end."""
     count = 0
     with beside(path) as hidden, hidden.open("wb") as file:
         file.write(title.encode().ljust(80) + np.uint32(0).tobytes())
@@ -69,7 +69,7 @@ def _write_stl(path: Path, parts: Iterable[Mesh], title: str) -> int:
 
 
 def _write_ply(path: Path, parts: list[Mesh], title: str) -> int:
-    """All parts, their corners one behind the other."""
+    """Write PLY: the vertices of all parts, then their triangles."""
     offsets = np.cumsum([0, *(len(corners) for corners, _ in parts)])
     count = sum(len(triangles) for _, triangles in parts)
     header = [

@@ -1,4 +1,4 @@
-"""What a user may choose of a quantification."""
+"""Options of a quantification."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fibsem.analysis.structure.intrusion import Face
 from fibsem.analysis.structure.joined import Connectivity
 from fibsem.config import Tree, read, require
 
-#: Voxels of a part in which labels are drawn again, at most: all of it is held, several times.
+#: Largest number of voxels in a part with redrawn labels, which takes several copies in memory.
 MOST_DRAWN = 50_000_000
 
 
@@ -22,26 +22,26 @@ class QuantifyConfig:
     connectivity
         Neighbours of a pore voxel: 6 by faces, 26 by edges and corners, too.
     face
-        Where intrusion comes in: ``z0`` is the first slice, ``x1`` the last column.
+        Face where intrusion starts: ``z0`` is the first slice, ``x1`` the last column.
     blocks
-        Parts on which pore sizes, intrusion and transport are measured; 0: none.
+        Number of parts on which pore sizes, intrusion and transport are measured; 0: none.
     block_voxels
-        Voxels of a part.
+        Largest number of voxels in a part.
     largest
-        Diameter of the largest ball that is tried, nm; of a film of unknown size, voxels.
+        Diameter of the largest ball in nm, or in voxels if their size is unknown.
     reach
         Longest lag of the correlation, in the same unit.
     slab
-        Slices that are read at once; None: as many as are cheap.
+        Number of slices that are read at once; None: chosen to limit memory.
     mesh, mesh_cell
-        Format in which the surface is written as triangles, or ``none``. Side of the cells that it
-        is coarsened to, in the unit of ``largest``.
+        Format of the surface mesh, or ``none``, and the side of the cells that it is coarsened to,
+        in the unit of ``largest``.
     maps
-        Whether local thickness and components of every voxel are written, too.
+        Whether to write volumes of local thickness and components.
     thickness
-        CSV with the thickness of every slice, where it varies; None: slices are equally thick.
+        CSV with the thickness of every slice; None: slices are equally thick.
     draws
-        How often labels are drawn again from the probabilities, in every part; 0: not.
+        How often labels are redrawn from the probabilities in every part; 0: never.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class QuantifyConfig:
 
     @classmethod
     def of(cls, tree: Tree) -> QuantifyConfig:
-        """Read it from the tree of the command."""
+        """Read the options from the configuration tree of the command."""
         return read(cls, {field.name: tree[field.name] for field in fields(cls)})
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Transport through the parts of a film, by axis: how hard it is, and in how many there is any."""
+"""Transport through the parts of a film by axis: medians, and how many parts percolate."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fibsem.quantification.sampled import Passage, Sampled
 from fibsem.system.summaries import QuantificationSummary
 from fibsem.system.summaries.figures import AxisName
 
-#: A figure along each axis, where there is one.
+#: A value along each axis, or None.
 ByAxis = dict[AxisName, float | None]
 
 
 def median_through(sampled: Sampled, of: Callable[[Passage], float]) -> ByAxis:
-    """Median of a figure over the parts that let through, by axis; None where none does.
+    """Return the median of a measure over percolating parts, by axis; None if no part percolates.
 
-    Where only some do it is no figure of the film: those that are closed have none.
+    If only some parts percolate, the median does not describe the film, as the others are left out.
     """
     each = {axis: [of(one) for one in sampled.along(axis)] for axis in AXES}
     through = {axis: [value for value in some if np.isfinite(value)] for axis, some in each.items()}
@@ -26,7 +26,7 @@ def median_through(sampled: Sampled, of: Callable[[Passage], float]) -> ByAxis:
 
 
 def parts_through(sampled: Sampled) -> dict[AxisName, tuple[int, int]]:
-    """How many parts let through, of how many, by axis."""
+    """Return the number of percolating parts and of all measured parts, by axis."""
     by_axis = {axis: sampled.along(axis) for axis in AXES}
     return {
         axis: (sum(one.diffusion.relative > 0 for one in parts), len(parts))
@@ -35,7 +35,7 @@ def parts_through(sampled: Sampled) -> dict[AxisName, tuple[int, int]]:
 
 
 def tortuosity_text(film: QuantificationSummary, axis: AxisName) -> str:
-    """Tortuosity factor along an axis, and where not all parts let through, how many do."""
+    """Format the tortuosity factor along an axis, with the number of parts if not all percolate."""
     factor, of_parts = film.tortuosity_factor[axis], film.parts_through
     through, parts = of_parts[axis] if of_parts else (0, None)
     if parts == 0:

@@ -1,4 +1,4 @@
-"""A segmentation measured: figures, tables, and a folder that holds nothing else."""
+"""Measurement of a segmentation, with a summary, tables, meshes and volumes in one folder."""
 
 from __future__ import annotations
 
@@ -37,24 +37,29 @@ def quantify(
     folder: Path,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> QuantificationSummary:
-    """Measure a segmentation; writes ``summary.json`` and the tables, CSV and Markdown.
+    """Measure a segmentation; write ``summary.json`` and tables as CSV, Markdown and LaTeX.
 
-    What a former one left in the folder is removed once there is something to measure.
+    Files of a previous quantification in the folder are removed once there is something to measure.
 
     Parameters
     ----------
     segmented, config
-        What is measured, and how.
+        Segmentation to measure, and options.
     folder
-        Of the results.
+        Output folder.
     progress
-        Called with what is done, how much of it and how much there is, after every slab and part.
+        Called with (name of the stage, done, total) after every slab and part.
+
+    Returns
+    -------
+    QuantificationSummary
+        The contents of ``summary.json``.
 
     Raises
     ------
     UserError
-        If there is no structure to measure, the labels change meanwhile, or the folder holds
-        something else.
+        If there is no structure to measure, the labels change meanwhile, or the folder contains
+        other results or user files.
 
     Notes
     -----
@@ -102,7 +107,7 @@ def quantify(
 
 
 def _thickness(segmented: Segmented, config: QuantifyConfig) -> Thickness | None:
-    """Thickness of every slice, where somebody has measured it."""
+    """Return the thickness of every slice, or None without a file for it."""
     if not config.thickness:
         return None
     depth, z_nm = segmented.film.shape[0], segmented.voxel_nm[0]
@@ -115,7 +120,7 @@ def _by_thickness(
     streamed: Streamed,
     thickness: Thickness | None,
 ) -> QuantificationSummary:
-    """A summary with the porosity where every slice counts by its thickness."""
+    """Add the porosity with slices weighted by their thickness, if that is known."""
     if thickness is None:
         return summary
     other = other_mean(thickness, segmented.voxel_nm[0])
@@ -127,7 +132,7 @@ def _by_thickness(
 
 
 def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> tuple[str, ...]:
-    """Tables by name, in every form; the names of their files."""
+    """Write tables in every format; return the names of their files."""
     return tuple(
         path.name for name, table in tables.items() for path in encoding.write(table, folder, name)
     )
@@ -136,7 +141,7 @@ def _write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> tuple[str
 def _with_surface(
     summary: QuantificationSummary, segmented: Segmented, config: QuantifyConfig, folder: Path
 ) -> QuantificationSummary:
-    """A summary with the surface as triangles, where it is asked for."""
+    """Write the surface mesh and add it to the summary, if requested."""
     if config.mesh == "none":
         return summary
     path = folder / f"surface.{config.mesh}"
@@ -154,7 +159,7 @@ def _write_maps(
     folder: Path,
     show: Callable[[str, int, int], None],
 ) -> tuple[str, ...]:
-    """Volumes to be looked at, where they are asked for."""
+    """Write volumes of components and thickness if requested; return their names."""
     if not config.maps:
         return ()
     film, voxel_nm = segmented.film, segmented.voxel_nm

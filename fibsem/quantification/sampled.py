@@ -1,4 +1,4 @@
-"""What needs more than some slices of a film: measured on parts of it that are evenly spread."""
+"""Pore sizes, intrusion and transport, measured on evenly spread parts of a film."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Passage:
 
     @classmethod
     def of(cls, phases: Phases, spacing: Spacing, block: Box, axis: AxisName) -> Passage:
-        """Through the phases of a block; pores that meet at edges or corners alone are no way."""
+        """Measure transport through a block; pores must be connected by faces to percolate."""
         along = AXES.index(axis)
         diffusion = diffuse(phases, spacing, along)
         is_open = diffusion.relative > 0
@@ -42,20 +42,20 @@ class Passage:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What was found on parts of a film.
+    """Results from parts of a film.
 
     Attributes
     ----------
     blocks
         The parts.
     sizes, throats
-        Pore volume of all of them by local thickness, and by intrusion from the face of each part.
+        Pore volume of all parts by local thickness, and by intrusion from a face of each part.
     passages
         Transport through each part along each axis.
     gaps
-        Number of the parts that hold what is not known. Nothing leads through that, whatever was
-        there: they are not among ``throats`` and ``passages``; nor is a part among those along an
-        axis on which it is a single voxel deep, as all of it lies at both faces there.
+        Number of parts with unknown voxels. As these are impassable, such parts are left out of
+        ``throats`` and ``passages``. Axes along which a part is a single voxel deep are left out,
+        too, as both faces are the same there.
     """
 
     blocks: tuple[Box, ...]
@@ -73,9 +73,16 @@ class Sampled:
         widest: float,
         progress: Callable[[str, int, int], None],
     ) -> Sampled:
-        """Measure the parts of a film; no ball wider than ``widest`` fits into its pores.
+        """Measure the parts of a film.
 
-        ``cells`` have seen every slice: they tell where parts may lie.
+        Parameters
+        ----------
+        cells
+            Counts of every slice, which determine where parts can lie.
+        widest
+            Upper bound for the diameter of a ball in the pores.
+        progress
+            Called with ``"parts"``, the number of measured axes of parts and their total number.
         """
         most, count = config.block_voxels, config.blocks
         blocks = known_blocks(film, cells.whole, cells.cell, most, count) if count else []
@@ -98,5 +105,5 @@ class Sampled:
         return cls(tuple(blocks), sizes, throats, tuple(passages), gaps)
 
     def along(self, axis: str) -> Sequence[Passage]:
-        """Passages along one axis."""
+        """Return the passages along one axis."""
         return [one for one in self.passages if one.axis == axis]

@@ -1,4 +1,4 @@
-"""Porosity from calibrated probabilities alone, where a film has no labels."""
+"""Porosity of a film without labels, from calibrated probabilities under label shift."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
 from fibsem.quantification.segmented import Segmented
 
-#: Values of a stored probability.
+#: Number of values of a stored probability.
 LEVELS = 256
 
 
 def shifted_porosity(segmented: Segmented) -> float | None:
-    """Porosity that explains the probabilities of a film, if only the share of pores is another.
+    """Estimate the porosity of a film from its probabilities, assuming label shift.
 
-    None where the segmentation has no probabilities, or no calibration with them.
+    None if the segmentation has no probabilities, or no calibration.
     """
     name, calibration = segmented.summary.probabilities, segmented.summary.calibration
     share = calibration and calibration.solid_share

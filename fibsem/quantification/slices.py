@@ -1,4 +1,4 @@
-"""Slices that are not equally thick, as milling drifts: a film is weighed by volume."""
+"""Thickness of slices, which varies with drift of the milling, to weight slices by volume."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from fibsem.errors import UserError
 Thickness = npt.NDArray[np.float64]
 
 COLUMNS = ("z", "nm")
-#: A number as people and spreadsheets write it, also with a comma for its decimals.
+#: A number with a decimal point or a decimal comma.
 NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
-#: What may be a thousand as well as one with three decimals.
+#: An ambiguous number: the comma may separate thousands or decimals.
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
-#: Slices, and share of the thinnest that each must be thicker than the one before, from which it is
-#: depths that are listed: no milling drifts so fast.
+#: Monotonic values are depths if there are this many and their mean step is more than this share of
+#: the smallest value: no milling drifts so fast.
 DEPTHS, RISE = 8, 0.05
-#: Slices from which it is depths where each is deeper by as much as the first one has, or as slices
-#: are apart, and by what share these may differ.
+#: They are also depths if there are this many and their mean step equals the smallest value, or the
+#: distance of slices, within this share.
 FEWEST, ALIKE = 4, 0.2
 
 
 def read_thickness(path: Path, depth: int, z_nm: float | None = None) -> Thickness:
-    """Thickness of every slice in nm, (z,), from a CSV with the columns ``z`` and ``nm``.
+    """Read the thickness of every slice in nm, (z,), from a CSV with the columns ``z`` and ``nm``.
 
     Parameters
     ----------
     path, depth
-        The table, and the slices of the film.
+        The table, and the number of slices of the film.
     z_nm
-        Distance of its slices where that is known: depths that are listed grow by so much.
+        Distance of slices if known, to recognise depths listed by mistake.
 
     Raises
     ------
     UserError
-        If the file is no such table, a slice is missing or listed twice, a thickness can be none,
-        or depths are listed in their place.
+        If the file is no such table, a slice is missing or listed twice, a thickness is impossible,
+        or depths are listed instead.
     """
     rows = read_table(path, COLUMNS, "`thickness`")
     z, nm = (np.array([_number(row, column, path) for row in rows]) for column in COLUMNS)
@@ -87,7 +87,7 @@ def _check_no_depths(nm: Thickness, path: Path, z_nm: float | None) -> None:
 
 
 def other_mean(nm: Thickness, z_nm: float | None) -> str | None:
-    """What to say where slices are not as thick on average as the film's voxels; None: nothing.
+    """Return a warning if the mean thickness differs from the voxel size along z, else None.
 
     >>> other_mean(np.array([40.0, 60.0]), 50.0)
     >>> other_mean(np.array([40.0, 60.0]), 25.0)

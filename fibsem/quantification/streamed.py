@@ -1,4 +1,4 @@
-"""What one walk through the slices of a film finds."""
+"""Measures that one pass over the slices of a film computes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Streamed:
     def of(
         cls, film: Film, config: QuantifyConfig, progress: Callable[[str, int, int], None]
     ) -> Streamed:
-        """Walk through a film once."""
+        """Add every slice of a film to all accumulators, in one pass."""
         streamed = cls(
             CellCounts(film),
             PoreComponents(config.connectivity),

@@ -1,4 +1,4 @@
-"""The figures of a quantification by name, in the units that their names say."""
+"""Summary of a quantification, and its description in words."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ from fibsem.system.summaries import QuantificationSummary
 from fibsem.system.summaries.porosity import FilmPorosity, Interval, SquaresEstimate
 from fibsem.system.summaries.quantification import ChordFigures, SizeFigures, Unit
 
-#: Relative errors of porosity for which the representative volume is told.
+#: Relative errors of porosity for which the representative volume is reported.
 ERRORS = (0.1, 0.05, 0.01)
-#: Shares of the pore volume, or of the chords, at which sizes are told.
+#: Quantiles of the pore volume and of the chords that are reported.
 SHARES = 0.1, 0.5, 0.9
-#: Share of the pore volume from which it is said that an intrusion does not reach it.
+#: Share of the pore volume not reached by intrusion above which it is mentioned.
 UNREACHED = 0.01
 
 
 def check_structure(segmented: Segmented, streamed: Streamed) -> None:
-    """Refuse a film in which there is nothing to measure."""
+    """Raise ``UserError`` if a film does not have both pores and solid."""
     pores, known = int(streamed.cells.pores.sum()), int(streamed.cells.known.sum())
     if 0 < pores < known:
         return
@@ -57,20 +57,20 @@ def check_structure(segmented: Segmented, streamed: Streamed) -> None:
 def summary_of(
     segmented: Segmented, streamed: Streamed, sampled: Sampled, config: QuantifyConfig
 ) -> QuantificationSummary:
-    """Every figure; lengths end in ``_nm``, or in ``_voxels`` where a voxel's size is not known.
+    """Collect all results; names of lengths end in ``_nm``, or in ``_voxels`` without a voxel size.
 
     Parameters
     ----------
     segmented, config
-        What is measured, and how.
+        Measured segmentation, and options.
     streamed
-        Figures of all slices.
+        Measures of all slices.
     sampled
-        Figures of some parts: pore sizes, intrusion and transport.
+        Measures of some parts: pore sizes, intrusion and transport.
 
     Examples
     --------
-    Of a film that was streamed and sampled before, as :func:`fibsem.quantification.quantify` does:
+    For a film that was streamed and sampled before, as in :func:`fibsem.quantification.quantify`:
 
     ```python
     segmented, config = open_segmented(Path("labels")), QuantifyConfig()
@@ -116,7 +116,7 @@ def summary_of(
 def _in_unit(
     unit: Unit, streamed: Streamed, sampled: Sampled, face: str, integral: float, porosity: float
 ) -> Record:
-    """Figures whose names say in which unit they are."""
+    """Return the results whose names contain their unit."""
     per, scale = ("um", 1000.0) if unit == "nm" else ("voxel", 1.0)
     return {
         f"surface_per_{per}": scale * streamed.surface.per_volume,
@@ -133,9 +133,9 @@ def _in_unit(
 def _porosity(
     segmented: Segmented, porosity: float, material: IntegralRange, per_px: float
 ) -> FilmPorosity:
-    """What is told of the porosity that was measured, with the interval of the material.
+    """Return the measured porosity with its intervals, including that of the material.
 
-    What outlines that are drawn one pixel off would change follows from the outlines in all slices.
+    The effect of outlines drawn one pixel off follows from the outlines in all slices.
     """
     before = segmented.stated_porosity(porosity)
     old = Interval(why="the segmentation was made by an older version")
@@ -161,13 +161,13 @@ E = TypeVar("E", bound=SquaresEstimate)
 
 
 def _one_pixel_off(estimate: E, per_px: float) -> E:
-    """An estimate with where its ends would lie with other outlines."""
+    """Add the interval with outlines drawn one pixel off, if the estimate has an interval."""
     ends = estimate.ends
     return replace(estimate, one_pixel_off=one_pixel_off(ends, per_px)) if ends else estimate
 
 
 def _estimate(film: FilmPorosity) -> PorosityEstimate | None:
-    """The corrected porosity of a film with its error; None where squares do not tell it."""
+    """Return the corrected porosity of a film with its error, or None if it has none."""
     corrected, interval = film.porosity_corrected, film.porosity_interval
     if corrected is None or interval is None or interval.error is None or interval.degrees is None:
         return None
@@ -177,10 +177,10 @@ def _estimate(film: FilmPorosity) -> PorosityEstimate | None:
 def _sampling(
     interval: Interval, estimate: PorosityEstimate, porosity: float, material: IntegralRange
 ) -> tuple[float, float]:
-    """What films of the material vary by, and its degrees of freedom.
+    """Return the standard deviation of porosity between films, and its degrees of freedom.
 
-    The map's variation, corrected as the squares say. Where they do not, as in segmentations of
-    older versions, it is taken for that of the pores but for their share.
+    That of the map is scaled by the ratio of labelled to mapped variation over squares. Without the
+    ratio, as in segmentations of older versions, it is only adjusted for the corrected porosity.
     """
     corrected, ratio = estimate.porosity, interval.labelled_over_mapped
     if ratio is not None:
@@ -196,7 +196,7 @@ def _chords(streamed: Streamed, axis: str) -> ChordFigures:
 
 
 def _sizes(sizes: PoreSizes, face: str | None = None) -> SizeFigures:
-    """Sizes by pore volume, and what is too small for any ball or as large as the largest."""
+    """Return size quantiles by pore volume, and the shares of no ball and of the largest ball."""
     total = sum(sizes.volumes)
     low, median, high = (sizes.quantile(share) for share in SHARES)
     if not total:
@@ -212,7 +212,7 @@ def _sizes(sizes: PoreSizes, face: str | None = None) -> SizeFigures:
 
 
 def in_words(film: QuantificationSummary) -> str:
-    """The figures that a user wants to see first, a line each."""
+    """Describe the main results, one per line."""
     through = [
         f"{axis} {'cannot be told' if leads is None else 'yes' if leads else 'no'}"
         for axis, leads in film.percolates.items()
@@ -236,7 +236,7 @@ def in_words(film: QuantificationSummary) -> str:
 
 
 def _sizes_text(sizes: SizeFigures, unit: str) -> str:
-    """Median of the pore volume, what lies between its tenths, and the largest ball tried."""
+    """Format the median pore size, its 10 to 90 % range, and the balls that were tried."""
     most, between = sizes.largest, sizes.median_between
     tried = f"; balls up to {most:.0f} {unit} were tried" if most else ""
     if most and between and sizes.median is not None and not np.isnan(sizes.median):
@@ -247,7 +247,7 @@ def _sizes_text(sizes: SizeFigures, unit: str) -> str:
 
 
 def _throats_text(film: QuantificationSummary) -> str:
-    """Median throat size in words; nothing where no part was intruded."""
+    """Format the median throat size, or return "" if no part was intruded."""
     throats = film.throat_sizes
     if throats.largest is None:
         return ""
@@ -257,7 +257,7 @@ def _throats_text(film: QuantificationSummary) -> str:
 
 
 def size_text(size: float | None) -> str:
-    """A size as people read it; a dash where no ball covers so much of the pores.
+    """Format a size without decimals, or a dash if it is None or nan.
 
     >>> size_text(168.2), size_text(None), size_text(float("nan"))
     ('168', '-', '-')

@@ -1,4 +1,4 @@
-"""Curves of a quantification as tables: profile, sizes, chords, correlation, parts."""
+"""Tables of a quantification: profile, correlation, chords, parts, pore sizes, transport."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fibsem.quantification.streamed import Streamed
 def tables_of(
     segmented: Segmented, streamed: Streamed, sampled: Sampled, thickness: Thickness | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Every table by the name of its file; lengths in the unit that the columns name.
+    """Return every table by the name of its file; column names contain the unit of lengths.
 
-    ``thickness`` is that of every slice, where it varies.
+    ``thickness`` is the thickness of every slice, if it varies.
     """
     unit = segmented.unit
     made = {
@@ -36,7 +36,7 @@ def tables_of(
 
 
 def _profile(segmented: Segmented, streamed: Streamed, thickness: Thickness | None) -> pd.DataFrame:
-    """Porosity of every slice by where it begins; empty where nothing of it is known."""
+    """Return the porosity and start of every slice; porosity is nan without a known pixel."""
     depth, unit = segmented.film.shape[0], segmented.unit
     z = np.arange(depth)
     if thickness is None:
