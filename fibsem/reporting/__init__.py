@@ -1,1 +1,1 @@
-"""What was found, for people: tables, figures and pages of a dataset, and lineages."""
+"""Reports on a dataset: tables, figures, HTML pages, and lineages of results."""

@@ -1,4 +1,4 @@
-"""Steps to make a result again: the code, the data, and the commands, each with a remark."""
+"""Steps to reproduce a result: code, data and commands, each with a note."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ UNKNOWN = "not recorded"
 
 @dataclass(frozen=True)
 class Step:
-    """One step of making it again: a command, or None where it is not known, and a remark."""
+    """One step of reproducing a result: a command, None if unknown, and a note."""
 
     run: str | None
     note: str
 
 
 def checkout(code: str | None) -> Step:
-    """How to get the code: ``0.1.0+37a2faa`` is version and commit."""
+    """Return how to get the code; ``0.1.0+37a2faa`` is version and commit."""
     if code is None:
         return Step(None, f"the code: version {UNKNOWN}")
     version, plus, commit = code.partition("+")
@@ -33,7 +33,7 @@ def checkout(code: str | None) -> Step:
 
 
 def data_of(made: Lineage) -> Step:
-    """How to get the data: simulate a phantom, download the archive, or look at what is there."""
+    """Return how to get the data: inspect a local copy, simulate a phantom, or download it."""
     where, digest = made.data_source, hashed(made.data)
     name = made.dataset or where.name
     note = f"the data {name or ''}".strip() + (f", {digest}" if digest else f": hash {UNKNOWN}")
@@ -49,10 +49,10 @@ def data_of(made: Lineage) -> Step:
 
 
 def command_of(command: str | None, what: str) -> Step:
-    """What makes ``what``; that it is not known, where no command is."""
+    """Return the step that makes ``what``; the note says so if the command is unknown."""
     return Step(command, what if command else f"{what}: command {UNKNOWN}")
 
 
 def hashed(data: str | None) -> str | None:
-    """The hash of data and split as it is told; None where it is not known."""
+    """Format the hash of data and split; None if unknown."""
     return data and f"hash {data}"

@@ -1,7 +1,7 @@
-"""How far people agree who labelled the same squares: what no network can be held to.
+"""Agreement of annotators who labelled the same squares: a network cannot be asked for more.
 
-It stands beside the intervals of porosity and is added to none: who errs to one side does so in
-every square.
+It is reported beside the intervals of porosity and not included in them, because an annotator with
+a bias has it in every square.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fibsem.system.summaries.figures import Agreement
 
 
 def agreement(regions: Iterable[Region]) -> Agreement | None:
-    """Agreement over squares that several people labelled; None where there are none."""
+    """Return the agreement over squares labelled by several people, or None if there are none."""
     places: dict[Box, list[Region]] = defaultdict(list)
     for region in regions:
         places[region.box].append(region)
@@ -47,7 +47,7 @@ def agreement(regions: Iterable[Region]) -> Agreement | None:
 
 
 def agreement_text(both: Agreement) -> str:
-    """Agreement in a line.
+    """Describe the agreement in one line.
 
     >>> agreement_text(Agreement(("A", "B"), squares=4, miou=0.913, porosity_difference=0.021))
     'squares labelled by several (A, B): 4, mIoU 0.913 between them, porosity 2.1 points apart'
@@ -60,6 +60,6 @@ def agreement_text(both: Agreement) -> str:
 
 
 def _compared(one: Region, other: Region) -> Confusion:
-    """Two masks of one place, where both say something."""
+    """Return the confusion matrix of two masks of one square, over pixels labelled in both."""
     first, second = one.read(), other.read()
     return Confusion.of(np.where(second == IGNORE, second, first), second == 1)

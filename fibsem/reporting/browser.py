@@ -1,7 +1,7 @@
-"""Slices of segmented films in one HTML file: a slider, keys, layers and zoom; no network.
+"""Slice browser for segmented films: one HTML file with slider, keys, layers and zoom.
 
-Some slices of every film, evenly spread, in as many pixels as a window shows: pictures of all
-layers lie in the file, and a script in it puts them on a canvas.
+The file works offline. It embeds images of evenly spaced slices of every film, in all layers and at
+the resolution of a window, and a script that draws them on a canvas.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ Image8 = npt.NDArray[np.uint8]
 
 #: Name of the file, beside the page.
 BROWSER = "slices.html"
-#: Pixels of a picture along its longer side, and slices of a film, at most.
+#: Longest side of an image in pixels, and largest number of slices of a film.
 SIDE, SLICES = 640, 24
-#: Bytes of the whole file, at most.
+#: Largest size of the embedded data in bytes.
 MOST_BYTES = 14_500_000
-#: What labels look like: pore black, solid white, all else grey.
+#: Grey values of pore, of unknown pixels and of solid in images of labels.
 BLACK, GREY, WHITE = 0, 127, 255
 TEMPLATE = (Path(__file__).parent / "browser.html").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Layers:
-    """The volumes of one segmented film that are there, and what is told of its porosity."""
+    """The available volumes of one segmented film, and its porosity."""
 
     name: str
     film: SegmentedFilm
@@ -53,9 +53,9 @@ class Layers:
 
     @classmethod
     def of(cls, name: str, folder: Path, film: SegmentedFilm, porosity: FilmPorosity) -> Layers:
-        """Open what is there of a segmentation: grey values may lie elsewhere by now."""
+        """Open the volumes of a segmentation that can be read and have its shape."""
         places, volumes = {"labels": folder / film.labels}, {}
-        if grey := grey_values(folder, film):  # a phantom has its exact truth beside it
+        if grey := grey_values(folder, film):  # a phantom has its ground truth beside it
             volumes["grey"] = grey
             places["truth"] = grey.path.parent / "truth_slices"
         if film.probabilities:
@@ -70,12 +70,12 @@ class Layers:
         return cls(name, film, volumes, porosity)
 
     def slices(self, count: int) -> list[int]:
-        """Slices to show, evenly spread, without those that are missing."""
+        """Return at most ``count`` evenly spaced slices, without missing ones."""
         missing = set(self.film.missing)
         return [z for z in evenly_spaced(self.film.shape[0], count) if z not in missing]
 
     def pictures(self, z: int) -> dict[str, str]:
-        """Address of the picture of every layer of a slice."""
+        """Return the images of all layers of a slice as data URLs."""
         step = -(-max(self.film.shape[1:]) // SIDE)
         made = {}
         for layer, volume in self.volumes.items():
@@ -95,10 +95,10 @@ class Layers:
 
 
 def browser(films: Sequence[Layers], title: str) -> str:
-    """The whole file; with fewer slices of each film where it would become too large."""
+    """Return the HTML file, with fewer slices of each film if it would become too large."""
     for count in (SLICES, 16, 10, 6, 3, 1):
         shown = [_film(film, count) for film in films]
-        data = json.dumps(shown).replace("<", "\\u003c")  # names may look like the end of a script
+        data = json.dumps(shown).replace("<", "\\u003c")  # a name could contain </script>
         if len(data) <= MOST_BYTES:
             break
     return TEMPLATE.replace("{{title}}", text_of(title)).replace("{{films}}", data)
@@ -116,7 +116,7 @@ def _film(film: Layers, count: int) -> Record:
 
 
 def _stretched(image: npt.NDArray[Any], layer: str) -> Image8:
-    """Grey values from black to white but for the extremes; probabilities as they are."""
+    """Stretch grey values from black to white, clipped at 0.5 %; keep probabilities as they are."""
     if layer == "probability":
         return image.astype(np.uint8)
     low, high = np.percentile(image, (0.5, 99.5))
@@ -126,7 +126,7 @@ def _stretched(image: npt.NDArray[Any], layer: str) -> Image8:
 
 
 def _address(image: Image8, kind: str) -> str:
-    """A picture as an address that holds it."""
+    """Encode an image as a data URL."""
     page = io.BytesIO()
     options = {"quality": 72} if kind == "jpeg" else {"optimize": True}
     Image.fromarray(image).save(page, kind, **options)

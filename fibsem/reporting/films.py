@@ -1,4 +1,4 @@
-"""The films of a report: the latest segmentation of each, whoever made it."""
+"""Films of a report, with the porosity from the latest segmentation of each."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from fibsem.system.summaries.porosity import FilmPorosity, Seeds
 
 
 def films_of(results: Results) -> dict[str, FilmPorosity]:
-    """What is told of the porosity of every film, by a name that tells it apart; oldest first.
+    """Return the porosity of every film by a unique name, oldest first.
 
-    That is what its latest segmentation says, as quantified since; the spread over seeds of
-    evaluations of the same network, where its promotion knows none; and how far the people agree
-    who labelled the same squares of it, as the latest inspection found.
+    It is that of the latest segmentation, updated by later quantifications. If the promotion has no
+    spread over seeds, that of an evaluation of the same network is used. The agreement of
+    annotators is that of the latest inspection.
     """
     latest: dict[str, FinishedLabels] = {}
     for one in results.of(SegmentationSummary):
@@ -41,9 +41,9 @@ def films_of(results: Results) -> dict[str, FilmPorosity]:
 
 
 def labelled_porosity(segmentation: FinishedLabels, results: Results) -> FilmPorosity:
-    """What is told of the porosity of one segmentation.
+    """Return the porosity of one segmentation.
 
-    A later quantification says it better: it has read all labels as they are.
+    That of a later quantification is preferred, because it has read the current labels.
     """
     film = segmentation.summary
     porosity = film.alone()
@@ -57,18 +57,18 @@ def labelled_porosity(segmentation: FinishedLabels, results: Results) -> FilmPor
 
 
 def _agreement(sample: str | None, results: Results) -> Agreement | None:
-    """How far people agree who labelled the same squares of a sample."""
+    """Return the agreement of annotators of a sample from the latest inspection, or None."""
     inspected = results.of(InspectionSummary)
     film = inspected[-1].summary.samples.get(sample or "") if inspected else None
     return film.agreement if film else None
 
 
-#: What the seeds of an evaluation are apart on, and how.
+#: Description of the data and networks that the spread over seeds of an evaluation refers to.
 EVALUATED_ON = "test squares by fibsem.evaluate, of networks of its own settings"
 
 
 def _evaluated(film: SegmentedFilm, results: Results) -> Seeds | None:
-    """How far the seeds of the latest evaluation of the same network are apart on this film."""
+    """Return the spread over seeds of the latest evaluation of the same network on this film."""
     for one in reversed(results.of(EvaluationSummary)):
         evaluated = one.summary
         network, seeds = f"{evaluated.model} {evaluated.nbhd}", len(evaluated.runs)
@@ -81,7 +81,7 @@ def _evaluated(film: SegmentedFilm, results: Results) -> Seeds | None:
 
 
 def _gone(results: Results, shown: Sequence[FinishedLabels]) -> dict[str, FilmPorosity]:
-    """What the latest promotion says of films that are segmented nowhere any more."""
+    """Return porosities of the latest promotion for films whose segmentation was removed since."""
     promotions = results.of(PromotionSummary)
     if not promotions:
         return {}
@@ -96,7 +96,7 @@ def _gone(results: Results, shown: Sequence[FinishedLabels]) -> dict[str, FilmPo
 
 
 def names_of(folders: Iterable[Path]) -> list[str]:
-    """Names of segmented volumes, each as short as tells it apart; of one place with numbers."""
+    """Return the shortest unique name of each segmented volume; equal places get numbers."""
     places = [_place(folder) for folder in folders]
 
     def name(parts: list[str]) -> str:
@@ -113,6 +113,6 @@ def names_of(folders: Iterable[Path]) -> list[str]:
 
 
 def _place(folder: Path) -> list[str]:
-    """Where a segmented volume lies: a promotion has its samples in ``volumes``, by their names."""
+    """Return the parts of a volume's path; file names in ``volumes`` become sample names."""
     *path, last = folder.parts
     return [*path[:-1], name_of(last)] if path[-1:] == ["volumes"] else [*path, last]

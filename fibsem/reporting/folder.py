@@ -1,4 +1,4 @@
-"""A report on disk: the page, tables as CSV, Markdown and LaTeX, figures as PNG and SVG."""
+"""Report files: the page, tables as CSV, Markdown and LaTeX, figures as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from fibsem.system.summaries import (
     SweepSummary,
 )
 
-#: What one table and one figure become; the first is named in ``summary.json``.
+#: File endings of a table and of a figure; the first one is named in ``summary.json``.
 BESIDE = {"tables": TABLE, "figures": FIGURE}
 
-#: Segmentations of other films that are named.
+#: Largest number of segmentations of other films that are named.
 MOST_NAMED = 8
-#: What is said where the data are not those of the results any more.
+#: Note if the data have changed since the results were made.
 FORMER = (
     "labels, split or films were changed since: all figures are of the data as they were; the same "
     "commands make them anew"
@@ -48,17 +48,17 @@ FORMER = (
 def write_report(
     results: Results, folder: Path, history: pd.DataFrame | None, footer: str
 ) -> Record:
-    """Write the report of a dataset; returns the record of ``summary.json``.
+    """Write the report of a dataset; return the record of ``summary.json``.
 
     Parameters
     ----------
     results
-        What was found; not empty.
+        Results of the dataset; not empty.
     folder
-        Becomes ``index.html``, ``slices.html``, ``tables/``, ``figures/`` and ``summary.json``.
-        Files of a former report that this one does not have are removed.
+        Output folder for ``index.html``, ``slices.html``, ``tables/``, ``figures/`` and
+        ``summary.json``. Files of a previous report that this one does not have are removed.
     history
-        Registered versions and which of them is ``champion`` (``alias``), where a store knows some.
+        Registered versions with their aliases (``alias``), or None without a model registry.
     footer
         Last line of the page.
     """
@@ -89,14 +89,14 @@ def write_report(
         "data_now": results.now,
         "of_former_data": results.of_former_data,
         "elsewhere": list(map(str, results.elsewhere)),
-        "shows": digest_of(text.rpartition("<footer>")[0], 12),  # that has the time
+        "shows": digest_of(text.rpartition("<footer>")[0], 12),  # the footer has the time
     }
     write_json(folder / "summary.json", record)
     return record
 
 
 def _write_browser(results: Results, folder: Path) -> str | None:
-    """Write slices of all volumes whose labels can be read; None where there are none."""
+    """Write the slice browser and return its name, or None if no labels can be read."""
     films = volumes.slices_of(results)
     if not films:
         (folder / BROWSER).unlink(missing_ok=True)
@@ -108,7 +108,7 @@ def _write_browser(results: Results, folder: Path) -> str | None:
 def _sections(
     results: Results, folder: Path, history: pd.DataFrame | None, slices: str | None
 ) -> Iterator[Section]:
-    """The sections of what there is."""
+    """Yield a section for every kind of result that exists."""
     if inspections := results.of(InspectionSummary):
         yield result_sections.inspection(inspections[-1])
     if results.of(EvaluationSummary):
@@ -126,7 +126,7 @@ def _sections(
 
 
 def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
-    """What to know first."""
+    """Return the key facts at the top of the page, by name."""
     facts = {"Dataset": f"{results.dataset}, data hash {results.data or 'not recorded'}"}
     if results.of_former_data:
         facts["Former data"] = FORMER
@@ -165,7 +165,7 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
 
 
 def elsewhere_text(folders: Sequence[str | Path]) -> str:
-    """Segmentations that are in no dataset's report, by their folders.
+    """Describe segmentations that belong to no known dataset, by their folders.
 
     >>> elsewhere_text(["out/a"])
     '1 segmentation of films that are not known to be of this dataset: out/a'
@@ -177,7 +177,7 @@ def elsewhere_text(folders: Sequence[str | Path]) -> str:
 
 
 def _odd(results: Results) -> dict[str, str]:
-    """What data and segmented volumes warn of, or that they warn of nothing."""
+    """Return the warnings of inspection and segmentations, or {} if there are no such results."""
     films = [one.summary.warnings for one in results.of(SegmentationSummary)]
     looked = [*(one.summary.warnings for one in results.of(InspectionSummary)[-1:]), *films]
     odd = dict.fromkeys(text for warnings in looked for text in warnings)
@@ -189,14 +189,14 @@ def _count(number: int, what: str) -> str:
 
 
 def _items(sections: Iterable[Section]) -> Iterator[Table | Picture]:
-    """Every table and figure, in the order of the page."""
+    """Yield every table and figure, in the order of the page."""
     for section in sections:
         yield from section.items
         yield from _items(section.parts)
 
 
 def _named(items: Iterable[Table | Picture]) -> Iterator[tuple[Table | Picture, str]]:
-    """Every item with the name of its file; two stores may both have a version 1."""
+    """Yield every item with a unique file name, as two stores may both have a version 1."""
     taken: set[str] = set()
     for item in items:
         stem = first = file_name(re.sub(r"[^\w.+=-]+", "-", item.name))
@@ -208,7 +208,7 @@ def _named(items: Iterable[Table | Picture]) -> Iterator[tuple[Table | Picture, 
 
 
 def _remove_former(folder: Path, made: dict[str, list[str]]) -> None:
-    """Remove what the report that lay here had and this one has not."""
+    """Remove files of the previous report in this folder that the new one does not have."""
     path = folder / "summary.json"
     former = known_json(path, fitting(Report)) or {}
     for kind, names in made.items():

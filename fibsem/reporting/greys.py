@@ -1,4 +1,4 @@
-"""The grey values of a sample, counted."""
+"""Histograms and statistics of the grey values of a sample."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from fibsem.data.dataset.samples import Sample
 from fibsem.data.preprocessing import evenly_spaced, material_slices
 
-#: One bin per grey value of 16 bits; every value of 8 bits has its own bin too.
+#: One bin per 16-bit grey value; every 8-bit value has its own bin, too.
 BINS = 65536
 
 
@@ -24,7 +24,7 @@ class Greys:
 
     @property
     def median(self) -> float:
-        """Half of the pixels are not brighter."""
+        """Median grey value, in [0, 1]."""
         ranks = self.counts.cumsum()
         return float(np.searchsorted(ranks, (ranks[-1] + 1) // 2) / (BINS - 1))
 
@@ -35,13 +35,13 @@ class Greys:
         return float(self.counts[0] / total), float(self.counts[-1] / total)
 
     def coarse(self, bins: int = 256) -> npt.NDArray[np.int64]:
-        """The counts in fewer bins."""
+        """Return the counts summed over ``bins`` coarser bins."""
         summed: npt.NDArray[np.int64] = self.counts.reshape(bins, -1).sum(axis=1)
         return summed
 
 
 def greys(sample: Sample) -> Greys:
-    """Count the grey values of a sample's material."""
+    """Count the grey values of a sample, in its material only."""
     counts = np.zeros(BINS, np.int64)
     sums = np.zeros(3)
     volume = sample.volume
@@ -56,7 +56,7 @@ def greys(sample: Sample) -> Greys:
 
 
 def left_out_shares(sample: Sample) -> dict[str, float]:
-    """Shares of evenly spaced slices that show no material, by kind."""
+    """Return the share of pixels without material in evenly spaced slices, by kind."""
     slices = evenly_spaced(sample.volume.shape[0])
     area = len(slices) * sample.volume.shape[1] * sample.volume.shape[2]
     counts = sample.extent.left_out(slices) if sample.extent else {}

@@ -1,4 +1,4 @@
-"""The tables of an inspection, as Markdown."""
+"""Tables of an inspection in Markdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fibsem.system.summaries.inspection import InspectedSample
 
 
 def tables(summary: InspectionSummary) -> str:
-    """Tables 3.1 (grey values) and 3.2 (labels and their porosity) as Markdown."""
+    """Format Tables 3.1 (grey values) and 3.2 (labels and their porosity) in Markdown."""
     samples = summary.samples
     agreements = [f"{cell(name)}: {cell(agreement_text(s.agreement))}"
                   for name, s in samples.items() if s.agreement]  # fmt: skip
@@ -36,7 +36,7 @@ def tables(summary: InspectionSummary) -> str:
 
 
 def _greys(name: str, sample: InspectedSample) -> str:
-    """A row of Table 3.1."""
+    """Format a row of Table 3.1."""
     return (
         f"| {cell(name)} | {' x '.join(map(str, sample.shape))} | {sample.dtype} | "
         f"{sample.mean:.3f} | {sample.std:.3f} | {sample.median:.3f} | "
@@ -45,7 +45,7 @@ def _greys(name: str, sample: InspectedSample) -> str:
 
 
 def _labels(name: str, sample: InspectedSample) -> str:
-    """A row of Table 3.2."""
+    """Format a row of Table 3.2."""
     counts = sample.regions
     share = "" if sample.porosity is None else f"{100 * sample.porosity:.2f}"
     low, high = sample.porosity_ci or (None, None)
@@ -56,12 +56,12 @@ def _labels(name: str, sample: InspectedSample) -> str:
 
 
 def _few_tested(places: Mapping[str, int]) -> list[str]:
-    """What a promotion cannot decide with so few: better known before the hours than after them.
+    """Warn if there are too few test squares for a promotion, before hours of training.
 
     Parameters
     ----------
     places
-        Those of the test squares of each film: squares above each other are one.
+        Number of places of test squares by film; squares above each other share one place.
     """
     few = {name: count for name, count in places.items() if count < FEWEST_SQUARES}
     every = sum(places.values())

@@ -1,4 +1,4 @@
-"""The porosity that labels tell of a sample, whatever the sizes of its regions."""
+"""Porosity of the labels of a sample, with regions of any size."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from fibsem.places import Spot, by_place
 
 @dataclass(frozen=True)
 class LabelPorosity:
-    """Share of pores in what is labelled, and its 95 % interval over places; None where unknown.
+    """Share of pores among labelled pixels, with its 95 % interval over places; None if unknown.
 
-    One place has no interval, nor have places that are all as porous, as those of one class are.
-    ``places`` are those with a labelled pixel: squares above each other are one.
+    There is no interval for a single place, or if all places have the same porosity, as with labels
+    of one class. ``places`` counts those with a labelled pixel; squares above each other share one.
     """
 
     porosity: float | None
@@ -30,12 +30,12 @@ class LabelPorosity:
 
 
 def label_porosity(regions: Iterable[Region]) -> LabelPorosity:
-    """Pool the labelled pixels of a sample; a square that several labelled counts once.
+    """Pool the labelled pixels of a sample; squares labelled by several people count once.
 
-    Such a square has the means over its masks. The interval is over places, by Student's t: squares
-    above each other, in neighbouring slices, show nearly the same pores and are one. Strips at the
-    border of a film say as much as their pixels do, and so does a square that is labelled in a
-    corner.
+    The counts of such a square are means over its masks. The interval is over places, by Student's
+    t: squares above each other, in neighbouring slices, show nearly the same pores and form one
+    place. Places are weighted by their labelled pixels, including strips at the border of a film
+    and squares labelled only in a corner.
     """
     squares: dict[tuple[str, Box], list[tuple[int, int]]] = defaultdict(list)
     for region in regions:
@@ -53,5 +53,5 @@ def label_porosity(regions: Iterable[Region]) -> LabelPorosity:
 
 
 def _counted(labels: LabelArray) -> tuple[int, int]:
-    """Pixels labelled as pore, and all that are labelled."""
+    """Count the pixels labelled as pore, and all labelled pixels."""
     return int(np.count_nonzero(labels == 0)), int(np.count_nonzero(labels != IGNORE))

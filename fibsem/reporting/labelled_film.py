@@ -1,4 +1,4 @@
-"""The film that a segmentation was made of, where it still lies at the place that is recorded."""
+"""The grey values of a segmented film, found at the recorded path and verified by digests."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from fibsem.system.identity import LEDGER
 from fibsem.system.records import typed
 from fibsem.system.summaries.segmentation import FilmPlace
 
-#: Slices by which a film is known again.
+#: Number of slices whose digests are compared.
 COMPARED = 3
 
 
 @dataclass(frozen=True)
 class _Read:
-    """What a ledger says of the slices that were read: their digests by number."""
+    """Digests in a ledger of the slices that were read, by slice number."""
 
     read: dict[str, str] = field(default_factory=dict)
 
 
 def check_film(folder: Path, place: FilmPlace, now: Path) -> None:
-    """Refuse to lay labels over another film than theirs.
+    """Check that a film is the one that a segmentation labelled.
 
     Raises
     ------
     UserError
-        If there is no film, or one of another shape or with other slices.
+        If there is no film at ``now``, or its shape or slices differ.
     """
     if grey_values(folder, replace(place, volume=str(now))) is None:
         raise UserError(
@@ -42,15 +42,15 @@ def check_film(folder: Path, place: FilmPlace, now: Path) -> None:
 
 
 def grey_values(folder: Path, place: FilmPlace) -> Volume | None:
-    """Open the film that a segmentation labelled; None where it does not lie there any more.
+    """Open the film that a segmentation labelled, or return None if it is not there any more.
 
-    Paths are relative as people type them, and names come again: what lies there now is that film
-    if some of its slices are what was read then.
+    Recorded paths may be relative, and names are reused, so the film is verified by the digests of
+    some of its slices.
 
     Parameters
     ----------
     folder, place
-        Of the segmentation, and what its summary says of the film.
+        Folder of the segmentation, and the film as recorded in its summary.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Where a segmentation comes from, and the commands that make it again.
+"""Lineage of a segmentation or promoted model, and the commands that reproduce it.
 
-All of it is in the ``summary.json`` of the segmentation: the model brings its lineage along, and no
-MLflow store is needed to read it.
+Everything is read from ``summary.json``, into which the lineage of the model is copied, so that no
+MLflow store is needed.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from fibsem.system.records import Record, typed
 from fibsem.system.summaries import PromotedModel, SegmentedFilm
 from fibsem.system.summaries.lineage import Lineage
 
-#: What can be done about a damaged record.
+#: Remedy for a damaged record.
 AGAIN = "the command that made it writes it again"
-#: What is read here.
+#: Summary types by kind of result.
 READ: dict[str, type] = {"segmentation": SegmentedFilm, "promotion": PromotedModel}
-#: Keys by which they are known.
+#: Keys that identify each kind.
 TOLD_BY = {"segmentation": {"labels", "slabs"}, "promotion": {"winner", "version"}}
 
 
 @dataclass(frozen=True)
 class NamedModel:
-    """One model of a segmentation: how it was named, its registered version, its lineage."""
+    """One model of a segmentation: its name as given, registered version, and lineage."""
 
     weights: str | None = None
     version: str | None = None
@@ -38,7 +38,7 @@ class NamedModel:
 
     @property
     def registered(self) -> str | None:
-        """Name and version in the registry, as ``fibsem/3``."""
+        """Name and version in the registry, such as ``fibsem/3``; None if it is a folder."""
         if self.version is None or not (self.weights or "").startswith("models:/"):
             return None
         name = str(self.weights).removeprefix("models:/").partition("@")[0].partition("/")[0]
@@ -47,18 +47,18 @@ class NamedModel:
 
 @dataclass(frozen=True)
 class LineageReport:
-    """Where a segmentation, or a promoted model, comes from.
+    """Lineage of a segmentation or of a promoted model.
 
     Attributes
     ----------
     folder, facts
-        What it is, and what its summary says of it by name.
+        Folder of the result, and facts from its summary by name.
     sources
-        Its models.
+        Models of the segmentation, or the promoted one.
     code, last
-        Of the run that segmented: code version and command; None for a promotion.
+        Code version and command of the segmentation; None for a promotion.
     aliases
-        What registered versions are called now, of those that a store knows.
+        Current aliases of the registered versions that a store knows.
     """
 
     folder: str
@@ -70,7 +70,7 @@ class LineageReport:
 
     @property
     def registered(self) -> dict[str, str | None]:
-        """Registered versions, and the run that each belongs to."""
+        """Run ID of each registered version."""
         return {
             source.registered: source.lineage.promotion.run_id
             for source in self.sources
@@ -79,7 +79,7 @@ class LineageReport:
 
     @property
     def steps(self) -> list[Step]:
-        """What to do, in order, to make it again; no command twice."""
+        """Steps that reproduce the result, in order and without repeated commands."""
         done: list[Step] = []
         code: str | None = None
         for wanted, step in self._all_steps():
@@ -92,7 +92,7 @@ class LineageReport:
         return done
 
     def _all_steps(self) -> Iterator[tuple[str | None, Step]]:
-        """Every step with the code version that it needs."""
+        """Yield every step with the code version that it needs."""
         for source in self.sources:
             made = source.lineage
             first = made.trial.code or made.code
@@ -109,7 +109,7 @@ class LineageReport:
             yield self.code, self.last
 
     def record(self) -> Record:
-        """The record of a report's ``summary.json``."""
+        """Return the record for ``summary.json`` of a report."""
         return {
             "of": self.folder,
             **self.facts,
@@ -131,7 +131,7 @@ class LineageReport:
         return None if called is None else list(called)
 
     def text(self) -> str:
-        """The lineage in words: facts, every model, and the commands; a shell can run the end."""
+        """Format facts, models and commands as text; the commands at the end are valid shell."""
         lines = [self.folder, *_rows(self.facts)]
         for k, source in enumerate(self.sources, start=1):
             title = "model" if len(self.sources) == 1 else f"model {k} of {len(self.sources)}"
@@ -143,7 +143,7 @@ class LineageReport:
         return "\n".join(lines)
 
     def _facts(self, source: NamedModel) -> dict[str, str]:
-        """What is known of a model, by name."""
+        """Return the known facts on a model, by name."""
         made = source.lineage
         sweep, trial, promotion, seeds = (
             made.sweep,
@@ -178,12 +178,12 @@ class LineageReport:
 
 
 def read_lineage(place: Path) -> LineageReport:
-    """The lineage of a folder of ``segment`` or ``promote``, or of its ``summary.json``.
+    """Read the lineage from a folder of ``segment`` or ``promote``, or its ``summary.json``.
 
     Raises
     ------
     UserError
-        If it is neither.
+        If it is neither of them.
     """
     folder = place.parent if place.name == "summary.json" else place
     path = folder / "summary.json"
@@ -200,13 +200,13 @@ def read_lineage(place: Path) -> LineageReport:
 
 
 def _kind(record: Any) -> str | None:
-    """Which kind of results a record is of, by what older versions wrote, too."""
+    """Return the kind of result by the keys of its record, or None; covers older versions."""
     written = set(record) if isinstance(record, dict) else set()
     return next((kind for kind, keys in TOLD_BY.items() if keys <= written), None)
 
 
 def _checked(record: Any) -> Any:
-    """A record itself, if what is read here is whole."""
+    """Validate the parts of a record that are read here; return it unchanged."""
     kind = _kind(record)
     for shapes in (READ, ORIGINS) if kind else ():
         typed(shapes[str(kind)], record)

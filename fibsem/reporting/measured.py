@@ -1,4 +1,4 @@
-"""Which quantifications are of the labels that a segmentation has now."""
+"""Matching of quantifications with the current labels of segmentations."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ Measured = FinishedCommand[QuantificationSummary]
 
 
 def is_of(measured: Measured, labels: FinishedLabels) -> bool:
-    """Whether a quantification measured the labels that lie in a segmentation's folder now.
+    """Return whether a quantification measured the current labels of a segmentation.
 
-    Labels of another film, or made in another way, it did not, wherever they lie: folders are
-    renamed, and a relative path names another one elsewhere. Of labels made in the same way it
-    found the very porosity, or it was made since in their folder, where people mend them by hand.
-    What they hold is compared where somebody has written to them since, and where neither says so:
-    a folder was moved after its labels were mended.
+    Paths alone do not decide: folders are renamed, and a relative path may name another folder.
+    Labels with another shape or labelling digest never match. Labels with the same digest match if
+    the porosity is equal. A quantification of this folder matches if it is newer or the porosity is
+    equal, as users correct labels by hand. In both cases the hash of the labels is compared if they
+    were written to since. Otherwise the digest and the hash must both match, as for a folder that
+    was moved after its labels were corrected.
     """
     alike, as_porous = _are_alike(measured, labels), _as_porous(measured, labels)
     if alike is False:
@@ -42,14 +43,14 @@ def is_of(measured: Measured, labels: FinishedLabels) -> bool:
 
 
 def _were_mended(measured: Measured, labels: FinishedLabels) -> bool:
-    """Whether labels hold something else than when they were measured, as far as that is told."""
+    """Return whether labels are known to differ from when they were measured."""
     return _hold_the_same(measured, labels, since=measured.written) is False
 
 
 def _hold_the_same(measured: Measured, labels: FinishedLabels, since: float = 0.0) -> bool | None:
-    """Whether labels hold what was measured; None where that is not told.
+    """Return whether labels have the hash that was measured, or None if unknown.
 
-    They do if nobody has written to them ``since``: they are not read then.
+    Labels that were not written to after ``since`` count as equal without being read.
     """
     then, name = measured.origin.labels_hash, labels.origin.labels
     if then is None or name is None:
@@ -58,12 +59,12 @@ def _hold_the_same(measured: Measured, labels: FinishedLabels, since: float = 0.
         volume = reopen(labels.folder / name, Manner(labels=True))
         latest = max(stamp.latest for stamp in stamps_of(volume).values())
         return latest <= since * 1e9 or hash_of(slice_digests(plain(volume))) == then
-    except (UserError, OSError):  # they are not there any more
+    except (UserError, OSError):  # the labels were removed
         return None
 
 
 def _are_alike(measured: Measured, labels: FinishedLabels) -> bool | None:
-    """Whether labels as those that were measured lie in a folder; None where that is not told."""
+    """Return whether the shape and labelling digest of labels match, or None if unknown."""
     one, other = measured.origin, labels.origin
     if one.shape and other.shape and one.shape != other.shape:
         return False
@@ -72,19 +73,22 @@ def _are_alike(measured: Measured, labels: FinishedLabels) -> bool | None:
 
 @dataclass(frozen=True)
 class _Sized:
-    """What a quantification says of the size of a voxel."""
+    """The voxel size in the record of a quantification."""
 
     voxel_nm: VoxelNm | None = None
 
 
 def segmentation_of(measured: Measured, results: Results) -> FinishedLabels | None:
-    """The segmentation whose labels were measured; the one in the folder that is named, if any."""
+    """Return the segmentation whose labels were measured, preferably that in the named folder.
+
+    None if there is no such segmentation.
+    """
     own = [labels for labels in results.of(SegmentationSummary) if is_of(measured, labels)]
     return min(own, key=lambda labels: not measured.is_measured_in(labels), default=None)
 
 
 def current(results: Results) -> list[Measured]:
-    """The quantifications but for those whose film was labelled anew after them; oldest first."""
+    """Return the quantifications whose film was not labelled again since, oldest first."""
     return [
         one
         for one in results.of(QuantificationSummary)
@@ -93,7 +97,7 @@ def current(results: Results) -> list[Measured]:
 
 
 def outdated(results: Results) -> list[Path]:
-    """Segmentations of whose labels as they are now nothing is known but by former labels."""
+    """Return folders of segmentations whose quantifications are all of former labels."""
     measured = results.of(QuantificationSummary)
     valid = [home.folder for one in measured if (home := segmentation_of(one, results))]
     named = {labels.folder for one in measured for labels in _named_by(one, results)}
@@ -101,21 +105,25 @@ def outdated(results: Results) -> list[Path]:
 
 
 def _named_by(measured: Measured, results: Results) -> list[FinishedLabels]:
-    """The segmentation, if it is there, whose folder a quantification names."""
+    """Return the segmentations in the folder that a quantification names."""
     return [one for one in results.of(SegmentationSummary) if measured.is_measured_in(one)]
 
 
 def check_of(segmented: Segmented, folder: Path) -> VoxelNm:
-    """The voxel size that a quantification was told, along axes where it is another one by now.
+    """Check that a quantification is of a segmentation's labels, and return its voxel size.
 
-    Refuses to lay over a segmentation what was measured of another, or of its former labels.
+    A segmentation that was moved since is recognised by its shape and porosity.
 
-    A segmentation that was moved since is known by its shape and porosity.
+    Returns
+    -------
+    VoxelNm
+        Voxel size (z, y, x) of the quantification along axes where it differs from that of the
+        segmentation, None along the others.
 
     Raises
     ------
     UserError
-        If the folder holds no quantification, or one of other labels.
+        If the folder has no quantification, or one of other or former labels.
     """
     record = read_json(folder / "summary.json", with_origin, remedy="quantify again")
     if kind_of(record) != "quantification":
@@ -142,12 +150,12 @@ def check_of(segmented: Segmented, folder: Path) -> VoxelNm:
 
 
 def check_maps(folder: Path) -> None:
-    """Refuse to show maps that a quantification has not made.
+    """Check that a quantification has written maps.
 
     Raises
     ------
     UserError
-        If there are none in its folder.
+        If there are no maps in its folder.
     """
     if not any((folder / name).exists() for name in MAPS):
         raise UserError(

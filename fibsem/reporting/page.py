@@ -1,6 +1,6 @@
-"""Tables and figures as one HTML page that needs nothing else: no script, no font, no other file.
+"""Tables and figures as one self-contained HTML page, without scripts, fonts or other files.
 
-The page is XML as well, so that any reader can check it. Everything that is shown is escaped.
+The page is well-formed XML as well, so that it can be validated. All contents are escaped.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import pandas as pd
 
 from fibsem.analysis.encoding import ILLEGAL, is_number
 
-#: CSS pixels of a pixel of a figure, which has 150 to the inch.
+#: CSS pixels per pixel of a figure, which is drawn at 150 dpi.
 CSS_PX = 96 / 150
-#: Characters up to which the cells of a column are kept on one line.
+#: Columns whose cells have at most this many characters are not wrapped.
 SHORT = 28
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table and what is said above it; ``name`` is that of its files."""
+    """A table with its caption; ``name`` is the stem of its files."""
 
     name: str
     title: str
@@ -34,9 +34,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as PNG and what is said below it; ``name`` is that of its files.
+    """A figure as PNG with its caption; ``name`` is the stem of its files.
 
-    ``svg`` is the same for print, where it is a drawing.
+    ``svg`` is the vector version for print, or None.
     """
 
     name: str
@@ -46,15 +46,15 @@ class Picture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels, as the header of the PNG says."""
+        """Width and height in pixels, from the header of the PNG."""
         return int.from_bytes(self.png[16:20]), int.from_bytes(self.png[20:24])
 
 
 @dataclass(frozen=True)
 class Section:
-    """A chapter: sentences, the command that made it, tables and pictures, chapters within it.
+    """A section: paragraphs, the command that made it, tables and figures, and subsections.
 
-    ``link`` is a sentence that leads to a file beside the page, and its name.
+    ``link`` is the text of a link to a file beside the page, and the name of the file.
     """
 
     title: str
@@ -66,18 +66,18 @@ class Section:
 
 
 def page(title: str, facts: Mapping[str, str], sections: Iterable[Section], footer: str) -> str:
-    """The whole page.
+    """Return the HTML of a page.
 
     Parameters
     ----------
     title
-        Of the page.
+        Title of the page.
     facts
-        What to know first, by name.
+        Key facts at the top, by name.
     sections
-        In order; tables and figures are numbered through.
+        Sections in order; tables and figures are numbered consecutively.
     footer
-        Who made the page, of what.
+        Last line of the page.
     """
     numbers = (count(1), count(1))
     sections = list(sections)
@@ -95,7 +95,7 @@ def page(title: str, facts: Mapping[str, str], sections: Iterable[Section], foot
             "<head>",
             '<meta charset="utf-8" />',
             '<meta name="viewport" content="width=device-width, initial-scale=1" />',
-            # a promise that browsers hold the page to
+            # browsers then refuse to load anything from elsewhere
             '<meta http-equiv="Content-Security-Policy" '
             "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\" />",
             f"<title>{text_of(title)}</title>",
@@ -111,7 +111,7 @@ def page(title: str, facts: Mapping[str, str], sections: Iterable[Section], foot
 
 
 def text_of(value: object) -> str:
-    """Text as it is shown: what HTML would read as its own is escaped."""
+    """Escape a value for HTML, and replace illegal characters."""
     return escape(ILLEGAL.sub("\ufffd", str(value)))
 
 
@@ -121,7 +121,7 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 
 def _contents(sections: Iterable[Section]) -> str:
-    """The table of contents, two levels deep."""
+    """Return the table of contents, two levels deep."""
     lines = ["<nav>", "<h2>Contents</h2>", "<ol>"]
     for k, section in enumerate(sections, start=1):
         lines.append(f"<li>{_link(section, (k,))}")
@@ -147,7 +147,7 @@ def _anchor(place: tuple[int, ...]) -> str:
 def _section(
     section: Section, place: tuple[int, ...], numbers: tuple[Iterator[int], Iterator[int]]
 ) -> str:
-    """A section with those within it; ``numbers`` are of its next table and figure."""
+    """Return a section with its subsections; ``numbers`` count tables and figures."""
     level = min(6, 1 + len(place))
     lines = [
         f'<section id="{_anchor(place)}">',
@@ -170,7 +170,7 @@ def _section(
 
 
 def _table(table: Table, number: int) -> str:
-    """A table in a box of its own that can be scrolled sideways."""
+    """Return a table in a box that scrolls horizontally."""
     cells = table.frame.astype(object).where(table.frame.notna(), "")
     rows = [[str(value) for value in row] for row in cells.itertuples(index=False, name=None)]
     kinds = [_kind([row[k] for row in rows]) for k in range(cells.shape[1])]
@@ -182,7 +182,7 @@ def _table(table: Table, number: int) -> str:
 
 
 def _kind(column: Iterable[str]) -> str:
-    """How a column is set: numbers to the right, short texts on one line."""
+    """Return the CSS class of a column: numbers are right-aligned, short texts not wrapped."""
     texts = tuple(column)
     if is_number(texts):
         return ' class="number"'
@@ -197,7 +197,7 @@ def _cells(tag: str, row: Iterable[str], kinds: Iterable[str]) -> str:
 
 
 def _picture(picture: Picture, number: int) -> str:
-    """A figure with its PNG in it."""
+    """Return a figure with its PNG embedded."""
     width, height = (round(CSS_PX * side) for side in picture.size)
     data = base64.b64encode(picture.png).decode()
     title = text_of(picture.title)

@@ -1,4 +1,4 @@
-"""What commands have left behind: finished results in folders, and which dataset they are of."""
+"""Search for finished results of commands in folders, by dataset."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ from fibsem.system.summaries.segmentation import FilmPlace
 ResultKind = Literal[
     "inspection", "evaluation", "sweep", "promotion", "segmentation", "quantification"
 ]
-#: Kinds that are shown: a training is one of its sweep or evaluation, and a report shows others.
+#: Kinds that a report shows; trainings are part of a sweep or evaluation.
 KINDS: tuple[ResultKind, ...] = get_args(ResultKind)
-#: Kinds of results that are of volumes.
+#: Kinds of results on volumes.
 VOLUMES: tuple[ResultKind, ...] = ("segmentation", "quantification")
-#: Folders in which a result keeps its own parts; what other commands put into it lies elsewhere.
+#: Subfolders that belong to a result, and do not contain results of other commands.
 PARTS: Mapping[ResultKind, tuple[str, ...]] = {
     "evaluation": ("seed-*", "figures"),
     "sweep": ("trials", "tuner", "figures"),
     "promotion": ("rank", "final", "bundle", "tables", "figures"),
     "segmentation": ("labels", "labels-2d", "probabilities", "uncertainty", "previews"),
 }
-#: What becomes of a damaged result.
+#: What is done with a damaged result, for messages.
 LEFT_OUT = "it is left out"
 
 
 @dataclass(frozen=True)
 class ResultOrigin(FilmPlace):
-    """What tells whose a result is, and of which labels; what it does not say is None.
+    """Origin of a result: the data and labels that it is of; None where not recorded.
 
     Attributes
     ----------
     dataset, data
-        Name and hash of the data that it was made on.
+        Name and hash of the data that the result was made on.
     command
-        That made it.
+        Command that made the result.
     grey_hash, volume_hash
-        Digits of the film that was labelled; of earlier versions those of its files alone.
+        Digest of the grey values of the labelled film; earlier versions have that of its files.
     labelling
-        Digits of all that the labels follow from; None in records of earlier versions.
+        Digest of everything that the labels depend on; None in records of earlier versions.
     segmentation, labels_hash
-        Folder of the labels that were measured, and digits of what they held.
+        Folder of the measured labels, and the digest of their contents.
     labels
-        Volume of the labels that were made, in their folder.
+        Name of the volume of labels in the folder of a segmentation.
     porosity
-        Of the labels.
+        Porosity of the labels.
     """
 
     dataset: Text = None
@@ -75,19 +75,19 @@ class ResultOrigin(FilmPlace):
 
 @dataclass(frozen=True)
 class OfModel(ResultOrigin):
-    """Origin of a promotion: the lineage of its model."""
+    """Origin of a promotion, with the lineage of its model."""
 
     lineage: WrittenLineage | None = None
 
 
 @dataclass(frozen=True)
 class OfModels(ResultOrigin):
-    """Origin of what models have made: their lineage."""
+    """Origin of a segmentation or quantification, with the lineages of its models."""
 
     lineage: tuple[WrittenLineage, ...] | None = None
 
 
-#: What is read of results to tell whose they are.
+#: Type of the origin of each kind of result.
 ORIGINS: Mapping[str, type[ResultOrigin]] = {
     **dict.fromkeys(KINDS, ResultOrigin),
     "promotion": OfModel, "segmentation": OfModels, "quantification": OfModels,
@@ -97,10 +97,9 @@ S = TypeVar("S")
 
 @dataclass(frozen=True)
 class FinishedCommand(Generic[S]):
-    """One finished command: its folder, and what its ``summary.json`` says.
+    """One finished command: its folder, and the contents of its ``summary.json``.
 
-    A record of any version has an ``origin``; one that is whole has a ``summary``, of the shape of
-    its kind.
+    A record of any version has an ``origin``; a complete one also has a ``summary`` of its kind.
     """
 
     kind: ResultKind
@@ -109,37 +108,37 @@ class FinishedCommand(Generic[S]):
 
     @cached_property
     def summary(self) -> S:
-        """What a report shows of it.
+        """The typed summary of the command.
 
         Raises
         ------
         ValueError
-            Names what is missing, or cannot be.
+            If a key is missing or has an invalid value.
         """
         return cast(S, typed(SHAPES[self.kind], self.record))
 
     @cached_property
     def origin(self) -> ResultOrigin:
-        """What tells whose it is."""
+        """Data and labels that the result is of."""
         return typed(ORIGINS[self.kind], self.record)
 
     @cached_property
     def written(self) -> float:
-        """When it was finished, in seconds since 1970."""
+        """Time of completion, in seconds since 1970."""
         return (self.folder / "summary.json").stat().st_mtime
 
     @property
     def grey_hash(self) -> str | None:
-        """Digits of the film that was labelled; of earlier versions those of its files."""
+        """Digest of the labelled film; for earlier versions that of its files."""
         return self.origin.grey_hash or self.origin.volume_hash
 
     def is_measured_in(self, labels: FinishedCommand[Any]) -> bool:
-        """Whether a quantification names the folder of a segmentation, whatever lay there then."""
+        """Return whether a quantification names the folder of a segmentation, with any contents."""
         return Path(str(self.origin.segmentation)).resolve() == labels.folder.resolve()
 
     @cached_property
     def lineage(self) -> Lineage:
-        """Where the result comes from: lineage of its model, or the data where it has none yet."""
+        """Lineage of the (first) model, or only dataset and hash for results without a model."""
         origin = self.origin
         if isinstance(origin, OfModel) and origin.lineage:
             return origin.lineage
@@ -154,7 +153,7 @@ class FinishedCommand(Generic[S]):
 
 @dataclass(frozen=True)
 class Opened:
-    """What is told by a dataset whose files were read: its hash, and where its films lie."""
+    """An opened dataset: its hash, and the paths of its films."""
 
     data: str
     films: frozenset[Path] = frozenset()
@@ -167,15 +166,15 @@ class Results:
     Attributes
     ----------
     data
-        Hash of the data that they were made on.
+        Hash of the data that the results were made on.
     each
-        The results; segmentations of its films count, whatever data their model was trained on.
+        The results, including segmentations of its films by models trained on other data.
     others
-        How many of its name were made on other data.
+        Number of results with the same dataset name but other data.
     now
-        Hash of the data as they are, where somebody opened them.
+        Hash of the current data, or None if they were not opened.
     elsewhere
-        Folders of segmentations that are of no film of the dataset, as far as one can tell.
+        Folders of segmentations that are not known to be of a film of the dataset.
     """
 
     dataset: str
@@ -187,31 +186,32 @@ class Results:
 
     @property
     def of_former_data(self) -> bool:
-        """Whether labels, split or films were changed since all that there is was made."""
+        """Whether labels, split or films have changed since the results were made."""
         recorded = None not in (self.data, self.now)
         return recorded and not same_data(self.data, self.now)
 
     def whole(self) -> Results:
-        """The results that can be shown whole; others are said and left out."""
+        """Return the results with complete records; warn about the others and leave them out."""
         return replace(self, each=tuple(filter(_is_whole, self.each)))
 
     def of(self, shape: type[S]) -> list[FinishedCommand[S]]:
-        """The results of one command, by the shape of its summary: ``SweepSummary`` and so on."""
+        """Return the results of one command by its summary type, such as ``SweepSummary``."""
         return [result for result in self.each if SHAPES[result.kind] is shape]
 
 
 def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = None) -> Results:
-    """The results of a dataset in some folders, as far down as they lie.
+    """Find the results of a dataset in folders, at any depth.
 
-    Figures of different data do not belong into one table: where labels or split have changed,
-    only results on one state of them are taken, which is that of the dataset if it was ``opened``
-    and has results, else the latest. A segmentation does not say what is latest: an old model can
-    label a volume today. One of a film of the dataset by the model of another counts.
+    Results on different data are not comparable: if labels or split have changed, only results on
+    one state of the data are returned. This is the current state if the dataset was ``opened`` and
+    has results, else that of the latest result. Segmentations do not determine the latest state, as
+    an old model can label a volume today. Segmentations of a film of the dataset by models of
+    another dataset are included.
 
     Raises
     ------
     UserError
-        If a folder is not there, or there is nothing of the dataset in them.
+        If a folder does not exist, or the folders have no result of the dataset.
     """
     folders = list(folders)
     for folder in folders:
@@ -237,7 +237,7 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
 
 
 def _state_of(own: Sequence[FinishedCommand[Any]], now: str | None) -> str | None:
-    """Hash of the data whose results are shown: as they are ``now``, if there are any of it."""
+    """Return the hash of the data to show: ``now`` if it has results, else that of the latest."""
     latest = [result for result in own if result.kind not in VOLUMES] or own
     if now is not None and any(_on(result, now) for result in latest):
         return now
@@ -249,10 +249,10 @@ def _labelled_by_others(
     own: Sequence[FinishedCommand[Any]],
     opened: Opened | None,
 ) -> tuple[list[FinishedCommand[Any]], tuple[Path, ...]]:
-    """Films of a dataset that the models of others labelled, with what was measured of them.
+    """Find segmentations of a dataset's films by models of other datasets, and quantifications.
 
-    Its films are those that its own models have labelled, and those of the opened dataset. With
-    them the folders of other segmentations.
+    The films are those of the opened dataset, and those that its own models labelled. Returns these
+    results, and the folders of all other segmentations.
     """
     strange = [one for one in every if one not in own and one.kind == "segmentation"]
     if not strange:
@@ -270,35 +270,35 @@ def _labelled_by_others(
 
 
 def _may_be_of(measured: FinishedCommand[Any], labels: FinishedCommand[Any]) -> bool:
-    """Whether a quantification is of labels that were made as those of a segmentation were."""
+    """Return whether the labelling digests match, or the folders if a digest is not recorded."""
     both = measured.origin.labelling, labels.origin.labelling
     return measured.is_measured_in(labels) if None in both else both[0] == both[1]
 
 
 def _film_of(segmentation: FinishedCommand[Any]) -> set[str]:
-    """What a film is known by: the place of its files, if they are there, and their digest."""
+    """Return identifiers of a film: the path of its files, if they exist, and its digest."""
     film = grey_values(segmentation.folder, segmentation.origin)
     places = {str(film.path.resolve())} if film else set()
     return places | ({segmentation.grey_hash} if segmentation.grey_hash else set())
 
 
 def _on(result: FinishedCommand[Any], data: str | None) -> bool:
-    """Whether a result was made on these data."""
+    """Return whether a result was made on the data with this hash."""
     made_on = result.lineage.data
     return made_on == data or same_data(made_on, data)
 
 
 def _walk(top: Path) -> Iterator[FinishedCommand[Any]]:
-    """Every result below a folder.
+    """Yield every result below a folder.
 
-    A result may have others in it: a promotion its volumes, a segmentation what was measured of it.
-    Its parts and its stacks are not looked through. Results lie on other disks, too: links are
-    followed, each folder once.
+    Results can be nested: a promotion contains segmentations, which may contain quantifications.
+    Parts of a result and Zarr volumes are skipped. Symbolic links are followed, as results may be
+    on other disks, but each folder is visited once.
     """
     visited: set[Path] = set()
     for name, folders, files in os.walk(top, onerror=_say_unread, followlinks=True):
         folder = Path(name)
-        if (real := folder.resolve()) in visited:  # a link that leads back, or a second one
+        if (real := folder.resolve()) in visited:  # a cyclic or a second link
             folders.clear()
             continue
         visited.add(real)
@@ -312,7 +312,7 @@ def _walk(top: Path) -> Iterator[FinishedCommand[Any]]:
 
 
 def _is_part(name: str, result: FinishedCommand[Any] | None) -> bool:
-    """Whether a folder is a stack, or a part of the result that it lies in."""
+    """Return whether a folder is a Zarr volume, or a part of the result that contains it."""
     parts = PARTS.get(result.kind, ()) if result else ()
     return name.endswith(".zarr") or any(fnmatchcase(name, part) for part in parts)
 
@@ -334,14 +334,14 @@ def _is_whole(result: FinishedCommand[Any]) -> bool:
 
 
 def with_origin(record: Any) -> Any:
-    """A ``summary.json`` as it is, if it is of no kind that is shown, or tells whose it is."""
+    """Validate the origin of a ``summary.json`` if its kind is shown; return it unchanged."""
     if (kind := kind_of(record)) in ORIGINS:
         typed(ORIGINS[str(kind)], record)
     return record
 
 
 def _read(folder: Path) -> FinishedCommand[Any] | None:
-    """The result of a folder; None for one of another command, or of one that is damaged."""
+    """Read the result of a folder; None if it is of another command, or damaged (which warns)."""
     try:
         record = read_json(folder / "summary.json", with_origin, remedy=LEFT_OUT)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The sections of a report: what was found out about a dataset, command by command."""
+"""Sections of a report: the results on a dataset, by command."""
 
 from __future__ import annotations
 
@@ -40,12 +40,15 @@ from fibsem.training.scoring.objectives import OBJECTIVES
 
 #: One trial of a sweep's ``trials.json``.
 TableRow = Mapping[str, Any]
-#: Trials of a sweep that are listed.
+#: Largest number of trials of a sweep that are listed.
 SHOWN = 10
 
 
 def evaluations(results: Results, folder: Path) -> Section:
-    """Tables and figures over all evaluations; they are written into ``tables`` and ``figures``."""
+    """Return tables and figures over all evaluations.
+
+    They are also written into ``tables`` and ``figures`` of the folder.
+    """
     evaluated = results.of(EvaluationSummary)
     cells = {result.folder: result.summary for result in evaluated}
     files = write_tables(cells, folder / "tables")
@@ -66,7 +69,7 @@ def evaluations(results: Results, folder: Path) -> Section:
 
 
 def sweeps(results: Results) -> Section:
-    """A row for each sweep, and the best trials and figures of each."""
+    """Return a table with a row for each sweep, and the best trials and figures of each."""
     swept = results.of(SweepSummary)
     rows = [
         {
@@ -101,9 +104,9 @@ def _sweep(result: FinishedCommand[SweepSummary]) -> Section:
 
 
 def _trials(name: str, goal: str, trials: Sequence[TableRow]) -> Table:
-    """The first of the trials of a sweep, which are in order, best first.
+    """Return a table of the first of a sweep's trials, which are sorted, best first.
 
-    Those beyond a bound are the last ones, with the reason.
+    Trials beyond a bound of the search come last, with the reason.
     """
     listed, beyond = trials[:SHOWN], sum(map(_infeasible, trials))
     best = sum(not _infeasible(row) for row in listed)
@@ -126,7 +129,7 @@ def _infeasible(row: TableRow) -> bool:
 
 
 def promotions(results: Results) -> Section:
-    """A row for each promotion, newest first, and its own tables and figures."""
+    """Return a table with a row for each promotion, newest first, and the tables of each."""
     promoted = results.of(PromotionSummary)[::-1]
     rows = [
         {
@@ -135,7 +138,7 @@ def promotions(results: Results) -> Section:
             "reason": one.gate.reason,
             "validation mIoU": _figure(one.val_all.miou),
             "test mIoU": _figure(one.test_all.miou),
-            # versions before had none
+            # older versions do not have it
             "test pore IoU, median of squares": _figure(one.test_all.iou_pore_median),
             "test porosity %": percent(one.test_all.porosity),
             "labelled porosity %": percent(one.test_all.label_porosity),
@@ -160,7 +163,7 @@ def _promotion(result: FinishedCommand[PromotionSummary]) -> Section:
 
 
 def _character(promotion: PromotionSummary) -> Iterator[str]:
-    """Calibration and ensemble in a sentence each, where they were recorded."""
+    """Yield sentences on calibration and ensemble, if they were recorded."""
     if (calibration := promotion.calibration) is not None:
         yield (
             f"Temperature {calibration.temperature:.3f}, offset {calibration.offset:+.3f} of the "
@@ -181,19 +184,19 @@ def _character(promotion: PromotionSummary) -> Iterator[str]:
 
 
 def _by_sample(calibration: Calibrated) -> str:
-    """The calibration errors of each sample, where there are several."""
+    """Format the calibration errors by sample, or return "" for fewer than two samples."""
     errors = calibration.test_by_sample or {}
     each = [
         f"{name} {some.ece_before:.4f} and {some.ece_after:.4f}"
         for name, some in sorted(errors.items())
-        # None where nobody labelled a pixel of its test squares
+        # None if its test squares have no labelled pixel
         if some.ece_before is not None and some.ece_after is not None
     ]
     return f"; by sample {', '.join(each)}" if len(each) > 1 else ""
 
 
 def _descent(lineage: Lineage) -> tuple[str, ...]:
-    """The sweep and the trial that a promoted model comes from, where they are known."""
+    """Return a sentence on the sweep and trial of a promoted model, or () if unknown."""
     trial = lineage.trial
     if not trial.name:
         return ()
@@ -204,13 +207,13 @@ def _descent(lineage: Lineage) -> tuple[str, ...]:
 
 
 def champions(history: pd.DataFrame) -> Section:
-    """Every registered version, and what it is called now."""
+    """Return a table of all registered versions with their current aliases."""
     table = Table("champions", "Registered versions, oldest first", history)
     return Section("Champions", ("Of all datasets in this store.",), items=(table,))
 
 
 def inspection(result: FinishedCommand[InspectionSummary]) -> Section:
-    """Grey values and labels of the samples."""
+    """Return tables of grey values and labels of the samples."""
     inspected = result.summary
     samples = inspected.samples.items()
     greys = pd.DataFrame([_grey_values(name, sample) for name, sample in samples])
@@ -258,7 +261,7 @@ def _labels(name: str, sample: InspectedSample) -> TableRow:
 
 
 def _made(result: FinishedCommand[Any]) -> str:
-    """The command that made a result, where it says so."""
+    """Return the command that made a result, or "" if not recorded."""
     made_by = result.lineage.promotion.command
     return (made_by if result.kind == "promotion" else result.origin.command) or ""
 
@@ -268,7 +271,7 @@ def _named(values: Mapping[str, Any]) -> str:
 
 
 def _figure(value: Any) -> str:
-    """Numbers to four digits, nothing for none, all else as it is."""
+    """Format a value: floats with four digits, None as ""."""
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""What a report says of the structure of films: the summaries of ``fibsem.quantify``."""
+"""Section of a report on the structure of films, from the summaries of ``fibsem.quantify``."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from fibsem.reporting.page import Picture, Section, Table
 from fibsem.reporting.results import Results
 from fibsem.system.summaries import QuantificationSummary
 
-#: What is said of a film instead of the structure of its former labels.
+#: Note on a film whose labels are newer than its quantification.
 ANEW = "it was labelled anew after its structure was measured; python -m fibsem.quantify does again"
 
 Array = npt.NDArray[np.float64]
 
 
 def quantifications(results: Results, folder: Path) -> Section:
-    """Structure of every segmentation that was quantified, the latest of each.
+    """Return the section on structure, from the latest quantification of each segmentation.
 
-    Figures are drawn into ``figures`` of the folder, from the tables that stand there.
+    Figures are drawn from the tables of the quantifications into ``figures`` of the folder.
     """
     latest = latest_of(results)
     rows = [_row(name, result.summary) for name, result in latest.items()]
@@ -48,7 +48,7 @@ def quantifications(results: Results, folder: Path) -> Section:
 
 
 def _curves(latest: Mapping[str, Measured], folder: Path) -> Iterator[Picture]:
-    """Pore sizes, and porosity by parts: of all films whose lengths are in one unit together."""
+    """Yield figures of pore sizes and of porosity by parts, for films with a common unit."""
     for unit in dict.fromkeys(result.summary.unit for result in latest.values()):
         films = {name: one for name, one in latest.items() if one.summary.unit == unit}
         ending = "" if unit == "nm" else f"_{unit}"
@@ -63,9 +63,9 @@ def _curves(latest: Mapping[str, Measured], folder: Path) -> Iterator[Picture]:
 
 
 def _columns(measured: Measured, file: str) -> tuple[Array, ...]:
-    """The columns of a table as numbers, but for the count of parts; none where there is none.
+    """Return the numeric columns of a table without the number of parts, or () if missing.
 
-    A table that its summary does not name is of a former quantification of that folder.
+    Tables that the summary does not name are ignored: they are of a former quantification.
     """
     path = measured.folder / file
     if file not in (measured.summary.tables or [file]) or not path.is_file():
@@ -77,15 +77,15 @@ def _columns(measured: Measured, file: str) -> tuple[Array, ...]:
 
 
 def latest_of(results: Results) -> dict[str, Measured]:
-    """The latest quantification of the labels of each segmentation, by a name that tells it apart.
+    """Return the latest quantification of each segmentation's labels, by a unique name.
 
-    Labels that were made anew since are other ones: their structure is not known.
+    Quantifications of labels that were made again since are left out.
     """
     measured: dict[object, tuple[Path, Measured]] = {}
     for one in current(results):
         home = segmentation_of(one, results)
         place = home.folder if home else Path(one.summary.segmentation)
-        # a relative path is that of any film, where the labels lie elsewhere
+        # a relative path is ambiguous if the labels are elsewhere
         other = (one.summary.labelling, one.summary.shape) if not place.is_absolute() else ()
         labels = home.folder if home else (place, *other)
         measured[labels] = place, one
@@ -94,10 +94,10 @@ def latest_of(results: Results) -> dict[str, Measured]:
 
 
 def connected_text(film: QuantificationSummary) -> str:
-    """Whether pores lead through, and how wide they are.
+    """Describe percolation and pore size in one line.
 
-    As "pores lead through along z ?, y yes, x no (6 neighbours); pore size 168 nm (80 %: 105 to
-    260)".
+    For example "pores lead through along z ?, y yes, x no (6 neighbours); pore size 168 nm (80 %:
+    105 to 260)".
     """
     through = ", ".join(f"{axis} {_yes(leads)}" for axis, leads in film.percolates.items())
     text = f"pores lead through along {through} ({film.connectivity} neighbours)"

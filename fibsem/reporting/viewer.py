@@ -1,7 +1,7 @@
-"""The layers of a segmentation in napari, in nanometres where the size of a voxel is known.
+"""View of a segmentation in napari, in nanometres if the voxel size is known.
 
-Slices are read when they are looked at, in the resolution that the window needs, so that a film may
-be larger than memory. napari is an extra: it is imported when a window is opened.
+Slices are read lazily, at the resolution of the window, so that a film may be larger than memory.
+napari is an optional dependency: it is imported when a window is opened.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from fibsem.quantification.segmented import Segmented
 from fibsem.reporting.labelled_film import grey_values
 from fibsem.system.files import write_json
 
-#: Pores in orange, what is neither pore nor solid in grey, solid not at all.
+#: Colours of pores, of voxels that are neither pore nor solid, and of solid.
 PORE, NEITHER, SOLID = "#ffa600", "#999999", "transparent"
-#: Pixels of the window of a picture.
+#: Size in pixels of the window of a screenshot.
 WINDOW = (1080, 720)
 
 
@@ -34,7 +34,23 @@ def view(
     layers: Path | None = None,
     z: int | None = None,
 ) -> None:
-    """Show a segmentation until the window is closed, or save a picture of it."""
+    """Show a segmentation until the window is closed, or save a screenshot.
+
+    Parameters
+    ----------
+    segmented
+        Segmentation to show.
+    volume
+        Path of the grey values; None: the recorded one.
+    quantified
+        Folder of a quantification whose maps are shown, too.
+    screenshot
+        Save a screenshot to this file and close the window.
+    layers
+        Write a description of the layers to this JSON file.
+    z
+        Slice that is shown first.
+    """
     import napari
 
     viewer = napari.Viewer(title=f"fibsem: {segmented.folder.name}")
@@ -49,14 +65,14 @@ def view(
     viewer.window.resize(*WINDOW)
     viewer.reset_view()
     picture = Image.fromarray(viewer.screenshot(canvas_only=False)[..., :3])
-    picture.quantize(256).save(screenshot, optimize=True)  # noise makes large files
+    picture.quantize(256).save(screenshot, optimize=True)  # noise would make the file large
     viewer.close()
 
 
 def add_layers(
     viewer: Any, segmented: Segmented, volume: Path | None, quantified: Path | None
 ) -> None:
-    """Add all that is there: the grey values first, what covers least last."""
+    """Add all available layers, from grey values at the bottom to pores on top."""
     from napari.utils.colormaps import DirectLabelColormap
 
     summary, folder = segmented.summary, segmented.folder
@@ -92,7 +108,7 @@ def add_layers(
 
 
 def _grey(segmented: Segmented, volume: Path | None) -> list[Any] | None:
-    """The grey values; None where they have gone and nobody says where."""
+    """Return the grey values, or None with a message if they are not found."""
     summary = segmented.summary
     picked = {"gaps": bool(segmented.missing), **(summary.picked.choice if summary.picked else {})}
     if volume is not None:
@@ -105,9 +121,9 @@ def _grey(segmented: Segmented, volume: Path | None) -> list[Any] | None:
 
 
 def levels(path: Path, **picked: Any) -> list[Any]:
-    """The resolutions of an OME-Zarr, or the one of another volume; nothing is read yet.
+    """Return lazy arrays of all resolutions of an OME-Zarr, or of another volume in full.
 
-    What is ``picked`` of several volumes at one place is as :func:`open_volume` takes it.
+    ``picked`` selects one of several volumes in a file, as in :func:`open_volume`.
     """
     if levels_of := resolutions(path, picked.get("series")):
         return levels_of

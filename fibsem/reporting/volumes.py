@@ -1,4 +1,4 @@
-"""Segmented volumes in a report: their porosity, by slice, and one slice of each."""
+"""Section of a report on segmented volumes: porosity, by slice, and one slice of each."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from fibsem.system.summaries.porosity import FilmPorosity
 
 
 def segmentations(results: Results, folder: Path, browser: str | None) -> Section:
-    """Porosity of every segmented volume, by slice, and one slice of each.
+    """Return the section on segmented volumes: porosity, by slice, and one slice of each.
 
-    ``browser`` is the file with more of their slices.
+    ``browser`` is the name of the slice browser, which is linked, or None.
     """
     films = results.of(SegmentationSummary)
     folders = [result.folder for result in films]
@@ -74,7 +74,7 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
 
 
 def slices_of(results: Results) -> list[Layers]:
-    """The segmented volumes whose labels can be read, for the browser of slices."""
+    """Return the segmented volumes with readable labels, for the slice browser."""
     segmented = results.of(SegmentationSummary)
     films = [
         Layers.of(name, result.folder, result.summary, labelled_porosity(result, results))
@@ -84,7 +84,7 @@ def slices_of(results: Results) -> list[Layers]:
 
 
 def _porosity(film: FilmPorosity) -> dict[str, str]:
-    """Porosity as corrected by a film's own test squares, and what stands beside it; or nothing."""
+    """Return the cells on porosity: map, corrected by test squares, and further uncertainties."""
     interval, seeds, people = film.porosity_interval, film.porosity_by_seed, film.agreement
     return {
         "porosity %": percent(film.porosity),
@@ -103,7 +103,7 @@ def _porosity(film: FilmPorosity) -> dict[str, str]:
 def porosity_by_slice(
     segmentation: FinishedLabels, results: Results
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Porosity of every slice, (z,): as measured since, of labels that were mended by hand."""
+    """Return the porosity of every slice, (z,), measured again if labels were corrected by hand."""
     for one in reversed(results.of(QuantificationSummary)):
         mended = abs(one.summary.porosity - segmentation.summary.porosity) > SAME_SHARE
         if mended and is_of(one, segmentation) and (one.folder / "profile.csv").is_file():
@@ -113,7 +113,13 @@ def porosity_by_slice(
 
 
 def porosity_of(segmentation: FinishedLabels) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Porosity of every slice of a segmentation, (z,); nan for one that is missing."""
+    """Return the porosity of every slice of a segmentation, (z,); nan for missing slices.
+
+    Raises
+    ------
+    UserError
+        If its table is damaged.
+    """
     file, depth = segmentation.folder / "porosity.csv", segmentation.summary.shape[0]
     try:
         shares = pd.read_csv(file)["porosity"].to_numpy(np.float64)
@@ -130,7 +136,7 @@ def porosity_of(segmentation: FinishedLabels) -> np.ndarray[Any, np.dtype[np.flo
 
 
 def _model(result: FinishedLabels, dataset: str) -> str:
-    """The registered versions that labelled a volume, what its networks are, and whose."""
+    """Describe the model of a volume: registered versions, networks, and training dataset."""
     film, learnt = result.summary, result.lineage.dataset
     whose = f", trained on {learnt}" if learnt not in (None, dataset) else ""
     counts = Counter(film.members).items()
