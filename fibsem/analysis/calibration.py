@@ -34,7 +34,7 @@ FARTHEST = 20.0
 
 @dataclass(frozen=True)
 class Platt:
-    """Calibration of scores: they are smoothed, then their logits are changed by a straight line.
+    """Platt scaling of a slice of scores: smoothing, then a straight line of their logits.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Platt:
         return expit(z, out=z)
 
     def threshold(self, threshold: float) -> float:
-        """The calibrated probability that corresponds to a threshold of scores.
+        """Return the calibrated probability that corresponds to a threshold of scores.
 
         >>> round(Platt(offset=float(np.log(2))).threshold(0.5), 3)
         0.667

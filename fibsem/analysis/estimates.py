@@ -156,9 +156,7 @@ class Estimate:
         weight = self._levels.sum(axis=2)
         above = self._levels[..., ::-1].cumsum(axis=2)[..., ::-1][..., level]
         one = weight.reshape(*weight.shape, *[1] * (above.ndim - 2))
-        with np.errstate(
-            invalid="ignore", divide="ignore"
-        ):  # one square may contain all of a class
+        with np.errstate(invalid="ignore", divide="ignore"):  # a square may have all of a class
             solid = above / one
             of_pore, of_solid = share[0] * solid[:, 0], share[1] * solid[:, 1]
             iou_pore = (share[0] - of_pore) / (share[0] + share[1] - of_solid)

@@ -183,10 +183,11 @@ def post_stratified_estimate(
 
 
 def labelled_over_mapped(squares: Sequence[Confusion]) -> float | None:
-    """Ratio of the s.d. of squares' labelled porosities to that of their predicted ones.
+    """Return the s.d. of labelled porosity over squares, divided by that of predicted porosity.
 
-    Squares count by their pixels. Predictions that smooth vary less from place to place than pores
-    do; those with errors in patches vary more. None if all predicted porosities are equal.
+    Squares are weighted by their pixels. Predictions that smooth vary less from place to place than
+    pores do; predictions with errors in patches vary more. None if all predicted porosities are
+    equal.
 
     Examples
     --------
@@ -203,7 +204,7 @@ def labelled_over_mapped(squares: Sequence[Confusion]) -> float | None:
 def sampling_of(
     map_sd: float, degrees: float, ratio: float, squares_degrees: float
 ) -> tuple[float, float]:
-    """S.d. of the true porosity of films of a material, from that of predicted porosities.
+    """Return the s.d. of true porosity between films of a material, and its degrees of freedom.
 
     Parameters
     ----------
@@ -221,7 +222,9 @@ def sampling_of(
 
 
 def with_sampling(estimate: PorosityEstimate, sd: float, degrees: float) -> PorosityEstimate:
-    """Add the variation of volumes of a material to the error of one volume's porosity.
+    """Add the variation between volumes of a material to the error of one volume's porosity.
+
+    The degrees of freedom are Satterthwaite's.
 
     Parameters
     ----------
@@ -243,9 +246,9 @@ def with_sampling(estimate: PorosityEstimate, sd: float, degrees: float) -> Poro
 
 
 def one_pixel_off(interval: tuple[float, float], per_px: float) -> tuple[float, float]:
-    """Ends of a porosity if every outline were drawn one pixel off, to either side.
+    """Widen an interval of porosity by outlines drawn one pixel off, to either side.
 
-    Intervals from squares do not contain errors of an annotator that are equal in all of them. The
+    Intervals from squares do not include errors of an annotator that are equal in all of them. The
     result is no 95 % interval; it shows the size of such an error.
 
     Parameters
@@ -253,7 +256,7 @@ def one_pixel_off(interval: tuple[float, float], per_px: float) -> tuple[float, 
     interval
         Interval from squares.
     per_px
-        Change of the porosity if outlines are drawn a pixel further.
+        Change of porosity if outlines are drawn one pixel farther out.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Error of a map's porosity, estimated from labelled squares that represent the film."""
+"""Error of the porosity of a map, the predicted labels of a film, estimated from squares."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class MapError:
 
 
 def map_error(squares: Sequence[Confusion]) -> MapError:
-    """Labelled minus predicted porosity over squares, with an error between squares.
+    """Estimate labelled minus predicted porosity as a ratio over squares.
+
+    The units of the standard error are squares, as errors of pixels in one square are correlated.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class Confusion:
     def at_threshold(
         cls, labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating], threshold: float
     ) -> Confusion:
-        """Make the matrix of scores, which are solid from a threshold on."""
+        """Return the confusion matrix of scores that are solid at or above a threshold."""
         return cls.of(labels, (np.asarray(scores) >= threshold).astype(np.uint8))
 
     def __add__(self, other: Confusion) -> Confusion:
@@ -72,7 +72,7 @@ class Confusion:
         return sum(map(sum, self.counts))
 
     def iou(self, value: int) -> float:
-        """Intersection over union of a class; nan if it is neither labelled nor predicted."""
+        """Return the intersection over union of a class; nan if it is not labelled or predicted."""
         both = self.counts[value][value]
         either = sum(self.counts[value]) + sum(row[value] for row in self.counts) - both
         return both / either if either else float("nan")
@@ -114,7 +114,7 @@ class Confusion:
         return sum(self.counts[0]) / self.pixels if self.pixels else float("nan")
 
     def record(self) -> dict[str, float]:
-        """All metrics by name."""
+        """Return all metrics by name."""
         return {
             "miou": self.miou,
             "accuracy": self.accuracy,

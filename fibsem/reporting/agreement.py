@@ -1,4 +1,4 @@
-"""Agreement of annotators who labelled the same squares: a network cannot be asked for more.
+"""Agreement of annotators on the same squares, the best that a network can be asked for.
 
 It is reported beside the intervals of porosity and not included in them, because an annotator with
 a bias has it in every square.

@@ -38,7 +38,7 @@ class NamedModel:
 
     @property
     def registered(self) -> str | None:
-        """Name and version in the registry, such as ``fibsem/3``; None if it is a folder."""
+        """Name and version in the registry, such as ``fibsem/3``; None if not registered."""
         if self.version is None or not (self.weights or "").startswith("models:/"):
             return None
         name = str(self.weights).removeprefix("models:/").partition("@")[0].partition("/")[0]

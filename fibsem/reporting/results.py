@@ -133,7 +133,7 @@ class FinishedCommand(Generic[S]):
         return self.origin.grey_hash or self.origin.volume_hash
 
     def is_measured_in(self, labels: FinishedCommand[Any]) -> bool:
-        """Return whether a quantification names the folder of a segmentation, with any contents."""
+        """Return whether a quantification names the folder of a segmentation."""
         return Path(str(self.origin.segmentation)).resolve() == labels.folder.resolve()
 
     @cached_property

@@ -110,7 +110,7 @@ class CellCounts:
 
     @property
     def whole(self) -> npt.NDArray[np.bool_]:
-        """Whether every voxel of a cell is known, (z, y, x)."""
+        """Mask (z, y, x) of the cells in which every voxel is known."""
         z, y, x = (
             np.minimum(c, n - np.arange(0, n, c))
             for n, c in zip(self._shape, self.cell, strict=True)
@@ -125,6 +125,6 @@ class CellCounts:
         return np.divide(self.pores, self.known, out=none, where=self.known > 0)
 
     def porosity(self, thickness: Sequence[float] | None = None) -> float:
-        """Porosity of the film; slices may be weighted by their thickness."""
+        """Return the porosity of the film, with slices weighted by ``thickness`` if given."""
         weights = np.ones(len(self.known)) if thickness is None else np.asarray(thickness)
         return float((self.pores * weights).sum() / (self.known * weights).sum())

@@ -112,7 +112,7 @@ class Surface:
 
 
 def porosity_per_px_of_slices(images: Iterable[Phases], spacing: Spacing) -> float:
-    """What a film's porosity changes by if pores are drawn a pixel larger or smaller in each slice.
+    """Return the change of a film's porosity if outlines move by one pixel in every slice.
 
     Parameters
     ----------
