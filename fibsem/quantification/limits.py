@@ -1,4 +1,4 @@
-"""What a reader has to know of the figures of a quantification, a sentence each."""
+"""Caveats on the results of a quantification, one sentence each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
 from fibsem.quantification.segmented import Segmented, limits_of_labels
 
-#: Share of a part's side from which gaps have not cut it.
+#: Parts count as cut by gaps if a side is below this share of the planned one.
 CUT = 0.75
 
 
@@ -27,7 +27,7 @@ def limits_of(
     material: IntegralRange,
     gaps: Sequence[int],
 ) -> Sequence[str]:
-    """What a reader has to know of the figures, a sentence each."""
+    """Return all caveats on the results, one sentence each."""
     return [
         *limits_of_labels(segmented.summary),
         *_of_film(segmented, connections, material, gaps),
@@ -39,7 +39,7 @@ def limits_of(
 def _of_film(
     segmented: Segmented, connections: Connections, material: IntegralRange, gaps: Sequence[int]
 ) -> Iterator[str]:
-    """What a film is too thin or too small for, or has gaps in."""
+    """Yield caveats on gaps in the film, and on measures that it is too thin or too small for."""
     if gaps:
         yield (
             f"nothing is known of slice {listed(gaps)}, between others: whether pores lead through "
@@ -74,7 +74,7 @@ def _of_film(
 def _of_parts(
     film: Film, connections: Connections, sampled: Sampled, config: QuantifyConfig
 ) -> Iterator[str]:
-    """What parts do not measure."""
+    """Yield caveats on measures of parts that are missing or limited."""
     if cut := cut_axes(film, sampled, config):
         yield (
             f"parts are {', '.join(cut)}, as what is not known lies between: sizes, intrusion and "
@@ -108,21 +108,21 @@ def _of_settings(unit: str, sampled: Sampled, config: QuantifyConfig) -> Iterato
 
 
 def thin_axes(film: Film, material: IntegralRange) -> list[str]:
-    """Axes along which a film is thinner than the length up to which its pores are alike."""
+    """Return axes along which the film is thinner than the correlation length of its pores."""
     sides = zip("zyx", film.shape, film.spacing, strict=True)
     known = np.isfinite(material.sd)
     return [axis for axis, n, nm in sides if known and n * nm < material.cutoff]
 
 
 def flat_parts(sampled: Sampled, flat: Sequence[str]) -> list[str]:
-    """Axes along which all parts are a single voxel deep, though the film is not."""
+    """Return axes along which all parts, but not the film, are a single voxel deep."""
     shapes = [block.shape for block in sampled.blocks]
     deepest = zip("zyx", map(max, zip(*shapes, strict=True)), strict=True) if shapes else ()
     return [axis for axis, n in deepest if n == 1 and axis not in flat]
 
 
 def cut_axes(film: Film, sampled: Sampled, config: QuantifyConfig) -> list[str]:
-    """What parts measure along the axes on which they are less than they would be without gaps."""
+    """Describe the sides of parts along axes on which gaps made them smaller than planned."""
     if not sampled.blocks:
         return []
     planned = block_shape(film, config.block_voxels)

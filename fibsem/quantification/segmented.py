@@ -1,4 +1,4 @@
-"""A finished segmentation as a film to be measured; what is no such thing is said in one line."""
+"""A finished segmentation, opened as a film for measurement and checked for consistency."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from fibsem.system.summaries.quantification import Unit
 
 #: Keys of the summary of a segmentation that are needed here.
 NEEDED = ("labels", "classes", "voxel_nm", "shape", "missing", "porosity")
-#: What is measured is measured of one and the same film.
+#: Labels must stay the same during a measurement.
 OF_LABELS = Rule(
     "labels must not change while they are measured", "the same command measures those of now"
 )
-#: No manifest says how labels of ours are read: what lacks is lost, and no pores.
+#: Labels have no manifest with reading options, so that messages must not advise any.
 OUR_OWN = KeyNames(absent=frozenset(OF_FILM))
-#: What no label value of a segmentation stands for.
+#: Class of label values that a segmentation does not use.
 UNDECLARED = 255
-#: Shares that differ by less are the same: both are counted from the same labels.
+#: Porosities that differ by less are equal: both are counted from the same labels.
 SAME_SHARE = 1e-9
 
 
@@ -49,13 +49,13 @@ class _Film:
 
 @dataclass(frozen=True)
 class _Key:
-    volume: _Film | str  # which versions before had as a digest
+    volume: _Film | str  # older versions have a digest
     min_volume_nm3: float = 0.0
 
 
 @dataclass(frozen=True)
 class _Begun:
-    """What is asked of a ledger."""
+    """The parts of a ledger that are read here."""
 
     key: _Key
     slabs: dict[str, list[Any]]
@@ -68,16 +68,17 @@ class Segmented:
     Attributes
     ----------
     folder
-        Of ``fibsem.segment``.
+        Output folder of ``fibsem.segment``.
     summary
-        What is told of it.
+        Its summary.
     film
-        Its labels as pores, solid and neither; in nanometres, or in voxels that are taken as cubes
-        where their size is not known.
+        Its labels as pore, solid and neither; in nanometres, or in voxels that are taken as cubes
+        if their size is unknown.
     unit
         ``nm`` or ``voxels``.
     watched
-        The volume of its labels, which people mend by hand; None of a film in memory.
+        Its volume of labels, watched for changes, as users correct labels by hand; None for a film
+        in memory.
 
     Examples
     --------
@@ -96,40 +97,41 @@ class Segmented:
 
     @property
     def voxel_nm(self) -> VoxelNm:
-        """Size of a voxel as it is known, (z, y, x)."""
+        """Size of a voxel in nm, (z, y, x); None along axes where it is unknown."""
         return self.summary.voxel_nm or UNKNOWN_NM
 
     @property
     def voxel_assumed(self) -> tuple[AxisName, ...]:
-        """Axes along which it is that of the model, because nobody stated the film's."""
+        """Axes along which the voxel size is assumed to be that of the model."""
         return self.summary.voxel_nm_assumed
 
     @property
     def unit_label(self) -> str:
-        """The unit as a file says it that may be read far from here."""
+        """Unit for files that are used outside of fibsem, which says if the size is assumed."""
         assumed = self.unit == "nm" and self.voxel_assumed
         return f"{self.unit}, voxel size assumed" if assumed else self.unit
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """Slices that are missing in the segmented volume."""
+        """Indices of slices that are missing in the segmented volume."""
         return self.summary.missing
 
     @property
     def labels_hash(self) -> str | None:
-        """Digits of all labels as they were read; None as long as not all were."""
+        """Digest of the labels as read; None until all slices were read."""
         read_as = self.watched.read_as if self.watched else {}
         return hash_of(read_as) if len(read_as) == self.film.shape[0] else None
 
     def check_unchanged(self) -> None:
-        """Refuse figures of which some are of labels that are others by now."""
+        """Raise ``UserError`` if labels have changed since they were read."""
         if self.watched is not None:
             self.watched.check()
 
     def stated_porosity(self, porosity: float) -> FilmPorosity:
-        """What the segmentation says of its porosity, if the labels are still those it is of.
+        """Return the porosity with the segmentation's interval, if that belongs to these labels.
 
-        Labels may be mended by hand: an interval that was told before is then of another film.
+        If labels were corrected by hand, the measured porosity differs and the recorded interval
+        does not apply.
         """
         before = self.summary.porosity
         if abs(before - porosity) < SAME_SHARE:
@@ -142,12 +144,12 @@ class Segmented:
 
 
 def hash_of(digests: Mapping[int, str]) -> str:
-    """Digits of the slices of labels."""
+    """Return the digest of labels from the digests of their slices."""
     return digest_of(sorted(digests.items()), 12)
 
 
 def limits_of_labels(film: SegmentedFilm) -> list[str]:
-    """What a reader has to know of a segmentation, whatever is done with it: a sentence each.
+    """Return caveats on a segmentation that hold for all results from it, one sentence each.
 
     >>> size, lost = (50.0, 10.0, 10.0), (3, 4)
     >>> limits_of_labels(SegmentedFilm(
@@ -184,16 +186,16 @@ def open_segmented(folder: Path, voxel_nm: VoxelNm = UNKNOWN_NM) -> Segmented:
     Parameters
     ----------
     folder
-        Of ``fibsem.segment``, or of a film in ``volumes`` of a promotion.
+        Output folder of ``fibsem.segment``, or of a film in ``volumes`` of a promotion.
     voxel_nm
-        Size of a voxel, (z, y, x), in place of what the segmentation says; on axes where it is
-        None that is right.
+        Size of a voxel, (z, y, x), which overrides that of the segmentation; None along an axis
+        keeps it.
 
     Raises
     ------
     UserError
-        If it is none, is not finished, or its labels cannot be read; or if they follow from another
-        voxel size.
+        If the folder is no segmentation, it is not finished, its labels cannot be read, or they
+        depend on another voxel size.
 
     Examples
     --------
@@ -227,7 +229,7 @@ def open_segmented(folder: Path, voxel_nm: VoxelNm = UNKNOWN_NM) -> Segmented:
 
 
 def _summary_in(folder: Path) -> SegmentedFilm | None:
-    """The summary of a folder; None where there is none, or one of another command."""
+    """Read the summary of a folder; None if there is none, or it is of another command."""
     path = folder / "summary.json"
     if not path.is_file():
         return None
@@ -235,18 +237,18 @@ def _summary_in(folder: Path) -> SegmentedFilm | None:
 
 
 def _segmentation(record: Any) -> SegmentedFilm | None:
-    """A record as one of a segmentation that tells all that is needed; None of another one."""
+    """Convert a record to the summary of a segmentation; None if it is another or incomplete."""
     tells_all = isinstance(record, dict) and record.keys() >= set(NEEDED)
     if not tells_all and kind_of(record) != "segmentation":
         return None
-    film = typed(SegmentedFilm, record)  # what is damaged of a segmentation is said
+    film = typed(SegmentedFilm, record)  # raises if damaged
     return film if tells_all else None
 
 
 def _check_scale(labels: Volume, summary: SegmentedFilm, voxel_nm: VoxelNm) -> None:
-    """Refuse labels that another program has saved with another voxel size than is told of them.
+    """Raise ``UserError`` if the file of labels, saved by another program, has another voxel size.
 
-    What the user states is in the summary by now, and holds.
+    A size stated by the user is in the summary already, and takes precedence.
     """
     z, y, x = summary.voxel_nm or UNKNOWN_NM
     if differing(stated_nm(voxel_nm, labels.voxel_nm), (z, y, x)):
@@ -257,7 +259,7 @@ def _check_scale(labels: Volume, summary: SegmentedFilm, voxel_nm: VoxelNm) -> N
 
 
 def _phases_of(labels: Volume, classes: tuple[int, int]) -> Callable[[Box], Phases]:
-    """Function that reads a box of labels as pores, solid and neither."""
+    """Return a function that reads a box of labels as pore, solid and neither."""
     table = np.full(256, UNDECLARED, np.uint8)
     table[[meaning.value for meaning in meanings_of(classes)]] = NEITHER
     table[list(classes)] = (PORE, SOLID)
@@ -284,7 +286,13 @@ def _undeclared(value: Any, labels: Volume, classes: tuple[int, int]) -> UserErr
 
 
 def _sized(summary: SegmentedFilm, voxel_nm: VoxelNm, ledger: _Begun | None) -> SegmentedFilm:
-    """The summary with the size of a voxel that is stated now."""
+    """Return the summary with the voxel size stated by the user.
+
+    Raises
+    ------
+    UserError
+        If the size differs and the segmentation has removed components by their volume.
+    """
     before = summary.voxel_nm or UNKNOWN_NM
     size = stated_nm(voxel_nm, before)
     if size != before and ledger and ledger.key.min_volume_nm3:
@@ -298,7 +306,7 @@ def _sized(summary: SegmentedFilm, voxel_nm: VoxelNm, ledger: _Begun | None) -> 
 
 
 def _check_finished(folder: Path, summary: SegmentedFilm | None, ledger: _Begun | None) -> None:
-    """Refuse a segmentation of which slices are not labelled yet; says how many are."""
+    """Raise ``UserError``, with the number of labelled slices, if a segmentation is unfinished."""
     if ledger is None:
         return
     done = sum(map(len, ledger.slabs.values()))
@@ -313,6 +321,6 @@ def _check_finished(folder: Path, summary: SegmentedFilm | None, ledger: _Begun 
 
 
 def _spacing(voxel_nm: Sequence[float | None]) -> Spacing | None:
-    """Size of a voxel, if it is known on every axis."""
+    """Return the size of a voxel if it is known along every axis, else None."""
     sizes = [float(nm) for nm in voxel_nm if nm]
     return (sizes[0], sizes[1], sizes[2]) if len(sizes) == 3 else None

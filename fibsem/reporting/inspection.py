@@ -1,4 +1,4 @@
-"""What a dataset holds: its tables of grey values and labels, its figures, and what looks odd."""
+"""Inspection of a dataset: tables of grey values and labels, figures, and warnings."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from fibsem.system.records import typed
 from fibsem.system.summaries import InspectionSummary
 from fibsem.system.summaries.inspection import InspectedSample, Regions
 
-#: Share of pixels at the darkest or brightest value from which a sample counts as saturated.
+#: A sample is saturated if more than this share of its pixels has the darkest or brightest value.
 SATURATED = 0.01
-#: Squares of each sample that are drawn at most, spread over all of them.
+#: Largest number of squares of each sample that are drawn, evenly spaced.
 SHOWN = 36
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """Everything about a dataset that its tables and figures show."""
+    """Grey values, profiles and labels of a dataset, for tables, figures and warnings."""
 
     dataset: Dataset
     greys: dict[str, Greys]
@@ -45,7 +45,7 @@ class Inspection:
 
     @classmethod
     def of(cls, dataset: Dataset, recipe: Recipe) -> Inspection:
-        """Read what is needed; ``recipe.gradient`` none shows the profile along x."""
+        """Read a dataset; the profile is along ``recipe.gradient``, or x if that is "none"."""
         axis: Literal["x", "y"] = "y" if recipe.gradient == "y" else "x"
         return cls(
             dataset,
@@ -59,7 +59,7 @@ class Inspection:
         )
 
     def summary(self) -> InspectionSummary:
-        """What tables say; porosity of the labels, its interval over places."""
+        """Return the contents of the tables; intervals of label porosity are over places."""
         return InspectionSummary(
             dataset=self.dataset.name,
             data=self.dataset.hash,
@@ -94,16 +94,16 @@ class Inspection:
 
     @cached_property
     def classes(self) -> dict[str, list[Classed]]:
-        """Grey values of the squares of every sample that has some."""
+        """Grey values by class in the squares of every labelled sample."""
         return {s.name: list(classed(s)) for s in self.dataset.samples if s.labelled}
 
     @cached_property
     def porosities(self) -> dict[str, LabelPorosity]:
-        """What the labels of every sample say."""
+        """Porosity of the labels of every sample."""
         return {sample.name: label_porosity(sample.regions) for sample in self.dataset.samples}
 
     def warnings(self) -> Iterator[str]:
-        """What is legal but should be looked at."""
+        """Yield warnings of what is valid but suspicious."""
         yield from doubts(self.dataset, self.classes)
         if None in self.dataset.voxel_nm:
             yield "the voxel size is not known on every axis: lengths will be in voxels"
@@ -146,7 +146,7 @@ class Inspection:
             )
 
     def figures(self, folder: Path) -> list[Path]:
-        """Draw the figures into a folder; those of labels only where there are labels."""
+        """Draw the figures into a folder, those of labels only if there are labels."""
         edges = np.linspace(0, 1, 257)
         drawn = {
             "histograms": figures.histograms(
@@ -173,11 +173,11 @@ class Inspection:
 
 
 def drawn_in(folder: Path) -> set[str]:
-    """Figures of the inspection that lies in a folder; versions before did not name them."""
+    """Return the figures that the previous inspection in a folder drew; older ones name none."""
     former = known_json(folder / "summary.json", partial(typed, InspectionSummary))
     return {Path(name).name for name in (former.figures if former else None) or ()}
 
 
 def _spread(regions: tuple[Region, ...]) -> list[Region]:
-    """All regions, or as many as are drawn, of every part."""
+    """Return all regions, or at most ``SHOWN`` evenly spaced ones."""
     return [regions[k] for k in evenly_spaced(len(regions), SHOWN)]

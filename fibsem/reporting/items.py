@@ -1,4 +1,4 @@
-"""The tables and figures that commands leave behind, as items of a report with a title."""
+"""Tables and figures written by commands, read as items of a report with titles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fibsem.reporting.page import Picture, Table
 from fibsem.reporting.results import LEFT_OUT
 from fibsem.system.file_names import name_of, visible
 
-#: What the tables and figures of other commands are, by the name of their file.
+#: Titles of the tables and figures of other commands, by the stem of their file.
 TITLES: Mapping[str, str] = {
     "table-5.1-comparison": "All on every labelled pixel, threshold chosen on validation",
     "table-4.4-parameters": "Trainable parameters by network and neighbourhood",
@@ -59,7 +59,7 @@ TITLES: Mapping[str, str] = {
 
 
 def read_tables(files: Iterable[Path], prefix: str = "") -> Iterator[Table]:
-    """Tables that commands wrote, cell by cell as they are written; damaged ones are left out."""
+    """Read tables that commands wrote, with cells as text; damaged ones are left out."""
     for path in in_order(files):
         with leaving_out():
             yield Table(_joined(prefix, path.stem), title_of(path.stem), read_csv(path))
@@ -67,7 +67,7 @@ def read_tables(files: Iterable[Path], prefix: str = "") -> Iterator[Table]:
 
 @contextmanager
 def leaving_out() -> Iterator[None]:
-    """Let what cannot be read be said, and the rest go on without it."""
+    """Turn a ``UserError`` into a warning, and continue without the damaged file."""
     try:
         yield
     except UserError as error:
@@ -75,14 +75,14 @@ def leaving_out() -> Iterator[None]:
 
 
 def read_picture(path: Path, prefix: str = "") -> Picture:
-    """A figure that a command drew; versions before drew no SVG."""
+    """Read a figure that a command drew; older versions did not draw an SVG."""
     drawing = path.with_suffix(".svg")
     svg = drawing.read_bytes() if drawing.is_file() else None
     return Picture(_joined(prefix, path.stem), title_of(path.stem), path.read_bytes(), svg)
 
 
 def filled(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows as a table, without the columns in which nothing stands: nobody has to read them.
+    """Return rows as a table without empty columns.
 
     >>> list(filled([{"volume": "A", "seeds": "", "note": ""}, {"volume": "B", "note": "few"}]))
     ['volume', 'note']
@@ -94,7 +94,7 @@ def filled(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def pictures_in(
     folder: Path, prefix: str, drawn: Collection[str] | None = None
 ) -> tuple[Picture, ...]:
-    """Every figure in a folder; of those that were ``drawn``, where that is known."""
+    """Read every figure in a folder, or only those named in ``drawn`` if given."""
     files = visible(folder, "*.png")
     if drawn is not None:
         files = [file for file in files if file.name in drawn]
@@ -102,13 +102,13 @@ def pictures_in(
 
 
 def in_order(files: Iterable[Path]) -> list[Path]:
-    """Files as a page shows them: those with a title first, in the order of the titles."""
+    """Sort files for a page: those with a title first, in the order of ``TITLES``."""
     order = {stem: place for place, stem in enumerate(TITLES)}
     return sorted(files, key=lambda path: (order.get(path.stem, len(order)), path.stem))
 
 
 def title_of(stem: str) -> str:
-    """What a file shows: its title, or its name in words.
+    """Return the title of a file, or its name in words if it has none.
 
     >>> title_of("boxes"), title_of("tables-ranking")
     ('Validation mIoU of every seed', 'Ranking')
@@ -125,7 +125,7 @@ def _joined(prefix: str, name: str) -> str:
 
 
 def interval_text(ends: Iterable[float | None] | None) -> str:
-    """Ends of an interval in per cent; empty where one is not known.
+    """Format the ends of an interval in per cent, or return "" if one is unknown.
 
     >>> interval_text((0.2, 0.4)), interval_text(None)
     ('[20.00, 40.00]', '')
@@ -137,5 +137,5 @@ def interval_text(ends: Iterable[float | None] | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share in per cent; empty where it is not known."""
+    """Format a share in per cent, or return "" if unknown."""
     return "" if share is None else f"{100 * share:.2f}"

@@ -1,4 +1,4 @@
-"""Figures of a sweep and of ways to search."""
+"""Figures of sweeps, and comparisons of search methods."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def history(
     minimize: bool,
     within: Sequence[bool] | None = None,
 ) -> Figure:
-    """Value of every trial, and the best one so far, against the time since the sweep began.
+    """Plot the value of every trial and the best value so far against the time since the start.
 
-    Those that are not ``within`` the bounds of the search are hollow, and never the best; all are
-    within them, if it is not given.
+    Trials that are not ``within`` the bounds of the search are drawn hollow, and are never the
+    best; by default all trials are within them.
     """
     figure, (ax,) = axes_row(1, 4.2, 2.8)
     value = np.asarray(values, float)
@@ -46,14 +46,14 @@ def history(
 def searches(
     runs: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]], label: str
 ) -> Figure:
-    """Best value so far against time, of several runs of several ways to search; less is better.
+    """Plot the best value so far against time for several runs of search methods; less is better.
 
     Parameters
     ----------
-    runs : mapping of way to runs, each (minutes, values)
-        When the trials of a run ended, in order, and what each reached.
+    runs : mapping of method to runs, each (minutes, values)
+        Times at which the trials of a run ended, in order, and the value of each trial.
     label
-        What the values are.
+        Name of the values.
     """
     figure, (ax,) = axes_row(1, 5.0, 3.2)
     for (way, several), colour in zip(runs.items(), (PORE, SOLID, NEUTRAL), strict=False):
@@ -69,16 +69,16 @@ def searches(
 def parallel_coordinates(
     values: Mapping[str, Sequence[Any]], figure_of_merit: Sequence[float], label: str
 ) -> Figure:
-    """One line per trial through its hyperparameters, coloured by its value.
+    """Draw one line per trial through its hyperparameters, coloured by its value.
 
     Parameters
     ----------
     values : mapping of hyperparameter to its value in every trial
-        Numbers or names; None where a trial does not have it.
+        Numbers or names; None if a trial does not have the hyperparameter.
     figure_of_merit
         Value of every trial.
     label
-        What the value is.
+        Name of the value.
     """
     columns = {**values, label: list(figure_of_merit)}
     with mpl.rc_context(STYLE):
@@ -92,7 +92,7 @@ def parallel_coordinates(
         colour = mpl.colormaps["viridis_r"](norm(value))
         ax.plot(line, color=colour, lw=1, alpha=0.8)
         drawn = np.flatnonzero(np.isfinite(line))
-        if len(drawn) < len(line):  # axes that a trial does not have: an architecture's own
+        if len(drawn) < len(line):  # bridge hyperparameters of other architectures
             ax.plot(drawn, line[drawn], color=colour, lw=0.8, ls=":", alpha=0.8)
     ax.set(xlim=(-0.3, len(columns) - 0.7), ylim=(-0.08, 1.08), yticks=[])
     names = [name.split(".")[-1] for name in columns]
@@ -103,7 +103,7 @@ def parallel_coordinates(
 
 
 def _on_axis(ax: Axes, k: int, column: Sequence[Any]) -> list[float]:
-    """Draw one coordinate with its labels; heights of the values in [0, 1], nan for none."""
+    """Draw one axis with its labels; return the heights of the values in [0, 1], nan for None."""
     ax.axvline(k, color=NEUTRAL, lw=0.6, alpha=0.5)
     values = [value for value in column if value is not None]
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
@@ -130,7 +130,7 @@ def _on_axis(ax: Axes, k: int, column: Sequence[Any]) -> list[float]:
 
 
 def bars(values: Mapping[str, float], label: str) -> Figure:
-    """One bar per name, the longest on top."""
+    """Draw one bar per name, the longest on top."""
     ordered = sorted(values.items(), key=lambda item: item[1])
     figure, (ax,) = axes_row(1, 4.2, 0.3 * len(values) + 0.8)
     ax.barh([name for name, _ in ordered], [value for _, value in ordered], color=PORE)
@@ -141,14 +141,14 @@ def bars(values: Mapping[str, float], label: str) -> Figure:
 def pareto(
     points: Sequence[Sequence[float]], on_front: Sequence[bool], labels: Sequence[str]
 ) -> Figure:
-    """Two objectives of every trial; those that no other one beats are joined.
+    """Plot two objectives of every trial, with the Pareto front as a line.
 
     Parameters
     ----------
     points : sequence of (first, second)
         Objectives of every trial.
     on_front
-        Which of them are on the front.
+        Whether each trial is on the Pareto front.
     labels
         Names of the objectives.
     """
