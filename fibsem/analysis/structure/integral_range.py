@@ -135,7 +135,7 @@ def _first_zero(covariance: Array, pairs: Array, distance: Array) -> float:
 
 
 def _farthest(distance: Array, weights: Array, most: float) -> float:
-    """Return the radius of the largest ball (or disc, in a thin film) with ``most`` lags."""
+    """Return the radius of the largest ball (a disc in thin films) with at most ``most`` lags."""
     order = np.argsort(distance, axis=None)
     within = int(np.count_nonzero(np.cumsum(weights.flat[order]) <= most))
     return float(distance.flat[order[max(0, within - 1)]])

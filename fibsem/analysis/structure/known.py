@@ -41,8 +41,8 @@ def known_blocks(film: Film, whole: Mask, cell: Triple, voxels: int, count: int)
     Returns
     -------
     list of Box
-        Disjoint blocks, smaller than ``voxels`` if no fully known block is that large. If not even
-        1000 voxels are, the blocks of ``spread_blocks``, which ignore what is unknown.
+        Disjoint blocks, smaller than ``voxels`` if no fully known block is that large. If none of
+        1000 voxels is fully known, the blocks of ``spread_blocks``, which contain unknown voxels.
     """
     extents = [_longest(whole, axis) * cell[axis] for axis in range(3)]
     z, y, x = (min(n, m) for n, m in zip(extents, film.shape, strict=True))
