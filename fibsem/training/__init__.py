@@ -1,4 +1,4 @@
-"""One training: what it learns from, batches, losses, the fit, and its scores."""
+"""A single training: its data, batches, losses, fit and scores."""
 
 import lazy_loader
 

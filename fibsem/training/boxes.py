@@ -1,4 +1,4 @@
-"""Scores of a box of a slice, with what is around it, whatever its size."""
+"""Scores of a box of one slice and its surroundings, for boxes of any size."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.system.pulse import step
 
-#: Side of what is scored at once, a multiple of every alignment: its maps take some 100 to 500 MB.
+#: Side of a tile in pixels, a multiple of every alignment: its feature maps take 100 to 500 MB.
 TILE = 512
 
 
 def box_scores(
     inner: Box, scorer: BlockScorer | Scorer, volume: CorrectedVolume, margin: int = 0
 ) -> tuple[FloatArray, tuple[slice, slice]]:
-    """Score a box of one slice with ``margin`` pixels around, as far as the volume goes.
+    """Score a box of one slice, grown by ``margin`` pixels and clipped to the volume.
 
     Returns
     -------
     scores : ndarray, float32
         Probabilities of solid, (h + margins, w + margins).
     inner : tuple of slice
-        Where the box lies in them, (y, x).
+        Position of the box within ``scores``, (y, x).
     """
     box = inner.grow((0, margin, margin)).clip(volume.shape)
     if scorer.needs_slice:
@@ -34,9 +34,9 @@ def box_scores(
 
 
 def _scores(scorer: BlockScorer | Scorer, volume: CorrectedVolume, box: Box) -> FloatArray:
-    """Score a box of one slice tile by tile: a label may be as large as the slice.
+    """Score a box of one slice tile by tile, because a label may be as large as the slice.
 
-    Tiles begin where the pools of a network fall in the whole slice.
+    Tiles start at multiples of the alignment, so that pooling falls as in the whole slice.
     """
     whole = box.aligned(scorer.alignment)
     scores = np.empty(whole.shape[1:], np.float32)
@@ -48,7 +48,7 @@ def _scores(scorer: BlockScorer | Scorer, volume: CorrectedVolume, box: Box) -> 
 
 
 def within(inner: Box, outer: Box) -> tuple[slice, slice]:
-    """Where a box lies in another, (y, x)."""
+    """Return the slices that cut one box out of an array of another, (y, x)."""
     start = [a - b for a, b in zip(inner.start, outer.start, strict=True)]
     return (
         slice(start[1], start[1] + inner.shape[1]),

@@ -1,7 +1,7 @@
-"""A training as a model that can be used: ``bundle.json`` beside its weights.
+"""Write ``bundle.json`` beside the weights of a training, which makes it a usable model.
 
-It labels volumes as a promoted model does, at the threshold that its validation found best, but was
-neither tested nor smoothed nor calibrated.
+The model segments volumes as a promoted one does, at the threshold that scored best in validation,
+but it is neither tested nor smoothed nor calibrated.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ from fibsem.training.beginning.start import origins
 from fibsem.training.material.material import Material
 from fibsem.training.results import TrialResult
 
-#: Label values of pore and solid where those of the dataset are not those of a picture.
+#: Label values of pore and solid if those of the dataset do not fit into uint8.
 PLAIN = (0, 255)
 
 
 def label_values(dataset: Dataset) -> tuple[int, int]:
-    """Values of pore and solid in labels of volumes, uint8: the dataset's where they fit."""
+    """Return the uint8 values of pore and solid: the dataset's if they fit, else ``PLAIN``."""
     values = (dataset.classes.pore, dataset.classes.solid)
     return values if all(0 <= value <= 255 for value in values) else PLAIN
 
 
 def is_described(folder: Path, dataset: Dataset) -> bool:
-    """Whether the folder of a training is a bundle, of what the manifest says of it today.
+    """Whether a training folder is a bundle that agrees with the dataset's current manifest.
 
-    Sizes of voxels, ranges and values of labels change no training, and labels of a volume.
+    Voxel sizes, grey value ranges and label values do not affect the training, but they do affect
+    the segmentation of a volume.
     """
     written = described_in(folder)
     today = dataset.voxel_nm, label_values(dataset), scales_of(dataset)
@@ -46,16 +47,16 @@ def is_described(folder: Path, dataset: Dataset) -> bool:
 def write_bundle(
     folder: Path, material: Material, model: models.Model, result: TrialResult, tree: Tree
 ) -> None:
-    """Make the folder of a finished training a bundle.
+    """Turn the folder of a finished training into a bundle.
 
     Parameters
     ----------
     folder, model
-        Where its weights are, and what they are of.
+        Folder that holds the weights, and the model they belong to.
     material, result
-        What it was trained on, and what came of it.
+        Training data and result of the training.
     tree
-        Its configuration.
+        Configuration of the training.
     """
     config, dataset = material.config, material.dataset
     threshold = (result.val_all or {}).get("threshold", PostProcessing().threshold)

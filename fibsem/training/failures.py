@@ -1,4 +1,4 @@
-"""How a training ends without a result: pruned, or failed for a reason that a table can hold."""
+"""Exceptions of trainings without a result: pruned, or failed for a one-line reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fibsem.training.steps.health import DivergedError
 
 
 class PrunedError(Exception):
-    """A trial is not worth finishing, after this epoch."""
+    """Raised when a trial is pruned after an epoch (counted from 0)."""
 
     def __init__(self, epoch: int) -> None:
         super().__init__(f"pruned after epoch {epoch + 1}")
@@ -20,10 +20,11 @@ class PrunedError(Exception):
 
 
 class TrialFailedError(Exception):
-    """A trial failed by itself: why, in the words of a table, and the traceback.
+    """Raised when a trial fails; holds a one-line reason and the traceback.
 
-    ``final`` where another attempt would only fail again; not its ``own`` fault where its process
-    was ended; ``diverged`` where the configuration came to no result, which says something of it.
+    ``final`` is True if another attempt would fail in the same way. ``own`` is False if the
+    process was ended from outside. ``diverged`` is True if the training diverged, which is
+    information about the configuration.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class TrialFailedError(Exception):
 
 
 def failure_of(error: Exception) -> TrialFailedError:
-    """What a training raised, as a failure of its trial."""
+    """Convert an exception raised by a training into a failure of its trial."""
     trace = in_message("".join(traceback.format_exception(error)))
     diverged = isinstance(error, DivergedError)
     final = isinstance(error, UserError) and not diverged
@@ -43,7 +44,7 @@ def failure_of(error: Exception) -> TrialFailedError:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a training failed, in the words of a sweep's table; without any password."""
+    """Return the reason of a failure for the table of a sweep, with passwords removed."""
     return in_message(_reason_of(error))
 
 

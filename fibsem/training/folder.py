@@ -1,4 +1,4 @@
-"""The folder of a training: gone on with, refused, or begun anew, by what it was computed from."""
+"""The folder of a training: continued, refused or cleared, depending on its identity."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ from fibsem.training.former import former_identity
 
 Overwrite = Literal["never", "other", "always"]
 
-#: Everything that a training leaves in its folder, and ``train`` beside it.
+#: All files that a training, or the command ``train``, writes to its folder.
 OWN = ("result.json", "summary.json", "checkpoint.npz", "model.keras", "model.skops", "run.json",
        "validation_square.png", "bundle.json", BEGUN)  # fmt: skip
 
 
 def settle(folder: Path, now: Identity, tracking: Tracking, overwrite: Overwrite) -> None:
-    """Make a folder that of one training.
+    """Reserve a folder for one training.
 
     Parameters
     ----------
     folder, now
-        Where, and what it is computed from.
+        Folder and the identity of the training.
     tracking
-        Knows what a version before computed there, and ends the run of what is removed.
+        Store with the identities of results from earlier versions; the run of removed results is
+        closed in it.
     overwrite
-        Whether the results that are there are removed: ``never``, where they are of an ``other``
-        training, or ``always``.
+        When to remove existing results: ``never``, only those of an ``other`` training, or
+        ``always``.
 
     Raises
     ------
     UserError
-        If they are of another training; names what differs.
+        If the folder holds results of another training; the message names the differences.
     """
     try:
         _settle(folder, now, tracking, overwrite=overwrite == "always")
@@ -66,7 +67,7 @@ def _settle(folder: Path, now: Identity, tracking: Tracking, *, overwrite: bool)
 
 
 def run_of(folder: Path) -> str | None:
-    """Id of the run that a training in a folder has, or had; None where there is none."""
+    """Return the run id recorded in a training folder, or None if there is none."""
     for name in ("run.json", "result.json"):
         if (run_id := known_json(folder / name, RUN)) is not None:
             return run_id

@@ -1,4 +1,4 @@
-"""What results of versions before were computed from: they kept no identity, but their runs do."""
+"""Identity of results from earlier versions, which stored none; it is rebuilt from their run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from fibsem.tracking.runs import Tracking
 def former_identity(
     kind: str, command: str, run_id: str, folder: Path, tracking: Tracking
 ) -> Identity:
-    """The identity of results by their run: the configuration that it logged, and its data's hash.
+    """Rebuild an identity from a run: the configuration that it logged and its data hash.
 
     Raises
     ------
     UserError
-        If the store does not know it.
+        If the store has no such run, or the run lacks the configuration or the hash.
     """
     unknown = UserError(
         f"`output` must be a new folder or hold the same {kind}, but {folder} does not say what it "
@@ -31,6 +31,6 @@ def former_identity(
         raise unknown
     try:
         settings = settings_of(command, tracking.read_json(run_id, "config.json"))
-    except Exception as error:  # it was not logged any more, or is of an older kind
+    except Exception as error:  # the file is missing, or its format is outdated
         raise unknown from error
     return Identity(kind, settings, {"hash": run.data.tags[names.DATA]})

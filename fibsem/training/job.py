@@ -1,4 +1,4 @@
-"""One training to be done, and the run that it is known by."""
+"""A training job and its MLflow run."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from fibsem.training.material.material import Material
 
 @dataclass(frozen=True)
 class Job:
-    """A training to be done: its configuration, its folder, and its run in MLflow.
+    """A training to run: its configuration, its folder, and the description of its MLflow run.
 
     Attributes
     ----------
     given, folder
-        Configuration, of which values are read by the training itself, so that an error is its
-        failure; and folder.
+        Configuration and working folder. The configuration is parsed only when the job runs, so
+        that an invalid one counts as a failure of the training.
     name, tags, parent
-        Name, tags and parent of its run.
+        Name, tags and parent run id of the MLflow run.
     overwrite
-        Whether results in the folder are removed first; see :func:`fibsem.training.folder.settle`.
+        When to remove existing results; see :func:`fibsem.training.folder.settle`.
     published
-        Whether its run is ended with the training. The run of a trial is ended when the study has
-        the result.
+        Whether to end the run with the training. The run of a trial stays open until the study has
+        recorded the state of the trial.
 
     Examples
     --------
@@ -49,16 +49,16 @@ class Job:
 
     @property
     def tree(self) -> Tree:
-        """The configuration as a tree, as it is logged in MLflow."""
+        """Configuration tree, as it is logged to the store."""
         return self.given.tree
 
     @property
     def config(self) -> RunConfig:
-        """The configuration of the training."""
+        """Parsed configuration of the training."""
         return self.given.run
 
     def take_up(self, material: Material, tracking: Tracking) -> str:
-        """Resume the run of its folder, or begin one; returns its id."""
+        """Resume the interrupted run of the folder, or start a new one; return the run id."""
         config = material.config
         tags = {
             names.MODEL: config.spec.name,

@@ -1,4 +1,4 @@
-"""What a training found: the figures of its epochs, and of the network that it kept."""
+"""Results of a training: the metrics of each epoch and of the network that was kept."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fibsem.tracking import names
 
 @dataclass(frozen=True)
 class Epoch:
-    """Figures of one epoch; ``seconds`` without validation, ``val_seconds`` the rest.
+    """Metrics of one epoch; ``seconds`` excludes validation, which takes ``val_seconds``.
 
-    ``val`` is of balanced pixels, ``val_all`` of the same scores with the classes as they are
-    labelled; without ``train.val_all`` it is empty.
+    ``val`` weights the classes equally; ``val_all`` evaluates the same scores at the labelled class
+    frequencies and is empty without ``train.val_all``.
     """
 
     epoch: int
@@ -25,7 +25,7 @@ class Epoch:
     val_all: Figures = field(default_factory=dict)
 
     def metrics(self) -> Figures:
-        """The figures by their names in MLflow."""
+        """Return the metrics of the epoch by their MLflow names."""
         return {
             names.TRAIN_LOSS: self.train_loss,
             names.LEARNING_RATE: self.learning_rate,
@@ -38,36 +38,37 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrialResult(Stored):
-    """A finished training, as ``result.json`` holds it.
+    """Result of a finished training, stored as ``result.json``.
 
     Attributes
     ----------
     run_id
-        In MLflow.
+        Id of the MLflow run.
     val, val_all
-        Validation figures of the epoch that was kept: of balanced pixels, and with the classes as
-        they are labelled. ``val_all`` is None where it was not asked for, or would take hours.
+        Validation metrics of the kept epoch: with balanced classes, and at the labelled class
+        frequencies. ``val_all`` is None if it was not requested or would take hours.
     history
-        Every epoch.
+        All epochs, in order.
     best_epoch
-        The one that was kept.
+        Epoch whose weights were kept.
     train_seconds
-        Training and validation, over all starts.
+        Time of training and validation, summed over all starts.
     parameters, field
-        Of the network: trainable numbers, and pixels that it sees across.
+        Number of trainable parameters, and receptive field of the network in pixels.
     cost
         Seconds per gigapixel, predicted and measured.
     test
-        Of balanced test pixels, where these were asked for.
+        Metrics of balanced test pixels, or None if they were not requested.
     restart
-        Epochs after which it was begun again at a smaller learning rate; None where it was not.
+        Epochs after which the training was restarted at a smaller learning rate, or None.
     start
-        Of ``train.init``: how many ``layers`` and ``weights`` began with it, ``of`` how many.
+        Number of ``layers`` and ``weights`` initialised from ``train.init``, and ``of`` how many.
     test_squares_learned
-        Test squares that it or its teacher had learned from; None where one may have, and nobody
-        knows.
+        Number of test squares that the initial model or the teacher had learned from; None if this
+        cannot be determined.
     precision
-        Of the maps in its steps, ``float32`` or ``bfloat16``; it is scored and kept in float32.
+        Precision of the feature maps in training steps, ``float32`` or ``bfloat16``; the network is
+        scored and stored in float32.
     """
 
     run_id: str
@@ -87,19 +88,19 @@ class TrialResult(Stored):
 
     @property
     def epochs(self) -> int:
-        """How many epochs there were."""
+        """Number of epochs."""
         return len(self.history)
 
     @property
     def groups(self) -> dict[str, Figures | None]:
-        """Figures by the first part of their names: ``val``, ``val_all``, ``test``, ``cost``.
+        """Metrics by group: ``val``, ``val_all``, ``test`` and ``cost``.
 
         A group that was not measured is None.
         """
         return {"val": self.val, "val_all": self.val_all, "test": self.test, "cost": self.cost}
 
     def metrics(self) -> Figures:
-        """The figures by their names in MLflow; those of the kept epoch come last there."""
+        """Return the metrics by MLflow name; logged last, they are those of the kept epoch."""
         metrics: Figures = {
             names.TRAIN_S: self.train_seconds,
             names.PARAMETERS: self.parameters,
@@ -111,7 +112,7 @@ class TrialResult(Stored):
         return metrics
 
     def to_json(self) -> Record:
-        """The record that is stored; without test figures there is no key for them."""
+        """Return the record for ``result.json``, without a ``test`` key if nothing was tested."""
         record = {**super().to_json(), "epochs": self.epochs}
         if self.test is None:
             del record["test"]

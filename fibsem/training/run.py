@@ -1,8 +1,8 @@
-"""From a configuration to scores, tracked and resumable: what trial and training have in common.
+"""Run one configuration from training to scores, tracked and resumable, for trials and trainings.
 
-A run has a working folder: what it is computed from, the id of its MLflow run, the state after its
-last finished epoch, and, once it is done, its result. Called again with the same folder it goes on,
-or gives the result.
+The working folder of a run holds its identity, the id of its MLflow run, a checkpoint of the last
+finished epoch and, once finished, the result. A second call with the same folder resumes the
+training, or returns the result.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from fibsem.training.steps.fit import Trained, train
 from fibsem.training.steps.learner import Learner
 from fibsem.training.steps.precision import precision_of
 
-#: State of a training, beside its result.
+#: File name of the checkpoint in the working folder.
 CHECKPOINT = "checkpoint.npz"
 
 
@@ -56,26 +56,26 @@ def run_job(
     Parameters
     ----------
     job
-        The training. In its folder an interrupted training is resumed, and the result of a
-        finished one is read.
+        Configuration and folder. An interrupted training in the folder is resumed, and the result
+        of a finished one is returned.
     material, tracking
-        Training data, and the store.
+        Training data, and the store to log to.
     on_epoch, learner
         See :func:`fibsem.training.train`.
 
     Returns
     -------
     result : TrialResult
-        The result; read if the training was finished before.
+        Read from the folder if the training had finished before.
     trained : Trained or None
-        The network; None if the training was finished before.
+        Trained network, or None if the training had finished before.
 
     Raises
     ------
     UserError
-        If the folder holds another training, or data have changed meanwhile.
+        If the folder holds another training, or the data changed during this one.
     Exception
-        Any error of the training, after its run was ended as FAILED, or as KILLED if the training
+        Any error of the training, after its run was marked FAILED with the reason, or KILLED if it
         can be resumed.
 
     Examples
@@ -108,17 +108,17 @@ def run_job(
 
 @contextlib.contextmanager
 def _ended(run_id: str, tracking: Tracking, *, published: bool) -> Iterator[None]:
-    """A run that ends as its training does: finished, pruned, failed, or killed if it can go on."""
+    """End the run as its training ends: finished, pruned, failed, or killed if it can resume."""
     try:
         yield
     except PrunedError as pruned:
         if published:
             tracking.publish(run_id, {names.STATE: "pruned", names.REASON: str(pruned)})
-        else:  # its state is told where its trial is ended
+        else:  # the study sets the state when it ends the trial
             tracking.tag(run_id, {names.REASON: str(pruned)})
         raise
     except BaseException as error:
-        with contextlib.suppress(Exception):  # a store that is gone must not swallow it
+        with contextlib.suppress(Exception):  # an unreachable store must not hide the error
             if isinstance(error, Exception) and outage_of(error) is None:
                 tracking.tag(run_id, {names.REASON: reason_of(error)})
                 tracking.end(run_id, "FAILED")
@@ -130,10 +130,10 @@ def _ended(run_id: str, tracking: Tracking, *, published: bool) -> Iterator[None
 
 
 def _has_model(folder: Path, spec: ModelSpec) -> bool:
-    """Whether the network of a result can be read; else it is made again from its checkpoint."""
+    """Whether the network of a result is readable; otherwise it is rebuilt from the checkpoint."""
     try:
         models.load(spec, folder)
-    except Exception as error:  # damaged files raise errors of every kind
+    except Exception as error:  # damaged files raise errors of many types
         print(
             f"warning: the network in {folder} is damaged ({first_line(error)}); it is made again",
             file=sys.stderr,
@@ -143,7 +143,7 @@ def _has_model(folder: Path, spec: ModelSpec) -> bool:
 
 
 def _check_unchanged(dataset: Dataset, checkpoint: Path) -> None:
-    """Refuse a result on data that were changed meanwhile; nobody goes on from its checkpoint."""
+    """Raise UserError and delete the checkpoint if the data changed during the training."""
     try:
         check_unchanged(dataset, "this training")
     except UserError:
@@ -152,10 +152,10 @@ def _check_unchanged(dataset: Dataset, checkpoint: Path) -> None:
 
 
 def _finished(result: TrialResult, job: Job, material: Material, tracking: Tracking) -> TrialResult:
-    """A result that is there, with its run at its end.
+    """Return a stored result after making sure that its run is complete and ended.
 
-    A kill may have come between the file and the run's end; and a store that no longer has the run
-    is told everything again, in a new one.
+    The process may have been killed after writing the file but before ending the run. If the store
+    no longer has the run, all metrics are logged again to a new one.
     """
     if tracking.find(result.run_id) is not None:
         if job.published:
@@ -207,11 +207,11 @@ def _train_and_score(
 def _logging(
     tracking: Tracking, run_id: str, on_epoch: Callable[[Epoch], None] | None
 ) -> Callable[[Epoch], None]:
-    """Function of an epoch that logs what the run does not have, and tells whoever asked."""
+    """Return a callback that logs epochs the run lacks and forwards each to ``on_epoch``."""
     logged = tracking.logged_steps(run_id, names.VAL_LOSS)
 
     def report(epoch: Epoch) -> None:
-        if epoch.epoch >= logged:  # a run that goes on has logged its earlier epochs
+        if epoch.epoch >= logged:  # a resumed run has logged its earlier epochs
             tracking.log_metrics(run_id, epoch.metrics(), step=epoch.epoch)
         if on_epoch:
             on_epoch(epoch)
@@ -222,7 +222,7 @@ def _logging(
 def _scored(
     material: Material, trained: Trained, scorer: BlockScorer, run_id: str, cost: dict[str, float]
 ) -> TrialResult:
-    """What a training came to, with its figures on all that it is to be scored on."""
+    """Return the result of a training, including all requested validation and test metrics."""
     config = material.config
     return TrialResult(
         run_id=run_id,
@@ -245,7 +245,7 @@ def _scored(
 
 
 def _val_all(material: Material, trained: Trained, scorer: BlockScorer) -> Figures | None:
-    """Figures with the classes as they are labelled: estimated, or of every pixel (thesis)."""
+    """Metrics at the labelled class frequencies: estimated, or of every pixel (thesis)."""
     train = material.config.train
     if train.val_all and train.validation == "lattice":
         return _score_all(material, scorer)
@@ -253,7 +253,7 @@ def _val_all(material: Material, trained: Trained, scorer: BlockScorer) -> Figur
 
 
 def _score_all(material: Material, scorer: BlockScorer) -> Figures | None:
-    """Every labelled validation pixel; None where that would be patch by patch for hours."""
+    """Score every labelled validation pixel; None if patch-wise scoring would take hours."""
     if scorer.mode == "patch" and too_many_by_patch(material.dataset):
         return None
     return score_all(material, scorer, "val")
