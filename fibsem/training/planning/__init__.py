@@ -1,1 +1,1 @@
-"""A budget of time as a plan in steps, and what of it has been worked."""
+"""Turn a time budget into a plan in steps, and measure how much of the budget was used."""

@@ -1,4 +1,4 @@
-"""What was used of a budget at the end of a command, and what a hard one has cut off."""
+"""Report the used share of a budget at the end of a command, and what a hard budget cut off."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from fibsem.training.planning.estimate import duration
 from fibsem.training.planning.plan import Plan
 
-#: Used time against that given from which on it is an overrun, and below which much is left.
+#: Ratio of used to given time above which a budget is overrun, and below which much is left.
 LATE, EARLY = 1.1, 0.9
 
 
 @dataclass(frozen=True)
 class CutOff:
-    """Trainings that a hard budget has left no time for, and those that it ended early.
+    """Number of trainings that a hard budget did not begin, and that it ended early.
 
-    ``not_repeated`` are trainings that would have ranked trials of a promotion.
+    ``not_repeated`` counts the trainings that a promotion skipped in ranking its trials.
     """
 
     not_begun: int
@@ -29,10 +29,10 @@ class CutOff:
 def budget_record(
     plan: Plan, used_s: float, cut: CutOff | None = None, *, ended: bool = True
 ) -> dict[str, Any]:
-    """Given and used time, for the record of a command; said where they are far apart.
+    """Return plan, given and used time for a command's record; print a note if the two differ much.
 
-    ``cut`` is what a hard budget has cut off, of :func:`cut_off`; what has not ``ended`` may
-    still use what is left.
+    ``cut`` is the result of :func:`cut_off` for a hard budget. A command that has not ``ended`` may
+    still use the rest, so that no note on unused time is printed.
     """
     share = used_s / plan.budget_s
     said = f"{duration(used_s)} were used of {duration(plan.budget_s)} ({100 * share:.0f} %): "
@@ -48,7 +48,7 @@ def budget_record(
 
 
 def _why_late(*, hard: bool) -> str:
-    """Why a command takes longer than it was given, and what can be done."""
+    """Explain why a command exceeds its budget, and what can be done about it."""
     rest = (
         "what is done without a limit, scores among it, is not cut off"
         if hard else "the plan's steps stay, and budget_is=hard cuts off what is late"
@@ -58,7 +58,7 @@ def _why_late(*, hard: bool) -> str:
 
 
 def _why_early(plan: Plan, left_s: float) -> str:
-    """Why a command leaves time over."""
+    """Explain why a command leaves part of its budget unused."""
     left = f"{duration(left_s)} are left"
     if plan.pruned or plan.fills:
         return f"{left}, and no other training is asked for, or fits into them"
@@ -68,18 +68,18 @@ def _why_early(plan: Plan, left_s: float) -> str:
 def cut_off(
     plan: Plan, epochs: Iterable[int], not_begun: int = 0, wanted: Iterable[int] | None = None
 ) -> CutOff:
-    """Say what a hard budget has cut off, and give it for the record.
+    """Print what a hard budget cut off, and return it for the record.
 
     Parameters
     ----------
     plan
-        By which they were trained.
+        Plan of the trainings.
     epochs
-        Of each training that came to its end.
+        Epochs of each training that ended.
     not_begun
-        Trainings that there was no time for.
+        Number of trainings that there was no time for.
     wanted
-        Epochs that each was to have; those of the plan by default.
+        Epochs that each training was meant to have; by default those of the plan.
     """
     pairs = zip(epochs, repeat(plan.epochs) if wanted is None else wanted, strict=False)
     early = [pair for pair in pairs if pair[0] < pair[1]]

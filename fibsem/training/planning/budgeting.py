@@ -1,4 +1,4 @@
-"""A budget of time becomes a plan, once: a few real steps are timed, the rest follows."""
+"""Turn a time budget into a plan by timing a few real training steps."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fibsem.training.planning.probing import Probe
 from fibsem.training.planning.stages import Stage
 from fibsem.training.results import Epoch
 
-#: Validations of a training, at most, and the most that they take of its time; of one whose end is
-#: all that counts: its averaged weights are hardly ever best before.
+#: Maximum number of validations of a training, and their maximum share of its time. The last figure
+#: is for trainings whose averaged weights are hardly ever best before the end.
 MOST_EPOCHS, VALIDATING, VALIDATING_WHOLE = 25, 0.1, 0.05
 
 
@@ -24,29 +24,29 @@ def plan_trainings(
     *, trials: int = 1, each_s: float = 0, instead: Sequence[str] = (), traced: bool = False,
     workers: int = 1,
 ) -> Plan:  # fmt: skip
-    """Trainings of one network that fill what is left of a budget.
+    """Plan trainings of one network that fill the rest of a budget.
 
     Parameters
     ----------
     probed
-        What was timed.
+        Measured times.
     budget_s, spent_s
-        Given, and gone already, the probe included.
+        Given time, and time already spent including the probe, in seconds.
     data
         Hash of the dataset.
     trials, each_s
-        Trainings, and what else is done for each.
+        Number of trainings, and seconds of other work for each.
     instead
-        What else would do where it is too short.
+        Alternatives that the error message offers for a budget that is too short.
     traced
-        Whether the learner that was timed is trained.
+        Whether the timed learner is the one that is trained, so that it is not traced again.
     workers
-        Processes that share the trainings, each as fast as what was timed.
+        Processes that share the trainings, each as fast as the probe.
 
     Raises
     ------
     UserError
-        If it is too short for them.
+        If the budget is too short for the trainings.
     """
     once_s = probed.once_s + each_s - (probed.traced_s if traced else 0)
     turns = Stage(trials, 1).turns(workers)
@@ -66,7 +66,7 @@ def plan_trainings(
 
 
 def divide(probed: Probe, seconds: float) -> tuple[int, int]:
-    """Epochs and their steps that fill some seconds; validations take a twentieth of it at most."""
+    """Return epochs and steps per epoch that fill the time; a twentieth at most is validation."""
     if seconds <= probed.validation_s:
         return 1, 0
     most = min(max(1, int(VALIDATING_WHOLE * seconds / probed.validation_s)), MOST_EPOCHS)
@@ -74,12 +74,15 @@ def divide(probed: Probe, seconds: float) -> tuple[int, int]:
     def filled(epochs: int) -> tuple[int, int]:
         return epochs, int((seconds / epochs - probed.validation_s) / probed.step_s)
 
-    # of as many epochs and of some fewer, those whose whole steps leave the least time over
+    # between half and all of these epochs, choose the number whose whole steps leave the least time
     return max(map(filled, range(-(-most // 2), most + 1)), key=probed.seconds_of)
 
 
 def forecast(first: Epoch, train: TrainConfig) -> str | None:
-    """What a training that has no budget will take, by its first epoch; None below an hour."""
+    """Describe from the first epoch how long a training without a time limit may take.
+
+    Return None if that is at most an hour, or if there is a limit.
+    """
     seconds = train.epochs * (first.seconds + first.val_seconds)
     if train.max_seconds is not None or seconds <= LONG_S:
         return None

@@ -1,4 +1,4 @@
-"""How long a training takes, from a few timed steps of the real thing."""
+"""Estimate how long a training takes by timing a few of its real steps."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from fibsem.training.steps import traced
 from fibsem.training.steps.learner import Learner
 from fibsem.training.steps.registered import forgotten
 
-#: Steps that are timed after the first, which compiles.
+#: Steps that are timed after the first one, which compiles.
 TIMED_STEPS = 5
-#: Seconds that a trial takes beside its epochs: tracing, scoring of all labelled pixels, logging.
+#: Seconds of a trial outside its epochs: tracing, scoring of all labelled pixels, logging.
 OVERHEAD_S = 10.0
 
 
 @dataclass(frozen=True)
 class TimeEstimate:
-    """Seconds of a step and of the longest training that the settings allow.
+    """Measured seconds per step, and the length of the longest training that the settings allow.
 
-    A model that is fitted ``at_once`` has one epoch of one step, which is all of it.
+    A model that is fitted ``at_once`` counts as one epoch of one step.
     """
 
     step_s: float
@@ -34,23 +34,23 @@ class TimeEstimate:
 
     @property
     def epoch_s(self) -> float:
-        """One epoch; validation adds less than a tenth."""
+        """Seconds of one epoch, with a tenth added for validation, which takes less."""
         return 1.1 * self.step_s * self.steps
 
     @property
     def trial_s(self) -> float:
-        """A training that uses all of its epochs or time."""
+        """Seconds of a training that uses all of its epochs, or its maximum time."""
         return self.training_s(self.epochs)
 
     def training_s(self, epochs: int) -> float:
-        """A training of so many epochs, if it has the time for them."""
+        """Return the seconds of a training of ``epochs`` epochs, limited by its maximum time."""
         longest = self.epoch_s * epochs
         if self.max_seconds is not None:
             longest = min(longest, self.max_seconds)
         return longest + OVERHEAD_S
 
     def sentence(self) -> str:
-        """What a user wants to know before waiting."""
+        """Return the estimate as a sentence for the user."""
         if self.at_once:
             return f"estimated time per trial: {duration(self.trial_s)} with the default model"
         return (
@@ -65,13 +65,13 @@ class TimeEstimate:
 def estimate_training(material: Material) -> TimeEstimate:
     """Time a few steps of the default network of a configuration."""
     config = material.config
-    if not config.spec.is_network:  # a single pass: time all of it
+    if not config.spec.is_network:  # fitted in a single pass, which is timed as a whole
         started = time.perf_counter()
         fit_features(material)
         return TimeEstimate(time.perf_counter() - started, 1, 1, None, at_once=True)
     learner = Learner.of(config, steps=traced.take(material))
     batches, steps = epoch_batches(material, 0)
-    dataset = as_dataset(batches).repeat()  # an epoch may be shorter than what is timed
+    dataset = as_dataset(batches).repeat()  # an epoch may have fewer steps than are timed
     for count in (1, TIMED_STEPS):  # the first compiles
         started = time.perf_counter()
         learner.steps.fit(dataset, steps_per_epoch=count, epochs=1, verbose=0, shuffle=False)
@@ -81,7 +81,7 @@ def estimate_training(material: Material) -> TimeEstimate:
 
 
 def in_steps(epochs: int, steps: int, trainings: int = 1) -> str:
-    """How long some trainings may be.
+    """Format the length of some trainings in epochs and steps.
 
     >>> in_steps(40, 100), in_steps(40, 100, trainings=5)
     ('40 epochs of 100 steps, 4000 in all', '40 epochs of 100 steps, 20000 in all')
@@ -91,7 +91,7 @@ def in_steps(epochs: int, steps: int, trainings: int = 1) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it.
+    """Format a duration in seconds, minutes or hours.
 
     >>> duration(42), duration(600), duration(9000)
     ('42 s', '10 min', '2.5 h')

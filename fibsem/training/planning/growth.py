@@ -1,4 +1,4 @@
-"""How long steps of the networks of a space take against the average one, by their operations."""
+"""Step times of the networks of a search space, relative to the average, from their operations."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Growth:
-    """Seconds of a step follow some power of its operations, on one machine.
+    """Power law of step time against operations per step, measured on one machine.
 
     Attributes
     ----------
     power
-        Of the operations of a step.
+        Exponent of the number of operations.
     factors
-        By architecture, those to be multiplied with.
+        Factor of the power law, by architecture.
 
     Examples
     --------
@@ -27,6 +27,6 @@ class Growth:
     factors: Mapping[str, float]
 
     def times(self, architecture: str, operations: float) -> float | None:
-        """Times the average that a step takes; None where none of its architecture was timed."""
+        """Return step time over average step time; None if the architecture was not timed."""
         factor = self.factors.get(architecture)
         return None if factor is None else factor * operations**self.power

@@ -1,4 +1,4 @@
-"""What takes over an hour says first what a budget of an hour would do instead."""
+"""Before a command of over an hour, tell what a budget of one hour would do instead."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import math
 from fibsem.training.material.material import Material
 from fibsem.training.planning.estimate import OVERHEAD_S, TimeEstimate, estimate_training, in_steps
 
-#: Seconds from which on a command says what a budget would do instead.
+#: Seconds above which a command tells what a budget would do instead.
 LONG_S = 3600.0
-#: Steps of the shortest training that is worth its name.
+#: Steps of the shortest training that is worth running.
 FEWEST_STEPS = 20
-#: No training of so few steps takes longer than `LONG_S`: the first epoch tells its time.
+#: Trainings of fewer steps are not timed in advance: they take less than `LONG_S`, and the first
+#: epoch shows how long.
 SURELY_SHORT = 2000
-#: What validation leaves of the time, at least.
+#: Minimum share of the time that validation leaves for training.
 TRAINED = 0.9
 
 
 def said_first(material: Material, trainings: int = 1) -> str | None:
-    """What is said before some trainings of networks that have no budget: how long they may be.
+    """Return a note on the length of trainings without a budget; None for none.
 
-    Where they may take more than an hour, a few steps are timed; those of the training behind them
-    are traced by then.
+    There is none for models that are not networks, nor if time limits keep the trainings below an
+    hour. Trainings that may exceed an hour are estimated by timing a few steps, whose traced
+    functions the training reuses.
     """
     config = material.config
     limit_s = math.inf if config.train.max_seconds is None else config.train.max_seconds
@@ -38,19 +40,19 @@ def said_first(material: Material, trainings: int = 1) -> str | None:
 
 
 def is_surely_short(material: Material, trainings: int = 1) -> bool:
-    """Whether some trainings have so few steps that nobody times any before."""
+    """Whether the trainings have too few steps to be worth timing in advance."""
     return trainings * material.config.train.epochs * material.steps < SURELY_SHORT
 
 
 def instead(estimate: TimeEstimate, trainings: int | None = None) -> str:
-    """What a budget of an hour would do in place of something that takes longer.
+    """Describe what a budget of one hour would do instead of a longer command.
 
     Parameters
     ----------
     estimate
-        Of one training.
+        Time estimate of one training.
     trainings
-        How many there are; None where a budget sets their number, too.
+        Number of trainings; None if the budget sets it too.
     """
     if estimate.at_once:
         done = max(1, int(LONG_S / estimate.trial_s))

@@ -1,7 +1,8 @@
-"""The plan of a budget of time, in steps: what it takes, what it sets, what is told of it.
+"""The plan of a time budget in steps: its expected times, and the configuration keys it sets.
 
-Steps are what can be repeated: two trainings with one seed and one plan are the same, whatever else
-the machine did. So the plan is kept with the results, and a command that is given again repeats it.
+Steps are reproducible, times are not: two trainings with the same seed and plan are identical,
+however busy the machine was. The plan is therefore stored with the results, and a repeated command
+reuses it.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from fibsem.system.records import Stored
 from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.stages import Stage, stages_of
 
-#: What goes on took so many times the average in the plans of versions before.
+#: Step time of continued trainings over the average in plans of earlier versions.
 GOES_ON = 1.25
-#: A training that comes to the end of a successive halving is no shorter, and no longer, than so
-#: many times what is planned for the average network.
+#: Bounds on the last rung of a successive halving, relative to the epochs that are planned for the
+#: average network.
 LEAST, MOST = 0.5, 2.0
 
 
 @dataclass(frozen=True)
 class RankingPlan:
-    """Trials of a promotion that are trained anew, each with some fresh seeds.
+    """Trials that a promotion trains again with fresh seeds in order to rank them.
 
     Examples
     --------
@@ -36,16 +37,16 @@ class RankingPlan:
 
     @property
     def trainings(self) -> int:
-        """How many there are; none where one trial is alone."""
+        """Number of trainings; 0 if there is only one trial."""
         return self.trials * self.seeds if self.trials > 1 else 0
 
     def seconds(self, each_s: Sequence[float]) -> float:
-        """Expected time of all, by that of each trial with one seed, best first."""
+        """Return the expected time of all trainings from each trial's time per seed, best first."""
         return self.seeds * sum(each_s[: self.trials]) if self.trainings else 0.0
 
     @property
     def sentence(self) -> str:
-        """What is trained anew.
+        """Number of trials and seeds, as text.
 
         >>> RankingPlan(3, 1).sentence
         '3 trials anew with 1 seed'
@@ -55,56 +56,56 @@ class RankingPlan:
 
 @dataclass(frozen=True)
 class Plan(Stored):
-    """What a budget pays for.
+    """Trainings that fit into a time budget, with their expected times.
 
     Attributes
     ----------
     budget_s
-        Given.
+        Given time in seconds.
     data
-        Hash of the dataset that it was made for.
+        Hash of the dataset that the plan was made for.
     trials
-        Trainings.
+        Number of trainings.
     epochs, steps
-        Of each, and steps of an epoch; a validation follows every epoch.
+        Epochs of a training, and steps per epoch; each epoch ends with a validation.
     step_s, validation_s, once_s
-        As measured; see :class:`Probe`.
+        Measured times; see :class:`Probe`.
     rungs
-        Trials and epochs of each rung of a successive halving; without any all trainings are whole.
+        Trials and epochs of each rung of a successive halving; empty if all trainings run in full.
     workers
-        Processes that share the trainings, and this machine.
+        Processes that share the trainings and the machine.
     disk_mib
-        Most that weights and checkpoints of all trainings take.
+        Maximum size of the weights and checkpoints of all trainings.
     schedule
-        Of the learning rate.
+        Learning rate schedule.
     settings
-        Those that it was made for, as a hash, and what else; by its steps a plan is the same.
+        Hash of the settings that the plan was made for, and further conditions. Not compared:
+        plans with the same steps are equal.
     work
-        What it plans, command and network; empty where a version before made it.
+        Command and network of the plan; empty in plans of earlier versions.
     goes_on
-        Times the average that a step takes of what goes on in a successive halving.
+        Step time over average for trainings that continue in a successive halving.
     growth
-        How long steps of single networks take; then trainings that come to the end of a successive
-        halving have as many epochs as fit into the time that is planned for them.
+        Step times of individual networks. If given, trainings that reach the last rung have as
+        many epochs as fit into the time that is planned for them.
     ranking_s, scoring_s
-        Expected time of what a promotion does before its trainings and behind them.
+        Expected time of a promotion's work before and after its trainings.
     ranked
-        What it does before them; None of other commands, and of versions before.
+        Ranking before the trainings of a promotion; None for other commands and earlier versions.
     waiting_s
-        Expected time of volumes that it leaves for another start; 0 where none wait.
+        Expected time of the volumes that are left for a later start; 0 if there are none.
     pruned
-        Whether some trainings end early: others begin as long as there is time.
+        Whether trainings may be pruned; further ones begin as long as there is time.
     fills
-        Whether others begin in the time that small networks leave, behind all that are planned.
+        Whether further trainings follow the planned ones in the time that small networks leave.
     filled
-        How many began, where that is known.
+        Number of trainings that began, or None if unknown.
     lengthens
-        Whether trainings of the last rung have more epochs where there is time left for them; of
-        trainings that fill a budget, whether those at its end are as long as there is time for.
+        Whether trainings of the last rung get more epochs if time is left. With ``fills``: whether
+        trainings at the end of the budget get as many steps as fit.
     lengths
-        Slots of the last rung, and epochs that each came to, where that is known; of trainings that
-        fill a budget slots of those that are not as planned, and steps of an epoch, 0 of one that
-        was left out.
+        Slots of the last rung with the epochs that each reached, if known. With ``fills``: slots
+        that deviate from the plan with their steps per epoch, 0 for a slot that was left out.
     """
 
     budget_s: float
@@ -135,38 +136,38 @@ class Plan(Stored):
 
     @property
     def as_made(self) -> Plan:
-        """The plan before anything was trained by it, without what that came to."""
+        """The plan as it was before any training, without recorded outcomes."""
         return replace(self, filled=None, lengths=())
 
     def is_of(self, work: str) -> bool:
-        """Whether the plan may be repeated for a command and a network."""
+        """Whether the plan may be reused for a command and network; see :func:`work_of`."""
         return self.work in ("", work)
 
     @property
     def trial_s(self) -> float:
-        """Expected time of one training."""
+        """Expected time of one training in seconds."""
         return self.seconds_of(self.steps)
 
     @property
     def fits_last(self) -> bool:
-        """Whether trainings that fill a budget have other steps at its end than are planned."""
+        """Whether the trainings at the end of a filled budget may differ in their steps."""
         return self.fills and self.lengthens
 
     def seconds_of(self, steps: float, times: float = 1.0) -> float:
-        """Expected time of a training with so many steps an epoch.
+        """Return the expected time of a training with ``steps`` steps per epoch.
 
-        ``times`` the average is what a step of its network takes.
+        ``times`` is the step time of its network over the average.
         """
         return self.once_s + times * self.epochs * (steps * self.step_s + self.validation_s)
 
     def steps_in(self, seconds: float, times: float = 1.0) -> float:
-        """Steps of an epoch of a training that takes so long; see :meth:`seconds_of`."""
+        """Return the steps per epoch that fit into ``seconds``; inverse of :meth:`seconds_of`."""
         return ((seconds - self.once_s) / times / self.epochs - self.validation_s) / self.step_s
 
     def values(self, limit_s: float | None) -> dict[str, Any]:
-        """Keys of a configuration that the plan sets: a schedule that ends with the last step.
+        """Return the configuration keys that the plan sets; the schedule ends with the last step.
 
-        ``limit_s`` is the time after which a training is cut off.
+        ``limit_s`` is the time after which a training is cut off, or None for no limit.
         """
         set_by = {
             "train.epochs": self.epochs,
@@ -178,24 +179,24 @@ class Plan(Stored):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Rungs of the plan, one after the other; of trainings that are all whole there is one."""
+        """Stages of the plan in order: its rungs, or a single stage if there are none."""
         return stages_of(self.rungs) or (Stage(self.trials, self.epochs),)
 
     def _averages(self, stage: Stage) -> float:
-        """Epochs of the average network that take as long as those of one of a stage."""
+        """Return the epochs of the average network that take as long as a training of a stage."""
         return (self.goes_on if stage.goes_on else 1.0) * stage.epochs
 
     def training_s(self, k: int) -> float:
-        """Expected time of a training of a rung."""
+        """Return the expected time of one training of rung ``k``."""
         epoch_s = self.steps * self.step_s + self.validation_s
         return self.once_s + self._averages(self.stages[k]) * epoch_s
 
     def epochs_of(self, architecture: str, operations: float) -> int:
-        """Epochs of a training that comes to the end, by the operations of a step.
+        """Return the epochs of a training that reaches the last rung, from its operations per step.
 
-        Its last rung takes what is planned for it, whatever the size of its network: so a budget is
-        filled by small ones, and kept by large ones. They follow from the plan and the network
-        alone.
+        The last rung takes the planned time for a network of any size, within bounds: small
+        networks fill the budget and large ones keep to it. The number depends on the plan and the
+        network only.
         """
         last = self.stages[-1]
         times = None if self.growth is None else self.growth.times(architecture, operations)
@@ -205,29 +206,29 @@ class Plan(Stored):
         return self.epochs - last.epochs + max(1, round(share * last.epochs))
 
     def rung_s(self, k: int) -> float:
-        """Expected time of a rung: as often as every worker has a training of it."""
+        """Return the expected time of rung ``k``, whose trainings the workers share."""
         return self.stages[k].turns(self.workers) * self.training_s(k)
 
     def after_s(self, k: int) -> float:
-        """Expected time of the rungs behind one."""
+        """Return the expected time of all rungs after rung ``k``."""
         return sum(map(self.rung_s, range(k + 1, len(self.stages))))
 
     @property
     def seconds(self) -> float:
-        """Expected time of all trainings."""
+        """Expected time of all trainings in seconds."""
         return sum(map(self.rung_s, range(len(self.stages))))
 
     @property
     def all_epochs(self) -> int:
-        """Epochs of all trainings together; who goes on has those before already."""
+        """Epochs of all trainings together; continued trainings count only their new epochs."""
         return sum(stage.count * stage.epochs for stage in self.stages)
 
     @property
     def as_average(self) -> float:
-        """Epochs of the average network, one after the other, that take as long as all of them."""
+        """Consecutive epochs of the average network that take as long as all trainings."""
         return sum(stage.turns(self.workers) * self._averages(stage) for stage in self.stages)
 
     @property
     def turns(self) -> int:
-        """Trainings that a worker does one after the other."""
+        """Number of trainings that a worker runs one after the other."""
         return sum(stage.turns(self.workers) for stage in self.stages)

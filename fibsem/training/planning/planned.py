@@ -1,4 +1,4 @@
-"""The plan of a command: made once, kept with its results, and repeated by the same command."""
+"""Make the plan of a command once, store it with the results, and reuse it on repetition."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fibsem.system.identity import Identity
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.sentence import sentence
 
-#: Where a plan is kept, in the folder of the results.
+#: Name of the plan file in the folder of the results.
 FILE = "plan.json"
-#: Share of a budget that opening the data may take.
+#: Maximum share of a budget that opening the data may take.
 OPENING = 0.5
-#: What can be done where results do not go on by a plan.
+#: Choices for the user when results cannot be continued by a plan.
 ANEW = "another output or overwrite=true"
 
 
@@ -37,34 +37,38 @@ def planned(
     values: Callable[[Plan, float | None], dict[str, Any]] = Plan.values,
     spent_s: Callable[[], float] = lambda: 0.0,
 ) -> tuple[Configuration, Plan | None]:
-    """The configuration with what its budget pays for; the plan is made once, and kept.
+    """Return the configuration with the values of its plan, and the plan, which is made once.
+
+    Without a budget the configuration is returned unchanged, and None for the plan.
 
     Parameters
     ----------
     given, folder
-        The configuration as it was typed, and where its results are.
+        Configuration as it was typed, and folder of its results.
     data
         Hash of the dataset.
     make
-        Makes a plan for some seconds where there is none yet, or one that was made for other
-        settings and that no results go on by.
+        Makes a plan for some seconds. Called if there is no plan yet, or only one that was made
+        for other settings and that no results depend on.
     of
-        What it is made for beyond the settings, as the trials of a promotion.
+        Conditions of the plan beyond the settings, such as the trials of a promotion.
     work
-        What is planned, command and network; see :func:`work_of`.
+        Command and network that are planned; see :func:`work_of`.
     anew
-        Whatever is there, is removed.
+        Whether existing results are removed, so that their plan is ignored.
     named
-        What :func:`named_plan` gave, for commands that remove its file before.
+        Result of :func:`named_plan`, for commands that remove its file beforehand.
     values
-        What a plan sets of the configuration, and after how many seconds trainings are cut off.
+        Returns the configuration keys that a plan sets, given the plan and the seconds after which
+        trainings are cut off.
     spent_s
-        Gives the seconds that this start has taken already.
+        Returns the seconds that this start has already taken.
 
     Raises
     ------
     UserError
-        If ``plan`` is none, or of another dataset, command or network.
+        If the file of ``plan`` is not a plan, or one of another dataset, command or network; if
+        the results belong to another plan or to none; or if opening the data took too long.
     """
     budget = given.budget
     if not budget.planned:
@@ -74,7 +78,7 @@ def planned(
         plan = named or named_plan(budget.plan, data, work)
         assert plan is not None
         if results is not None and plan == results.as_made:
-            plan = results  # which knows what they came to
+            plan = results  # includes the recorded outcomes
         if plan != results:
             _refuse_another(folder, results, plan.budget_s)
     else:
@@ -101,7 +105,7 @@ def planned(
 
 
 def _check_left(budget_s: float, spent_s: float) -> None:
-    """Refuse to time anything where the data alone have taken half of a budget."""
+    """Raise UserError if opening the data alone has taken over half of the budget."""
     if spent_s > OPENING * budget_s:
         raise UserError(
             f"`budget` must be at least {math.ceil(spent_s / OPENING)}s, but got {budget_s:g}s: to "
@@ -113,23 +117,23 @@ def _check_left(budget_s: float, spent_s: float) -> None:
 def _serves(
     earlier: Plan, results: Plan | None, budget_s: float | None, settings: str, work: str
 ) -> bool:
-    """Whether a plan that was made before is gone on by: that of results, or of equal settings."""
+    """Whether an earlier plan is reused: it belongs to results, or was made for equal settings."""
     of_these = results is not None or (earlier.settings == settings and earlier.is_of(work))
     return of_these and earlier.budget_s == budget_s
 
 
 def work_of(command: str, spec: ModelSpec) -> str:
-    """What a plan is of: ``train of 2dcnn 33x33x3``."""
+    """Describe the command and network of a plan, such as ``train of 2dcnn 33x33x3``."""
     return f"{command} of {spec.name} {spec.nbhd}"
 
 
 def named_plan(path: Path | None, data: str, work: str) -> Plan | None:
-    """The plan of ``plan=FILE``; None where none is named.
+    """Read the plan of ``plan=FILE``, or return None if ``path`` is None.
 
     Raises
     ------
     UserError
-        If it is not there, or of another dataset, command or network.
+        If the file does not exist, or its plan is of another dataset, command or network.
     """
     if path is None:
         return None
@@ -145,18 +149,18 @@ def named_plan(path: Path | None, data: str, work: str) -> Plan | None:
 
 
 def say_unplanned(given: Configuration, spec: ModelSpec) -> None:
-    """Say that a budget bounds no training of a model that is fitted at once."""
+    """Print that a budget does not limit a model that is fitted at once."""
     if given.budget.planned:
         print(f"budget: model={spec.name} is fitted at once, in the time that it takes")
 
 
 def _plan_of_results(folder: Path) -> Plan | None:
-    """The plan by which the results in a folder go on; None where there are none."""
+    """Return the plan of the results in a folder, or None if it holds no results or no plan."""
     return known_json(folder / FILE, Plan.from_json) if Identity.beside(folder) else None
 
 
 def _refuse_another(folder: Path, results: Plan | None, budget_s: float) -> None:
-    """Refuse to plan anew what goes on by its own plan."""
+    """Raise UserError if results in the folder already have a plan of their own."""
     if results is not None:
         raise UserError(
             f"`budget` must be that of the results in {folder}, {results.budget_s:g}s, but got "
@@ -165,9 +169,9 @@ def _refuse_another(folder: Path, results: Plan | None, budget_s: float) -> None
 
 
 def _kept(folder: Path, data: str) -> Plan | None:
-    """The plan that a former start has left; None where there is none that can be used.
+    """Return the usable plan of an earlier start, or None if there is none.
 
-    Refused where results hang on one that cannot.
+    Raises UserError if results depend on a plan that cannot be used.
     """
     file = folder / FILE
     if not file.is_file() or Identity.beside(folder) is None:
@@ -183,7 +187,7 @@ def _kept(folder: Path, data: str) -> Plan | None:
 
 
 def _refuse_unplanned(folder: Path) -> None:
-    """Refuse to plan what goes on without a plan: nothing is timed for it, and none left there."""
+    """Raise UserError, before anything is timed, if the folder holds results without a plan."""
     if Identity.beside(folder) is not None:
         raise UserError(
             f"`budget` must be that of the results in {folder}, which were made without one; the "
@@ -192,7 +196,7 @@ def _refuse_unplanned(folder: Path) -> None:
 
 
 def read_plan(path: Path, data: str) -> Plan:
-    """Read what was kept; refused where it is of other data."""
+    """Read a plan file; raise UserError if it was made for other data."""
     plan = read_json(path, Plan.from_json, remedy="give budget= instead")
     if plan.data != data:
         raise UserError(

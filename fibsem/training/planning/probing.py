@@ -1,4 +1,4 @@
-"""A few real steps of a configuration are timed: what the plan of a budget is made from."""
+"""Time a few real steps of a configuration, from which the plan of a budget is made."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from fibsem.training.steps.learner import Learner
 from fibsem.training.steps.optimizer import Rate
 from fibsem.training.steps.registered import forgotten
 
-#: Share of the budget in which steps are timed, and the least and the most seconds.
+#: Share of the budget spent on timing steps, and its minimum and maximum in seconds.
 TIMED, TIMED_S = 0.03, (1.0, 10.0)
-#: What a step takes in a long training against the few that are timed: caches and clocks settle.
+#: Step time in a long training over that of the few timed steps, as caches and clocks settle.
 #: Measured 1.03, 1.05 and 1.19 on two cores.
 SETTLED = 1.05
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Seconds that were measured: of a step, of a validation, and of what is done once.
+    """Measured seconds of a step, of a validation, and of work done once per training.
 
     Attributes
     ----------
     once_s
-        Building, tracing and the scores of the network that a training keeps.
+        Seconds to build and trace the network, and to score the one that is kept.
     pixel_s
-        Of a pixel of whole squares.
+        Seconds per pixel when whole squares are scored.
     traced_s
-        Of ``once_s``, building and tracing: done already where the probe's learner is trained.
+        Part of ``once_s`` for building and tracing, saved if the probe's learner is then trained.
     parameters
-        Of the network.
+        Number of parameters of the network.
     goes_on
-        See :class:`~fibsem.training.planning.plan.Plan`; 1 of a single network.
+        See :class:`~fibsem.training.planning.plan.Plan`; 1 for a single network.
     """
 
     step_s: float
@@ -56,7 +56,7 @@ class Probe:
     goes_on: float = 1.0
 
     def seconds_of(self, epochs_steps: tuple[int, int]) -> float:
-        """Seconds of some epochs of so many steps."""
+        """Return the seconds of a training of (epochs, steps per epoch), with validations."""
         epochs, steps = epochs_steps
         return epochs * (steps * self.step_s + self.validation_s)
 
@@ -64,10 +64,10 @@ class Probe:
 @uninterrupted()
 @forgotten()
 def probe(material: Material, budget_s: float, learner: Learner | None = None) -> Probe:
-    """Time real steps, a validation and the last scores of a configuration.
+    """Time real steps, a validation and the final scoring of a configuration.
 
-    With a ``learner`` of this configuration it is that one which makes the steps; it begins anew
-    where it is trained.
+    The steps are made by ``learner`` if one of this configuration is given; it must be reset
+    before it is trained.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     learner = learner or Learner.of(config)
     batches, _ = epoch_batches(material, 0)
     score = estimator(material, "val")
-    dataset = as_dataset(batches).repeat()  # an epoch may be shorter than what is timed
+    dataset = as_dataset(batches).repeat()  # an epoch may have fewer steps than are timed
 
     def steps(count: int) -> float:
         started = time.perf_counter()
@@ -102,7 +102,7 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     traced_s = time.perf_counter() - began
     predicted_seconds_per_gigapixel(config.spec)
     scorer = BlockScorer(config.spec, learner.scored)
-    pixel_s = 1 / pixels_per_second(scorer, SIDE[scorer.mode])  # squares are no larger
+    pixel_s = 1 / pixels_per_second(scorer, SIDE[scorer.mode])  # squares are not larger
     once_s = time.perf_counter() - began
     step_s = steps(3) / 3
     wanted = min(max(TIMED * budget_s, TIMED_S[0]), TIMED_S[1])
@@ -111,5 +111,5 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     validation_s, parameters = scored(), learner.scored.count_params()
     if not lent:
         keras.backend.clear_session()
-    once_s += validation_s  # what is kept is scored once more
+    once_s += validation_s  # the kept network is scored once more
     return Probe(step_s, validation_s, once_s, pixel_s, traced_s, parameters)

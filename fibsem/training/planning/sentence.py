@@ -1,4 +1,4 @@
-"""What a user is told of a plan before anything is trained by it."""
+"""Describe a plan to the user before training begins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fibsem.training.planning.plan import Plan
 
 
 def sentence(plan: Plan) -> str:
-    """What a user wants to know before waiting."""
+    """Return one line on the trainings of a plan and their expected time."""
     epochs = f"{plan.epochs} epochs of {plan.steps} steps"
     varies = plan.growth is not None or plan.lengthens
     epochs = f"about {epochs}" if varies else f"{epochs} at most"
@@ -22,7 +22,7 @@ def sentence(plan: Plan) -> str:
 
 
 def _trainings(plan: Plan) -> str:
-    """How many trainings there are, and by what there may be others."""
+    """Describe the number of trainings, and when further ones may begin."""
     if plan.filled is not None:
         as_before = ", as many of them pruned as before" if plan.pruned else ", as many as before"
         return f"{plan.filled} trainings{as_before}"
@@ -39,7 +39,7 @@ def _trainings(plan: Plan) -> str:
 
 
 def _of_trainings(plan: Plan) -> dict[str, float]:
-    """Where the time of all trainings goes, as people know it, with seconds."""
+    """Return the expected seconds of all trainings by activity."""
     return {
         f"{plan.all_epochs * plan.steps} steps": plan.as_average * plan.steps * plan.step_s,
         f"{plan.all_epochs} validations": plan.as_average * plan.validation_s,
@@ -48,13 +48,13 @@ def _of_trainings(plan: Plan) -> dict[str, float]:
 
 
 def _waiting(plan: Plan) -> str:
-    """What is left for another start, and how that is asked for."""
+    """Describe the work that is left for a later start, and how to request it."""
     left = f"; whole volumes, about {duration(plan.waiting_s)}, wait for segment=true"
     return left if plan.waiting_s else ""
 
 
 def _lengths(plan: Plan) -> str:
-    """By what trainings of the last rung have other epochs than are planned on average."""
+    """Describe why trainings of the last rung may deviate from the average number of epochs."""
     by_size = "" if plan.growth is None else ", more of a small network, fewer of a large one"
     if plan.lengths:
         return f", the last of {', '.join(str(epochs) for _, epochs in plan.lengths)} as before"
@@ -62,7 +62,7 @@ def _lengths(plan: Plan) -> str:
 
 
 def _besides(plan: Plan) -> dict[str, float]:
-    """What a promotion plans beside its trainings, as people know it, with seconds."""
+    """Return the expected seconds of a promotion's other work by activity."""
     anew = plan.ranked.sentence if plan.ranked else "trials anew"
     besides = {anew: plan.ranking_s, "scores and volumes": plan.scoring_s}
     return {name: seconds for name, seconds in besides.items() if seconds}

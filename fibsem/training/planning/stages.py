@@ -1,4 +1,4 @@
-"""Rungs of a search as trainings one after the other: how many, of which epochs, from what."""
+"""Stages of a search: for each rung the number of trainings, their epochs and starting point."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Stage:
-    """Trainings that may run at once, and epochs of each, which may go on from others."""
+    """Trainings that may run in parallel, each of ``epochs`` epochs.
+
+    With ``goes_on`` they continue trainings of the previous stage.
+    """
 
     count: int
     epochs: int
     goes_on: bool = False
 
     def turns(self, workers: int) -> int:
-        """Trainings that each of some workers does one after the other."""
+        """Return the number of trainings that each worker runs one after the other."""
         return -(-self.count // workers)
 
 
 def stages_of(rungs: Iterable[Sequence[int]]) -> tuple[Stage, ...]:
-    """What rungs of some trials and epochs train, one after the other.
+    """Convert rungs of (trials, epochs) to stages.
 
-    A rung of no more epochs than the one before begins another bracket, with new trainings.
+    A rung with no more epochs than the previous one begins another bracket, with new trainings.
 
     Examples
     --------

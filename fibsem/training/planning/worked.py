@@ -1,8 +1,8 @@
-"""How long a command has worked on a folder, all of its starts together.
+"""Time that a command has worked on a folder, summed over all of its starts.
 
-What a kill ends cannot say when. So a thread notes the time of a start every few seconds, in a file
-of its own; between a kill and the next start nobody works, and nothing is counted. Starts that work
-beside one another, as those of a sweep on several machines, count once.
+A killed process cannot record when it ended. A thread therefore writes the working time of each
+start to a file every few seconds, and the time between a kill and the next start is not counted.
+Concurrent starts, such as those of a sweep on several machines, count once.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from fibsem.system.records import typed
 from fibsem.system.threads import start_beside
 from fibsem.training.planning.planned import FILE as PLAN
 
-#: Where it is noted, in the folder of the results; every so many seconds.
+#: Folder of the notes within that of the results, and the seconds between two notes.
 FOLDER, EVERY_S = "worked", 2.0
-#: Seconds within which a start that is refused has done no work.
+#: A start that is refused within these seconds has done no work.
 REFUSED_S = 30.0
-#: What a command had used when it came to its end: later looks at its results are no work.
+#: File with the time used when the command finished; reading the results later is not work.
 FINISHED = "finished.json"
 
 
 @dataclass(frozen=True)
 class StartedAt:
-    """When a start began, since 1970, and for how long it has worked."""
+    """Unix time at which a start began, and the seconds it has worked."""
 
     began: float
     seconds: float
@@ -43,25 +43,25 @@ class StartedAt:
 
 @dataclass(frozen=True)
 class _Took:
-    """What a summary tells of its time."""
+    """The ``seconds`` of a ``summary.json``."""
 
     seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Used:
-    """What a command had used when it came to its end."""
+    """Seconds that a command had used when it finished."""
 
     used_s: float
 
 
 class Worked:
-    """Time of the starts of one command, this one among them.
+    """Working time of all starts of one command, including the current one.
 
     Parameters
     ----------
     folder
-        Of the notes.
+        Folder of the notes.
     began
         When this start began, by ``time.perf_counter``.
     """
@@ -74,23 +74,23 @@ class Worked:
 
     @property
     def seconds(self) -> float:
-        """Seconds worked so far, by all starts."""
+        """Seconds worked so far by all starts."""
         return union((*self._others(), self._own()))
 
     @property
     def here_s(self) -> float:
-        """Seconds of this start."""
+        """Seconds since this start began."""
         return time.perf_counter() - self._began
 
     def seconds_with(self, summary: Path, *, worked: bool) -> float:
-        """Seconds of a result: by all starts, but for one that had only to look at it.
+        """Return the seconds that a result took, without starts that only read it.
 
         Parameters
         ----------
         summary
-            That of an earlier start; one of a version before tells what its last start took.
+            Summary file of an earlier start. Earlier versions stored the time of the last start.
         worked
-            Whether this start has done something.
+            Whether this start has done any work; if not, it is no longer counted.
         """
         former = known_json(summary, partial(typed, _Took)) if summary.is_file() else None
         former_s = (former.seconds if former else None) or 0.0
@@ -100,17 +100,17 @@ class Worked:
         return max(former_s, union(self._others()))
 
     def only_look(self) -> None:
-        """Count this start no more from now on: what it found was finished."""
+        """Stop counting this start, because the results it found were finished."""
         self._counts = False
         self.forget()
 
     @property
     def began(self) -> float:
-        """When the command had begun, by ``time.perf_counter``, if nobody had interrupted it."""
+        """When the command would have begun without interruptions, by ``time.perf_counter``."""
         return time.perf_counter() - self.seconds
 
     def finish(self) -> float:
-        """Seconds that the command took; those of its first end where it had come to one."""
+        """Record and return the seconds used; if recorded before, return the first record."""
         path = self.folder / FINISHED
         used = known_json(path, partial(typed, Used))
         if used is None:
@@ -119,16 +119,16 @@ class Worked:
         return used.used_s
 
     def note(self) -> None:
-        """Write down how long this start has worked."""
+        """Write the working time of this start to its file."""
         if not self._counts:
             return
         at, seconds = self._own()
         write_json(self._file, asdict(StartedAt(at, seconds - at)))
 
     def forget(self) -> None:
-        """Count this start no more, once it has ended."""
+        """Delete the note of this start, so that it is no longer counted."""
         self._file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # others are noted there, too
+        with contextlib.suppress(OSError):  # the folder may hold other notes
             self.folder.rmdir()
 
     def _own(self) -> tuple[float, float]:
@@ -143,18 +143,18 @@ class Worked:
 
 @contextmanager
 def worked_on(results: Path, began: float, *, budgeted: bool, anew: bool) -> Iterator[Worked]:
-    """Note how long a command works on a folder.
+    """Record how long a command works on a folder.
 
     Parameters
     ----------
     results
-        The folder.
+        Folder of the results.
     began
         When this start began, by ``time.perf_counter``.
     budgeted
-        Whether it has a budget, of which nothing is used as long as there is no plan.
+        Whether the command has a budget, whose use begins with the plan.
     anew
-        Whether the starts before are forgotten.
+        Whether to forget earlier starts.
     """
     if anew:
         remove_own(results, [f"{FOLDER}/*.json", FOLDER])
@@ -164,20 +164,20 @@ def worked_on(results: Path, began: float, *, budgeted: bool, anew: bool) -> Ite
             yield worked
     except UserError:
         begun = (results / PLAN).is_file() if budgeted else Identity.beside(results) is not None
-        if not begun or worked.here_s < REFUSED_S:  # so no work was done
+        if not begun or worked.here_s < REFUSED_S:  # no work was done
             worked.forget()
         raise
 
 
 @contextmanager
 def _noted(worked: Worked) -> Iterator[None]:
-    """Note every few seconds how long it has taken."""
+    """Write a note every few seconds in a background thread."""
     ended = threading.Event()
     worked.note()
 
     def keep() -> None:
         while not ended.wait(EVERY_S):
-            with contextlib.suppress(OSError, UserError):  # a full disk ends nothing here
+            with contextlib.suppress(OSError, UserError):  # a full disk must not end the command
                 worked.note()
 
     thread = start_beside(keep)
@@ -189,7 +189,7 @@ def _noted(worked: Worked) -> Iterator[None]:
 
 
 def union(spans: Iterable[tuple[float, float]]) -> float:
-    """Length of what some spans cover.
+    """Return the total length covered by spans (first, last), which may overlap.
 
     >>> union([(0, 2), (1, 4), (7, 8)])
     5.0
