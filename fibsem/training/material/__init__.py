@@ -1,1 +1,1 @@
-"""What a training learns from: its dataset, windows, weights and batches."""
+"""Training data: dataset, windows, class weights and batches."""

@@ -1,8 +1,8 @@
-"""What is made of labelled windows before a network learns from them: further views of pores.
+"""Data augmentation of labelled windows.
 
-Eight-fold symmetry is the study's, and shifts of intensity are of its final training (thesis 3.6).
-The rest is what images of another microscope, or another day, may differ by: contrast, focus,
-noise, and the shape of pores.
+The thesis used the eight-fold symmetry, and intensity shifts in its final training (thesis 3.6).
+The other variations mimic differences between microscopes and sessions: contrast, focus, noise, and
+the shape of pores.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from fibsem.data.dataset.labels import IGNORE
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Pixels between two places that are displaced independently.
+#: Pixels between neighbouring nodes of the displacement field, which are drawn independently.
 NODE_PX = 32
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How windows are varied; a strength of 0 leaves a variation out.
+    """Strengths of the augmentations; 0 switches one off.
 
     Attributes
     ----------
     symmetry
-        Rotations and mirrorings, eight-fold.
+        Whether to apply the eight rotations and reflections.
     shift_sd, shift_probability
-        Standard deviation of what is added to all grey values of an image, with this probability;
-        in corrected grey values, which are standard deviations of the sample where it is
-        standardised. So is ``noise_sd``.
+        Standard deviation of an offset added to all grey values of an image, and its probability.
+        Like ``noise_sd`` it is in corrected grey values, that is in standard deviations of the
+        sample if these are standardised.
     contrast_sd
-        Of the logarithm by which an image's grey values are stretched about their mean.
+        Standard deviation of the log factor that scales the grey values about the image mean.
     noise_sd
-        Most of the standard deviation of white noise; each image has its own.
+        Maximum standard deviation of white noise; each image draws its own.
     blur_px
-        Most of the standard deviation of a Gaussian blur in the plane, in pixels.
+        Maximum standard deviation of an in-plane Gaussian blur, in pixels.
     elastic_px
-        Most of the standard deviation of smooth displacements in the plane, of image and labels
-        alike, in pixels (Simard, Steinkraus and Platt 2003).
+        Maximum standard deviation of smooth in-plane displacements of image and labels, in pixels
+        (Simard, Steinkraus and Platt 2003).
 
     Examples
     --------
@@ -62,23 +62,23 @@ class Augmentation:
 
     @property
     def in_use(self) -> Augmentation:
-        """Variation that images in use have, too: for statistics of what a network will see."""
+        """Augmentation without variations unseen in use, for batch normalisation statistics."""
         return Augmentation(self.symmetry)
 
     @property
     def bends(self) -> bool:
-        """Whether images and labels are displaced."""
+        """Whether windows are deformed elastically."""
         return self.elastic_px > 0
 
     def bend(self, side: int, rng: np.random.Generator, *, fixed: int | None = None) -> Bend:
-        """A displacement of images of ``side`` x ``side`` pixels; see :meth:`Bend.drawn`."""
+        """Draw a displacement for ``side`` x ``side`` pixels; see :meth:`Bend.drawn`."""
         return Bend.drawn(side, rng.uniform(0, self.elastic_px), rng, fixed=fixed)
 
     def intensity(self, images: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Vary the grey values of each image of a batch (batch, y, x, z) by its own amount.
+        """Vary the grey values of each image of a batch (batch, y, x, z) independently.
 
-        First what the optics do, then the amplifier, then the noise. The batch that is given may be
-        changed.
+        The order is that of the microscope: optics (blur), amplifier (contrast and offset), noise.
+        The input may be changed in place.
         """
         shape = (len(images), 1, 1, 1)
         if self.blur_px:
@@ -100,9 +100,9 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Bend:
-    """A smooth displacement: what is seen at a pixel of a window lies (dy, dx) from it.
+    """Smooth displacement field: a pixel shows the original at an offset of (dy, dx).
 
-    Both are (side, side), in pixels.
+    Both arrays are (side, side), in pixels.
     """
 
     dy: FloatArray
@@ -112,18 +112,18 @@ class Bend:
     def drawn(
         cls, side: int, sd_px: float, rng: np.random.Generator, *, fixed: int | None = None
     ) -> Bend:
-        """Normal at places ``NODE_PX`` apart, cubic splines between.
+        """Draw normal displacements at nodes ``NODE_PX`` apart, with cubic splines between.
 
         Parameters
         ----------
         side
-            Of the window.
+            Side of the window in pixels.
         sd_px
-            Standard deviation at the places.
+            Standard deviation at the nodes, in pixels.
         rng
-            Source of randomness.
+            Random generator.
         fixed
-            Row and column of the pixel that stays where it is, if any.
+            Row and column of a pixel that is not displaced, or None.
         """
         nodes = math.ceil(side / NODE_PX) + 1
         line = np.linspace(0, nodes - 1, side)
@@ -135,7 +135,7 @@ class Bend:
         return cls(dy, dx)
 
     def image(self, image: FloatArray) -> FloatArray:
-        """An image (side, side, n_z) as it is seen, linear between pixels, its rim continued."""
+        """Deform an image (side, side, n_z), with linear interpolation and a repeated border."""
         side = len(image)
         line = np.arange(side, dtype=np.float32)
         at = np.stack([line[:, None] + self.dy, line + self.dx])
@@ -149,23 +149,23 @@ class Bend:
         self, labels: npt.NDArray[Any], corner: tuple[int, int], before: int, count: int,
         stride: int,
     ) -> npt.NDArray[Any]:  # fmt: skip
-        """The labels that are seen at every ``stride``-th pixel, of what lies nearest.
+        """Deform labels by nearest neighbour and return every ``stride``-th pixel.
 
         Parameters
         ----------
         labels
-            All of a region, (h, w), or other values of its pixels.
+            Labels of a whole region, (h, w), or other values of its pixels.
         corner
-            Row and column among these of the first pixel that is asked for.
+            Row and column in ``labels`` of the first pixel to return.
         before
-            Row and column of this pixel in the window.
+            Row and column of that pixel in the window; both are equal.
         count, stride
-            How many are asked for along each side, and how far apart they are.
+            Number of pixels along each side, and their distance.
 
         Returns
         -------
         ndarray, (count, count)
-            ``IGNORE`` for what lies outside of the region.
+            ``IGNORE`` for pixels outside the region.
         """
         steps = stride * np.arange(count)
         places = np.ix_(before + steps, before + steps)

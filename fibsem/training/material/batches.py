@@ -1,7 +1,7 @@
-"""Batches for one epoch: patches around balanced pixels, or grids at random positions.
+"""Batches of one epoch: patches around balanced pixels, or grids at random positions.
 
-An epoch is a function of (seed, epoch), so that a training that was killed goes on with the same
-batches it would have had.
+They depend on (seed, epoch) only, so that a resumed training sees the batches it would have seen
+without the interruption.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ Batch = tuple[FloatArray, FloatArray, FloatArray]
 
 @dataclass(frozen=True)
 class Shown:
-    """The pixels of a grid in a window.
+    """Position of the pixels of a grid in a window.
 
     Attributes
     ----------
     corner
-        Row and column of the first one among the labels.
+        Row and column of the first pixel in the labels.
     before
-        Row and column of it in the image.
+        Row and column of the first pixel in the image; both are equal.
     count, stride
-        How many there are along each side, and how far apart they are.
+        Number of pixels along each side, and their distance.
     bend
-        By which the window is displaced, if any.
+        Displacement of the window, or None.
     """
 
     corner: tuple[int, int]
@@ -48,7 +48,7 @@ class Shown:
     bend: Bend | None
 
     def of(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Labels of a window (h, w), or probabilities beside them, as the grid has them."""
+        """Return the labels or probabilities (h, w) of a window at the pixels of the grid."""
         if self.bend is not None:
             return self.bend.labels(values, self.corner, self.before, self.count, self.stride)
         extent = self.stride * (self.count - 1) + 1
@@ -57,7 +57,7 @@ class Shown:
 
 
 def softened(labels: FloatArray, taught: FloatArray, share: float) -> FloatArray:
-    """Targets between labels (0 pore, 1 solid) and a teacher's probabilities of solid.
+    """Blend labels (0 pore, 1 solid) with a teacher's probabilities of solid by its share.
 
     >>> softened(np.float32([0, 1]), np.float32([0.5, 0.5]), 0.5)
     array([0.25, 0.75], dtype=float32)
@@ -76,11 +76,16 @@ def patch_epoch(
     *,
     teacher_share: float = 0.0,
 ) -> Iterator[Batch]:
-    """Drawn pixels in a new order: (b, n_y, n_x, n_z), labels and weights (b, 1, 1, 1).
+    """Yield patches around drawn pixels in random order.
 
-    Where there are more ``steps`` than they fill, all are gone over again, in other orders. The
-    last batch of a single pass is filled up from its first, so that every batch has one shape. Of
-    labels ``teacher_share`` is what the teacher of the windows says of the pixels.
+    If ``steps`` exceed one pass, the pixels are repeated, each time in a new order. The last batch
+    of a single pass is filled up from its beginning, so that all batches have the same shape. The
+    teacher's probabilities have a share of ``teacher_share`` in the labels.
+
+    Yields
+    ------
+    inputs, labels, weights : ndarray, float32
+        (b, n_y, n_x, n_z), (b, 1, 1, 1) and (b, 1, 1).
     """
     rng = np.random.default_rng(seed)
     passes = max(1, steps * batch // len(pixels))
@@ -93,7 +98,7 @@ def patch_epoch(
         patches = cut_patches(windows, chosen, n)
         if augmentation.bends:
             side = patches.shape[1]
-            for k in range(batch):  # around the pixel that the label is of
+            for k in range(batch):  # the labelled pixel stays in the centre
                 bend = augmentation.bend(side, rng, fixed=side // 2)
                 patches[k] = bend.image(patches[k])
         if augmentation.symmetry:
@@ -117,12 +122,17 @@ def grid_epoch(
     whole: bool = False,
     teacher_share: float = 0.0,
 ) -> Iterator[Batch]:
-    """Grids at random positions: (b, side, side, n_z), labels (b, g, g, 1), weights (b, g, g).
+    """Yield windows with a grid of g x g labelled outputs at random positions.
 
-    ``side`` is n + s (g - 1) for stride s. The grid's pixels are weighted by class, and by 0 where
-    nobody labelled them. Of a network on squares the side is that of the grid, rounded up to its
-    pools, unless the ``whole`` surroundings are asked for; so are labels, with weight 0. Of labels
-    ``teacher_share`` is what the teacher of the windows says of the pixels.
+    ``side`` is n + s (g - 1) for stride s. Pixels are weighted by class, and by 0 if unlabelled.
+    For a network on squares ``side`` is that of the grid, rounded up to the network's pools, and
+    labels are padded to it with weight 0, unless the ``whole`` surroundings are requested. The
+    teacher's probabilities have a share of ``teacher_share`` in the labels.
+
+    Yields
+    ------
+    inputs, labels, weights : ndarray, float32
+        (b, side, side, n_z), (b, g, g, 1) and (b, g, g).
     """
     rng = np.random.default_rng(seed)
     extent = grid.extent(spec.stride)
@@ -155,19 +165,19 @@ def grid_epoch(
 def _framed(
     values: npt.NDArray[Any], out: int, inner: slice, turn: int, beyond: int
 ) -> npt.NDArray[Any]:
-    """Values of a grid turned as its image is, (out, out, 1); ``beyond`` around them."""
+    """Pad the values of a grid with ``beyond`` and turn them like its image, (out, out, 1)."""
     framed = np.full((out, out), beyond, values.dtype)
     framed[inner, inner] = values
     return dihedral(framed[..., None], turn)
 
 
 def _taught(window: LabelledWindow) -> HalfArray:
-    """What a teacher says of a window, which has one."""
+    """Return the teacher's probabilities of a window, (h, w) float16."""
     assert window.taught is not None
     return window.taught
 
 
 def _taught_at(windows: Sequence[LabelledWindow], pixels: Pixels) -> FloatArray:
-    """What a teacher says of some pixels."""
+    """Return the teacher's probabilities of the given pixels, (len(pixels),) float32."""
     places = zip(pixels.window, pixels.y, pixels.x, strict=True)
     return np.array([_taught(windows[k])[y, x] for k, y, x in places], np.float32)

@@ -1,4 +1,4 @@
-"""What trainings on one dataset have read of it, and share."""
+"""Cache of the data that trainings on one dataset have read and share."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from fibsem.training.beginning.teacher import Taught
 
 @dataclass
 class Cache:
-    """What materials of one dataset and correction have read and drawn.
+    """Data read and drawn by all :class:`Material` of one dataset and correction.
 
     Attributes
     ----------
     volumes
-        The corrected volume of every sample.
+        Corrected volume of every sample.
     windows, pieces
-        By all that they follow from.
+        Windows and validation pieces; the keys hold everything that these depend on.
     parts
-        Of the training regions.
+        Parts of the training regions.
     taught
-        What teachers say of these, by address.
+        Probabilities that teachers give the training regions, by address of the teacher.
     greys
-        What the corrected grey values of every sample look like; empty until somebody asks.
+        Grey value statistics of every corrected sample; empty until first used.
     """
 
     volumes: Mapping[str, CorrectedVolume]

@@ -1,6 +1,6 @@
-"""Parts of whole slices, other ones in every epoch, read while the one before is trained on.
+"""Draw other parts of large regions in every epoch, and read them during the previous epoch.
 
-So memory does not grow with what is labelled, and no step waits for a disk.
+Memory then does not grow with the number of labels, and no step waits for the disk.
 """
 
 from __future__ import annotations
@@ -18,33 +18,36 @@ from fibsem.data.windows import LabelledWindow
 from fibsem.system.advice import as_here
 from fibsem.training.material.supply import DoubleArray, Supply
 
-#: Reads parts with their surroundings, in the order in which they lie.
+#: Reads parts, which are in the order of the dataset, with their surroundings.
 Load = Callable[[Sequence[Region]], Sequence[LabelledWindow]]
-#: Slices that the parts of an epoch lie in, where these have enough: each is read with all around.
+#: Number of slices that the parts of an epoch come from, if they hold enough parts: each slice is
+#: decoded as a whole.
 PLACES = 24
 
 
 class Changing:
-    """Parts of large regions, other ones in every epoch; the next are read meanwhile.
+    """Supplies of an epoch from a random draw of parts; the next epoch is read in a thread.
 
-    They lie in some slices, again other ones in every epoch: to read a part is to decode its slice.
+    The parts of an epoch come from few slices, drawn anew every epoch, because reading a part
+    means decoding its slice.
 
     Parameters
     ----------
     parts
-        All of them.
+        All parts of the training regions.
     load
-        Reads some with their surroundings, in the order in which they lie.
+        Reads parts, which are in the order of the dataset, with their surroundings.
     most
-        Parts of an epoch.
+        Number of parts per epoch.
     rare
-        The rare class, None where neither is.
+        The rare class, or None.
     for_rare
-        Share of the draws that lie at a pixel of it; as many of the parts are drawn for it.
+        Share of the windows that are drawn at a pixel of the rare class; the same share of the
+        parts is drawn for it.
     seed
-        Of the run.
+        Seed of the run.
     places
-        Slices of an epoch; more where its parts would not fill them.
+        Number of slices per epoch; more are used if these hold too few parts.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class Changing:
         self._coming: dict[int, Future[Supply]] = {}
 
     def of(self, epoch: int) -> Supply:
-        """What an epoch is drawn from."""
+        """Return the supply of an epoch, and start to read that of the next one."""
         coming = self._coming.pop(epoch, None)
         supply = self.read(epoch) if coming is None else coming.result()
         for other in self._coming.values():
@@ -69,11 +72,11 @@ class Changing:
         return supply
 
     def read(self, epoch: int) -> Supply:
-        """Draw the parts of an epoch, and read them in the order in which they lie."""
+        """Draw the parts of an epoch and read them."""
         return self.drawn(epoch, self.load)
 
     def drawn(self, epoch: int, load: Load) -> Supply:
-        """Draw the parts of an epoch, and read them by ``load``."""
+        """Draw the parts of an epoch and read them with ``load``."""
         rng = np.random.default_rng([self.seed, epoch, 1])
         few = max(1, round(self.most * self.for_rare)) if self.rare is not None else 0
         labelled = self.parts.counts.sum(axis=1).astype(np.float64)
@@ -90,7 +93,7 @@ class Changing:
         return Supply(windows, here, self.rare, self.for_rare, of_rare_chance)
 
     def _anywhere(self, chance: DoubleArray, chosen: npt.NDArray[np.intp]) -> DoubleArray:
-        """Chance for any place of some parts, from that for each pixel of theirs."""
+        """Convert chances per pixel to chances per part, normalised to a sum of 1."""
         chance = chance * [self.parts.regions[k].box.size for k in chosen]
         return chance / chance.sum()
 
@@ -101,7 +104,7 @@ class Changing:
         self, size: npt.NDArray[np.floating] | npt.NDArray[np.integer], most: int,
         rng: np.random.Generator,
     ) -> tuple[npt.NDArray[np.intp], DoubleArray]:  # fmt: skip
-        """Parts of a share of the slices; see :func:`by_place`."""
+        """Draw ``most`` parts from a proportional share of the slices; see :func:`by_place`."""
         places = max(1, round(self.places * most / self.most))
         return by_place(size, self._place, places, most, rng)
 
@@ -110,22 +113,28 @@ def by_place(
     size: npt.NDArray[np.floating] | npt.NDArray[np.integer], place: npt.NDArray[np.intp],
     places: int, most: int, rng: np.random.Generator,
 ) -> tuple[npt.NDArray[np.intp], DoubleArray]:  # fmt: skip
-    """Parts of some places, drawn as :func:`by_size` draws: first the places, then parts of each.
+    """Draw places in proportion to size, then parts of each place; see :func:`by_size`.
 
     Parameters
     ----------
     size, place
-        Of each part.
+        Size and place number of each part.
     places, most
-        How many of both, at most; more places where these hold fewer parts than that on average.
+        Maximum number of places and of parts; more places are drawn if these hold too few parts
+        on average.
     rng
-        Source of randomness.
+        Random generator.
+
+    Returns
+    -------
+    parts, chances : ndarray
+        Indices of the drawn parts in ascending order, and their chances.
     """
     totals = np.bincount(place, size)
     held = (size > 0).sum() / max(1, (totals > 0).sum())
     places = min(most, max(places, math.ceil(most / held)))
     drawn, of_place = by_size(totals, places, rng)
-    counts = (most + rng.permutation(len(drawn))) // len(drawn)  # alike, and ``most`` in all
+    counts = (most + rng.permutation(len(drawn))) // len(drawn)  # alike, ``most`` in sum
     chosen, chances = [], []
     for k, chance, count in zip(drawn, of_place, counts, strict=True):
         here = np.flatnonzero(place == k)
@@ -139,7 +148,10 @@ def by_place(
 def by_size(
     size: npt.NDArray[np.floating] | npt.NDArray[np.integer], most: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.intp], DoubleArray]:
-    """Parts drawn in proportion to their size, and the chance that makes every unit of it alike."""
+    """Draw parts in proportion to size; return their indices and chances.
+
+    The chances, which sum to 1, give every unit of size the same expected weight.
+    """
     some = np.flatnonzero(size > 0)
     probability = inclusion(size[some].astype(np.float64), most)
     order = rng.permutation(len(some))

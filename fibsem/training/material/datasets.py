@@ -1,4 +1,4 @@
-"""The dataset that a configuration names: opened, and if need be simulated or downloaded."""
+"""Open the dataset of a configuration, and simulate or download it if necessary."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ from fibsem.system.locks import alone
 from fibsem.system.progress import Progress
 from fibsem.training.material.weighing import HEAVIEST
 
-#: Voxels of a film up to which it is looked through before every training: some seconds.
+#: Maximum number of voxels of a film that is inspected before every training: some seconds.
 LOOKED_THROUGH = 2**27
 #: Names of the classes 0 and 1.
 CLASSES = ("pore", "solid")
-#: Pixels of a class below which no figure of it says much, and what hangs on those of each part.
+#: Number of pixels of a class below which its metrics are unreliable, and what they affect in each
+#: split.
 SCARCE = 100
 HANGS: dict[Split, tuple[str, str]] = {
     "train": ("training", "what is learned of it"),
@@ -42,21 +43,21 @@ HANGS: dict[Split, tuple[str, str]] = {
 
 
 def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
-    """Open the dataset; simulate a phantom that is not there, download the archive on demand.
+    """Open the dataset; simulate a missing phantom, or download the archive on demand.
 
-    Digests of all data are computed here, with a progress bar if that takes time.
+    All digests of the dataset are computed here, with a progress display if that takes time.
 
     Parameters
     ----------
     config
         ``data`` of a configuration: the path, or the name and the phantom.
     split
-        How squares without given parts are divided.
+        How to split squares whose part is not given.
 
     Raises
     ------
     UserError
-        If it does not exist and cannot be made, or something in it is wrong.
+        If the dataset does not exist and cannot be made, or any of it cannot be used.
 
     Examples
     --------
@@ -75,26 +76,26 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
         folder = place_of(root, config.name)
         _simulated(folder, config.phantom)
         dataset = load_dataset(folder, split).named(config.name)
-    dataset.digests  # noqa: B018 - read once
+    dataset.digests  # noqa: B018 - computed and cached
     return dataset
 
 
 def check_unchanged(dataset: Dataset, during: str, *, labels: bool = True) -> None:
-    """Refuse a result of data that are others by now, and say it where they were touched.
+    """Raise an error if the data changed since they were digested; warn if files were rewritten.
 
     Parameters
     ----------
     dataset
-        What it was made of, digested when the command began.
+        The dataset, digested when the command began.
     during
-        What read it, for the message: ``this training``.
+        The work that read the dataset, for the message: ``this training``.
     labels
-        Whether it depends on them, too.
+        Whether the result depends on the labels as well.
 
     Raises
     ------
     UserError
-        Names what was changed.
+        If the data changed; the message names the difference.
     """
     if not dataset.check_unchanged(labels=labels):
         print(
@@ -109,21 +110,21 @@ def look_at(
     needed: Sequence[Split] = ("train", "val"),
     configs: Sequence[RunConfig] = (),
 ) -> None:
-    """Say what should be looked at before anything is learnt; ``inspect`` says it of any film.
+    """Print warnings about a dataset before training, as ``inspect`` does for any film.
 
     Parameters
     ----------
     dataset
-        What is learned from.
+        The dataset to train on.
     needed
-        Parts that must have squares.
+        Splits that must have squares.
     configs
-        How it is learned from, as far as that is known before.
+        Configurations of the trainings, as far as they are known in advance.
 
     Raises
     ------
     UserError
-        If a part that is needed has no squares: before hours of work rather than after them.
+        If a needed split has no squares, so that this is found before hours of work.
     """
     for split in needed:
         labelled_regions(dataset, split)
@@ -147,7 +148,7 @@ def look_at(
 
 
 def scarce(dataset: Dataset) -> Iterator[str]:
-    """Say which part has so few pixels of a class that no figure of it can be trusted."""
+    """Yield a warning for each split and class with too few pixels for reliable metrics."""
     for split, (part, what) in HANGS.items():
         if not dataset.regions(split):
             continue
@@ -160,7 +161,7 @@ def scarce(dataset: Dataset) -> Iterator[str]:
 
 
 def heavy(dataset: Dataset) -> Iterator[str]:
-    """Say which class is so rare that its pixels are heavy, where no windows are drawn for it."""
+    """Yield a warning for each class whose class weight exceeds ``HEAVIEST``."""
     counts = dataset.pixels("train")
     for name, count in zip(CLASSES, counts, strict=True):
         if count and (weight := sum(counts) / (2 * count)) > HEAVIEST:
@@ -176,7 +177,7 @@ def _as_learned(
     gradients: Iterable[Gradient],
     reaches: Sequence[tuple[Triple, SplitRecipe]],
 ) -> Iterator[str]:
-    """What is odd of a film for the trainings that it is for."""
+    """Yield warnings about a film that depend on the configurations of the trainings."""
     for gradient in gradients:
         yield from left_in(sample, gradient)
     if reaches:
@@ -184,13 +185,13 @@ def _as_learned(
 
 
 def _farthest(reaches: Sequence[tuple[Triple, SplitRecipe]]) -> Triple:
-    """How far any of some networks reaches along each axis."""
+    """Return the largest reach of the networks along each axis, (z, y, x)."""
     z, y, x = (max(axis) for axis in zip(*(reach for reach, _ in reaches), strict=True))
     return z, y, x
 
 
 def _simulated(folder: Path, phantom: str) -> None:
-    """Simulate a phantom where it is not there yet."""
+    """Simulate a phantom unless it exists; warn if it was simulated with another recipe."""
     recipe = phantom_recipe(phantom)
     if not _is_simulated(folder):
         print(
@@ -209,7 +210,7 @@ def _is_simulated(folder: Path) -> bool:
 
 
 def phantom_recipe(name: str) -> PhantomRecipe:
-    """The recipe of ``conf/phantom/<name>.yaml``."""
+    """Read the recipe of ``conf/phantom/<name>.yaml``; raise UserError if there is none."""
     choices = sorted(file.stem for file in (CONF / "phantom").glob("*.yaml"))
     if name not in choices:
         raise UserError(f"`data.phantom` must be one of {', '.join(choices)}, but got {name}.")
@@ -217,7 +218,7 @@ def phantom_recipe(name: str) -> PhantomRecipe:
 
 
 def corrected_volumes(dataset: Dataset, recipe: Recipe) -> dict[str, CorrectedVolume]:
-    """Every sample's volume with the recipe fitted to its material, by name."""
+    """Fit the recipe to the material of every sample; return corrected volumes by sample name."""
     return {
         sample.name: CorrectedVolume(
             sample.volume,

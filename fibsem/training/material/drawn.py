@@ -1,4 +1,4 @@
-"""The balanced pixels of patch mode, from all windows or from those that are in memory."""
+"""Draw the balanced pixels of patch mode, from all windows or from those in memory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from fibsem.data.windows import LabelledWindow
 from fibsem.training.material.material import CHANGING, Material
 from fibsem.training.material.supply import DoubleArray, Supply
 
-#: Windows, and pixels that lie in them.
+#: Windows, and pixels within them.
 Drawn = tuple[Sequence[LabelledWindow], Pixels]
 
 
 def epoch_pixels(material: Material, epoch: int) -> Drawn:
-    """The balanced draw of an epoch of patch mode, and the windows that it is from.
+    """Return the balanced pixels of an epoch in patch mode, and their windows.
 
-    One draw for all epochs; another one of each where not all windows fit.
+    All epochs share one draw, unless the windows do not all fit in memory: then each epoch has its
+    own.
     """
     if material.draws.changing is None:
         return material.train, material.training_pixels
@@ -28,9 +29,10 @@ def epoch_pixels(material: Material, epoch: int) -> Drawn:
 
 
 def pixels_to_fit(material: Material) -> Drawn:
-    """The balanced draw that a model is fitted to at once, and the windows that it is from.
+    """Return the balanced pixels for a model that is fitted at once, and their windows.
 
-    They cover no more than the thesis's squares: every pixel of them has to be looked at.
+    The windows cover at most the area of the thesis's squares, because features are computed for
+    every pixel of them.
     """
     if sum(region.box.size for region in material.training_parts.regions) <= STUDY:
         return epoch_pixels(material, 0)
@@ -45,21 +47,21 @@ def _drawn(material: Material, supply: Supply, epoch: int) -> Drawn:
 def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:
     """Draw pixels from the windows of an epoch, half pores and half solid.
 
-    Over many epochs every labelled pixel of a class is drawn alike, whatever part it lies in; see
-    :func:`fibsem.data.sampling.balanced_pixels`, which has all of them at once.
+    Over many epochs every labelled pixel of a class is equally likely, in whichever part it lies;
+    :func:`fibsem.data.sampling.balanced_pixels` does the same for windows that are all in memory.
 
     Parameters
     ----------
     supply
         Windows, and the chance of each.
     size
-        Number of pixels, even. Drawn without replacement while a window has enough of them.
+        Number of pixels, even. They are drawn without replacement unless a window has too few.
     rng
-        Source of randomness.
+        Random generator.
 
     Notes
     -----
-    A class that none of the windows holds is left out of this epoch.
+    A class that is absent from all windows is left out of this epoch.
     """
     chances = [_of_class(supply, value) for value in (0, 1)]
     classes = [value for value in (0, 1) if chances[value].any()]
@@ -70,7 +72,7 @@ def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:
 
 
 def _of_class(supply: Supply, value: int) -> DoubleArray:
-    """Chance of each window for a pixel of a class; zeros where none holds one."""
+    """Return the chance of each window for a pixel of a class; all 0 if the class is absent."""
     count = np.array([(window.labels == value).sum() for window in supply.windows], np.float64)
     chance = supply.rare_chance
     if chance is None or supply.rare != value:
@@ -83,7 +85,7 @@ def _of_class(supply: Supply, value: int) -> DoubleArray:
 def _places(
     supply: Supply, value: int, chance: DoubleArray, size: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """(window, y, x) of ``size`` pixels of one class."""
+    """Draw ``size`` pixels of one class; return their (window, y, x), each (size,)."""
     counts = rng.multinomial(size, chance)
     window = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     places = []

@@ -1,4 +1,4 @@
-"""Where the windows of each epoch are cut from: all that is labelled, or what fits in memory."""
+"""Supplies of windows for each epoch: all labelled regions, or as many as fit in memory."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from fibsem.training.material.changing import PLACES, Changing
 from fibsem.training.material.reader import WindowReader
 from fibsem.training.material.supply import Supply, rare_class
 
-#: Most that the windows of two epochs may take together, bytes.
+#: Maximum size of the windows of two epochs together, in bytes.
 MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
 class EpochDraws:
-    """The supplies of the epochs of one training.
+    """Supplies of all epochs of one training.
 
     Attributes
     ----------
     regions, parts
-        All that is learned from, and cut into parts.
+        Training regions, and the same regions cut into parts.
     reader
-        Reads either with its surroundings.
+        Reads regions or parts with their surroundings.
     windows
-        Gives all of the regions as windows; asked only where they fit.
+        Returns the windows of all regions; called only if they fit in memory.
     rare_windows
-        Share of the windows that are drawn for a rare class; None: see :func:`rare_class`.
+        Share of the windows that are drawn for a rare class; None for the default of
+        :func:`rare_class`.
     drawn
-        Windows that an epoch draws; pixels in patch mode.
+        Number of windows drawn per epoch, or of pixels in patch mode.
     seed
-        Of the run.
+        Seed of the run.
     """
 
     regions: Sequence[Region]
@@ -46,24 +47,24 @@ class EpochDraws:
     seed: int
 
     def of(self, epoch: int) -> Supply:
-        """What an epoch is drawn from."""
+        """Return the supply of an epoch."""
         return self.changing.of(epoch) if self.changing else self.whole
 
     @cached_property
     def rare(self) -> tuple[int | None, float]:
-        """The class that windows are drawn for too, None where neither is rare; and what share."""
+        """The rare class or None, and the share of windows drawn for it."""
         return rare_class(self.parts.both_classes(), self.rare_windows)
 
     @cached_property
     def whole(self) -> Supply:
-        """All windows, where they fit."""
+        """Supply of all windows, for regions that fit in memory."""
         return Supply.of(self.windows(), *self.rare)
 
     @cached_property
     def changing(self) -> Changing | None:
-        """Other parts in every epoch, where all windows would not fit; else None.
+        """Supplies of changing parts if the windows do not all fit in memory, else None.
 
-        A window has its whole region, of which no more than a part may be labelled.
+        Windows cover whole regions, even if only a part of a region is labelled.
         """
         whole = sum(map(self.reader.bytes, self.regions))
         if max(whole, sum(self.bytes_of_parts)) <= MOST_BYTES:
@@ -71,13 +72,16 @@ class EpochDraws:
         return self._changing(max(2, min(self._most_parts, self.drawn)))
 
     def few(self, most: int) -> Supply:
-        """Parts of at most ``most`` pixels together, each from a place of its own; two at least."""
+        """Return a supply of at most ``most`` pixels, its parts from different slices.
+
+        There are at least two parts.
+        """
         largest = max(part.box.size for part in self.parts.regions)
         count = max(2, min(self._most_parts, most // largest))
         return self._changing(count, places=count).read(0)
 
     def labels(self) -> Supply:
-        """What the first epoch is drawn from; where all is not in memory, without grey values."""
+        """Return the supply of the first epoch, without grey values unless all are in memory."""
         return self.changing.drawn(0, self.reader.labels) if self.changing else self.whole
 
     def _changing(self, most: int, places: int = PLACES) -> Changing:
@@ -85,10 +89,10 @@ class EpochDraws:
 
     @cached_property
     def bytes_of_parts(self) -> list[int]:
-        """Memory of each part with its surroundings."""
+        """Memory of each part with its surroundings, in bytes."""
         return [self.reader.bytes(part) for part in self.parts.regions]
 
     @property
     def _most_parts(self) -> int:
-        """Parts of an epoch that fit beside those of the next."""
+        """Maximum number of parts per epoch, such that two epochs fit in memory."""
         return max(2, MOST_BYTES // 2 // max(self.bytes_of_parts))

@@ -1,4 +1,4 @@
-"""What the steps of an epoch are fed: its batches, and these as a dataset of TensorFlow."""
+"""Batches of an epoch, and the ``tf.data.Dataset`` that feeds them to the network."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from fibsem.training.material.batches import Batch, grid_epoch, patch_epoch
 from fibsem.training.material.drawn import epoch_pixels
 from fibsem.training.material.material import Material
 
-#: Batches that are prepared while one is trained on.
+#: Number of batches that are prepared ahead of the one in training.
 PREFETCH = 4
 
 
 class Batches(Protocol):
-    """Makes the batches of one epoch anew; with ``whole`` surroundings as a network is scored."""
+    """Callable that iterates over one epoch; ``whole`` gives the surroundings used in scoring."""
 
     def __call__(self, *, whole: bool = False) -> Iterator[Batch]: ...
 
 
 def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
-    """Make a function that gives the batches of an epoch, and their number.
+    """Return a function that iterates over the batches of one epoch, and their number.
 
     Parameters
     ----------
     material
         Dataset and configuration.
     epoch
-        Index of the epoch from 0; it and ``seed`` determine draws and augmentation.
+        Number of the epoch, from 0. Together with ``seed`` it determines how windows are drawn and
+        augmented.
 
     Returns
     -------
     batches : callable
-        Each call gives an iterator of (inputs, labels, weights), float32, inputs (batch, y, x, z);
-        labels lie between 0 and 1 if a teacher has a share in them. With ``whole=True``
-        surroundings and grey values are as in validation.
+        Each call starts the epoch from its beginning and yields (inputs, labels, weights), float32,
+        inputs (batch, y, x, z). Labels lie between 0 and 1 if a teacher has a share in them.
+        With ``whole=True`` surroundings and grey values are those used in scoring.
     steps : int
         Number of batches.
 
@@ -69,7 +70,7 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
         return grids, steps
     windows, pixels = epoch_pixels(material, epoch)
 
-    def patches(*, whole: bool = False) -> Iterator[Batch]:  # which they always have
+    def patches(*, whole: bool = False) -> Iterator[Batch]:  # patches are always whole
         return patch_epoch(
             windows, pixels, config.spec, settings.batch, steps, augmentation, seed,
             teacher_share=share,
@@ -79,19 +80,19 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
 
 
 def as_dataset(batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
-    """Wrap the batches of an epoch: prepared in a thread while the network is busy.
+    """Wrap the batches of an epoch in a dataset that prepares them in a background thread.
 
-    TensorFlow may start the iteration more than once (a mirrored strategy does), hence a function
-    and not an iterator.
+    ``batches`` is a function rather than an iterator because TensorFlow may start the iteration
+    more than once, as it does with a mirrored strategy.
     """
     return Feed().of(batches)
 
 
 class Feed:
-    """Hands the epochs of a training to TensorFlow, one after the other.
+    """Datasets of the epochs of a training, one per shape of batch.
 
-    A dataset is four graphs, which take as long as ten steps of a small network: all epochs whose
-    batches have the same shapes go through one.
+    A dataset consists of four graphs, which take as long to build as ten steps of a small network.
+    Epochs whose batches have the same shapes therefore share one.
     """
 
     def __init__(self) -> None:
@@ -99,7 +100,7 @@ class Feed:
         self._datasets: dict[tuple[tf.TensorSpec, ...], tf.data.Dataset] = {}
 
     def of(self, batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
-        """The batches of one more epoch, as :func:`as_dataset` wraps them; no others from now."""
+        """Return the dataset of the next epoch, which replaces the previous one."""
         self._batches = batches
         signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in next(batches()))
         if signature not in self._datasets:
@@ -112,7 +113,7 @@ def _dataset(
 ) -> tf.data.Dataset:
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     options = tf.data.Options()
-    # There is nothing to tune; and an iterator is not let go before its tuner wakes up, which is
-    # 10 ms, 20 ms, ... 2.56 s, 5.12 s after its start: epochs of 2.6 s would take 5.1.
+    # There is nothing to tune, and an iterator is not released before its tuner wakes up, which is
+    # 10 ms, 20 ms, ... 2.56 s, 5.12 s after its start: epochs of 2.6 s would take 5.1 s.
     options.autotune.enabled = False
     return dataset.prefetch(PREFETCH).with_options(options)

@@ -1,8 +1,8 @@
-"""The fixed pixels, pieces and lattices that stand for a split: a training is scored on them.
+"""Fixed samples of a split on which trainings are scored: pixels, pieces and lattices.
 
-Pixels and pieces depend on the dataset, its split, the share and the sampling seed alone: all
-networks share them, whatever their neighbourhood. How many pixels of a piece are scored is a
-network's own: its lattices have its stride.
+Pixels and pieces depend only on the dataset, its split, the share and the sampling seed, so that
+networks of any neighbourhood share them. The number of scored pixels within a piece depends on the
+network, because its lattices have the stride of the network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fibsem.training.material.material import PIECES, Material
 
 
 def balanced_sample(material: Material, split: Split) -> LatticeSample:
-    """The fixed balanced sample of a split."""
+    """Return the fixed sample of a split, with equal numbers of pore and solid pixels."""
     labels = [window.labels for window in material.windows(split)]
     labelled = sum(int((window != IGNORE).sum()) for window in labels)
     size = max(2, sample_size(labelled, material.config.train.share))
@@ -25,7 +25,7 @@ def balanced_sample(material: Material, split: Split) -> LatticeSample:
 
 
 def pieces_of(material: Material, split: Split) -> Pieces:
-    """The fixed pieces that stand for a split."""
+    """Return the fixed pieces that represent a split; see :mod:`fibsem.data.pieces`."""
     drawn, key = material.cache.pieces, (split, material.config.sampling.seed)
     if key not in drawn:
         regions = labelled_regions(material.dataset, split)
@@ -34,9 +34,9 @@ def pieces_of(material: Material, split: Split) -> Pieces:
 
 
 def piece_windows(material: Material, split: Split) -> tuple[LabelledWindow, ...]:
-    """Pieces with their surroundings, from where a network's pools fall in the slice.
+    """Return the pieces of a split with their surroundings, aligned to the network's pooling.
 
-    Memory: 64 pieces of 208 x 208 x 11 at 81 x 81 x 11 are 122 MB, whatever the split.
+    Memory: 64 pieces of 208 x 208 x 11 at 81 x 81 x 11 are 122 MB for any split.
     """
     read, spec = material.cache.windows, material.config.spec
     halo, multiple = spec.halo, spec.alignment
@@ -48,7 +48,7 @@ def piece_windows(material: Material, split: Split) -> tuple[LabelledWindow, ...
 
 
 def piece_lattices(material: Material, split: Split, most: int) -> Lattices:
-    """The fixed lattices of those pieces, at most so many, that networks of a stride have."""
+    """Return at most ``most`` fixed lattices of the pieces, shared by networks of equal stride."""
     stride = material.config.spec.stride
     labels = [window.labels for window in piece_windows(material, split)]
     rng = material.rng(split, PIECES, stride)

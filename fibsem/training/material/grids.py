@@ -1,10 +1,10 @@
-"""The windows of a step in grid mode: how many, and how far they reach."""
+"""Number and size of the windows of a step in grid mode."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Pixels around small squares that steps of a network on squares see.
+#: Pixels around small squares that the training windows of a network on squares include.
 CONTEXT = 16
 
 
@@ -16,7 +16,7 @@ class GridShape:
     size: int = 8
 
     def extent(self, stride: int) -> int:
-        """Pixels of labels across a window whose pixels lie ``stride`` apart.
+        """Return the extent in pixels of a grid whose pixels lie ``stride`` apart.
 
         >>> GridShape(16, 8).extent(stride=16)
         113
@@ -24,10 +24,10 @@ class GridShape:
         return 1 + stride * (self.size - 1)
 
     def around(self, side: int, multiple: int) -> GridShape:
-        """Windows that are not much larger than squares of labels, and more of them.
+        """Return more and smaller windows, not much larger than the labelled squares.
 
-        Of squares of 64 there are four of 96 in place of two of 128, where three of four pixels
-        had no label:
+        Squares of 64 get four windows of 96 instead of two of 128, in which three of four pixels
+        would have no label:
 
         >>> GridShape(2, 128).around(side=64, multiple=4)
         GridShape(windows=4, size=96)
@@ -35,18 +35,18 @@ class GridShape:
         Parameters
         ----------
         side
-            Of the largest square.
+            Side of the largest square in pixels.
         multiple
-            Of which a window's size is one, for the pools of the network.
+            The size of a window is a multiple of it, to suit the pooling of the network.
         """
         size = min(self.size, -(-(side + 2 * CONTEXT) // multiple) * multiple)
         return GridShape(round(self.windows * (self.size / size) ** 2), size)
 
     def framed(self, side: int, frame: int) -> int:
-        """Pixels across what windows are drawn from, at least: squares with what is around them.
+        """Return the minimum side of the regions, grown by a frame, that windows are drawn from.
 
-        A square as large as a window has one place in it. The same pictures come again and again
-        then, and are learned by heart.
+        Without a frame a square of the size of a window allows a single window, and the network
+        memorises the few images that it sees again and again.
 
         >>> GridShape(2, 128).framed(side=128, frame=16), GridShape(4, 96).framed(64, frame=16)
         (160, 96)
@@ -54,8 +54,8 @@ class GridShape:
         Parameters
         ----------
         side
-            Of the largest square.
+            Side of the largest square in pixels.
         frame
-            Pixels around it.
+            Pixels added on each side of it.
         """
         return max(self.size, min(self.size, side) + 2 * frame)

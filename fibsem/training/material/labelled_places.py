@@ -1,4 +1,4 @@
-"""Where squares of labels hold a label: elsewhere a step would learn nothing."""
+"""Positions at which a training window contains a label; elsewhere a step would learn nothing."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class LabelledPlaces:
-    """Where squares of one kind hold a label, by window.
+    """Positions of squares of one extent and stride that contain a label, by window.
 
     Attributes
     ----------
     places
-        :func:`holding` of each.
+        Result of :func:`holding` for each window.
     rows
-        Share of its places by y; None where ``places`` is.
+        Share of each window's positions by row; None where ``places`` is None.
     chance
-        Of each window, for a square with some label anywhere in it.
+        Probability of each window for a square that contains a label.
     """
 
     places: list[BoolArray | None]
@@ -37,7 +37,7 @@ class LabelledPlaces:
     def of(
         cls, windows: Sequence[LabelledWindow], chance: DoubleArray, extent: int, stride: int
     ) -> LabelledPlaces:
-        """Find them; ``chance`` is that of a square with or without one."""
+        """Find the positions; ``chance`` is for squares with or without a label, by window."""
         places = [holding(window.labels, extent, stride) for window in windows]
         if all(each is None for each in places):
             return cls(places, [None] * len(places), chance)
@@ -47,19 +47,19 @@ class LabelledPlaces:
 
 
 def holding(labels: LabelArray, extent: int, stride: int) -> BoolArray | None:
-    """Where squares of labels begin that have some label; None where all do.
+    """Find the positions of squares that contain a label.
 
     Parameters
     ----------
     labels
-        (h, w) uint8 of a window.
+        Labels of a window, (h, w) uint8.
     extent, stride
-        Pixels across a square, of which those that lie ``stride`` apart count.
+        Side of a square in pixels; only its pixels ``stride`` apart count.
 
     Returns
     -------
     places : (h - extent + 1, w - extent + 1) bool or None
-        By the upper left corner.
+        By the upper left corner of the square; None if every square contains a label.
 
     Examples
     --------
@@ -73,9 +73,9 @@ def holding(labels: LabelArray, extent: int, stride: int) -> BoolArray | None:
 
 
 def _any_ahead(places: BoolArray, extent: int, stride: int) -> BoolArray:
-    """Whether any of the rows that lie ``stride`` apart, ``extent`` on from each, is True."""
+    """For each row, combine by OR the rows ``stride`` apart within the following ``extent``."""
     count, reach = 1 + (extent - 1) // stride, 1
-    while reach < count:  # twice as many at a time
+    while reach < count:  # doubles the number of combined rows
         more = min(reach, count - reach)
         places = places[: -more * stride] | places[more * stride :]
         reach += more

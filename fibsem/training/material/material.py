@@ -1,4 +1,4 @@
-"""What one training learns from, in memory: windows of its splits, their weights, what is drawn."""
+"""Data of one training in memory: windows of the splits, class weights, and supplies of epochs."""
 
 from __future__ import annotations
 
@@ -24,25 +24,27 @@ from fibsem.training.material.reader import WindowReader
 from fibsem.training.material.supply import Supply
 from fibsem.training.material.weighing import class_weights, pixel_weights
 
-#: Streams of random numbers of a dataset, so that one draw does not move another.
+#: Random streams, one per purpose, so that one draw does not affect another.
 STREAM = {"train": 1, "val": 2, "test": 3}
 PIECES, CHANGING, LABELLED = 10, 11, 12
-#: Side of the parts of large regions, about; what is around them costs less than around small ones.
+#: Approximate side of the parts of large regions, in pixels; smaller parts have relatively more
+#: surroundings to read.
 SIDE = 256
 
 
 class Material:
-    """Training data of one configuration: windows, samples and weights of a dataset.
+    """A dataset prepared for one configuration; each split is read on first use.
 
-    Splits are read when they are first needed. Samples for validation are drawn in
-    :mod:`fibsem.training.material.fixed_draws`.
+    The samples for scoring are drawn by :mod:`fibsem.training.material.fixed_draws`.
 
     Parameters
     ----------
     dataset, config
-        The data and the configuration; an error if neighbourhoods are deeper than the split's gap.
+        Dataset and configuration of a training. UserError is raised if the neighbourhood is deeper
+        than the gap of the split allows.
     cache
-        Cache of another material with the same dataset and correction; None: a new one.
+        Cache of another material with the same dataset and correction; by default the correction
+        is fitted here.
 
     Examples
     --------
@@ -64,27 +66,27 @@ class Material:
         self.cache = cache or Cache(corrected_volumes(dataset, config.preprocess))
 
     def for_config(self, config: RunConfig) -> Material:
-        """The training data of another configuration; what was read is kept if it still fits."""
+        """Return material for another configuration; the cache is shared if it still applies."""
         fits = config.preprocess == self.config.preprocess
         return Material(self.dataset, config, self.cache if fits else None)
 
     @property
     def volumes(self) -> Mapping[str, CorrectedVolume]:
-        """The corrected volume of every sample."""
+        """Corrected volume of every sample, by name."""
         return self.cache.volumes
 
     @property
     def greys(self) -> Mapping[str, FilmGreys]:
-        """Histograms of the corrected grey values of every sample."""
+        """Grey value statistics of every corrected sample, by name."""
         if not self.cache.greys:
             self.cache.greys = {name: greys_of(volume) for name, volume in self.volumes.items()}
         return self.cache.greys
 
     @property
     def taught(self) -> Taught | None:
-        """Probabilities of a teacher for the training regions, scored once; None without a teacher.
+        """Probabilities that the teacher gives the training regions; None without a teacher.
 
-        Grey values are corrected for the teacher by its own recipe.
+        The teacher scores each region once, on grey values corrected by its own recipe.
         """
         address = self.config.train.teacher
         if address is None or not self.config.train.teacher_share:
@@ -100,7 +102,7 @@ class Material:
 
     @cached_property
     def train(self) -> tuple[LabelledWindow, ...]:
-        """All training windows, enlarged if a grid would not reach all of their pixels."""
+        """All training windows; small ones are grown so that a grid reaches all their pixels."""
         return self._windows("train", self._smallest)
 
     @cached_property
@@ -112,30 +114,30 @@ class Material:
         return self._windows("test")
 
     def windows(self, split: Split) -> tuple[LabelledWindow, ...]:
-        """The labelled windows of a split."""
+        """Return the labelled windows of a split."""
         windows: tuple[LabelledWindow, ...] = getattr(self, split)
         return windows
 
     @cached_property
     def training_pixels(self) -> Pixels:
-        """The balanced sample of pixels that patch mode trains on."""
+        """Balanced pixels of patch mode, drawn from all training windows."""
         labels = [window.labels for window in self.train]
         return balanced_pixels(labels, self.training_size, self.rng("train"))
 
     @cached_property
     def steps(self) -> int:
-        """Number of steps of an epoch; see :class:`fibsem.config.epochs.EpochLength`."""
-        length = self.config.train.epoch_length  # labels are not read for a number that is given
+        """Number of steps per epoch; see :class:`fibsem.config.epochs.EpochLength`."""
+        length = self.config.train.epoch_length  # a given number needs no labels to be read
         return length.steps or length.steps_of(int(self.training_parts.counts.sum()))
 
     @cached_property
     def training_size(self) -> int:
-        """Number of pixels in an epoch of patch mode, by :attr:`TrainConfig.epoch_length`."""
+        """Pixels per epoch in patch mode; see :class:`fibsem.config.epochs.EpochLength`."""
         return self.config.train.epoch_length.pixels_of(int(self.training_parts.counts.sum()))
 
     @property
     def training_parts(self) -> Parts:
-        """The training regions cut into parts, with the labelled pixels of each."""
+        """Training regions cut into parts, with the label counts of each part."""
         if self.cache.parts is None:
             regions = labelled_regions(self.dataset, "train")
             self.cache.parts = cut_regions(regions, SIDE)
@@ -143,7 +145,7 @@ class Material:
 
     @cached_property
     def grid(self) -> GridShape:
-        """Windows of a step in grid mode; around small squares, of a network that sees squares."""
+        """Windows of a step in grid mode; for networks on squares adapted to small squares."""
         settings, spec = self.config.train, self.config.spec
         assert settings.windows is not None
         assert settings.grid is not None
@@ -159,7 +161,7 @@ class Material:
 
     @property
     def step_shape(self) -> tuple[int, int, int]:
-        """Windows of a step, and the height and width that the network sees of each."""
+        """Windows per step, and the height and width of the network's input."""
         spec, settings = self.config.spec, self.config.train
         if not self._by_grid:
             return settings.batch, *spec.window
@@ -173,7 +175,7 @@ class Material:
 
     @property
     def _smallest(self) -> int:
-        """Pixels across a window of which each can be one of a grid's."""
+        """Minimum side of a training window, in pixels, so that a grid can reach each pixel."""
         if not self._by_grid:
             return 1
         if self.config.spec.family == "squares":
@@ -182,17 +184,17 @@ class Material:
 
     @property
     def _spare(self) -> int | None:
-        """By how many pixels windows are grown beyond that, on all sides of small squares."""
+        """Extra pixels on all sides of small squares; None if they grow below and right only."""
         spec = self.config.spec
         return spec.alignment if spec.family == "squares" else None
 
     def supply(self, epoch: int) -> Supply:
-        """The windows from which an epoch of grid mode draws."""
+        """Return the supply that the windows of an epoch are drawn from in grid mode."""
         return self.draws.of(epoch)
 
     @cached_property
     def draws(self) -> EpochDraws:
-        """The supplies of windows for all epochs, which are read when they are needed."""
+        """Supplies of all epochs; each is read on use."""
         reader = WindowReader(
             self.volumes, self.config.spec.halo, self._smallest, self._spare, self.taught
         )
@@ -205,17 +207,17 @@ class Material:
 
     @property
     def class_weights(self) -> tuple[float, float]:
-        """Weights of pore and solid that balance the draws of grid mode."""
+        """Class weights of pore and solid that balance the windows drawn in grid mode."""
         return self._weights[0]
 
     @property
     def pixel_weights(self) -> tuple[float, float]:
-        """Weights of labelled pores and solids in a step of grid mode; other pixels have none."""
+        """Weights of labelled pore and solid pixels in grid mode; unlabelled pixels weigh 0."""
         return self._weights[1]
 
     @cached_property
     def _weights(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Weights of classes and of pixels; what is drawn from is read once for both."""
+        """Weights of classes and of pixels, computed together so that labels are read once."""
         supply, spec = self.draws.labels(), self.config.spec
         counts, extent = self.training_parts.both_classes(), self.grid.extent(spec.stride)
         classes = class_weights(counts, supply, extent, spec.stride, self.rng("train", PIECES))
@@ -234,5 +236,5 @@ class Material:
         return self.cache.windows[key]
 
     def rng(self, split: Split, *more: int) -> np.random.Generator:
-        """Random generator for draws from a split of the dataset."""
+        """Return the random generator of a split, and of one purpose given by ``more``."""
         return np.random.default_rng([self.config.sampling.seed, STREAM[split], *more])

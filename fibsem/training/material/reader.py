@@ -1,4 +1,4 @@
-"""How the windows of one network are read: with what is around them, grown where they are small."""
+"""Read the windows of one network: with their surroundings, small ones grown."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from fibsem.geometry import Triple
 
 @dataclass(frozen=True, eq=False)
 class WindowReader:
-    """Reads regions as windows.
+    """Reader of regions as windows.
 
-    ``volumes`` are by sample; ``halo``, ``at_least``, ``spare`` and ``teaching`` as
-    :func:`fibsem.data.windows.load_windows` has them.
+    ``volumes`` maps sample names to corrected volumes; for ``halo``, ``at_least``, ``spare`` and
+    ``teaching`` see :func:`fibsem.data.windows.load_windows`.
     """
 
     volumes: Mapping[str, CorrectedVolume]
@@ -37,14 +37,14 @@ class WindowReader:
     teaching: Teaching | None = None
 
     def read(self, regions: Sequence[Region]) -> tuple[LabelledWindow, ...]:
-        """Regions in the order in which they lie, with their surroundings."""
+        """Read regions, given in the order of the dataset, with their surroundings."""
         return read_windows(
             regions, self.volumes, self.halo, at_least=self.at_least, spare=self.spare,
             teaching=self.teaching,
         )  # fmt: skip
 
     def labels(self, regions: Sequence[Region]) -> list[LabelledWindow]:
-        """Regions as they are drawn from, without grey values: these take long to read."""
+        """Read regions with empty images, because grey values take long to read."""
         windows, unread = [], np.empty((0, 0, 0), np.float32)
         for region in regions:
             labels = np.pad(region.read(), self._growth(region), constant_values=IGNORE)
@@ -52,7 +52,7 @@ class WindowReader:
         return windows
 
     def bytes(self, region: Region) -> int:
-        """Memory of the window of a region."""
+        """Return the memory of a region's window in bytes."""
         return 4 * math.prod(grown(region.box, self._growth(region)).grow(self.halo).shape)
 
     def _growth(self, region: Region) -> Growth:

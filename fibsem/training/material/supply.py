@@ -1,7 +1,7 @@
-"""Where the windows of an epoch are cut from: the training regions, or as many as fit in memory.
+"""Source of the windows of an epoch: all training regions, or as many as fit in memory.
 
-Sixty squares stay in memory. Of forty whole slices every epoch has other parts, drawn by its
-number and the seed (:mod:`fibsem.training.material.changing`).
+Sixty squares stay in memory. From forty whole slices every epoch draws other parts, determined by
+its number and the seed (:mod:`fibsem.training.material.changing`).
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from fibsem.training.material.labelled_places import LabelledPlaces
 
 DoubleArray = npt.NDArray[np.float64]
 
-#: A class is rare below this share of the labelled pixels; windows are then drawn for it, too ...
+#: A class is rare below this share of the labelled pixels; windows are then drawn for it, ...
 RARE = 0.1
-#: ... as many as this share of all.
+#: ... making up this share of all windows.
 FOR_RARE = 0.5
-#: Squares that are tried at a rare pixel until one has a label where its grid lies.
+#: Maximum number of tries to place a square at a rare pixel so that its grid hits a label.
 TRIES = 50
 
 
 @dataclass(eq=False)
 class Supply:
-    """Windows of an epoch, and how they are drawn from.
+    """Windows of an epoch, and the probabilities with which squares are drawn from them.
 
-    Squares without a labelled pixel teach nothing: they are passed over. All others are as probable
-    as each other as before, so that the loss is still that of all labelled pixels.
+    Squares without a labelled pixel are never drawn, because they teach nothing. All others keep
+    their relative probabilities, so that the loss still represents all labelled pixels.
 
     Attributes
     ----------
     windows
         Regions with their surroundings.
     chance
-        Of each window, for a place anywhere in it.
+        Probability of each window for a square anywhere in it.
     rare
-        The class that is rare; None where neither is.
+        The rare class, or None.
     for_rare
-        Share of the draws that lie at a pixel of it.
+        Share of the squares that are placed at a pixel of the rare class.
     rare_chance
-        Of each window, for those draws.
+        Probability of each window for these squares.
     """
 
     windows: Sequence[LabelledWindow]
@@ -58,13 +58,13 @@ class Supply:
 
     @classmethod
     def evenly(cls, windows: Sequence[LabelledWindow]) -> Supply:
-        """Every place of every window alike."""
+        """Return a supply in which every position of every window is equally likely."""
         area = np.array([window.region.box.size for window in windows], np.float64)
         return cls(windows, area / area.sum())
 
     @classmethod
     def of(cls, windows: Sequence[LabelledWindow], rare: int | None, for_rare: float) -> Supply:
-        """Every place of every window alike, and a rare class by the pixels that each has of it."""
+        """Return an even supply that also draws windows for a rare class, by its pixel counts."""
         even = cls.evenly(windows)
         if rare is None:
             return even
@@ -74,9 +74,9 @@ class Supply:
     def draw(
         self, count: int, extent: int, rng: np.random.Generator, stride: int = 1
     ) -> list[tuple[int, int, int]]:
-        """Window, y and x of ``count`` squares of labels, ``extent`` wide, with some label in each.
+        """Draw ``count`` squares that contain a label; return their (window, y, x).
 
-        What is learned from are the pixels of a square that lie ``stride`` apart.
+        Squares are ``extent`` pixels wide; only their pixels ``stride`` apart count.
         """
         held = self._holding(extent, stride)
         chosen = rng.choice(len(self.windows), count, p=held.chance)
@@ -87,7 +87,7 @@ class Supply:
         ]
 
     def _holding(self, extent: int, stride: int) -> LabelledPlaces:
-        """Where squares of one kind hold a label, looked for once."""
+        """Return the positions of squares that contain a label, cached by extent and stride."""
         key = extent, stride
         if key not in self._held:
             self._held[key] = LabelledPlaces.of(self.windows, self.chance, extent, stride)
@@ -107,7 +107,7 @@ class Supply:
     def _at_rare(
         self, held: LabelledPlaces, extent: int, rng: np.random.Generator
     ) -> tuple[int, int, int]:
-        """A square that holds a pixel of the rare class, from anywhere where it does."""
+        """Draw a square that covers a random pixel of the rare class."""
         k = int(rng.choice(len(self.windows), p=self.rare_chance))
         labels, places = self.windows[k].labels, held.places[k]
         if k not in self._places:
@@ -124,14 +124,14 @@ class Supply:
 
 
 def rare_class(counts: npt.NDArray[np.integer], share: float | None) -> tuple[int | None, float]:
-    """The class that windows are drawn for in grid mode, and which share of them.
+    """Return the class that extra windows are drawn for in grid mode, and their share.
 
     Parameters
     ----------
     counts
-        Labelled pores and solids.
+        Numbers of labelled pore and solid pixels.
     share
-        As the configuration has it; None: where a class is rare, half of them.
+        Share from the configuration; None for ``FOR_RARE`` if a class is rare, else 0.
 
     Examples
     --------

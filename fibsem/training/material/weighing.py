@@ -1,6 +1,6 @@
-"""What a labelled pixel weighs in the loss: classes balanced, and as if all pixels had labels.
+"""Weights of labelled pixels in the loss, which balance the classes and make up for missing labels.
 
-Both follow from the squares that a training sees, so these are drawn as it draws them, and counted.
+Both depend on the squares that a training sees; so squares are drawn in the same way, and counted.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from fibsem.models.spec import ModelSpec
 from fibsem.training.material.grids import GridShape
 from fibsem.training.material.supply import Supply
 
-#: Most that a pixel of a class weighs: beyond it the loss is that of a few pixels.
+#: Maximum weight of a class; above it the loss would depend on a few pixels.
 HEAVIEST = 10.0
-#: Squares that are tried.
+#: Number of squares that are drawn to estimate the weights.
 DRAWS = 4000
 
 
@@ -25,18 +25,19 @@ def class_weights(
     counts: npt.NDArray[np.integer], supply: Supply, extent: int, stride: int,
     rng: np.random.Generator,
 ) -> tuple[float, float]:  # fmt: skip
-    """Weights of pore and solid that balance what is drawn.
+    """Return class weights of pore and solid that balance the drawn squares.
 
-    They come from the whole training set: weights per batch blow up where a class is rare.
+    They are computed for the whole training set, because weights per batch become huge when a class
+    is rare.
 
     Parameters
     ----------
     counts
-        Pores and solids of all that is learned from; they say what is drawn where no class is rare.
+        Pore and solid pixels of the training set, which give the weights if no class is rare.
     supply, extent, stride
-        What is drawn from, and the squares: pixels across, of which those ``stride`` apart count.
+        Supply to draw from, side of a square in pixels, and distance of the pixels that count.
     rng
-        Source of randomness.
+        Random generator.
     """
     if supply.rare is None:
         share = counts / counts.sum()
@@ -50,10 +51,10 @@ def pixel_weights(
     classes: tuple[float, float], supply: Supply, spec: ModelSpec, grid: GridShape,
     rng: np.random.Generator,
 ) -> tuple[float, float]:  # fmt: skip
-    """Weights of labelled pores and solids in a step of grid mode; all others weigh nothing.
+    """Return weights of labelled pore and solid pixels in grid mode; unlabelled pixels weigh 0.
 
-    The loss of a step is divided by all of its pixels: so that it is the mean over those with a
-    label, the weights of the ``classes`` are over the share of these, as is expected of any step.
+    The loss of a step is divided by the number of all its pixels. To make it a mean over the
+    labelled ones, the weights of the ``classes`` are divided by the expected labelled share.
     """
     share = labelled_share(supply, grid.extent(spec.stride), spec.stride, rng)
     if spec.family == "squares":
@@ -63,9 +64,9 @@ def pixel_weights(
 
 
 def labelled_share(supply: Supply, extent: int, stride: int, rng: np.random.Generator) -> float:
-    """Share of the pixels of squares that somebody labelled, as :meth:`Supply.draw` has them.
+    """Estimate the labelled share of the pixels of squares drawn by :meth:`Supply.draw`.
 
-    By trying; exactly 1 where all are. Parameters as of :func:`class_weights`.
+    It is exactly 1 if all pixels are labelled. For the parameters see :func:`class_weights`.
     """
     if all((window.labels <= 1).all() for window in supply.windows):
         return 1.0
@@ -76,13 +77,13 @@ def labelled_share(supply: Supply, extent: int, stride: int, rng: np.random.Gene
 def _squares(
     supply: Supply, extent: int, stride: int, rng: np.random.Generator
 ) -> Iterator[LabelArray]:
-    """The labels of squares, as :meth:`Supply.draw` has them."""
+    """Yield the labels of squares drawn by :meth:`Supply.draw`."""
     for k, y, x in supply.draw(DRAWS, extent, rng, stride):
         yield supply.windows[k].labels[y : y + extent : stride, x : x + extent : stride]
 
 
 def balancing(share: Sequence[float]) -> tuple[float, float]:
-    """Weights of pore and solid that make up for their shares of what is drawn.
+    """Return class weights inverse to the shares of pore and solid, at most ``HEAVIEST``.
 
     >>> balancing([0.2, 0.8]), balancing([0.01, 0.99])
     ((2.5, 0.625), (10.0, 0.5050505050505051))

@@ -66,8 +66,8 @@ class Probe:
 def probe(material: Material, budget_s: float, learner: Learner | None = None) -> Probe:
     """Time real steps, a validation and the final scoring of a configuration.
 
-    The steps are made by ``learner`` if one of this configuration is given; it must be reset
-    before it is trained.
+    The steps are made by ``learner`` if one of this configuration is given;
+    :func:`~fibsem.training.train` resets it before training.
 
     Examples
     --------
