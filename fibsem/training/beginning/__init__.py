@@ -1,1 +1,1 @@
-"""What a network begins with, or is taught by, before it has seen a label of its own."""
+"""Earlier models that a training uses: as initial weights, or as a teacher."""

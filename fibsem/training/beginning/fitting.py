@@ -1,7 +1,7 @@
-"""Weights of one network in another: where they fit, by the names of layers and their shapes.
+"""Transfer weights between networks, matched by the names of layers and the shapes of weights.
 
-A layer that none fits begins anew. Kernels of the window are brought to another number of slices,
-and normalisations folded in where the network has none.
+Layers without a match keep their initial weights. Kernels that see the input window are adapted to
+another number of slices, and normalisations that the target lacks are folded into the weights.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fit:
-    """How much of a network another one's weights fill: layers, and the numbers in them."""
+    """Numbers of layers and of weights that were transferred, and their totals in the network."""
 
     layers: int
     of_layers: int
@@ -33,21 +33,26 @@ class Fit:
 
     @property
     def sentence(self) -> str:
-        """The fit in a sentence."""
+        """The fit as text for messages."""
         share = self.weights / self.of_weights
         return f"{self.layers} of {self.of_layers} layers fit, {share:.0%} of the weights"
 
 
 def fill(network: keras.Model, given: Iterable[tuple[ModelSpec, Layers]]) -> Fit:
-    """Put weights into the layers of a network that they fit.
+    """Copy weights into the layers of a network that they fit, in place.
 
     Parameters
     ----------
     network
-        Keeps its own weights in all other layers.
+        Target network; layers without a match keep their weights.
     given
-        Networks, each with its specification; the one that fills most is taken, and no other:
-        layers of several would mean nothing together.
+        Candidate sources, each a specification with its weights by layer. Only the one that fills
+        the most weights is used, because layers of different networks do not work together.
+
+    Returns
+    -------
+    Fit
+        How much of the network was filled.
     """
     own, depth = layers_of(network), network.input_shape[-1]
     fitting = [
@@ -60,16 +65,16 @@ def fill(network: keras.Model, given: Iterable[tuple[ModelSpec, Layers]]) -> Fit
 
 
 def layers_of(network: keras.Model) -> Layers:
-    """The weights of a network by the names of its layers."""
+    """Return the weights of a network by layer name, without layers that have none."""
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
 
 
 def as_normalised(given: Layers, own: Layers) -> Layers:
-    """Weights for a network that normalises as it does: folded in where it does not.
+    """Fold the normalisations that the target network ``own`` lacks into the preceding weights.
 
-    Layers of one name have kernels of one shape in both, but what a normalisation follows may be of
-    any scale: without it, scores of the package's own weights have logits of millions. Where only
-    the network normalises, it begins with normalisations that change nothing.
+    Layers of one name have kernels of the same shape with and without normalisation, but outputs
+    before a normalisation may be of any scale: without it, the package's own weights give logits of
+    millions. If only the target normalises, its normalisations start as the identity.
     """
     lacking = {name for name in given if name.endswith(NORM) and name not in own}
     folds = {name.removesuffix(NORM): name for name in lacking}
@@ -81,13 +86,13 @@ def as_normalised(given: Layers, own: Layers) -> Layers:
 
 
 def _fitting(own: Layers, given: Layers, have: int, want: int) -> Layers:
-    """The weights, given for so many slices, that a network has a place for."""
+    """Return the weights that fit, with first kernels adapted from ``have`` to ``want`` slices."""
     fitting = {}
     for name, weights in own.items():
         shapes, offered = [w.shape for w in weights], given.get(name, [])
         first = [
             over_slices(w, want) if w.ndim == 4 and w.shape[2] == have else w for w in offered
-        ]  # the kernel that sees the window itself
+        ]  # kernels whose input is the window itself
         for candidate in (offered, first):
             if shapes == [w.shape for w in candidate]:
                 fitting[name] = candidate
@@ -95,10 +100,10 @@ def _fitting(own: Layers, given: Layers, have: int, want: int) -> Layers:
 
 
 def over_slices(kernel: npt.NDArray[np.float32], depth: int) -> npt.NDArray[np.float32]:
-    """A kernel (y, x, z, filters) for another odd number of slices.
+    """Adapt a kernel (y, x, z, filters) to another odd number of slices.
 
-    Of fewer slices it makes what it made of them with the outermost repeated; of more, those that
-    are farther away do not count.
+    With fewer slices, the result is the same as if the outermost slices were repeated; with more,
+    the additional outer slices get weight 0.
 
     Examples
     --------

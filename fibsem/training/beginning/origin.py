@@ -1,4 +1,4 @@
-"""What the models that a training begins with, or is taught by, have seen of its test squares."""
+"""Determine which squares of a dataset the initial model or the teacher has learned from."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.system.identity import Identity, same_data
 from fibsem.tracking.bundle import Bundle, learned_in
 
-#: How an identity calls the grey values of a film.
+#: Prefix of the digests of grey values in an identity.
 FILM = "grey values of "
-#: The models that a training knows something of, as warnings call them.
+#: Names of the earlier models in warnings.
 START, TEACHER = "its start (train.init)", "its teacher (train.teacher)"
 EITHER = "its start or teacher (train.init, train.teacher)"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The data that some weights were learned from.
+    """Data that a model was trained on.
 
     Attributes
     ----------
     name, data
-        Of the dataset, and its hash; None where nobody told.
+        Name and hash of the dataset, or None if unknown.
     films, tested
-        How its films are known again: digests of their grey values, or squares of them.
+        Digests of the grey values of its films, or squares of them, by which a film is recognised.
     learned
-        The squares of training and validation; None of weights that do not know.
+        Training and validation squares, or None if unknown.
     """
 
     name: str | None = None
@@ -42,18 +42,18 @@ class Origin:
 
     @classmethod
     def of_training(cls, folder: Path, identity: Identity) -> Origin:
-        """Origin of a training, by its folder; only those of ``train`` know their squares."""
+        """Return the origin of a training; only folders of ``train`` record the squares."""
         data = identity.data
         films = frozenset(str(value) for key, value in data.items() if key.startswith(FILM))
         return cls(data.get("name"), data.get("hash"), films, learned=learned_in(folder))
 
     @classmethod
     def of_bundle(cls, bundle: Bundle) -> Origin:
-        """Origin of a bundle; an older one does not know its squares."""
+        """Return the origin of a bundle; the squares are unknown for bundles of older versions."""
         return cls(bundle.dataset, bundle.data, tested=bundle.tested, learned=bundle.learned)
 
     def test_squares(self, dataset: Dataset) -> int | None:
-        """How many test squares of a dataset were learned from; None where nobody knows."""
+        """Return the number of a dataset's test squares that were learned from, None if unknown."""
         if self.learned is not None:
             return len(learned_before(dataset, self.learned))
         if same_data(self.data, dataset.hash) or not self._may_show(dataset):
@@ -61,9 +61,9 @@ class Origin:
         return None
 
     def validation_squares(self, dataset: Dataset) -> int | None:
-        """How many validation squares of a dataset were learned from; None where nobody knows.
+        """Return the number of validation squares that were learned from, or None if unknown.
 
-        With the same data and parts they were its own: no step was made on them.
+        It is 0 for the same data and split, since those squares were used for validation then, too.
         """
         if same_data(self.data, dataset.hash):
             return 0
@@ -72,7 +72,7 @@ class Origin:
         return None if self._may_show(dataset) else 0
 
     def _may_show(self, dataset: Dataset) -> bool:
-        """Whether a dataset is this one by its name, or by one of its films."""
+        """Whether a dataset has the name of the origin, or shares a film with it."""
         now = {value for key, value in dataset.digests.items() if key.startswith(FILM)}
         return (
             self.name == dataset.name
@@ -82,7 +82,7 @@ class Origin:
 
 
 def learned_by_any(origins: Iterable[Origin], dataset: Dataset) -> int | None:
-    """Test squares that any of some models has learned from; None where nobody knows of one."""
+    """Return the number of test squares that any origin learned from; None if one is unknown."""
     some = list(origins)
     if any(one.test_squares(dataset) is None for one in some):
         return None
@@ -92,7 +92,7 @@ def learned_by_any(origins: Iterable[Origin], dataset: Dataset) -> int | None:
 def too_good(
     learned: int | None, squares: int, who: str = START, split: Split = "test"
 ) -> str | None:
-    """What is said of figures of a split, where some of so many squares were learned from before.
+    """Return a warning on metrics of a split whose squares were learned from; None if none were.
 
     >>> too_good(2, 6)
     'its start (train.init) has learned from 2 of 6 test squares: figures on them are too good'

@@ -1,7 +1,7 @@
-"""What a training begins with instead of random weights: those of another model, ``train.init``.
+"""Initial weights of a training from another model, ``train.init``.
 
-By default they are those that come with the package, where it has some for the architecture
-(:mod:`fibsem.models.pretrained`). Which weights they are is settled once, when the command begins.
+The default are the weights that come with the package, if it has any for the architecture
+(:mod:`fibsem.models.pretrained`). The weights are chosen once, when the command begins.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
     import keras
 
 KEY = "train.init"
-#: What was done to the grey values that the package's own weights have learned on.
+#: Scaling of the grey values that the package's own weights were trained on.
 SCALING = "standardise"
-#: What keeps a test square a test square.
+#: Remedy in warnings that keeps former test squares in the test split.
 REMEDY = "the parts of before (a column `split` in the region table)"
 
 
 @dataclass(frozen=True)
 class Start:
-    """The networks of a model, to begin a training with.
+    """Networks of a model whose weights can initialise a training.
 
     Attributes
     ----------
     address
-        Where they are, whatever becomes of an alias, with their digest.
+        Address of the model, with aliases resolved and a digest appended.
     networks
-        One, or those of an ensemble, each with its specification.
+        Networks of the model, several for an ensemble, each with its specification.
     scaling
-        What was done to the grey values that they were trained on.
+        Scaling of the grey values that they were trained on.
     origin
-        The data that they were trained on; simulated films of nobody by default.
+        Data that they were trained on; by default simulated films, which no user has.
     """
 
     address: str
@@ -57,7 +57,7 @@ class Start:
 
     @property
     def title(self) -> str:
-        """The start as messages name it."""
+        """Name of the model in messages."""
         place = DIGEST.sub("", self.address)
         if place == SHIPPED:
             return "weights that come with fibsem (train.init=null: random ones)"
@@ -65,22 +65,26 @@ class Start:
         return f"{place} ({of})"
 
     def of(self, model: str) -> Start | None:
-        """What an architecture begins with: of the package's weights those of itself, if any."""
+        """Return the start for an architecture; None if the package has no weights for it.
+
+        A model that the user named is returned unchanged for every architecture.
+        """
         if DIGEST.sub("", self.address) != SHIPPED:
             return self
         own = tuple(pair for pair in self.networks if pair[0].name == model)
         return replace(self, networks=own) if own else None
 
     def give(self, network: keras.Model) -> Fit:
-        """Put the weights into the layers that they fit; of several networks those of the best."""
+        """Copy the weights of the best fitting network into a network; see :func:`fill`."""
         return fill(network, self.networks)
 
 
 @read_once
 def start_of(address: str, tracking_uri: str) -> Start:
-    """What a training begins with; None where that is random.
+    """Return the initial weights at an address, or None (random weights) if there is no address.
 
-    Refused where the digest behind an address is not that of the weights there.
+    UserError is raised if the model has no network, or its weights do not match the digest of the
+    address.
     """
     place = DIGEST.sub("", address)
     if place == SHIPPED:
@@ -96,7 +100,7 @@ def start_of(address: str, tracking_uri: str) -> Start:
 
 
 def origins(init: str | None, teacher: str | None, tracking_uri: str) -> list[Origin]:
-    """The data of all models that a training knows something of."""
+    """Return the origins of the initial model and of the teacher, as far as there are any."""
     models_before = start_of(init, tracking_uri), teacher_of(teacher, tracking_uri)
     return [one.origin for one in models_before if one is not None]
 
@@ -104,9 +108,9 @@ def origins(init: str | None, teacher: str | None, tracking_uri: str) -> list[Or
 def learned_of_test(
     init: str | None, tracking_uri: str, dataset: Dataset, teacher: str | None = None
 ) -> int | None:
-    """Test squares that the start of a training, or its teacher, has learned from.
+    """Return the number of test squares that the initial model or the teacher learned from.
 
-    None where nobody knows.
+    None if this is unknown.
     """
     return learned_by_any(origins(init, teacher, tracking_uri), dataset)
 
@@ -117,26 +121,27 @@ def pinned(
     dataset: Dataset | None = None,
     scalings: Iterable[str] = (),
 ) -> Configuration:
-    """The configuration with the models that it names now, and no others later.
+    """Pin ``train.init`` and ``train.teacher`` of a configuration to their current models.
 
-    They are those of ``train.init`` and of ``train.teacher``. What they have seen of the test
-    squares of a dataset is said.
+    Prints how well the initial weights fit, and warns if a model has learned from test squares of
+    the dataset.
 
     Parameters
     ----------
     given
-        As it was typed.
+        Configuration as it was typed.
     networks
-        What is to be trained, of a sweep over architectures one of each; by default what it says.
+        Configurations to be trained, one per architecture of a sweep; by default that of ``given``.
     dataset
-        What it is trained on.
+        Dataset of the training.
     scalings
-        How a sweep scales grey values, where its trials differ in that.
+        Scalings of grey values among the trials of a sweep.
 
     Raises
     ------
     UserError
-        If they are not there, fit no layer, or expect other grey values; or cannot teach.
+        If a model does not exist, fits no layer or expects another scaling, or if the teacher
+        cannot be used.
     """
     networks = tuple(each for each in networks or (given.run,) if each.spec.is_network)
     if networks and (named := networks[0].train.teacher) is not None:
@@ -176,7 +181,7 @@ def pinned(
 
 
 def suited(init: str | None, scaling: str) -> str | None:
-    """What a training begins with: no weights of the package, where it scales otherwise.
+    """Return ``init``, or None if it stands for the package's weights and the scaling differs.
 
     >>> suited("auto", "standardise"), suited("auto", "none"), suited("outputs/train/a", "none")
     ('auto', None, 'outputs/train/a')
@@ -191,7 +196,7 @@ def _fit(start: Start, spec: ModelSpec) -> Fit | None:
 
 
 def _digest(networks: Sequence[tuple[ModelSpec, Layers]]) -> str:
-    """Sixteen hex digits of some weights, and of the layers that they are in."""
+    """Return a digest of 16 hex digits over the weights and the names of their layers."""
     digest = hashlib.sha256()
     for _, layers in networks:
         for name, weights in layers.items():

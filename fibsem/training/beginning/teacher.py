@@ -1,8 +1,8 @@
-"""What a network learns from beside labels: the probabilities of another one, ``train.teacher``.
+"""Distillation: train on labels and on the probabilities of another model, ``train.teacher``.
 
-A label says which class a pixel has; a model that has learned, which classes it may have, and that
-teaches a smaller network more [1]_. With a single output a softened target is a number between 0
-and 1, ``(1 - share) * label + share * probability``, and the loss is the cross-entropy with it.
+A label gives one class, the probability of a trained model also how certain it is, which teaches a
+smaller network more [1]_. With a single output the softened target is a number between 0 and 1,
+``(1 - share) * label + share * probability``, and the loss is the cross-entropy with it.
 
 References
 ----------
@@ -51,27 +51,27 @@ class Taught:
     Attributes
     ----------
     maps
-        By :attr:`Region.key`: where the region lies, and (h, w) float16.
+        Box of each region and its probabilities, (h, w) float16, by :attr:`Region.key`.
     """
 
     maps: Mapping[str, tuple[Box, HalfArray]]
 
     def __call__(self, region: Region) -> HalfArray:
-        """The probabilities of a region, or of a part of one."""
+        """Return the probabilities of a region or of a part of one, (h, w) float16."""
         box, probabilities = self.maps[region.key]
         return probabilities[within(region.box, box)]
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A model that others learn from.
+    """A model that other networks learn from.
 
     Attributes
     ----------
     model
-        Its networks, its correction of grey values, its calibration, and its data.
+        Networks, correction recipe and calibration of the model, and the origin of its data.
     address
-        Where it is, whatever becomes of an alias, with its digest.
+        Address of the model, with aliases resolved and a digest appended.
     """
 
     model: TrainedBefore
@@ -79,29 +79,29 @@ class Teacher:
 
     @property
     def title(self) -> str:
-        """The teacher as messages name it."""
+        """Name of the teacher in messages."""
         members = self.model.segmenter.members
         of = " + ".join(f"{member.spec.name} {member.spec.nbhd}" for member in members)
         return f"{DIGEST.sub('', self.address)} ({of})"
 
     @property
     def recipe(self) -> Recipe:
-        """What is done to grey values before it sees them."""
+        """Recipe by which grey values are corrected for the teacher."""
         return self.model.segmenter.recipe
 
     @property
     def origin(self) -> Origin:
-        """The data that it has learned from."""
+        """Data that the teacher was trained on."""
         return self.model.origin
 
     def check(self, dataset: Dataset, split: SplitRecipe) -> None:
-        """Refuse a film that it cannot be asked about.
+        """Check that the teacher can score the films of a dataset.
 
         Raises
         ------
         UserError
-            If its voxels are of another size than those that it has learned on, or it sees slices
-            of other parts.
+            If the voxel size differs from that of the teacher's training data, or if its
+            neighbourhood reaches slices of another split.
         """
         if differs(dataset.voxel_nm, self.model.voxel_nm):
             raise UserError(
@@ -113,20 +113,21 @@ class Teacher:
         check_depth(dataset, deepest, split, KEY)
 
     def teach(self, dataset: Dataset, volumes: Mapping[str, CorrectedVolume]) -> Taught:
-        """Score every training region once, densely, as it would segment it.
+        """Score every training region once, densely, as in a segmentation.
 
-        Probabilities are smoothed and calibrated where its own are; labels are none of its.
+        Probabilities are smoothed and calibrated as the teacher's calibration says; labels are not
+        used.
 
         Parameters
         ----------
         dataset
-            What is learned.
+            Dataset of the training.
         volumes
-            The volume of every sample by name, corrected by its :attr:`recipe`.
+            Volume of every sample by name, corrected by :attr:`recipe`.
 
         Notes
         -----
-        Memory: 2 bytes a pixel of the training regions.
+        Memory: 2 bytes per pixel of the training regions.
         """
         segmenter = self.model.segmenter
         scorer, platt = Scorer(segmenter), segmenter.platt
@@ -138,7 +139,7 @@ class Teacher:
         return Taught(maps)
 
     def doubts(self, dataset: Dataset) -> Iterator[str]:
-        """Say which squares it has learned from that a network which it taught is judged on."""
+        """Yield warnings about validation and test squares that the teacher has learned from."""
         tested = self.origin.test_squares(dataset)
         validated = self.origin.validation_squares(dataset)
         for said in (
@@ -151,12 +152,12 @@ class Teacher:
 
 @read_once
 def teacher_of(address: str, tracking_uri: str) -> Teacher:
-    """The model that a training learns from; None where that is labels alone.
+    """Return the teacher at an address, or None if there is no address.
 
     Raises
     ------
     UserError
-        If it has no dense form, or is not the one whose digest is behind the address.
+        If a network of the model has no dense form, or does not match the digest of the address.
     """
     place = DIGEST.sub("", address)
     model = trained_at(place, tracking_uri, KEY)
@@ -173,19 +174,19 @@ def teacher_of(address: str, tracking_uri: str) -> Teacher:
 def pinned_teacher(
     address: str, share: float, tracking_uri: str, dataset: Dataset | None, split: SplitRecipe
 ) -> str:
-    """The address of a teacher for good, with its digest; what it will do is told.
+    """Return the resolved address of a teacher with its digest; print how it will be used.
 
     Parameters
     ----------
     address, share, tracking_uri
-        Of the configuration.
+        Values of the configuration.
     dataset, split
-        What is learned, where that is known already, and how it was divided.
+        Dataset of the training, or None if it is not known yet, and how it was split.
 
     Raises
     ------
     UserError
-        If it is not there, has no dense form, or cannot be asked about this dataset.
+        If the teacher does not exist, has no dense form, or cannot score this dataset.
     """
     teacher = teacher_of(address, tracking_uri)
     assert teacher is not None
@@ -203,7 +204,7 @@ def pinned_teacher(
 
 
 def _digest(segmenter: Segmenter) -> str:
-    """Sixteen hex digits of all that probabilities follow from: weights, and what is around."""
+    """Return a digest of 16 hex digits over the weights, recipe, calibration and specifications."""
     specs = [member.spec.to_json() for member in segmenter.members]
     settings = [asdict(segmenter.recipe), asdict(segmenter.platt), specs]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())

@@ -1,7 +1,7 @@
-"""A model that was trained before, by its address: what a training begins with, or is taught by.
+"""Load an earlier model by its address, as initial weights or as a teacher.
 
-What lies there is settled once, when the command begins: an alias may move afterwards, and files
-may be replaced. So addresses get a digest behind them.
+Addresses are resolved once, when the command begins, and get a digest appended, because an alias
+may move later and files may be replaced.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TrainedBefore:
-    """A model that was trained before.
+    """An earlier model.
 
     Attributes
     ----------
     segmenter
-        Its networks, what is done to grey values before them, and its calibration.
+        Networks, correction recipe and calibration of the model.
     address
-        Where it is for good, whatever becomes of an alias.
+        Address of the model, with aliases resolved.
     origin, voxel_nm
-        The data that it was trained on, and the size of their voxels where it is told.
+        Training data of the model, and their voxel size in nm if known.
     """
 
     segmenter: Segmenter
@@ -49,9 +49,9 @@ class TrainedBefore:
 
 
 def read_once(read: Callable[[str, str], T]) -> Callable[[str | None, str], T | None]:
-    """Make of what reads an address one that gives None for none, and reads known weights once.
+    """Decorate a reader of addresses: return None for None, and cache addresses with a digest.
 
-    Where a digest is behind the address, every trial of a sweep is given the same ones.
+    All trials of a sweep thus share one copy of the weights.
     """
     kept = lru_cache(maxsize=2)(read)
 
@@ -65,21 +65,21 @@ def read_once(read: Callable[[str, str], T]) -> Callable[[str | None, str], T | 
 
 
 def trained_at(place: str, tracking_uri: str, key: str) -> TrainedBefore:
-    """The model at a place: a folder of a training or of a bundle, or a registered version.
+    """Load the model at an address: a training folder, a bundle folder or a registered version.
 
     Parameters
     ----------
     place
-        Its address, without a digest.
+        Address without a digest.
     tracking_uri
-        The store whose registry is meant.
+        Store of the model registry.
     key
-        Of the configuration which named it, for messages.
+        Configuration key of the address, for messages.
 
     Raises
     ------
     UserError
-        If there is none.
+        If there is no model at the address.
     """
     folder = home_path(place)
     trained = None if place.startswith(REMOTE) else Identity.beside(folder)
@@ -94,7 +94,7 @@ def trained_at(place: str, tracking_uri: str, key: str) -> TrainedBefore:
 
 
 def _of_training(folder: Path, trained: Identity, key: str) -> TrainedBefore:
-    """The model that a training has left in its folder."""
+    """Load the model in the folder of a training."""
     settings = trained.settings
     parts = {name.removeprefix("model."): v for name, v in settings.items() if name[:6] == "model."}
     name, padding = parts.pop("name"), parts.pop("padding")
@@ -102,7 +102,7 @@ def _of_training(folder: Path, trained: Identity, key: str) -> TrainedBefore:
     spec = ModelSpec.from_json(record)
     try:
         model = models.load(spec, folder)
-    except Exception as error:  # damaged files raise errors of every kind
+    except Exception as error:  # damaged files raise errors of many types
         raise UserError(
             f"`{key}` must be a training that has finished, but {folder} holds no network "
             f"({first_line(error)})."
@@ -117,12 +117,12 @@ def _of_training(folder: Path, trained: Identity, key: str) -> TrainedBefore:
 
 
 def with_digest(now: str, digest: str, address: str, key: str) -> str:
-    """A place with the digest of what is there; refused where another one was behind its address.
+    """Append a digest to a resolved address.
 
     Raises
     ------
     UserError
-        If what was begun with other weights would go on with these.
+        If ``address`` holds another digest: work that began with other weights would be resumed.
     """
     wanted = digest_in(address)
     if wanted not in (None, digest):
