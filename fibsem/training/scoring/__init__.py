@@ -1,1 +1,1 @@
-"""Scores of a trained model on labelled squares, and the figures that follow from them."""
+"""Scores of a trained model on labelled squares, and metrics computed from them."""

@@ -1,7 +1,7 @@
-"""How a model is scored on a split for comparison: on few pixels that stand for all of it.
+"""Score a model on a small sample of a split that represents all of it.
 
-``train.validation=pieces`` draws pieces of the labelled regions, which belong to the dataset: the
-same for every run; how many of their pixels are scored depends on the network
+``train.validation=pieces`` draws pieces of the labelled regions, which depend on the dataset and
+are the same for every run; the number of scored pixels depends on the network
 (:func:`most_lattices`). ``lattice`` draws the thesis's balanced pixels, the same for all networks.
 """
 
@@ -34,16 +34,16 @@ from fibsem.training.scoring.features import pixel_scores
 FloatArray = npt.NDArray[np.float32]
 Forward = Callable[[FloatArray], FloatArray]
 
-#: Share of the time of an epoch that its validation may take, the steps of an epoch for which that
-#: is seen to where their number is not given, and passes over a window that a step costs.
+#: Maximum share of an epoch's time for validation, minimum steps of the epoch that this refers to
+#: (unless fewer are configured), and cost of a step in forward passes.
 SHARE, STEPS, STEP = 0.1, 100, 3
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Single pixels that stand for a split, with the windows that they lie in.
+    """Single pixels that represent a split, and the windows that contain them.
 
-    ``weight``, ``square``, ``counts`` and ``sample`` as in
+    For ``weight``, ``square``, ``counts`` and ``sample`` see
     :class:`~fibsem.analysis.estimates.Estimate`.
     """
 
@@ -55,14 +55,14 @@ class Drawn:
     sample: npt.NDArray[np.int64]
 
     def estimate(self, scores: FloatArray) -> Estimate:
-        """What scores of the pixels say of the split."""
+        """Estimate the metrics of the split from the scores of the pixels, (len(pixels),)."""
         return Estimate(
             self.pixels.label, scores, self.weight, self.square, self.counts, self.sample
         )
 
 
 def drawn(material: Material, split: Split) -> Drawn:
-    """The pixels that a model is scored on which goes pixel by pixel."""
+    """Return the pixels on which models without a dense form are scored."""
     if material.config.train.validation == "lattice":
         pixels, windows = balanced_sample(material, split).pixels, material.windows(split)
         half = len(pixels) // 2
@@ -77,7 +77,7 @@ def drawn(material: Material, split: Split) -> Drawn:
 
 
 def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]:
-    """What scores networks on a split; called with a network as a function on arrays."""
+    """Return a function that scores a network, given as a function on arrays, on a split."""
     spec = material.config.spec
     if material.config.train.validation == "pieces" and spec.convertible:
         pieces, windows = pieces_of(material, split), piece_windows(material, split)
@@ -91,11 +91,11 @@ def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]
 
 
 def most_lattices(material: Material, split: Split) -> int:
-    """Lattices of the pieces of a split that cost a tenth of an epoch at most.
+    """Return the number of lattices whose scoring costs at most a tenth of an epoch.
 
-    The draw must not depend on what is measured: two trainings of one network that shall be
-    compared are scored on the same pixels. So an epoch is as long as the labels make it, not as
-    a plan does; one that was asked to be shorter is.
+    Costs are computed, not measured, so that trainings of one network are compared on the same
+    pixels. The length of the epoch therefore follows from the labels rather than from a plan,
+    unless fewer steps are configured.
     """
     spec, train = material.config.spec, material.config.train
     windows = piece_windows(material, split)

@@ -1,4 +1,4 @@
-"""Fitting and scoring of models that are not networks: a forest on features, Otsu's threshold."""
+"""Fit and score models that are not networks: a forest on features, Otsu's threshold."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def fit_features(material: Material) -> Model:
-    """Fit to the balanced training pixels, the same that networks see in patch mode.
+    """Fit a model to the balanced training pixels that networks see in patch mode.
 
-    Memory: the features of these pixels and of one labelled region, and the windows that they lie
-    in. Neither grows with the labels beyond the thesis's, nor does the time.
+    Memory: the features of these pixels and of one labelled region, and the windows of the pixels.
+    Memory and time do not grow with labels beyond those of the thesis.
     """
     spec = material.config.spec
     model = untrained(spec)
@@ -39,7 +39,7 @@ def fit_features(material: Material) -> Model:
 def pixel_scores(
     material: Material, model: Model, windows: Sequence[LabelledWindow], pixels: Pixels
 ) -> FloatArray:
-    """Probability of solid of pixels of some windows, (len(pixels),) float32."""
+    """Return the probability of solid of each pixel, (len(pixels),) float32."""
     scorer = BlockScorer(material.config.spec, model)
     scores = np.empty(len(pixels), np.float32)
     for window, here, y, x in _by_window(windows, pixels):
@@ -55,7 +55,7 @@ def _by_window(
 ) -> Iterator[
     tuple[LabelledWindow, npt.NDArray[np.bool_], npt.NDArray[np.int32], npt.NDArray[np.int32]]
 ]:
-    """Windows that hold pixels; which of the pixels, and where in the window's labels."""
+    """Yield each window with pixels, a mask of its pixels, and their y and x in its labels."""
     for k in np.unique(pixels.window):
         here = pixels.window == k
         yield windows[k], here, pixels.y[here], pixels.x[here]

@@ -1,4 +1,4 @@
-"""What a sweep makes small or large: a figure of a finished training, by the name users type."""
+"""Objectives of a sweep: metrics of a finished training, by the names that users type."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OBJECTIVES = {
 
 @dataclass(frozen=True)
 class Objective:
-    """A figure of a finished training, and whether small or large values of it are good.
+    """A metric of a finished training and its direction, ``minimize`` or ``maximize``.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class Objective:
 
     @classmethod
     def named(cls, key: str, where: str = "search.objectives") -> Objective:
-        """The objective by its name in a key of the configuration.
+        """Return the objective with a name; ``where`` is the configuration key for messages.
 
         Raises
         ------
@@ -46,7 +46,13 @@ class Objective:
         return cls(key, OBJECTIVES[key])
 
     def of(self, groups: Mapping[str, Figures | None]) -> float:
-        """The value among the :attr:`fibsem.training.results.TrialResult.groups` of a training."""
+        """Return the objective's value from :attr:`fibsem.training.results.TrialResult.groups`.
+
+        Raises
+        ------
+        UserError
+            If the group of the metric was not measured.
+        """
         group, _, name = self.key.partition("/")
         figures = groups.get(group)
         if figures is None:
@@ -59,9 +65,9 @@ class Objective:
         return float(figures[name])
 
     def of_weights(self, groups: Mapping[str, Figures | None]) -> float | None:
-        """The value among figures that depend on the weights, ``val`` or ``val_all``; else None.
+        """Return the value of a ``val`` or ``val_all`` objective, as :meth:`of` does.
 
-        It is None for objectives that are costs, and if the figures are missing.
+        None for objectives of cost, or if the metrics are missing.
         """
         group, _, _ = self.key.partition("/")
         figures = groups.get(group) if group in ("val", "val_all") else None
@@ -71,11 +77,11 @@ class Objective:
             return None
 
     def of_epoch(self, epoch: Epoch) -> float:
-        """The value of an unfinished training, after an epoch."""
+        """Return the value of the objective for the weights of one epoch."""
         return self.of({"val": epoch.val, "val_all": epoch.val_all or None})
 
     def of_metrics(self, metrics: Mapping[str, float]) -> float | None:
-        """The value among the metrics of a run, with keys ``group/name``; None if it is missing."""
+        """Return the value from a run's metrics with keys ``group/name``, or None if missing."""
         group, _, _ = self.key.partition("/")
         start = f"{group}/"
         figures = {k.removeprefix(start): v for k, v in metrics.items() if k.startswith(start)}
@@ -85,28 +91,28 @@ class Objective:
             return None
 
     def beyond(self, value: float, bound: float) -> float:
-        """By how much a value is worse than a bound; not positive if it is not."""
+        """Return by how much a value violates a bound; zero or negative if it does not."""
         return self.cost(value) - self.cost(bound)
 
     def cost(self, value: float) -> float:
-        """The value with a sign such that small is good."""
+        """Return the value with the sign that makes smaller better."""
         return value if self.direction == "minimize" else -value
 
 
 def _porosity_bias(figures: Figures) -> float:
-    """Mean error of porosity over samples; of all together in results of versions before."""
+    """Mean porosity error over samples; over all pixels for results of earlier versions."""
     if "porosity_error" in figures:
         return float(figures["porosity_error"])
     return abs(float(figures["porosity"]) - float(figures["label_porosity"]))
 
 
 def check_figures(where: str, keys: Iterable[str], *, val_all: bool) -> None:
-    """Refuse objectives and bounds of figures that no training would have.
+    """Check that every training has the metrics of the objectives and bounds.
 
     Raises
     ------
     UserError
-        If one is of all labelled pixels, which are not scored.
+        If one refers to all labelled pixels and ``val_all`` is False.
     """
     missing = [key for key in keys if key.startswith("val_all/") and not val_all]
     if missing:

@@ -1,7 +1,7 @@
-"""What people look at of a training in MLflow: a part of a validation square and what is found.
+"""Picture of a validation square for MLflow: a part of the square and its segmentation.
 
-It begins at the same pixel for every training on a dataset, so that runs can be compared by eye; of
-slow networks it is smaller.
+It starts at the same pixel for every training on a dataset, so that runs can be compared by eye,
+and is smaller for slow networks.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from fibsem.training.material.fixed_draws import piece_windows
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.scoring import scored_squares
 
-#: Name of the file, in the folder of a training and among the artifacts of its run.
+#: File name in the folder of a training and among the artifacts of its run.
 PICTURE = "validation_square.png"
-#: Pixels across the part at most, of the file for each of them, and between two panels.
+#: Maximum side of the part in pixels, zoom factor, and gap between panels in pixels of the file.
 SIDE, ZOOM, GAP = 128, 2, 4
-#: A network that goes patch by patch is shown on as much as it scores in so many seconds.
+#: Maximum seconds for scoring the part, which limit its size for slow networks.
 MOST_S = 0.5
-#: Colours of a pore that was not found, of solid taken for one (that of pores in all figures), and
-#: of what is right.
+#: Colours of pore taken for solid, of solid taken for pore (the pore colour of all figures), and of
+#: correct pixels.
 MISSED, FALSE, RIGHT = (213, 94, 0), (0, 114, 178), (224, 224, 224)
 
 Picture = npt.NDArray[np.uint8]
@@ -39,21 +39,21 @@ Picture = npt.NDArray[np.uint8]
 def draw_square(
     material: Material, scorer: BlockScorer, seconds_per_gigapixel: float, folder: Path
 ) -> Path | None:
-    """Draw grey values, labels, probability of solid, and what is wrong, side by side.
+    """Draw grey values, labels, probability of solid, and errors side by side.
 
     Parameters
     ----------
     material, scorer
-        The data, and the trained model.
+        Data and trained model.
     seconds_per_gigapixel
-        As measured; it bounds the part that is shown.
+        Measured cost, which limits the size of the part.
     folder
-        Where ``validation_square.png`` is written.
+        Folder to write ``validation_square.png`` to.
 
     Returns
     -------
     Path or None
-        The file; None where the model is too slow for a part worth looking at.
+        The file, or None if the part would be smaller than 8 pixels on a side.
     """
     region = most_even(_windows(material)).region
     side = min(SIDE, int(math.sqrt(1e9 * MOST_S / seconds_per_gigapixel)))
@@ -70,13 +70,13 @@ def draw_square(
 
 
 def _windows(material: Material) -> Sequence[LabelledWindow]:
-    """What the training was validated on, which is in memory."""
+    """Return the validation windows, which are already in memory."""
     by_pieces = material.config.train.validation == "pieces"
     return piece_windows(material, "val") if by_pieces else material.val
 
 
 def most_even(windows: Sequence[LabelledWindow]) -> LabelledWindow:
-    """The window with pores and solid as equally frequent as there is one."""
+    """Return the window whose shares of pore and solid are closest to equal."""
 
     def unevenness(window: LabelledWindow) -> float:
         labels = window.labels[window.labels != IGNORE]
@@ -90,12 +90,12 @@ def panels(
     labels: npt.NDArray[np.uint8],
     solid: npt.NDArray[np.float32],
 ) -> list[Picture]:
-    """The four pictures, each (h, w, 3) uint8.
+    """Return the four panels, each (h, w, 3) uint8: grey values, labels, probability, errors.
 
     Parameters
     ----------
     grey : (h, w) float32
-        Corrected grey values; the darkest and the brightest hundredth are cut.
+        Corrected grey values, clipped at the 1st and 99th percentile.
     labels : (h, w) uint8
         0 pore, 1 solid, 255 unlabelled.
     solid : (h, w) float32
@@ -113,7 +113,7 @@ def panels(
 
 
 def _grey(values: npt.NDArray[np.floating]) -> Picture:
-    """Values in [0, 1] as grey of three channels."""
+    """Convert values in [0, 1] to a grey picture (h, w, 3)."""
     return np.repeat(np.rint(255 * values).astype(np.uint8)[..., None], 3, axis=2)
 
 

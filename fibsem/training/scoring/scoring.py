@@ -34,14 +34,14 @@ def scored_squares(
     """Score every labelled square of a split, or some ``regions``, with ``margin`` pixels around.
 
     The margin ends at the border of the volume, where smoothing mirrors as it does on a whole
-    slice; so a square gets the labels that a segmented volume has there.
+    slice; so a square gets the same labels as in a segmented volume.
 
     Parameters
     ----------
     material, split
-        The data, and ``train``, ``val`` or ``test``.
+        Material, and the split of the squares: ``train``, ``val`` or ``test``.
     scorer
-        Scorer of a model.
+        Scorer of the model.
     margin
         Pixels around a square, so many as the smoothing of scores needs.
     regions
@@ -50,8 +50,8 @@ def scored_squares(
     Yields
     ------
     region, square : Region, ScoredSquare
-        Probabilities of solid, (h + margins, w + margins) float32; labels (h, w) uint8, 255 where
-        nothing is labelled.
+        Probabilities of solid, (h + margins, w + margins) float32; labels (h, w) uint8, 255 for
+        unlabelled pixels.
 
     Examples
     --------
@@ -72,10 +72,10 @@ def score_all(
     split: Split,
     steps: PostProcessing = PostProcessing(),  # noqa: B008 - frozen
 ) -> dict[str, float]:
-    """Figures over every labelled pixel of a split, pooled over squares and samples, and a median.
+    """Return metrics over every labelled pixel of a split, pooled over squares and samples.
 
-    With the mean error of porosity over samples. The loss is that of the scores, whatever the
-    post-processing.
+    They include the median pore IoU of squares and the mean porosity error of samples. The loss is
+    that of the scores before post-processing.
     """
     confusions: list[Confusion] = []
     by_sample: dict[str, Confusion] = {}
@@ -94,27 +94,27 @@ def score_all(
 
 
 def too_many_by_patch(dataset: Dataset) -> bool:
-    """Whether all labelled validation pixels would take hours, patch by patch."""
+    """Whether scoring all labelled validation pixels patch by patch would take hours."""
     return _labelled(dataset) > MOST_BY_PATCH
 
 
 def check_scored(
     where: str, keys: Iterable[str], configs: Iterable[RunConfig], dataset: Dataset
 ) -> None:
-    """Refuse objectives and bounds of all labelled pixels where a training leaves those out.
+    """Check that trainings score all labelled pixels if objectives or bounds refer to them.
 
     Parameters
     ----------
     where, keys
-        Their key in the configuration, and their names.
+        Configuration key for messages, and names of the objectives and bounds.
     configs, dataset
-        What is to be trained, of a sweep over architectures one of each.
+        Configurations to be trained, one per architecture of a sweep, and their dataset.
 
     Raises
     ------
     UserError
-        If a network has no dense form for them, they are too many without one, and no pieces of
-        validation stand for them.
+        If a network has no dense form, the pixels are too many to be scored patch by patch, and
+        validation does not use pieces.
     """
     of_all = [key for key in keys if key.startswith("val_all/")]
     for config in configs if of_all else ():
@@ -132,5 +132,5 @@ def check_scored(
 
 
 def _labelled(dataset: Dataset) -> int:
-    """Pixels of the validation squares."""
+    """Return the number of pixels of the validation squares."""
     return sum(region.box.size for region in dataset.regions("val"))

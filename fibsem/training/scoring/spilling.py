@@ -1,4 +1,4 @@
-"""Scored squares that need not be in memory: a film labelled in every slice has gigabytes."""
+"""Keep scored squares on disk, because a film labelled in every slice has gigabytes of scores."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import numpy as np
 from fibsem.analysis.postprocessing import ScoredSquare
 from fibsem.data.dataset.samples import Region
 
-#: In the place of scores that are on their way.
+#: Placeholder for scores that were written to the file.
 NOTHING = np.empty((0, 0), np.float32)
 
 
 def spilled(
     squares: Iterable[tuple[Region, ScoredSquare]], folder: Path
 ) -> list[tuple[Region, ScoredSquare]]:
-    """Squares whose scores lie in a file that is mapped into memory, read only.
+    """Move the scores of squares to a file that is mapped into memory, read-only.
 
     Parameters
     ----------
     squares
-        Are taken one by one; their scores are written and let go.
+        Consumed one by one; the scores of each are written and released.
     folder
-        Where the file is made. It has no name: it is gone with the squares, or with the process.
+        Folder of the temporary file, which is deleted with the squares or when the process ends.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def spilled(
         if not file.tell():
             return kept
         file.flush()
-        everything = np.memmap(file, np.float32, "r")  # one of all: each would hold a file open
+        everything = np.memmap(file, np.float32, "r")  # a single map, as each keeps a file open
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     scores = [
         part.reshape(shape)

@@ -1,6 +1,6 @@
-"""Labelled squares with their confusion matrices, from which every combined figure follows.
+"""Confusion matrices of labelled squares, from which all combined metrics are computed.
 
-A combined figure is computed from pooled pixels, not as a mean of squares or samples (thesis 2.2).
+Combined metrics are computed from pooled pixels, not as means over squares or samples (thesis 2.2).
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from fibsem.system.records import Record, Stored, as_record
 from fibsem.system.summaries.promotion import SquareRow
 
 #: Confusion matrices of a square: against the labels at T = 0.5 and at the chosen threshold, and
-#: against the exact truth at the chosen one where a phantom knows it.
+#: against the exact truth of a phantom at the chosen threshold.
 HALF, CHOSEN, TRUTH = "half", "chosen", "truth"
 
 
 @dataclass(frozen=True)
 class SquareCounts(Stored):
-    """What a model gives a labelled square.
+    """Results of a model on one labelled square.
 
     Attributes
     ----------
     split, sample, region, at
-        Which square, and where it begins, (z, y, x).
+        Split, sample and name of the square, and its first voxel, (z, y, x).
     size
-        Its height and width in pixels; None in records of earlier versions.
+        Height and width in pixels; None in records of earlier versions.
     loss
-        Cross-entropy of the scores; None where nothing is labelled.
+        Cross-entropy of the scores, or None if nothing is labelled.
     half, chosen, truth
-        The confusion matrices :data:`HALF`, :data:`CHOSEN` and :data:`TRUTH`.
+        Confusion matrices :data:`HALF`, :data:`CHOSEN` and :data:`TRUTH`; ``truth`` is None without
+        an exact truth.
     parts
-        How far calibrated probabilities are off in small parts of it; None where they were not
-        calibrated yet.
+        Errors of calibrated probabilities in small parts of the square, or None before calibration.
     """
 
     split: str
@@ -58,25 +58,25 @@ class SquareCounts(Stored):
 
     @property
     def key(self) -> tuple[str, str, Triple]:
-        """Sample, name and where it begins, by which records of all versions know it."""
+        """Sample, name and first voxel, which identify the square in records of all versions."""
         return self.sample, self.region, self.at
 
     @property
     def spot(self) -> Spot:
-        """Where the square lies."""
+        """Position of the square."""
         return Spot(self.sample, self.at, self.size)
 
     def is_of(self, split: str, sample: str | None = None) -> bool:
-        """Whether the square belongs to a split, and to one sample where that is named."""
+        """Whether the square belongs to a split, and to ``sample`` unless that is None."""
         return self.split == split and sample in (None, self.sample)
 
     def confusion(self, kind: str) -> Confusion | None:
-        """The matrix of a kind; None where nobody knows the truth."""
+        """Return the confusion matrix of a kind, or None for an unknown truth."""
         return {HALF: self.half, CHOSEN: self.chosen, TRUTH: self.truth}[kind]
 
     @property
     def row(self) -> SquareRow:
-        """What is told of it, and stored: the numbers alone."""
+        """The square as a row of numbers, for tables and storage."""
         return SquareRow(
             split=self.split,
             sample=self.sample,
@@ -91,7 +91,7 @@ class SquareCounts(Stored):
         )
 
     def to_json(self) -> Record:
-        """The record that is stored; there is no key for a truth that nobody knows."""
+        """Return the record for storage, without a key for an unknown truth."""
         record: Record = as_record(self.row)
         return record
 
@@ -99,9 +99,9 @@ class SquareCounts(Stored):
 def square_counts(
     region: Region, square: ScoredSquare, chosen: PostProcessing, platt: Platt | None = None
 ) -> SquareCounts:
-    """Confusion matrices of a labelled square, and the loss of its scores.
+    """Compute the confusion matrices of a labelled square and the loss of its scores.
 
-    With the calibration of the scores, the errors of small parts of it, too.
+    If the calibration ``platt`` is given, also the errors of its small parts.
     """
     labelled = square.labels != IGNORE
     loss = None
@@ -119,7 +119,7 @@ def square_counts(
 
 
 def part_errors(square: ScoredSquare, platt: Platt) -> PartErrors:
-    """How far probabilities of pore are off in small parts of a labelled square."""
+    """Compute the errors of calibrated pore probabilities in small parts of a labelled square."""
     solid = platt.line(smooth(square.scores, platt.smoothed_px)[square.inner])
     return PartErrors.of(square.labels == 0, 1 - solid, square.labels != IGNORE)
 
@@ -127,7 +127,7 @@ def part_errors(square: ScoredSquare, platt: Platt) -> PartErrors:
 def confusions(
     squares: Iterable[SquareCounts], split: str, kind: str, sample: str | None = None
 ) -> list[Confusion]:
-    """Confusion matrices of the squares of a split, in order; without those nobody knows."""
+    """Return the known confusion matrices of the squares of a split, in order."""
     matrices = (one.confusion(kind) for one in squares if one.is_of(split, sample))
     return [confusion for confusion in matrices if confusion is not None]
 
@@ -135,10 +135,12 @@ def confusions(
 def labelled_figures(
     squares: Iterable[SquareCounts], split: str, kind: str, sample: str | None = None
 ) -> dict[str, float]:
-    """Figures over all labelled pixels of a split, pooled over squares, of one sample or of all.
+    """Return metrics over all labelled pixels of a split, pooled over squares.
 
-    The interval of porosity is over squares (thesis 3.9) by Student's t, each by its pixels, of
-    which those of one place are one; the loss is that of the scores, whatever the post-processing.
+    ``sample`` restricts them to one sample.
+
+    The porosity interval is over squares (thesis 3.9) by Student's t, weighted by their pixels;
+    squares of one place count once. The loss is that of the scores before post-processing.
     """
     chosen = [one for one in squares if one.is_of(split, sample)]
     parts = confusions(chosen, split, kind)
