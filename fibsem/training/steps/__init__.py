@@ -1,1 +1,1 @@
-"""A network while it learns: steps, optimisers, losses, checkpoints, health."""
+"""Training steps: the fit, optimisers, losses, checkpoints and health checks."""

@@ -1,8 +1,9 @@
-"""The state of a training in one file, written beside and renamed.
+"""Checkpoints: the state of a training in one file, replaced atomically.
 
-It holds weights, their averages, optimiser, generators of the dropout layers, the best weights so
-far and the history. A training that was killed goes on from it with the result it would have had.
-(Keras' own backup loses the state of the dropout generators and of early stopping.)
+The file holds weights, their averages, the optimiser, the generators of the dropout layers, the
+best weights so far and the history. A killed training resumes from it with the same result as
+without the interruption. (The backup of Keras loses the state of the dropout generators and of
+early stopping.)
 """
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ from fibsem.training.steps.state import TrainingState, seconds_of
 
 #: Name of the array that holds the record of a checkpoint, beside those of the weights.
 RECORD = "record"
-#: Seconds between two checkpoints: what a killed training repeats.
+#: Seconds between two checkpoints: at most this much, and an epoch, is lost by a kill.
 SAVE_EVERY_S = 5.0
-#: What reading a damaged checkpoint raises.
+#: Exceptions raised by reading a damaged checkpoint.
 DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointRecord(Stored):
-    """What a checkpoint says of a training beside its weights; see :class:`TrainingState`.
+    """State of a training in a checkpoint, apart from weights; see :class:`TrainingState`.
 
-    Versions before wrote no ``identity``, ``restart`` and ``lost_s``.
+    Earlier versions wrote no ``identity``, ``restart`` and ``lost_s``.
     """
 
     best: int
@@ -58,15 +59,15 @@ class CheckpointRecord(Stored):
 
     @classmethod
     def within(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> CheckpointRecord:
-        """The record among the arrays of a checkpoint."""
+        """Read the record from the arrays of a checkpoint."""
         return cls.from_json(json.loads(arrays[RECORD].tobytes()))
 
     @property
     def most_epochs(self) -> float:
-        """Most epochs that the training may be given, with the end that it has later.
+        """Maximum number of epochs to which the training may be extended.
 
-        Its own number where a learning rate knew the end: in the decay, in a warm-up that is not
-        over, or in a network that was begun again, which is looked for in the first part of a
+        It is the present number if a past learning rate depended on it: in the final decay, in an
+        unfinished warm-up, or after a restart, which is only considered in the first part of a
         training.
         """
         settings = self.identity.settings if self.identity else {}
@@ -78,7 +79,7 @@ class CheckpointRecord(Stored):
         return max(own, reached / warmup) if warmup else math.inf
 
     def ended_later(self, before: Identity, now: Identity) -> Identity:
-        """The identity before, with the later end that is asked for, where it may have that."""
+        """Return the identity ``before``, with the larger number of epochs of ``now`` if legal."""
         own, asked = (one.settings.get("train.epochs") for one in (before, now))
         if own is None or asked is None or not own < asked <= self.most_epochs:
             return before
@@ -87,7 +88,7 @@ class CheckpointRecord(Stored):
 
 @dataclass
 class Keeping:
-    """Saves a training every few seconds, and where it ends; without a path nothing is kept."""
+    """Saves checkpoints every few seconds and at the end of a training, if a path is given."""
 
     learner: Learner
     state: TrainingState
@@ -97,9 +98,9 @@ class Keeping:
 
     @contextlib.contextmanager
     def after_epoch(self) -> Iterator[None]:
-        """Save the state if that is due, or if what follows the epoch ends the training.
+        """Save the state if it is due, or if the body, which follows an epoch, raises.
 
-        So who goes on with one that a rung has stopped trains no epoch of it again.
+        A training that a rung stopped can thus be continued without repeating an epoch.
         """
         due = time.monotonic() - self.saved >= SAVE_EVERY_S or self.state.ended
         if due:
@@ -108,7 +109,7 @@ class Keeping:
             yield
         except BaseException:
             if not due:
-                with contextlib.suppress(Exception):  # what ends it is what is told
+                with contextlib.suppress(Exception):  # report the original error
                     self._save()
             raise
 
@@ -119,7 +120,7 @@ class Keeping:
 
 
 def save(learner: Learner, state: TrainingState, path: Path, identity: Identity) -> None:
-    """Write the whole state beside ``path`` and rename."""
+    """Write the whole state to a temporary file beside ``path``, then rename it."""
     arrays: dict[str, npt.NDArray[Any]] = {
         f"{part}/{k}": np.asarray(v)
         for part, variables in _variables(learner).items()
@@ -137,7 +138,7 @@ def save(learner: Learner, state: TrainingState, path: Path, identity: Identity)
 
 
 def _variables(learner: Learner) -> dict[str, list[Any]]:
-    """All that a checkpoint holds of the networks, by its part of it."""
+    """Return the variables of the networks that a checkpoint holds, by part of the file."""
     scored, steps = learner.scored.weights, learned_state(learner.steps)
     dropout = steps[len(scored) :]
     return {
@@ -148,12 +149,14 @@ def _variables(learner: Learner) -> dict[str, list[Any]]:
 
 
 def restore(learner: Learner, state: TrainingState, path: Path, identity: Identity) -> None:
-    """Load what :func:`save` wrote into networks as they were built, and a state as it began.
+    """Load a checkpoint into a newly built learner and an initial state.
+
+    A damaged file is ignored with a warning.
 
     Raises
     ------
     UserError
-        If it is the state of another training.
+        If the checkpoint is of another training.
     """
     try:
         record, read, best = _read(path, _variables(learner), len(learner.scored.weights))
@@ -177,10 +180,13 @@ def restore(learner: Learner, state: TrainingState, path: Path, identity: Identi
 def _read(
     path: Path, variables: dict[str, list[Any]], weights: int
 ) -> tuple[CheckpointRecord, list[tuple[Any, npt.NDArray[Any]]], Weights]:
-    """Everything in a checkpoint, before any of it is used: it may be damaged further down."""
+    """Read a whole checkpoint before any of it is used, because its end may be damaged.
+
+    Returns the record, the variables with their values, and the best weights.
+    """
     with np.load(io.BytesIO(path.read_bytes())) as arrays:
         record = CheckpointRecord.within(arrays)
-        averaged = "raw/0" in arrays  # else the weights themselves were scored
+        averaged = "raw/0" in arrays  # otherwise the weights were not averaged
         read = [
             (variable, arrays[f"{part if part != 'raw' or averaged else 'model'}/{k}"])
             for part, some in variables.items()
@@ -194,14 +200,15 @@ def _read(
 
 @dataclass(frozen=True)
 class Reached:
-    """How far the training of a checkpoint has come.
+    """Progress of the training of a checkpoint.
 
     Attributes
     ----------
     history
-        Its epochs.
+        Epochs so far.
     most_epochs
-        Those that it may be given in all, where none of its learning rates knew the end.
+        Maximum total number of epochs to which the training may be extended, such that none of its
+        past learning rates would have been different.
     """
 
     history: tuple[Epoch, ...]
@@ -209,7 +216,7 @@ class Reached:
 
     @classmethod
     def read(cls, path: Path) -> Reached | None:
-        """What a checkpoint tells; None where none can be read."""
+        """Read the progress from a checkpoint; None if it cannot be read."""
         try:
             with np.load(path) as arrays:
                 record = CheckpointRecord.within(arrays)
@@ -218,13 +225,13 @@ class Reached:
             return None
 
     def epoch_s(self, tracing: Collection[int]) -> float | None:
-        """Seconds of a usual epoch, none of those that trace; None where there are no others."""
+        """Return the median seconds of the epochs not in ``tracing``, or None if there are none."""
         usual = [seconds_of([one]) for one in self.history if one.epoch not in tracing]
         return median(usual) if usual else None
 
 
 def trained_s(path: Path) -> float:
-    """Seconds that the training of a checkpoint has taken; 0 where none can be read."""
+    """Return the seconds that the training of a checkpoint has taken; 0 if it cannot be read."""
     try:
         with np.load(path) as arrays:
             record = CheckpointRecord.within(arrays)
@@ -234,11 +241,11 @@ def trained_s(path: Path) -> float:
 
 
 def continuation(material: Material) -> Identity:
-    """What must be the same for a training to go on from a checkpoint.
+    """Return the identity that a checkpoint must match for a training to resume from it.
 
-    More epochs may be asked for than before, unless a learning rate has followed their number:
-    that of a cosine does from the first, one that falls at the end does not before. A limit of time
-    is one of a start, and nothing that a machine repeats.
+    The number of epochs may be increased unless a past learning rate depended on it: a cosine does
+    so from the first step, a schedule that falls at the end only from there on. A time limit is not
+    part of the identity, because it applies to one start and is not reproducible.
     """
     settings = dict(material.config.settings)
     settings["train.max_seconds"] = None

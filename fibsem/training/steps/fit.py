@@ -27,19 +27,21 @@ from fibsem.training.steps.learner import Learner, Weights
 from fibsem.training.steps.registered import forgotten
 from fibsem.training.steps.state import TrainingState, seconds_of
 
-#: A network that has learned nothing after this share of its training, and so many steps, will not.
+#: Share of the training, and number of steps, after which a network that has learned nothing is
+#: given up.
 WATCHED, UNTAUGHT = 0.2, 50
-#: A training is begun again with another seed, by so much.
+#: Offset of the seed with which a training is restarted.
 RESTART_SEED = 7919
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model (best weights loaded) and what happened.
+    """A trained model, with the weights of the best epoch, and its history.
 
-    ``restart`` is the number of epochs after which it was begun again, at a smaller learning rate;
-    ``fit`` is how much of it began with the weights of another one; ``lost_s`` are the seconds of
-    epochs that came to no figures. ``parameters`` are its trainable numbers, of a forest its nodes.
+    ``parameters`` is the number of trainable parameters, or of nodes of a forest. ``restart`` is
+    the number of epochs after which the training was restarted at a smaller learning rate, or None.
+    ``fit`` tells how much of the model was initialised from another one. ``lost_s`` are the seconds
+    of epochs that diverged and have no metrics.
     """
 
     model: Model
@@ -72,19 +74,18 @@ def train(
     material
         Dataset and configuration.
     checkpoint
-        File with the state after the first epoch, the last one, and others every few seconds. If
-        ``on_epoch`` raises, that epoch is the last one. If the file exists, training resumes from
-        it.
+        File for the state, saved after the first and the last epoch and every few seconds between;
+        an epoch in which ``on_epoch`` raises is the last. An existing file is resumed from.
     on_epoch
-        Called with the figures of every epoch, also of those before the training was resumed.
+        Called with the metrics of every epoch, including those before a resumption.
     learner
-        A learner of this configuration, which is reset; for one whose steps are traced already, or
-        with another distribution strategy than all accelerators of this machine.
+        Learner of this configuration to reuse; it is reset. It may have its steps traced already,
+        or a distribution strategy other than that of all accelerators of the machine.
 
     Raises
     ------
     DivergedError
-        If a loss is not finite, or the best network of all epochs has learned nothing.
+        If a loss is not finite, or the network of the best epoch has learned nothing.
     UserError
         If the checkpoint is of another training.
 
@@ -128,7 +129,7 @@ def train(
 def _best_of(
     learner: Learner, state: TrainingState, score: Callable[[Forward], Estimate]
 ) -> Trained:
-    """The network of the best epoch; refused where it has learned nothing."""
+    """Return the network of the best epoch; raise DivergedError if it has learned nothing."""
     model = learner.scored
     model.set_weights(state.best_weights)
     check_alive(*score(learner.forward).alike)
@@ -139,7 +140,7 @@ def _best_of(
 
 
 def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:
-    """Fit a model that is not a network: one pass, reported as one epoch."""
+    """Fit a model that is not a network in one pass, which is reported as one epoch."""
     started = time.perf_counter()
     model = fit_features(material)
     fitted = time.perf_counter()
@@ -158,7 +159,7 @@ def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) 
 def _epochs(
     learner: Learner, material: Material, score: Callable[[Forward], Estimate], state: TrainingState
 ) -> Iterator[Epoch]:
-    """Train to the end, an epoch at a time; where a network dies another one is begun, once."""
+    """Train to the end and yield each epoch; a network that diverges is replaced once."""
     feed = Feed()
     while not state.ended:
         started = time.perf_counter()
@@ -184,7 +185,7 @@ def _one_epoch(
     learner: Learner, material: Material, score: Callable[[Forward], Estimate],
     state: TrainingState, feed: Feed,
 ) -> Epoch:  # fmt: skip
-    """Train for an epoch; then score the averaged weights."""
+    """Train for one epoch, then score the averaged weights."""
     started, epoch, settings = time.perf_counter(), len(state.history), material.config.train
     batches, steps = epoch_batches(material, epoch)
     rate = state.rate(steps)
@@ -211,13 +212,13 @@ def _one_epoch(
 
 
 class AfterStep(keras.callbacks.Callback):
-    """What follows a step: averaging, and a place where a training may be interrupted."""
+    """Keras callback that averages the weights after each step and allows interrupts."""
 
     def __init__(self, learner: Learner) -> None:
         super().__init__()
         self.learner = learner
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Average the weights after a step, and let an interrupt in."""
+        """Update the weight average after a step, and let a pending interrupt through."""
         self.learner.update()
         step()

@@ -1,7 +1,7 @@
-"""Whether a training has come to a result: a network that says the same everywhere is none.
+"""Detect trainings without a result: networks that predict the same for every pixel.
 
-A network whose units died or saturated gives one score, or one class, whatever it sees. It has a
-loss and an mIoU like any other, and a porosity of 0 or 100 %.
+A network whose units died or saturated gives one score, or one class, for any input. It still has a
+loss and an mIoU, and a porosity of 0 or 100 %.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy.typing as npt
 from fibsem.analysis.metrics import Confusion, cross_entropy
 from fibsem.errors import UserError
 
-#: Scores that are no further apart say nothing of what they are of.
+#: Range of the scores below which a network counts as constant.
 SPREAD = 1e-3
-#: Share of the pixels below which a class counts as never given.
+#: Share of the pixels below which a class counts as never predicted.
 NEVER = 0.01
-#: Balanced accuracy up to which a network hardly does more than guess.
+#: Balanced accuracy below which a network is hardly better than guessing.
 GUESSED = 0.55
 
 
 class DivergedError(UserError):
-    """A training without a usable result; other hyperparameters or another seed may give one.
+    """Raised when a training has no usable result; other settings or another seed may give one.
 
-    The argument is the reason; ``word`` names it in one word.
+    The argument describes what was found; ``word`` names the kind of failure.
 
     Examples
     --------
@@ -40,13 +40,13 @@ class DivergedError(UserError):
 
 
 class CollapsedError(DivergedError):
-    """The network is constant, or all but never gives one of the classes."""
+    """Raised when a network is constant, or almost never predicts one of the classes."""
 
     word = "collapsed"
 
 
 def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> None:
-    """Refuse the scores of a network that has learned nothing.
+    """Check that a network has learned something.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating
     DivergedError
         If a score is not finite.
     CollapsedError
-        If all scores are equal up to :data:`SPREAD`; or if one class is hardly ever predicted,
-        and the cross-entropy is above that of a constant score.
+        If the range of the scores is below :data:`SPREAD`; or if one class is (almost) never
+        predicted, and the cross-entropy is above that of a constant.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating
 
 
 def is_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) -> bool:
-    """Whether :func:`check_alive` takes these scores."""
+    """Whether the scores pass :func:`check_alive`."""
     try:
         check_alive(labels, scores)
     except DivergedError:
@@ -98,21 +98,22 @@ def is_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating]) 
 
 
 def check_taught(losses: Sequence[float], accuracy: float) -> None:
-    """Refuse a training that has taught its network nothing so far.
+    """Check that a training has made progress so far.
 
-    A high loss alone is no such sign: a network that is too sure may yet tell most pixels apart.
+    A high loss alone is no sign of failure: an overconfident network may still classify most pixels
+    correctly.
 
     Parameters
     ----------
     losses
-        Cross-entropies of balanced validation pixels, one an epoch.
+        Cross-entropy on balanced validation pixels, one per epoch.
     accuracy
-        On these pixels, of the last epoch.
+        Accuracy on these pixels in the last epoch.
 
     Raises
     ------
     CollapsedError
-        If no loss is below that of a constant, and the network guesses.
+        If every loss is above that of a constant, and the accuracy is below :data:`GUESSED`.
     """
     constant = entropy(0.5)
     if min(losses) > constant and accuracy < GUESSED:
@@ -124,6 +125,6 @@ def check_taught(losses: Sequence[float], accuracy: float) -> None:
 
 
 def entropy(share: float) -> float:
-    """Cross-entropy of the constant prediction that suits a share of class 1 best."""
+    """Return the cross-entropy of the best constant prediction for a share of class 1."""
     parts = np.array([share, 1 - share])
     return float(-(parts * np.log(np.clip(parts, 1e-12, None))).sum())

@@ -1,8 +1,8 @@
-"""A network while it learns: in the form that steps are made with, and in the form that is scored.
+"""The two networks of a training: one makes the steps, the other holds the weight average.
 
-Steps go on from the weights as they are; scored and kept are their averages. An average needs no
-schedule to come to rest, and a single bad step hardly moves it (Polyak and Juditsky 1992). The two
-networks have the same layers; of a U-Net, steps are made in a form that costs a half
+The averaged weights are those that are scored and kept. An average converges without a schedule,
+and a single bad step hardly moves it (Polyak and Juditsky 1992). The two networks have the same
+layers; a U-Net makes its steps in a form that costs half as much
 (:func:`fibsem.models.unet.build_for_steps`).
 """
 
@@ -29,37 +29,37 @@ from fibsem.training.steps.precision import precision_of
 
 Weights = list[npt.NDArray[np.float32]]
 
-#: Batches that running statistics are estimated from.
+#: Number of batches from which running statistics are estimated.
 BATCHES = 8
 
 
 class Learner:
-    """The two networks of a training, and the average of one in the other.
+    """A network in training, and a second one that holds the average of its weights.
 
-    In the beginning the average is over fewer steps: the k-th, counted from 1, has the weight
+    At first the average is over fewer steps: the k-th step, counted from 1, has the weight
     max(1 - decay, 9 / (k + 8)).
 
     Parameters
     ----------
     steps
-        Network that steps are made with, compiled.
+        Compiled network that makes the steps.
     scored
-        Network with the same weights in the form that is used; it holds the average.
+        Network with the same weights in the form for inference; it holds the average.
     decay
-        Weight of the average against a step; 0 takes the weights themselves.
+        Weight of the previous average at each step; 0 switches averaging off.
     strategy
-        TensorFlow's distribution strategy that both were built in.
+        Distribution strategy that both networks were built in.
     start
-        What new weights are replaced by where they fit.
+        Initial weights from another model, or None.
 
     Attributes
     ----------
     forward
         The scored network as a function on arrays.
     fit
-        How much of it ``start`` filled; None without any.
+        How much of the network ``start`` filled, or None without a start.
     strategy
-        The one given, or TensorFlow's default.
+        The given strategy, or TensorFlow's default.
     """
 
     def __init__(
@@ -85,10 +85,10 @@ class Learner:
         strategy: tf.distribute.Strategy | None = None,
         steps: keras.Model | None = None,
     ) -> Learner:
-        """The networks of a configuration, with the weights that the random state and a start give.
+        """Build the networks of a configuration, initialised at random and from ``train.init``.
 
-        The strategy is that of all accelerators of this machine, if none is given. With ``steps``
-        of another training, that network is used again, and begins anew.
+        The default strategy covers all accelerators of the machine. If the network ``steps`` of
+        another training is given, it is reset and reused.
         """
         strategy = strategy or default_strategy()
         with strategy.scope():
@@ -106,15 +106,15 @@ class Learner:
         return learner
 
     def level(self) -> None:
-        """Give the scored network the weights of the other one."""
+        """Copy the weights of the network in training to the scored network."""
         for value, weight in self._pairs():
             value.assign(weight)
 
     def begin(self, spec: ModelSpec, seed: int, *, begun: bool = False) -> None:
-        """Forget all that was learned: weights as :meth:`of` gives them with this seed.
+        """Reset weights and optimiser to the state that :meth:`of` gives with this seed.
 
-        Where the scored network is new, of this seed and of the form of the steps, it has
-        ``begun`` with these weights, and no other one is built for them.
+        Set ``begun`` if the scored network is new, built with this seed and in the form of the
+        steps: its weights are then copied, and no further network is built.
         """
         if not begun:
             keras.utils.set_random_seed(seed)
@@ -131,12 +131,12 @@ class Learner:
             self.level()
 
     def update(self) -> None:
-        """Take the weights after a step in."""
+        """Update the average with the weights after a step."""
         if self.decay:
             self._update()
 
     def settle(self, batches: Iterable[tuple[npt.NDArray[np.float32], ...]]) -> None:
-        """Make the scored network ready: statistics of its own weights, on some batches."""
+        """Prepare the scored network: estimate its normalisation statistics on some batches."""
         if not self.decay:
             self.level()
         self._statistics.estimate(batches)
@@ -154,7 +154,7 @@ class Learner:
 
 
 def default_strategy() -> tf.distribute.Strategy:
-    """Mirror over several accelerators, else TensorFlow's default (one accelerator, or the CPU)."""
+    """Return a mirrored strategy for several accelerators, else TensorFlow's default strategy."""
     accelerators = tf.config.list_logical_devices("GPU")
     if len(accelerators) > 1:
         return tf.distribute.MirroredStrategy([device.name for device in accelerators])
@@ -162,7 +162,7 @@ def default_strategy() -> tf.distribute.Strategy:
 
 
 def compiled_for_steps(config: RunConfig) -> keras.Model:
-    """The network of a configuration with its optimiser and loss."""
+    """Build the network of a configuration for steps, compiled with its optimiser and loss."""
     settings = config.train
     network = build_for_steps(config.spec, precision_of(settings.precision, config.spec))
     network.compile(
@@ -170,21 +170,22 @@ def compiled_for_steps(config: RunConfig) -> keras.Model:
         loss=make_loss(settings.loss, settings.loss_weight),
         jit_compile=False,
     )
-    # a first step that makes the optimiser's variables would be traced twice
+    # if the first step created the optimiser's variables, it would be traced twice
     network.optimizer.build(network.trainable_variables)
     return network
 
 
 def learned_state(network: keras.Model) -> list[keras.Variable]:
-    """Weights, and the counters of the dropout generators, which no weights file holds."""
+    """Return weights and the states of dropout generators, which weight files do not contain."""
     return [*network.weights, *(layer.seed_generator.state for layer in _dropout_of(network))]
 
 
 def without_dropout(network: keras.Model) -> keras.Model:
-    """A network whose dropout drops nothing, in the mode of training either.
+    """Set the rate of all dropout layers of a network to 0, in place, and return the network.
 
-    Statistics are taken in that mode, of what scores are made with. The layers stay where they are:
-    without them the weights of parallel paths would be in another order than those of the steps.
+    Normalisation statistics are estimated in training mode, but for the network as it is scored.
+    The layers are kept, because without them the weights of parallel paths would be in another
+    order than in the network that makes the steps.
     """
     for layer in _dropout_of(network):
         layer.rate = 0.0
@@ -196,9 +197,9 @@ def _dropout_of(network: keras.Model) -> list[keras.layers.Dropout]:
 
 
 class Statistics:
-    """The running statistics of a network's normalisations.
+    """Estimator of the running statistics of a network's batch normalisations.
 
-    Those that a training leaves are of weights that it had before.
+    The statistics collected during training belong to earlier weights.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -209,7 +210,7 @@ class Statistics:
             self._moments = tf.function(self._of_batch, reduce_retracing=True, autograph=False)
 
     def estimate(self, batches: Iterable[tuple[npt.NDArray[np.float32], ...]]) -> None:
-        """Set them to those of some batches, with the weights that the network has."""
+        """Set the statistics from the first ``BATCHES`` batches, with the present weights."""
         if not self.norms:
             return
         few = itertools.islice(batches, BATCHES)

@@ -1,12 +1,12 @@
-"""What a network is trained on: binary cross-entropy, alone or with a term for a whole region.
+"""Loss functions: binary cross-entropy, alone or with a term for a whole region.
 
-Cross-entropy counts pixels one by one. The terms follow what is asked of a segmentation: the
-overlap of the classes (as an earlier thesis on such images did: weighted cross-entropy + IoU), or
-the share of solid, and with it porosity (thesis, future work).
+Cross-entropy treats pixels one by one. The terms express the aims of a segmentation: the overlap of
+the classes (as in an earlier thesis on such images: weighted cross-entropy + IoU), or the share of
+solid and thus porosity (thesis, future work).
 
-Where a teacher has a share in them labels lie between 0 and 1
-(:mod:`fibsem.training.beginning.teacher`). All losses are least where predictions are equal to
-them, and the usual ones for labels of 0 and 1.
+Labels lie between 0 and 1 if a teacher has a share in them
+(:mod:`fibsem.training.beginning.teacher`). All losses are minimal for predictions equal to the
+labels, and reduce to the usual ones for labels of 0 and 1.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Term = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def make_loss(name: str, weight: float) -> keras.losses.Loss:
-    """The loss by its name in ``train.loss``; ``weight`` is that of the added term."""
+    """Create the loss ``train.loss``; ``weight`` multiplies its additional term."""
     if name == "bce":
         return keras.losses.BinaryCrossentropy()
     return Combined(TERMS[name], weight)
@@ -29,9 +29,9 @@ def make_loss(name: str, weight: float) -> keras.losses.Loss:
 class Combined(keras.losses.Loss):
     """Weighted binary cross-entropy plus ``weight`` times a term over the labelled pixels.
 
-    Labels and predictions are (batch, g_y, g_x, 1), sample weights (batch, g_y, g_x); the weight is
-    0 where nobody labelled a pixel. The cross-entropy is a sum over all pixels, divided by their
-    number: weights of the others make up for those without one
+    Labels and predictions are (batch, g_y, g_x, 1), sample weights (batch, g_y, g_x), 0 for
+    unlabelled pixels. The cross-entropy is a sum over all pixels, divided by their number; the
+    weights of labelled pixels make up for unlabelled ones
     (:attr:`fibsem.training.material.material.Material.pixel_weights`).
     """
 
@@ -52,9 +52,10 @@ class Combined(keras.losses.Loss):
 def soft_iou(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
     """One minus the mean over both classes of the soft IoU of the whole batch.
 
-    Intersection is sum(min(p, y)), union sum(p + y) less that: for labels of 0 and 1, where the
-    least is the product, the Jaccard index; for others the Jaccard metric loss [1]_. With products,
-    p = 1 would be better for a label of 0.6 than 0.6 itself.
+    The intersection is sum(min(p, y)), the union sum(p + y) minus the intersection. For labels of 0
+    and 1, where the minimum is the product, this is the Jaccard index; for soft labels it is the
+    Jaccard metric loss [1]_. With products, p = 1 would be better for a label of 0.6 than 0.6
+    itself.
 
     References
     ----------
@@ -72,9 +73,10 @@ def soft_iou(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
 def soft_dice(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
     """One minus the mean over both classes of the soft Dice coefficient of the whole batch.
 
-    Twice sum(min(p, y)) over sum(p + y): for labels of 0 and 1, where the least is the product, as
-    in V-Net (Milletari, Navab and Ahmadi 2016) without squares, on predictions of 0 and 1 the F1
-    score. For other labels it is the Dice semimetric loss (Wang et al. 2023).
+    The coefficient is 2 sum(min(p, y)) / sum(p + y). For labels of 0 and 1, where the minimum is
+    the product, it is that of V-Net (Milletari, Navab and Ahmadi 2016) without squares, and the F1
+    score for predictions of 0 and 1. For soft labels it gives the Dice semimetric loss (Wang et al.
+    2023).
     """
     scores = []
     for y, q in ((solid, p), (1 - solid, 1 - p)):
@@ -86,7 +88,7 @@ def soft_dice(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
 def soft_porosity(solid: tf.Tensor, p: tf.Tensor, labelled: tf.Tensor) -> tf.Tensor:
     """Mean over windows of |mean predicted share of solid - mean label|.
 
-    In patch mode a window is a single pixel; there the batch is taken as one window.
+    In patch mode, where a window is a single pixel, the batch is treated as one window.
     """
     if p.shape[1] == 1 and p.shape[2] == 1:
         axes: tuple[int, ...] = (0, 1, 2)

@@ -1,12 +1,13 @@
-"""Muon: momentum whose steps turn all directions of a kernel alike.
+"""Muon optimiser: momentum orthogonalised so that all directions of a kernel get equal steps.
 
-A gradient of a convolution is much larger along a few directions than along the others, and a step
-along it goes on teaching what the network knows already. Muon (Jordan 2024) replaces the momentum
-of a matrix by the nearest one whose directions are equally long. Keras has it for dense layers; a
-kernel of a convolution is the matrix from what it sees of all channels to what it gives.
+The gradient of a convolution is much larger along a few directions than along the others, so that
+plain steps mostly reinforce what the network has learned already. Muon (Jordan 2024) replaces the
+momentum of a matrix by the nearest one whose directions are equally long. Keras has it for dense
+layers; here a convolution kernel is the matrix from its receptive field in all input channels to
+the output channels.
 
-Written with few operations: each takes as long to be built into a graph as a small network's step,
-and Keras' are a thousand of them.
+The code uses few operations, because each takes as long to trace as a step of a small network, and
+the implementation of Keras has a thousand.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("fibsem")
 class Muon(keras.optimizers.Muon):
-    """Keras' Muon for kernels of any rank, (..., channels).
+    """Muon of Keras for kernels of any rank, (..., channels).
 
-    Everything with one axis (offsets, normalisations), and the layers that the arguments exclude,
-    has AdamW's steps. Steps are as long as AdamW's at the same learning rate (Liu et al. 2025).
+    Variables with one axis (biases, normalisations) and excluded layers are updated by AdamW. The
+    steps are as long as those of AdamW at the same learning rate (Liu et al. 2025).
 
     Examples
     --------
@@ -49,7 +50,7 @@ class Muon(keras.optimizers.Muon):
         trainable_variables: Sequence[keras.Variable],
         learning_rate: keras.Variable,
     ) -> None:
-        """Give every variable's step, beside the rate, the powers of AdamW: worked out once."""
+        """Pass the rate and the powers of AdamW's betas, computed once, to each variable's step."""
         step = tf.cast(self.iterations.value, tf.float32) + 1.0
         powers = [beta**step for beta in (self.adam_beta_1, self.adam_beta_2)]
         rates = (tf.convert_to_tensor(learning_rate), *powers)
@@ -58,7 +59,7 @@ class Muon(keras.optimizers.Muon):
     def update_step(
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tuple[tf.Tensor, ...]
     ) -> None:
-        """Make the step of one variable."""
+        """Update one variable, with Muon or AdamW."""
         rate, *powers = learning_rate
         place = self._get_variable_index(variable)
         momentum, velocity = self.momentums[place].value, self.adam_velocities[place]
@@ -95,11 +96,11 @@ class Muon(keras.optimizers.Muon):
         variable.assign_sub(tf.reshape(length * step, variable.shape))
 
     def zeropower_via_newtonschulz5(self, x: tf.Tensor, steps: int) -> tf.Tensor:
-        """A matrix with directions of about the same length, by Newton and Schulz' iteration.
+        """Orthogonalise a matrix approximately by Newton-Schulz iteration.
 
-        Every step multiplies the matrix x by a polynomial of its product with itself, s. All of
-        these commute, so that s alone goes through the steps, a few channels wide, and the many
-        rows of x are met twice, not at every step as in Keras' order.
+        Every step multiplies the matrix x by a polynomial of its product with itself, s. These
+        polynomials commute, so that only s, a few channels wide, is iterated; x with its many rows
+        is multiplied twice rather than in every step as in Keras.
         """
         tall = x.shape[0] > x.shape[1]
         a, b, c = (tf.constant(f, x.dtype) for f in (self.muon_a, self.muon_b, self.muon_c))

@@ -9,12 +9,12 @@ import keras
 from fibsem.config import TrainConfig
 from fibsem.training.steps.muon import Muon
 
-#: Layer that gives the probabilities: its steps are AdamW's, as of the last layer in the papers.
+#: Output layer: Muon updates it with AdamW, as the papers do for the last layer.
 SCORE = "score"
 
 
 def make_optimizer(settings: TrainConfig) -> keras.optimizers.Optimizer:
-    """The optimiser by its name in ``train.optimizer``; longer gradients are cut to ``clip``."""
+    """Create the optimiser ``train.optimizer``; gradients are clipped to a global norm."""
     rate, clip = settings.learning_rate, {"global_clipnorm": settings.clip}
     if settings.optimizer == "adam":
         return keras.optimizers.Adam(rate, **clip)
@@ -30,16 +30,16 @@ def make_optimizer(settings: TrainConfig) -> keras.optimizers.Optimizer:
 
 
 class Rate(keras.callbacks.Callback):
-    """Sets the learning rate of every step of one epoch.
+    """Keras callback that sets the learning rate of every step in one epoch.
 
     Parameters
     ----------
     settings
-        Its schedule.
+        Training settings with the schedule.
     epoch, steps
-        Number of the epoch, from 0, and of its steps.
+        Number of the epoch, from 0, and its number of steps.
     spent
-        Seconds that the training has taken before.
+        Seconds that the training has taken before this epoch.
     """
 
     def __init__(self, settings: TrainConfig, epoch: int, steps: int, spent: float) -> None:

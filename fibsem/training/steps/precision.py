@@ -1,7 +1,7 @@
-"""In which precision steps are made: that of their maps; weights and their sums are float32.
+"""Precision of the feature maps in training steps; weights and their updates are float32.
 
-bfloat16 has the range of float32 and 8 of its 24 bits (Kalamkar et al. 2019), so that a loss needs
-no scaling. Networks are scored and kept in float32, whatever they learned in.
+bfloat16 has the range of float32 and 8 of its 24 bits (Kalamkar et al. 2019), so that the loss
+needs no scaling. Networks are always scored and stored in float32.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Precision = Literal["float32", "bfloat16"]
 
 
 def precision_of(asked: Literal["auto", "float32", "bfloat16"], spec: ModelSpec) -> Precision:
-    """The precision that ``train.precision`` asks for, of a network.
+    """Resolve ``train.precision`` for a model.
 
-    ``auto`` is bfloat16 where this processor multiplies it and the architecture is quicker so. It
-    is float32 on accelerators, for what they gain was not measured, and where oneDNN is switched
-    off, which has the kernels. What is no network has no steps, and float32.
+    ``auto`` is bfloat16 if the processor multiplies it natively and the architecture is faster with
+    it. It is float32 on accelerators, whose gain was not measured, and without oneDNN, which
+    provides the kernels. Models that are not networks have no steps and always get float32.
     """
     if not spec.is_network:
         return "float32"

@@ -1,8 +1,8 @@
-"""Gradients that TensorFlow registers while a step is traced, and would keep for ever.
+"""Free the gradients that TensorFlow registers while tracing a step and would keep for ever.
 
-A ``tf.custom_gradient`` in a traced function is registered under a name of its own, and holds the
-whole graph around it: the step of every Keras optimizer has one, in its sum over replicas. That is
-several MiB for each training. Nobody asks for it again once the step is traced.
+A ``tf.custom_gradient`` in a traced function is registered under a unique name and holds the whole
+graph around it. The step of every Keras optimizer has one, in its sum over replicas: several MiB
+per training. It is not needed once the step is traced.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Iterator
 
 from tensorflow.python.framework import ops
 
-#: What names begin with that are registered for one graph.
+#: Prefix of the names that are registered for one graph.
 OF_A_GRAPH = "CustomGradient-"
 
 
 @contextlib.contextmanager
 def forgotten() -> Iterator[None]:
-    """Forget the gradients that are registered for graphs in this block.
+    """Remove the gradients that are registered for graphs within this context.
 
-    TensorFlow has no public way: its registry only ever grows.
+    TensorFlow has no public function for it: its registry only grows.
     """
     registry = ops.gradient_registry._registry
     before = frozenset(registry)

@@ -1,4 +1,4 @@
-"""What a training needs to go on: the history of its epochs, and the best weights so far."""
+"""State of a training apart from its networks: history, best weights, restart and stopping."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from fibsem.training.steps.health import DivergedError
 from fibsem.training.steps.learner import Weights
 from fibsem.training.steps.optimizer import Rate
 
-#: Factor of the learning rate where a training is begun again.
+#: Factor of the learning rate when a training is restarted.
 RESTART_RATE = 0.1
 
 
 @dataclass
 class TrainingState:
-    """History and best weights of a training; its networks hold the rest.
+    """History and best weights of a training; its networks hold the rest of the state.
 
     Attributes
     ----------
     settings
-        How it is trained.
+        Training settings.
     history
-        Its epochs.
+        Epochs so far.
     best, best_weights
-        Number and weights of the best one, of all networks that it was begun with; -1 before there
-        is one.
+        Number and weights of the best epoch, before or after a restart; -1 if there is none yet.
     restart, lost_s
-        Epochs after which it was begun again, None where it was not; seconds of the epoch before.
+        Epochs after which the training was restarted, or None; seconds of epochs that diverged.
     over
-        Whether its last network has died.
+        Whether the training has diverged for good, so that no further epochs follow.
     """
 
     settings: TrainConfig
@@ -45,27 +44,27 @@ class TrainingState:
 
     @property
     def seconds(self) -> float:
-        """Time of training and validation so far."""
+        """Seconds of training and validation so far."""
         return self.lost_s + seconds_of(self.history)
 
     def forget(self) -> None:
-        """Forget the best weights: they are of a network that was dead then."""
+        """Discard the best weights, because their network had learned nothing."""
         self.best, self.best_weights = -1, []
 
     def begin_again(self, error: DivergedError, lost_s: float) -> None:
-        """Another network follows one that dies, once; the best weights stay, if there are any.
+        """Record a restart after a network diverged, which is allowed once; keep the best weights.
 
         Parameters
         ----------
         error
-            What it dies of.
+            How the network diverged.
         lost_s
-            Seconds of the epoch in which it does.
+            Seconds of the epoch in which it diverged.
 
         Raises
         ------
         DivergedError
-            The ``error``, where nothing follows and nothing was kept.
+            The ``error``, if restarts are off, or no restart is left and no weights were kept.
         """
         if not self.settings.restart:
             raise error
@@ -87,13 +86,16 @@ class TrainingState:
         return f"begun again after epoch {self.restart}, from a learning rate of {rate:g}{instead}"
 
     def say_kept(self) -> None:
-        """Say where the best network is not the last one that was begun."""
+        """Print a note if the best epoch was before the restart."""
         if self.restart is not None and self.best < self.restart:
             kept = f"kept: epoch {self.best + 1}, of the network that was begun first"
             print(kept, file=sys.stderr)
 
     def rate(self, steps: int) -> Rate:
-        """Learning rates of the next epoch; after a restart smaller ones, over what is left."""
+        """Return the learning rates of the next epoch.
+
+        After a restart they are smaller, and the schedule covers the remaining epochs and time.
+        """
         train = self.settings
         if self.restart is None:
             return Rate(train, len(self.history), steps, self.seconds)
@@ -107,26 +109,26 @@ class TrainingState:
         return Rate(train, len(self.history) - self.restart, steps, self.seconds - before_s)
 
     def take(self, epoch: Epoch, weights: Callable[[], Weights]) -> None:
-        """Add an epoch, and keep its weights if it is the best by ``train.keep``."""
+        """Add an epoch, and keep its weights if it is the best so far by ``train.keep``."""
         self.history.append(epoch)
         if self.best < 0 or self._badness(epoch) < self._badness(self.history[self.best]):
             self.best, self.best_weights = epoch.epoch, weights()
 
     def _badness(self, epoch: Epoch) -> float:
-        """What is smaller of a better epoch."""
+        """Return the criterion of ``train.keep`` for an epoch, smaller is better."""
         by = self.settings.kept_by
         if by == "loss":
             return epoch.val["loss"]
         return -(epoch.val_all if by == "all" else epoch.val)["miou"]
 
     def _best_since(self, first: int) -> int:
-        """Number of the best epoch of one network, which began with ``first``."""
+        """Return the number of the best epoch from ``first`` on; ``first - 1`` if there is none."""
         later = [self._badness(epoch) for epoch in self.history[first:]]
         return first + later.index(min(later)) if later else first - 1
 
     @property
     def cut_off(self) -> str | None:
-        """What a limit of time has cut off; None of a training that came to its end."""
+        """Message that the time limit ended the training before its last epoch, or None."""
         train, done = self.settings, len(self.history)
         if train.max_seconds is None or self.seconds < train.max_seconds or done >= train.epochs:
             return None
@@ -135,7 +137,7 @@ class TrainingState:
 
     @property
     def ended(self) -> bool:
-        """Whether epochs, patience or time are used up, or there is no network any more."""
+        """Whether epochs, patience or time are used up, or the training diverged for good."""
         train, done = self.settings, len(self.history)
         waited = done - 1 - self._best_since(self.restart or 0)
         return (
@@ -147,5 +149,5 @@ class TrainingState:
 
 
 def seconds_of(history: Sequence[Epoch]) -> float:
-    """Time of training and validation of some epochs."""
+    """Return the seconds of training and validation of some epochs."""
     return sum(epoch.seconds + epoch.val_seconds for epoch in history)

@@ -1,8 +1,8 @@
-"""The network that the training before made its steps with: traced once for all like it.
+"""Reuse the traced step of the previous training if the next one computes the same.
 
-TensorFlow builds the graph of a step for a second, of a large network for half a minute, and asks
-only what is computed, not with which seed, rate or data. So trainings of one network after
-another, as of several seeds or of a sweep of rates, take over its graph; their values begin anew.
+Tracing a step takes TensorFlow a second, for a large network half a minute. The graph depends on
+what is computed, but not on seed, learning rate or data. Consecutive trainings of one network, such
+as several seeds or a sweep of learning rates, therefore share it; all values are reset.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from fibsem.config.training import STRENGTHS
 from fibsem.training.material.material import Material
 from fibsem.training.steps.learner import Learner
 
-#: Settings of ``train`` that a step's graph does not hold: its data, rate, length and end.
+#: Settings of ``train`` that the graph of a step does not depend on: data, learning rate, length
+#: and stopping.
 OUTSIDE = frozenset({
     "share", "epochs", "patience", "learning_rate", "average", "schedule", "decay", "decay_every",
     "min_learning_rate", "warmup", "steps", "min_steps", "frame", "rare_windows", "max_seconds",
@@ -25,12 +26,15 @@ OUTSIDE = frozenset({
     *STRENGTHS,
 })  # fmt: skip
 
-#: At most one: what a step of it computes, and the network. Whoever takes it has it alone.
+#: At most one pair of what a step computes and its network. Taking it removes it from the list.
 _former: list[tuple[dict[str, object], keras.Model]] = []
 
 
 def take(material: Material) -> keras.Model | None:
-    """The network of the training before, if this one's steps are the same; else it is let go."""
+    """Take the network of the previous training; None if its steps differ or there is none.
+
+    In either case the network is no longer held here.
+    """
     if not _former:
         return None
     computed, network = _former.pop()
@@ -38,13 +42,13 @@ def take(material: Material) -> keras.Model | None:
 
 
 def leave(material: Material, learner: Learner) -> None:
-    """Leave the network of a training that has ended to the next one."""
-    if learner.strategy is tf.distribute.get_strategy():  # others spread it in their own way
+    """Keep the network of a finished training for the next one."""
+    if learner.strategy is tf.distribute.get_strategy():  # others distribute the network
         _former[:] = [(_computed(material), learner.steps)]
 
 
 def _computed(material: Material) -> dict[str, object]:
-    """What the graph of a step depends on, shapes of its batches included."""
+    """Return everything that the graph of a step depends on, including the shape of batches."""
     settings = asdict(material.config.train)
     inside = {key: value for key, value in settings.items() if key not in OUTSIDE}
     shape = material.grid if material.config.train.mode == "grid" else None
