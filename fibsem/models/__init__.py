@@ -1,7 +1,7 @@
-"""Architectures: each is one file; networks are a function ``build(spec, dense=False)``.
+"""Model architectures, one per file; networks are built by ``build(spec, dense=False)``.
 
 A trained model is a Keras network, a :class:`~fibsem.models.forest.Forest` or a
-:class:`~fibsem.models.threshold.Threshold`; :func:`save` and :func:`load` know all three.
+:class:`~fibsem.models.threshold.Threshold`; :func:`save` and :func:`load` handle all three.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ __all__ = [
     "untrained",
 ]
 
-#: What a training gives: its type follows from the spec.
+#: A trained model; its type depends on the spec.
 Model = Any
 
 
 @uninterrupted()
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
-    """Build the network that the spec describes, in strided or in dense form.
+    """Build the network of a spec, in strided or in dense form.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     build(spec).count_params(), build(spec, dense=True).output_shape
     ```
     """
-    if not dense:  # whose precision is set for it
+    if not dense:  # the dense form may have another precision
         require_settings()
     model: keras.Model = _file(spec).build(spec, dense=dense)
     return model
@@ -58,9 +58,9 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
 
 @uninterrupted()
 def build_for_steps(spec: ModelSpec, precision: str = "float32") -> keras.Model:
-    """Build the form of the network that a step of training costs least in; same weights.
+    """Build the form of the network with the cheapest training steps; it has the same weights.
 
-    Its maps may be ``bfloat16``; its scores are float32.
+    ``precision`` is that of the feature maps, ``float32`` or ``bfloat16``; scores are float32.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def build_for_steps(spec: ModelSpec, precision: str = "float32") -> keras.Model:
 
 
 def one_form(spec: ModelSpec) -> bool:
-    """Whether steps are made with the form of the network that is used.
+    """Whether training and inference use the same form of the network.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def one_form(spec: ModelSpec) -> bool:
 
 
 def untrained(spec: ModelSpec) -> FeatureModel:
-    """A model that is no network, before it has learned anything.
+    """Return an unfitted model of a spec that is not a network.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def _file(spec: ModelSpec) -> ModuleType:
 
 
 def save(spec: ModelSpec, model: Model, folder: Path) -> None:
-    """Write the weights into a folder, whole or not at all.
+    """Write the weights of a model to a folder, atomically; create the folder if necessary.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def save(spec: ModelSpec, model: Model, folder: Path) -> None:
 
 @uninterrupted()
 def load(spec: ModelSpec, folder: Path) -> Model:
-    """Read what :func:`save` wrote; no code that a file may hold is run.
+    """Load a model that :func:`save` wrote, without running any code in the file.
 
     Examples
     --------
@@ -137,6 +137,6 @@ def load(spec: ModelSpec, folder: Path) -> Model:
     import keras
 
     require_settings()
-    _file(spec)  # registers layers of its own
+    _file(spec)  # registers custom layers
     file = folder / str(spec.architecture.weights)
     return keras.saving.load_model(file, safe_mode=True, compile=False)

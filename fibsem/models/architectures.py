@@ -1,7 +1,7 @@
-"""Every architecture by its name, with what must be known of it before its file is imported.
+"""Registry of architectures, with the facts that are needed without importing their files.
 
-Keras takes seconds to load, and configurations are checked, drawn and refused without it. So the
-layers of a network stand in its own file, and these few facts here.
+Keras takes seconds to load, and configurations are checked and sampled without it. The layers of a
+network are therefore defined in its own file, and only a few facts here.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import Any, Literal
 
 from fibsem.models.field import Padding
 
-#: ``pixel``: a network that gives one probability for one neighbourhood; blocks of convolutions and
-#: pools, then a head. ``squares``: a network that gives one for every pixel of a square at once; a
-#: valid U-Net. ``features``: not a network.
+#: ``pixel``: a network with one output per neighbourhood, that is blocks of convolutions and pools,
+#: then a head. ``squares``: a network with an output for every pixel of a square, that is a valid
+#: U-Net. ``features``: not a network.
 Family = Literal["pixel", "squares", "features"]
 
 
-#: Reach of a Gaussian in standard deviations, scipy's own.
+#: Radius of a Gaussian filter in standard deviations, the default of scipy.
 TRUNCATE = 4.0
 
 
 def gaussian_reach(sigma: float) -> int:
-    """Pixels on each side that a Gaussian of scipy reads."""
+    """Return the radius in pixels of scipy's Gaussian filter."""
     return int(TRUNCATE * sigma + 0.5)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Layer sizes of a network of the thesis; ``z_pools`` where z is an axis of its maps."""
+    """Layer sizes of a network of the thesis; ``z_pools`` only if z is an axis of its maps."""
 
     blocks: int
     filters: int
@@ -46,23 +46,23 @@ _2D = {
     65: Sizes(4, 16, 0.30),
     81: Sizes(4, 16, 0.50),
 }
-#: The counts of the 3dcnn say that z is pooled too, twice at 11 and else once.
+#: The parameter counts of the 3dcnn imply that z is pooled as well, twice at 11 and once otherwise.
 _3D = {
     11: Sizes(2, 8, 0.50, dense_width=64, growth="3d", z_pools=2),
     33: Sizes(4, 8, 0.50, dense_width=64, growth="3d", z_pools=1),
     49: Sizes(4, 8, 0.50, growth="3d", z_pools=1),
     65: Sizes(5, 8, 0.50, growth="3d", z_pools=1),
 }
-#: Of `triplanar` and `multichannel` the thesis gives the first block alone. These sizes are ours:
-#: the printed counts within 4 %, with what the counts reveal at 49 and 65 (four pools, z pooled
-#: once, last width times first dense width 2048).
+#: The thesis gives only the first block of `triplanar` and `multichannel`. These sizes are our
+#: choice: they match the printed parameter counts within 4 %, and what the counts imply at 49 and
+#: 65 (four pools, z pooled once, last width times first dense width 2048).
 _PLANES = {
     11: Sizes(2, 16, 0.10, growth="flat", z_pools=2),
     33: Sizes(3, 16, 0.25, dense_width=32, growth="3d", z_pools=1),
     49: Sizes(4, 16, 0.30, dense_width=32, growth="3d", z_pools=1),
     65: Sizes(4, 16, 0.30, dense_width=32, growth="3d", z_pools=1),
 }
-#: Nothing but counts is known of the 1dcnn: sizes are ours.
+#: Only parameter counts of the 1dcnn are known; these sizes are our choice.
 _1D = {
     11: Sizes(3, 8, 0.10, dense_width=64, growth="3d"),
     33: Sizes(4, 12, 0.25, dense_width=64, growth="3d"),
@@ -73,36 +73,36 @@ _1D = {
 
 @dataclass(frozen=True)
 class Architecture:
-    """What is known of an architecture without loading it.
+    """Facts about an architecture that are available without loading it.
 
     Attributes
     ----------
     module
         Name of its file in ``fibsem/models``.
     family
-        What comes out of it; hyperparameters and geometry follow from that.
+        Kind of output, which determines hyperparameters and geometry.
     paddings
-        Those that it can have; a network with ``valid`` has a dense form.
+        Supported paddings; a network with ``valid`` has a dense form.
     sizes
-        Of a pixel network: layer sizes by n_x with padding ``same`` (Tables 4.1 and 4.4). A network
-        that the thesis does not have takes those of the ``2dcnn``.
+        For pixel networks: layer sizes by n_x with padding ``same`` (Tables 4.1 and 4.4). Networks
+        that are not in the thesis use those of the ``2dcnn``.
     filters
-        Of a pixel network: those of the first block with padding ``valid``.
+        For pixel networks: filters of the first block with padding ``valid``.
     own
-        Hyperparameters that its family lacks, or has another default for.
+        Hyperparameters that the family lacks, or for which it has another default.
     sequence
-        Whether the window is read as one sequence n_x * n_z long.
+        Whether the window is read as one sequence of length n_x * n_z.
     weights
-        Name of the file that holds what was learned: Keras' own format, or skops; none is a pickle.
-        None: nothing is learned.
+        Name of the weights file, in the format of Keras or skops, never a pickle; None if nothing
+        is learned.
     reach
-        Of a model that is no network: pixels on each side that the score of one depends on, by its
-        hyperparameters.
+        For models that are not networks: function from hyperparameters to the number of pixels on
+        each side that a score depends on.
     needs_slice
-        Whether a whole slice is looked at before its blocks are scored.
+        Whether a whole slice must be analysed before its blocks are scored.
     quick_in_bfloat16
-        Whether a step of training is quicker with its maps in bfloat16, where the processor
-        multiplies that: measured by ``experiments/benchmarks/precision_of_steps.py``.
+        Whether training steps are faster with bfloat16 feature maps on processors that multiply
+        bfloat16, as measured by ``experiments/benchmarks/precision_of_steps.py``.
     """
 
     module: str
@@ -118,7 +118,7 @@ class Architecture:
     quick_in_bfloat16: bool = False
 
 
-#: By the name that users type.
+#: Architectures by the name that users type.
 MODELS: Mapping[str, Architecture] = {
     "2dcnn": Architecture("cnn2d", quick_in_bfloat16=True),
     "mv2dcnn": Architecture("mv2dcnn", quick_in_bfloat16=True),
@@ -134,7 +134,7 @@ MODELS: Mapping[str, Architecture] = {
         own={"trees": 100, "sigmas": [1.0, 2.0, 4.0, 8.0, 16.0], "min_samples_leaf": 1,
              "max_features": "sqrt"},
         weights="model.skops",
-        reach=lambda hp: gaussian_reach(max(hp["sigmas"])) + 2,  # two differences on top
+        reach=lambda hp: gaussian_reach(max(hp["sigmas"])) + 2,  # plus two for differences
     ),
     "threshold": Architecture(
         "threshold", "features", ("valid",), own={"sigma": 1.0}, weights=None,

@@ -1,11 +1,11 @@
-"""The parts of every network, in strided form (patch and grid) and in dilated form (dense).
+"""Building blocks of all networks, in strided form (patch and grid) and dilated form (dense).
 
 Both forms have the same weights under the same layer names. In dilated form a 2 x 2 pool with
-stride 2 becomes a running maximum of pixels ``dilation`` apart with stride 1, and everything behind
-it is dilated twice as far.
+stride 2 becomes a running maximum of pixels ``dilation`` apart with stride 1, and all following
+layers have twice the dilation.
 
-Maps are (batch, y, x, channel), or (batch, z, y, x, channel) where z is an axis of its own; there z
-is padded with zeros ('same') and never dilated.
+Maps are (batch, y, x, channel), or (batch, z, y, x, channel) if z is an axis of its own; z is then
+padded with zeros ('same') and never dilated.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from fibsem.models.normalisation import EPSILON, BatchNorm
 
 Kernel = tuple[int, int, int]
 
-#: Ending of the name of the layer that normalises what a convolution gives.
+#: Suffix of the name of the layer that normalises the output of a convolution.
 NORM = "_norm"
 
 
 @dataclass(frozen=True)
 class Style:
-    """What all layers of a network have in common.
+    """Settings that all layers of a network share.
 
-    ``dilation`` is None in strided form, else the distance of neighbouring pixels of the maps.
+    ``dilation`` is None in strided form, else the distance between neighbouring pixels of the maps.
     """
 
     padding: Padding
@@ -45,7 +45,7 @@ class Style:
 
     @classmethod
     def of(cls, hp: Hyperparameters, padding: Padding, dense: bool = False) -> Style:
-        """The style of a network with these hyperparameters."""
+        """Return the style of a network with the given hyperparameters."""
         return cls(
             padding, hp["kernel"], hp["l2"], hp["convs_per_block"], hp["spatial_dropout"],
             hp["activation"], hp.get("norm", "none"), 1 if dense else None,
@@ -53,7 +53,7 @@ class Style:
 
     @property
     def initializer(self) -> str:
-        """Kernels that keep the variance of maps: Glorot's with ELU (the thesis), else He's."""
+        """Kernel initialiser that preserves variance: Glorot with ELU (thesis), else He."""
         return "glorot_uniform" if self.activation == "elu" else "he_uniform"
 
     @property
@@ -72,10 +72,10 @@ def conv(
     strides: int = 1,
     dtype: str | None = None,
 ) -> tf.Tensor:
-    """One convolution of (batch, y, x, channel), with its activation; that of the style by default.
+    """Apply one convolution to (batch, y, x, channel), then its activation (default: the style's).
 
-    A style with normalisation has it between the two, but for convolutions with an activation of
-    their own; in dense form it is folded into the weights (:mod:`fibsem.models.dense`).
+    If the style has a normalisation, it is applied between the two, unless ``activation`` is given;
+    in dense form it is folded into the weights (:mod:`fibsem.models.dense`).
     """
     normalised = style.norm == "batch" and activation is None and style.dilation is None
     after = activation or style.activation
@@ -106,7 +106,7 @@ def conv_z(
     use_bias: bool = True,
     dtype: str | None = None,
 ) -> tf.Tensor:
-    """One convolution of (batch, z, y, x, channel); ``same`` says which axes keep their extent."""
+    """Apply one convolution to (batch, z, y, x, channel), zero-padded along axes in ``same``."""
     pad = tuple(k // 2 if keep else 0 for k, keep in zip(kernel, same, strict=True))
     if any(pad):
         x = keras.layers.ZeroPadding3D(pad, name=f"{name}_pad")(x)
@@ -125,14 +125,14 @@ def conv_z(
 def blocks(x: tf.Tensor, filters: Sequence[int], pooled: Sequence[bool], style: Style) -> tuple[
     tf.Tensor, Style
 ]:  # fmt: skip
-    """Convolutions of equal width, then a 2 x 2 max-pool: block by block (thesis 3.5).
+    """Apply blocks of convolutions of equal width and a 2 x 2 max-pool (thesis 3.5).
 
     Returns
     -------
     x : (batch, y, x, channel)
-        What is left of the maps.
+        Output maps.
     style : Style
-        How the head has to be dilated.
+        Style with the dilation of the head.
     """
     for i, (width, halved) in enumerate(zip(filters, pooled, strict=True), start=1):
         for letter in "abc"[: style.convs]:
@@ -159,27 +159,27 @@ def blocks_z(
     first: Kernel | None = None,
     row_stride: int = 1,
 ) -> tuple[tf.Tensor, Style]:
-    """Blocks of maps with z as an axis, along the given axes.
+    """Apply blocks to maps with z as an axis, along the given axes.
 
-    The first ``z_pools`` pools halve z too, as long as it is at least two deep.
+    The first ``z_pools`` pools also halve z if it is at least two deep.
 
     Parameters
     ----------
     x : (batch, z, y, x, channel)
         Maps.
     filters, pooled, style
-        As in :func:`blocks`.
+        See :func:`blocks`.
     axes
-        Axes that kernels and pools extend along.
+        Axes along which kernels and pools extend.
     z_pools
         Number of pools that halve z.
     path
-        Prefix of the layers' names.
+        Prefix of the layer names.
     first
-        Kernel of the very first convolution, if it is another one.
+        Kernel of the first convolution, or None for the usual one.
     row_stride
-        Stride of that one along y, if the path does not run along it: only every so many rows are
-        wanted. (Along x oneDNN gets such a stride wrong for one channel.)
+        Stride of ``first`` along y for paths that do not run along y, where only every such row is
+        needed. (For one channel oneDNN gets such a stride along x wrong.)
     """
     depth = x.shape[1]
     kernel: Kernel = tuple(style.kernel if along else 1 for along in axes)  # type: ignore[assignment]
@@ -203,7 +203,7 @@ def blocks_z(
 
 
 def _pool_z(x: tf.Tensor, name: str, style: Style, axes: Axes, z: int) -> tuple[tf.Tensor, Style]:
-    """Halve y and x where the path runs along them, and z where told; dense in the slice."""
+    """Pool along the axes of a path, with size ``z`` along z; a dense style keeps y and x."""
     if style.dilation is None:
         size = (z, 2 if axes[1] else 1, 2 if axes[2] else 1)
         return keras.layers.MaxPooling3D(size, name=name)(x), style
@@ -214,12 +214,12 @@ def _pool_z(x: tf.Tensor, name: str, style: Style, axes: Axes, z: int) -> tuple[
 
 
 def with_z(window: tf.Tensor) -> tf.Tensor:
-    """A window (batch, y, x, z) as maps with z as an axis, (batch, z, y, x, 1)."""
+    """Convert a window (batch, y, x, z) to maps with z as an axis, (batch, z, y, x, 1)."""
     return keras.ops.expand_dims(keras.ops.transpose(window, (0, 3, 1, 2)), -1)
 
 
 def cropped(window: tf.Tensor, field: Field, n: int) -> tf.Tensor:
-    """The part of a window (batch, y, x, z) that a valid network uses."""
+    """Crop a window (batch, y, x, z) to the field of a valid network."""
     crop = field.crop(n)
     return keras.layers.Cropping2D((crop, crop), name="field")(window)
 
@@ -227,30 +227,30 @@ def cropped(window: tf.Tensor, field: Field, n: int) -> tf.Tensor:
 def conv_head(
     x: tf.Tensor, width: int, widths: Sequence[int], dropout: float, style: Style
 ) -> tf.Tensor:
-    """Head of a valid network: the dense layers of a patch as convolutions over the map.
+    """Apply the head of a valid network: the dense layers of a patch as convolutions.
 
-    The first kernel covers what is left of the map (``width`` pixels), the others one pixel.
+    The first kernel covers the remaining map (``width`` pixels), the others one pixel.
     """
     x = conv(x, widths[0], width, "dense1", style)
     return conv_tail(x, widths, dropout, style)
 
 
 def conv_tail(x: tf.Tensor, widths: Sequence[int], dropout: float, style: Style) -> tf.Tensor:
-    """What follows the first dense layer of a valid network, one pixel wide; (b, g_y, g_x, 1)."""
+    """Apply the layers after the first dense one of a valid network, giving (b, g_y, g_x, 1)."""
     point = replace(style, dilation=style.dilation and 1)
     for i, units in enumerate(widths, start=1):
         if i > 1:
             x = conv(x, units, 1, f"dense{i}", point)
         if dropout and style.dilation is None:
             x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x)
-    # float32 whatever the policy: a sigmoid near 0 or 1 is not what to save bits on
+    # float32 under any policy, since a sigmoid near 0 or 1 needs the precision
     return conv(x, 1, 1, "score", point, activation="sigmoid", dtype="float32")
 
 
 def flat_head(
     maps: Sequence[tf.Tensor], widths: Sequence[int], dropout: float, style: Style
 ) -> tf.Tensor:
-    """Head of a same-padded network: flatten, dense layers, one probability (batch, 1, 1, 1)."""
+    """Apply the head of a same-padded network: flatten, dense layers, output (batch, 1, 1, 1)."""
     flat = [keras.layers.Flatten()(x) for x in maps]
     x = keras.layers.Concatenate(name="merge")(flat) if len(flat) > 1 else flat[0]
     options = {"kernel_regularizer": style.regularizer, "kernel_initializer": style.initializer}
@@ -258,6 +258,6 @@ def flat_head(
         x = keras.layers.Dense(units, activation=style.activation, name=f"dense{i}", **options)(x)
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x)
-    # float32 as in `conv_tail`, and what follows too
+    # float32 as in `conv_tail`, also for the reshaped output
     x = keras.layers.Dense(1, activation="sigmoid", name="score", dtype="float32", **options)(x)
     return keras.layers.Reshape((1, 1, 1), name="map", dtype="float32")(x)

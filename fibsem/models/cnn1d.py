@@ -1,8 +1,8 @@
 """``1dcnn``: the rows of the window as one sequence, slice after slice (thesis 3.5).
 
 The sequence is n_x * n_z long (n_z = 5 in the thesis) and has n_y channels. Positions of a sequence
-mix columns and slices, so that the network has no form for larger inputs. Kernel 5; of the layer
-sizes nothing but the parameter counts is known.
+mix columns and slices, so that the network has no form for larger inputs. The kernel is 5 long; of
+the layer sizes only the parameter counts are known.
 """
 
 from __future__ import annotations

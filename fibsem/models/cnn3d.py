@@ -1,7 +1,7 @@
-"""``3dcnn``: convolutions of 3 x 3 x 3, pools of 2 x 2 x 1 but for the first (thesis 3.5).
+"""``3dcnn``: convolutions of 3 x 3 x 3, and pools of 2 x 2 x 1 except the first (thesis 3.5).
 
-The text of the thesis says that z is never pooled; its parameter counts say that the first pool
-(the first two at n_x = 11) halves z too. The counts are followed, see ``z_pools``.
+According to the text of the thesis z is never pooled, but its parameter counts imply that the first
+pool (the first two at n_x = 11) halves z too. The code follows the counts, see ``z_pools``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fibsem.models.spec import ModelSpec
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     """Build the network, (batch, y, x, z) in, probability of solid (batch, g_y, g_x, 1) out.
 
-    The dense form is dense in y and x; z stays inside the window.
+    The dense form is dense in y and x only; z stays within the window.
     """
     hp, field = spec.hyperparameters, spec.field
     style = Style.of(hp, spec.padding, dense)

@@ -1,4 +1,4 @@
-"""The dense twin: the same weights, a probability for every pixel of a block."""
+"""Dense twin of a network: the same weights, with an output for every pixel of a block."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fibsem.system.interrupts import uninterrupted
 
 
 def why_not_dense(spec: ModelSpec) -> str | None:
-    """Say why a network has no dense form, or None where it has one."""
+    """Explain why a network has no dense form, or return None if it has one."""
     if spec.convertible:
         return None
     has_one = "valid" in spec.architecture.paddings
@@ -33,7 +33,7 @@ def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32
     Parameters
     ----------
     spec, model
-        The network in strided form, as trained or loaded.
+        Specification, and the trained network in strided form.
     precision
         ``float32`` or ``bfloat16``: the type of the feature maps. Weights and the final sigmoid
         stay in float32.
@@ -50,8 +50,8 @@ def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32
 
     Notes
     -----
-    Equal to the patch form but for rounding: the same products are added, in another order, and
-    normalisations are folded into the convolutions before them.
+    The result equals that of the patch form up to rounding: the same products are summed in another
+    order, and normalisations are folded into the preceding convolutions.
     """
     reason = why_not_dense(spec)
     if reason:
@@ -59,7 +59,7 @@ def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32
     with maps_in(precision):
         twin = build(spec, dense=True)
     trained = {layer.name: layer for layer in model.layers}
-    for layer in twin.layers:  # by name: the two forms need not list their layers in one order
+    for layer in twin.layers:  # by name, as the order of layers may differ
         if layer.weights:
             norm = trained.get(f"{layer.name}{NORM}")
             own = trained[layer.name].get_weights()
@@ -70,10 +70,11 @@ def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32
 def folded(
     weights: list[npt.NDArray[np.float32]], norm: list[npt.NDArray[np.float32]]
 ) -> list[npt.NDArray[np.float32]]:
-    """Kernel and bias of a convolution that gives what a normalisation makes of its outputs.
+    """Fold a batch normalisation into the kernel and bias of the preceding convolution.
 
-    With mean m, variance v, scale g and offset b that is g (k x + c - m) / sqrt(v + eps) + b, a
-    convolution with the kernel s k and the bias s (c - m) + b, where s = g / sqrt(v + eps).
+    With mean m, variance v, scale g and offset b, the normalised output
+    g (k x + c - m) / sqrt(v + eps) + b is that of a convolution with the kernel s k and the bias
+    s (c - m) + b, where s = g / sqrt(v + eps).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A network as people draw it: its layers with the extent and the channels of their maps."""
+"""Describe a network for drawings: its layers with the sizes and channels of their maps."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy.typing as npt
 from fibsem.models import build
 from fibsem.models.spec import ModelSpec
 
-#: Layers that are drawn, by the beginning of what follows the path in their name; others that have
-#: a kernel are drawn as convolutions.
+#: Kind of drawing by the prefix of a layer's name after its path; other layers with a kernel are
+#: drawn as convolutions.
 KINDS = {"conv": "conv", "down": "conv", "up": "conv", "pool": "pool",
          "dense": "dense", "score": "dense", "merge": "merge"}  # fmt: skip
-#: Endings of the layers that only help: padding, cropping, dropout.
+#: Suffixes of auxiliary layers that are not drawn: padding, cropping, dropout.
 HELPERS = ("_pad", "_grow", "_drop", "_z", "_norm", "_act", "_same", "_sum", "_middle")
 PATHS = ("xy_", "xz_", "yz_")
 
-#: Label, extents of the map as text, the largest of them, channels, kind.
+#: Label, sizes of the map as text, largest size, channels, kind.
 Box = tuple[str, str, int, int, str]
 
 
 def drawing(spec: ModelSpec) -> list[list[Box]]:
-    """Boxes of every path for a window of one output, see :data:`Box`.
+    """Return the boxes of every path for a window of one output, see :data:`Box`.
 
-    Paths that are merged come first, one list each; the layers behind the merge are in the last.
+    Paths that are merged come first, one list each; the last list has the layers after the merge.
     """
     window = np.zeros((1, *spec.window, spec.nbhd.z), np.float32)
     paths: dict[str, list[Box]] = {}
@@ -56,7 +56,7 @@ def _path_and_layer(name: str) -> tuple[str, str]:
 
 
 def _kind(layer: keras.layers.Layer) -> str | None:
-    """How a layer is drawn, or None where it is not."""
+    """Return how a layer is drawn, or None if it is not."""
     name = _path_and_layer(layer.name)[1]
     if name.endswith(HELPERS):
         return None
@@ -67,9 +67,9 @@ def _kind(layer: keras.layers.Layer) -> str | None:
 def outputs(
     model: keras.Model, window: npt.NDArray[np.float32]
 ) -> list[tuple[str, str, npt.NDArray[Any]]]:
-    """Name, kind and output for one input of every layer that is drawn, in order.
+    """Return name, kind and output of every drawn layer for one input, in order.
 
-    Planes that go through a layer one behind the other have z as an axis.
+    Planes that pass a layer as a batch get z as an axis.
     """
     drawn = [(layer, kind) for layer in model.layers if (kind := _kind(layer))]
     maps = keras.Model(model.input, [layer.output for layer, _ in drawn])(window, training=False)
@@ -82,9 +82,9 @@ def outputs(
 def feature_maps(
     model: keras.Model, window: npt.NDArray[np.float32]
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """The maps of every convolution for one window (1, y, x, z), (y, x, channel) each.
+    """Return the maps of every convolution for one window (1, y, x, z), (y, x, channel) each.
 
-    Of maps with z as an axis the middle slice is taken; of paths across the slice, nothing.
+    For maps with z as an axis it is the middle slice; paths across the slice are omitted.
     """
     maps = {}
     for name, kind, value in outputs(model, window):

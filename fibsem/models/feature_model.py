@@ -1,4 +1,4 @@
-"""What every model that is no network can do; each is one file, whose ``MODEL`` is its class."""
+"""Protocol of the models that are not networks; ``MODEL`` in each file is the model's class."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class FeatureModel(Protocol):
-    """A model of features that are computed, not learned."""
+    """A model on features that are computed rather than learned."""
 
     @property
     def feature_count(self) -> int:
-        """Features of a pixel from which it learns; 0 of a model that learns nothing."""
+        """Number of features of a pixel; 0 for a model that learns nothing."""
 
     @property
     def values_per_pixel(self) -> float:
-        """Numbers in float32 that are held for each pixel of a block while it is scored."""
+        """Float32 values held per pixel of a block while it is scored."""
 
     def features(self, block: FloatArray) -> FloatArray:
-        """Features of the inner pixels of a block, (y, x, features) float32."""
+        """Compute the features of the inner pixels of a block, (y, x, features) float32."""
 
     def fitted(self, features: FloatArray, labels: npt.NDArray[np.uint8], seed: int) -> Any:
-        """A model fitted to features (pixels, features) and classes (pixels,)."""
+        """Return a model fitted to features (pixels, features) and classes (pixels,)."""
 
     def level(self, slice_: FloatArray) -> Any:
-        """What the scores of all blocks of a corrected slice (y, x) depend on."""
+        """Analyse a whole corrected slice (y, x); the result is passed on to :meth:`scores`."""
 
     def scores(self, block: FloatArray, level: Any) -> FloatArray:
-        """Probability of solid of the inner pixels of a block, (y, x) float32."""
+        """Return the probability of solid of the inner pixels of a block, (y, x) float32."""
 
     def scores_at(
         self, block: FloatArray, y: npt.NDArray[Any], x: npt.NDArray[Any], level: Any
     ) -> FloatArray:
-        """Probability of solid of some inner pixels of a block, (pixels,) float32."""
+        """Return the probability of solid of some inner pixels of a block, (pixels,) float32."""
 
     def restored(self, folder: Path) -> Any:
-        """A model with what was learned and saved in a folder."""
+        """Return the model with the fitted state that was saved in a folder."""

@@ -1,4 +1,4 @@
-"""What a pixel classifier sees of its neighbourhood, and how its outputs lie on a larger input."""
+"""Receptive fields of networks, and the positions of their outputs on larger inputs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ Padding = Literal["same", "valid"]
 class Field:
     """The part of the neighbourhood that a valid-padded network sees, and its stride.
 
-    A block is ``convs`` valid convolutions, then a 2 x 2 pool as long as the map is at least two
-    pixels wide; the head is a convolution whose kernel is what is left of the map. Pools that
-    floor leave pixels unused: those are cropped from the neighbourhood, symmetrically, the odd one
-    at the end.
+    A block is ``convs`` valid convolutions, then a 2 x 2 pool if the map is at least two pixels
+    wide; the head is a convolution whose kernel covers the remaining map. Pools of odd maps leave
+    pixels unused; these are cropped from the neighbourhood symmetrically, an odd one at the end.
     """
 
     width: int
@@ -24,7 +23,7 @@ class Field:
     pooled: tuple[bool, ...]
 
     def crop(self, n: int) -> tuple[int, int]:
-        """Unused pixels before and after the field in a neighbourhood n wide."""
+        """Return the unused pixels before and after the field in a neighbourhood n wide."""
         unused = n - self.width
         return unused // 2, unused - unused // 2
 
@@ -32,7 +31,7 @@ class Field:
 def valid_field(
     n: int, blocks: int, kernel: int = 3, convs: int = 2, pool: bool = True
 ) -> Field | None:
-    """Field of a valid-padded network of that many blocks, or None where the map runs out.
+    """Return the field of a valid-padded network, or None if the map runs out of pixels.
 
     >>> [valid_field(n, b).width for n, b in ((11, 1), (33, 3), (49, 3), (65, 3), (81, 4))]
     [10, 32, 44, 60, 76]
@@ -53,8 +52,8 @@ def valid_field(
 def most_blocks(
     n: int, padding: Padding, kernel: int = 3, convs: int = 2, pool: bool = True
 ) -> int:
-    """Largest number of blocks that a neighbourhood n wide admits (0: none)."""
-    # every pool halves, and the last map keeps at least one pixel; a kernel of 1 takes none off
+    """Return the largest number of blocks that a neighbourhood n wide admits, possibly 0."""
+    # every pool halves, and the last map keeps at least one pixel; a kernel of 1 loses none
     if padding == "same" or kernel == 1:
         return n.bit_length() - 1
     blocks = 0
@@ -65,9 +64,10 @@ def most_blocks(
 
 @dataclass(frozen=True)
 class Squares:
-    """How the outputs of a valid-padded U-Net lie on its input, in pixels of the input.
+    """Position of the outputs of a valid-padded U-Net on its input, in pixels of the input.
 
-    ``multiple * m - rest`` pixels come out for some m, ``margin`` fewer than go in on each side.
+    The output has ``multiple * m - rest`` pixels for some m, and lacks ``margin`` pixels of the
+    input on each side.
     """
 
     margin: int
@@ -76,17 +76,17 @@ class Squares:
 
 
 def unet_squares(blocks: int, kernel: int = 3, convs: int = 2, stem: int = 1) -> Squares:
-    """Geometry of a valid-padded U-Net of that many pools.
+    """Return the geometry of a valid-padded U-Net with ``blocks`` pools.
 
-    With ``stem=2`` its maps are half as fine as the picture: the first convolution is 4 wide with a
-    stride of 2, and the last one, ``kernel`` wide, gives four scores for each of its pixels.
+    With ``stem=2`` its maps have half the resolution of the image: the first convolution is 4 wide
+    with a stride of 2, and the last one, ``kernel`` wide, gives four scores for each of its pixels.
 
     >>> [unet_squares(2), unet_squares(3)]
     [Squares(margin=20, multiple=4, rest=12), Squares(margin=44, multiple=8, rest=28)]
     >>> unet_squares(2, stem=2)
     Squares(margin=41, multiple=8, rest=28)
     """
-    lost = convs * (kernel - 1)  # of each level on the way down, and again on the way up
+    lost = convs * (kernel - 1)  # per level, on the way down and again on the way up
     first, last = (lost, 0) if stem == 1 else (lost - (kernel - 1), kernel - 1)
     down = [first, *[lost] * (blocks - 1)]
     eaten = lost * 2**blocks + sum((lost + d) * 2**i for i, d in enumerate(down)) + last

@@ -1,7 +1,7 @@
-"""``forest``: a random forest on Gaussian scale-space features; the baseline of the thesis.
+"""``forest``: a random forest on Gaussian scale-space features, the baseline of the thesis.
 
-Features of a pixel, for every slice of the window and every sigma: the smoothed grey value, its
-gradient magnitude and the two eigenvalues of its Hessian, all in the slice.
+The features of a pixel are, for every slice of the window and every sigma, the smoothed grey value,
+its gradient magnitude and the two eigenvalues of its Hessian, all within the slice.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Features of one slice at one sigma.
+#: Number of features of one slice at one sigma.
 PER_SIGMA = 4
-#: The only type in a file that skops wants to be told to trust; its indices are checked.
+#: The only type in a file that skops must be told to trust; its indices are checked on loading.
 TREE = "sklearn.tree._tree.Tree"
-#: Pixels that are classified at once: a few MB of features and votes.
+#: Number of pixels that are classified at once: a few MB of features and votes.
 CHUNK = 1 << 17
 
 
 @dataclass(frozen=True)
 class Forest:
-    """A forest; ``classifier`` is scikit-learn's, None before it is fitted."""
+    """A random forest; ``classifier`` is that of scikit-learn, None before fitting."""
 
     spec: ModelSpec
     classifier: RandomForestClassifier = None
@@ -45,7 +45,7 @@ class Forest:
     def fit(
         cls, spec: ModelSpec, features: FloatArray, labels: npt.NDArray[np.uint8], seed: int
     ) -> Forest:
-        """Fit to features (pixels, features) and classes (pixels,) of balanced pixels."""
+        """Fit a forest to balanced pixels: features (pixels, features) and classes (pixels,)."""
         hp = spec.hyperparameters
         classifier = RandomForestClassifier(
             hp["trees"],
@@ -63,48 +63,48 @@ class Forest:
 
     @property
     def values_per_pixel(self) -> float:
-        """The features, and what computing and voting hold beside them."""
+        """Float32 values held per pixel while scoring: features and temporaries."""
         return feature_count(self.spec) + 24
 
     def fitted(self, features: FloatArray, labels: npt.NDArray[np.uint8], seed: int) -> Forest:
-        """Fit to features (pixels, features) and classes (pixels,) of balanced pixels."""
+        """Return a forest fitted to features (pixels, features) and classes (pixels,)."""
         return Forest.fit(self.spec, features, labels, seed)
 
     def restored(self, folder: Path) -> Forest:
-        """The forest that was saved in a folder."""
+        """Return the forest that was saved in a folder."""
         return Forest.load(self.spec, folder / str(self.spec.architecture.weights))
 
     def level(self, slice_: FloatArray) -> None:
-        """Nothing: a pixel is classified by its surroundings alone."""
+        """Return None: scores depend on the surroundings of a pixel only."""
 
     @property
     def parameters(self) -> int:
-        """Nodes of all trees."""
+        """Number of nodes of all trees."""
         return sum(tree.tree_.node_count for tree in self.classifier.estimators_)
 
     def features(self, block: FloatArray) -> FloatArray:
-        """Features of the inner pixels of a block, (y, x, features) float32.
+        """Compute the features of the inner pixels of a block, (y, x, features) float32.
 
         Parameters
         ----------
         block : (y + 2 halo, x + 2 halo, n_z) float32
-            Corrected grey values with the halo of the spec around, slices last.
+            Corrected grey values including the halo of the spec, slices last.
         """
         return scale_space(block, self.spec.hyperparameters["sigmas"], self.spec.halo[1])
 
     def scores(self, block: FloatArray, level: None = None) -> FloatArray:
-        """Probability of solid of the inner pixels of a block, (y, x) float32."""
+        """Return the probability of solid of the inner pixels of a block, (y, x) float32."""
         features = self.features(block)
         return self.classify(features.reshape(-1, features.shape[-1])).reshape(features.shape[:2])
 
     def scores_at(
         self, block: FloatArray, y: npt.NDArray[Any], x: npt.NDArray[Any], level: None = None
     ) -> FloatArray:
-        """Probability of solid of some inner pixels: few of many, so that these alone vote."""
+        """Return the probability of solid of some inner pixels only, (pixels,) float32."""
         return self.classify(self.features(block)[y, x])
 
     def classify(self, features: FloatArray) -> FloatArray:
-        """Mean vote for solid of pixels by their features, (pixels,) float32."""
+        """Return the mean vote for solid from features (pixels, features), (pixels,) float32."""
         parts = [
             self.classifier.predict_proba(features[start : start + CHUNK])[:, 1]
             for start in range(0, len(features), CHUNK)
@@ -117,12 +117,12 @@ class Forest:
 
     @classmethod
     def load(cls, spec: ModelSpec, path: Path) -> Forest:
-        """Read a forest; refuses a file that holds anything but a sound scikit-learn forest.
+        """Read a forest from a file that holds nothing but a valid scikit-learn forest.
 
         Raises
         ------
         UserError
-            If a tree points outside itself: scikit-learn follows such indices unchecked.
+            If indices of a tree are out of bounds, which scikit-learn does not check.
         """
         classifier = skops.io.load(path, trusted=[TREE])
         for estimator in classifier.estimators_:
@@ -131,16 +131,16 @@ class Forest:
 
 
 def scale_space(block: FloatArray, sigmas: Sequence[float], halo: int) -> FloatArray:
-    """Gaussian scale-space features of the inner pixels of a block.
+    """Compute the Gaussian scale-space features of the inner pixels of a block.
 
     Parameters
     ----------
     block : (y + 2 halo, x + 2 halo, n_z) float32
         Grey values.
     sigmas
-        Standard deviations of the Gaussians, pixels.
+        Standard deviations of the Gaussians in pixels.
     halo
-        Pixels that are read around; four of the largest sigmas, and two for the differences.
+        Pixels around the inner ones: four times the largest sigma, plus two for the differences.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def scale_space(block: FloatArray, sigmas: Sequence[float], halo: int) -> FloatA
             features[..., at : at + PER_SIGMA],
         )
 
-    # threads: SciPy and NumPy let others run meanwhile; the widest Gaussians first
+    # SciPy and NumPy release the GIL, so threads help; the widest Gaussians come first
     pairs = [(k, i) for i in np.argsort(sigmas)[::-1] for k in range(depth)]
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(lambda pair: fill(*pair), pairs))
@@ -171,7 +171,7 @@ def scale_space(block: FloatArray, sigmas: Sequence[float], halo: int) -> FloatA
 
 
 def _differences(smooth: FloatArray, out: FloatArray) -> None:
-    """Value, gradient magnitude and eigenvalues of the Hessian by central differences.
+    """Write value, gradient magnitude and Hessian eigenvalues to ``out``, by central differences.
 
     ``smooth`` is two pixels larger on each side than ``out``.
     """
@@ -190,7 +190,7 @@ def _differences(smooth: FloatArray, out: FloatArray) -> None:
 
 
 def _check_tree(tree: Any, features: int, path: Path) -> None:
-    """Refuse a tree whose indices leave its arrays."""
+    """Raise UserError if indices of a tree are out of bounds."""
     nodes = np.arange(tree.node_count)
     left, right = tree.children_left, tree.children_right
     inner = left != -1
@@ -205,7 +205,7 @@ def _check_tree(tree: Any, features: int, path: Path) -> None:
 
 
 def feature_count(spec: ModelSpec) -> int:
-    """Number of features of a pixel."""
+    """Return the number of features of a pixel."""
     return math.prod((spec.nbhd.z, len(spec.hyperparameters["sigmas"]), PER_SIGMA))
 
 

@@ -1,6 +1,6 @@
-"""Hyperparameters of every family: defaults by neighbourhood, and what is legal.
+"""Hyperparameters of every family: defaults by neighbourhood, and legal values.
 
-No Keras in here, so that configurations are checked and refused without loading TensorFlow.
+This module does not import Keras, so that configurations are checked without loading TensorFlow.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from fibsem.geometry import Nbhd
 from fibsem.models.architectures import MODELS, Sizes
 from fibsem.models.field import Padding, most_blocks
 
-#: By name: each architecture has its own, and a value of any type that its defaults have.
+#: Hyperparameters by name; names and types depend on the architecture.
 Hyperparameters = Mapping[str, Any]
 
 #: Filters of block i relative to the first; the last factor holds for all further blocks.
 #: "By 1, 2, 4, 5 (then 5) times the first in 2D, by 1, 2, 3, 4, 5 in 3D" (thesis 3.6).
 GROWTH = {"2d": (1, 2, 4, 5), "3d": (1, 2, 3, 4, 5), "flat": (1,), "double": (1, 2, 4, 8, 16)}
-#: Activations between input and score. The leaky one falls with a slope of 0.2 below zero.
+#: Activations of hidden layers. The leaky ReLU has a slope of 0.2 below zero.
 ACTIVATIONS = ("leaky_relu", "elu", "relu", "silu")
 NORMS = ("batch", "none")
-#: Ways of a U-Net from a coarse map to a fine one.
+#: Upsampling methods of a U-Net.
 UPS = ("transpose", "nearest")
-#: What the slices of a window are to the first convolution of a U-Net.
+#: How the first convolution of a U-Net treats the slices of a window.
 SLICES = ("channels", "3d")
-#: Slices that a first convolution in three dimensions sees at once.
+#: Depth in slices of a first convolution in three dimensions.
 DEPTH = 3
 MOST_DENSE_LAYERS = 4
 MOST_UNET_POOLS = 4
 
 
 def block_filters(hp: Hyperparameters) -> tuple[int, ...]:
-    """Filters of each block.
+    """Return the number of filters of each block.
 
     >>> block_filters({"filters": 16, "blocks": 5, "growth": "2d"})
     (16, 32, 64, 80, 80)
@@ -44,7 +44,7 @@ def block_filters(hp: Hyperparameters) -> tuple[int, ...]:
 
 
 def level_filters(hp: Hyperparameters) -> tuple[int, ...]:
-    """Filters of each level of a U-Net, from the finest to the one below the last pool.
+    """Return the filters of each level of a U-Net, from the finest to the one below the last pool.
 
     >>> level_filters({"filters": 16, "blocks": 2, "growth": "2d"})
     (16, 32, 64)
@@ -53,13 +53,13 @@ def level_filters(hp: Hyperparameters) -> tuple[int, ...]:
 
 
 def grown(hp: Hyperparameters, count: int) -> tuple[int, ...]:
-    """Numbers of filters, each a multiple of the first."""
+    """Return ``count`` numbers of filters, each a multiple of the first."""
     factors = GROWTH[hp["growth"]]
     return tuple(hp["filters"] * factors[min(i, len(factors) - 1)] for i in range(count))
 
 
 def dense_widths(hp: Hyperparameters) -> tuple[int, ...]:
-    """Units of each dense layer: every one has half of those before.
+    """Return the units of each dense layer, halved from layer to layer.
 
     >>> dense_widths({"dense_width": 128, "dense_layers": 4})
     (128, 64, 32, 16)
@@ -67,33 +67,33 @@ def dense_widths(hp: Hyperparameters) -> tuple[int, ...]:
     return tuple(max(1, hp["dense_width"] >> i) for i in range(hp["dense_layers"]))
 
 
-#: What all networks of single pixels have, beside what follows from the neighbourhood.
+#: Defaults of all pixel networks; the other defaults depend on the neighbourhood.
 PIXEL = {"kernel": 3, "convs_per_block": 2, "pool": True, "activation": "leaky_relu",
          "spatial_dropout": 0.0, "dense_layers": 2, "l2": 1e-6}  # fmt: skip
-#: What all networks on squares have; of the neighbourhood only n_z matters.
+#: Defaults of all networks on squares, which use only n_z of the neighbourhood.
 SQUARES = {"blocks": 3, "filters": 16, "growth": "3d", "kernel": 3, "convs_per_block": 2,
            "stem": 2, "slices": "channels", "residual": True, "up": "transpose",
            "activation": "leaky_relu", "norm": "batch", "spatial_dropout": 0.0,
            "l2": 1e-6}  # fmt: skip
-#: What models were before there was such a choice: records of theirs do not tell it.
+#: Values of models from before these hyperparameters existed; their records lack them.
 FORMER = {"activation": "elu", "growth": "2d", "norm": "none", "residual": False, "stem": 1,
           "slices": "channels", "up": "nearest"}  # fmt: skip
 
 
 def as_recorded(name: str, given: Hyperparameters) -> Hyperparameters:
-    """Hyperparameters of a record, completed by what was so before it could be chosen.
+    """Complete the hyperparameters of a record with former values of missing ones.
 
-    What is there and None stands for the default, as everywhere.
+    A value of None in the record stands for the default.
     """
     family = {"pixel": PIXEL, "squares": SQUARES}.get(MODELS[name].family, {})
     return {key: value for key, value in FORMER.items() if key in family} | dict(given)
 
 
 def of_pixels(name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters) -> Hyperparameters:
-    """Hyperparameters of a classifier of single pixels.
+    """Return the hyperparameters of a pixel network; raise UserError for illegal values.
 
-    With ``same`` the thesis's sizes and ELU are the defaults (those of the nearest n_x), with
-    ``valid`` the most blocks that are legal, at most four.
+    The defaults with ``same`` are ELU and the sizes of the thesis for the nearest n_x, with
+    ``valid`` the largest legal number of blocks up to four.
     """
     if nbhd.x != nbhd.y:
         raise UserError(f"`model={name}` needs n_x = n_y, but got nbhd={nbhd}.")
@@ -121,14 +121,14 @@ def _of_sizes(sizes: Sizes) -> Hyperparameters:
 
 
 def _valid_sizes(sizes: Sizes, blocks: int, filters: int) -> Hyperparameters:
-    """What a valid network has in place of the thesis's sizes."""
+    """Return the sizes of a valid network that replace those of the thesis."""
     growth = "2d" if sizes.growth == "flat" else sizes.growth
     z_pools = {"z_pools": 1} if sizes.z_pools else {}
     return {"blocks": blocks, "filters": filters, "dense_width": 128, "growth": growth, **z_pools}
 
 
 def of_squares(name: str, given: Hyperparameters) -> Hyperparameters:
-    """Hyperparameters of a network on squares."""
+    """Return the hyperparameters of a network on squares; raise UserError for illegal values."""
     hp = {**SQUARES, **MODELS[name].own}
     hp |= _checked(name, given, hp)
     if not 1 <= hp["blocks"] <= MOST_UNET_POOLS:
@@ -137,13 +137,13 @@ def of_squares(name: str, given: Hyperparameters) -> Hyperparameters:
 
 
 def of_features(name: str, given: Hyperparameters) -> Hyperparameters:
-    """Hyperparameters of a model that is no network: all are its own."""
+    """Return the hyperparameters of a model that is not a network; raise UserError if illegal."""
     own = MODELS[name].own
     return {**own, **_checked(name, given, own)}
 
 
 def _checked(name: str, given: Hyperparameters, defaults: Hyperparameters) -> Hyperparameters:
-    """What is given, without nulls; refused where the architecture has no such thing."""
+    """Return the given values without None; raise UserError for unknown names or illegal values."""
     values = {key: value for key, value in given.items() if value is not None}
     for key, value in values.items():
         if key not in defaults:
@@ -159,7 +159,9 @@ def _checked(name: str, given: Hyperparameters, defaults: Hyperparameters) -> Hy
 
 
 def check_value(key: str, value: Any) -> None:
-    """Refuse a hyperparameter that no model has, or a value that none has of it; null is a default.
+    """Raise UserError if no model has the hyperparameter, or the value is illegal for all.
+
+    None stands for a default and is legal.
 
     >>> check_value("kernel", 3)
     >>> check_value("kernel", 4)
@@ -177,7 +179,7 @@ def _is_number(value: object) -> bool:
 
 Check = tuple[str, Callable[[Any], bool]]
 
-#: What a value must be, by the type of its default.
+#: Required type of a value, by the type of its default.
 KINDS: Mapping[type, Check] = {
     bool: ("true or false", lambda v: isinstance(v, bool)),
     int: ("a whole number", lambda v: isinstance(v, Integral) and not isinstance(v, bool)),
@@ -186,7 +188,7 @@ KINDS: Mapping[type, Check] = {
     list: ("a list of numbers", lambda v: isinstance(v, list | tuple) and all(map(_is_number, v))),
 }
 ANY: Check = ("anything", lambda v: True)
-#: What is legal by name, whatever model has it. A network's own hyperparameters need not be here.
+#: Legal values by name, for all models. Hyperparameters without an entry are not restricted.
 RANGES: Mapping[str, Check] = {
     "kernel": ("be odd and positive", lambda v: v > 0 and v % 2 == 1),
     "convs_per_block": ("be 1, 2 or 3", lambda v: v in (1, 2, 3)),

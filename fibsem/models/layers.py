@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import keras
 import tensorflow as tf
-from tensorflow.python.util._pywrap_util_port import IsMklEnabled  # no public name tells it
+from tensorflow.python.util._pywrap_util_port import IsMklEnabled  # there is no public name
 
-#: Which axes of (z, y, x) a path runs along: kernels and pools have extent there, and 1 elsewhere.
+#: Axes of (z, y, x) that a path runs along; kernels and pools have size 1 along the other axes.
 Axes = tuple[bool, bool, bool]
 XY: Axes = (False, True, True)
 XZ: Axes = (True, False, True)
@@ -14,11 +14,11 @@ XYZ: Axes = (True, True, True)
 
 
 class DilatedConv2D(keras.layers.Conv2D):
-    """Valid convolution with the kernel spread out; for inference only.
+    """Valid dilated convolution, for inference only.
 
-    Keras goes through space-to-batch copies for a dilation; the native kernel of TensorFlow does
-    not (1.3 times faster on a CPU), but has no gradient there. Bias and activation are the
-    operations that TensorFlow fuses with the convolution; Keras' own are not.
+    Keras implements dilation by space-to-batch copies; the native kernel of TensorFlow does not
+    (1.3 times faster on a CPU), but has no gradient on the CPU. Bias and activation are operations
+    that TensorFlow fuses with the convolution, unlike those of Keras.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -30,18 +30,18 @@ class DilatedConv2D(keras.layers.Conv2D):
 
 
 class DilatedConv3D(keras.layers.Conv3D):
-    """Convolution over z, y and x with the kernel spread out; for inference only.
+    """Valid dilated convolution over z, y and x, for inference only.
 
-    As fast as without dilation.
+    It is as fast as without dilation.
 
-    z comes first because TensorFlow's shape inference swaps the dilations of the last two axes: it
-    refuses, wrongly, a short axis beside a dilated one. Without oneDNN, which TensorFlow leaves out
-    on processors without AVX-512, there is no such kernel: then Keras' copies do.
+    z is the first axis because TensorFlow's shape inference swaps the dilations of the last two
+    axes and wrongly rejects a short axis beside a dilated one. The kernel needs oneDNN, which
+    TensorFlow does not use on processors without AVX-512; the copies of Keras are used there.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         if not IsMklEnabled():
-            outputs = super().call(inputs)  # of unknown extent, though that of z is known
+            outputs = super().call(inputs)  # its shape is unknown, even along z
             outputs.set_shape(self.compute_output_shape(inputs.shape))
             return outputs
         kernel = tf.cast(self.kernel, inputs.dtype)
@@ -62,7 +62,7 @@ def _biased(layer: keras.layers.Layer, outputs: tf.Tensor) -> tf.Tensor:
 
 
 class RunningMax(keras.layers.Layer):
-    """Maximum over two pixels that lie ``dilation`` apart along y, x or both; stride 1."""
+    """Maximum over pixels ``dilation`` apart along y, x or both, with stride 1."""
 
     def __init__(self, dilation: int, axes: Axes = XY, **kwargs: object) -> None:
         super().__init__(**kwargs)

@@ -1,7 +1,7 @@
-"""Normalisation of batches, in training by the kernel that TensorFlow has for it.
+"""Batch normalisation that uses TensorFlow's fused kernel in training.
 
-Keras adds up moments, differences and products one after the other, ten passes over a map and as
-many back, which the fused kernel does in a few.
+Keras computes moments, differences and products one after the other, in ten passes over a map and
+as many for the gradient; the fused kernel needs only a few.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-#: What is added to variances, so that none is 0; Keras' own.
+#: Value added to variances to avoid division by 0, the default of Keras.
 EPSILON = 1e-3
 
 
 @keras.saving.register_keras_serializable("fibsem")
 class BatchNorm(keras.layers.BatchNormalization):
-    """Keras' layer for maps (batch, y, x, channel), with the same weights, in less time.
+    """Faster batch normalisation of maps (batch, y, x, channel), with the weights of Keras' layer.
 
-    Its running variance has Bessel's correction, which Keras' has not: n / (n - 1) for n pixels.
+    Unlike in Keras, the running variance has Bessel's correction, n / (n - 1) for n pixels.
 
     Examples
     --------

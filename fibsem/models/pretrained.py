@@ -1,8 +1,8 @@
-"""Weights that come with the package, for trainings to begin with (``train.init=auto``).
+"""Weights that come with the package, to initialise trainings (``train.init=auto``).
 
-They have learned on simulated films of many kinds (``experiments/pretraining``), never on
-anybody's labels. A file holds one network: weights of its layers in half precision, and the
-specification that it was built from.
+They were trained on simulated films of many kinds (``experiments/pretraining``), never on manual
+labels. A file holds one network: the weights of its layers in half precision, and its
+specification.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import numpy.typing as npt
 
 from fibsem.models.spec import ModelSpec
 
-#: Weights of a network by the names of its layers.
+#: Weights of a network by layer name.
 Layers = dict[str, list[npt.NDArray[np.float32]]]
 
 FOLDER = Path(__file__).with_name("weights")
-#: Entry of a file that holds the specification; those of weights are ``layer/number``.
+#: Entry of a file that holds the specification; entries of weights are named ``layer/number``.
 SPEC = "spec"
 
 
 @cache
 def pretrained() -> tuple[tuple[ModelSpec, Layers], ...]:
-    """The networks that there are weights of, each with its specification.
+    """Return all networks that come with the package, as specifications and weights.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def pretrained() -> tuple[tuple[ModelSpec, Layers], ...]:
 
 
 def has_weights(model: str) -> bool:
-    """Whether there are weights of an architecture.
+    """Whether the package has weights of an architecture.
 
     >>> has_weights("unet"), has_weights("2dcnn")
     (True, False)
@@ -47,7 +47,7 @@ def has_weights(model: str) -> bool:
 
 
 def read(path: Path) -> tuple[ModelSpec, Layers]:
-    """Read what :func:`write` has written."""
+    """Read the specification and weights that :func:`write` wrote."""
     layers: Layers = {}
     with np.load(path) as file:
         spec = ModelSpec.from_json(json.loads(str(file[SPEC])))
@@ -58,7 +58,7 @@ def read(path: Path) -> tuple[ModelSpec, Layers]:
 
 
 def write(path: Path, spec: ModelSpec, layers: Layers) -> None:
-    """Write the weights of a network, rounded to half precision."""
+    """Write the weights of a network, rounded to half precision, and its specification."""
     entries: dict[str, npt.NDArray[Any]] = {
         f"{name}/{k}": weight.astype(np.float16)
         for name, weights in layers.items()

@@ -1,4 +1,4 @@
-"""What Keras must be set to, wherever a network is built or read."""
+"""Keras settings that are required to build or load a network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from fibsem.errors import UserError
 
-#: By the name that ``keras.config`` has for it.
+#: Required settings by the name of their function in ``keras.config``.
 SETTINGS = {
     "backend": "tensorflow",
     "floatx": "float32",
@@ -18,15 +18,15 @@ SETTINGS = {
 
 
 def require_settings() -> None:
-    """Refuse settings that code of others has made in this process: networks would be others.
+    """Check that no other code in this process changed Keras settings, which would change networks.
 
-    Files and variables of other programs have no part in it, see
+    Configuration files and environment variables have no effect, see
     :func:`fibsem.system.libraries.settle`.
 
     Raises
     ------
     UserError
-        If one of :data:`SETTINGS` is another.
+        If a value differs from :data:`SETTINGS`.
     """
     import keras
 
@@ -42,7 +42,7 @@ def require_settings() -> None:
 
 @contextmanager
 def maps_in(precision: str) -> Iterator[None]:
-    """Build layers whose maps are ``float32`` or ``bfloat16``; weights are float32 anyhow."""
+    """Build layers in this context with ``float32`` or ``bfloat16`` maps, and float32 weights."""
     import keras
 
     before = keras.config.dtype_policy()

@@ -1,11 +1,11 @@
-"""A first convolution that knows slices as ordered: in three dimensions, over windows (b, y, x, z).
+"""First convolution in three dimensions, over windows (b, y, x, z), which respects slice order.
 
-As channels of a 2D convolution every slice of a deep window has weights of its own, and none is
-beside another one. In three dimensions one kernel, :data:`DEPTH` slices deep, goes along z as it
-goes along y and x. Grey values are one channel, so that this is a 2D convolution whose channels are
-``DEPTH`` neighbouring slices, of every run of them: here the runs lie behind one another in the
-batch, where padding, strides and normalisations (one statistic of all planes) are those of any
-other map, and so are the weights of a window that is not deeper.
+As channels of a 2D convolution every slice of a deep window has its own weights, and neighbouring
+slices have no relation. In three dimensions one kernel, :data:`DEPTH` slices deep, moves along z as
+it does along y and x. Since grey values are a single channel, this equals a 2D convolution whose
+channels are ``DEPTH`` neighbouring slices, applied to every run of slices. The runs are stacked in
+the batch, so that padding, strides and normalisation (one statistic for all planes) work as for any
+other map, and the weights are those of a window of ``DEPTH`` slices.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from fibsem.models.hyperparameters import DEPTH
 def conv_slices(
     x: tf.Tensor, filters: int, kernel: int, name: str, style: Style, *, strides: int = 1
 ) -> tf.Tensor:
-    """One convolution of (batch, y, x, z) in three dimensions, with its activation.
+    """Apply one convolution to (batch, y, x, z) in three dimensions, with its activation.
 
-    Along z it has a stride of 1 and no padding: of z slices come z - 2 planes, whose filters are
-    put side by side for the convolution that follows, (batch, y, x, planes * filters). Where the
-    level has no other one, another of a single pixel brings them together, which takes no margin.
-    A window of at most ``DEPTH`` slices has one plane, that of :func:`~fibsem.models.blocks.conv`.
+    Along z it has a stride of 1 and no padding: z slices give z - 2 planes, whose filters become
+    channels for the next convolution, (batch, y, x, planes * filters). If the level has no other
+    convolution, one of a single pixel, which needs no margin, combines them. For a window of at
+    most ``DEPTH`` slices the result is that of :func:`~fibsem.models.blocks.conv`.
     """
     planes = x.shape[-1] - DEPTH + 1
     if planes > 1:
@@ -40,9 +40,9 @@ def conv_slices(
 
 @keras.saving.register_keras_serializable("fibsem")
 class Runs(keras.layers.Layer):
-    """Every run of ``depth`` neighbouring slices as a window: (b, y, x, z) to (b n, y, x, depth).
+    """Split a window into runs of ``depth`` slices: (b, y, x, z) to (b n, y, x, depth).
 
-    There are n = z - depth + 1 of them, those of one window behind one another.
+    There are n = z - depth + 1 runs per window, which are consecutive in the batch.
     """
 
     def __init__(self, depth: int, **kwargs: object) -> None:
@@ -55,7 +55,7 @@ class Runs(keras.layers.Layer):
         return tf.reshape(runs, (-1, shape[1], shape[2], self.depth))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """A window of the batch for each run of slices."""
+        """Return the shape with one batch entry per run of slices."""
         batch, y, x, _ = shape
         return (None if batch is None else batch * self._count(shape), y, x, self.depth)
 
@@ -71,7 +71,7 @@ class Runs(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("fibsem")
 class SideBySide(keras.layers.Layer):
-    """The maps of so many planes as channels of one: (b planes, y, x, c) to (b, y, x, planes c)."""
+    """Merge the planes of a window as channels: (b planes, y, x, c) to (b, y, x, planes c)."""
 
     def __init__(self, planes: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -84,7 +84,7 @@ class SideBySide(keras.layers.Layer):
         return tf.reshape(together, (-1, shape[1], shape[2], self.planes * filters))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Channels of all planes."""
+        """Return the shape with the channels of all planes."""
         batch, y, x, filters = shape
         assert filters is not None
         return (None if batch is None else batch // self.planes, y, x, self.planes * filters)

@@ -1,6 +1,6 @@
-"""What a model is before it is built: name, neighbourhood, padding, hyperparameters, geometry.
+"""Specification of a model: name, neighbourhood, padding, hyperparameters and geometry.
 
-No Keras in here, so that configurations are checked and refused without loading TensorFlow.
+This module does not import Keras, so that configurations are checked without loading TensorFlow.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from fibsem.system.records import Record, WrittenAs, typed
 
 __all__ = ["MAX_HEAD", "MODELS", "Field", "ModelSpec", "Padding", "resolve"]
 
-#: Heads wider than this have millions of weights and make the dense form slow.
+#: Maximum head width; wider heads have millions of weights and make the dense form slow.
 MAX_HEAD = 9
 
 
 @dataclass(frozen=True)
 class _Written:
-    """A spec in a record."""
+    """Record of a spec as it is stored."""
 
     name: str
     nbhd: str
@@ -36,7 +36,7 @@ class _Written:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything that determines a model, weights apart.
+    """Everything that determines a model except its weights.
 
     Examples
     --------
@@ -52,12 +52,12 @@ class ModelSpec:
 
     @property
     def architecture(self) -> Architecture:
-        """What is known of all models of this name."""
+        """Registry entry of the architecture."""
         return MODELS[self.name]
 
     @property
     def family(self) -> Family:
-        """What kind of model it is."""
+        """Family of the architecture: ``pixel``, ``squares`` or ``features``."""
         return self.architecture.family
 
     @property
@@ -67,44 +67,44 @@ class ModelSpec:
 
     @cached_property
     def field(self) -> Field | None:
-        """The valid field of a pixel network in the slice; None for all others."""
+        """Field of a valid-padded pixel network in the slice; None for all other models."""
         if self.padding == "same" or self.family != "pixel":
             return None
         hp = self.hyperparameters
         field = valid_field(
             self.nbhd.x, hp["blocks"], hp["kernel"], hp["convs_per_block"], hp["pool"]
         )
-        assert field is not None  # `resolve` refused it
+        assert field is not None  # `resolve` checked it
         return field
 
     @property
     def convertible(self) -> bool:
-        """Whether the network can be evaluated on inputs larger than it needs for one pixel."""
+        """Whether the model is a network with a dense form, for inputs larger than a window."""
         return self.is_network and self.padding == "valid"
 
     @property
     def stride(self) -> int:
-        """Pixels between neighbouring outputs of the network on a larger input."""
+        """Distance in pixels between neighbouring outputs on a larger input."""
         return self.field.stride if self.field else 1
 
     @property
     def alignment(self) -> int:
-        """Blocks must start at multiples of it to get the same scores as in a larger block."""
+        """Blocks that start at multiples of this get the same scores as in a larger block."""
         return self.squares.multiple if self.family == "squares" else 1
 
     @cached_property
     def squares(self) -> Squares:
-        """How the outputs of a network on squares lie on its input."""
+        """Geometry of a network on squares: position of its outputs on the input."""
         hp = self.hyperparameters
         return unet_squares(hp["blocks"], hp["kernel"], hp["convs_per_block"], hp["stem"])
 
     @cached_property
     def halo(self) -> Triple:
-        """Pixels that a block must be grown by on each side, (z, y, x), to give its own size."""
+        """Pixels to grow a block by on each side, (z, y, x), to get outputs of its size."""
         if self.family == "pixel":
             return self.nbhd.halo
         if self.family == "squares":
-            # what the convolutions eat, and what rounds an odd block up to the pools
+            # margin lost to convolutions, plus what rounds an odd block up to the pools
             reach = self.squares.margin + self.alignment
         else:
             assert self.architecture.reach is not None
@@ -115,15 +115,15 @@ class ModelSpec:
     def reach(self) -> Triple:
         """Pixels on each side that one output depends on, (z, y, x).
 
-        That is the halo without what only rounds a block up, or is cut off.
+        This is the halo without pixels that only round a block up, or are cropped.
         """
         px = self.squares.margin if self.family == "squares" else self.sees // 2
         return self.nbhd.halo[0], px, px
 
     def step_frame(self, extent: int) -> tuple[int, int]:
-        """Pixels before and after ``extent`` of them that a step of training is given.
+        """Return how many pixels a training step needs before and after ``extent`` pixels.
 
-        A network on squares is padded with zeros there, and needs what fills up its pools.
+        A network on squares pads with zeros in training, and needs only enough to fill its pools.
         """
         if self.family != "squares":
             return self.halo[1], self.halo[1]
@@ -132,17 +132,17 @@ class ModelSpec:
 
     @property
     def window(self) -> tuple[int, int]:
-        """Pixels (y, x) of an input that gives one output."""
+        """Size (y, x) in pixels of an input with one output."""
         return 2 * self.halo[1] + 1, 2 * self.halo[2] + 1
 
     @property
     def sees(self) -> int:
-        """Pixels across that one output depends on: ``field`` in tables and summaries."""
+        """Width in pixels that one output depends on: ``field`` in tables and summaries."""
         return self.field.width if self.field else self.window[1]
 
     @property
     def head(self) -> int | None:
-        """Width of the map that the head of a pixel network sees."""
+        """Width of the map that the head of a pixel network sees; None for other models."""
         if self.family != "pixel" or self.architecture.sequence:
             return None
         if self.field:
@@ -150,7 +150,7 @@ class ModelSpec:
         return self.nbhd.x >> (self.hyperparameters["blocks"] * self.hyperparameters["pool"])
 
     def why_unused(self, name: str) -> str | None:
-        """What a hyperparameter would be used with; None where it does something.
+        """Explain why a hyperparameter has no effect, or return None if it has one.
 
         Examples
         --------
@@ -167,20 +167,20 @@ class ModelSpec:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ModelSpec:
-        """Read what :meth:`to_json` gave; choices that came later are what was so before them."""
+        """Read a record of :meth:`to_json`; missing hyperparameters get their former values."""
         written = typed(_Written, record)
         given = hyperparameters.as_recorded(written.name, written.hyperparameters)
         return resolve(written.name, Nbhd.parse(written.nbhd), written.padding, given)
 
 
-#: One as it is written.
+#: A spec as it is stored.
 WrittenSpec = Annotated[ModelSpec, WrittenAs(Record, ModelSpec.from_json)]
 
 
 def resolve(
     name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters | None = None
 ) -> ModelSpec:
-    """Fill what is not given (None) with the defaults of this neighbourhood, and check it.
+    """Complete hyperparameters with the defaults for a neighbourhood, and check them.
 
     Parameters
     ----------
@@ -189,12 +189,14 @@ def resolve(
     nbhd, padding
         Neighbourhood and padding.
     given
-        Any of the architecture's hyperparameters, see :mod:`fibsem.models.hyperparameters`.
+        Some of the architecture's hyperparameters, see :mod:`fibsem.models.hyperparameters`; None
+        stands for the default.
 
     Raises
     ------
     UserError
-        Where the map runs out, or a value is outside its range.
+        If the name, padding or a hyperparameter is not supported, or the network has more blocks
+        than the neighbourhood admits.
 
     Examples
     --------

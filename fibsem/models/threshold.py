@@ -1,7 +1,8 @@
-"""``threshold``: Otsu's threshold of the smoothed slice; what everybody tries first.
+"""``threshold``: Otsu's threshold of the smoothed slice, the simplest baseline.
 
-It learns nothing: every slice has the threshold of its own histogram. The score is a logistic curve
-of the grey value, 0.5 at the threshold, so that a threshold on the score is one on the grey value.
+Nothing is learned: the threshold of every slice is computed from its own histogram. The score is a
+logistic function of the grey value, 0.5 at the threshold, so that a threshold on the score is one
+on the grey value.
 """
 
 from __future__ import annotations
@@ -34,22 +35,22 @@ class Level:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The baseline for one spec."""
+    """Model that scores pixels by Otsu's threshold of their slice."""
 
     spec: ModelSpec
 
     @property
     def feature_count(self) -> int:
-        """None: it learns nothing."""
+        """Number of features of a pixel: 0, as nothing is learned."""
         return 0
 
     @property
     def values_per_pixel(self) -> float:
-        """A few copies of the slice."""
+        """Float32 values held per pixel while scoring: a few copies of the slice."""
         return 8.0
 
     def features(self, block: FloatArray) -> FloatArray:
-        """No features of any pixel, (y, x, 0) float32."""
+        """Return an empty array of features, (y, x, 0) float32."""
         halo = self.spec.halo[1]
         return np.empty((block.shape[0] - 2 * halo, block.shape[1] - 2 * halo, 0), np.float32)
 
@@ -62,7 +63,7 @@ class Threshold:
         return self
 
     def level(self, slice_: FloatArray) -> Level:
-        """Otsu's threshold of a whole corrected slice, (y, x) float32."""
+        """Compute Otsu's threshold of a whole corrected slice, (y, x) float32."""
         smooth = self._smooth(slice_)
         if smooth.min() == smooth.max():
             return Level(float(smooth.flat[0]), 1.0)
@@ -71,14 +72,14 @@ class Threshold:
         return Level(t, float(smooth[solid].mean() - smooth[~solid].mean()) / 2)
 
     def scores(self, block: FloatArray, level: Level) -> FloatArray:
-        """Score of the inner pixels of a block, (y, x) float32; only the middle slice counts.
+        """Return the scores of the inner pixels of a block's middle slice, (y, x) float32.
 
         Parameters
         ----------
         block : (y + 2 halo, x + 2 halo, n_z) float32
             Corrected grey values, slices last.
         level
-            Of the slice that the block lies in.
+            Level of the slice that contains the block.
         """
         halo = self.spec.halo[1]
         smooth = self._smooth(block[..., block.shape[2] // 2])
@@ -89,7 +90,7 @@ class Threshold:
     def scores_at(
         self, block: FloatArray, y: npt.NDArray[Any], x: npt.NDArray[Any], level: Level
     ) -> FloatArray:
-        """Score of some inner pixels of a block, (pixels,) float32."""
+        """Return the scores of some inner pixels of a block, (pixels,) float32."""
         return self.scores(block, level)[y, x]
 
     def _smooth(self, grey: FloatArray) -> FloatArray:

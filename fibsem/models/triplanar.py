@@ -1,8 +1,8 @@
 """``triplanar``: the three planes through the pixel, one path each, merged in a dense layer.
 
 Thesis 3.5 and Figure 4.2. In grid and dense form the xz path needs a plane for every row of
-outputs and the yz path one for every column. Merging paths in a dense layer is the same as adding a
-convolution of each: no map is stored twice.
+outputs, and the yz path one for every column. Merging the paths in a dense layer is implemented as
+a sum of one convolution per path, which stores no map twice.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
 def planes(spec: ModelSpec, *, dense: bool, whole_window: bool) -> keras.Model:
     """Build three paths and merge them.
 
-    ``whole_window`` gives the first convolution of each path the third axis of the window as
-    channels (``multichannel``); else it sees the middle plane alone (``triplanar``). The yz path is
-    an xz path of the window with x and y swapped.
+    With ``whole_window`` the first convolution of each path sees the third axis of the window as
+    channels (``multichannel``), otherwise only the middle plane (``triplanar``). The yz path is an
+    xz path of the window with x and y swapped.
     """
     hp, style = spec.hyperparameters, Style.of(spec.hyperparameters, spec.padding, dense)
     filters, widths = block_filters(hp), dense_widths(hp)
@@ -70,10 +70,10 @@ def _turned(x: tf.Tensor) -> tf.Tensor:
 def _around_the_path(
     volume: tf.Tensor, spec: ModelSpec, axes: Axes, whole_window: bool, dense: bool
 ) -> tf.Tensor:
-    """The part of the window that one path reads, (batch, z, y, x, 1).
+    """Return the part of the window that one path reads, (batch, z, y, x, 1).
 
-    Along the path it is the field of the network (z is never cropped); across it the middle plane
-    of every output, or the whole window where the first convolution reads it.
+    Along the path it is the field of the network (z is never cropped); across the path it is the
+    middle plane of every output, or the whole window with ``whole_window``.
     """
     crop, step = [], []
     for axis, (along, n) in enumerate(zip(axes, spec.nbhd.shape, strict=True)):
@@ -84,13 +84,13 @@ def _around_the_path(
             crop.append((n // 2, n // 2) if middle else (0, 0))
         step.append(spec.stride if middle and axis > 0 and not dense else 1)
     x = keras.layers.Cropping3D(tuple(crop))(volume)
-    if max(step) > 1:  # every so many rows or columns: a pool of one pixel
+    if max(step) > 1:  # a pool of one pixel subsamples rows or columns
         x = keras.layers.MaxPooling3D(1, strides=tuple(step))(x)
     return x
 
 
 def _first_kernel(spec: ModelSpec, axes: Axes) -> Kernel:
-    """Kernel of the first convolution of a path that reads the whole window."""
+    """Return the first kernel (z, y, x) of a path that reads the whole window."""
     k = spec.hyperparameters["kernel"]
     z, y, x = (k if along else n for along, n in zip(axes, spec.nbhd.shape, strict=True))
     return z, y, x

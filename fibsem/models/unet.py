@@ -1,12 +1,13 @@
-"""``unet``: a small U-Net on squares, the slices of the window as channels or as an axis.
+"""``unet``: a small U-Net on squares, with the slices of the window as channels or as an axis.
 
-Not of the thesis. All convolutions are valid, so that no zeros are seen anywhere; the maps on the
-way down are cropped to those on the way up. With ``stem=2`` they are half as fine as the picture,
-where most of the time goes. Normalisation is that of batches, between convolution and activation,
-with running statistics in use: those of a tile would make its scores depend on it.
+It is not in the thesis. All convolutions are valid, so that no padding enters the scores; the maps
+of the encoder are cropped to those of the decoder. With ``stem=2`` the maps have half the
+resolution of the image, because the finest level takes most of the time. Batch normalisation is
+applied between convolution and activation. Inference uses the running statistics, because those of
+a tile would make scores depend on the tile.
 
-The result of a pixel depends on where the pools fall, and on nothing else but its surroundings: a
-block that starts at a multiple of ``spec.alignment`` has the scores that it has in the whole slice.
+The score of a pixel depends only on its surroundings and on the position of the pools: a block that
+starts at a multiple of ``spec.alignment`` has the same scores as in the whole slice.
 """
 
 from __future__ import annotations
@@ -22,22 +23,21 @@ from fibsem.models.hyperparameters import level_filters
 from fibsem.models.slices import conv_slices
 from fibsem.models.spec import ModelSpec
 
-#: Width of the first convolution where it has a stride of 2: each of its pixels sees the two below
-#: it and one more on both sides, so that left and right are alike.
+#: Width of the first convolution if its stride is 2: each output covers two pixels and one more on
+#: either side, which keeps it symmetric.
 STEM = 4
 
-#: :func:`~fibsem.models.blocks.conv`, or what stands in its place where slices come in.
+#: Signature of :func:`~fibsem.models.blocks.conv` and :func:`~fibsem.models.slices.conv_slices`.
 Convolution = Callable[..., tf.Tensor]
 
 
 @keras.saving.register_keras_serializable("fibsem")
 class FitToPools(keras.layers.Layer):
-    """Cut the part out of a window that runs through all pools with nothing left over.
+    """Crop a window to a size that passes all pools without a remainder.
 
     A valid U-Net gives ``multiple`` m - ``rest`` pixels for some m and loses ``margin`` on each
-    side (:class:`~fibsem.models.field.Squares`). The
-    upper left corner of the output stays where it was; below and right there may be more pixels
-    than wanted.
+    side (:class:`~fibsem.models.field.Squares`). The upper left corner of the output stays in
+    place; below and to the right it may have surplus pixels.
     """
 
     def __init__(self, halo: int, margin: int, multiple: int, rest: int, **kwargs: object) -> None:
@@ -61,7 +61,7 @@ class FitToPools(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("fibsem")
 class Middle(keras.layers.Layer):
-    """The middle of a map, as large as another one."""
+    """Centre crop of a map to the height and width of another one."""
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         x, like = inputs
@@ -76,7 +76,7 @@ class Middle(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("fibsem")
 class Wanted(keras.layers.Layer):
-    """The scores of a window without its halo: what is over below and right is dropped."""
+    """Crop of the scores to the window without its halo; drops surplus below and to the right."""
 
     def __init__(self, halo: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -98,7 +98,7 @@ class Wanted(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("fibsem")
 class Interleave(keras.layers.Layer):
-    """Four channels of a map as the pixels of one that is twice as fine."""
+    """Rearrangement of four channels into a map of twice the resolution."""
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         return _interleaved(inputs) if training else tf.nn.depth_to_space(inputs, 2)
@@ -110,7 +110,7 @@ class Interleave(keras.layers.Layer):
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _interleaved(maps: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """Depth to space of TensorFlow; back by a transposition, which has many threads."""
+    """Depth-to-space of TensorFlow, with a gradient by a transposition, which is multi-threaded."""
 
     def back(fine: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(maps)
@@ -123,23 +123,24 @@ def _interleaved(maps: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.T
 def build(spec: ModelSpec, *, dense: bool = False) -> keras.Model:
     """Build the network, (batch, y + 2 halo, x + 2 halo, z) in, (batch, y, x, 1) out.
 
-    There is one form in use: ``dense`` only leaves out what serves training, and folds
+    Both forms evaluate whole squares; ``dense`` only omits layers that serve training, and folds
     normalisations.
     """
     style, squares = Style.of(spec.hyperparameters, "valid", dense), spec.squares
     window = input_window(spec)
     fit = FitToPools(spec.halo[1], squares.margin, squares.multiple, squares.rest, name="fit")
     score = _scores(fit(window), spec, style)
-    wanted = Wanted(spec.halo[1], name="map", dtype="float32")  # as the score is, in any precision
+    wanted = Wanted(spec.halo[1], name="map", dtype="float32")  # like the score, in any precision
     return keras.Model(window, wanted([score, window]), name="unet")
 
 
 def build_for_steps(spec: ModelSpec) -> keras.Model:
-    """The network with the same weights that steps are made with: (b, y, x, z), (b, y, x, 1) out.
+    """Build the network for training steps, with the same weights: (b, y, x, z) to (b, y, x, 1).
 
-    y and x are multiples of ``spec.alignment``. Its convolutions are padded with zeros, so that a
-    window of 128 x 128 needs no surroundings, which would cost more than itself: 226 x 226 go
-    through the form above. What lies a halo from the border has the scores of that form.
+    y and x must be multiples of ``spec.alignment``. The convolutions are padded with zeros, so that
+    a window of 128 x 128 needs no surroundings, which would cost more than the window itself:
+    :func:`build` evaluates 226 x 226 for it. Scores at least a halo from the border are equal in
+    both forms.
     """
     window = input_window(spec)
     score = _scores(window, spec, Style.of(spec.hyperparameters, "same"))
@@ -147,7 +148,7 @@ def build_for_steps(spec: ModelSpec) -> keras.Model:
 
 
 def _scores(x: tf.Tensor, spec: ModelSpec, style: Style) -> tf.Tensor:
-    """From a picture to one probability for each of its pixels."""
+    """Apply the whole U-Net, from the image to one probability per pixel."""
     hp = spec.hyperparameters
     widths = level_filters(hp)
     first: Convolution = conv_slices if hp["slices"] == "3d" else conv
@@ -179,9 +180,9 @@ def _level(
     convs: int | None = None,
     first: Convolution = conv,
 ) -> tf.Tensor:
-    """The convolutions of one level; what comes in is added to what they give where told.
+    """Apply the convolutions of one level; with ``residual`` the input is added to their output.
 
-    ``first`` is the kind of the first one.
+    ``first`` is the function for the first convolution.
     """
     before = x
     for letter in "abc"[: style.convs if convs is None else convs]:
@@ -197,12 +198,12 @@ def _level(
 
 
 def _middle(x: tf.Tensor, like: tf.Tensor, name: str, style: Style) -> tf.Tensor:
-    """The part of a map that another one stands for; all of it where convolutions are padded."""
+    """Crop a map to the centre that ``like`` covers; unchanged if convolutions are padded."""
     return x if style.padding == "same" else Middle(name=name)([x, like])
 
 
 def _grown(x: tf.Tensor, width: int, name: str, style: Style, upsampling: str) -> tf.Tensor:
-    """A map twice as fine: every pixel four times, or by a transposed convolution 2 wide."""
+    """Double the resolution of a map, by repetition or by a transposed convolution 2 wide."""
     if upsampling == "nearest":
         return keras.layers.UpSampling2D(2, name=name)(x)
     regularizer = None if style.dilation else style.regularizer
@@ -212,7 +213,7 @@ def _grown(x: tf.Tensor, width: int, name: str, style: Style, upsampling: str) -
 
 
 def _score(x: tf.Tensor, style: Style, stem: int) -> tf.Tensor:
-    """One probability for each pixel of the picture, float32."""
+    """Return one probability per pixel of the image, float32."""
     count, kernel = (1, 1) if stem == 1 else (4, style.kernel)
     x = conv(x, count, kernel, "score", style, activation="sigmoid", dtype="float32")
     return x if stem == 1 else Interleave(name="interleave", dtype="float32")(x)
