@@ -1,4 +1,4 @@
-"""What is raised that is no bug, and what else is said in one line."""
+"""Errors that are not bugs, and one-line messages for errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import re
 from collections.abc import Iterator
 
-#: What helps where the system refuses.
+#: Remedies for errors of the operating system, by errno.
 HELP = {
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room, the quota is used up",
@@ -17,28 +17,28 @@ HELP = {
     errno.ENAMETOOLONG: "give shorter names",
     errno.ELOOP: "mend the links that lead in a circle",
 }
-#: Packages that reach the places of artifacts; what they raise is seldom an error of the system.
+#: Packages that access artifact stores; the errors they raise are seldom subclasses of OSError.
 PLACES = ("azure.", "boto3.", "botocore.", "ftplib", "google.api_core.", "google.auth.",
           "google.cloud.", "google.resumable_media.", "paramiko.", "pysftp", "s3transfer.",
           "urllib3.")  # fmt: skip
-#: What TensorFlow says where an accelerator has failed, unless memory ran out there.
+#: Patterns in messages of TensorFlow: for a failed accelerator, and for one that is out of memory.
 DEVICE, MEMORY = r"CUDA|cuDNN|cuBLAS|DNN library|GPU", r"out.of.memory|ALLOC_FAILED"
-#: Errors of TensorFlow that are due to what it was given, whatever they name.
+#: Errors of TensorFlow that are due to its input, even if they mention a device.
 GIVEN = {"ResourceExhaustedError", "InvalidArgumentError", "NotFoundError", "UnimplementedError"}
-#: What drivers of databases call an error of the database, not of the question.
+#: Name of the error that database drivers raise for failures of the database, not of the query.
 DRIVERS = "OperationalError"
-#: What an MLflow store answers that is not well, or does not want to.
+#: Error codes of an MLflow store that is unavailable or denies access.
 STORES = {"PERMISSION_DENIED", "UNAUTHENTICATED", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE",
           "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "ENDPOINT_NOT_FOUND",
           "DEADLINE_EXCEEDED"}  # fmt: skip
 
 
 class UserError(Exception):
-    """Something the user can mend: bad value, missing file, impossible geometry.
+    """Error that the user can fix: bad value, missing file, impossible geometry.
 
     The message is one line: the constraint, then the value, then the choices. Commands print it and
-    exit with code 2; every other exception is a bug and keeps its traceback. What a user's name
-    or value may hold of line breaks and control characters is told as it is written in Python.
+    exit with code 2; every other exception is a bug and keeps its traceback. Line breaks and
+    control characters in the message are escaped as in Python.
 
     Examples
     --------
@@ -51,22 +51,22 @@ class UserError(Exception):
 
 
 class OutageError(UserError):
-    """A disk that is full, a server that does not answer: nothing of ours is wrong.
+    """Error from outside the program, such as a full disk or a server that does not respond.
 
-    What it interrupts is worth another attempt, as it was, when it has passed.
+    The interrupted work can be retried unchanged once the outage is over.
     """
 
 
 class DeviceError(OutageError):
-    """An accelerator that has failed under this process: only another one may have it again."""
+    """Failure of an accelerator; only a new process can use it again."""
 
 
 class LostError(BaseException):
-    """Another worker has the trial: an interrupt, but of this attempt alone."""
+    """Interrupt of the current attempt, because another worker has taken over its trial."""
 
 
 def printable(text: str) -> str:
-    r"""A text of a user as one line can hold it.
+    r"""Escape line breaks and control characters of a text, so that it fits on one line.
 
     Examples
     --------
@@ -77,9 +77,9 @@ def printable(text: str) -> str:
 
 
 def one_line(error: BaseException) -> str | None:
-    """What is said of an error that is no bug: the user's, or one of the system, in one line.
+    """Return a one-line message for an error of the user or of the system.
 
-    None for a bug, which keeps its traceback.
+    None for any other error, which is a bug and keeps its traceback.
     """
     if isinstance(error, UserError):
         return str(error)
@@ -103,9 +103,9 @@ def one_line(error: BaseException) -> str | None:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it was raised from; what was handled before it has no part in it.
+    """Yield an error and its chain of explicit causes.
 
-    MLflow does not always say from what.
+    The implicit context is followed only for errors of MLflow, which do not always name a cause.
     """
     passed: list[BaseException] = []
     one: BaseException | None = error
@@ -117,14 +117,14 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def of_a_place(error: BaseException) -> bool:
-    """Whether a package that reaches the place of artifacts has raised it."""
+    """Whether an error is from a package that accesses artifact stores."""
     return any(kind.__module__.startswith(PLACES) for kind in type(error).__mro__)
 
 
 def device_failure(error: BaseException) -> str | None:
-    """What TensorFlow says of an accelerator that has failed; None where none has.
+    """Return TensorFlow's message about a failed accelerator, or None if none failed.
 
-    The context of a process on a device does not outlive such an error, whatever comes next.
+    The device context of the process is unusable after such an error.
     """
     for one in causes(error):
         kinds = {kind.__name__ for kind in type(one).__mro__}
@@ -137,7 +137,7 @@ def device_failure(error: BaseException) -> str | None:
 
 
 def _refused(error: OSError) -> str:
-    """What the system refused, of which file, and what helps."""
+    """Return a one-line message for an OSError: the file, the reason and a remedy."""
     if error.errno is None or error.strerror is None:
         return f"the system must do its part, but: {first_line(error)}"
     of = error.filename if error.filename2 is None else f"{error.filename}, {error.filename2}"
@@ -147,7 +147,7 @@ def _refused(error: OSError) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    r"""The first line of an error, or its kind where it says nothing, to be told within another.
+    r"""Return the first line of an error's message, or the name of its type if it has none.
 
     Examples
     --------

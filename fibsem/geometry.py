@@ -1,7 +1,7 @@
-"""Neighbourhoods and boxes of voxels: integers only, no array library.
+"""Neighbourhoods and boxes of voxels, with integers only and without an array library.
 
 Arrays are (z, y, x) throughout. The notation of users, ``"81x81x3"``, is n_x x n_y x n_z; it is
-translated in :meth:`Nbhd.parse` and nowhere else.
+converted only in :meth:`Nbhd.parse`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Triple = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Nbhd:
-    """The neighbourhood from which one pixel is classified, in pixels; odd on every axis.
+    """Neighbourhood from which one pixel is classified, in pixels; odd on every axis.
 
     Examples
     --------
@@ -35,7 +35,7 @@ class Nbhd:
 
     @classmethod
     def parse(cls, text: str) -> Nbhd:
-        """Read the user's notation n_x x n_y x n_z.
+        """Parse the notation n_x x n_y x n_z; raise UserError if it is malformed.
 
         >>> Nbhd.parse("81x65x3")
         Nbhd(z=3, y=65, x=81)
@@ -50,7 +50,7 @@ class Nbhd:
 
     @property
     def shape(self) -> Triple:
-        """(z, y, x) extent in pixels."""
+        """Extent in pixels, (z, y, x)."""
         return self.z, self.y, self.x
 
     @property
@@ -78,7 +78,7 @@ class Box:
 
     @classmethod
     def whole(cls, shape: Triple) -> Box:
-        """The box of a whole volume of this shape."""
+        """Return the box that covers a volume of the given shape."""
         return cls((0, 0, 0), shape)
 
     @property
@@ -98,20 +98,23 @@ class Box:
         return z, y, x
 
     def grow(self, halo: Triple) -> Box:
-        """The box with ``halo`` voxels more on both sides of each axis (negative: fewer)."""
+        """Return the box grown by ``halo`` voxels on both sides of each axis (negative: shrunk)."""
         return Box(
             _triple(a - h for a, h in zip(self.start, halo, strict=True)),
             _triple(b + h for b, h in zip(self.stop, halo, strict=True)),
         )
 
     def clip(self, shape: Triple) -> Box:
-        """The part of the box inside a volume of this shape (empty boxes have a zero extent)."""
+        """Return the part of the box inside a volume of the given shape.
+
+        If there is none, the result has an extent of zero along some axis.
+        """
         start = _triple(min(max(a, 0), n) for a, n in zip(self.start, shape, strict=True))
         stop = _triple(max(min(b, n), a) for a, b, n in zip(start, self.stop, shape, strict=True))
         return Box(start, stop)
 
     def aligned(self, multiple: int) -> Box:
-        """The box from so far before it in its slice that it begins at a multiple of pixels.
+        """Return the box with its y and x start moved back to a multiple of ``multiple`` pixels.
 
         >>> Box((4, 21, 32), (5, 40, 64)).aligned(16)
         Box(start=(4, 16, 32), stop=(5, 40, 64))
@@ -120,16 +123,16 @@ class Box:
         return Box((z, y - y % multiple, x - x % multiple), self.stop)
 
     def inside(self, shape: Triple) -> bool:
-        """Whether every voxel of the box lies in a volume of this shape."""
+        """Whether the box lies within a volume of the given shape."""
         return self.clip(shape) == self
 
     def within(self, other: Box) -> bool:
-        """Whether every voxel of the box lies in another one."""
+        """Whether the box lies within another one."""
         axes = zip(other.start, self.start, self.stop, other.stop, strict=True)
         return all(a <= b and c <= d for a, b, c, d in axes)
 
     def slices_in(self, other: Box) -> tuple[slice, slice, slice]:
-        """Where the box lies in an array of another one that holds it."""
+        """Return the slices of the box in an array of a box ``other`` that contains it."""
         first = other.start
         z, y, x = (
             slice(a - o, b - o) for a, b, o in zip(self.start, self.stop, first, strict=True)
@@ -144,7 +147,7 @@ class Box:
         )
 
     def tiles(self, tile: Triple) -> Iterator[Box]:
-        """Cut the box into boxes of at most ``tile``; each voxel lies in exactly one of them."""
+        """Yield boxes of at most ``tile`` voxels, (z, y, x), that cover the box without overlap."""
         for z in range(self.start[0], self.stop[0], tile[0]):
             for y in range(self.start[1], self.stop[1], tile[1]):
                 for x in range(self.start[2], self.stop[2], tile[2]):

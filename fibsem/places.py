@@ -1,11 +1,12 @@
-"""Places of a film: squares that lie above each other, in whatever slices, are one place.
+"""Places of a film: squares that lie above each other, in any slices, form one place.
 
-Neighbouring slices show nearly the same pores, and squares of one place err together. Whatever
-takes things as independent takes places, not squares: forty slices of four tiles are four.
+Neighbouring slices show nearly the same pores, so that errors of squares of one place are
+correlated. Statistics that assume independence use places rather than squares: forty slices of four
+tiles are four places.
 
-Squares that people draw slice by slice lie a few pixels aside, and some are larger than others:
-they are one place all the same. As independent ones, in a phantom, they made an interval of 95 %
-hold 75 % of the time (four each at five spots, a pixel aside; ``tests/test_places.py``).
+Squares that are drawn by hand in several slices differ by a few pixels in position and size, but
+are one place all the same. Treating them as independent in a phantom made a 95 % interval cover the
+truth only 75 % of the time (four each at five spots, a pixel apart; ``tests/test_places.py``).
 """
 
 from __future__ import annotations
@@ -20,31 +21,32 @@ from fibsem.geometry import Box, Triple
 
 T = TypeVar("T")
 
-#: Name of a film, and where in its slices the first square of a place begins: y, x. What is larger
-#: than a square is told from these by where it ends, -1 - y and -1 - x of that.
+#: Name of a film, and the start (y, x) of the first square of a place within its slices. Regions
+#: larger than a square have -1 - y and -1 - x of their end instead, so that the two never coincide.
 Place = tuple[str, int, int]
-#: Share of the smaller of two squares that lies in the other, from which they are one place in
-#: whatever slices, and where they are at most so many slices apart. Two of 256 pixels, drawn at
-#: random over 768 x 1024, share as much as the first once in seventy pairs.
+#: Overlap, as a share of the smaller square, from which two squares are one place in any slices
+#: (ALIKE), or if they are at most NEAR slices apart (HALF). Two random squares of 256 pixels in
+#: 768 x 1024 overlap by ALIKE once in seventy pairs.
 ALIKE, HALF, NEAR = 0.8, 0.5, 4
-#: Pixels across the largest square. What is larger, as a mask of a whole slice, shows other pores
-#: than what lies in it and is not half as large: only where it is near are they one place.
+#: Maximum side of a square in pixels, and maximum ratio of areas. A larger region, such as a mask
+#: of a whole slice, shows other pores than a region of less than half its area within it; the two
+#: are one place only if they are at most NEAR slices apart.
 SQUARE, TWICE = 256, 2.0
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a square lies.
+    """Position of a square.
 
     Attributes
     ----------
     sample
         Name of the film.
     at
-        Where it begins, (z, y, x).
+        First voxel, (z, y, x).
     size
-        Its height and width in pixels; None in records of earlier versions, of which a place is
-        what begins at the same pixel.
+        Height and width in pixels; None in records of earlier versions, whose squares form one
+        place if they begin at the same pixel.
     """
 
     sample: str
@@ -53,14 +55,14 @@ class Spot:
 
     @property
     def is_square(self) -> bool:
-        """Whether the spot is no larger than squares are."""
+        """Whether the spot is at most ``SQUARE`` pixels high and wide, or of unknown size."""
         return max(self.size or (0, 0)) <= SQUARE
 
     @property
     def corner(self) -> Place:
-        """The film, and where in the slice the spot begins; of what is no square, below zero.
+        """Film and start (y, x) of a square, or film and negated end of a larger region.
 
-        So that a square in its corner is another one.
+        A square in the corner of a larger region thus has another key than the region.
         """
         _, y, x = self.at
         if self.size is None or self.is_square:
@@ -69,18 +71,18 @@ class Spot:
 
     @classmethod
     def of(cls, sample: str, box: Box) -> Spot:
-        """Where a region of one slice lies."""
+        """Return the position of a region of one slice, given by its box."""
         _, height, width = box.shape
         return cls(sample, box.start, (height, width))
 
 
 def places_of(spots: Iterable[Spot]) -> list[Place]:
-    """The place of every square: that of the first square that it lies above or below.
+    """Return the place of every square, which is that of the first square it lies above or below.
 
-    It does where both begin at the same pixel, where one shares most of its pixels with the other,
-    or half of them a few slices apart. The largest come first, in whatever order they are given. It
-    is the first one that counts, not any that was added to it: over a film in which squares lie at
-    random all would hang together.
+    This is so if both begin at the same pixel, if they overlap by ``ALIKE``, or by ``HALF`` at most
+    ``NEAR`` slices apart. Squares are processed from largest to smallest, in any order of input.
+    They are compared with the first square of a place only, not with later ones: otherwise all
+    squares at random positions of a film would be linked to one place.
 
     >>> tile = (8, 8)
     >>> places_of([Spot("A", (0, 8, 8), tile), Spot("A", (9, 9, 8), tile), Spot("A", (0, 8, 16))])
@@ -99,7 +101,7 @@ def places_of(spots: Iterable[Spot]) -> list[Place]:
 
 
 def _firsts(corners: Sequence[Sequence[Spot]]) -> list[int]:
-    """For squares of one film by the pixel at which they begin: which of them say their place."""
+    """Return, for groups of squares with one start, the index of the group that is their place."""
     starts = np.array([squares[0].at[1:] for squares in corners], np.int64)
     sizes = np.array([_size(squares) for squares in corners], np.int64)
     areas = np.prod(sizes, axis=1)
@@ -130,23 +132,23 @@ def _firsts(corners: Sequence[Sequence[Spot]]) -> list[int]:
 
 
 def _size(squares: Sequence[Spot]) -> tuple[int, int]:
-    """Size of the largest of some squares that begin at one pixel; 0 where no record tells it."""
+    """Return the size of the largest square of a group with one start; (0, 0) if unknown."""
     return max((square.size or (0, 0) for square in squares), key=lambda size: size[0] * size[1])
 
 
 def _apart(some: Sequence[Spot], others: Sequence[Spot]) -> int:
-    """Slices between the nearest two of some squares."""
+    """Return the distance in slices between the nearest squares of two groups."""
     one, other = (np.array([square.at[0] for square in squares]) for squares in (some, others))
     return int(np.abs(one[:, None] - other).min())
 
 
 def by_place(squares: Iterable[tuple[Spot, T]]) -> dict[Place, list[T]]:
-    """What belongs to the squares of each place, in the order in which places are met.
+    """Group values of squares by place, in the order of first occurrence.
 
     Parameters
     ----------
     squares
-        Where each lies, and what belongs to it.
+        Pairs of the position of a square and its value.
 
     >>> spots = [Spot("A", at) for at in ((0, 8, 8), (0, 0, 8), (5, 8, 8))]
     >>> by_place(zip(spots, (1, 2, 3)))
@@ -160,7 +162,7 @@ def by_place(squares: Iterable[tuple[Spot, T]]) -> dict[Place, list[T]]:
 
 
 def means_by_place(squares: Iterable[tuple[Spot, float]]) -> list[float]:
-    """Mean over the squares of every place.
+    """Return the mean over the squares of each place, in the order of :func:`by_place`.
 
     >>> spots = [Spot("A", at) for at in ((0, 8, 8), (0, 0, 8), (5, 8, 8))]
     >>> means_by_place(zip(spots, (1.0, 2.0, 4.0)))
