@@ -100,7 +100,7 @@ class TrialResult(Stored):
         return {"val": self.val, "val_all": self.val_all, "test": self.test, "cost": self.cost}
 
     def metrics(self) -> Figures:
-        """Return the metrics by MLflow name; logged last, they are those of the kept epoch."""
+        """Return the metrics by MLflow name; logged last, so that MLflow shows the kept epoch."""
         metrics: Figures = {
             names.TRAIN_S: self.train_seconds,
             names.PARAMETERS: self.parameters,

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TrainedBefore:
-    """An earlier model.
+    """A model of an earlier training, loaded from a training folder, bundle or registry.
 
     Attributes
     ----------

@@ -62,7 +62,7 @@ class Augmentation:
 
     @property
     def in_use(self) -> Augmentation:
-        """Augmentation without variations unseen in use, for batch normalisation statistics."""
+        """Symmetry only, for normalisation statistics of images as they occur in use."""
         return Augmentation(self.symmetry)
 
     @property

@@ -26,7 +26,7 @@ PLACES = 24
 
 
 class Changing:
-    """Supplies of an epoch from a random draw of parts; the next epoch is read in a thread.
+    """Supplies of parts that are drawn anew for every epoch, and read ahead in a thread.
 
     The parts of an epoch come from few slices, drawn anew every epoch, because reading a part
     means decoding its slice.
@@ -93,7 +93,7 @@ class Changing:
         return Supply(windows, here, self.rare, self.for_rare, of_rare_chance)
 
     def _anywhere(self, chance: DoubleArray, chosen: npt.NDArray[np.intp]) -> DoubleArray:
-        """Convert chances per pixel to chances per part, normalised to a sum of 1."""
+        """Convert probabilities per pixel to probabilities per part, which sum to 1."""
         chance = chance * [self.parts.regions[k].box.size for k in chosen]
         return chance / chance.sum()
 
@@ -128,7 +128,7 @@ def by_place(
     Returns
     -------
     parts, chances : ndarray
-        Indices of the drawn parts in ascending order, and their chances.
+        Indices of the drawn parts in ascending order, and their probabilities.
     """
     totals = np.bincount(place, size)
     held = (size > 0).sum() / max(1, (totals > 0).sum())
@@ -148,9 +148,10 @@ def by_place(
 def by_size(
     size: npt.NDArray[np.floating] | npt.NDArray[np.integer], most: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.intp], DoubleArray]:
-    """Draw parts in proportion to size; return their indices and chances.
+    """Draw parts in proportion to size; return their indices and probabilities.
 
-    The chances, which sum to 1, give every unit of size the same expected weight.
+    The probabilities, with which windows are then drawn from the parts, sum to 1 and give every
+    unit of size the same weight in expectation.
     """
     some = np.flatnonzero(size > 0)
     probability = inclusion(size[some].astype(np.float64), most)

@@ -191,7 +191,7 @@ def _farthest(reaches: Sequence[tuple[Triple, SplitRecipe]]) -> Triple:
 
 
 def _simulated(folder: Path, phantom: str) -> None:
-    """Simulate a phantom unless it exists; warn if it was simulated with another recipe."""
+    """Simulate a phantom unless it exists; print a note if it exists with another recipe."""
     recipe = phantom_recipe(phantom)
     if not _is_simulated(folder):
         print(

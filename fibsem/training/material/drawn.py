@@ -53,7 +53,7 @@ def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:
     Parameters
     ----------
     supply
-        Windows, and the chance of each.
+        Windows and their probabilities.
     size
         Number of pixels, even. They are drawn without replacement unless a window has too few.
     rng
@@ -72,7 +72,7 @@ def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:
 
 
 def _of_class(supply: Supply, value: int) -> DoubleArray:
-    """Return the chance of each window for a pixel of a class; all 0 if the class is absent."""
+    """Return each window's probability for a pixel of a class; all 0 if the class is absent."""
     count = np.array([(window.labels == value).sum() for window in supply.windows], np.float64)
     chance = supply.rare_chance
     if chance is None or supply.rare != value:

@@ -43,7 +43,7 @@ class GridShape:
         return GridShape(round(self.windows * (self.size / size) ** 2), size)
 
     def framed(self, side: int, frame: int) -> int:
-        """Return the minimum side of the regions, grown by a frame, that windows are drawn from.
+        """Return the minimum side to which squares are grown before windows are drawn from them.
 
         Without a frame a square of the size of a window allows a single window, and the network
         memorises the few images that it sees again and again.

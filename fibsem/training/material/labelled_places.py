@@ -37,7 +37,7 @@ class LabelledPlaces:
     def of(
         cls, windows: Sequence[LabelledWindow], chance: DoubleArray, extent: int, stride: int
     ) -> LabelledPlaces:
-        """Find the positions; ``chance`` is for squares with or without a label, by window."""
+        """Find the positions in each window; ``chance`` includes squares without a label."""
         places = [holding(window.labels, extent, stride) for window in windows]
         if all(each is None for each in places):
             return cls(places, [None] * len(places), chance)

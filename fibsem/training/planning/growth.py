@@ -27,6 +27,6 @@ class Growth:
     factors: Mapping[str, float]
 
     def times(self, architecture: str, operations: float) -> float | None:
-        """Return step time over average step time; None if the architecture was not timed."""
+        """Return the ratio of step time to the average; None if no such architecture was timed."""
         factor = self.factors.get(architecture)
         return None if factor is None else factor * operations**self.power

@@ -43,7 +43,7 @@ def scored_squares(
     scorer
         Scorer of the model.
     margin
-        Pixels around a square, so many as the smoothing of scores needs.
+        Pixels around a square, as many as the smoothing of scores needs.
     regions
         Regions to score instead of all squares of the split.
 
