@@ -1,7 +1,8 @@
-"""The published archive (Zenodo record 4317170): found, downloaded, read; folder or zip.
+"""Find, download and read the published archive (Zenodo record 4317170), as a folder or zip.
 
-Its corners are rows x, y, z, zero-based, and a square is ``slice[x:x+256, y:y+256]``: **x indexes
-rows**. Slices are numbered from 1. A zip is read without unpacking it.
+The corners of squares are stored as rows x, y, z, zero-based, and a square is
+``slice[x:x+256, y:y+256]``: **x indexes rows**. Slices are numbered from 1. A zip is read without
+unpacking it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from fibsem.geometry import Box
 
 @dataclass(frozen=True)
 class Deposit:
-    """A file that can be downloaded."""
+    """A downloadable file with its size in bytes and its MD5."""
 
     title: str
     url: str
@@ -54,12 +55,14 @@ VOXEL_NM = (50.0, 10.0, 10.0)
 
 
 def locate(root: Path, *, download: bool = False, deposit: Deposit = HPC) -> Path:
-    """Where the archive lies under ``root``: unpacked, or as a zip that is downloaded on demand.
+    """Return the path of the archive under ``root``: the unpacked folder, or else the zip.
+
+    The zip is downloaded if it is missing and ``download`` is true.
 
     Raises
     ------
     UserError
-        If it is not there and ``download`` is false, or cannot be downloaded whole.
+        If it is missing and ``download`` is false, or if the download fails or is incomplete.
     """
     packed = root / deposit.file_name
     for place in (packed.with_suffix(""), packed):
@@ -93,7 +96,7 @@ def locate(root: Path, *, download: bool = False, deposit: Deposit = HPC) -> Pat
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a path holds the archive's layout: ``data/raw``, perhaps one folder deeper."""
+    """Whether a path has the archive's layout: ``data/raw``, possibly one folder deeper."""
     look = _is_home if kind_of(path) == "folder" else zipfile.is_zipfile
     return reading(path, lambda: look(path), "an archive must be a folder or a file")
 
@@ -103,7 +106,7 @@ def _is_home(folder: Path) -> bool:
 
 
 def _home(top: File) -> File | None:
-    """The folder that holds ``raw``."""
+    """Return the folder that holds ``raw``, or None if there is none."""
     for base in (top, *(entry for entry in top.iterdir() if entry.is_dir())):
         for home in (base / "data", base):
             if (home / "raw").is_dir() and (home / "manual_segmentation").is_dir():
@@ -112,7 +115,7 @@ def _home(top: File) -> File | None:
 
 
 def read_archive(path: Path) -> Dataset:
-    """Read the archive with its official split."""
+    """Read the archive, with its official split, from a folder or a zip."""
     home = _home(path if path.is_dir() else open_zip(path))
     if home is None:
         raise UserError(
@@ -130,7 +133,7 @@ def read_archive(path: Path) -> Dataset:
 
 @dataclass(frozen=True, eq=False)
 class SquareLabels:
-    """Labels of one square, in memory: a sample's hundred squares are 6.5 MB."""
+    """Labels of one square, in memory: the hundred squares of a sample take 6.5 MB."""
 
     labels: npt.NDArray[np.generic]
     name: str
@@ -168,13 +171,13 @@ def _read_sample(home: File, name: str) -> Sample:
 
 
 def _load(file: File) -> npt.NDArray[np.generic]:
-    """Read an array; never a pickle."""
+    """Read a NumPy array; pickles are refused."""
     return reading(file, lambda: _array_of(file), "an archive must hold NumPy arrays")
 
 
 def _array_of(file: File) -> npt.NDArray[np.generic]:
     try:
         array: npt.NDArray[np.generic] = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
-    except MemoryError as error:  # a damaged header names any size
+    except MemoryError as error:  # a damaged header may state any size
         raise ValueError(str(error)) from error
     return array

@@ -1,8 +1,8 @@
-"""YAML whose texts stay as people wrote them, and whose numbers are decimal.
+"""A YAML reader that keeps texts as written and reads numbers as decimal.
 
-YAML makes the number 20240115 of a folder called ``2024_01_15``, and *false* of a sample ``no``. It
-is the key that says what is meant. Of a size of ``050`` it makes 40, an octal number, and of
-``1:30`` 90 seconds.
+Plain YAML turns a folder ``2024_01_15`` into the number 20240115 and a sample ``no`` into *false*;
+here the key decides whether its value is a text. Plain YAML also reads a size of ``050`` as
+octal (40), and ``1:30`` as 90 seconds.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 
 import yaml
 
-#: What says that there is none.
+#: Ways to write an absent value.
 NONE = ("", "null")
 TEXT, WHOLE, FLOAT = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float"))
 
 
-#: Shows a value, and of a large or nested one its beginning: aliases make much of few lines.
+#: Abbreviated repr of a value for messages: a few lines with YAML aliases may expand enormously.
 _short = reprlib.Repr()
 _short.maxlevel, _short.maxstring, _short.maxother = 2, 200, 200
 shown = _short.repr
 
 
 class _Loader(yaml.SafeLoader):
-    """Numbers as in YAML 1.2, in which zeros before them mean nothing."""
+    """YAML loader with the numbers of YAML 1.2, where leading zeros have no meaning."""
 
 
 def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
@@ -52,12 +52,12 @@ _Loader.add_implicit_resolver(
 
 
 def read_yaml(source: str, texts: Collection[str]) -> Any:
-    """Read YAML; whatever stands behind one of the keys in ``texts`` is a text, or null.
+    """Parse YAML, reading the value of every key in ``texts`` as a text or null.
 
     Raises
     ------
     yaml.YAMLError, ValueError
-        If it is no YAML, a key occurs twice, or a date or number in it is impossible.
+        If it is not valid YAML, a key occurs twice, or a date or number is impossible.
 
     >>> read_yaml("{name: no, volume: 2024_01_15, labels: null, depth: 1_0}", ["name", "volume"])
     {'name': 'no', 'volume': '2024_01_15', 'labels': None, 'depth': 10}
@@ -80,8 +80,8 @@ def read_yaml(source: str, texts: Collection[str]) -> Any:
 
 
 def _mappings(node: yaml.Node | None, visited: set[yaml.Node]) -> Iterator[yaml.MappingNode]:
-    """Every mapping, wherever it is."""
-    if node is None or node in visited:  # an alias may lead back to where it is
+    """Yield every mapping at any depth, each once."""
+    if node is None or node in visited:  # an alias may refer to a node that contains it
         return
     visited.add(node)
     inner: list[yaml.Node] = []
@@ -95,7 +95,7 @@ def _mappings(node: yaml.Node | None, visited: set[yaml.Node]) -> Iterator[yaml.
 
 
 def _check_once(mapping: yaml.MappingNode) -> None:
-    """YAML keeps the last of several values, without a word of the others."""
+    """Raise an error for a duplicate key, of which YAML would silently keep the last value."""
     keys: set[str] = set()
     for key, _ in mapping.value:
         if isinstance(key, yaml.ScalarNode):

@@ -1,6 +1,6 @@
-"""Samples that belong together: what scores of them depend on, and what must hold for them.
+"""Samples that belong together, the digests that scores depend on, and consistency checks.
 
-Readers (`manifest`, `archive`) make a `Dataset`; everything else asks it.
+The readers (`manifest`, `archive`) create a `Dataset`; all other code only uses it.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.system.file_names import same_file
 
-#: How the digests of labels are called, before the name of the sample.
+#: Prefix of the sample name in the keys of label digests.
 LABELS = "labels of "
-#: Kinds of characters that no name holds: control, halves of others, ends of lines and paragraphs.
+#: Unicode categories not allowed in names: controls, surrogates, line and paragraph separators.
 UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples that belong together: one microscope, one voxel size, one meaning of the labels."""
+    """Samples with one microscope, one voxel size and one meaning of the labels."""
 
     name: str
     path: Path
@@ -53,43 +53,43 @@ class Dataset:
     samples: tuple[Sample, ...]
 
     def regions(self, split: Split) -> tuple[Region, ...]:
-        """All regions of a part with a label, sample by sample."""
+        """Return all labelled regions of a split, sample by sample."""
         return tuple(r for s in self.samples for r in s.labelled if r.split == split)
 
     def pixels(self, split: Split) -> tuple[int, int]:
-        """Labelled pores and solids of a part."""
+        """Return the numbers of labelled pore and solid pixels of a split."""
         parts = (s.pixels[[r.split == split for r in s.regions]] for s in self.samples if s.regions)
         pore, solid = sum((part.sum(axis=0) for part in parts), np.zeros(2, np.int64)).tolist()
         return pore, solid
 
     def sample(self, name: str) -> Sample:
-        """The sample of this name."""
+        """Return the sample with this name."""
         return next(sample for sample in self.samples if sample.name == name)
 
     def named(self, name: str) -> Dataset:
-        """The dataset under another name."""
+        """Return the dataset under another name."""
         return replace(self, name=check_name(name, "`data.name`"))
 
     @cached_property
     def hash(self) -> str:
-        """Digits of all that scores depend on: labels, places, split, and every grey value.
+        """Hex digits of all that scores depend on: labels, places, splits, and every grey value.
 
-        File names and dates do not count, so that a copy has the same hash. The first twelve are
-        the whole hash of versions that looked at the first, middle and last slice of each film
-        (see :func:`fibsem.system.identity.same_data`).
+        File names and dates do not count, so a copy has the same hash. The first twelve digits
+        are the complete hash of earlier versions, which covered only the first, middle and last
+        slice of each volume (see :func:`fibsem.system.identity.same_data`).
         """
         parts = {key: part for key, part in self._parts.items() if key != "name"}
         return f"{self._former_hash}-{digest_of(parts, 12)}"
 
     @property
     def digests(self) -> dict[str, str]:
-        """What an :class:`~fibsem.system.identity.Identity` says of it: each part, and the hash."""
+        """Digests of all parts and the hash, for an :class:`~fibsem.system.identity.Identity`."""
         return {**self._parts, "hash": self.hash}
 
     def changed(self) -> list[str]:
-        """What holds other grey values or labels than when it was digested.
+        """Return the names of parts whose grey values or labels have changed since the digest.
 
-        Files that nobody has written to are not read again.
+        Files that have not been written to are not read again.
         """
         stamps = self._stamped()
         if self._are_those_before(stamps, labels=True):
@@ -99,18 +99,18 @@ class Dataset:
         return differing
 
     def _are_those_before(self, stamps: Sequence[Sequence[str | Stamp]], *, labels: bool) -> bool:
-        """Whether nobody has written to the files since they were digested."""
+        """Whether the files have not been written to since they were digested."""
         of = slice(None) if labels else slice(-1)
         return [some[of] for some in stamps] == [some[of] for some in self._stamps]
 
     def _compared(self, *, labels: bool) -> list[str]:
-        """Which parts the files hold differently now."""
+        """Return the names of the parts whose digest differs from that of the files now."""
         before, now = self._parts, self._anew()._parts
         counted = [key for key in now if labels or not key.startswith(LABELS)]
         return [key for key in counted if now[key] != before[key]]
 
     def _anew(self) -> Dataset:
-        """The dataset as its files are now: layers of labels that were kept are not looked at."""
+        """Return the dataset as its files are now, without cached layers of labels."""
         volumes: dict[int, Volume] = {}
 
         def read_anew(read: Callable[[], LabelArray]) -> Callable[[], LabelArray]:
@@ -129,25 +129,25 @@ class Dataset:
         return replace(self, samples=tuple(samples))
 
     def check_unchanged(self, *, labels: bool = True) -> bool:
-        """Refuse a result if grey values or labels were changed since they were digested.
+        """Raise UserError if grey values or labels have changed since they were digested.
 
-        Files that nobody has written to are not read again.
+        Files that have not been written to are not read again.
 
         Parameters
         ----------
         labels
-            Whether they count: a result that is of grey values alone does not depend on them.
+            Whether labels are checked, too; some results depend on grey values only.
 
         Returns
         -------
         bool
-            Whether nobody has written to them since, or since this was last asked. Else they hold
-            the same as before, which says nothing of what they held meanwhile.
+            True if no file has been written to since the digest or the last call. False if one has,
+            but holds the same data as before; in between it may have held something else.
 
         Raises
         ------
         UserError
-            Names what was changed.
+            If anything has changed; the message names it.
         """
         self._parts  # noqa: B018 - digested now, if it was not before
         stamps = self._stamped()
@@ -159,18 +159,18 @@ class Dataset:
                 f"{self.path} did; the choices are the former ones or overwrite=true."
             )
         if labels:
-            vars(self)["_stamps"] = stamps  # it is told once
+            vars(self)["_stamps"] = stamps  # report a write only once
         return False
 
     @cached_property
     def slices(self) -> dict[str, dict[int, str]]:
-        """Digest of every slice of each sample, by its number; all of them are read once."""
-        self._stamps  # noqa: B018 - before anything is read: what changes meanwhile is noticed
+        """Digest of every slice of each sample, by slice number; all slices are read once."""
+        self._stamps  # noqa: B018 - taken before reading, so that changes during it are noticed
         return {sample.name: slice_digests(sample.volume) for sample in self.samples}
 
     @cached_property
     def _parts(self) -> dict[str, str]:
-        """Digest of the grey values and of the labels of each sample, and the name."""
+        """Digests of the grey values and of the labels of each sample, and the dataset's name."""
         parts, read = {"name": self.name}, self.slices
         for sample in self.samples:
             volume = sample.volume
@@ -188,7 +188,7 @@ class Dataset:
 
     @cached_property
     def _labels(self) -> dict[str, list[object]]:
-        """Place, part and checksum of the regions of each sample."""
+        """Place, split and checksum of the regions of each sample."""
         return {
             sample.name: [
                 [r.box.start, r.box.stop, r.split, zlib.crc32(r.read().tobytes())]
@@ -199,7 +199,7 @@ class Dataset:
 
     @cached_property
     def _former_hash(self) -> str:
-        """Twelve hex digits as versions before wrote them, of three slices of each sample."""
+        """Twelve hex digits as earlier versions computed them, of three slices of each sample."""
         record = [
             [
                 sample.name,
@@ -218,7 +218,7 @@ class Dataset:
         return self._stamped()
 
     def _stamped(self) -> list[tuple[str | Stamp, ...]]:
-        """What the system says of the files of each sample: film, mask of material, labels."""
+        """Return the stamps of the files of each sample: volume, mask of material, labels."""
         return [
             (
                 *(stamp_of(stamps_of(volume)) for volume in _read_of(sample)),
@@ -229,7 +229,7 @@ class Dataset:
 
 
 def _read_of(sample: Sample) -> list[Volume]:
-    """The volumes that a sample is read from: its film, and the mask of its material."""
+    """Return the volumes that a sample is read from: its own, and the mask of its material."""
     mask = sample.extent and sample.extent.mask
     return [sample.volume, *([mask] if mask else [])]
 
@@ -242,12 +242,12 @@ def _slice_crc(volume: Volume, z: int) -> int:
     try:
         plain = volume.with_source(stored(volume.source))
         return zlib.crc32(plain.read(Box((z, 0, 0), (z + 1, *volume.shape[1:]))).tobytes())
-    except UserError:  # it had no hash then
+    except UserError:  # earlier versions had no hash for it
         return 0
 
 
 def check_name(name: object, what: str) -> str:
-    """Refuse what cannot be printed, or be the name of anything: all else is a name."""
+    """Return ``name``, or raise UserError if it is no text, blank, or not printable."""
     if not isinstance(name, str) or not name.strip():
         raise UserError(f"{what} must be a text, but is {shown(name)}.")
     if any(category(character) in UNPRINTABLE for character in name):
@@ -256,13 +256,13 @@ def check_name(name: object, what: str) -> str:
 
 
 def checked(dataset: Dataset) -> Dataset:
-    """The dataset, after a look at every label; those that show no material do not count.
+    """Return the dataset with labels restricted to material, after checking every label.
 
     Raises
     ------
     UserError
-        For samples of one name, regions outside their volume or of different parts that overlap,
-        label values that are not declared, and a part that lacks a class.
+        If samples share a name, a region lies outside its volume or overlaps one of another
+        split, a label value is not declared, or a split lacks a class.
     """
     names = [sample.name for sample in dataset.samples]
     if not names:
@@ -303,14 +303,14 @@ def _check_classes(dataset: Dataset) -> None:
 
 
 def _not_counted(regions: Sequence[Region]) -> str:
-    """How many labels are there, but not on material."""
+    """Return a note on the labelled pixels off the material, or an empty text."""
     left = sum(map(left_out, regions))
     said = "labelled pixels of them show no material by `valid` of the manifest and do not count"
     return f" ({left} {said})" if left else ""
 
 
 def _other_parts(samples: Sequence[Sample]) -> str:
-    """What would divide squares otherwise; nothing of labels that are divided by slices."""
+    """Return a hint on how to divide squares otherwise; empty if all labels are dense."""
     if any(sample.divided for sample in samples):
         return (
             ", a column `split` in the region table, or for every command another split.seed or a "
@@ -320,9 +320,9 @@ def _other_parts(samples: Sequence[Sample]) -> str:
 
 
 def check_depth(dataset: Dataset, n_z: int, recipe: SplitRecipe, key: str = "nbhd") -> None:
-    """Refuse a neighbourhood that reaches across the gap of a dense label stack.
+    """Raise UserError if a neighbourhood is deeper than the gap of dense label stacks allows.
 
-    ``key`` is that of the configuration which named it.
+    ``key`` is the configuration key that gave the neighbourhood.
     """
     dense = [sample.name for sample in dataset.samples if sample.dense]
     if dense and n_z > recipe.deepest:

@@ -1,7 +1,8 @@
-"""Digests of slices: whether grey values are still those that a result was computed from.
+"""Digests of slices, which tell whether grey values have changed since a result was computed.
 
-A digest is of the values, whatever file they lie in. It is kept in the user's cache under what the
-system says of the file (path, size, times, inode), so that a film is read whole only once.
+A digest depends on the values only, not on the file format. Digests are kept in the user's cache
+under the status of the file (path, size, times, inode), so that each volume is read fully only
+once.
 """
 
 from __future__ import annotations
@@ -38,36 +39,36 @@ from fibsem.system.files import write_json
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
 
-#: What a digest is made of: another one says nothing of the same values.
+#: How digests are made; part of the cache key, so that changing it invalidates cached digests.
 MADE_OF = "crc32 adler32"
 #: Digest of a slice that cannot be read.
 UNREADABLE = "unreadable"
-#: A file that was changed so shortly before it was read may be changed again unnoticed: clocks of
-#: file systems tick as slowly as this.
+#: A file changed less than this before it was read may change again without a new timestamp, as
+#: the clocks of some file systems tick this slowly.
 TICK_NS = 2_000_000_000
-#: Bytes of a volume from which on its digests are worth keeping, and reading it worth a bar.
+#: Minimum size of a volume in bytes for caching its digests and for showing progress.
 WORTH_KEEPING = 16 * 2**20
-#: Slices that are read at a time.
+#: Number of slices that are read in parallel.
 READERS = 4
 
 
 @cache
 def _readers() -> str:
-    """Digest of what reads volumes: where that is mended, a file may be read in another way."""
+    """Digest of the source code of the readers, as a fix there may change what is read."""
     sources = sorted(Path(volumes.__file__).parent.glob("*.py"))
     return digest_of([(one.name, zlib.crc32(one.read_bytes())) for one in sources])
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What the system says of files: equal as long as nobody has written to them.
+    """File status of some files, equal as long as none of them has been written to.
 
     Attributes
     ----------
     key
-        Hash of path, size, times of content and of inode, and inode of each.
+        Hash of the path, size, modification time, inode change time and inode of each file.
     latest
-        When the last one of them was changed, by its file system; nanoseconds since 1970.
+        Latest inode change time of the files, in nanoseconds since 1970.
     """
 
     key: str
@@ -75,7 +76,7 @@ class Stamp:
 
     @classmethod
     def of(cls, places: Iterable[InFile], said: Mapping[str, Said] | None = None) -> Stamp:
-        """The stamp of some files; what the system ``said`` of them may be known already."""
+        """Return the stamp of some files; ``said`` holds their status if it is known already."""
         record: list[object] = [_readers(), MADE_OF]
         latest = 0
         for file, inside in places:
@@ -85,9 +86,9 @@ class Stamp:
         return cls(digest_of(record), latest)
 
 
-#: What the disk says of a file: size, times of content and inode, inode; or an error's number.
+#: Status of a file: size, modification time, inode change time, inode; or only an error number.
 Said = tuple[int, ...]
-#: Place of the time of the inode in it.
+#: Index of the inode change time in it.
 CHANGED = 2
 
 
@@ -101,7 +102,7 @@ def _ask(file: File) -> Said:
 
 
 def stamps_of(volume: Volume, slices: Iterable[int] | None = None) -> dict[int, Stamp]:
-    """The stamp of the files of each slice, or of some; the system is asked once for each file."""
+    """Return the stamp of the files of each slice, or of ``slices``, asking once per file."""
     slices = range(volume.shape[0]) if slices is None else slices
     places = {z: volume.source.places(z) for z in slices}
     files = {str(file): file for some in places.values() for file, _ in some}
@@ -110,15 +111,15 @@ def stamps_of(volume: Volume, slices: Iterable[int] | None = None) -> dict[int, 
 
 
 def stamp_of(stamps: Mapping[int, Stamp]) -> str:
-    """One for the files of all slices."""
+    """Combine the stamps of all slices into one digest."""
     return digest_of([stamp.key for stamp in stamps.values()])
 
 
 def slice_digest(voxels: Voxels) -> str:
-    """Sixteen hex digits of the values and the shape of a slice, whatever its byte order.
+    """Return 16 hex digits for the values and shape of a slice, independent of byte order.
 
-    Two checksums of different kinds, as fast as memory: a film is digested at the speed of its
-    disk. They are to notice what was changed or mistaken, not what somebody forged.
+    Two different checksums are combined. Both run at memory speed, so that digesting a volume takes
+    no longer than reading it. They detect changes and mix-ups, not forgery.
     """
     plain: Any = np.ascontiguousarray(voxels, voxels.dtype.newbyteorder("<"))
     sums = int(deflate_crc32(plain)), int(deflate_adler32(plain))
@@ -126,16 +127,16 @@ def slice_digest(voxels: Voxels) -> str:
 
 
 def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[int, str]:
-    """Digest of every slice, or of some; those that are known are not read again.
+    """Return the digest of every slice, or of ``slices``; cached ones are not read again.
 
     Returns
     -------
     dict
-        By number of the slice; `UNREADABLE` for one that cannot be read.
+        Digest by slice number; `UNREADABLE` for a slice that cannot be read.
 
     Notes
     -----
-    Memory is that of a few slices. Shows its progress where there is much to read.
+    Holds only a few slices in memory. Shows progress if there is much to read.
     """
     slices = list(range(volume.shape[0]) if slices is None else slices)
     size = prod(volume.shape) * volume.dtype.itemsize
@@ -153,26 +154,26 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
         for done, (z, digest, began) in enumerate(_read(volume, missing), start=1):
             digests[z], when[z] = digest, began
             progress("for its digests", done, len(missing))
-    # a file that was written to while it was read, or just before, may hold something else by now
+    # a file written to during the read, or just before it, may have changed since: do not cache it
     settled = {
         str(z): {stamp.key: digests[z]}
         for z, stamp in stamps_of(volume, missing).items()
         if stamp == before[z] and when[z] - stamp.latest > TICK_NS and digests[z] != UNREADABLE
     }
     if settled:
-        with suppress(OSError, UserError):  # a cache that cannot be written stops nothing
+        with suppress(OSError, UserError):  # an unwritable cache must not stop the run
             write_json(path, {**kept, **settled})
     return {z: digests[z] for z in slices}
 
 
 def _kept(path: Path) -> dict[str, dict[str, str]]:
-    """Digests in the cache by slice and stamp."""
+    """Return the cached digests by slice and stamp."""
     return cached_json(path, partial(typed, dict[str, dict[str, str]])) or {}
 
 
 def _read(volume: Volume, slices: list[int]) -> Iterator[tuple[int, str, int]]:
-    """Number, digest and time of reading of slices, in order."""
-    # a layer of chunks with several slices is decoded once, where they are read in turn
+    """Yield number, digest and time of reading of each slice, in order."""
+    # a layer of chunks holds several slices and is decoded once if these are read in sequence
     readers = 1 if volume.kept_bytes else min(READERS, os.cpu_count() or 1)
 
     source = anew(stored(volume.source))
@@ -190,5 +191,5 @@ def _read(volume: Volume, slices: list[int]) -> Iterator[tuple[int, str, int]]:
 
 
 def digest_of(parts: object, digits: int = 16) -> str:
-    """Hex digits of anything that JSON knows."""
+    """Return the first ``digits`` hex digits of the SHA-256 of anything that JSON can encode."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:digits]

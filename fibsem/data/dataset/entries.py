@@ -1,4 +1,4 @@
-"""Entries of a manifest: each is read as what its key means, or refused by name."""
+"""Read and validate the entries of a manifest; invalid values raise an error naming the key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fibsem.errors import UserError
 
 
 def read_mapping(value: object, keys: tuple[str, ...], where: str) -> Mapping[str, Any]:
-    """A mapping of nothing but these keys."""
+    """Return ``value`` as a mapping, or raise UserError if it is none or has other keys."""
     if not isinstance(value, dict):
         raise UserError(f"{where} must be a mapping of {', '.join(keys)}, but is {shown(value)}.")
     for key in value:
@@ -25,19 +25,19 @@ def read_mapping(value: object, keys: tuple[str, ...], where: str) -> Mapping[st
 
 
 def need(record: Mapping[str, Any], key: str, where: str) -> Any:
-    """The value of a key that must be given."""
+    """Return the value of a required key, or raise UserError if it is missing or null."""
     if record.get(key) is None:
         raise UserError(f"`{key}` must be given, but {where} lacks it.")
     return record[key]
 
 
 def read_text(record: Mapping[str, Any], key: str, where: str) -> str:
-    """The name or path of a key that must be given."""
+    """Return the name or path of a required key, checked by :func:`check_name`."""
     return check_name(need(record, key, where), f"`{key}` of {where}")
 
 
 def read_classes(value: object, ignore: object, path: Path) -> Classes:
-    """Label values of pores and solid, and of what nobody labelled."""
+    """Return the label values of pore and solid, and the optional value to ignore."""
     where = f"{path}: classes"
     if isinstance(value, dict) and len(value) > 2 and {"pore", "solid"} <= {*value}:
         third = next(key for key in value if key not in ("pore", "solid"))
@@ -63,7 +63,7 @@ def _label_value(value: object, path: Path) -> int:
 
 
 def read_voxel_nm(value: object, path: Path) -> VoxelNm:
-    """Size of a voxel, (z, y, x) in nanometres; None on an axis that is left out."""
+    """Return the voxel size (z, y, x) in nanometres, with None for an axis that is not given."""
     if value is None:
         return None, None, None
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What label values mean: pore, solid, and pixels that nobody labelled."""
+"""The meaning of label values: pore, solid, and unlabelled pixels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fibsem.errors import UserError
 
-#: Label of a pixel that nobody labelled.
+#: Label of an unlabelled pixel.
 IGNORE = 255
 
 
@@ -18,7 +18,7 @@ LabelArray = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Classes:
-    """Label values of pore and solid, and of pixels to leave out."""
+    """Label values of pore and solid, and optionally of pixels to ignore."""
 
     pore: int = 0
     solid: int = 255
@@ -34,7 +34,7 @@ class Classes:
 
     @property
     def values(self) -> tuple[int, ...]:
-        """The label values that may occur."""
+        """All declared label values: pore, solid and, if given, ignore."""
         return self.pore, self.solid, *(() if self.ignore is None else (self.ignore,))
 
     def read(
@@ -43,21 +43,22 @@ class Classes:
         name: str,
         shown: npt.NDArray[np.generic] | None = None,
     ) -> LabelArray:
-        """Label values -> 0 pore, 1 solid, ``IGNORE``.
+        """Convert label values to 0 (pore), 1 (solid) and ``IGNORE``.
 
         Parameters
         ----------
         labels
-            Whole numbers or truth values.
+            Integers or booleans.
         name
-            What messages call them.
+            Name of the labels in error messages.
         shown
-            The grey value that a palette shows for each of them, where they are its numbers.
+            For a paletted picture, the grey value that the palette shows for each index.
 
         Raises
         ------
         UserError
-            If a value is not declared, or a palette shows other declared values than it numbers.
+            If a value is not declared, or if both the indices and the greys of a palette are
+            declared values and they disagree.
         """
         labels = self._meant(labels, name, shown)
         read = np.full(labels.shape, IGNORE, np.uint8)
@@ -82,7 +83,7 @@ class Classes:
         name: str,
         shown: npt.NDArray[np.generic] | None,
     ) -> npt.NDArray[np.generic]:
-        """The numbers of a palette or what it shows, whichever are declared; white is 1 or 255."""
+        """Return palette indices or their greys, whichever are declared; True becomes 1 or 255."""
         if labels.dtype == np.bool_:
             return labels.astype(np.uint8) * np.uint8(1 if 1 in (self.pore, self.solid) else 255)
         if shown is None:

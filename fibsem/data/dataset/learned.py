@@ -1,8 +1,7 @@
-"""Which squares a model has learned from, by what their slices hold: whatever they are called now.
+"""Which squares a model has learned from, identified by the content of their slices.
 
-Parts are divided anew with every square that is added: a model that was trained before may have
-learned from what is a test square by now, and figures of a training that begins with it are then
-too good.
+Splits are drawn anew when squares are added, so a square that an earlier model was trained on may
+now be in the test split. Test scores of a training that starts from this model are then too good.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from fibsem.data.dataset.samples import Region
 from fibsem.data.dataset.split import Split
 from fibsem.geometry import Box
 
-#: First and last + 1 row, first and last + 1 column.
+#: First row, last row + 1, first column, last column + 1.
 Edges = tuple[int, int, int, int]
 #: Squares by the digest of their slice.
 Learned = Mapping[str, Sequence[Edges]]
 
 
 def learned_squares(dataset: Dataset) -> Learned:
-    """The squares of training and validation."""
+    """Return the squares of the training and validation splits by the digest of their slice."""
     learned: dict[str, list[Edges]] = {}
     regions = [*dataset.regions("train"), *dataset.regions("val")]
     for region, digest in _digested(dataset, regions):
@@ -31,7 +30,7 @@ def learned_squares(dataset: Dataset) -> Learned:
 
 
 def merged(some: Iterable[Learned]) -> Learned:
-    """What several have learned from, each square once.
+    """Merge the squares that several models have learned from, without duplicates.
 
     >>> merged([{"a": [(0, 8, 0, 8)]}, {"a": [(0, 8, 0, 8), (8, 16, 0, 8)]}])
     {'a': [(0, 8, 0, 8), (8, 16, 0, 8)]}
@@ -44,7 +43,7 @@ def merged(some: Iterable[Learned]) -> Learned:
 
 
 def learned_before(dataset: Dataset, learned: Learned, split: Split = "test") -> list[Region]:
-    """Squares of a split of which pixels were learned."""
+    """Return the regions of a split that overlap squares a model has learned from."""
     if not learned:
         return []
     tested = _digested(dataset, dataset.regions(split))
@@ -56,7 +55,7 @@ def learned_before(dataset: Dataset, learned: Learned, split: Split = "test") ->
 
 
 def _digested(dataset: Dataset, regions: Sequence[Region]) -> list[tuple[Region, str]]:
-    """Regions with the digest of their slice."""
+    """Return each region with the digest of its slice."""
     slices: dict[str, set[int]] = {}
     for region in regions:
         slices.setdefault(region.sample, set()).add(region.box.start[0])

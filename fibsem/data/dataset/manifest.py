@@ -1,4 +1,4 @@
-"""``dataset.yaml`` -> `Dataset`: any set of volumes with region tables or dense label stacks."""
+"""Read ``dataset.yaml`` to a `Dataset`: volumes with region tables or dense label stacks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from fibsem.geometry import Box
 from fibsem.system.advice import SPARSE, VOXEL_NM, called
 from fibsem.system.home import home_path
 
-#: Side of the regions that a dense label stack is cut into.
+#: Side in pixels of the regions that a dense label stack is cut into.
 REGION_PX = 256
 
 TOP_KEYS = ("name", "voxel_nm", "classes", "ignore", "samples")
@@ -38,7 +38,7 @@ SAMPLE_KEYS = (
     "name", "volume", "pattern", "series", "sparse", "range", "regions", "labels",
     "labels_pattern", "labels_series", "labels_sparse", "expected_porosity", "valid",
 )  # fmt: skip
-#: Keys of names and paths.
+#: Keys whose values are names or paths.
 TEXTS = (
     "name", "volume", "pattern", "series", "regions", "labels", "labels_pattern", "labels_series",
     "valid",
@@ -46,19 +46,19 @@ TEXTS = (
 
 
 def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset:
-    """Open a dataset and check every label of it.
+    """Open a dataset and check all its labels.
 
     Parameters
     ----------
     path
-        A ``dataset.yaml``, a folder with one, or the published archive: its zip or its folder.
+        A ``dataset.yaml``, a folder that holds one, or the published archive as zip or folder.
     recipe
-        How labels without a given split are divided.
+        How regions without a given split are divided; ``SplitRecipe()`` by default.
 
     Raises
     ------
     UserError
-        If anything in it cannot be used; the message names the file and the value.
+        If anything in it is invalid; the message names the file and the value.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset
     [sample.name for sample in film.samples], len(film.regions("train"))
     ```
     """
-    path = home_path(str(path)).absolute()  # people work in another folder later
+    path = home_path(str(path)).absolute()  # the working directory may change later
     kind = kind_of(path)
     if kind == "absent":
         raise UserError(
@@ -112,7 +112,7 @@ def _read_manifest(path: Path, recipe: SplitRecipe) -> Dataset:
 
 
 def _in_every_part(samples: tuple[Sample, ...], recipe: SplitRecipe) -> tuple[Sample, ...]:
-    """The samples; divided together where each by itself leaves a part without any square."""
+    """Divide samples together if a division of each by itself leaves a split without squares."""
     if {region.split for sample in samples for region in sample.regions} == set(SPLITS):
         return samples
     few = [sample for sample in samples if sample.divided]
@@ -130,9 +130,10 @@ def _in_every_part(samples: tuple[Sample, ...], recipe: SplitRecipe) -> tuple[Sa
 
 
 def _common_nm(samples: Sequence[Sample], declared: VoxelNm, path: Path) -> VoxelNm:
-    """Voxel size that the files of all samples state, on each axis on which all of them do.
+    """Return the voxel size that the files of all samples state, None on the other axes.
 
-    Where they differ, and the manifest does not say which it is, none is: one network sees all.
+    Raises UserError if they differ and the manifest does not declare the size: one network is
+    trained on all samples.
     """
     for one, other in combinations(samples, 2):
         sizes = one.volume.voxel_nm, other.volume.voxel_nm
@@ -199,7 +200,7 @@ def _expected(record: Mapping[str, Any], where: str) -> float | None:
 
 
 def _valid(record: Mapping[str, Any], volume: Volume, path: Path, where: str) -> str:
-    """What of a sample is material: a rule, or a mask beside the manifest."""
+    """Return which voxels of a sample are material: a rule, or the path of a mask."""
     if record.get("valid") is None:
         return "auto"
     valid = read_text(record, "valid", where)
@@ -210,12 +211,12 @@ def _valid(record: Mapping[str, Any], volume: Volume, path: Path, where: str) ->
 
 
 def _place(record: Mapping[str, Any], key: str, path: Path, where: str) -> Path:
-    """The path that a manifest names, from its folder on; ``~/`` is home."""
+    """Return the path given in a manifest, relative to its folder; ``~/`` is the home folder."""
     return path.parent / home_path(read_text(record, key, where))
 
 
 def _manner(record: Mapping[str, Any], prefix: str, where: str) -> Manner:
-    """Which of several films is meant, of the volume or of its labels."""
+    """Return which of several stacks to open, for the volume or for its labels."""
     pattern, series = (
         None if record.get(key) is None else read_text(record, key, where)
         for key in (f"{prefix}pattern", f"{prefix}series")
@@ -229,9 +230,9 @@ def _manner(record: Mapping[str, Any], prefix: str, where: str) -> Manner:
 def _cut(
     labels: Volume, volume: Volume, sample: str, classes: Classes, recipe: SplitRecipe
 ) -> tuple[tuple[Region, ...], tuple[int, ...]]:
-    """Cut a dense label stack into regions.
+    """Cut a dense label stack into regions, and return them and the labelled slices in gaps.
 
-    Slices in the gaps belong to none: which of them have labels is told, and these are checked.
+    Slices in the gaps between splits belong to no region, but their labels are checked.
     """
 
     @cache

@@ -1,6 +1,6 @@
-"""Where labels come from: pictures in PNG and TIFF, and boxes of a dense label stack.
+"""Read labels from PNG and TIFF pictures, or from boxes of a dense label stack.
 
-Their values are whole numbers or truth values of any dtype, also the numbers of a palette.
+Values are integers or booleans of any dtype, or the indices of a palette.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from fibsem.geometry import Box
 from fibsem.system.advice import KeyNames, called
 
 PNG = b"\x89PNG\r\n\x1a\n"
-#: How the keys of a volume are called where the volume is labels.
+#: Names of the manifest keys in messages about a label stack.
 OF_LABELS = KeyNames({key: f"labels_{key}" for key in ("pattern", "series", "sparse")})
 RULE = "a mask must be a whole, readable TIFF or PNG"
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Labels in a picture of their own."""
+    """Labels stored in a picture of their own."""
 
     path: Path
     classes: Classes
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(y, x), from the header."""
+        """Shape (y, x) as stated in the header."""
         if _is_png(self.path):
             return reading(self.path, self._png_shape, RULE)
         stack = open_labels(self.path)
@@ -50,7 +50,7 @@ class Mask:
 
     @property
     def voxel_nm(self) -> VoxelNm:
-        """Size of a pixel as a TIFF states it; that of a PNG is of print."""
+        """Voxel size stated by a TIFF; unknown for a PNG, whose resolution is for printing."""
         return UNKNOWN_NM if _is_png(self.path) else open_labels(self.path).voxel_nm
 
     def __call__(self) -> LabelArray:
@@ -65,7 +65,7 @@ class Mask:
             return picture.height, picture.width
 
     def _png(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-        """Label values, and the grey values that a palette shows for them."""
+        """Return the label values, and the grey values of the palette or None without one."""
         with open_bytes(self.path) as stream, Image.open(stream, formats=["PNG"]) as picture:
             if len(picture.getbands()) > 1 or getattr(picture, "n_frames", 1) > 1:
                 raise SliceError(
@@ -86,7 +86,7 @@ class Mask:
 
 @dataclass(frozen=True)
 class Cut:
-    """Labels in a box, one slice thick, of a dense label stack."""
+    """Labels of a box, one slice thick, of a dense label stack."""
 
     labels: Volume
     box: Box
@@ -102,5 +102,5 @@ class Cut:
 
 
 def _is_png(path: Path) -> bool:
-    """Whether a file is a PNG, whatever its name says."""
+    """Whether a file is a PNG by its content, regardless of its name."""
     return kind_of(path) == "file" and read_bytes(path, RULE, len(PNG)) == PNG

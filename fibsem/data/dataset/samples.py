@@ -1,4 +1,4 @@
-"""One volume with its labelled regions: on material, in their place, apart from others."""
+"""A volume with its labelled regions, and checks of their places and splits."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ class Region:
     Attributes
     ----------
     sample, name
-        Where it belongs, and what messages call it.
+        Name of its sample, and its own name in messages.
     box
-        One slice thick.
+        Its voxels, one slice thick.
     split
-        Its part.
+        Its split: train, val or test.
     read
-        Labels, (h, w) uint8: 0 pore, 1 solid, ``IGNORE``.
+        Returns the labels, (h, w) uint8: 0 pore, 1 solid, ``IGNORE``.
     read_truth
-        Exact labels where they are known (phantoms), else None.
+        Returns the exact labels if they are known (phantoms), else None.
     annotator
-        Who labelled it, where that is told.
+        Name of the person who labelled it, or an empty text.
     at
-        Where it begins, if another region of its sample has its name; parts of it keep that.
+        Its start (z, y, x) if another region of the sample has the same name, else None; pieces
+        of the region keep it.
     """
 
     sample: str
@@ -56,7 +57,7 @@ class Region:
 
     @property
     def key(self) -> str:
-        """Sample and name in one text, and the place if need be, which no other region has.
+        """Unique key: sample and name, followed by the place if the name is ambiguous.
 
         >>> Region("a b", "m1.tif", Box((0, 0, 0), (1, 4, 4)), "val", None).key
         'a%20b m1.tif'
@@ -67,13 +68,13 @@ class Region:
 
 @dataclass(frozen=True)
 class Sample:
-    """One volume with its labelled regions; ``dense`` if they were cut from a label stack.
+    """A volume with its labelled regions; ``dense`` if these were cut from a label stack.
 
-    ``label_files`` are those that a change of labels would show in. ``valid`` says what of it is
-    material: ``auto``, ``all`` or the path of a mask; ``extent`` is what follows of it, in a
-    dataset that was checked. ``divided`` says that the parts of its squares are by recipe.
-    ``table`` names its squares, in a manifest. Of dense labels ``in_gaps`` are the slices with some
-    that lie between the parts.
+    ``label_files`` are the files whose change means changed labels. ``valid`` says which voxels are
+    material: ``auto``, ``all`` or the path of a mask; ``extent`` is the result, set once a dataset
+    is checked. ``divided`` says that a recipe assigned the splits of its squares. ``table`` is the
+    region table of a manifest. For dense labels, ``in_gaps`` are the labelled slices in the gaps
+    between splits.
     """
 
     name: str
@@ -90,20 +91,20 @@ class Sample:
 
     @cached_property
     def pixels(self) -> npt.NDArray[np.int64]:
-        """Labelled pores and solids of each region, (n, 2); every label is read once."""
+        """Number of labelled pore and solid pixels of each region, (n, 2) int64; cached."""
         counts = [np.bincount(one.read().ravel(), minlength=IGNORE + 1)[:2] for one in self.regions]
         return np.array(counts, np.int64).reshape(-1, 2)
 
     @cached_property
     def labelled(self) -> tuple[Region, ...]:
-        """The regions with a label: of a stack with a few drawn slices most have none."""
+        """Regions with any label; in a stack with a few drawn slices most have none."""
         some = self.pixels.sum(axis=1).tolist()
         return tuple(region for region, has in zip(self.regions, some, strict=True) if has)
 
 
 @dataclass(frozen=True)
 class OnMaterial:
-    """Labels of a region, ``IGNORE`` where its sample shows no material."""
+    """Labels of a region, set to ``IGNORE`` outside the material."""
 
     labels: Callable[[], LabelArray]
     extent: Extent
@@ -117,7 +118,7 @@ class OnMaterial:
 
     @property
     def left_out(self) -> int:
-        """Labelled pixels that do not count; labels are read only where the slice has such."""
+        """Number of labelled pixels off the material; reads labels only if the slice has some."""
         inside = self.extent.inside(self.box.start[0])
         if inside is None:
             return 0
@@ -125,7 +126,7 @@ class OnMaterial:
 
 
 def on_material(sample: Sample) -> Sample:
-    """The sample with labels on material only; slices are looked at when they are asked for."""
+    """Return the sample with labels restricted to material; slices are examined lazily."""
     extent = look_for(sample.volume, sample.valid)
     regions = tuple(
         replace(
@@ -141,7 +142,7 @@ def on_material(sample: Sample) -> Sample:
 
 
 def with_own_keys(sample: Sample) -> Sample:
-    """The sample with regions that have one name, as a mask of several places, told apart."""
+    """Return the sample with ``at`` set for regions that share a name, so that keys are unique."""
     names = Counter(region.name for region in sample.regions)
     regions = tuple(
         replace(region, at=region.box.start) if names[region.name] > 1 else region
@@ -151,17 +152,17 @@ def with_own_keys(sample: Sample) -> Sample:
 
 
 def read_by(region: Region) -> Callable[[], LabelArray]:
-    """What reads the labels of a region, whatever is material."""
+    """Return the function that reads the labels of a region, including those off the material."""
     return region.read.labels if isinstance(region.read, OnMaterial) else region.read
 
 
 def left_out(region: Region) -> int:
-    """Labelled pixels of a region that do not count, because they show no material."""
+    """Return the number of labelled pixels of a region that lie off the material."""
     return region.read.left_out if isinstance(region.read, OnMaterial) else 0
 
 
 def check_boxes(sample: Sample) -> None:
-    """Refuse regions outside their volume, and of different parts that overlap."""
+    """Raise UserError for a region outside its volume, or overlapping one of another split."""
     for region in sample.regions:
         if not region.box.inside(sample.volume.shape):
             raise UserError(
@@ -170,7 +171,7 @@ def check_boxes(sample: Sample) -> None:
                 f"{sample.volume.shape}."
             )
     if sample.dense:
-        return  # cut from one stack: apart by construction
+        return  # cut from one stack, so they cannot overlap
     for k, region in enumerate(sample.regions):
         for other in sample.regions[:k]:
             if region.split != other.split and region.box.overlaps(other.box):
@@ -182,7 +183,7 @@ def check_boxes(sample: Sample) -> None:
 
 
 def check_apart(samples: Sequence[Sample], digests: Mapping[str, Mapping[int, str]]) -> None:
-    """Two samples may show one film, or parts of it: what one learns from, none is tested on."""
+    """Raise UserError if samples that share slices overlap in regions of different splits."""
     in_slice: dict[str, list[tuple[Sample, Region]]] = {}
     for sample in samples:
         for region in sample.regions:
@@ -200,11 +201,11 @@ def check_apart(samples: Sequence[Sample], digests: Mapping[str, Mapping[int, st
 
 
 def _same_pixels(one: Region, other: Region) -> bool:
-    """Whether two regions overlap in the slice, whichever it is."""
+    """Whether two regions overlap in y and x, regardless of their slices."""
     z = one.box.start[0]
     return one.box.overlaps(Box((z, *other.box.start[1:]), (one.box.stop[0], *other.box.stop[1:])))
 
 
 def by_split(sample: Sample) -> Mapping[Split, tuple[Region, ...]]:
-    """The regions of a sample with a label, by part."""
+    """Return the labelled regions of a sample by split."""
     return {split: tuple(r for r in sample.labelled if r.split == split) for split in SPLITS}

@@ -1,4 +1,4 @@
-"""Which grey values a model takes for black and white: those that its samples declared."""
+"""Which grey values a model maps to 0 and 1: the ranges that its training samples declared."""
 
 from __future__ import annotations
 
@@ -16,40 +16,42 @@ from fibsem.system.records import WrittenAs
 
 @dataclass(frozen=True)
 class Scale:
-    """The grey values of a film: their dtype, and those declared to map to 0 and 1."""
+    """The dtype of a volume's grey values, and the two values declared to map to 0 and 1."""
 
     dtype: str
     declared: tuple[float, float] | None = None
 
     def to_json(self) -> list[Any]:
-        """What `Scale.of_json` reads."""
+        """Return a list that `Scale.of_json` reads."""
         return [self.dtype, self.declared and list(self.declared)]
 
     @classmethod
     def of_json(cls, record: list[Any]) -> Scale:
-        """Read what :meth:`to_json` gave."""
+        """Read the list that :meth:`to_json` returns."""
         dtype, declared = record
         return cls(dtype, declared and (declared[0], declared[1]))
 
 
-#: One as it is written.
+#: A `Scale` as it is written to JSON.
 WrittenScale = Annotated[Scale, WrittenAs(tuple[str, tuple[float, float] | None], Scale.of_json)]
 
 
 def scales_of(dataset: Dataset) -> tuple[Scale, ...]:
-    """The scales of a dataset's samples, each once; none where no sample declares one."""
+    """Return the distinct scales of a dataset's samples; empty if no sample declares a range."""
     volumes = [sample.volume for sample in dataset.samples]
     scales = dict.fromkeys(Scale(str(volume.dtype), volume.declared) for volume in volumes)
     return tuple(scales) if any(scale.declared for scale in scales) else ()
 
 
 def learned_range(dtype: np.dtype[Any], *models: Collection[Scale]) -> tuple[float, float] | None:
-    """The range that a film of a dtype has for models that were trained on these scales each.
+    """Return the grey-value range for a volume of ``dtype``, given the scales of each model.
+
+    Returns None if the models map the whole range of the dtype.
 
     Raises
     ------
     UserError
-        If samples declared ranges, but none or several for this dtype.
+        If the models declared ranges, but none or several for this dtype.
     """
     fitting = {declared for scales in models for declared in _ranges(dtype, scales)}
     if len(fitting) == 1:
@@ -66,7 +68,7 @@ def learned_range(dtype: np.dtype[Any], *models: Collection[Scale]) -> tuple[flo
 
 
 def _ranges(dtype: np.dtype[Any], scales: Collection[Scale]) -> set[tuple[float, float] | None]:
-    """What one model's samples of a dtype declared; where none declared anything, that of all."""
+    """Return the ranges one model declared for a dtype; ``{None}`` if it declared no scales."""
     if not scales:
         return {None}
     return {scale.declared for scale in scales if scale.dtype == str(dtype)}

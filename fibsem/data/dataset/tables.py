@@ -1,4 +1,4 @@
-"""Tables as people and spreadsheets write them: CSV in any of their encodings and separators."""
+"""Read CSV tables in the encodings and with the separators that spreadsheets use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from fibsem.data.volumes.faults import read_bytes
 from fibsem.errors import UserError
 
-#: Encodings of tables by their first bytes; without a mark they are UTF-8 or of Windows.
+#: Encodings by byte order mark; tables without a mark are UTF-8 or Windows-1252.
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -23,28 +23,29 @@ MARKS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: its number and its values by column."""
+    """A line of a table: its line number and its values by column."""
 
     line: int
     values: dict[str, str]
 
 
 def read_table(table: Path, columns: Sequence[str], what: str, header_text: str = "") -> list[Row]:
-    """Read the lines of a table; empty lines and remarks (#) are left out.
+    """Read the rows of a table, skipping empty lines and comments (#).
 
     Parameters
     ----------
     table
         A CSV file.
     columns
-        Those that it must have, in small letters; it may have others.
+        Required columns, in lower case; further columns are allowed.
     what, header_text
-        What messages call the table, and its columns, if not as they are.
+        Names of the table and of its columns in messages; columns are listed by default.
 
     Raises
     ------
     UserError
-        If it is no text, no CSV, or lacks a column, or a line has other values than its header.
+        If the file is not text or CSV, a column is missing or occurs twice, or the number of
+        values in a line differs from the header.
     """
     text = _text(table, what)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
@@ -71,7 +72,7 @@ def read_table(table: Path, columns: Sequence[str], what: str, header_text: str 
 
 
 def _text(table: Path, what: str) -> str:
-    """The text of a table in whichever encoding it is."""
+    """Decode a table: by its byte order mark, else as UTF-8, else as Windows-1252."""
     content = read_bytes(table, f"{what} must be a file")
     mark = next((mark for mark in MARKS if content.startswith(mark)), None)
     try:
@@ -93,7 +94,7 @@ def _from_windows(content: bytes, wrong: str) -> str:
 
 
 def _separator(text: str) -> str:
-    """What stands between the values: as the first line says or as it is used there."""
+    """Return the separator that the first line declares, or else its most frequent one."""
     first = next((line for line in text.splitlines() if line.strip(" ,;\t")[:1] not in "#"), "")
     if setting := re.fullmatch(r"sep=(.)\s*", first):
         return setting[1]
@@ -101,7 +102,7 @@ def _separator(text: str) -> str:
 
 
 def _is_setting(cells: Sequence[str]) -> bool:
-    """Whether a line is the one by which Excel is told the separator."""
+    """Whether a line is ``sep=...``, which tells Excel the separator."""
     return cells[0].startswith("sep=")
 
 
