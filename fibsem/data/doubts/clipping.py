@@ -1,4 +1,4 @@
-"""Declared ranges that make most of a film black or white, as 0 and 1 do of 8 bits."""
+"""Warn about declared grey-value ranges that clip most of a volume, such as [0, 1] for 8 bits."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fibsem.data.dataset.samples import Sample
 from fibsem.data.preprocessing import material_slices
 from fibsem.errors import UserError
 
-#: Slices that are read, and share of their material beyond one end from which it is said.
+#: Number of slices read, and share of their material beyond one end from which to warn.
 LOOKED_AT, MOST = 5, 0.6
 
 
 def clipped(sample: Sample) -> Iterator[str]:
-    """Say where most of a film lies beyond an end of the range that is declared for it."""
+    """Yield a message if most of a volume lies beyond an end of its declared range."""
     volume = sample.volume
     if volume.declared is None:
         return
@@ -24,7 +24,7 @@ def clipped(sample: Sample) -> Iterator[str]:
     for box, inside in material_slices(volume.shape, sample.extent, volume.missing, LOOKED_AT):
         try:
             grey = volume.read(box)[0]
-        except UserError:  # that it cannot be read is said elsewhere
+        except UserError:  # unreadable slices are reported elsewhere
             continue
         shown = grey if inside is None else grey[inside]
         if shown.size:

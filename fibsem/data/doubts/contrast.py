@@ -1,4 +1,4 @@
-"""Whether labels go with the grey values, and alike in every sample."""
+"""Warn if labels are unrelated to the grey values, or inverted in some samples."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fibsem.data.dataset.split import SPLITS, Split
 from fibsem.data.doubts.strangers import share_above
 from fibsem.data.preprocessing import evenly_spaced
 
-#: Squares by which it is told whether labels go with the grey values.
+#: Minimum number of squares for a statement about a sample.
 FEWEST = 3
 
 
 def inverted_or_unrelated(classes: Mapping[str, Sequence[Classed]]) -> Iterator[str]:
-    """Samples whose labels do not go with the grey values, or not as those of others do."""
+    """Yield messages for samples whose labels are unrelated to grey values, or inverted."""
     dark, bright = [], []
     for name, squares in classes.items():
         shares = [share_above(one.solid, one.pore) for one in squares if one.is_mixed]
@@ -50,7 +50,7 @@ def inverted_or_unrelated(classes: Mapping[str, Sequence[Classed]]) -> Iterator[
 
 
 def _half_interval(shares: Sequence[float]) -> float:
-    """Half of the 95 % interval of a mean, by Student's t: squares may be few.
+    """Half of the 95 % interval of a mean by Student's t, as there may be few squares.
 
     >>> round(_half_interval([0.7, 0.8, 0.9]), 3)  # by 1.96 it would be 0.113
     0.248
@@ -60,13 +60,13 @@ def _half_interval(shares: Sequence[float]) -> float:
 
 
 def grey_of(sample: Sample, region: Region) -> npt.NDArray[np.float32]:
-    """Grey values of a region in [0, 1], (h, w)."""
+    """Return the grey values of a region in [0, 1], (h, w) float32."""
     return sample.volume.read_unit(region.box)[0]
 
 
 @dataclass(frozen=True)
 class Classed:
-    """Grey values of a square in [0, 1], by what they are labelled."""
+    """Grey values of a square in [0, 1], separated by class."""
 
     split: Split
     pore: npt.NDArray[np.float32]
@@ -79,7 +79,7 @@ class Classed:
 
 
 def classed(sample: Sample) -> Iterator[Classed]:
-    """Squares of a sample, at most 100 of each part."""
+    """Yield squares of a sample, at most 100 of each split."""
     for split, regions in by_split(sample).items():
         for k in evenly_spaced(len(regions), 100) if regions else ():
             grey, labels = grey_of(sample, regions[k]), regions[k].read()
@@ -87,7 +87,7 @@ def classed(sample: Sample) -> Iterator[Classed]:
 
 
 def by_class(squares: Sequence[Classed]) -> dict[str, list[npt.NDArray[Any]]]:
-    """Grey values of pore and solid of each part."""
+    """Return the grey values of pore and solid for each split."""
     none = np.empty(0, np.float32)
     parts = {split: [one for one in squares if one.split == split] for split in SPLITS}
     return {

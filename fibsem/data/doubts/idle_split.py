@@ -1,4 +1,4 @@
-"""Keys of the division that were typed, and divide nothing of a dataset."""
+"""Warn about split options that have no effect on a dataset."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Iterator, Mapping
 
 from fibsem.data.dataset.dataset import Dataset
 
-#: What divides squares whose parts no table gives.
+#: Options that divide squares whose splits are not given by a table.
 OF_SQUARES = ("split.seed", "split.guard_px", "split.guard_slices")
 
 
 def idle_split(dataset: Dataset, typed: Mapping[str, str]) -> Iterator[str]:
-    """Say which keys do nothing, by how the labels of a dataset are divided.
+    """Yield a message for each given option that has no effect on how labels are divided.
 
-    Parts that a column ``split`` names are as they are, and dense labels are cut by their slices.
+    Splits named in a column ``split`` are kept, and dense labels are divided by slices.
 
     Parameters
     ----------
     dataset
-        Whose labels.
+        The dataset whose labels are divided.
     typed
-        What was typed for each key.
+        The value given for each option.
     """
     why = {}
     if not any(sample.divided for sample in dataset.samples):

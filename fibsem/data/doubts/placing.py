@@ -1,4 +1,4 @@
-"""Whether labels lie where they belong: they tell more of the grey values there than elsewhere."""
+"""Warn if labels carry more information on the grey values of another place than of their own."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 Greys = npt.NDArray[np.float32]
-#: Reads the grey values that the labels of a region would belong to; None where there are none.
+#: Reads the grey values at a candidate place of a region; None if it lies outside the volume.
 ReadShifted = Callable[[Region], Greys | None]
 #: A region and its labels.
 Labelled = tuple[Region, npt.NDArray[np.uint8]]
 
-#: Regions that are looked at, evenly spread, and how many there must be; slices to both sides, and
-#: pixels.
+#: Maximum number of evenly spaced regions that are examined, minimum number, and the shifts tried:
+#: slices and pixels in both directions.
 MOST, FEWEST, REACH, NEAR = 16, 6, 3, 1
-#: Bins of grey values, of equal numbers of pixels.
+#: Bins of grey values, with equal numbers of pixels.
 BINS = 16
-#: Pixels across a region that are looked at, at most.
+#: Maximum number of pixels along a side of a region; larger ones are subsampled.
 SIDE = 256
-#: Axes in which labels may be mirrored, by name, and those after y and x were exchanged.
+#: Axes along which labels may be mirrored, by name; then the same after y and x were exchanged.
 MIRRORED: dict[str, tuple[int, ...]] = {"y": (1,), "x": (2,), "y and x": (1, 2), "z": (0,)}
 TURNED: dict[str, tuple[int, ...]] = {
     "with y and x exchanged": (),
@@ -36,20 +36,21 @@ TURNED: dict[str, tuple[int, ...]] = {
     "turned to the right": (2,),
     "turned and mirrored": (1, 2),
 }
-#: How much more labels must tell elsewhere, and by how many standard errors over regions. Of
-#: labels in place others tell 0.88 of it at most, of misplaced ones 1.13 at least, by 7 standard
-#: errors (experiments/reliability/inputs-placing.md).
+#: Minimum ratio of the information elsewhere to that in place, and minimum excess in standard
+#: errors over regions. For labels in place the ratio is at most 0.88; for misplaced ones it is at
+#: least 1.13, by 7 standard errors (experiments/reliability/inputs-placing.md).
 MORE, ERRORS = 1.1, 5.0
-#: Share of their own entropy below which labels tell nothing, and share of it that mirrored ones
-#: tell as well: of labels in place 0.10 and 0.02, of another film's 0.005 and 0.2. In small squares
-#: chance tells something, too: there mirrored ones tell most of it.
+#: Labels are unrelated if their information is below the first share of their entropy and mirrored
+#: ones have more than the second share of it: these are 0.10 and 0.02 for labels in place, 0.005
+#: and 0.2 for labels of another film. In small squares chance alone gives some information, so
+#: labels are also unrelated if mirrored ones have more than the third share.
 NOTHING, AS_WELL, MOST_OF_IT = 0.02, 0.15, 0.5
 
 
 def misplaced(sample: Sample) -> Iterator[str]:
-    """Say where the labels of a sample seem to belong, if that is not where they lie.
+    """Yield a message if the labels of a sample seem to belong elsewhere.
 
-    Time: that of reading at most 16 regions at 24 places each. Memory: those of one region.
+    Takes the time to read at most 16 regions at 24 places each, and the memory of one region.
     """
     regions = _looked_at(sample)
     if len(regions) < FEWEST:
@@ -72,7 +73,7 @@ def misplaced(sample: Sample) -> Iterator[str]:
 
 
 def _looked_at(sample: Sample) -> list[Labelled]:
-    """Some regions with both classes, evenly spread, and their labels."""
+    """Return evenly spaced regions that show both classes, with their labels."""
     some = [sample.labelled[k] for k in evenly_spaced(len(sample.labelled), 3 * MOST)]
     read = ((region, region.read()) for region in some)
     both = [(r, labels) for r, labels in read if (labels == 0).any() and (labels == 1).any()]
@@ -80,7 +81,7 @@ def _looked_at(sample: Sample) -> list[Labelled]:
 
 
 def _places(sample: Sample) -> Iterator[tuple[str, ReadShifted]]:
-    """Where else the labels may belong, in words."""
+    """Yield the other places that labels may belong to, with a description of each."""
     for dz in (*range(-REACH, 0), *range(1, REACH + 1)):
         many = "slice" if abs(dz) == 1 else "slices"
         yield f"{abs(dz)} {many} {'later' if dz > 0 else 'earlier'}", _in_slice(sample, dz)
@@ -108,7 +109,7 @@ def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> ReadShifted:
 
 
 def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False) -> ReadShifted:
-    """Mirrored, after y and x were exchanged or not: a stack as a whole, a mask by itself."""
+    """Mirror a stack as a whole, or each mask by itself, optionally after exchanging y and x."""
     shape = sample.volume.shape
 
     def read(region: Region) -> Greys | None:
@@ -129,7 +130,7 @@ def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False)
 
 
 def _elsewhere(sample: Sample) -> ReadShifted:
-    """Where a table would say that x is y."""
+    """Read where a region would lie if the table had exchanged x and y."""
 
     def read(region: Region) -> Greys | None:
         z, y, x = region.box.start
@@ -140,7 +141,7 @@ def _elsewhere(sample: Sample) -> ReadShifted:
 
 
 def _from_the_end(sample: Sample) -> ReadShifted:
-    """Where squares lie that were drawn on the film with its last slice first."""
+    """Read where a region would lie if slices were counted from the last one."""
     depth = sample.volume.shape[0]
 
     def read(region: Region) -> Greys | None:
@@ -155,17 +156,17 @@ def _read(sample: Sample, box: Box) -> Greys | None:
         return None
     try:
         return sample.volume.read_unit(box)[0]
-    except UserError:  # that it cannot be read is said elsewhere
+    except UserError:  # unreadable slices are reported elsewhere
         return None
 
 
 def _informations(regions: list[Labelled], place: ReadShifted) -> npt.NDArray[np.float64]:
-    """Information of every region's labels on the grey values of a place; nan where it is none."""
+    """Information of each region's labels on the grey values at a place; nan where it has none."""
     return np.array([information(place(region), labels) for region, labels in regions])
 
 
 def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
-    r"""Mutual information of grey values, in bins, and labels, in nats.
+    r"""Mutual information of labels and binned grey values, in nats; nan without grey values.
 
     .. math:: I = \sum_{g, l} p(g, l) \ln \frac{p(g, l)}{p(g) \, p(l)}
 
@@ -177,7 +178,7 @@ def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
     step = -(-max(labels.shape) // SIDE)
     labels, greys = labels[::step, ::step], greys[::step, ::step]
     classes = [np.sort(greys[labels == k]) for k in (0, 1)]
-    values = np.sort(np.concatenate(classes), kind="stable")  # which merges two sorted ones
+    values = np.sort(np.concatenate(classes), kind="stable")  # merges the two sorted arrays
     if not len(values):
         return float("nan")
     edges = _quantiles(values, np.linspace(0, 1, BINS + 1)[1:-1])
@@ -188,7 +189,7 @@ def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
 
 
 def _quantiles(ranked: Greys, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Quantiles of sorted values, as `numpy.quantile` gives them.
+    """Quantiles of sorted values, equal to those of `numpy.quantile`.
 
     >>> _quantiles(np.float32([0, 1, 4]), np.array([0.25, 0.5, 0.75])).tolist()
     [0.5, 1.0, 2.5]
@@ -200,12 +201,12 @@ def _quantiles(ranked: Greys, shares: npt.NDArray[np.float64]) -> npt.NDArray[np
 
 
 def _in_bins(edges: npt.NDArray[Any], ranked: Greys) -> npt.NDArray[np.int64]:
-    """Number of sorted values in each bin; a value at an edge is below it."""
+    """Number of sorted values in each bin; a value on an edge belongs to the bin below."""
     return np.diff(np.searchsorted(ranked, edges, "right"), prepend=0, append=len(ranked))
 
 
 def _excess(elsewhere: npt.NDArray[np.float64], here: npt.NDArray[np.float64]) -> float:
-    """Standard errors by which labels tell more there; 0 where it is not much, or few regions."""
+    """Standard errors by which information is higher elsewhere; 0 if hardly, or in few regions."""
     both = np.isfinite(elsewhere) & np.isfinite(here)
     if both.sum() < FEWEST or elsewhere[both].mean() < MORE * here[both].mean():
         return 0.0

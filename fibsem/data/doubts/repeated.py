@@ -1,4 +1,4 @@
-"""Labelled pixels that count twice, and pictures of labels that lie in two places."""
+"""Warn about labelled pixels that count twice, and label files listed for two places."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itertools import combinations, islice
 from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.dataset.samples import Region, Sample
 
-#: Squares that are named, and pairs of overlapping ones that are looked at.
+#: Number of squares that are named, and of overlapping pairs that are compared.
 NAMED, MOST = 4, 200
-#: Share of the pixels of an overlap that two squares must label otherwise.
+#: Share of the pixels of an overlap labelled differently from which two squares contradict.
 CONTRADICT = 0.05
 
 
 def listed_twice(sample: Sample) -> Iterator[str]:
-    """Say which pictures of labels lie in two places: they are right in one of them at most."""
+    """Yield a message for label files listed for several places, of which one at most is right."""
     places = Counter(region.name for region in sample.regions)
     twice = [name for name, count in places.items() if count > 1]
     if twice:
@@ -24,14 +24,14 @@ def listed_twice(sample: Sample) -> Iterator[str]:
 
 
 def counted_twice(sample: Sample) -> Iterator[str]:
-    """Say which squares of one part are one place, or overlap and contradict each other.
+    """Yield a message for squares of a split that have one place, or contradict where they overlap.
 
-    Squares that several people labelled, which say so, are not meant; overlaps of squares that were
-    cut from one stack agree, and where parts differ they are refused
+    Squares that different annotators labelled, as the table states, are left out. Overlapping
+    squares cut from one stack agree, and overlaps between splits are refused
     (:func:`fibsem.data.dataset.samples.check_boxes`).
     """
     if sample.dense:
-        return  # cut from one stack: apart by construction
+        return  # cut from one stack, so they cannot contradict
     slices: dict[int, list[Region]] = {}
     for region in sample.regions:
         slices.setdefault(region.box.start[0], []).append(region)
@@ -55,13 +55,13 @@ def counted_twice(sample: Sample) -> Iterator[str]:
 
 
 def of_two_people(one: Region, other: Region) -> bool:
-    """Whether both say who labelled the same square, and it was not the same person."""
+    """Whether two regions are the same square, labelled by two different, named annotators."""
     people = {one.annotator, other.annotator}
     return one.box == other.box and len(people) == 2 and "" not in people
 
 
 def _contradict(one: Region, other: Region) -> bool:
-    """Whether two squares say otherwise of much of what both label."""
+    """Whether two squares label more than ``CONTRADICT`` of their common pixels differently."""
     y0, x0 = (max(one.box.start[k], other.box.start[k]) for k in (1, 2))
     y1, x1 = (min(one.box.stop[k], other.box.stop[k]) for k in (1, 2))
     first, second = (

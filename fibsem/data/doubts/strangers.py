@@ -1,4 +1,4 @@
-"""Squares whose labels go with the grey values otherwise than those of the other squares."""
+"""Warn about squares whose labels relate to the grey values unlike those of other squares."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import numpy.typing as npt
 from fibsem.data.dataset.samples import Region, Sample
 from fibsem.errors import UserError
 
-#: Squares, and pixels of each class in a square, without which nothing is said.
+#: Minimum number of squares, and of pixels of each class in a square.
 FEWEST, PIXELS = 6, 30
-#: How far from chance, 0.5, the usual share must be, which part of that a square must have, and by
-#: how many robust s.d. it is below the usual one.
+#: Minimum distance of the usual share from chance (0.5), fraction of this distance below which a
+#: square is odd, and minimum number of robust standard deviations below the usual share.
 TOLD, PART, FAR = 0.1, 0.3, 5.0
-#: Squares that are named, and looked at.
+#: Number of squares that are named, and that are examined.
 NAMED, MOST = 4, 400
 
 
 def share_above(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
-    """How often a value of one is above a value of the other; equal ones count half.
+    """Probability that a value of ``one`` is above a value of ``other``; ties count half.
 
     Mann and Whitney's U by pairs; ``scipy.stats`` would take half a second to load.
 
     >>> share_above(np.array([2, 3]), np.array([1, 2]))
     0.875
     """
-    values, counts = np.unique(one, return_counts=True)  # of 65536 grey values there may be 256
+    values, counts = np.unique(one, return_counts=True)  # far fewer values than pixels
     ranked = np.sort(other)
     below = np.searchsorted(ranked, values, "left") + np.searchsorted(ranked, values, "right")
     return float(below @ counts / one.size / (2 * other.size))
 
 
 def strangers(sample: Sample) -> Iterator[str]:
-    """Say which squares look inverted or misplaced beside the others of their sample."""
+    """Yield a message for squares that look inverted or misplaced next to the others."""
     shares = {
         region.name: share
         for region in sample.labelled[:: -(-len(sample.labelled) // MOST) or 1]
@@ -54,13 +54,13 @@ def strangers(sample: Sample) -> Iterator[str]:
 
 
 def _share(sample: Sample, region: Region) -> float | None:
-    """How often the solid of a square is brighter than its pores; None where one is too small."""
+    """Share of solid brighter than the pores of a square, or None if it cannot be computed."""
     labels = region.read()
     if min(np.count_nonzero(labels == 0), np.count_nonzero(labels == 1)) < PIXELS:
         return None
     try:
         grey = sample.volume.read(region.box)[0]
-    except UserError:  # that it cannot be read is said elsewhere
+    except UserError:  # unreadable slices are reported elsewhere
         return None
     return share_above(grey[labels == 1], grey[labels == 0])
 

@@ -1,4 +1,4 @@
-"""Whether the gradient of grey values is taken out along the axis that it lies on."""
+"""Warn if the gradient of the grey values lies along another axis than the corrected one."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from fibsem.data.dataset.samples import Sample
 from fibsem.data.preprocessing import Gradient, mean_profile
 
-#: Change of the grey value over the other axis, as a share of its mean, from which it is said, and
-#: how often that of the axis itself it has to be. Simulated films change by 0.15 to 0.31 along x
-#: and by 0.04 along y at most, real ones without a tilt by 0.08 at most.
+#: Change of grey value along the other axis, relative to the mean, from which to warn, and its
+#: minimum ratio to the change along the corrected axis. Simulated volumes change by 0.15 to 0.31
+#: along x and by at most 0.04 along y, real ones without a tilt by at most 0.08.
 STEEP, TIMES = 0.1, 3.0
-#: Slices that are looked at, evenly spread.
+#: Number of evenly spaced slices that are read.
 SLICES = 8
 
 
 def left_in(sample: Sample, gradient: Gradient) -> Iterator[str]:
-    """Say if a film has a gradient along the other axis than the one it is fitted on.
+    """Yield a message if the gradient along the axis that is not corrected is much steeper.
 
-    Time: that of reading eight slices twice. The published films, whose archive counts x by rows,
-    and simulated ones differ in that axis.
+    Takes the time to read eight slices twice. The published volumes, whose archive counts x by
+    rows, and the simulated ones differ in that axis.
     """
     if gradient == "none":
         return
@@ -34,7 +34,7 @@ def left_in(sample: Sample, gradient: Gradient) -> Iterator[str]:
 
 
 def _change(sample: Sample, axis: Gradient) -> float:
-    """Change of the grey value from one end of an axis to the other, as a share of the mean."""
+    """Change of the grey value from one end of an axis to the other, relative to the mean."""
     assert axis != "none"
     grey = mean_profile(sample.volume, axis, SLICES, sample.extent)
     mean = float(grey.profile.mean())

@@ -1,4 +1,4 @@
-"""Areas that were never drawn, but count as a class: their grey values show both."""
+"""Warn about unlabelled areas that count as a class, although their grey values show both."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from fibsem.errors import UserError
 Greys = npt.NDArray[np.float32]
 T = TypeVar("T", bound=np.generic)
 
-#: Pixels across a region that are looked at, at most.
+#: Maximum number of pixels along a side of a region; larger ones are subsampled.
 SIDE = 256
-#: Regions that are looked at, and those of which the threshold is taken.
+#: Number of regions that are examined, and of those that the threshold is fitted to.
 MOST, SHOWN = 96, 24
-#: Part of a region's side, and pixels, from which a strip of one class is looked at; and pixels of
-#: a class without which nothing is known of it.
+#: Minimum depth of a strip of one class, as a part of the region's side and in pixels, and minimum
+#: number of pixels of a class.
 PART, LEAST_PX, PIXELS = 0.25, 16, 300
-#: How far apart a threshold must tell the classes (Youden's J), and share of the other class in a
-#: strip from which it is odd.
+#: Minimum separation of the classes by a threshold (Youden's J), and share of the other class from
+#: which a strip is odd.
 TOLD, MIXED = 0.3, 0.15
-#: Share of the strips of a class that must be odd, and regions that are named.
+#: Share of the strips of a class that must be odd for a message, and number of regions named.
 AMONG, NAMED = 0.25, 4
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Rows or columns from a side of a region on that hold one class alone; all of them, perhaps.
+    """Rows or columns along a side of a region that hold one class only; possibly all of it.
 
     Attributes
     ----------
@@ -47,11 +47,11 @@ class Strip:
     columns: slice
 
     def of(self, image: npt.NDArray[T]) -> npt.NDArray[T]:
-        """What a picture of the region shows in the strip."""
+        """Return the part of an image of the region that lies in the strip."""
         return image[self.rows, self.columns]
 
     def beside(self, labels: LabelArray) -> LabelArray:
-        """The labels without those of the strip."""
+        """Return the labels with the strip set to ``IGNORE``."""
         rest = labels.copy()
         rest[self.rows, self.columns] = IGNORE
         return rest
@@ -59,14 +59,14 @@ class Strip:
 
 @dataclass(frozen=True)
 class GreyThreshold:
-    """The grey value that tells the classes apart best, as drawn regions have them.
+    """The grey value that best separates the classes in labelled regions.
 
     Attributes
     ----------
     grey
         Grey value in [0, 1].
     above
-        Share of pore and of solid above it.
+        Share of pore and of solid pixels above it.
     """
 
     grey: float
@@ -74,7 +74,7 @@ class GreyThreshold:
 
     @classmethod
     def of(cls, pore: Greys, solid: Greys) -> GreyThreshold:
-        """The threshold with the largest difference of the shares above it."""
+        """Return the threshold with the largest difference of the shares above it."""
         greys = np.unique(np.quantile(np.concatenate([pore, solid]), np.linspace(0, 1, 65)))
         above = [
             1 - np.searchsorted(np.sort(some), greys, "right") / some.size for some in (pore, solid)
@@ -84,19 +84,19 @@ class GreyThreshold:
 
     @property
     def youden(self) -> float:
-        """How far a threshold tells the classes apart, from 0 to 1."""
+        """Youden's J: how well the threshold separates the classes, from 0 to 1."""
         return abs(self.above[1] - self.above[0])
 
     def share_of_other(self, greys: Greys, label: int) -> float:
-        """Share of the other class among pixels that have one label, by their grey values."""
+        """Estimate the share of the other class in pixels of one label from their grey values."""
         own, other = self.above[label], self.above[1 - label]
         return float((np.mean(greys > self.grey) - own) / (other - own))
 
 
 def undrawn(sample: Sample) -> Iterator[str]:
-    """Say where one class is all there is, although the grey values show the other one, too.
+    """Yield messages for areas of one class whose grey values also show the other class.
 
-    Time: that of reading at most 96 regions.
+    Takes the time to read at most 96 regions.
     """
     some = [sample.labelled[k] for k in _chosen(len(sample.labelled), MOST)]
     looked_at = [(one, labels, strip_of(labels)) for one in some for labels in [_thin(one.read())]]
@@ -125,7 +125,7 @@ def undrawn(sample: Sample) -> Iterator[str]:
 
 
 def strip_of(labels: LabelArray) -> Strip | None:
-    """The largest strip of one class from a side on; None where there is none to speak of."""
+    """Return the largest strip of one class along a side, or None if there is no large one."""
     fitting = []
     for label in (0, 1):
         other = labels == 1 - label
@@ -144,18 +144,18 @@ def strip_of(labels: LabelArray) -> Strip | None:
 
 
 def _thin(image: npt.NDArray[T]) -> npt.NDArray[T]:
-    """Every pixel of a small picture, some of a large one."""
+    """Subsample an image to at most ``SIDE`` pixels along each axis."""
     step = -(-max(image.shape) // SIDE)
     return image[::step, ::step]
 
 
 def _chosen(n: int, most: int) -> list[int]:
-    """Some of n, by chance: what is drawn may lie in even steps."""
+    """Choose at most ``most`` of n indices at random, as labels may be evenly spaced."""
     return sorted(np.random.default_rng(0).permutation(n)[:most].tolist())
 
 
 def _threshold(sample: Sample, drawn: list[tuple[Region, LabelArray]]) -> GreyThreshold | None:
-    """What tells the classes apart where both were drawn."""
+    """Fit a threshold to regions that show both classes; None if there are too few pixels."""
     both = [(r, labels) for r, labels in drawn if (labels == 0).any() and (labels == 1).any()]
     read = [
         (greys, labels)
@@ -172,5 +172,5 @@ def _threshold(sample: Sample, drawn: list[tuple[Region, LabelArray]]) -> GreyTh
 def _greys(sample: Sample, region: Region) -> Greys | None:
     try:
         return _thin(sample.volume.read_unit(region.box)[0])
-    except UserError:  # that it cannot be read is said elsewhere
+    except UserError:  # unreadable slices are reported elsewhere
         return None

@@ -1,4 +1,4 @@
-"""Dense labels that were drawn for nothing, or for other parts than people mean."""
+"""Warn about dense labels in the gaps between splits, or mostly outside the training split."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from fibsem.data.dataset.samples import Sample
 from fibsem.data.dataset.split import SPLITS, Split
 
-#: Share of the drawn slices that lie in the gaps, from which it is said.
+#: Share of the labelled slices in gaps from which to warn.
 LOST = 0.25
 
 
 def drawn_for_nothing(sample: Sample) -> Iterator[str]:
-    """Say which slices of dense labels are of no part, and whether training has the fewest.
+    """Yield messages if many labelled slices lie in gaps, or training has the fewest of them.
 
-    The parts are 60, 20 and 20 % of the slices, whichever of them were drawn.
+    The splits get 60, 20 and 20 % of all slices, whether labelled or not.
     """
     if not sample.dense:
         return
