@@ -1,4 +1,4 @@
-"""A volume whose grey values are corrected box by box, as they are read."""
+"""A volume whose grey values are corrected box by box as they are read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fibsem.geometry import Box, Triple
 
 
 def reflected(start: int, stop: int, n: int) -> npt.NDArray[np.intp]:
-    """Indices of positions start..stop in an axis of n pixels, mirrored at its borders.
+    """Return indices for positions start..stop on an axis of n pixels, mirrored at its ends.
 
     >>> reflected(-2, 5, 4).tolist()
     [2, 1, 0, 1, 2, 3, 2]
@@ -31,16 +31,16 @@ def reflected(start: int, stop: int, n: int) -> npt.NDArray[np.intp]:
 
 
 def frame_of(inside: BoolArray) -> tuple[slice, slice]:
-    """Rows and columns that hold all material of a slice."""
+    """Return the rows and columns of a slice that enclose all its material."""
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def mirrored(grey: FloatArray, inside: BoolArray) -> FloatArray:
-    """A slice with mirrored material in place of all else; (y, x) float32.
+    """Return a slice, (y, x) float32, with mirrored material in place of everything else.
 
-    A pixel gets the value of the one that lies as far behind the nearest material, or of the
-    nearest itself where that is none.
+    A pixel gets the value of its mirror image about the nearest material pixel, or of this pixel
+    itself if the mirror image is no material.
     """
     nearest: npt.NDArray[np.int32]
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
@@ -58,16 +58,16 @@ def mirrored(grey: FloatArray, inside: BoolArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Outline:
-    """What is seen of a slice that is not material all over.
+    """The material of a slice that is only partly material.
 
     Attributes
     ----------
     z
-        The slice, or the one that stands in for it.
+        Number of the slice, or of the one used in its place.
     frame
-        Rows and columns that hold its material.
+        Rows and columns that enclose its material.
     shown
-        Whether a pixel of the frame is material, (y, x).
+        Whether each pixel of the frame is material, (y, x).
     """
 
     z: int
@@ -76,7 +76,7 @@ class Outline:
 
 
 def outline_of(extent: Extent, z: int, missing: Container[int] = ()) -> Outline | int:
-    """The outline of a slice, or of the one that stands in for it; its number alone where whole."""
+    """Return the outline of a slice or of its stand-in, or just the number if all is material."""
     z = extent.stand_in(z, missing)
     inside = extent.inside(z)
     if inside is None or not inside.any():
@@ -86,19 +86,19 @@ def outline_of(extent: Extent, z: int, missing: Container[int] = ()) -> Outline 
 
 
 def around_mirrored(shown: BoolArray, rows: slice, columns: slice) -> tuple[slice, slice]:
-    """What of a frame the mirrored pixels of a part of it come from, and the part itself.
+    """Return the part of a frame needed to mirror material into some rows and columns of it.
 
     Parameters
     ----------
     shown
-        Whether a pixel of the frame is material, (y, x); some of it is.
+        Whether each pixel of the frame is material, (y, x); some are.
     rows, columns
-        The part.
+        Where mirrored values are needed; the result contains them.
 
     Notes
     -----
-    A pixel at a distance d from the nearest material has a value from 2 d away at most. Where the
-    material of a part's surroundings is as near, that beyond them is of no concern.
+    A pixel at distance d from the nearest material takes its value from at most 2 d away. Hence
+    material beyond a margin of twice the largest distance does not matter.
     """
     margin = 0
     while not shown[rows, columns].all():
@@ -123,17 +123,17 @@ def _grown(part: slice, margin: int, extent: int) -> slice:
 
 @dataclass(frozen=True)
 class CorrectedVolume:
-    """A volume with corrected grey values, mirrored at its borders and at those of its material.
+    """A volume read through its correction, mirrored at its borders and those of its material.
 
     Attributes
     ----------
     volume, correction
-        Grey values, and their correction.
+        The volume, and the correction of its grey values.
     extent
-        What of it is material. All else is replaced by mirrored material, like pixels beyond the
-        volume; a slice without material, or a missing one, by the nearest slice with some.
+        Which voxels are material. Others are read as mirrored material, like positions beyond the
+        volume; a slice that is missing or has no material is replaced by the nearest with some.
     outlines
-        Of slices that were looked at, where they are kept.
+        Cache of the outlines of slices, or None to keep none.
 
     Examples
     --------
@@ -156,12 +156,12 @@ class CorrectedVolume:
         return self.volume.shape
 
     def holding(self, box: Box) -> CorrectedVolume:
-        """A copy that holds the voxels of a box inside the volume in memory, to be read often."""
+        """Return the volume with the voxels of a box inside it in memory, for repeated reads."""
         held = self.volume.with_source(HeldSource(self.volume.source, box))
         return replace(self, volume=held, outlines={})
 
     def read(self, box: Box) -> FloatArray:
-        """Corrected grey values of a box that may reach beyond the volume; (z, y, x) float32."""
+        """Read corrected grey values of a box, (z, y, x) float32; it may exceed the volume."""
         if self.extent is None:
             return self._within(box)
         order = reflected(box.start[0], box.stop[0], self.shape[0]).tolist()
@@ -176,17 +176,17 @@ class CorrectedVolume:
         return self.outlines[z]
 
     def _material(self, z: int, box: Box) -> FloatArray:
-        """The rows and columns of a box in slice z, or in the one that stands in for it."""
+        """Read the rows and columns of a box in slice z, or in the slice used in its place."""
         missing = len(self.volume.missing)
         grey = self._outlined(self._outline(z), box)
         if len(self.volume.missing) == missing:
             return grey
-        if self.outlines is not None:  # what was read stood in for what cannot be
+        if self.outlines is not None:  # the read found a missing slice: its stand-in has changed
             self.outlines.clear()
         return self._material(z, box)
 
     def _outlined(self, outline: Outline | int, box: Box) -> FloatArray:
-        """The rows and columns of a box in a slice with this outline."""
+        """Read the rows and columns of a box in a slice with the given outline."""
         if isinstance(outline, int):
             return self._within(Box((outline, *box.start[1:]), (outline + 1, *box.stop[1:])))
         orders = [
@@ -219,10 +219,10 @@ class CorrectedVolume:
             return grey
         for axis in range(3):
             order = index[axis] - low[axis]
-            if not np.array_equal(order, np.arange(grey.shape[axis])):  # else a copy for nothing
+            if not np.array_equal(order, np.arange(grey.shape[axis])):  # avoids a needless copy
                 grey = np.take(grey, order, axis=axis)
         return grey
 
     def slice(self, z: int) -> FloatArray:
-        """Corrected grey values of one whole slice, (y, x) float32."""
+        """Read the corrected grey values of one whole slice, (y, x) float32."""
         return self.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]

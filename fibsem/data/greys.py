@@ -1,4 +1,4 @@
-"""What the corrected grey values of a film look like: their distribution, and where they lie."""
+"""Distribution of the corrected grey values of a volume, and distances between distributions."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from fibsem.data.material.extent import BoolArray
 from fibsem.data.preprocessing import FloatArray, material_slices
 from fibsem.system.records import Stored
 
-#: Bins between -4 and 4 standard deviations; what lies beyond is in the outermost.
+#: Number of bins between -4 and 4 standard deviations; values beyond go to the outermost bins.
 BINS, REACH = 64, 4.0
 
-#: Shares of the pixels in the bins.
+#: Share of the pixels in each bin.
 Histogram = tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Moments(Stored):
-    """Mean and standard deviation of the corrected grey values of a film."""
+    """Mean and standard deviation of the corrected grey values of a volume."""
 
     mean: float
     spread: float
 
     def off(self, other: Moments) -> float:
-        """How far grey values are from another film's, 0 if equal.
+        """How far the grey values are from those of another volume; 0 if equal.
 
-        The larger of the difference of the means, in standard deviations of the other film, and
-        of how many times the standard deviation was doubled or halved.
+        The larger of the difference of the means, in standard deviations of the other volume, and
+        the absolute log2 of the ratio of the standard deviations.
 
         >>> Moments(0.5, 0.2).off(Moments(0.4, 0.1))
         1.0
@@ -44,14 +44,14 @@ class Moments(Stored):
 
 @dataclass(frozen=True)
 class FilmGreys:
-    """Histogram of grey values minus their mean, over their standard deviation; and these two."""
+    """Moments of grey values, and the histogram of the values standardised by them."""
 
     histogram: Histogram
     moments: Moments
 
 
 def greys_of(volume: CorrectedVolume) -> FilmGreys:
-    """Corrected grey values of the material in at most 20 evenly spaced slices.
+    """Compute moments and histogram of the material in at most 20 evenly spaced slices.
 
     Memory is that of one slice.
     """
@@ -90,9 +90,9 @@ def _material(image: FloatArray, inside: BoolArray | None) -> npt.NDArray[np.flo
 
 
 def distance(one: Histogram, other: Histogram) -> float:
-    """How far two histograms are apart: the way that a pixel goes on average, in s.d.
+    """Distance of two histograms: how far a pixel moves on average, in standard deviations.
 
-    The earth mover's distance, which in one dimension is the area between the cumulated shares.
+    The earth mover's distance, which in one dimension is the area between the cumulative shares.
 
     >>> distance((0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     0.125

@@ -1,9 +1,10 @@
-"""Which pixels of the pieces a network is scored on that gives every s-th one: lattices of them.
+"""Lattices of pixels in pieces, on which a network that predicts every s-th pixel is scored.
 
-A lattice is a starting pixel of a piece and every s-th one from there: what one pass of the network
-over the piece gives, at a cost that does not depend on what is labelled. As few of them are drawn
-as hold enough of either class. Like pieces, they are drawn with probabilities that grow with what
-they hold, of the rare class above all, and count by the inverse.
+A lattice is a starting pixel in a piece and every s-th pixel from there. One pass of the network
+over the piece predicts all of it, at a cost independent of how many pixels are labelled. Only as
+many lattices are drawn as hold enough pixels of each class. Like pieces, they are drawn with
+probabilities that grow with their labelled pixels, above all of the rare class, and weighted by
+the inverse.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from fibsem.data.pieces import FEW, Pieces, inclusion, systematic
 DoubleArray = npt.NDArray[np.float64]
 CountArray = npt.NDArray[np.int64]
 
-#: Lattices that are drawn at least: then some hold either class.
+#: Minimum number of lattices drawn, so that some hold each class.
 LEAST = 8
 
 
@@ -31,11 +32,12 @@ class Lattices:
     Attributes
     ----------
     piece
-        (n,) which piece each is of.
-    start
-        (n, 2) pixels y, x by which it begins behind the corner of its piece.
-    weight
-        (n,) what each of its pixels counts; only ratios matter.
+        piece
+            (n,) index of the piece that each lies in.
+        start
+            (n, 2) first pixel (y, x), relative to the corner of its piece.
+        weight
+            (n,) weight of each of its pixels; only ratios matter.
     """
 
     piece: CountArray
@@ -54,26 +56,27 @@ def draw_lattices(
     rng: np.random.Generator,
     few: int = FEW,
 ) -> Lattices:
-    """Draw lattices until about ``few`` pixels of each class lie on them, or all are drawn.
+    """Draw lattices until they hold about ``few`` pixels of each class, or all are drawn.
 
     Parameters
     ----------
     pieces, labels
-        The pieces, and their labels, (h, w) uint8 each.
+        The pieces, and the labels of each, (h, w) uint8.
     stride
         Pixels between neighbours of a lattice.
     most
-        Lattices, at most; but as many as there are pieces, and :data:`LEAST`, always.
+        Maximum number of lattices, raised to :data:`LEAST` and to the number of pieces.
     rng
         Source of randomness.
     few
-        Pixels of a class that are enough.
+        Number of pixels of a class that is enough.
 
     Notes
     -----
     The draw is systematic along the pieces, in three strata: lattices with the common class only,
-    with both and with the rare one only. Half of all probability is where the rare class is, about
-    a quarter at least where the common one is, and both are contiguous: neither is missed.
+    with both classes and with the rare class only. Lattices with the rare class get half of the
+    total probability and those with the common class at least about a quarter. Both are contiguous,
+    so neither class is missed.
     """
     every = _every(labels, stride)
     weight = pieces.weight[every.piece]
@@ -90,7 +93,7 @@ def draw_lattices(
 
 @dataclass(frozen=True)
 class _Every:
-    """All lattices with a labelled pixel; ``counts`` are their pores and solids, (n, 2)."""
+    """All lattices with a labelled pixel; ``counts`` are their pore and solid pixels, (n, 2)."""
 
     piece: CountArray
     start: CountArray
@@ -109,7 +112,7 @@ def _every(labels: Sequence[LabelArray], stride: int) -> _Every:
 
 
 def by_start(labels: LabelArray, stride: int) -> CountArray:
-    """Pores and solids on every lattice of some labels, (start y, start x, 2).
+    """Count pore and solid pixels on every lattice of a label array, (start y, start x, 2).
 
     >>> by_start(np.array([[0, 1, 0], [1, 255, 1]], np.uint8), 2)[..., 0]
     array([[2, 0],
@@ -123,7 +126,7 @@ def by_start(labels: LabelArray, stride: int) -> CountArray:
 
 
 def _enough(size: DoubleArray, counts: CountArray, few: int, least: int, most: int) -> DoubleArray:
-    """Probabilities of as few lattices as are expected to hold enough, from ``least`` on."""
+    """Inclusion probabilities of the fewest lattices, at least ``least``, expected to be enough."""
     wanted, number = np.minimum(few, counts.sum(0)), min(least, len(size))
     most = min(max(most, number), len(size))
     while True:

@@ -1,9 +1,9 @@
-"""Which pieces of the labelled regions stand for a whole split: few, fixed, and of known weight.
+"""Weighted pieces of the labelled regions that represent a whole split in validation.
 
-A split may hold sixty squares or forty whole slices; validation must not cost what the labels'
-amount makes it cost. So a fixed number of pieces is drawn once. A piece is drawn with a probability
-that grows with its labelled area and with its share of the rare class, and counts by the inverse of
-that probability (Horvitz and Thompson, 1952): whatever is drawn more often counts less.
+A split may hold sixty squares or forty whole slices, but the cost of validation must not depend on
+the amount of labels. So a fixed number of pieces is drawn once. The probability of a piece grows
+with its labelled area and with its share of the rare class, and its weight is the inverse of this
+probability (Horvitz and Thompson, 1952).
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from fibsem.places import Spot, places_of
 DoubleArray = npt.NDArray[np.float64]
 CountArray = npt.NDArray[np.int64]
 
-#: Side of a piece, about: regions are cut evenly.
+#: Approximate side of a piece in pixels; regions are cut evenly.
 SIDE = 128
-#: Pieces that a split is scored on, at most: together as large as sixteen squares of 256 x 256.
+#: Maximum number of pieces of a split: together as large as sixteen squares of 256 x 256.
 MOST = 64
-#: Pixels of a class on which a model is scored, about, where the pieces hold so many.
+#: Approximate number of pixels of a class to score a model on, if the pieces hold so many.
 FEW = 4096
-#: Side of a square over which figures vary independently, or nearly so: what errors are taken over.
+#: Side in pixels of a square over which figures are nearly independent; the unit for errors.
 SQUARE = 256
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """The pieces that stand for a split.
+    """The pieces that represent a split.
 
     Attributes
     ----------
     regions
-        The pieces, each a part of a labelled region.
+        The pieces, each part of a labelled region.
     weight
-        How many pieces each stands for, at least 1.
+        Number of pieces that each represents, at least 1.
     square
-        Number of the square that each lies in: figures of one square are alike, and so are those of
-        squares above each other, in other slices, which have one number.
+        Index of the square that each lies in. Figures of one square are alike, and so are those of
+        squares above each other in other slices, which share an index.
     counts
-        Labelled pores and solids of the whole split.
+        Number of labelled pore and solid pixels of the whole split.
     """
 
     regions: tuple[Region, ...]
@@ -63,12 +63,12 @@ class Pieces:
 
     @property
     def sample(self) -> CountArray:
-        """Number of the sample of each square, from 0."""
+        """Index of the sample of each square, from 0."""
         return samples_of(self.square, self.regions)
 
 
 def samples_of(square: npt.NDArray[np.integer], regions: Sequence[Region]) -> CountArray:
-    """Number of the sample of each square, from the number of the square of each region."""
+    """Return the index of the sample of each square, given the square of each region."""
     number = {name: k for k, name in enumerate(dict.fromkeys(one.sample for one in regions))}
     samples = np.zeros(int(square.max()) + 1, np.int64)
     samples[square] = [number[one.sample] for one in regions]
@@ -77,10 +77,10 @@ def samples_of(square: npt.NDArray[np.integer], regions: Sequence[Region]) -> Co
 
 @dataclass(frozen=True)
 class Parts:
-    """Regions cut into parts of about one size.
+    """Regions cut into parts of about equal size.
 
-    ``counts`` are their pores and solids, (n, 2); ``square`` is the number of the square that each
-    lies in, of those that a region is made of from its corner on, whatever the slice.
+    ``counts`` are their pore and solid pixels, (n, 2). ``square`` is the index of the square that
+    each lies in; squares divide a region from its corner on, regardless of the slice.
     """
 
     regions: tuple[Region, ...]
@@ -88,7 +88,7 @@ class Parts:
     square: CountArray
 
     def both_classes(self) -> CountArray:
-        """Pores and solids of all together; refused where a class is missing."""
+        """Return the total of pore and solid pixels, or raise UserError if a class is missing."""
         total: CountArray = self.counts.sum(axis=0)
         if total.min() == 0:
             raise UserError("a split must hold pixels of both classes, but one class is missing.")
@@ -97,7 +97,7 @@ class Parts:
 
 @dataclass(frozen=True, eq=False)
 class Whole:
-    """Labels of a region for its parts, which ask for them in turn: they are read for all at once.
+    """Labels of a region, cached so that its parts, asking one after the other, read them once.
 
     A slice of seven million pixels has four hundred parts.
     """
@@ -117,7 +117,7 @@ def _lately_read(whole: Whole) -> LabelArray:
 
 @dataclass(frozen=True)
 class PartOf:
-    """Labels of a part of a region, read with it."""
+    """Labels of a part of a region, cut from those of the region."""
 
     read: Callable[[], LabelArray]
     part: tuple[slice, slice]
@@ -127,11 +127,11 @@ class PartOf:
 
 
 def draw_pieces(regions: Sequence[Region], rng: np.random.Generator, most: int = MOST) -> Pieces:
-    """Draw at most ``most`` pieces of the regions of a split.
+    """Draw at most ``most`` pieces from the regions of a split.
 
-    Half of the chance of a piece is its share of the labelled pixels, half its share of the rare
-    class. The draw is systematic along the pieces in order of their own share of the rare class, so
-    that every stratum of it is there in its proportion.
+    A piece's probability is given half by its share of the labelled pixels and half by its share of
+    the rare class. The draw is systematic along the pieces sorted by their own fraction of the rare
+    class, so that every stratum is represented in proportion.
 
     Raises
     ------
@@ -155,11 +155,11 @@ def draw_pieces(regions: Sequence[Region], rng: np.random.Generator, most: int =
 
 
 def cut_regions(regions: Sequence[Region], side: int) -> Parts:
-    """Cut regions evenly; what holds no labelled pixel is left out.
+    """Cut regions evenly into parts, leaving out those without a labelled pixel.
 
     Notes
     -----
-    Every label is read once, one region at a time.
+    All labels are read once, one region at a time.
     """
     parts: list[Region] = []
     counts: list[tuple[int, int]] = []
@@ -184,16 +184,16 @@ def cut_regions(regions: Sequence[Region], side: int) -> Parts:
 
 
 def few_pixels(labels: Sequence[LabelArray], most: int = FEW) -> Pixels:
-    """Some pixels of pieces, at most ``most`` of a class, for models that go pixel by pixel.
+    """Choose at most ``most`` pixels of each class, for models that predict pixel by pixel.
 
-    They lie evenly among those of their class, which only ratios within a class are taken of.
+    They are evenly spaced within their class; only ratios within a class are computed from them.
 
     Parameters
     ----------
     labels
-        (h, w) uint8 of each piece.
+        Labels of each piece, (h, w) uint8.
     most
-        Pixels of a class.
+        Maximum number of pixels of a class.
     """
     chosen = [_evenly(labels, value, most) for value in (0, 1)]
     window, y, x = np.concatenate(chosen, axis=1)
@@ -202,7 +202,7 @@ def few_pixels(labels: Sequence[LabelArray], most: int = FEW) -> Pixels:
 
 
 def _evenly(labels: Sequence[LabelArray], value: int, most: int) -> npt.NDArray[np.int32]:
-    """(window, y, x) of pixels of one class, (3, n), evenly among all of it."""
+    """Return evenly spaced pixels of one class as (window, y, x), (3, n)."""
     places = [np.argwhere(part == value).astype(np.int32) for part in labels]
     window = np.repeat(np.arange(len(places), dtype=np.int32), [len(some) for some in places])
     even = np.linspace(0, len(window) - 1, min(most, len(window))).round().astype(int)
@@ -211,7 +211,7 @@ def _evenly(labels: Sequence[LabelArray], value: int, most: int) -> npt.NDArray[
 
 
 def inclusion(size: DoubleArray, most: int) -> DoubleArray:
-    """Probabilities in proportion to ``size`` that sum up to ``most``; 1 for those beyond it.
+    """Return probabilities proportional to ``size`` that sum to ``most``, each at most 1.
 
     >>> inclusion(np.array([1.0, 1.0, 2.0]), 2), inclusion(np.array([1.0, 1.0, 8.0]), 2)
     (array([0.5, 0.5, 1. ]), array([0.5, 0.5, 1. ]))
@@ -228,18 +228,18 @@ def inclusion(size: DoubleArray, most: int) -> DoubleArray:
 
 
 def systematic(probability: DoubleArray, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """Indices drawn with these probabilities, evenly along their order; as many as they sum up to.
+    """Draw as many indices as the probabilities sum to, evenly along their order.
 
-    Every whole number, moved by one random fraction, falls into the interval of one of them.
+    The integers, shifted by one random fraction, select the cumulative intervals they fall into.
     """
     ends = probability.cumsum()
     marks = rng.random() + np.arange(round(float(ends[-1])))
     drawn = np.searchsorted(ends, marks, side="right")
-    return np.unique(np.minimum(drawn, len(ends) - 1))  # ends may be a rounding short
+    return np.unique(np.minimum(drawn, len(ends) - 1))  # the sum may be rounded down
 
 
 def _cut(height: int, width: int, side: int) -> Iterator[tuple[slice, slice]]:
-    """Cut a rectangle evenly into pieces of about ``side``."""
+    """Cut a rectangle evenly into pieces with sides of about ``side``."""
     rows, columns = (
         np.linspace(0, extent, max(1, round(extent / side)) + 1).round().astype(int).tolist()
         for extent in (height, width)
@@ -250,7 +250,7 @@ def _cut(height: int, width: int, side: int) -> Iterator[tuple[slice, slice]]:
 
 
 def part_of(region: Region, part: tuple[slice, slice]) -> Region:
-    """A rectangle of a region, (y, x) from its corner, as a region."""
+    """Return a rectangle of a region, in rows and columns from its corner, as a region."""
     (z, y, x), (rows, columns) = region.box.start, part
     box = Box((z, y + rows.start, x + columns.start), (z + 1, y + rows.stop, x + columns.stop))
     truth = region.read_truth and PartOf(region.read_truth, part)

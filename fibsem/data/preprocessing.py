@@ -1,8 +1,8 @@
 """Correction of grey values: intensity gradient and scaling (thesis 3.2), fitted per sample.
 
-A recipe says what to do and travels with the model; the values are fitted anew for every volume,
-from a few evenly spaced slices. Nothing is ever normalised per patch: that would make the value of
-a pixel depend on the patch it is seen in, and patch and dense evaluation would differ.
+The recipe belongs to the model; its values are fitted to each volume from a few evenly spaced
+slices. Nothing is normalised per patch: the value of a pixel would then depend on the patch, and
+patch and dense evaluation would differ.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ SCALINGS: tuple[Scaling, ...] = ("standardise", "none", "minmax", "mode")
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
-#: Spread of grey values in [0, 1] below which there is nothing but rounding.
+#: Spread of grey values in [0, 1] below which they are constant but for rounding.
 FLAT = 1e-6
 
 
 @whole
 @dataclass(frozen=True)
 class Recipe:
-    """How grey values of a sample are corrected: first the gradient, then the scaling.
+    """What to correct in the grey values of a sample, in this order: gradient, then scaling.
 
     Attributes
     ----------
     gradient
-        Axis along which a straight line is subtracted, ``x``, ``y`` or ``none`` (thesis 3.2).
+        Axis along which a straight line is subtracted, ``x`` or ``y``, or ``none`` (thesis 3.2).
     scaling
-        ``standardise``: to mean 0 and standard deviation 1; ``minmax``; ``mode``; or ``none``.
+        ``standardise`` to mean 0 and standard deviation 1, ``minmax``, ``mode``, or ``none``.
 
     Raises
     ------
     UserError
-        If one of them has another value.
+        If either has another value.
 
     Examples
     --------
@@ -74,12 +74,12 @@ class Recipe:
 class Correction(Stored):
     """A recipe fitted to one sample: ``(grey - slope (x - centre) - offset) / scale``.
 
-    Grey values are in [0, 1]; ``slope`` is per pixel along the recipe's axis, and ``centre`` is the
-    mean position of the material along it, so that its mean grey value does not change.
+    Grey values are in [0, 1]; ``slope`` is per pixel along the recipe's axis. ``centre`` is the
+    mean position of the material along it, so that subtracting the line keeps the mean.
 
     Examples
     --------
-    A row of even grey values, of which a line of 0.1 a pixel is taken off:
+    A row of constant grey values, from which a line of 0.1 per pixel is subtracted:
 
     >>> line = Correction(Recipe(), slope=0.1, centre=1.0, offset=0.5, scale=0.2)
     >>> grey = np.full((1, 1, 3), 0.5, np.float32)
@@ -94,7 +94,7 @@ class Correction(Stored):
     scale: float
 
     def apply(self, grey: FloatArray, box: Box) -> FloatArray:
-        """Correct the grey values of a box, (z, y, x) float32 in [0, 1]; a new array."""
+        """Return corrected grey values of a box, (z, y, x) float32 in [0, 1], as a new array."""
         if self.recipe.gradient == "none":
             line: FloatArray = np.zeros(1, np.float32)
         else:
@@ -103,16 +103,16 @@ class Correction(Stored):
             line = (self.slope * position).astype(np.float32)
             line = line[:, None] if axis == 1 else line
         corrected: FloatArray = grey - line
-        corrected -= np.float32(self.offset)  # in place: whole slices of an instrument are large
+        corrected -= np.float32(self.offset)  # in place, as whole slices may be large
         corrected /= np.float32(self.scale)
         return corrected
 
 
 @dataclass(frozen=True)
 class GreyProfile:
-    """Mean grey value along an axis, and the line through it.
+    """Mean grey value along an axis, and the line fitted to it.
 
-    The line has the mean ``level`` of the material at its mean position, ``centre``.
+    The line has the mean grey value of the material, ``level``, at its mean position, ``centre``.
     """
 
     profile: FloatArray
@@ -129,17 +129,17 @@ class GreyProfile:
 
 
 def evenly_spaced(depth: int, most: int = 20) -> list[int]:
-    """At most ``most`` slice numbers spread over the stack, first and last among them."""
+    """Return at most ``most`` evenly spaced slice numbers, including the first and the last."""
     return sorted({round(z) for z in np.linspace(0, depth - 1, min(most, depth))})
 
 
 def material_slices(
     shape: Triple, extent: Extent | None, missing: Container[int], most: int = 20
 ) -> Iterator[tuple[Box, BoolArray | None]]:
-    """Boxes of at most ``most`` evenly spaced slices, and which pixels of them are material.
+    """Yield boxes of at most ``most`` evenly spaced slices, with a mask of their material.
 
-    In place of one without any, or of one that is ``missing``, the nearest that has some; None
-    where all of a slice is.
+    A slice that is ``missing`` or has no material is replaced by the nearest with some. The mask is
+    None if all of a slice is material.
     """
     spaced = evenly_spaced(shape[0], most)
     for z in spaced if extent is None else sorted({extent.stand_in(z, missing) for z in spaced}):
@@ -155,8 +155,8 @@ def mean_profile(
 ) -> GreyProfile:
     """Mean grey value along an axis and its least-squares line (thesis Figure 3.5).
 
-    What the extent leaves out does not count; a position where that is all has the mean of the
-    others, and no weight.
+    Only material within the extent counts. A position without any gets the mean of the others, and
+    no weight in the fit.
     """
     across = 0 if axis == "x" else 1
     total = np.zeros(volume.shape[2 if axis == "x" else 1])
@@ -187,13 +187,14 @@ def fit_correction(
 ) -> Correction:
     """Fit a recipe to a volume from at most ``most_slices`` evenly spaced slices.
 
-    With an extent only material counts. Memory: one slice. ``mode`` is the fullest of 1024 bins of
-    the grey values, without saturated ones, as clipped black pores are no grey value to divide by.
+    Only material counts, if an extent is given. Memory is that of one slice. ``mode`` divides by
+    the fullest of 1024 bins of the grey values, ignoring saturated ones: clipped black pores are
+    no grey value to divide by.
 
     Raises
     ------
     UserError
-        If the grey values do not vary, so that they cannot be scaled.
+        If the grey values do not vary, so that there is nothing to scale.
 
     Examples
     --------
@@ -231,7 +232,7 @@ def fit_correction(
 def _scaling(
     volume: Volume, line: Correction, most_slices: int, extent: Extent | None
 ) -> tuple[float, float]:
-    """Offset and scale of the recipe from the grey values without the gradient."""
+    """Offset and scale of the recipe, computed after the gradient is subtracted."""
     count, total, squares = 0, 0.0, 0.0
     low, high = np.inf, -np.inf
     bins = np.linspace(-0.5, 1.5, 2049)

@@ -1,7 +1,7 @@
-"""Which pixels are learned from and scored: balanced draws, lattices, windows around them.
+"""Choose the pixels for training and scoring: balanced samples, lattices, and their patches.
 
-Neighbourhoods are cut out of the corrected regions when they are needed; storing 589 820 of
-81 x 81 x 3 one by one would take 46 GB.
+Neighbourhoods are cut from the corrected regions when needed; storing 589 820 of 81 x 81 x 3
+would take 46 GB.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from fibsem.errors import UserError
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
 
-#: Spacing of the pixels on which models are compared: a multiple of every stride up to 16.
+#: Spacing of the pixels on which models are compared: a multiple of every power of 2 up to 16.
 LATTICE = 16
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Label pixels: which window, where in it, and what class; all of one length."""
+    """Labelled pixels as arrays of equal length: index of the window, y, x, and label."""
 
     window: npt.NDArray[np.int32]
     y: npt.NDArray[np.int32]
@@ -39,19 +39,19 @@ class Pixels:
 
 
 def sample_size(labelled: int, share: float) -> int:
-    """Pixels to draw for a share of the labelled ones: 2 floor(share N / 2) (thesis 3.3)."""
+    """Number of pixels to draw as a share of N labelled: 2 floor(share N / 2) (thesis 3.3)."""
     return 2 * int(share * labelled / 2 + 1e-9)
 
 
 def balanced_pixels(labels: Sequence[LabelArray], size: int, rng: np.random.Generator) -> Pixels:
-    """Draw pixels at random, half pores and half solid, pooled over the windows (thesis 3.3).
+    """Draw random pixels from all windows, half of them pore and half solid (thesis 3.3).
 
     Parameters
     ----------
     labels
-        (h, w) uint8 of each window.
+        Labels of each window, (h, w) uint8.
     size
-        Number of pixels, even. Drawn without replacement while a class has enough of them.
+        Even number of pixels, drawn without replacement unless a class has too few.
     rng
         Source of randomness.
 
@@ -71,7 +71,7 @@ def balanced_pixels(labels: Sequence[LabelArray], size: int, rng: np.random.Gene
 def _draw_class(
     labels: Sequence[LabelArray], value: int, size: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """(window, y, x) of ``size`` pixels of one class."""
+    """Draw ``size`` pixels of one class as (window, y, x)."""
     counts = np.array([int((window == value).sum()) for window in labels])
     total = int(counts.sum())
     if total == 0:
@@ -89,7 +89,7 @@ def _draw_class(
 
 @dataclass(frozen=True)
 class Lattice:
-    """A g_y x g_x grid of label pixels of one window, ``LATTICE`` apart, from (y, x) on."""
+    """A g_y x g_x grid of pixels in a window, ``LATTICE`` apart, starting at (y, x)."""
 
     window: int
     y: int
@@ -101,19 +101,19 @@ class Lattice:
 class LatticeSample:
     """The fixed balanced sample of a split: half pores, half solid, on lattices.
 
-    A convertible network evaluates a whole lattice at once in grid form, any other patch by patch;
-    the pixels are the same.
+    A convertible network evaluates a whole lattice at once in grid form, other networks evaluate
+    it patch by patch; the pixels are the same.
 
     Attributes
     ----------
     lattices
         The lattices that hold the pixels.
     member
-        Lattice of each pixel.
+        Index of the lattice of each pixel.
     row, column
-        Where each pixel is in its lattice.
+        Position of each pixel in its lattice.
     pixels
-        The same pixels by window and position, with their classes.
+        The same pixels by window and position, with their labels.
     """
 
     lattices: tuple[Lattice, ...]
@@ -129,7 +129,7 @@ class LatticeSample:
 def lattice_pixels(
     labels: Sequence[LabelArray], size: int, rng: np.random.Generator
 ) -> LatticeSample:
-    """Draw a balanced sample of ``size`` pixels that lie on as few random lattices as needed."""
+    """Draw a balanced sample of ``size`` pixels on as few random lattices as needed."""
     lattices: list[Lattice] = []
     values: list[LabelArray] = []
     drawn = np.zeros(2, dtype=np.int64)
@@ -140,7 +140,7 @@ def lattice_pixels(
         drawn += [int((grid == 0).sum()), int((grid == 1).sum())]
         if drawn.min() >= size // 2:
             break
-    if drawn.min() < size // 2:  # a rare class: take what there is, and stay balanced
+    if drawn.min() < size // 2:  # a class is rare: draw fewer pixels to stay balanced
         size = 2 * int(drawn.min())
     if size == 0:
         raise UserError("a split must hold pixels of both classes, but one class is missing.")
@@ -148,7 +148,7 @@ def lattice_pixels(
 
 
 def _random_lattices(labels: Sequence[LabelArray], rng: np.random.Generator) -> Iterator[Lattice]:
-    """Every lattice of every window, in random order."""
+    """Yield every lattice of every window, in random order."""
     for code in rng.permutation(len(labels) * LATTICE**2):
         window, offset = divmod(int(code), LATTICE**2)
         y, x = divmod(offset, LATTICE)
@@ -169,7 +169,7 @@ def _choose(
     size: int,
     rng: np.random.Generator,
 ) -> LatticeSample:
-    """Choose as many pores as solids among the pixels of the lattices."""
+    """Choose equally many pore and solid pixels from the lattices."""
     where = [(k, *ij, grid[ij]) for k, grid in enumerate(values) for ij in np.ndindex(grid.shape)]
     member, row, column, label = (
         np.array(part, dtype) for part, dtype in zip(zip(*where, strict=True), "iiiB", strict=True)
@@ -190,7 +190,7 @@ def _choose(
 def cut_patches(
     windows: Sequence[LabelledWindow], pixels: Pixels, n: tuple[int, int]
 ) -> FloatArray:
-    """Neighbourhoods of pixels, (len(pixels), n_y, n_x, n_z) float32."""
+    """Cut the neighbourhoods of pixels, (len(pixels), n_y, n_x, n_z) float32."""
     depth = windows[0].image.shape[-1]
     patches = np.empty((len(pixels), *n, depth), np.float32)
     reach = (n[0] // 2, n[1] // 2)
@@ -200,9 +200,10 @@ def cut_patches(
 
 
 def dihedral(images: npt.NDArray[np.generic], k: int) -> npt.NDArray[np.generic]:
-    """One of the eight rotations and mirrorings (k = 0..7) of (..., y, x, channel) images; a view.
+    """Return one of the eight rotations and reflections (k = 0..7) of (..., y, x, channel) images.
 
-    The first four are rotations by k quarter turns, the others the same mirrored in x.
+    The first four are rotations by k quarter turns, the others their mirror images in x. The result
+    is a view.
     """
     turned = np.rot90(images, k % 4, axes=(-3, -2))
     return turned[..., ::-1, :] if k >= 4 else turned

@@ -1,7 +1,7 @@
-"""Regions that lie near each other are read together: what is around them is decoded once.
+"""Read nearby regions together, so that the voxels around them are decoded only once.
 
-A slice that is packed is decoded as a whole, whatever is read of it; parts of it that are read one
-by one would decode it for each.
+A compressed slice is always decoded as a whole, so reading its regions one by one would decode it
+once for each.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset.samples import Region
 from fibsem.geometry import Box, Triple
 
-#: Voxels of neighbouring slices that are held at once, bytes; one slice with what is around is.
+#: Maximum size in bytes of the voxels held at once; a single slice may exceed it.
 MOST_BYTES = 2**28
 
 
 def together(
     regions: Sequence[Region], volumes: Mapping[str, CorrectedVolume], halo: Triple
 ) -> Iterator[tuple[Region, CorrectedVolume]]:
-    """Each region with its volume, of which the voxels around the region are in memory.
+    """Yield each region with its volume, whose voxels around the region are held in memory.
 
     Parameters
     ----------
     regions
-        As they lie: those of neighbouring slices behind each other.
+        Regions in order, so that neighbouring slices follow each other.
     volumes
         The corrected volume of every sample, by name.
     halo
-        Surroundings that will be read, (z, y, x).
+        Number of voxels around a region that will be read, too, (z, y, x).
 
     Notes
     -----
-    Memory: the voxels of one run of slices, in the dtype of the volume, :data:`MOST_BYTES` where a
-    single slice takes less.
+    Memory: the voxels of one run of slices in the dtype of the volume, at most
+    :data:`MOST_BYTES` unless a single slice needs more.
     """
     run: list[Region] = []
     for region in regions:
@@ -56,7 +56,7 @@ def _held(
 
 
 def _joins(region: Region, run: Sequence[Region], volume: CorrectedVolume, halo: Triple) -> bool:
-    """Whether a region shares slices with those before it, and all fit."""
+    """Whether a region shares slices with the current run, and all of it fits in memory."""
     if region.sample != run[0].sample:
         return False
     if all(region.box.start[0] == other.box.start[0] for other in run):
@@ -67,7 +67,7 @@ def _joins(region: Region, run: Sequence[Region], volume: CorrectedVolume, halo:
 
 
 def _hull(run: Sequence[Region], volume: CorrectedVolume, halo: Triple) -> Box:
-    """What of the volume is around some regions."""
+    """Return the box around some regions and their halo, clipped to the volume."""
     boxes = [region.box.grow(halo) for region in run]
     start, stop = (
         fold([getattr(box, end) for box in boxes], axis=0).tolist()
