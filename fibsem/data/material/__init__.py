@@ -1,10 +1,10 @@
-"""What of a film is not material: rims of alignment, lost slices, blocks of fill value, data bars.
+"""Find what is not material: rims of alignment, lost slices, blocks of fill value, data bars.
 
-A value alone says nothing: real pores are clipped to black, real solids saturate, and both touch
-the border. So a rim must have a straight edge along its side, and an edge with other black behind
-it the same one in neighbouring slices; a lost slice must differ from its neighbours; a block must
-be a rectangle; a bar must stand still while the film moves on. What has only the value is measured,
-and said.
+A grey value alone proves nothing: real pores are clipped to black, real solid saturates, and both
+touch the border. So a rim must have a straight edge along its side, and if other black lies behind
+this edge, neighbouring slices must have the same one; a lost slice must differ from its neighbours;
+a block must be a rectangle; a bar must stand still while the film changes. Anything that only has
+the value is measured, with a warning.
 """
 
 from fibsem.data.material.extent import Extent, Left

@@ -1,4 +1,4 @@
-"""What one slice shows by itself: its sides, blocks of one value, and some of its pixels."""
+"""What a single slice shows: its borders, blocks of one value, and some of its pixels."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from fibsem.data.material.rims import Border, Edge, look_around
 
 @dataclass(frozen=True)
 class Appearance:
-    """What one slice shows by itself.
+    """What a single slice shows.
 
     Attributes
     ----------
     grey, contrast
-        Its median, and how far its values are apart.
+        Median and contrast of its values.
     borders
-        What lies along its sides.
+        The border along each side.
     blocks
         Rectangles of one value.
     some : (y, x)
-        Pixels that stand for all.
+        Subsampled pixels.
     """
 
     grey: float
@@ -40,16 +40,16 @@ class Appearance:
 
     @classmethod
     def of(cls, image: npt.NDArray[Any], bars: tuple[int, int], tolerance: float) -> Appearance:
-        """A slice as it is stored.
+        """Analyse a slice as stored.
 
         Parameters
         ----------
         image : (y, x)
-            Its grey values.
+            Grey values of the slice.
         bars
-            Rows of data bars at the top and at the bottom, which show nothing.
+            Rows of data bars at the top and at the bottom, which are ignored.
         tolerance
-            Grey values within which fill varies that was compressed.
+            Difference of grey values within which compressed fill varies.
         """
         top, bottom = bars
         film = image[top : len(image) - bottom]
@@ -61,16 +61,16 @@ class Appearance:
 
     @property
     def edges(self) -> list[Edge]:
-        """Edges of what may be fill along its sides."""
+        """Edges of possible fill along the sides."""
         return [border.edge for border in self.borders.values() if border.edge]
 
     def is_cornered(self, edge: Edge, tolerance: float) -> bool:
-        """Whether fill lies around a corner of it, of which an edge is one side."""
+        """Whether an edge belongs to fill around a corner of the slice."""
         return any(edge.is_cornered(other, tolerance) for other in self.edges)
 
     @cached_property
     def between_edges(self) -> npt.NDArray[Any]:
-        """Pixels that are kept of it, without those up to its edges."""
+        """The subsampled pixels between the edges along the sides."""
         depths = dict.fromkeys(SIDES, 0.0)
         depths |= {edge.side: max(edge.first, edge.last, 0.0) / edge.of for edge in self.edges}
         height, width = self.some.shape
@@ -79,6 +79,6 @@ class Appearance:
         return self.some[y0:y1, x0:x1]
 
     def share_between_edges(self, value: float, tolerance: float) -> float:
-        """Share of the pixels between its edges that have a value; nan where there is none."""
+        """Share of the pixels between the edges with a value; nan if there are no pixels."""
         film = self.between_edges.astype(np.float32)
         return float(np.mean(np.abs(film - value) <= tolerance)) if film.size else float("nan")

@@ -1,8 +1,8 @@
-"""Whether the slices of a film are its slices, or its rows: they were milled one after the other.
+"""Check whether the slices of a stack are really the milled ones, not its rows or columns.
 
-Between slices lies most: pixels beside each other are more alike than pixels behind each other, or
-as much. Where one axis of the pictures is far less alike than the other one and than pictures
-that follow each other, that axis is the one that was milled.
+Milled slices are at least as far apart as pixels, so neighbouring pixels of a slice are at least as
+similar as successive slices. If neighbours along one axis of the slices are much less similar than
+along the other axis and from slice to slice, that axis is the milled one.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import numpy.typing as npt
 
 from fibsem.data.material.order import correlation
 
-#: Pairs of slices that are looked at, the fewest of them, and pixels along each side of the middle.
+#: Number of pairs of slices examined, minimum number, and side in pixels of the central area used.
 PAIRS, FEWEST, MIDDLE = 8, 3, 512
-#: Share of the correlation of the other two axes that the third one has less than, and by how much.
+#: Maximum ratio of the axis' correlation to those of the other two axes, and minimum difference.
 LESS, APART = 0.75, 0.1
 
 Image = npt.NDArray[Any]
 
 
 def some_pairs(depth: int) -> list[int]:
-    """First slices of the pairs of neighbours that are looked at.
+    """Return the first slice of each pair of neighbours that is examined.
 
     >>> some_pairs(4), some_pairs(1)
     ([0, 1, 2], [])
@@ -33,15 +33,15 @@ def some_pairs(depth: int) -> list[int]:
 
 
 def other_order(depth: int, read: Callable[[int], Image | None]) -> Iterator[str]:
-    """Say where a film seems to lie with its slices along y or x.
+    """Yield a message if the milled slices seem to lie along y or x.
 
     Parameters
     ----------
     depth
         Number of slices.
     read
-        Gives one of them as it is stored; None where it cannot be read. Memory: one of them, and
-        the middle of another.
+        Returns a slice as stored, or None if it cannot be read. Memory: one slice, and the middle
+        of another.
     """
     pairs = (tuple(_middle(read(k)) for k in (z, z + 1)) for z in some_pairs(depth))
     alike = [_alike(one, other) for one, other in pairs if one is not None and other is not None]
@@ -58,7 +58,7 @@ def other_order(depth: int, read: Callable[[int], Image | None]) -> Iterator[str
 
 
 def _alike(one: Image, other: Image) -> tuple[float, float, float]:
-    """Correlation of a slice with the next one, and with itself a pixel on along y and x."""
+    """Correlation of a slice with the next, and with itself shifted by a pixel along y and x."""
     a, b = one.astype(np.float32), other.astype(np.float32)
     return correlation(a, b), correlation(a[1:], a[:-1]), correlation(a[:, 1:], a[:, :-1])
 

@@ -1,4 +1,4 @@
-"""Data bars of microscopes: rows that stand still from slice to slice while the film moves on."""
+"""Find data bars of microscopes: rows that stand still from slice to slice as the film changes."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ import numpy.typing as npt
 
 from fibsem.system.advice import VALID
 
-#: Share of a row that stands still in a bar, whose counters run; and just beyond it at most.
+#: Minimum share of a row of a bar that stands still (counters run), and maximum just beyond a bar.
 STILL, MOVING = 0.7, 0.35
-#: Share of the slices in which a pixel has its usual value, and stands still.
+#: Minimum share of the slices in which a pixel that stands still has its usual value.
 USUAL = 0.9
-#: Share of the pixels beyond a bar that show the film at least, beside the fill of a turned one;
-#: and of a row below which fill ends in it: in a bar the rows between lines of text stand still.
+#: Minimum share of the pixels beyond a bar that show the film, next to the fill of a rotated one;
+#: and share of still pixels in a row below which fill ends in it: in a bar, the rows between lines
+#: of text stand still entirely.
 SHOWN, WHOLE = 0.1, 0.99
-#: Rows of a bar, and share of the height that it takes at most.
+#: Minimum number of rows of a bar, and maximum share of the height.
 LEAST, MOST = 4, 0.3
-#: Share of a row of a bar that has one of two values; compression leaves others.
+#: Minimum share of a row of a bar that has one of two values; compression creates others.
 PRINTED = 0.9
-#: Slices without which nothing can be said to stand still.
+#: Minimum number of slices to tell what stands still.
 SLICES = 4
 
 
 def bar_rows(stack: npt.NDArray[Any], tolerance: float) -> tuple[int, int]:
-    """Rows of the bars at the top and at the bottom; 0 where there is none.
+    """Return the number of rows of the bars at the top and at the bottom, 0 without a bar.
 
-    What stands still in a rim is of one value: it is left to `rims`, beside a bar, too.
+    A rim also stands still, but has one value: it is left to `rims`, even next to a bar.
 
     Parameters
     ----------
     stack : (slices, y, x)
         Slices far from each other; columns may be left out.
     tolerance
-        Grey values within which a pixel that was compressed stands still.
+        Difference of grey values within which a compressed pixel stands still.
     """
     if len(stack) < SLICES:
         return 0, 0
@@ -46,9 +47,9 @@ def bar_rows(stack: npt.NDArray[Any], tolerance: float) -> tuple[int, int]:
 
 
 def bars_of_few(stack: npt.NDArray[Any]) -> Iterator[str]:
-    """Say where so few slices that nothing stands still have rows like those of a bar.
+    """Yield messages about rows like those of a bar in too few slices to tell what stands still.
 
-    Text and its ground have two values, which hardly any pixel of the film beside it has.
+    Text and its background have two values, which hardly any pixel of the film next to it has.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def bars_of_few(stack: npt.NDArray[Any]) -> Iterator[str]:
 
 
 def _printed(image: npt.NDArray[Any], among: int) -> int:
-    """Rows from the top that have the two commonest values of some of them, and the film not."""
+    """Number of rows at the top that have the two commonest values of a few of them only."""
     values, counts = np.unique(image[:among], return_counts=True)
     printed = np.isin(image, values[np.argsort(counts)[-2:]]).mean(axis=1)
     ends = np.flatnonzero(printed < PRINTED)
@@ -79,9 +80,9 @@ def _printed(image: npt.NDArray[Any], among: int) -> int:
 def _fill(
     stands: npt.NDArray[np.bool_], usual: npt.NDArray[Any], rows: int, tolerance: float
 ) -> npt.NDArray[np.bool_]:
-    """Pixels that stand still and have the value of those beyond some rows: fill, if any is there.
+    """Whether pixels stand still with the value of still ones just beyond some rows: fill, if any.
 
-    The first row beyond a bar may be compressed with its last.
+    The first row beyond a bar may be compressed together with its last.
     """
     near = usual[rows + 2 : rows + 3][stands[rows + 2 : rows + 3]]
     if not near.size:
@@ -90,7 +91,7 @@ def _fill(
 
 
 def _rows(stands: npt.NDArray[np.bool_], usual: npt.NDArray[Any], tolerance: float) -> int:
-    """Rows of a bar at the top, in which pixels stand still."""
+    """Number of rows of a bar at the top, in which pixels stand still."""
     still = stands.mean(axis=1)
     ends = np.flatnonzero(still < STILL)
     rows = int(ends[0]) if ends.size else len(still)

@@ -1,4 +1,4 @@
-"""Rectangles of one value inside a slice: chunks that were never written, missing mosaic tiles."""
+"""Find rectangles of one value in a slice: chunks never written, missing mosaic tiles."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from scipy import ndimage
 
 from fibsem.data.material.parts import Rect
 
-#: Side of the tiles that are looked at, and how many a block holds at least along both axes.
+#: Side of the tiles that are examined, and minimum number of them in a block along both axes.
 TILE, LEAST = 8, 3
-#: Share of a block that has its value, and of a line just outside that may have it.
+#: Minimum share of a block that has its value, and maximum share of a line just outside it.
 FULL, OUTSIDE = 0.995, 0.6
-#: Share of a slice that they take at most: a saturated solid may have a few pixels that are not.
+#: Maximum share of a slice that blocks take: a saturated solid may have a few other pixels.
 MOST = 0.95
-#: Lines outside that have to show it, and share of one from which it is no other block's.
+#: Distance in lines that is checked outside, and minimum share of a line without other blocks.
 BEYOND, ALONG = 3, 0.1
 
 
 def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
-    """Rectangles of one value, whatever is black or saturated beside them.
+    """Return the rectangles of one value, regardless of other black or saturated areas.
 
-    A blob of clipped pores holds tiles of one value, too, but the lines just outside of any
-    rectangle in it have that value as well.
+    A blob of clipped pores also holds tiles of one value, but the lines just outside of any
+    rectangle in it have that value, too.
     """
     height, width = (n // TILE * TILE for n in image.shape)
     tiles = image[:height, :width].reshape(height // TILE, TILE, width // TILE, TILE)
@@ -34,7 +34,7 @@ def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
     if np.count_nonzero(flat) < LEAST**2:
         return rects
     for value in np.unique(low[flat]):
-        # without what is narrower than a block: black pores that touch one
+        # opening removes anything narrower than a block, such as black pores that touch one
         wide = ndimage.binary_opening(flat & (low == value), np.ones((LEAST, LEAST)))
         groups, count = ndimage.label(wide)
         for k in range(1, count + 1):
@@ -43,9 +43,9 @@ def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
 
 
 def _together(same: npt.NDArray[np.bool_], tiles: npt.NDArray[np.bool_]) -> list[Rect]:
-    """The rectangles that some tiles make: one, or several that touch; none if any is not straight.
+    """Return the rectangle of some tiles, or several that touch; none if any is not straight.
 
-    A mosaic may lack tiles that lie round a corner.
+    A mosaic may lack tiles around a corner.
     """
     rects = [_grown(same, TILE * np.array(ends)) for ends in _steps(tiles)]
     grown = [rect for rect in rects if rect is not None]
@@ -59,7 +59,7 @@ def _together(same: npt.NDArray[np.bool_], tiles: npt.NDArray[np.bool_]) -> list
 
 
 def _steps(tiles: npt.NDArray[np.bool_]) -> list[list[list[int]]]:
-    """Rows and columns, [[start, stop], [start, stop]], of what is as wide from row to row.
+    """Split tiles into rectangles [[y0, y1], [x0, x1]] of rows with the same columns.
 
     >>> _steps(np.array([[1, 1], [1, 1], [1, 0]], bool))
     [[[0, 2], [0, 2]], [[2, 3], [0, 1]]]
@@ -77,7 +77,7 @@ def _steps(tiles: npt.NDArray[np.bool_]) -> list[list[list[int]]]:
 
 
 def _grown(same: npt.NDArray[np.bool_], ends: npt.NDArray[np.intp]) -> Rect | None:
-    """The rectangle around some tiles, [[y0, y1], [x0, x1]]; None if it is not full, or narrow."""
+    """Grow tiles [[y0, y1], [x0, x1]] to a rectangle; None if it is not full or too narrow."""
     start, stop = ends[:, 0].tolist(), ends[:, 1].tolist()
     if same[start[0] : stop[0], start[1] : stop[1]].mean() < FULL:
         return None
@@ -94,9 +94,9 @@ def _grown(same: npt.NDArray[np.bool_], ends: npt.NDArray[np.intp]) -> Rect | No
 
 
 def _is_straight(same: npt.NDArray[np.bool_], covered: npt.NDArray[np.bool_], rect: Rect) -> bool:
-    """Whether the lines outside of a rectangle show something else, where no other block is.
+    """Whether the lines outside of a rectangle show something else, except where blocks are.
 
-    Also some lines further off: between two parts of a saturated solid there may be a crack.
+    Also checks a line further off, as there may be a crack between two parts of a saturated solid.
     """
     fill = same | covered
     for axis, (start, stop), (first, last) in (

@@ -1,4 +1,4 @@
-"""What has the value of fill, but no straight edge, as elastic alignment leaves it."""
+"""Find areas with a fill value but no straight edge, as elastic alignment leaves them."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-#: Share of a slice from which it is said, and how often that of the value inside it must be: in
-#: the second least of the quarters of its middle, as deep fill reaches into others.
+#: Minimum share of a slice, and minimum ratio to the share of the same value inside the slice. The
+#: latter is the second smallest among the quarters of its middle, as deep fill may reach others.
 SHARE, TIMES = 0.01, 8.0
 
 
 def fill_along_sides(some: npt.NDArray[Any], absent: npt.NDArray[np.bool_]) -> float:
-    """Share of a slice that has one exact value, goes on from its sides, and was not found.
+    """Share of a slice that has one exact value, touches its sides, and was not found otherwise.
 
     Parameters
     ----------
     some : (y, x)
-        Pixels of the slice.
+        Subsampled pixels of the slice.
     absent : (y, x) bool
-        What of them is known not to be material.
+        Which of them are known not to be material.
 
     Returns
     -------
     float
-        0 where it is little, or the middle of the slice has the value as well: pores that were
-        clipped are everywhere.
+        0 if the share is small, or if the middle of the slice has the value, too: clipped pores
+        are everywhere.
     """
     if min(some.shape) < 8:
         return 0.0

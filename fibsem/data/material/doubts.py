@@ -1,4 +1,4 @@
-"""What a search says of what it takes for material all the same: where it is in doubt."""
+"""Warnings of a search about areas that it takes for material, but that may be none."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from fibsem.data.material.search import LOOKED_AT, Search
 from fibsem.data.material.standing import standing_fill
 from fibsem.system.advice import VALID
 
-#: Share of a side, depth in pixels and share of the slices from which a doubt is said.
+#: Share of a side, depth in pixels and share of the slices from which to warn.
 SHARE, DEPTH_PX, SLICES = 0.75, 4.0, 0.1
-#: Share of the slices that must have the value of fill over an area.
+#: Minimum share of the slices that have the value of fill over an area.
 CURVED_SLICES = 0.5
 
 
 @dataclass(frozen=True)
 class Doubts:
-    """What is said of the slices that a search has seen so far."""
+    """Iterate over the warnings about the slices that a search has examined so far."""
 
     search: Search
 
@@ -52,7 +52,7 @@ class Doubts:
         return {z: look for z, look in self._looks.items() if not self.search.is_blank(look)}
 
     def _along_sides(self) -> Iterator[tuple[Side, str]]:
-        """Sides, and what is said of them where they have the value of fill along most of them."""
+        """Yield the sides with the value of fill along most of them, each with a message."""
         for side in SIDES:
             borders = [look.borders[side] for look in self._looks.values()]
             odd = [b.filled for b in borders if b.share >= SHARE and b.filled >= DEPTH_PX]
@@ -65,7 +65,7 @@ class Doubts:
                 yield side, said
 
     def _unproven(self) -> Iterator[str]:
-        """What ends in a straight line at a side of too few slices."""
+        """Warn about straight edges along a side that too few slices have."""
         odd = [
             z for z, look in self._looks.items()
             if any(e.is_flat and not self.search.is_proven(z, look, e) for e in look.edges)
@@ -78,7 +78,7 @@ class Doubts:
             )
 
     def _curved(self) -> Iterator[str]:
-        """What only has the value of fill, however its edge goes."""
+        """Warn about areas with the value of fill, regardless of their edge."""
         shares = [
             fill_along_sides(look.some, self.search.left_out(z)) for z, look in self._shown.items()
         ]
@@ -91,7 +91,7 @@ class Doubts:
             )
 
     def _quiet(self, said: Container[Side]) -> Iterator[str]:
-        """What shows little along a side of which nothing was said, and has no value of its own."""
+        """Warn about low-contrast borders at sides without an edge, a bar or another message."""
         edges = {edge.side for look in self._shown.values() for edge in look.edges}
         height, width = self.search.volume.shape[1:]
         bars = dict(zip(("top", "bottom"), self.search.bars, strict=True))
@@ -102,13 +102,13 @@ class Doubts:
         )
 
     def _standing(self) -> Iterator[str]:
-        """What has one value in the same place of most slices, whatever its shape."""
+        """Warn about areas, of any shape, with one value at the same place in most slices."""
         few = [*self._shown][:: -(-len(self._shown) // LOOKED_AT) or 1]
         some = [self._looks[z].some for z in few]
         yield from standing_fill(some, lambda k: self.search.left_out(few[k]), self.search.range)
 
     def _blank(self) -> Iterator[str]:
-        """Slices of one value that are like those around them."""
+        """Warn about slices of one value that are like those around them."""
         blank = [
             z for z, look in self._looks.items()
             if z not in self._shown and not self.search.differs(z, look)

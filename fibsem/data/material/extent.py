@@ -20,13 +20,13 @@ from fibsem.system.records import Stored
 
 BoolArray = npt.NDArray[np.bool_]
 
-#: Voxels left out, by kind.
+#: Number of voxels left out, by kind.
 Left = dict[Kind, int]
 
 
 @dataclass(frozen=True)
 class KeptExtent(Stored):
-    """What of a volume shows no material, as a ledger keeps it: parts by slice, and doubts."""
+    """The parts of a volume without material by slice, and the warnings, as a ledger keeps them."""
 
     parts: dict[str, tuple[KeptPart, ...]]
     doubts: tuple[str, ...]
@@ -34,19 +34,19 @@ class KeptExtent(Stored):
 
 @dataclass(frozen=True)
 class Extent:
-    """What of a volume shows no material.
+    """The parts of a volume that show no material.
 
     Attributes
     ----------
     shape
-        Of the volume, (z, y, x).
+        Shape of the volume, (z, y, x).
     parts
-        By slice; one that is not named is material all over.
+        Parts without material by slice; a slice that is not listed is all material.
     mask
-        The user's own, in place of what would be found: 0 is not material. Of the volume's shape,
+        The user's mask, in place of a search: 0 is not material. It has the shape of the volume,
         or one slice that holds for all.
     doubts
-        What has the value of fill without its shape: measured, and to be looked at.
+        Warnings about areas with the value of fill, but not its shape, which are measured.
     """
 
     shape: Triple
@@ -55,7 +55,7 @@ class Extent:
     doubts: tuple[str, ...] = ()
 
     def kinds(self, z: int) -> KindArray | None:
-        """Codes of a slice, (y, x) uint8, 0 material; None where all of it is."""
+        """Return the codes of a slice, (y, x) uint8, 0 for material; None if all is material."""
         if self.mask is not None:
             kinds = (self._masked(z) == 0).astype(np.uint8) * np.uint8(code("mask"))
             return kinds if kinds.any() else None
@@ -86,35 +86,35 @@ class Extent:
 
     @cached_property
     def _material(self) -> Any:
-        """The value that the mask has first where there is material."""
+        """The first value other than 0 in the mask; None if there is none."""
         assert self.mask is not None
         some = (values[values != 0] for values in map(self._values, range(self.mask.shape[0])))
         return next((inside[0] for inside in some if inside.size), None)
 
     def inside(self, z: int) -> BoolArray | None:
-        """Whether a pixel of a slice is material, (y, x); None where all of it is."""
+        """Return whether each pixel of a slice is material, (y, x) bool; None if all are."""
         kinds = self.kinds(z)
         return None if kinds is None else kinds == 0
 
     @property
     def masked(self) -> Inside | None:
-        """What the user's own mask says of a slice, as `inside` does; None without one."""
+        """The method `inside` if there is a user's mask, else None."""
         return None if self.mask is None else self.inside
 
     def is_blank(self, z: int) -> bool:
-        """Whether nothing of a slice is material."""
+        """Whether no pixel of a slice is material."""
         inside = self.inside(z)
         return inside is not None and not inside.any()
 
     def pixels(self, z: int) -> int:
-        """Pixels of a slice that are material."""
+        """Return the number of pixels of a slice that are material."""
         inside = self.inside(z)
         return self.shape[1] * self.shape[2] if inside is None else int(np.count_nonzero(inside))
 
     def stand_in(self, z: int, missing: Container[int] = ()) -> int:
-        """The slice itself, or the nearest one with material where it has none or is missing.
+        """Return z, or the nearest slice with material if z has none or is missing.
 
-        One may turn out to be ``missing`` while it is looked at.
+        ``missing`` may grow while slices are examined.
         """
 
         def shows(k: int) -> bool:
@@ -126,7 +126,7 @@ class Extent:
         return next((k for k in nearest if shows(k)), z)
 
     def left_out(self, slices: Iterable[int] | None = None) -> Left:
-        """Voxels of some slices, or all, that are not material; kinds without any are left away."""
+        """Count the voxels that are not material in ``slices`` or in all, by kind; omits zeros."""
         counts = np.zeros(len(KINDS) + 1, np.int64)
         some = range(self.shape[0]) if self.mask is not None else self.parts
         for z in some if slices is None else slices:
@@ -136,7 +136,7 @@ class Extent:
         return {kind: int(n) for kind, n in zip(KINDS, counts[1:], strict=True) if n}
 
     def report(self) -> Iterator[str]:
-        """What a user should know of it, a line each."""
+        """Yield lines on what is left out, and the warnings."""
         size, left = self.shape[0] * self.shape[1] * self.shape[2], self.left_out()
         if left:
             parts = ", ".join(f"{kind} {100 * n / size:.2f} %" for kind, n in left.items())
@@ -149,11 +149,11 @@ class Extent:
 
     @property
     def kept(self) -> KeptExtent:
-        """What a ledger keeps; not the mask, which the user names again."""
+        """The record that a ledger keeps, without the mask, which the user gives again."""
         parts = {str(z): tuple(part.as_kept for part in some) for z, some in self.parts.items()}
         return KeptExtent(parts, self.doubts)
 
     def with_parts(self, kept: KeptExtent) -> Extent:
-        """The extent of this volume and mask with the parts and doubts that a ledger keeps."""
+        """Return this extent with the parts and warnings that a ledger keeps."""
         parts = {int(z): tuple(map(part_of, some)) for z, some in kept.parts.items()}
         return replace(self, parts=parts, doubts=kept.doubts)

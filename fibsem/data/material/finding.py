@@ -1,4 +1,4 @@
-"""What a caller asks for: the extent of a volume as a rule, a mask or a search says."""
+"""Determine the extent of a volume by a rule, from a mask, or by a search."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from fibsem.geometry import Triple
 from fibsem.system.advice import VALID
 from fibsem.system.home import home_path
 
-#: Seconds from which on progress is shown.
+#: Seconds after which progress is shown.
 SHOWN_AFTER_S = 2.0
 
 
-#: What `valid` may be beside the path of a mask.
+#: Values of `valid` other than the path of a mask.
 RULES = ("auto", "all")
 
 
 def given_extent(shape: Triple, valid: str) -> Extent | None:
-    """What `valid` says without a look at the film: ``all``, or the path of a mask.
+    """Return the extent that `valid` gives without examining slices; None for ``auto``.
 
     Raises
     ------
     UserError
-        If the mask cannot be opened, or has another shape.
+        If the mask does not exist, cannot be opened, or has another shape.
     """
     if valid == "auto":
         return None
     if valid == "all":
         return Extent(shape)
-    path = home_path(valid).absolute()  # other processes work in another folder
+    path = home_path(valid).absolute()  # other processes may have another working directory
     if kind_of(path) == "absent":
         raise UserError(
             f"`{VALID}` must be auto, all (everything is material) or the path of a mask, but "
@@ -52,9 +52,9 @@ def given_extent(shape: Triple, valid: str) -> Extent | None:
 
 
 def look_for(volume: Volume, valid: str = "auto") -> Extent:
-    """What of a volume is not material, looked for in a slice when it is asked for.
+    """Return the extent of a volume whose slices are examined lazily.
 
-    For data of which few slices are used; `find_extent` looks at all of them.
+    For data of which few slices are used; `find_extent` examines all slices.
     """
     return given_extent(volume.shape, valid) or Extent(volume.shape, Search(volume))
 
@@ -62,9 +62,9 @@ def look_for(volume: Volume, valid: str = "auto") -> Extent:
 def odd_in(
     volume: Volume, extent: Extent | None = None, show: Callable[[int], object] = int
 ) -> Iterator[str]:
-    """Say which slices of a volume are unlike their neighbours; each is read once.
+    """Yield messages about slices unlike their neighbours; each slice is read once.
 
-    Where an extent is known only what it holds to be material counts.
+    If an extent is given, only its material is compared.
     """
     yield from Search(volume).odd_of_all(extent, show)
 
@@ -72,10 +72,10 @@ def odd_in(
 def find_extent(
     volume: Volume, asked: Extent | None = None, progress: Show | None = None
 ) -> Extent:
-    """What of a volume is not material; every slice is read once, and each looked at by itself.
+    """Return the extent of a volume after reading every slice once.
 
-    What is ``asked`` for, see `given_extent`, is not looked for. Memory: a slice. Time: that of
-    reading, and a few passes over each slice.
+    If ``asked`` is given, see `given_extent`, nothing is searched for, but odd slices are still
+    reported. Memory: a slice. Time: that of reading, and of a few passes over each slice.
     """
     began = time.monotonic()
 
@@ -84,7 +84,7 @@ def find_extent(
             progress("slices looked at", z, volume.shape[0])
 
     search, parts = Search(volume), {}
-    if asked is not None:  # that a slice is odd is said all the same
+    if asked is not None:
         return replace(asked, doubts=tuple(search.odd_of_all(asked, show)))
     for z in search:
         show(z)

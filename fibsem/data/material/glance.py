@@ -1,4 +1,4 @@
-"""Pixels of a slice that stand for all of it, and their contrast."""
+"""Subsampled pixels of a slice, and its contrast."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy.typing as npt
 
 from fibsem.data.material.extent import BoolArray
 
-#: Rows and columns that are kept of a slice, up to twice as many.
+#: Minimum number of rows and columns kept of a large slice; at most twice as many are.
 KEPT = 128
-#: Share of the contrast within which fill varies that was compressed.
+#: Share of the contrast within which compressed fill varies.
 FILL = 0.04
-#: Share of a side that fill has at least.
+#: Minimum share of a side that fill takes.
 ALONG = 0.6
 
 
 def some_of(film: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Pixels of a slice that stand for all."""
+    """Subsample a slice."""
     rows, columns = (max(1, side // KEPT) for side in film.shape)
     return film[::rows, ::columns].copy()
 
 
 def shown_of(image: npt.NDArray[Any], inside: BoolArray) -> npt.NDArray[Any]:
-    """Pixels of a slice that stand for all; those that are not material say nothing."""
+    """Subsample a slice, with the median of its material in place of everything else."""
     some, shown = some_of(image), some_of(inside)
     return np.where(shown, some, np.median(some[shown]) if shown.any() else 0)
 
 
 def contrast_of(image: npt.NDArray[Any]) -> float:
-    """From the darkest to the brightest hundredth of what a slice shows.
+    """Difference of the 99th and the 1st percentile of the material in a slice.
 
-    Fill along a side does not count where it is further from all else than all else is wide, as
-    black beside a film of 32000 to 32250 in 16 bits, nor does the text on a bar.
+    Fill along a side is ignored if it is further from all other values than these extend, such as
+    black next to a film of 32000 to 32250 in 16 bits; so is the text on a bar.
 
     >>> film = np.arange(32000, 32250).reshape(10, 25)
     >>> contrast_of(np.vstack([film, np.zeros((2, 25))])) == contrast_of(film)
@@ -44,8 +44,8 @@ def contrast_of(image: npt.NDArray[Any]) -> float:
     contrast = high - low
     sides = (image[0], image[-1], image[:, 0], image[:, -1])
     for ends in ((low,), (high,), (low, high)):
-        # clipped pores lie everywhere, fill along a side: four lines tell of most films that they
-        # have none
+        # clipped pores lie everywhere, fill along a side: checking the four border lines shows
+        # that most slices have no fill
         if not any(_near(side, ends, FILL * contrast).mean() >= ALONG for side in sides):
             continue
         fill = _near(image, ends, FILL * contrast)
@@ -59,14 +59,14 @@ def contrast_of(image: npt.NDArray[Any]) -> float:
 
 
 def _near(values: npt.NDArray[Any], ends: Sequence[float], tolerance: float) -> BoolArray:
-    """Which values lie at one of some ends."""
+    """Whether each value is within the tolerance of one of ``ends``."""
     values = values.astype(np.float32)
     near: BoolArray = np.any([np.abs(values - end) <= tolerance for end in ends], axis=0)
     return near
 
 
 def quantiles(image: npt.NDArray[Any], shares: Sequence[float]) -> list[float]:
-    """Quantiles as `numpy.quantile` gives them; of bytes in a fifth of its time, by counts.
+    """Quantiles equal to those of `numpy.quantile`; for uint8, counting takes a fifth of the time.
 
     >>> quantiles(np.array([0, 0, 10, 20], np.uint8), (0.5, 1.0))
     [5.0, 20.0]

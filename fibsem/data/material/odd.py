@@ -1,6 +1,6 @@
-"""Slices that are unlike their neighbours: inverted, brighter, of another film, twice, swapped.
+"""Find slices unlike their neighbours: inverted, brighter, repeated, swapped, of another film.
 
-They are measured all the same: what is wrong with one cannot be told for certain, and is said.
+They are measured nevertheless, with a warning, as it is not certain what is wrong with them.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from fibsem.data.material.order import (
     in_turn,
 )
 
-#: Fewer slices do not tell what is usual.
+#: Minimum number of slices.
 FEWEST = 6
-#: Correlation of neighbours from which they can be compared pixel by pixel.
+#: Minimum correlation of neighbours for a comparison pixel by pixel.
 ALIKE = 0.15
-#: Shares of it: below minus the first a slice is inverted, below the second of something else,
-#: where that is so many robust s.d. below the usual one.
+#: Ratios to the usual correlation: below minus the first a slice is inverted, below the second it
+#: is unrelated, if it is also this many robust standard deviations below the usual one.
 INVERTED, UNLIKE, FAR = 0.25, 0.5, 8.0
-#: Quantiles that stand for the darkest and the brightest, slices to both sides that they are
-#: compared with, and how far they may be off: in the film's contrast, and times what is usual. Of
-#: clean films they are off by 0.03 of it, or 3 times what is usual, at most
+#: Quantiles for the darkest and the brightest pixels, number of slices on both sides they are
+#: compared with, and maximum deviation: in units of the contrast, and as a ratio to the usual one.
+#: Clean films deviate by at most 0.03 of the contrast or 3 times the usual deviation
 #: (experiments/reliability/inputs-placing.md).
 ENDS, AROUND, OFF, OFTEN = (0.02, 0.98), 8, 0.07, 6.0
-#: Share of the pairs of neighbours that may be equal before that is how the film is.
+#: Share of equal pairs of neighbours above which repetition is regular.
 EQUAL = 0.25
-#: How much of what neighbours lose from one slice to the next two that are swapped win back.
+#: Share of the usual loss of correlation over a slice that two swapped slices must regain.
 WON = 0.5
-#: Share of the usual correlation of neighbours below which the film jumps between two.
+#: Ratio to the usual correlation of neighbours below which the film jumps.
 JUMP = 0.6
-#: Slices that are named.
+#: Maximum number of slices that are named.
 MOST_NAMED = 8
 
 
 def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Iterator[str]:
-    """What is odd about some slices of a film, a line each, with their numbers.
+    """Yield a message for each kind of odd slice in a volume, with slice numbers.
 
     Parameters
     ----------
     pixels
-        Pixels of every slice that shows something, the same places in all.
+        Pixels at the same places of every slice that shows something, by slice number.
     contrast
-        Of a usual slice.
+        Contrast of a usual slice.
     """
     numbers = sorted(pixels)
     if len(numbers) < FEWEST or not contrast:
@@ -74,7 +74,7 @@ def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Itera
 def _wrong(
     some: Sequence[Some], alike: Mapping[int, Array], ends: Array, numbers: Sequence[int]
 ) -> Iterator[str]:
-    """What is wrong with single slices, and with what follows what."""
+    """Yield messages about single odd slices, and about breaks in their sequence."""
     next_to = alike[1]
     usual = float(np.median(np.abs(next_to)))
     inverted = _inverted(next_to, usual)
@@ -96,7 +96,7 @@ def _wrong(
 
 
 def _again(some: Sequence[Some], numbers: Sequence[int]) -> Iterator[str]:
-    """Slices that were there before."""
+    """Yield messages about slices that repeat earlier ones."""
     equal = [k for k, (one, other) in enumerate(pairwise(some)) if np.array_equal(one, other)]
     if equal and len(equal) <= EQUAL * len(some):
         yield f"{_named(numbers[k + 1] for k in equal)} the same as the one before"
@@ -114,7 +114,7 @@ def _again(some: Sequence[Some], numbers: Sequence[int]) -> Iterator[str]:
 
 
 def _following(alike: Mapping[int, Array], numbers: Sequence[int], *, swaps: bool) -> Iterator[str]:
-    """Where a film does not go on as it does elsewhere."""
+    """Yield messages about swapped slices and jumps."""
     for k in _swapped(alike) if swaps else ():
         yield f"slices {numbers[k]} and {numbers[k + 1]} seem to be swapped"
     beside = [b - a == 1 for a, b in pairwise(numbers)]
@@ -128,7 +128,7 @@ def _following(alike: Mapping[int, Array], numbers: Sequence[int], *, swaps: boo
 
 
 def _named(which: Iterable[int]) -> str:
-    """Slices as the beginning of a sentence.
+    """Name slices at the beginning of a sentence.
 
     >>> _named([3]), _named([3, 4])
     ('slice 3 is', 'slices 3, 4 are')
@@ -141,7 +141,7 @@ def _named(which: Iterable[int]) -> str:
 
 
 def _inverted(next_to: Array, usual: float) -> list[int]:
-    """The fewer of two kinds of slices, where each turn from one to the other inverts them."""
+    """Return the smaller group of slices if each change between the groups inverts them."""
     if usual <= ALIKE:
         return []
     turns = np.concatenate([[0], np.cumsum(next_to < -INVERTED * usual)]) % 2
@@ -150,7 +150,7 @@ def _inverted(next_to: Array, usual: float) -> list[int]:
 
 
 def _unlike(next_to: Array, usual: float) -> list[int]:
-    """Slices that are like none of their neighbours; at an end, if its neighbour is like others."""
+    """Return slices unlike all neighbours; at an end, only if the neighbour is like the next."""
     spread = 1.4826 * float(np.median(np.abs(next_to - usual)))
     low = next_to < min(UNLIKE * usual, usual - FAR * spread)
     if usual <= ALIKE:
@@ -162,7 +162,7 @@ def _unlike(next_to: Array, usual: float) -> list[int]:
 
 
 def _jumps(next_to: Array) -> list[int]:
-    """First of two neighbours that have little in common, while each has with its other one."""
+    """Return the first of two neighbours unlike each other, but like their other neighbours."""
     usual = float(np.median(np.abs(next_to)))
     spread = 1.4826 * float(np.median(np.abs(next_to - usual)))
     low = next_to < min(JUMP * usual, usual - FAR * spread)
@@ -170,7 +170,7 @@ def _jumps(next_to: Array) -> list[int]:
 
 
 def _off(ends: Array) -> list[int]:
-    """Slices whose darkest or brightest pixels are not those of the slices around."""
+    """Return slices whose darkest or brightest pixels deviate from those of the slices around."""
     apart = np.zeros(len(ends))
     for k in range(len(ends)):
         around = [j for j in range(max(0, k - AROUND), k + AROUND + 1) if j != k and j < len(ends)]
@@ -179,7 +179,7 @@ def _off(ends: Array) -> list[int]:
 
 
 def _swapped(alike: Mapping[int, Array]) -> Iterator[int]:
-    """First of two neighbours that each are more like what lies beyond the other."""
+    """Yield the first of two neighbours that each resemble the slice beyond the other."""
     next_to, beyond = alike[1], alike[2]
     usual = float(np.median(next_to))
     lost = usual - float(np.median(beyond))

@@ -1,7 +1,7 @@
-"""How the slices of a film follow each other: kinds in turn, and slices that come again.
+"""The sequence of slices: alternating kinds, and slices that repeat earlier ones.
 
-Two detectors in one stack, or a stack that was added to itself, are read without an error, and
-measured all the same: a line says so.
+Two detectors in one stack, or a stack appended to itself, are read without an error and measured; a
+warning reports them.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-#: Pixels of a slice.
+#: Subsampled pixels of a slice.
 Some = npt.NDArray[np.float32]
 
-#: Kinds of slices that may follow each other in turn, and rounds of them that must be there.
+#: Numbers of kinds of slices that may alternate, and minimum number of rounds.
 ORDINALS, ROUNDS = {2: "second", 3: "third", 4: "fourth"}, 3
-#: Correlation that slices a round apart must have beyond that of those between, and how often.
+#: Minimum excess of the correlation of slices a round apart over those in between, and share of the
+#: slices with this excess.
 BEYOND, MOSTLY = 0.1, 0.9
-#: How far neighbours must be apart in darkest and brightest pixels: in the film's contrast, and
-#: times what slices a round apart are.
+#: Minimum difference of neighbours in their darkest and brightest pixels, in units of the contrast
+#: and as a ratio to the difference of slices a round apart.
 APART, OFTEN = 0.07, 6.0
-#: Different slices that a film must have before those that come again are told.
+#: Minimum number of different slices for a message about repeated ones.
 FEWEST_DIFFERENT = 3
 
 
 def in_turn(ends: Array, alike: Mapping[int, Array]) -> int | None:
-    """How many kinds of slices follow each other in turn; None where they are of one kind.
+    """Number of kinds of slices that alternate, or None if all are of one kind.
 
     Parameters
     ----------
     ends
-        Darkest and brightest grey values of every slice, in the film's contrast.
+        Darkest and brightest grey values of every slice, in units of the contrast.
     alike
-        Correlation of each slice with the one so many steps on.
+        Correlation of each slice with the slice that is the given number of steps later.
     """
     for kinds in ORDINALS:
         if len(ends) >= ROUNDS * kinds and (
@@ -46,9 +47,9 @@ def in_turn(ends: Array, alike: Mapping[int, Array]) -> int | None:
 
 
 def _differ_in_tone(ends: Array, kinds: int) -> bool:
-    """Whether neighbours have other grey values, and slices a round apart the same.
+    """Whether neighbours differ in grey values, while slices a round apart agree.
 
-    At least two of the pairs of a round are of two kinds.
+    At least two pairs of neighbours in each round have slices of two kinds.
     """
     beside = np.abs(np.diff(ends, axis=0)).max(axis=1)
     same = np.abs(ends[kinds:] - ends[:-kinds]).max(axis=1)
@@ -57,14 +58,14 @@ def _differ_in_tone(ends: Array, kinds: int) -> bool:
 
 
 def _differ_in_content(alike: Mapping[int, Array], kinds: int) -> bool:
-    """Whether slices are more like those a round on than like one of those between."""
+    """Whether slices are more similar to those a round later than to one of those between."""
     beyond = alike[kinds]
     between = np.min([alike[step][: len(beyond)] for step in range(1, kinds)], axis=0)
     return bool((beyond > between + BEYOND).mean() > MOSTLY)
 
 
 def correlations(some: Sequence[Some]) -> dict[int, Array]:
-    """Correlation of each slice with the one so many steps on, up to a round of all kinds."""
+    """Correlation of each slice with later ones, for every step up to the longest round."""
     return {
         step: np.array([correlation(*pair) for pair in zip(some, some[step:], strict=False)])
         for step in range(1, max(ORDINALS) + 1)
@@ -72,16 +73,16 @@ def correlations(some: Sequence[Some]) -> dict[int, Array]:
 
 
 def correlation(one: Some, other: Some) -> float:
-    """Correlation of the pixels of two slices; 0 where one has no contrast."""
+    """Correlation of the pixels of two slices; 0 if one has no contrast."""
     a, b = one - one.mean(), other - other.mean()
     norm = float(np.sqrt(np.vdot(a, a) * np.vdot(b, b)))
     return float(np.vdot(a, b)) / norm if norm else 0.0
 
 
 def come_again(some: Sequence[Some]) -> dict[int, int]:
-    """Slices like an earlier one that is not the one before them, each with that one.
+    """Map each slice that equals an earlier one, but not the one before it, to the earlier one.
 
-    None where the film has hardly any slices that differ.
+    Returns an empty dict if hardly any slices differ.
     """
     first: dict[bytes, int] = {}
     again = {}

@@ -1,4 +1,4 @@
-"""Pieces of a slice that show no material, bounded by straight lines."""
+"""Parts of a slice that show no material, bounded by straight lines."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 Kind = Literal["rim", "slices", "bar", "block", "mask"]
-#: In the order of their codes, which begin at 1: 0 is material.
+#: In the order of their codes, which begin at 1; 0 is material.
 KINDS: tuple[Kind, ...] = ("rim", "slices", "bar", "block", "mask")
 
 Side = Literal["top", "bottom", "left", "right"]
 SIDES: tuple[Side, ...] = ("top", "bottom", "left", "right")
 
-#: Pieces as a ledger keeps them: a rectangle, and a wedge.
+#: Parts as a ledger keeps them: a rectangle, and a wedge.
 KeptRect = tuple[Kind, int, int, int, int]
 KeptWedge = tuple[Side, float, float]
 KeptPart = KeptRect | KeptWedge
@@ -25,12 +25,12 @@ KindArray = npt.NDArray[np.uint8]
 
 
 def code(kind: Kind) -> int:
-    """The code of a kind."""
+    """Return the code of a kind."""
     return 1 + KINDS.index(kind)
 
 
 def from_top(image: npt.NDArray[Any], side: Side) -> npt.NDArray[Any]:
-    """View a slice so that a side of it is at the top.
+    """Return a view of a slice with the given side at the top.
 
     >>> from_top(np.array([[1, 2], [3, 4]]), "right").tolist()
     [[2, 4], [1, 3]]
@@ -48,7 +48,7 @@ def from_top(image: npt.NDArray[Any], side: Side) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True)
 class Rect:
-    """Rows and columns, half open."""
+    """A rectangle of rows and columns, half open, that is no material."""
 
     kind: Kind
     y0: int
@@ -57,11 +57,11 @@ class Rect:
     x1: int
 
     def paint(self, kinds: KindArray) -> None:
-        """Enter it into the kinds of a slice."""
+        """Set the code of the rectangle in the kinds of a slice."""
         kinds[self.y0 : self.y1, self.x0 : self.x1] = code(self.kind)
 
     def between(self, bars: tuple[int, int], rows: int) -> Rect:
-        """The piece in a film of so many rows, where it lies between bars above and below.
+        """Return the rectangle moved from the rows between two bars to those of the whole slice.
 
         >>> Rect("rim", 0, 0, 2, 9).between((30, 0), 200)
         Rect(kind='rim', y0=30, x0=0, y1=32, x1=9)
@@ -71,21 +71,21 @@ class Rect:
 
     @property
     def as_kept(self) -> KeptRect:
-        """The piece as a ledger keeps it."""
+        """The rectangle as a ledger keeps it."""
         return self.kind, self.y0, self.x0, self.y1, self.x1
 
 
 @dataclass(frozen=True)
 class Wedge:
-    """A rim of a film that was turned: from a side to a line that is not parallel to it.
+    """A rim of a rotated film: from a side to a line that is not parallel to it.
 
     Attributes
     ----------
     side
-        Where it lies.
+        The side of the slice.
     first, last
-        Its depth in pixels at the side's first and last pixel; below 0 where the line has left the
-        slice.
+        Depth in pixels at the first and last pixel of the side; negative where the line is outside
+        the slice.
     """
 
     side: Side
@@ -94,7 +94,7 @@ class Wedge:
     kind: Kind = "rim"
 
     def paint(self, kinds: KindArray) -> None:
-        """Enter it into the kinds of a slice."""
+        """Set the code of the wedge in the kinds of a slice."""
         view = from_top(kinds, self.side)
         depth = np.linspace(self.first, self.last, view.shape[1])
         deepest = max(0, int(np.ceil(max(self.first, self.last))))
@@ -102,7 +102,7 @@ class Wedge:
         top[np.arange(len(top))[:, None] < np.rint(depth)] = code(self.kind)
 
     def between(self, bars: tuple[int, int], rows: int) -> Wedge:
-        """The line in a film of so many rows, where it goes on behind bars above and below.
+        """Return the wedge in the whole slice, extended behind the bars above and below ``rows``.
 
         >>> Wedge("left", 4.0, 0.0).between((5, 10), 41)
         Wedge(side='left', first=4.5, last=-1.0, kind='rim')
@@ -118,7 +118,7 @@ class Wedge:
 
     @property
     def as_kept(self) -> KeptWedge:
-        """The piece as a ledger keeps it."""
+        """The wedge as a ledger keeps it."""
         return self.side, self.first, self.last
 
 
@@ -126,7 +126,7 @@ Part = Rect | Wedge
 
 
 def part_of(kept: KeptPart) -> Part:
-    """The piece that a ledger keeps.
+    """Return the part that a ledger keeps.
 
     >>> part_of(("rim", 0, 0, 2, 9)), part_of(("left", 4.0, 0.0)).side
     (Rect(kind='rim', y0=0, x0=0, y1=2, x1=9), 'left')

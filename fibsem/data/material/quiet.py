@@ -1,6 +1,6 @@
-"""Borders that show little beside the film: fill with noise of its own, a cap, a substrate.
+"""Find borders with little contrast: fill with noise of its own, a cap, a substrate.
 
-Such a border has no value of its own by which it would be left out, and may be material.
+Such a border has no single value by which it could be left out, and may be material.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import numpy.typing as npt
 from fibsem.data.material.parts import SIDES, Side, from_top
 from fibsem.system.advice import VALID
 
-#: Share of the usual spread along a line below which a line along the side shows little, and from
-#: which it shows the film again; lines in between, where the edge is.
+#: Share of the usual spread along a line below which a line shows little, share from which it shows
+#: the film again, and number of lines skipped between them at the edge.
 LITTLE, AGAIN, EDGE = 0.5, 0.75, 2
-#: Lines, and share of all of them, that a border has at least and at most.
+#: Minimum depth of a border in lines, and maximum depth as a share of all lines.
 LEAST, MOST = 2, 0.45
-#: Share of the slices that must have one.
+#: Minimum share of the slices that have such a border.
 SLICES = 0.1
 
 
 def quiet_depth(some: npt.NDArray[Any], side: Side) -> float:
-    """Share of a slice that shows little from a side on, up to a straight edge; 0 where none does.
+    """Depth of a low-contrast border with a straight edge as a share of the slice; 0 without one.
 
     Parameters
     ----------
     some : (y, x)
-        Pixels that stand for all of the slice.
+        Subsampled pixels of a slice.
     side
-        From which on.
+        The side where the border begins.
 
     Examples
     --------
@@ -53,16 +53,16 @@ def quiet_depth(some: npt.NDArray[Any], side: Side) -> float:
 def quiet_sides(
     slices: Iterable[npt.NDArray[Any]], explained: Mapping[Side, bool], sizes: Mapping[Side, int]
 ) -> Iterator[str]:
-    """Say which sides of a film show little in some of its slices.
+    """Yield a message for each side with a low-contrast border in some slices.
 
     Parameters
     ----------
     slices : (y, x) each
-        Pixels that stand for all of each.
+        Subsampled pixels of each slice.
     explained
-        Sides at which something was left out, of which this would say it again.
+        Whether something was left out at each side, or reported already.
     sizes
-        Pixels of the film away from each side.
+        Size of the slice in pixels perpendicular to each side.
     """
     kept = list(slices)
     for side in SIDES:

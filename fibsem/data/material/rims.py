@@ -1,4 +1,4 @@
-"""Fill along a side of a slice, up to a straight line."""
+"""Find fill along a side of a slice, up to a straight line."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from fibsem.data.material.parts import SIDES, Part, Rect, Side, Wedge, from_top
 
 IntArray = npt.NDArray[np.intp]
 
-#: Pixels between a sharp edge and its line, and an edge that was compressed and its line.
+#: Maximum distance in pixels of an edge from its line if it is sharp, and if it was compressed.
 SHARP, BLURRED = 1, 8
-#: Share of a side at its line that is enough alone, and in neighbouring slices, too: black pores
-#: behind an edge go on from it.
+#: Minimum share of a side that ends at its line as proof by itself, and if neighbouring slices
+#: agree: black pores behind an edge extend the fill.
 ALONE, TOGETHER = 0.9, 0.4
-#: With the fill of a side beside it, which ends as straight: a film that was moved to a corner.
+#: The share if the fill of an adjacent side ends as straight: a film that was moved to a corner.
 CORNERED = 0.6
-#: Share of a side where the fill may end before its line.
+#: Maximum share of a side where the fill ends before its line.
 BEFORE = 0.03
-#: Share of a side, and pixels, that the fill of a turned film takes at least.
+#: Minimum share of a side, and number of pixels, that the fill of a rotated film takes.
 LEAST_SHARE, LEAST_PX = 0.1, 16
-#: Share of its pixels at the side that have one value: compression leaves most, a film has many.
+#: Minimum share of its pixels at the side with exactly one value: most if compressed, few in films.
 ONE_VALUE = 0.25
-#: Its depth at the corner and its slope, 11 degrees, up to which any such fill in its neighbours
-#: proves it; a finer or steeper one must be there along the same line, give or take pixels.
+#: Minimum depth at the corner and maximum slope (11 degrees) of a slanted edge that any such fill
+#: in a neighbour proves; other edges must recur along the same line within this many pixels.
 SURE_DEPTH, SURE_SLOPE, SAME_LINE = 3, 0.2, 2
-#: Such ones at their finest and steepest, and the share of their side that has to be at the line.
+#: Minimum depth and maximum slope of these, and minimum share of their side at the line.
 LEAST_DEPTH, STEEPEST, MOSTLY = 0.7, 1.2, 0.8
-#: Pixels behind an edge where film has to be, and share of them that may have the fill's value.
+#: Distance in pixels behind an edge that must show film, and maximum share with the fill's value.
 BEHIND, OUTSIDE = 3, 0.6
-#: Lines that are tried.
+#: Number of lines that are tried.
 TRIED = 200
-#: Rows behind an edge that an interpolation may have mixed with fill.
+#: Maximum number of rows behind an edge that interpolation may have mixed with fill.
 MIXED = 8
 
 
@@ -46,20 +46,20 @@ class Edge:
     Attributes
     ----------
     side
-        Of the slice.
+        The side of the slice.
     first, last
-        Depth at the side's first and last pixel.
+        Depth in pixels at the first and last pixel of the side.
     value
-        Of the fill.
+        Grey value of the fill.
     straight
-        Share of the side that ends at the line, which may prove it alone; 0 of a slanted one. Else
-        the same edge in neighbouring slices has to.
+        Share of the side that ends at the line, which may suffice as proof; 0 for a slanted edge.
+        Else neighbouring slices must have the same edge.
     sure
-        Whether any edge of its fill in a neighbour does; else one along the same line has to.
+        Whether any edge of the same fill in a neighbour is proof; else it must have the same line.
     ends
-        Pixels at its first and its last end where the fill goes on to the other side of the slice.
+        Pixels at the first and last end where the fill reaches the opposite side of the slice.
     of
-        Pixels of the slice away from the side.
+        Size of the slice in pixels perpendicular to the side.
     """
 
     side: Side
@@ -73,24 +73,24 @@ class Edge:
 
     @property
     def alone(self) -> bool:
-        """Whether the slice alone proves it."""
+        """Whether the slice alone proves the edge."""
         return self.straight >= ALONE
 
     @property
     def is_flat(self) -> bool:
-        """Whether a rim may be that of a moved slice: parallel to its side, and no single line."""
+        """Whether the edge may be that of a moved slice: parallel to its side, not a single line."""
         return self.straight >= TOGETHER and self.first >= 2
 
     def is_cornered(self, other: Edge, tolerance: float) -> bool:
-        """Whether the edge of another side of the slice proves this one: fill around a corner."""
+        """Whether the edge of an adjacent side proves this one: fill around a corner."""
         crossing = (self.side in ("top", "bottom")) != (other.side in ("top", "bottom"))
         both = min(self.straight, other.straight) >= CORNERED and min(self.first, other.first) >= 2
         return crossing and both and abs(self.value - other.value) <= tolerance
 
     def fits(self, edges: Mapping[Side, Edge]) -> bool:
-        """Whether fill at its ends that goes on through the slice is that of the sides beside it.
+        """Whether fill through the whole slice at its ends belongs to the adjacent sides.
 
-        A saturated solid goes on wherever no pore is: it has no edge there.
+        A saturated solid also continues where there is no pore, but has no edge there.
         """
         beside: tuple[Side, Side] = ("left", "right")
         if self.side in beside:
@@ -100,12 +100,12 @@ class Edge:
         return all(abs(end - depth) <= BLURRED for end, depth in pairs if end > SHARP)
 
     def is_again(self, other: Edge, tolerance: float) -> bool:
-        """Whether the edge of a neighbouring slice, at the same side, proves this one."""
+        """Whether the edge of a neighbouring slice at the same side proves this one."""
         moved = max(abs(self.first - other.first), abs(self.last - other.last))
         return abs(self.value - other.value) <= tolerance and (self.sure or moved <= SAME_LINE)
 
     def part(self, height: int, width: int) -> Part:
-        """The fill, in a slice of this size."""
+        """Return the fill as part of a slice of this size."""
         if self.first != self.last:
             return Wedge(self.side, self.first, self.last)
         depth = int(self.first)
@@ -122,15 +122,15 @@ class Edge:
 
 @dataclass(frozen=True)
 class Border:
-    """One side of a slice: what is found, or what only has the value.
+    """One side of a slice: the edge found, or else how much of it has one value.
 
     Attributes
     ----------
     edge
-        None where there is no straight one.
+        None if there is no straight edge.
     filled, share
-        Mean depth of the pixels of one value along the side, and the share of the side that begins
-        with it, where there is none.
+        Without an edge, the mean depth of the pixels of one value along the side, and the share of
+        the side that begins with it.
     """
 
     edge: Edge | None = None
@@ -139,14 +139,14 @@ class Border:
 
 
 def look_around(image: npt.NDArray[Any], tolerance: float) -> dict[Side, Border]:
-    """Look for fill along all sides of a slice, of which one explains where another one ends.
+    """Look for fill along all sides of a slice; an edge must agree with those of adjacent sides.
 
     Parameters
     ----------
     image : (y, x)
-        Grey values as they are stored.
+        Grey values as stored.
     tolerance
-        Grey values within which fill varies that was compressed.
+        Difference of grey values within which compressed fill varies.
     """
     borders = {side: look_at(image, side, tolerance) for side in SIDES}
     edges = {side: border.edge for side, border in borders.items() if border.edge}
@@ -162,11 +162,11 @@ def look_at(image: npt.NDArray[Any], side: Side, tolerance: float) -> Border:
     Parameters
     ----------
     image : (y, x)
-        Grey values as they are stored.
+        Grey values as stored.
     side
-        Which one.
+        The side to examine.
     tolerance
-        Grey values within which fill varies that was compressed.
+        Difference of grey values within which compressed fill varies.
     """
     view = from_top(image, side)
     values, counts = np.unique(view[0], return_counts=True)
@@ -178,7 +178,7 @@ def look_at(image: npt.NDArray[Any], side: Side, tolerance: float) -> Border:
     within = np.flatnonzero(depth < len(view))
     if len(within) < max(LEAST_PX // 2, LEAST_SHARE * depth.size):
         return Border()
-    ends = int(within[0]), int(depth.size - 1 - within[-1])  # of a rim at another side, if any is
+    ends = int(within[0]), int(depth.size - 1 - within[-1])  # of rims at adjacent sides, if any
     reached = np.arange(within[0], within[-1] + 1)
     edge = _flat(view, side, depth, reached, value, tolerance)
     edge = edge or _slanted(side, depth, reached, value)
@@ -192,10 +192,10 @@ def look_at(image: npt.NDArray[Any], side: Side, tolerance: float) -> Border:
 
 
 def _depths(view: npt.NDArray[Any], value: float, tolerance: float) -> IntArray:
-    """Pixels of the fill's value from the side inwards, in every column."""
+    """Number of pixels with the fill's value from the side inwards, in every column."""
     depth = np.zeros(view.shape[1], np.intp)
     running = np.arange(view.shape[1])
-    for start in range(0, len(view), 64):  # most columns end soon
+    for start in range(0, len(view), 64):  # most columns end within the first rows
         rows = view[start : start + 64, running].astype(np.float32)
         other = np.abs(rows - value) > tolerance
         ends = other.any(axis=0)
@@ -207,7 +207,7 @@ def _depths(view: npt.NDArray[Any], value: float, tolerance: float) -> IntArray:
 
 
 def _ends_in_film(view: npt.NDArray[Any], edge: Edge, reached: IntArray, tolerance: float) -> bool:
-    """Whether there is film right behind an edge: behind a crack a saturated solid goes on."""
+    """Whether film lies right behind an edge; behind a crack, saturated solid continues."""
     line = np.rint(np.linspace(edge.first, edge.last, view.shape[1])[reached]).astype(np.intp)
     behind = np.maximum(line, 0) + BEHIND
     inside = (behind < len(view)) & (line > 0)
@@ -223,7 +223,7 @@ def _flat(
     value: float,
     tolerance: float,
 ) -> Edge | None:
-    """A line parallel to the side."""
+    """Fit a line parallel to the side, or return None."""
     depths = depth[reached]
     line = int(np.bincount(depths).argmax())
     for reach in (SHARP, BLURRED):
@@ -233,7 +233,7 @@ def _flat(
             continue
         if near < ALONE and (reach == BLURRED or line < 2):
             continue
-        if reach == BLURRED:  # what lies before the line is its blur
+        if reach == BLURRED:  # depths before the line are due to its blur
             line = int(np.quantile(depths[np.abs(depths - line) <= reach], 0.9))
         line += _mixed(view[:, reached], line, value, tolerance)
         return Edge(side, line, line, value, near)
@@ -241,23 +241,23 @@ def _flat(
 
 
 def _mixed(view: npt.NDArray[Any], line: int, value: float, tolerance: float) -> int:
-    """Rows behind a line whose mean is drawn towards the fill."""
+    """Number of rows behind a line whose mean is shifted towards the fill."""
     rows = view[line : line + 4 * MIXED].astype(np.float64).mean(axis=1)
     if len(rows) < 4 * MIXED:
         return 0
     inner = rows[MIXED:].mean()
-    if abs(inner - value) < 5 * tolerance:  # grey fill: nothing can be said
+    if abs(inner - value) < 5 * tolerance:  # grey fill: mixing cannot be detected
         return 0
     drawn = np.abs(rows[:MIXED] - value) < 0.75 * abs(inner - value)
     return MIXED if drawn.all() else int(drawn.argmin())
 
 
 def _slanted(side: Side, depth: IntArray, reached: IntArray, value: float) -> Edge | None:
-    """A line that leaves the side at one end, or is not parallel to it."""
+    """Fit a line that leaves the side at one end, or is not parallel to it, or return None."""
     filled = reached[depth[reached] > 0]
     least = max(LEAST_PX, LEAST_SHARE * depth.size)
     ends = [float(np.mean(depth[part] > 0)) for part in (slice(LEAST_PX), slice(-LEAST_PX, None))]
-    if len(filled) < least or max(ends) < ALONE:  # it begins at a corner
+    if len(filled) < least or max(ends) < ALONE:  # it must begin at a corner
         return None
     rng = np.random.default_rng(0)
     one, other = rng.choice(filled, (2, TRIED))
@@ -279,7 +279,7 @@ def _slanted(side: Side, depth: IntArray, reached: IntArray, value: float) -> Ed
         return None
     near, before = float(np.mean(at[best][shown])), float(np.mean(ends_before[best]))
     sure = bool(line.max() >= SURE_DEPTH and abs(slope[best]) <= SURE_SLOPE)
-    # beyond the end of the line its side shows the film, where black pores may touch it
+    # beyond the end of the line the side shows film, where black pores may touch it
     if near < (TOGETHER if sure else MOSTLY) or before > BEFORE:
         return None
     ends = depth[one[best]] + slope[best] * (np.array([0, depth.size - 1]) - one[best])
@@ -290,9 +290,9 @@ def _slanted(side: Side, depth: IntArray, reached: IntArray, value: float) -> Ed
 def _compressed(
     view: npt.NDArray[Any], side: Side, reached: IntArray, value: float, tolerance: float
 ) -> Edge | None:
-    """A narrow rim that lossy compression has made wavy: rows of little spread near its value.
+    """Find a narrow rim made wavy by lossy compression: rows of low spread near its value.
 
-    Its edge is as abrupt as compression leaves it; a rough surface before the black is not.
+    Its edge is as abrupt as compression allows; a rough surface in front of black is not.
     """
     rows = view[: 6 * MIXED, reached].astype(np.float64)
     if len(rows) < 6 * MIXED:

@@ -1,4 +1,4 @@
-"""The search for what is not material: slice by slice, each when it is asked for."""
+"""The search for areas without material, slice by slice on demand."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
-#: Slices, evenly spaced, that tell what the film usually looks like; and columns of each.
+#: Number of evenly spaced slices that show the usual appearance, and of columns of each.
 LOOKED_AT, COLUMNS = 20, 256
-#: Share of the film's contrast below which a slice shows nothing.
+#: Share of the usual contrast below which a slice shows nothing.
 FAINT = 0.1
-#: Share of a neighbour's pixels with a blank slice's value from which both may be film.
+#: Share of a neighbour's pixels with the value of a blank slice from which both may be material.
 LIKE = 0.6
-#: Slices on both sides in which an edge or a block is looked for again, and how often it must be.
+#: Number of slices on both sides in which an edge or block is looked for, and minimum occurrences.
 AROUND, AGAIN = 2, 2
-#: Share of the slices with a straight edge from which a film was moved slice by slice, and number.
+#: Minimum share and number of slices with a straight edge if a film was moved slice by slice.
 MOVED, FEWEST = 0.6, 3
 
 
@@ -37,16 +37,16 @@ Show = Callable[[str, int, int], None]
 
 
 class Search(Mapping[int, tuple[Part, ...]]):
-    """Parts of a volume that are not material, by slice.
+    """Mapping of each slice of a volume to its parts that are not material.
 
     Parameters
     ----------
     volume
-        Whose slices are read when asked for, with those around them.
+        The volume, whose slices and their neighbours are read on demand.
 
     Notes
     -----
-    Memory: a slice, and at most 20 x 256 columns of it.
+    Memory: a slice, and at most 20 x 256 columns.
     """
 
     def __init__(self, volume: Volume) -> None:
@@ -74,11 +74,11 @@ class Search(Mapping[int, tuple[Part, ...]]):
             if whole or self._blocks_around(z, block) >= AGAIN:
                 parts.append(block)
         parts += self._hidden_blocks(z, look)
-        for edge in look.edges:  # a rim may be a rectangle, too
+        for edge in look.edges:  # a rim may also have been found as a block
             if self.is_proven(z, look, edge):
                 film = height - top - bottom
                 parts.append(edge.part(film, width).between(self.bars, film))
-        parts += [  # last: the line of a rim goes on behind them
+        parts += [  # painted last, as the line of a rim extends behind the bars
             Rect("bar", y0, 0, y1, width)
             for y0, y1 in ((0, top), (height - bottom, height))
             if y1 > y0
@@ -87,18 +87,18 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     @property
     def sample(self) -> npt.NDArray[Any]:
-        """Some columns of evenly spaced slices, without those that show nothing."""
+        """Some columns of evenly spaced slices, without slices that show nothing."""
         return self._sampled[0]
 
     @cached_property
     def _spaced(self) -> list[int]:
-        """Evenly spaced slices, the first and the last among them."""
+        """Evenly spaced slice numbers, including the first and the last."""
         depth = len(self)
         return sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
 
     @cached_property
     def _sampled(self) -> tuple[npt.NDArray[Any], list[float]]:
-        """These slices, and the contrast of each."""
+        """Some columns of these slices, and the contrast of each."""
         step = -(-self.volume.shape[2] // COLUMNS)
         read = [
             image[:, ::step].copy() for z in self._spaced if (image := self.read(z)) is not None
@@ -112,7 +112,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     @cached_property
     def tolerance(self) -> float:
-        """Grey values within which fill varies that was compressed."""
+        """Difference of grey values within which compressed fill varies."""
         return FILL * self.contrast
 
     @cached_property
@@ -122,18 +122,18 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     @cached_property
     def range(self) -> tuple[float, float]:
-        """Dark and bright values of the film."""
+        """Dark and bright grey values of the volume (2 % and 98 % quantiles)."""
         low, high = quantiles(self.sample[:, ::4], (0.02, 0.98))
         return low, high
 
     @cached_property
     def bars(self) -> tuple[int, int]:
-        """Rows of the data bars at the top and at the bottom; a height that is stated holds."""
+        """Rows of the data bars at top and bottom; a height stated in the file has priority."""
         top, bottom = bar_rows(self.sample, self.tolerance)
         return top, self.volume.bar_rows or bottom
 
     def read(self, z: int) -> npt.NDArray[Any] | None:
-        """A slice as it is stored; None where it cannot be read: labelling says so."""
+        """Return a slice as stored, or None if it cannot be read."""
         try:
             image: npt.NDArray[Any] = self.volume.read(
                 Box((z, 0, 0), (z + 1, *self.volume.shape[1:]))
@@ -150,14 +150,14 @@ class Search(Mapping[int, tuple[Part, ...]]):
         return self._looks[z]
 
     def is_blank(self, look: Appearance) -> bool:
-        """Whether a slice shows nothing: one value, or noise that is black or white."""
+        """Whether a slice shows nothing: one value, or black or white noise."""
         if look.contrast == 0 and look.some.min() == look.some.max():
             return True
         low, high = self.range
         return look.contrast < FAINT * self.contrast and not low < look.grey < high
 
     def differs(self, z: int, look: Appearance) -> bool:
-        """Whether the film beside a run of blank slices, if any is, looks otherwise there."""
+        """Whether slices next to a run of blank ones look different, or there are none."""
         shares = []
         for step in (-1, 1):
             k = z + step
@@ -171,7 +171,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         return not shares or max(shares) < LIKE
 
     def is_proven(self, z: int, look: Appearance, edge: Edge) -> bool:
-        """Whether a slice, its neighbours or many others show that an edge is that of fill."""
+        """Whether the slice, its neighbours or many others prove that an edge belongs to fill."""
         if self._is_of_film(edge.value):
             return False
         if not edge.straight:
@@ -182,11 +182,11 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     @cached_property
     def _few(self) -> list[Appearance]:
-        """What some evenly spaced slices show."""
+        """What the evenly spaced slices show."""
         return [look for z in self._spaced if (look := self._look(z)) is not None]
 
     def _is_of_film(self, value: float) -> bool:
-        """Whether most of what lies between the edges of slices has a value, as a white solid."""
+        """Whether most pixels between the edges of slices have a value, such as white solid."""
         if value not in self._of_film:
             shares = [look.share_between_edges(value, self.tolerance) for look in self._few]
             shares = [share for share in shares if not np.isnan(share)]
@@ -195,9 +195,9 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     @cached_property
     def moved_fill(self) -> float | None:
-        """Value of the fill beside a film that an alignment has moved slice by slice; else None.
+        """Value of the fill around a film that was aligned slice by slice, or None.
 
-        Black pores end in a straight line at a side of one slice in twenty, lamellae in one of two.
+        Black pores end in a straight line at a side in one slice of twenty, lamellae in one of two.
         """
         looks = self._few
         flat = [[edge.value for edge in look.edges if edge.is_flat] for look in looks]
@@ -211,7 +211,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         return sum(e is not None and edge.is_again(e, self.tolerance) for e in edges) >= AGAIN
 
     def _blocks_around(self, z: int, block: Rect) -> int:
-        """Neighbours with the same block, give or take a pixel."""
+        """Number of neighbours with the same block, within a pixel."""
         ends = np.array(block.as_kept[1:])
         return sum(
             any(np.abs(np.array(other.as_kept[1:]) - ends).max() <= 1 for other in look.blocks)
@@ -219,7 +219,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         )
 
     def _hidden_blocks(self, z: int, look: Appearance) -> Iterator[Rect]:
-        """Blocks of the neighbours that are here too, but hidden among black pores."""
+        """Yield blocks of the neighbours that are also here, but hidden among black pores."""
         nearby = {block for near in self._around(z) for block in near.blocks} - set(look.blocks)
         again = [block for block in nearby if self._blocks_around(z, block) >= AGAIN]
         image = self.read(z) if again else None
@@ -233,11 +233,11 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 yield look
 
     def looks(self) -> dict[int, Appearance]:
-        """What the slices show that were looked at so far."""
+        """Return what the slices examined so far show."""
         return {z: look for z, look in self._looks.items() if look is not None}
 
     def left_out(self, z: int) -> BoolArray:
-        """Which of the pixels that are kept of a slice are no material, or no film."""
+        """Return which subsampled pixels of a slice, without bars, are not material."""
         top, bottom = self.bars
         kinds = np.zeros(self.volume.shape[1:], np.uint8)
         for part in self[z]:
@@ -245,14 +245,14 @@ class Search(Mapping[int, tuple[Part, ...]]):
         return some_of(kinds[top : len(kinds) - bottom]) != 0
 
     def odd(self) -> Iterator[str]:
-        """Slices seen so far that are unlike their neighbours."""
+        """Yield messages about slices examined so far that are unlike their neighbours."""
         pixels = {z: look.some for z, look in self.looks().items() if not self.is_blank(look)}
         yield from odd_slices(pixels, self.contrast)
 
     def odd_of_all(
         self, extent: Extent | None = None, show: Callable[[int], object] = int
     ) -> Iterator[str]:
-        """Slices of the whole film, or of an extent, that are unlike their neighbours."""
+        """Yield messages about slices, of the volume or an extent, unlike their neighbours."""
         least, pixels = FAINT * self.contrast, {}
         for z in self:
             show(z)

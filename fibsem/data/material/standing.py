@@ -1,4 +1,4 @@
-"""Fill inside a film that is no rectangle: one grey value that stays where the film changes."""
+"""Find fill of any shape inside a volume: one grey value that stays while the film changes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import numpy.typing as npt
 
 from fibsem.system.advice import VALID
 
-#: Fewer slices do not tell what stays.
+#: Minimum number of slices.
 FEWEST = 4
-#: Share of the slices in which a pixel of fill has its value; share of a slice from which it is
-#: said; and how often, at most, the film beside has the same value: a phase without noise is
-#: elsewhere, too.
+#: Minimum share of the slices in which a pixel of fill has its value, minimum share of a slice, and
+#: maximum share of the other pixels with the same value: a phase without noise is elsewhere, too.
 STAYS, SHARE, BESIDE = 0.6, 0.01, 0.1
-#: How often beside where the value is that of clipped pores or solids, which may stay, too.
+#: The maximum share for the value of clipped pores or solids, which may also stay in place.
 NOWHERE = 0.001
 
 
@@ -25,18 +24,18 @@ def standing_fill(
     absent: Callable[[int], npt.NDArray[np.bool_]],
     greys: tuple[float, float],
 ) -> Iterator[str]:
-    """Say how much of a film has one exact grey value in the same place of most slices.
+    """Yield a message if an area has one exact grey value at the same place in most slices.
 
     Parameters
     ----------
     some : (y, x) each
-        Pixels of evenly spaced slices.
+        Subsampled pixels of evenly spaced slices.
     absent
-        Which of the pixels of the k-th of them are known not to be material; it is asked where
-        anything stays.
+        Returns which pixels of the k-th slice are known not to be material; only called if
+        anything stays in place.
     greys
-        Dark and bright values of the film: what was clipped to them may stay by itself, and then
-        is elsewhere, too.
+        Dark and bright values of the volume. Pixels clipped beyond them may stay by chance, but
+        then the value occurs elsewhere, too.
     """
     if len(some) < FEWEST:
         return
