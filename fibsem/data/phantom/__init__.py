@@ -1,4 +1,4 @@
-"""Synthetic FIB-SEM films with known truth, and an annotator who draws squares as experts do."""
+"""Synthetic FIB-SEM films with known truth, and squares drawn on them like an expert's labels."""
 
 from fibsem.data.phantom.annotator import draw
 from fibsem.data.phantom.recipe import FilmRecipe, PhantomRecipe

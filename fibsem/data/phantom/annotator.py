@@ -1,4 +1,4 @@
-"""The annotator's squares on a phantom: where they lie, and what is drawn in them."""
+"""Places of an annotator's squares on a phantom, and the labels drawn in them."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from fibsem.geometry import Box
 Mask = NDArray[np.bool_]
 
 SHARES = {"train": 0.6, "val": 0.2, "test": 0.2}
-#: Slices between the squares of two parts, where the stack is deep enough to spare them.
+#: Slices between the squares of two splits, if the stack is deep enough.
 GUARD_SLICES = 10
 SOLID = 255
 
 
 @dataclass(frozen=True)
 class Square:
-    """A labelled square: one slice thick."""
+    """A labelled square, one slice thick."""
 
     box: Box
     split: str
 
 
 def place_squares(recipe: PhantomRecipe, sample: str) -> list[Square]:
-    """Choose the squares of a sample: apart from each other, spread over the stack.
+    """Choose the squares of a sample, without overlap and spread over the stack.
 
-    In a stack deep enough for it, train, validation and test lie in slices of their own with
-    ``GUARD_SLICES`` unused ones between them, so that no neighbourhood is shared. In a shallower
-    one the parts are mixed, as in the published split.
+    In a stack that is deep enough, train, validation and test squares lie in separate ranges of
+    slices with ``GUARD_SLICES`` unused ones between them, so that no neighbourhood is shared. In a
+    shallower stack the splits are mixed, as in the published split.
     """
     rng = stream(recipe.seed, sample, "squares", 0)
     depth, height, width = recipe.shape
@@ -54,7 +54,7 @@ def place_squares(recipe: PhantomRecipe, sample: str) -> list[Square]:
 
 
 def _zones(depth: int) -> dict[str, range] | None:
-    """Slices of each part, or None where the guard would take more than half of the stack."""
+    """Slices of each split, or None if the guard would take more than half of the stack."""
     usable = depth - 2 * GUARD_SLICES
     if usable < depth / 2:
         return None
@@ -67,7 +67,7 @@ def _zones(depth: int) -> dict[str, range] | None:
 
 
 def _split_names(count: int) -> list[str]:
-    """Part of each square: 60 / 20 / 20 %, at least one of each where there are three."""
+    """Split of each square: 60 / 20 / 20 %, at least one of each if there are three."""
     held_out = max(1, round(SHARES["val"] * count)) if count >= 3 else 0
     return ["train"] * (count - 2 * held_out) + ["val"] * held_out + ["test"] * held_out
 
@@ -80,10 +80,10 @@ def _free_box(
     taken: Sequence[Square],
     rng: np.random.Generator,
 ) -> Box:
-    """A square near slice z that overlaps none of those that are taken."""
+    """Return a square near slice z that overlaps no square in ``taken``."""
     for attempt in range(10_000):
         y, x = (int(rng.integers(0, n - side + 1)) for n in extent)
-        if attempt > 100:  # this slice may be full
+        if attempt > 100:  # the slice may be full
             z = int(rng.integers(zone.start, zone.stop))
         box = Box((z, y, x), (z + 1, y + side, x + side))
         if not any(box.overlaps(other.box) for other in taken):
@@ -97,16 +97,16 @@ def _free_box(
 def draw(
     solid: Mask, recipe: PhantomRecipe, rng: np.random.Generator, margin: int
 ) -> NDArray[np.uint8]:
-    """What an annotator draws: the truth under a smooth random displacement of a few pixels.
+    """Draw labels like an annotator: the truth under a smooth random displacement.
 
     Parameters
     ----------
     solid : (h + 2 margin, w + 2 margin) bool
-        The truth with its surroundings.
+        The truth, including a margin.
     recipe, rng
-        Size and length of the displacement, and the source of randomness.
+        Size and correlation length of the displacement, and the source of randomness.
     margin
-        Pixels to cut off again.
+        Pixels to cut off on each side.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def draw(
 
 @dataclass
 class DrawnSquares:
-    """Squares of one sample, drawn and exact, as its slices go by."""
+    """Drawn and exact labels of the squares of a sample, collected slice by slice."""
 
     recipe: PhantomRecipe
     sample: str
@@ -138,7 +138,7 @@ class DrawnSquares:
         self.margin = 4 * round(self.recipe.annotator_sd_px + 1)
 
     def take(self, z: int, solid: Mask) -> None:
-        """Draw the squares of a slice."""
+        """Draw the squares that lie in slice z."""
         padded = np.pad(solid, self.margin, mode="reflect")
         for k, square in enumerate(self.squares):
             if square.box.start[0] != z:

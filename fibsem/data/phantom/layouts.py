@@ -1,4 +1,4 @@
-"""One film of a phantom in the layout of a manifest, or in that of the published archive."""
+"""Write one film of a phantom in the layout of a manifest or of the published archive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fibsem.data.phantom.render import slices
 
 Tell = Callable[[str, int, int], None]
 
-#: Files of a film in its folder of a manifest, and of films in the folder of the archive.
+#: Paths within the folder of a film in a manifest, and within the ``data`` folder of the archive.
 OF_FILM = re.compile(
     r"(slices|truth_slices)/slice_\d{4,}\.tif|(masks|truth)/\d{3,}\.tif"
     r"|(regions|truth_porosity)\.csv"
@@ -30,7 +30,7 @@ OF_ARCHIVE = re.compile(
 
 
 class _Moments:
-    """Exact porosity of every slice, and mean and s.d. of all grey values."""
+    """Exact porosity of every slice, and mean and standard deviation of all grey values."""
 
     def __init__(self) -> None:
         self.pores: dict[int, float] = {}
@@ -57,7 +57,7 @@ def _render(
     progress: Tell | None,
     write: Callable[[int, NDArray[np.uint16], Mask], None],
 ) -> tuple[DrawnSquares, _Moments]:
-    """Make all slices of a sample; ``write`` gets each with its exact truth."""
+    """Render all slices of a sample; ``write`` is called with each slice and its exact truth."""
     drawn, moments = DrawnSquares(recipe, sample, place_squares(recipe, sample)), _Moments()
     for done, (z, image, solid) in enumerate(slices(recipe, sample), start=1):
         write(z, image, solid)
@@ -71,7 +71,7 @@ def _render(
 def write_sample(
     recipe: PhantomRecipe, sample: str, folder: Path, progress: Tell | None
 ) -> dict[str, float]:
-    """Write one sample in the manifest's layout; returns its exact figures."""
+    """Write a sample in the layout of a manifest; return its exact porosity, mean and std."""
     home = folder / sample
     for name in ("slices", "masks", "truth", *(["truth_slices"] if recipe.truth_volume else [])):
         (home / name).mkdir(parents=True)
@@ -102,7 +102,7 @@ def write_sample(
 def write_archive_sample(
     recipe: PhantomRecipe, sample: str, folder: Path, progress: Tell | None
 ) -> dict[str, float]:
-    """Write one sample in the published archive's layout."""
+    """Write a sample in the archive's layout; return its exact porosity, mean and std."""
     data = folder / "data"
     raw = data / "raw" / sample
     for path in (raw, data / "manual_segmentation", data / "regions"):
@@ -113,7 +113,7 @@ def write_archive_sample(
 
     drawn, moments = _render(recipe, sample, progress, write)
     count = range(len(drawn.squares))
-    # there x is the first array axis, our y
+    # in the archive x is the first array axis, here y
     corners = [[s.box.start[1], s.box.start[2], s.box.start[0]] for s in drawn.squares]
     labels = np.stack([drawn.masks[k] == SOLID for k in count]).astype(np.uint8)
     manual = data / "manual_segmentation"
@@ -126,7 +126,7 @@ def write_archive_sample(
 
 
 def _table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows as CSV with a header."""
+    """Format rows as CSV with a header."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

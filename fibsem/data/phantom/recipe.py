@@ -1,8 +1,8 @@
-"""What a phantom is made of: one frozen recipe, and the random streams that follow from it.
+"""The recipe of a phantom, and the random streams derived from it.
 
-Everything a phantom holds depends on its recipe alone. Each plane of noise has its own
-counter-based stream, named by seed, sample, purpose and index, so any part of a volume can be
-made without the rest and is the same in every run.
+A phantom depends on its recipe alone. Each plane of noise has its own counter-based stream, named
+by seed, sample, purpose and index, so any part of a volume can be made without the rest and is the
+same in every run.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ class PhantomRecipe:
     Attributes
     ----------
     seed : int
-        Seed of everything.
+        Seed of all random streams.
     shape : tuple of int
         (z, y, x) voxels of each sample.
     squares, square_px : int
-        Labelled squares per sample, and their side.
+        Number of labelled squares per sample, and their side.
     voxel_nm : tuple of float
         (z, y, x) size of a voxel; z is the thickness of a slice.
     samples : mapping of str to FilmRecipe
-        The films; a mapping or a sequence (porosity, mean, std) also builds one.
+        The films by name; each may also be given as a mapping or sequence (porosity, mean, std).
     truth_volume : bool
         Keep the exact truth of every slice, not only of the squares.
     feature_nm : float
@@ -63,9 +63,9 @@ class PhantomRecipe:
     subplanes : int
         Planes of structure per slice; depths are multiples of slice thickness / subplanes.
     tilt_deg : float
-        Line of sight against the normal of the slice, towards larger y.
+        Angle between the line of sight and the normal of the slice, towards larger y.
     look_down_nm : float
-        Depth beyond which nothing is seen.
+        Depth beyond which nothing is visible.
     attenuation_nm : float
         Depth at which the grey of a pore has fallen to 1/e of the way down to its floor.
     pore_share, floor_share : float
@@ -87,7 +87,7 @@ class PhantomRecipe:
     shot_share, read_share : float
         S.d. of noise at the grey of solid (grows as the root of the signal), and of the readout.
     annotator_sd_px, annotator_length_px : float
-        How far the drawn outline strays from the truth (per axis), and over which length.
+        How far the drawn outline deviates from the truth (s.d. per axis), and over which length.
     """
 
     seed: int = 1
@@ -132,7 +132,7 @@ class PhantomRecipe:
         Raises
         ------
         UserError
-            For an unknown key, a value of the wrong kind, or an impossible phantom.
+            If a key is unknown, a value has the wrong type, or the phantom is impossible.
         """
         kinds = {f.name: f.type for f in fields(cls)}
         for key in values:
@@ -161,7 +161,7 @@ def stream(seed: int, sample: str, purpose: str, index: int) -> np.random.Genera
 
 
 def _plain(key: str, kind: str, value: Any) -> Any:
-    """``value`` as the type that the recipe's field ``key`` declares."""
+    """Return ``value`` as the type declared by the recipe's field ``key``."""
     try:
         if key == "samples":
             return {str(name): _film(film) for name, film in value.items()}

@@ -1,8 +1,8 @@
-"""The phantom seen through a microscope: from depths to 16-bit grey values.
+"""Simulated imaging of a phantom: from depths to 16-bit grey values.
 
 A pore shows the first solid along a tilted line of sight, darker with depth (shine-through); rims
 are bright; solid has texture, charging patches and curtains; the beam blurs; every slice has its
-own brightness; the grey falls along x; the detector adds noise.
+own brightness; the grey value falls along x; the detector adds noise.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Gain:
 
     @classmethod
     def of(cls, recipe: PhantomRecipe, shape: tuple[int, int]) -> Gain:
-        """Spectrum of the brightness for slices of this (y, x) shape."""
+        """Compute the spectrum of the brightness for slices of the given (y, x) shape."""
         lattice = PeriodicPlane.covering(shape, GAIN_STEP_PX, recipe.patch_px)
         power = np.zeros(lattice.gaussian((1, 1)).shape, np.float32)
         for share, length_px in (
@@ -51,7 +51,7 @@ class Gain:
         return cls(lattice, np.sqrt(power))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
-        """Relative brightness around 1, float32 of this (y, x) shape."""
+        """Draw the relative brightness around 1, float32 of the given (y, x) shape."""
         plane = self.lattice.plane(self.lattice.noise(rng) * self.amplitude)
         plane += np.float32(1)
         return plane[: shape[0], : shape[1]]
@@ -66,7 +66,7 @@ class Exposure:
 
 
 def grey_of_depth(recipe: PhantomRecipe) -> Plane:
-    """Signal of a pixel by the depth that it shows, in planes; solid at the surface is 1."""
+    """Signal of a pixel by the depth it shows, in planes of structure; 1 for surface solid."""
     depth_nm = np.arange(recipe.look_down + 1) * recipe.subplane_nm
     fall = np.exp(-depth_nm / recipe.attenuation_nm)
     table = recipe.floor_share + (recipe.pore_share - recipe.floor_share) * fall
@@ -77,7 +77,7 @@ def grey_of_depth(recipe: PhantomRecipe) -> Plane:
 def signal(
     depth: NDArray[np.uint8], gain: Plane, recipe: PhantomRecipe, rng: np.random.Generator
 ) -> Plane:
-    """What the detector sees of one slice, before brightness and contrast are set.
+    """Detector signal of one slice, before brightness and contrast are set.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def signal(
 def signals(
     recipe: PhantomRecipe, sample: str, porosity: float, shape: tuple[int, int], slices: range
 ) -> Iterator[tuple[int, NDArray[np.uint8], Plane]]:
-    """Slices of one sample from the last to the first: number, depth and signal, each (y, x)."""
+    """Yield number, depth and signal, each (y, x), of the slices from the last to the first."""
     structure = Structure(recipe, sample, porosity, shape)
     brightness = Gain.of(recipe, shape)
     for z, whole in depths(structure, recipe, slices):
@@ -119,8 +119,8 @@ def signals(
 def calibrate(recipe: PhantomRecipe, sample: str, film: FilmRecipe) -> Exposure:
     """Brightness and contrast that give a film its mean and s.d. (thesis table 3.1).
 
-    Measured on a small stack of its own, so that they depend neither on the size of the phantom
-    nor on reading it first.
+    Measured on a small separate stack, so that they neither depend on the size of the phantom nor
+    require reading it first.
     """
     nz, ny, nx = CALIBRATION_SHAPE
     stack = signals(recipe, f"{sample} calibration", film.porosity, (ny, nx), range(nz))
@@ -137,7 +137,7 @@ def expose(
     recipe: PhantomRecipe,
     rng: np.random.Generator,
 ) -> NDArray[np.uint16]:
-    """Set contrast, brightness of the slice and x-gradient; round to 16 bits; uint16 (y, x)."""
+    """Set contrast, slice brightness and x-gradient, and round to 16 bits; uint16 (y, x)."""
     light -= np.float32(exposure.signal_mean)
     light *= np.float32(exposure.contrast)
     width = light.shape[1]
@@ -152,7 +152,7 @@ def expose(
 def slices(
     recipe: PhantomRecipe, sample: str, which: range | None = None
 ) -> Iterator[tuple[int, NDArray[np.uint16], NDArray[np.bool_]]]:
-    """Slices of one sample, from the last to the first.
+    """Yield the slices of a sample, from the last to the first.
 
     Parameters
     ----------
@@ -160,8 +160,8 @@ def slices(
     sample : str
         One of ``recipe.samples``.
     which : range, optional
-        Rising run of slice numbers, step 1; all by default. A run is the same bytes as in the
-        whole.
+        Increasing range of slice numbers with step 1; all by default. The slices are the same as
+        those of the whole volume, byte by byte.
 
     Yields
     ------
@@ -172,7 +172,7 @@ def slices(
 
     Notes
     -----
-    Memory is that of some tens of planes, whatever the number of slices.
+    Memory is that of some tens of planes, regardless of the number of slices.
     """
     nz, ny, nx = recipe.shape
     film = recipe.samples[sample]

@@ -1,6 +1,6 @@
-"""A phantom as a dataset on disk: whole or not at all, in the place of nothing but a phantom.
+"""Write a phantom to disk as a dataset, atomically, and replacing nothing but a phantom.
 
-Slices are made one by one, from the last to the first (what is seen in a pore lies below), so that
+Slices are made one by one from the last to the first (what a pore shows lies below it), so that
 memory does not grow with the stack.
 """
 
@@ -31,7 +31,7 @@ from fibsem.system.records import typed
 
 Layout = Literal["manifest", "archive"]
 
-#: What a phantom calls itself in ``identity.json``.
+#: Kind of a phantom in its ``identity.json``.
 KIND = "phantom"
 
 
@@ -50,26 +50,26 @@ def simulate(
     recipe
         Size, structure, optics, annotator and seed.
     folder
-        Appears whole or not at all: everything is written beside and renamed.
+        Output folder; written under a temporary name and renamed when complete.
     layout
         ``manifest`` (dataset.yaml, slices, region tables, exact truth) or ``archive``, the layout
         of the published data, where x indexes rows.
     overwrite
-        Replace a folder that is not empty, if there is nothing in it but a phantom.
+        Replace a folder that is not empty, if it holds nothing but a phantom.
     progress
-        Called with (sample, slices done, slices).
+        Called with (sample, slices done, number of slices).
 
     Returns
     -------
     dict
-        ``{sample: {"porosity", "mean", "std"}}``: exact porosity of the whole volume, grey values
-        in [0, 1]; also in ``truth.json``.
+        ``{sample: {"porosity", "mean", "std"}}``: exact porosity of the whole volume, and mean and
+        standard deviation of its grey values in [0, 1]; also written to ``truth.json``.
 
     Raises
     ------
     UserError
-        If the folder is not empty and ``overwrite`` is false, anything in it is of no phantom, or
-        it is a mount.
+        If the folder is not empty and ``overwrite`` is false, if it holds anything that is not of
+        a phantom, or if it is a mount point.
     """
     folder = replaceable(folder)
     if folder.exists() and (entries := sorted(folder.iterdir())):
@@ -87,23 +87,23 @@ def simulate(
 
 
 def identity_of(recipe: PhantomRecipe, layout: Layout = "manifest") -> Identity:
-    """What a phantom is made from."""
+    """Return the identity of a phantom: its recipe and layout."""
     return Identity(KIND, {**asdict(recipe), "layout": layout}, {})
 
 
 def unlike(folder: Path, recipe: PhantomRecipe) -> str:
-    """What differs between the recipe of the phantom in a folder, if it is known, and another."""
+    """List the differences of a recipe from that of the phantom in a folder, if it is known."""
     before = Identity.beside(folder)
     return ", ".join(differences(before, identity_of(recipe))) if before else ""
 
 
 def replaceable(folder: Path) -> Path:
-    """The folder that a link leads to: it is renamed, on its own disk, and the link stays.
+    """Resolve links to the folder, so that it is renamed on its own disk and the link is kept.
 
     Raises
     ------
     UserError
-        If it is a mount, which cannot be renamed.
+        If it is a mount point, which cannot be renamed.
     """
     place = folder.resolve()
     if place.is_mount():
@@ -115,17 +115,17 @@ def replaceable(folder: Path) -> Path:
 
 
 def lock_of(folder: Path) -> Path:
-    """The lock of those who simulate into a folder; beside it, for the folder appears whole."""
+    """Return the lock for simulating into a folder; a file beside it, as the folder is replaced."""
     place = replaceable(folder)
     return place.with_name(f".{place.name}.lock")
 
 
-#: Files of a phantom, beside the folders of its films or their ``data``.
+#: Files of a phantom, next to the folders of its films or to ``data``.
 OWN = ("dataset.yaml", "truth.json", "summary.json", FILE)
 
 
 def _check_free(folder: Path, entries: Sequence[Path], overwrite: bool) -> None:
-    """Refuse to replace a folder without being asked to, or with anything but a phantom in it."""
+    """Raise UserError unless ``overwrite`` is true and the folder holds only a phantom."""
     stranger = _stranger(folder, entries)
     if not overwrite:
         choice = "overwrite=true" if stranger is None else "to move away what is in it"
@@ -141,12 +141,12 @@ def _check_free(folder: Path, entries: Sequence[Path], overwrite: bool) -> None:
 
 
 def _stranger(folder: Path, entries: Sequence[Path]) -> str | None:
-    """What a folder holds beside a phantom, or instead of one; None where there is nothing else."""
+    """Name something in a folder that is not of a phantom, or return None."""
     films = _films_in(folder)
     if films is None:
         return "what `simulate` did not make"
     own = {*OWN, *films}
-    if not (folder / "dataset.yaml").exists():  # in the layout of the archive
+    if not (folder / "dataset.yaml").exists():  # the layout of the archive
         own.add("data")
     for entry in entries:
         if entry.name not in own:
@@ -157,7 +157,7 @@ def _stranger(folder: Path, entries: Sequence[Path]) -> str | None:
 
 
 def _put_into(folder: Path, *, is_archive: bool) -> str | None:
-    """A file in the folder of a film, or of the archive, that `simulate` has not written."""
+    """Return a file in the folder of a film or of the archive that `simulate` did not write."""
     made = OF_ARCHIVE if is_archive and folder.name == "data" else OF_FILM
     files = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
     names = (path.relative_to(folder).as_posix() for path in files)
@@ -166,7 +166,7 @@ def _put_into(folder: Path, *, is_archive: bool) -> str | None:
 
 @dataclass(frozen=True)
 class _ExactFilm:
-    """What ``truth.json`` says of every film."""
+    """The entry of a film in ``truth.json``."""
 
     porosity: float
     mean: float
@@ -174,9 +174,9 @@ class _ExactFilm:
 
 
 def _films_in(folder: Path) -> set[str] | None:
-    """Names of the films of a phantom; None where nothing proves that one lies in the folder.
+    """Return the names of a phantom's films, or None if the folder is not known to hold a phantom.
 
-    Versions before kept no identity, but the exact truth.
+    Earlier versions kept no identity, but the exact truth.
     """
     identity = Identity.beside(folder)
     if identity is None:
@@ -186,7 +186,7 @@ def _films_in(folder: Path) -> set[str] | None:
 
 
 def _manifest(recipe: PhantomRecipe) -> str:
-    """``dataset.yaml`` of the phantom."""
+    """Return the ``dataset.yaml`` of the phantom."""
     z, y, x = recipe.voxel_nm
     record = {
         "name": "phantom",

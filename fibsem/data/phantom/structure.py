@@ -26,14 +26,14 @@ Spectrum = NDArray[np.complex64]
 
 @dataclass(frozen=True)
 class PeriodicPlane:
-    """A periodic plane of ``step`` times as many pixels on each axis as it has points of noise."""
+    """A periodic plane with ``step`` times as many pixels on each axis as points of noise."""
 
     points: tuple[int, int]
     step: int
 
     @classmethod
     def covering(cls, shape: tuple[int, int], step: int, margin_px: float) -> PeriodicPlane:
-        """Smallest lattice fast to transform that covers a slice and ``margin_px`` pixels more."""
+        """Return the smallest lattice, fast to transform, that covers a slice and a margin."""
         ny, nx = (
             scipy.fft.next_fast_len(max(4, math.ceil((n + margin_px) / step)), real=True)
             for n in shape
@@ -41,12 +41,12 @@ class PeriodicPlane:
         return cls((ny, nx), step)
 
     def gaussian(self, sigma_px: tuple[float, float]) -> Plane:
-        """Transfer function of a Gaussian of this s.d. (y, x) in pixels; its sum is one."""
+        """Transfer function of a Gaussian with the given s.d. (y, x) in pixels and unit sum."""
         ny, nx = self.points
         qy = 2 * np.pi * np.fft.fftfreq(ny, self.step)
         qx = 2 * np.pi * np.fft.rfftfreq(nx, self.step)
         transfer = np.exp(-0.5 * (qy[:, None] * sigma_px[0]) ** 2 - 0.5 * (qx * sigma_px[1]) ** 2)
-        # Half of the highest frequency would be lost by padding; it carries next to nothing.
+        # Half of the highest frequency would be lost by padding; its amplitude is negligible.
         transfer[ny // 2] *= ny % 2
         transfer[:, -1] *= nx % 2
         return transfer.astype(np.float32)
@@ -65,7 +65,7 @@ class PeriodicPlane:
         return spectrum
 
     def plane(self, spectrum: Spectrum) -> Plane:
-        """Pixels of a spectrum, band-limited interpolation; float32 (points * step)."""
+        """Pixels of a spectrum by band-limited interpolation; float32 of shape points * step."""
         ny, nx = (n * self.step for n in self.points)
         half = (self.points[0] + 1) // 2
         tall = np.zeros((ny, spectrum.shape[1]), np.complex64)
@@ -80,8 +80,8 @@ class PeriodicPlane:
 class Structure:
     """Pores of one sample, plane by plane.
 
-    Planes should be asked for in falling or rising order: the noise around the last one is kept,
-    about 8 sigma planes of the lattice.
+    Planes should be requested in increasing or decreasing order: the noise around the last plane is
+    cached, about 8 sigma planes of the lattice.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class Structure:
     porosity : float
         Expected share of pore pixels; the level follows from the field's exact variance.
     shape : tuple of int
-        (y, x) pixels that the planes must at least cover.
+        (y, x) pixels that a plane must at least cover.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Structure:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(y, x) pixels of a plane; periodic."""
+        """Number of pixels (y, x) of a periodic plane."""
         return self.lattice.points[0] * self.lattice.step, self.lattice.points[
             1
         ] * self.lattice.step
@@ -125,7 +125,7 @@ class Structure:
         return self.field(plane) < np.float32(self._level)
 
     def field(self, plane: int) -> Plane:
-        """The Gaussian random field on one plane, zero mean and unit variance."""
+        """The Gaussian random field on one plane, with zero mean and unit variance."""
         z_nm = plane * self._subplane_nm
         reach_nm = 4 * self._sigma_nm[1]
         near = range(
@@ -164,18 +164,18 @@ class Structure:
 def depths(
     structure: Structure, recipe: PhantomRecipe, slices: range
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Depth of the first solid along the line of sight, slice by slice, from the last to the first.
+    """Yield depths of the first solid along the line of sight, from the last slice to the first.
 
     Going upwards, a solid pixel has depth 0 and a pore pixel one more than the pixel that the
-    tilted line meets one plane below: one plane of depths is all that is kept.
+    tilted line meets one plane below. Hence only one plane of depths is kept.
 
     Yields
     ------
     z : int
         Number of the slice.
     depth : uint8 array (y, x)
-        In planes of structure, at most ``recipe.look_down``; 0 is solid, the rest is pore. Covers
-        the structure's periodic plane; the array is overwritten by the next step.
+        In planes of structure, at most ``recipe.look_down``; 0 is solid, larger values are pore.
+        Covers the structure's periodic plane and is overwritten by the next step.
     """
     deepest = recipe.look_down
     per_plane_px = recipe.subplane_nm * math.tan(math.radians(recipe.tilt_deg)) / recipe.voxel_nm[1]
@@ -200,7 +200,7 @@ def band_sigmas_nm(feature_nm: float, band_ratio: float) -> tuple[float, float]:
 
 
 def _gaussian_weights(away_nm: NDArray[np.float64], sigma_nm: float) -> NDArray[np.float64]:
-    """Gaussian weights whose sum is one: a field without its mean has no very long waves."""
+    """Gaussian weights with unit sum: a field without its mean has no very long waves."""
     weights = np.exp(-0.5 * (away_nm / sigma_nm) ** 2)
     scaled: NDArray[np.float64] = weights / weights.sum()
     return scaled
