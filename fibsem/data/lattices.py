@@ -32,12 +32,11 @@ class Lattices:
     Attributes
     ----------
     piece
-        piece
-            (n,) index of the piece that each lies in.
-        start
-            (n, 2) first pixel (y, x), relative to the corner of its piece.
-        weight
-            (n,) weight of each of its pixels; only ratios matter.
+        (n,) index of the piece that each lies in.
+    start
+        (n, 2) first pixel (y, x), relative to the corner of its piece.
+    weight
+        (n,) weight of each of its pixels; only ratios matter.
     """
 
     piece: CountArray

@@ -79,7 +79,7 @@ class Correction(Stored):
 
     Examples
     --------
-    A row of constant grey values, from which a line of 0.1 per pixel is subtracted:
+    A row of even grey values, of which a line of 0.1 a pixel is taken off:
 
     >>> line = Correction(Recipe(), slope=0.1, centre=1.0, offset=0.5, scale=0.2)
     >>> grey = np.full((1, 1, 3), 0.5, np.float32)

@@ -1,7 +1,7 @@
 """Choose the pixels for training and scoring: balanced samples, lattices, and their patches.
 
-Neighbourhoods are cut from the corrected regions when needed; storing 589 820 of 81 x 81 x 3
-would take 46 GB.
+Neighbourhoods are cut from the corrected regions when needed; storing 589 820 patches of
+81 x 81 x 3 would take 46 GB.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fibsem.errors import UserError
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
 
-#: Spacing of the pixels on which models are compared: a multiple of every power of 2 up to 16.
+#: Spacing of the pixels on which models are compared: a multiple of every stride up to 16.
 LATTICE = 16
 
 

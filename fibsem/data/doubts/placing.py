@@ -16,7 +16,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 Greys = npt.NDArray[np.float32]
-#: Reads the grey values at a candidate place of a region; None if it lies outside the volume.
+#: Reads the grey values at another place of a region, or returns None if it cannot be read.
 ReadShifted = Callable[[Region], Greys | None]
 #: A region and its labels.
 Labelled = tuple[Region, npt.NDArray[np.uint8]]
@@ -109,7 +109,7 @@ def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> ReadShifted:
 
 
 def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False) -> ReadShifted:
-    """Mirror a stack as a whole, or each mask by itself, optionally after exchanging y and x."""
+    """Return a reader of mirrored places, of a stack as a whole or of each mask by itself."""
     shape = sample.volume.shape
 
     def read(region: Region) -> Greys | None:
@@ -130,7 +130,7 @@ def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False)
 
 
 def _elsewhere(sample: Sample) -> ReadShifted:
-    """Read where a region would lie if the table had exchanged x and y."""
+    """Return a reader of the places of regions with x and y exchanged."""
 
     def read(region: Region) -> Greys | None:
         z, y, x = region.box.start
@@ -141,7 +141,7 @@ def _elsewhere(sample: Sample) -> ReadShifted:
 
 
 def _from_the_end(sample: Sample) -> ReadShifted:
-    """Read where a region would lie if slices were counted from the last one."""
+    """Return a reader of the places of regions with slices counted from the last one."""
     depth = sample.volume.shape[0]
 
     def read(region: Region) -> Greys | None:

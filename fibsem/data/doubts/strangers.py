@@ -28,7 +28,7 @@ def share_above(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
     >>> share_above(np.array([2, 3]), np.array([1, 2]))
     0.875
     """
-    values, counts = np.unique(one, return_counts=True)  # far fewer values than pixels
+    values, counts = np.unique(one, return_counts=True)  # 65536 pixels may have 256 values
     ranked = np.sort(other)
     below = np.searchsorted(ranked, values, "left") + np.searchsorted(ranked, values, "right")
     return float(below @ counts / one.size / (2 * other.size))
