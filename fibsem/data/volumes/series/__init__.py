@@ -1,1 +1,1 @@
-"""Which files of a folder are the slices of one film, in which order."""
+"""Determine which files of a folder are the slices of one stack, and their order."""

@@ -1,7 +1,7 @@
-"""Numbers in file names: whole or with decimals, with a sign, or a time stamp as its seconds.
+"""Numbers in file names: integers or decimals, with a sign, or time stamps as seconds.
 
 A name alone can be read in several ways: ``z-5`` has a five or a minus five, ``0.10`` a ten or a
-tenth. Which is meant shows beside the other names of a folder, so each way is offered.
+tenth. Only the other names of the folder tell which, so every reading is offered.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import product
 
-#: Digits with a decimal point or comma that are not part of a version like 1.2.3.
+#: Digits with a decimal point or comma that are not part of a version such as 1.2.3.
 DECIMAL = r"(?<!\d[.,])\d+[.,]\d+(?![.,]?\d)"
-#: The power of ten of a number.
+#: Exponent of a number in scientific notation.
 EXPONENT = r"(?<=\d)[eE][-+]?\d{1,3}(?!\d)"
-#: Any sign, and one that nothing but a number can follow.
+#: Any sign, and a sign that can only belong to a number.
 MINUS = "\u2212"
 SIGN = f"[-+{MINUS}]"
 APART = rf"(?:(?<=[\s_=(,;:])|^){SIGN}"
 STAMP = re.compile(
     r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)"  # year, month, day
     r"[-_. T]?(\d\d)[-_.:h]?(\d\d)[-_.:m]?(\d\d)(?!\d)"
-    r"(?:[ _]?([AaPp])\.?[Mm](?![a-z]))?"  # a clock of twelve hours
+    r"(?:[ _]?([AaPp])\.?[Mm](?![a-z]))?"  # 12-hour clock
 )
 
 Value = int | Fraction
-#: Decimal places that a name may have.
+#: Maximum number of decimal places in a name.
 LONGEST = 9
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number as a name has it, from character ``start`` on."""
+    """A number as written in a name, starting at character ``start``."""
 
     text: str
     value: Value
@@ -46,7 +46,7 @@ class Number:
 
     @classmethod
     def read(cls, text: str, start: int) -> Number:
-        """Digits with or without a sign and decimals."""
+        """Parse digits with an optional sign and decimals."""
         plain = text.replace(MINUS, "-").replace(",", ".")
         decimals = len(re.split("[eE]", plain)[0].partition(".")[2])
         value = Fraction(plain)
@@ -54,11 +54,11 @@ class Number:
 
     @property
     def unit(self) -> Fraction:
-        """What a change of the last digit by one amounts to."""
+        """Change of the value if the last digit changes by one."""
         return Fraction(1, _ten_to(self.decimals))
 
     def written(self, value: Value) -> str:
-        """Another value in the form of this one, with more decimals where it has them."""
+        """Format another value like this number, with more decimals if it needs them."""
         size = -value if value < 0 else value
         exact = (n for n in range(self.decimals, LONGEST) if size * _ten_to(n) % 1 == 0)
         places = next(exact, self.decimals)
@@ -75,11 +75,11 @@ class Name:
     Attributes
     ----------
     file
-        As the folder has it.
+        The name in the folder.
     text
-        With composed letters, in which the numbers lie.
+        The name in Unicode normal form C, to which the positions of numbers refer.
     numbers
-        From left to right.
+        Its numbers from left to right.
     """
 
     file: str
@@ -88,19 +88,19 @@ class Name:
 
     @cached_property
     def skeleton(self) -> str:
-        """What is left without the numbers; case and spelling of the extension do not count."""
+        """The name without its numbers, ignoring case and the spelling of the extension."""
         pieces = "\0".join(literals(self.text, self.numbers)).casefold()
         return re.sub(r"\.tiff$", ".tif", pieces)
 
     def with_values(self, values: Sequence[Value]) -> str:
-        """The name with other numbers in it."""
+        """Return the name with other values of its numbers."""
         written = [number.written(v) for number, v in zip(self.numbers, values, strict=True)]
         pieces = literals(self.text, self.numbers)
         return "".join(a + b for a, b in zip(pieces, [*written, ""], strict=True))
 
 
 def literals(text: str, numbers: Sequence[Number]) -> list[str]:
-    """What stands before, between and behind the numbers of a name."""
+    """Return the texts before, between and after the numbers of a name."""
     ends = [0, *(number.start + len(number.text) for number in numbers)]
     starts = [*(number.start for number in numbers), len(text)]
     return [text[a:b] for a, b in zip(ends, starts, strict=True)]
@@ -109,10 +109,10 @@ def literals(text: str, numbers: Sequence[Number]) -> list[str]:
 def readings(
     names: Sequence[str], *, hyphens: bool = False, exponents: bool = False
 ) -> Iterator[list[Name]]:
-    """Every way in which the numbers of some names can be read.
+    """Yield every reading of the numbers in some names.
 
-    With ``hyphens`` each hyphen before a digit is a minus; else only one that stands apart may be.
-    With ``exponents`` numbers like 1.5e-05, which programs write, may be one.
+    If ``hyphens`` is true, each hyphen before a digit is a minus; else only one that stands apart
+    may be. If ``exponents`` is true, numbers such as 1.5e-05 may be read as one.
     """
     texts = [composed(name) for name in names]
 
@@ -133,10 +133,10 @@ def readings(
 
 
 def are_shortened(numbers: Sequence[Number]) -> bool:
-    """Whether numbers are decimals without zeros at their end, as 0.5 and 0.25.
+    """Whether numbers are decimals without trailing zeros, such as 0.5 and 0.25.
 
-    Read as whole numbers, what stands behind their points would be in another order. Of 1.8, 1.9,
-    1.11 it runs by itself, and of 1.9, 1.10 a zero says that it does.
+    Read as integers, their digits after the point would have another order. Numbers such as 1.8,
+    1.9, 1.11 are not: the part after the point runs by itself. In 1.9, 1.10 the zero shows it.
     """
     if len({number.decimals for number in numbers}) == 1:
         return False
@@ -148,12 +148,12 @@ def are_shortened(numbers: Sequence[Number]) -> bool:
 
 
 def composed(name: str) -> str:
-    """The name with composed letters: some systems store an umlaut as two characters."""
+    """Return a name in Unicode normal form C; some systems store an umlaut as two characters."""
     return unicodedata.normalize("NFC", name)
 
 
 def _numbers(text: str, number: re.Pattern[str], *, stamps: bool) -> Iterator[Number]:
-    """Number by number of a text, time stamps as one."""
+    """Yield the numbers of a text, each time stamp as one."""
     start = 0
     for stamp in STAMP.finditer(text) if stamps else ():
         if (seconds := _seconds(stamp)) is not None:
@@ -169,7 +169,7 @@ def _plain(text: str, number: re.Pattern[str], start: int, stop: int) -> Iterato
 
 
 def _seconds(stamp: re.Match[str]) -> int | None:
-    """Seconds of a time stamp, None if there is no such time."""
+    """Return the seconds of a time stamp, or None if there is no such time."""
     year, month, day, hour, minute, second = map(int, stamp.groups()[:6])
     if stamp[7]:
         if not 1 <= hour <= 12:
@@ -187,13 +187,13 @@ def _ten_to(places: int) -> int:
 
 
 def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
-    """Sort key in which numbers count as numbers.
+    """Return a sort key that compares numbers by value.
 
     Examples
     --------
     >>> sorted(["s10.tif", "s2.tif"], key=natural_key)
     ['s2.tif', 's10.tif']
     """
-    # The name itself decides between s1 and s01.
+    # The name itself distinguishes s1 from s01.
     pieces = re.split(r"(\d+)", name.casefold())
     return tuple(int(piece) if k % 2 else piece for k, piece in enumerate(pieces)), name

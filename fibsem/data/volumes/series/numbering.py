@@ -1,8 +1,8 @@
-"""Which files of a folder are the slices of one film, in which order, and which are lost.
+"""Order the slices of one stack in a folder by their file names, and find the lost ones.
 
-By their names alone: all must fit one pattern with one running number; other numbers are the same
-everywhere or run with it, as in ``slice_00012_z=0.1200um.tif``. Whatever does not fit is named: a
-copy, a projection or the pictures of a second detector would pass for slices.
+All names must fit one pattern with one running number; other numbers are constant or run with it,
+as in ``slice_00012_z=0.1200um.tif``. Names that do not fit are an error: a copy, a projection or
+the images of a second detector would pass for slices.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ from fibsem.data.volumes.series.steps import between, gaps_of, uneven
 from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN
 
-#: Series and files that a message names.
+#: Maximum number of series and files that a message names.
 NAMED = 4
-#: What stands between the number of a slice and that of all.
+#: Words between the number of a slice and the total.
 OF = ("of", "von", "de", "sur", "di", "van", "av")
 
 
 @dataclass(frozen=True)
 class Slots:
-    """The slices of a film in order.
+    """The slices of a stack in order.
 
-    ``lost`` are the places of those that no file has, ``z_nm`` is their distance where names tell.
+    ``lost`` are the indices of those without a file. ``z_nm`` is their distance in nm if the names
+    state it, else None.
     """
 
     names: tuple[str, ...]
@@ -47,7 +48,7 @@ class Slots:
 
     @property
     def order(self) -> tuple[str | None, ...]:
-        """The names of files, None where one is lost."""
+        """File names in order, None for a lost slice."""
         return tuple(None if k in self.lost else name for k, name in enumerate(self.names))
 
 
@@ -57,16 +58,16 @@ def numbered(names: Sequence[str], where: object, pattern: str | None = None) ->
     Parameters
     ----------
     names
-        Of TIFF files; at least one.
+        Names of TIFF files; at least one.
     where
-        The folder, as messages call it.
+        Name of the folder in messages.
     pattern
-        Picks one series, see `Pattern`.
+        Selects one series, see `Pattern`.
 
     Raises
     ------
     UserError
-        If they are more or other than one series of evenly numbered slices.
+        If the names are not exactly one series of evenly numbered slices.
     """
     if pattern is None:
         return _automatic(names, where)
@@ -83,12 +84,12 @@ def numbered(names: Sequence[str], where: object, pattern: str | None = None) ->
 
 
 def _automatic(names: Sequence[str], where: object) -> Slots:
-    """Read the names in every way; all ways that make a film of them must make the same one."""
+    """Try all readings of the names; all that form a stack must form the same one."""
     ways = list(readings(names))
     single = [way for way in ways if len(_alike(way)) == 1]
     single = [way for way in single if _shortened(way)] or single
     single = [way for way in single if not _splits(way)] or single
-    # z-1, z0, z1: that a hyphen is a minus shows beside names without one
+    # z-1, z0, z1: only names without a hyphen show that it is a minus elsewhere
     signed = [] if single else [w for w in readings(names, hyphens=True) if len(_alike(w)) == 1]
     films, reasons = _films(single or signed, where)
     different = list({slots.order: slots for slots in films}.values())
@@ -103,8 +104,8 @@ def _automatic(names: Sequence[str], where: object) -> Slots:
             f"{_at(pattern_of(way, _varying(way)))}."
         )
     if single:
-        raise reasons[-1]  # of the last reading, in which decimals and times are one number
-    # the fewest series are the likeliest, and of those the ones of which most are films
+        raise reasons[-1]  # of the last reading, where decimals and times are single numbers
+    # the fewest series are the likeliest, and among those the reading with most complete stacks
     likely = min(
         map(_alike, ways), key=lambda groups: (len(groups), -len(_films(groups, where)[0]))
     )
@@ -112,7 +113,7 @@ def _automatic(names: Sequence[str], where: object) -> Slots:
 
 
 def _films(groups: Iterable[list[Name]], where: object) -> tuple[list[Slots], list[UserError]]:
-    """The films that names of one pattern make, and why other groups make none."""
+    """Return the stacks that groups of names form, and the errors of the other groups."""
     films, reasons = [], []
     for group in groups:
         try:
@@ -123,14 +124,14 @@ def _films(groups: Iterable[list[Name]], where: object) -> tuple[list[Slots], li
 
 
 def _run(names: Sequence[Name], where: object) -> Slots:
-    """The film that names of one pattern make."""
+    """Return the stack that names of one pattern form, or raise UserError."""
     varying = _varying(names)
     ordered = sorted(names, key=lambda name: (_values(name, varying), natural_key(name.file)))
     for a, b in pairwise(ordered):
         together = zip(_values(a, varying), _values(b, varying), strict=True)
         if not varying or not all(before < after for before, after in together):
             raise _not_one(ordered, varying, a, b, where)
-    # between slices there are pauses, so that times count where there is nothing else
+    # the time between slices varies, so times only count if there is no other number
     telling = [k for k in varying if not names[0].numbers[k].is_time] or varying
     columns = [gaps_of([name.numbers[k] for name in ordered]) for k in telling]
     even = [gaps for gaps in columns if gaps is not None]
@@ -152,12 +153,12 @@ def _run(names: Sequence[Name], where: object) -> Slots:
 
 
 def _at(pattern: str) -> str:
-    """The key with a pattern, as a shell takes it."""
+    """Return the option with a pattern, quoted for a shell."""
     return PATTERN.at(f"'{pattern}'")
 
 
 def _check_total(name: Name, varying: Sequence[int], slots: Slots, where: object) -> None:
-    """Files like ``3of12.tif`` must be as many as they say; only an end can be lost."""
+    """Raise UserError if names such as ``3of12.tif`` state more slices; only an end can be lost."""
     between = literals(name.text, name.numbers)[1:-1]
     for k, text in enumerate(between):
         total = name.numbers[k + 1].value
@@ -172,7 +173,7 @@ def _check_total(name: Name, varying: Sequence[int], slots: Slots, where: object
 
 
 def _filled(names: Sequence[Name], gaps: Sequence[int], where: object) -> Slots:
-    """The names with those that are lost between them, at most as many as there are."""
+    """Insert lost slices between the names, at most as many as there are names."""
     if sum(gaps) > len(names):
         k = max(range(len(gaps)), key=gaps.__getitem__)
         raise UserError(
@@ -189,7 +190,7 @@ def _filled(names: Sequence[Name], gaps: Sequence[int], where: object) -> Slots:
 def _not_one(
     names: Sequence[Name], varying: Sequence[int], a: Name, b: Name, where: object
 ) -> UserError:
-    """Why names of one skeleton are no series: a number occurs twice, or there are several."""
+    """Return the error for a number that occurs twice, or for several series."""
     if len(varying) < 2:
         return UserError(
             f"a slice number must occur once, but {where} holds {a.file} and {b.file}."
@@ -207,7 +208,7 @@ def _not_one(
 
 
 def _several(groups: Sequence[Sequence[Name]], where: object) -> UserError:
-    """What a folder holds that is no single series."""
+    """Return the error for a folder that holds several series."""
     largest = sorted(groups, key=len, reverse=True)
     patterns = [
         f"'{pattern_of(group, _varying(group))}' ({len(group)} files)"
@@ -223,7 +224,7 @@ def _several(groups: Sequence[Sequence[Name]], where: object) -> UserError:
 
 
 def _alike(names: Iterable[Name]) -> list[list[Name]]:
-    """Names of files by what is left of them without their numbers."""
+    """Group names by what is left without their numbers."""
     groups: dict[str, list[Name]] = defaultdict(list)
     for name in names:
         groups[name.skeleton].append(name)
@@ -231,18 +232,18 @@ def _alike(names: Iterable[Name]) -> list[list[Name]]:
 
 
 def _varying(names: Sequence[Name]) -> list[int]:
-    """Which numbers are not the same everywhere."""
+    """Return the indices of the numbers that are not the same in all names."""
     columns = zip(*([number.value for number in name.numbers] for name in names), strict=True)
     return [k for k, column in enumerate(columns) if len(set(column)) > 1]
 
 
 def _shortened(way: Sequence[Name]) -> bool:
-    """Whether a number of all names is a decimal that can be nothing else."""
+    """Whether any number is certainly a decimal in all names."""
     return any(map(are_shortened, zip(*(name.numbers for name in way), strict=True)))
 
 
 def _splits(way: Sequence[Name]) -> bool:
-    """Whether two numbers that run are what stands before and behind the point of one."""
+    """Whether two running numbers are the parts of one number before and after its point."""
     between, varying = literals(way[0].text, way[0].numbers)[1:-1], _varying(way)
     return any(text in (".", ",") and {k, k + 1} <= {*varying} for k, text in enumerate(between))
 

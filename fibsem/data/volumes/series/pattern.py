@@ -1,4 +1,4 @@
-"""The pattern by which a user picks one series of slices: ``img_#_ch0.tif``."""
+"""Patterns by which a user selects one series of slices, such as ``img_#_ch0.tif``."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN
 
 NUMBER = rf"({SIGN}?(?:{DECIMAL}|\d+))(?!\d)"
-#: Behind what can stand for digits too: no end of a longer number.
+#: A number after a wildcard that also matches digits; it must not be the end of a longer one.
 WHOLE = rf"(?<!\d)(?<!\d[.,]){NUMBER}"
 _TOKENS = re.compile(r"(#+|@+|\*|\?|\[!?\]?[^]]*\])")
 
 
 class Pattern:
-    """File names with ``*``, ``?`` and ``[...]`` as in a shell, with ``#`` and with ``@``.
+    """File names with the shell wildcards ``*``, ``?`` and ``[...]``, and with ``#`` or ``@``.
 
-    ``#`` stands for the number that runs, and ``@`` for what slices are sorted by, without a look
-    for lost ones. A pattern without them only chooses files. Case does not count.
+    ``#`` stands for the running number. ``@`` marks what slices are sorted by, without a check for
+    lost ones. A pattern with neither only selects files. Case is ignored.
     """
 
     def __init__(self, text: str) -> None:
@@ -36,7 +36,7 @@ class Pattern:
         self._regex = re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
 
     def match(self, name: str) -> Name | None:
-        """The name with what stands at the # in it as numbers, or None."""
+        """Return the name with the numbers at each ``#``, or None if it does not match."""
         text = composed(name)
         match = self._regex.fullmatch(text)
         if match is None:
@@ -45,17 +45,17 @@ class Pattern:
         return Name(name, text, tuple(Number.read(match[k], match.start(k)) for k in places))
 
     def choose(self, names: Iterable[str]) -> list[str]:
-        """The names of files that fit the pattern."""
+        """Return the names that match the pattern."""
         return [name for name in names if self.match(name) is not None]
 
     def spans(self, name: str) -> tuple[tuple[int, int], ...]:
-        """From where to where each @ reaches in a name that matches, in composed letters."""
+        """Return start and stop of each ``@`` in a matching name in Unicode normal form C."""
         match = self._regex.fullmatch(composed(name))
         return match.regs[1:] if match else ()
 
 
 def _regex(token: str, special: bool, before: Sequence[str]) -> str:
-    """A token as a regular expression."""
+    """Return a token as a regular expression."""
     if not special:
         return re.escape(token)
     match token[0]:
@@ -74,9 +74,9 @@ def _regex(token: str, special: bool, before: Sequence[str]) -> str:
 def pattern_of(
     names: Sequence[Name], running: Sequence[int], mark: str = "#", rest: str | None = None
 ) -> str:
-    """The pattern that names of one skeleton fit.
+    """Return the pattern that names of one skeleton match, with ``mark`` for running numbers.
 
-    It has a ``mark`` at the numbers that run, and at the others ``rest``, or what the names have.
+    Other numbers are replaced by ``rest``, or kept as in the first name if it is None.
     """
     one = names[0]
     pieces = [_quoted(piece) for piece in literals(one.text, one.numbers)]
@@ -87,5 +87,5 @@ def pattern_of(
 
 
 def _quoted(piece: str) -> str:
-    """A piece of a name whose characters stand for themselves."""
+    """Quote wildcards in a piece of a name, so that they match themselves."""
     return re.sub(r"([*?#@[])", r"[\1]", piece)

@@ -1,4 +1,4 @@
-"""How far apart slices are, as their names tell: ``slice_00012_z=0.1200um.tif``."""
+"""The distance of slices as stated in their names, such as ``slice_00012_z=0.1200um.tif``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Iterable, Sequence
 from fibsem.data.volumes.lengths import length_nm
 from fibsem.data.volumes.series.names import Name, literals
 
-#: What stands before a position along z, and the unit behind it.
+#: Text before a position along z, and the unit after it.
 BEFORE = re.compile(r"(?:^|[^a-z])z(?:[ _-]?pos(?:ition)?)?[ _=:-]*$", re.IGNORECASE)
 UNIT = re.compile(r"[ _]?(nm|um|[µμ]m|mm)(?![a-z])", re.IGNORECASE)
 
 
 def spacing_nm(names: Sequence[Name], running: Iterable[int], steps: int) -> float | None:
-    """Mean distance of slices in nm; None where their names tell no positions.
+    """Return the mean distance of slices in nm, or None if their names state no positions.
 
     Parameters
     ----------
     names
-        In order.
+        Names in order.
     running
-        Which of their numbers run.
+        Indices of the running numbers.
     steps
-        From the first slice to the last, with those that are lost.
+        Number of steps from the first to the last slice, including lost ones.
     """
     first, last = names[0], names[-1]
     around = literals(first.text, first.numbers)

@@ -1,8 +1,8 @@
-"""The order of slices by what stands at the ``@`` of a pattern, where their numbers are not even.
+"""Order slices by the text at the ``@`` of a pattern, if their numbers are not evenly spaced.
 
-Nothing but the order is taken from it, so that it has to be beyond doubt: ``0.5`` comes behind
-``0.25``, ``-7`` before ``5``, one in the afternoon behind eleven in the morning. Names are read in
-every way, and where the ways disagree that one counts in which each ``@`` is a number by itself.
+Only the order is used, so it must be unambiguous: ``0.5`` comes after ``0.25``, ``-7`` before
+``5``, one in the afternoon after eleven in the morning. All readings of the names are tried; if
+they disagree, the reading counts in which each ``@`` is a single number.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from fibsem.data.volumes.series.pattern import Pattern
 from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN
 
-#: Names that a message shows of an order.
+#: Maximum number of names of an order that a message shows.
 SHOWN = 4
 
-#: Of a clock of twelve hours.
+#: AM or PM of a 12-hour clock.
 HALF_DAY = re.compile(r"\d[ _]?([ap])\.?m(?![a-z])")
-#: What is 1000 or 1, and what begins with its point.
+#: Numbers that may be 1000 or 1, and numbers that begin with their point.
 THOUSANDS = re.compile(r"(?<![\d,])\d{1,3}(?:([, '\u2019_])\d{3})(?:\1\d{3})*(?![\d,])")
 BARE = re.compile(r"(?<!\d)[.,]\d")
-#: A clock without a date, and hours from which it may have gone over midnight.
+#: A time without a date, and hours between the first and last that may span midnight.
 CLOCK, HALF_A_DAY = re.compile(r"([01]\d|2[0-3])[-_.:h][0-5]\d(?:[-_.:m][0-5]\d)?s?"), 12
-#: A date with its year at the end, and one with letters.
+#: Names of months, and dates with the year at the end.
 MONTH = re.compile(r"jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]")
 DATE = re.compile(rf"(?<!\d)\d\d?([-_./ ])(?:\d\d?|{MONTH.pattern}\w*)\1(?:19|20)\d\d(?!\d)")
-#: Of lengths, right behind a number.
+#: Units of length right after a number.
 UNIT = re.compile(r"(?<=\d)[ _]?(nm|[uµμ]m|mm|cm|m|px)(?![a-z])")
 
 Span = tuple[int, int]
@@ -47,19 +47,19 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Marked:
-    """A name in one reading, and what of it stands at each ``@``: from where to where."""
+    """A name in one reading, with start and stop of the text at each ``@``."""
 
     name: Name
     spans: tuple[Span, ...]
 
     @cached_property
     def within(self) -> tuple[Number, ...]:
-        """Numbers of which some part stands at an ``@``."""
+        """Numbers that lie at an ``@``, entirely or in part."""
         return tuple(n for n in self.name.numbers if any(_meet(n, span) for span in self.spans))
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
-        """What stands around these numbers at the ``@``."""
+        """Texts at the ``@`` before, between and after these numbers."""
         text = self.name.text
         mask = [any(a <= k < b for a, b in self.spans) for k in range(len(text))]
         kept = "".join(sign if inside else "\0" for sign, inside in zip(text, mask, strict=True))
@@ -67,12 +67,12 @@ class Marked:
 
     @property
     def at(self) -> str:
-        """All that stands at an ``@``."""
+        """All text at the ``@``, joined by null characters."""
         return "\0".join(self.name.text[a:b] for a, b in self.spans)
 
     @property
     def key(self) -> tuple[tuple[str | Value, ...], tuple[tuple[str | int, ...], str]]:
-        """What the slice is sorted by."""
+        """Sort key of the slice."""
         pieces: list[str | Value] = [self.texts[0]]
         for number, text in zip(self.within, self.texts[1:], strict=True):
             pieces += [number.value, text]
@@ -80,18 +80,18 @@ class Marked:
 
     @property
     def is_cut(self) -> bool:
-        """Whether a number stands at the ``@`` in part, as that of ``0.25`` in ``0.@``."""
+        """Whether only a part of a number lies at the ``@``, such as of ``0.25`` in ``0.@``."""
         first, last = self.spans[0][0], self.spans[-1][1]
         return any(n.start < first or n.start + len(n.text) > last for n in self.within)
 
     @property
     def is_number(self) -> bool:
-        """Whether each ``@`` is one number, and nothing else."""
+        """Whether each ``@`` is exactly one number."""
         return tuple((n.start, n.start + len(n.text)) for n in self.within) == self.spans
 
 
 def in_order(names: Sequence[str], pattern: Pattern, where: object) -> list[str]:
-    """Sort names of files that fit a pattern by what stands at its ``@``.
+    """Sort names of files that match a pattern by the text at its ``@``.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def in_order(names: Sequence[str], pattern: Pattern, where: object) -> list[str]
     plain = [_marked(way, pattern) for way in readings(names, exponents=True)]
     _check_readable(plain[0], pattern, where)
     alike = [way for way in plain if _is_alike(way)]
-    if not alike:  # z-1, z0, z1: that a hyphen is a minus shows beside names without one
+    if not alike:  # z-1, z0, z1: only names without a hyphen show that it is a minus elsewhere
         signed = (_marked(way, pattern) for way in readings(names, hyphens=True, exponents=True))
         alike = [way for way in signed if _is_alike(way)]
     if not alike:
@@ -127,7 +127,7 @@ def in_order(names: Sequence[str], pattern: Pattern, where: object) -> list[str]
 
 
 def _check_readable(way: Sequence[Marked], pattern: Pattern, where: object) -> None:
-    """Refuse what no reading makes numbers of that can be compared."""
+    """Raise UserError for texts whose numbers cannot be compared in any reading."""
     texts = [one.at.casefold() for one in way]
     halves = {half for text in texts for half in HALF_DAY.findall(text)}
     if len(halves) > 1 and not all(STAMP.search(one.name.text) for one in way):
@@ -173,12 +173,12 @@ def _meet(number: Number, span: Span) -> bool:
 
 
 def _is_alike(way: Sequence[Marked]) -> bool:
-    """Whether nothing but numbers differs at the ``@``."""
+    """Whether the texts at the ``@`` differ in numbers only."""
     return len({one.texts for one in way}) == 1
 
 
 def _by_letters(way: Sequence[Marked], pattern: Pattern, where: object) -> list[str]:
-    """Sort what stands at the ``@`` letter by letter, where it is as long everywhere."""
+    """Sort the texts at the ``@`` alphabetically, if all have the same length."""
     texts = {one.name.file: one.at.casefold() for one in way}
     if len(set(map(len, texts.values()))) > 1 or any(map(MONTH.search, texts.values())):
         raise UserError(
@@ -194,7 +194,7 @@ def _sorted(way: Sequence[Marked]) -> tuple[str, ...]:
 
 
 def _doubtful(way: Sequence[Marked]) -> bool:
-    """Whether a number may be two: of 1.9 and 1.10 the second may be the later, and of 1e10."""
+    """Whether a number may be two: in 1.9 and 1.10 the second may be the later, or in 1e10."""
     columns = [*zip(*(one.within for one in way), strict=True)]
     if any(re.search(r"[eE]\d", number.text) for column in columns for number in column):
         return True

@@ -1,4 +1,4 @@
-"""Steps of slice numbers: whether they are even, and how many numbers are left out."""
+"""Steps between slice numbers: whether they are even, and how many numbers are missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fibsem.data.volumes.series.names import Name, Number, Value
 
 
 def gaps_of(numbers: Sequence[Number]) -> list[int] | None:
-    """How many are left out between each number and the next; None if the steps are not even."""
+    """Return how many numbers are missing in each step, or None if the steps are not even."""
     pairs = list(pairwise(number.value for number in numbers))
     if not pairs:
         return None
@@ -19,20 +19,20 @@ def gaps_of(numbers: Sequence[Number]) -> list[int] | None:
     if any((b - a) % step for a, b in pairs) or (len(pairs) == 1 and step != numbers[0].unit):
         return None
     gaps = [int((b - a) // step) - 1 for a, b in pairs]
-    # of a-2, a-1, a1, a2 the hyphens are no minus
+    # in a-2, a-1, a1, a2 the hyphens are no minus signs
     broken = any(gap and a < 0 <= b for (a, b), gap in zip(pairs, gaps, strict=True))
     return None if broken else gaps
 
 
 def step_of(numbers: Sequence[Number]) -> Value:
-    """The most frequent difference between neighbours, the smallest of several."""
+    """Return the most frequent difference of neighbours, the smallest one in case of a tie."""
     counts = Counter(b.value - a.value for a, b in pairwise(numbers))
     most = max(counts.values())
     return min(d for d, count in counts.items() if count == most)
 
 
 def uneven(names: Sequence[Name], k: int) -> str:
-    """The first two neighbours whose step is not that of the others."""
+    """Name the first two neighbours whose step differs from the others."""
     step = step_of([name.numbers[k] for name in names])
     pairs = [(a, b) for a, b in pairwise(names)]
     odd = [pair for pair in pairs if (pair[1].numbers[k].value - pair[0].numbers[k].value) % step]
@@ -41,7 +41,7 @@ def uneven(names: Sequence[Name], k: int) -> str:
 
 
 def between(a: Name, b: Name, count: int) -> Iterator[str]:
-    """Names of lost slices, written like the one before them."""
+    """Yield names for lost slices, formatted like the slice before them."""
     first, last = ([number.value for number in name.numbers] for name in (a, b))
     for k in range(1, count + 1):
         part = Fraction(k, count + 1)

@@ -1,1 +1,1 @@
-"""TIFF: slices in folders and archives, films in one file, and what their tags say."""
+"""Read and write TIFF: slices in folders and archives, stacks in one file, and their tags."""

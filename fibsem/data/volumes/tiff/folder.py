@@ -1,4 +1,4 @@
-"""A folder of TIFF slices, also in a zip archive: which of its files are a film."""
+"""Open a folder of TIFF slices, possibly in a zip archive, and check which files belong to it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN
 
 TIFF = (".tif", ".tiff")
-#: Extension of the hidden file that stands for one which a cloud has taken away.
+#: Extension of the hidden placeholder for a file that was moved to a cloud.
 CLOUD = ".icloud"
 
 
 def open_series(folder: File, manner: Manner) -> TiffSource:
     """Open a folder of slices: files of one slice each, a single file, or files of one set.
 
-    With gaps those that are missing, unreadable or of another kind than most are `Absent`.
+    With gaps, slices that are missing, unreadable or unlike most others are `Absent`.
     """
     files = _tiffs(folder)
     picked = [*files] if manner.pattern is None else Pattern(manner.pattern).choose(files)
@@ -62,13 +62,13 @@ def _listed(folder: File) -> list[File]:
 
 
 def _check_others(folder: File, slots: Slots) -> None:
-    """Refuse files of other kinds that are numbered like further slices: packed, or half copied."""
+    """Raise UserError for files numbered like further slices: compressed, or partially copied."""
     keys = {natural_key(_stem(name))[0] for name in slots.names}
     skeletons = {key[::2] for key in keys}
     whole = [name for name in slots.order if name is not None]
     for name in sorted(entry.name for entry in _listed(folder)):
         if name.startswith(".") and not name.endswith(CLOUD):
-            continue  # what a writer has not finished
+            continue  # not finished by a writer
         stem = _stem(name)
         key = natural_key(stem)[0]
         if key in keys or key[::2] not in skeletons or _is_other_folder(folder / name):
@@ -82,9 +82,9 @@ def _check_others(folder: File, slots: Slots) -> None:
 
 
 def _check_further(folder: File, slots: Slots) -> None:
-    """Refuse a folder inside whose slices go on from those beside it: a part of the film.
+    """Raise UserError for a folder inside whose slices continue those next to it.
 
-    Copies have the names of slices that are here; masks have other ones.
+    Copies have the same names as the slices here; masks have other names.
     """
     whole = [name for name in slots.order if name is not None]
     for inner in sorted(_listed(folder), key=lambda entry: natural_key(entry.name)):
@@ -98,7 +98,7 @@ def _check_further(folder: File, slots: Slots) -> None:
 
 
 def _names_inside(inner: File) -> list[str]:
-    """The TIFF files of a folder; of what is none, hidden or kept from the user there are none."""
+    """Return the names of TIFF files in a folder; none if it is hidden, unreadable or no folder."""
     if inner.name.startswith(".") or inner.name.lower().endswith(TIFF):
         return []
     try:
@@ -119,7 +119,7 @@ def _is_series(names: Sequence[str], folder: File) -> bool:
 
 
 def _stem(name: str) -> str:
-    """The name of a slice without what follows it: ``.tif``, ``.png``, ``.tif.part``.
+    """Return the name of a slice without its ending: ``.tif``, ``.png``, ``.tif.part``.
 
     >>> _stem("slice_0012.tif"), _stem(".slice_0012.tif.part"), _stem("slice_0012.png")
     ('slice_0012', 'slice_0012', 'slice_0012')
@@ -130,7 +130,7 @@ def _stem(name: str) -> str:
 
 
 def _tiffs(folder: File) -> dict[str, File]:
-    """The TIFF files of a folder by name; links that lead nowhere are listed files, too."""
+    """Return the TIFF files of a folder by name, including broken links; at least one."""
     files = _tiffs_in(folder)
     if not files:
         entries = [entry for entry in _listed(folder) if not entry.name.startswith(".")]
@@ -147,7 +147,7 @@ def _tiffs(folder: File) -> dict[str, File]:
 
 
 def _tiffs_in(folder: File) -> dict[str, File]:
-    """The TIFF files of a folder by name, in the order of their numbers; it may have none."""
+    """Return the TIFF files of a folder by name, in the order of their numbers; may be empty."""
     return {
         entry.name: entry
         for entry in sorted(_listed(folder), key=lambda entry: natural_key(entry.name))
@@ -160,7 +160,7 @@ def _tiffs_in(folder: File) -> dict[str, File]:
 def _headers(
     places: Sequence[File], folder: File, manner: Manner
 ) -> tuple[list[Page | Absent], VoxelNm]:
-    """Look at the header of every slice; those in an archive are taken to be like the first."""
+    """Read the header of every slice; those in an archive are assumed to be like the first."""
     pages: list[Page | Absent] = []
     first: Page | None = None
     sizes: list[VoxelNm] = []
@@ -184,7 +184,7 @@ def _headers(
 def _only(
     tiff: tifffile.TiffFile, file: File, *, places: Sequence[File], manner: Manner
 ) -> tuple[Page, VoxelNm]:
-    """The one slice of a file that is one of many, and the voxel size."""
+    """Return the only slice of a file in a series, and its voxel size."""
     scene = scene_of(tiff, file, manner)
     renamed = any(name is not None for name, _ in scene.planes)
     if renamed and len(scene.planes) != len(places):
@@ -203,13 +203,13 @@ def _only(
 
 
 def _set(places: Sequence[File], manner: Manner) -> TiffSource | None:
-    """The film of a set of files that lie in a folder, in the order of its OME-XML."""
+    """Open a set of files in a folder in the order of its OME-XML, or return None if it is none."""
     first = next((file for file in places if kind_of(file) == "file"), None)
     if first is None:
         return None
     try:
         scene = look(first, partial(scene_of, manner=manner))
-    except SliceError:  # told later, or left out
+    except SliceError:  # raised or skipped later
         return None
     named = {first.name if name is None else name for name, _ in scene.planes}
     if len(named) < 2 or not any(file.name in named - {first.name} for file in places):

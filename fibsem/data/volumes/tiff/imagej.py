@@ -1,4 +1,4 @@
-"""ImageJ's notes in a TIFF: how many images it holds, and what its values are calibrated to."""
+"""ImageJ metadata of a TIFF: the number of images, and the calibration of values."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from fibsem.data.volumes.faults import File, SliceError
 from fibsem.data.volumes.lengths import finite
 from fibsem.system.advice import RANGE
 
-#: What it counts: all images, and those along each axis.
+#: Keys of counts: all images, and those along each axis.
 COUNTS = ("images", "slices", "frames", "channels")
-#: Numbers of its calibration functions: a straight line, and none.
+#: Codes of calibration functions: a straight line, and none.
 LINE, NONE = 0, 20
 
 
 def counts_of(notes: Mapping[str, Any], file: File) -> dict[str, int]:
-    """The counts that the notes have, by their names.
+    """Return the counts in the metadata by key.
 
     Raises
     ------
     SliceError
-        If one of them is no positive whole number.
+        If a count is not a positive integer.
 
     Examples
     --------
@@ -42,14 +42,14 @@ def counts_of(notes: Mapping[str, Any], file: File) -> dict[str, int]:
 
 
 def check_uncalibrated(notes: Mapping[str, Any], file: File, *, labels: bool = False) -> None:
-    """Refuse values that ImageJ shows as others, which may be inverted by it.
+    """Raise SliceError if ImageJ displays other values than the stored ones, such as inverted ones.
 
-    Of grey values it may shift all: that is how it keeps 16 bits with a sign.
+    A shift of all grey values is allowed, as ImageJ stores signed 16-bit integers like this.
 
     Raises
     ------
     SliceError
-        If a calibration makes other values of the stored ones.
+        If a calibration changes the stored values.
     """
     function = notes.get("cf", NONE)
     shift, factor = notes.get("c0", 0), notes.get("c1", 1)

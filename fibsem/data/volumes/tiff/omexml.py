@@ -1,4 +1,4 @@
-"""OME-XML in TIFF files: which directories of which files are the slices of each picture."""
+"""OME-XML of TIFF files: which directories of which files are the slices of each image."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from xml.etree.ElementTree import Element
 from fibsem.data.volumes.lengths import axes_nm
 from fibsem.data.volumes.voxels import VoxelNm
 
-#: More than any film has.
+#: Maximum number of planes of an image, more than any stack has.
 MOST_PLANES = 10**7
-#: A slice: the name of its file, None for the one that was opened, and number of its directory.
+#: A slice: name of its file, None for the opened one, and index of its directory.
 PlaneFile = tuple[str | None, int]
 
 
 @dataclass(frozen=True)
 class OmeImage:
-    """One picture of an OME-TIFF.
+    """One image of an OME-TIFF.
 
     Attributes
     ----------
     name
-        As its XML has it, else empty.
+        Its name in the XML, or an empty text.
     sizes
-        Extents of the axes before (y, x), the fastest first, each with its letter.
+        Extents of the axes before (y, x) by letter, the fastest one first.
     planes
-        In that order; None for one that no file is said to have.
+        Slices in the order of these axes; None for a plane that is in no file.
     voxel_nm
-        Voxel size (z, y, x).
+        Voxel size (z, y, x) in nm.
     """
 
     name: str
@@ -40,25 +40,25 @@ class OmeImage:
 
 
 def metadata_file(xml: str) -> str | None:
-    """The file that describes this one, where this one does not itself."""
+    """Return the name of the file with the OME-XML, or None if this XML is complete."""
     element = ElementTree.fromstring(xml).find("{*}BinaryOnly")
     return None if element is None else element.get("MetadataFile")
 
 
 def ome_images(xml: str, directories: int, home: str | None = None) -> list[OmeImage]:
-    """The pictures that OME-XML tells of.
+    """Return the images described by OME-XML.
 
     Parameters
     ----------
     xml
-        Of a file of so many ``directories``, or of the whole set that it belongs to.
+        OME-XML of a file with this number of ``directories``, or of its whole set of files.
     home
-        The name of the file that the XML was taken from, if it is another one.
+        Name of the file that the XML was read from, if it is another one.
 
     Raises
     ------
     ValueError, KeyError, xml.etree.ElementTree.ParseError
-        If it is not what OME-XML should be.
+        If the OME-XML is invalid.
     """
     root = ElementTree.fromstring(xml)
     own = root.get("UUID") if home is None else None
@@ -70,7 +70,7 @@ def ome_images(xml: str, directories: int, home: str | None = None) -> list[OmeI
     ]
 
 
-#: How planes of the opened file are told, and the file of planes of which none is told.
+#: UUID of the opened file, and the file of planes for which none is given.
 Home = tuple[str | None, str | None]
 
 
@@ -99,7 +99,7 @@ def _image(image: Element, pixels: Element, home: Home, directories: int) -> Ome
 def _planes(
     data: Element, sizes: dict[str, int], home: Home, directories: int
 ) -> Iterator[tuple[int, PlaneFile]]:
-    """The planes of one TiffData, each with its place in the picture."""
+    """Yield the index and the file of each plane of a TiffData element."""
     uuid = data.find("{*}UUID")
     here = uuid is None or (home[0] is not None and uuid.text == home[0])
     file = home[1] if uuid is None or here else uuid.attrib["FileName"]

@@ -1,4 +1,4 @@
-"""One slice in a TIFF file: its header is looked at on opening, its pixels lie row after row."""
+"""One slice in a TIFF file: its header is read on opening, its pixels on demand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fibsem.errors import UserError
 
 T = TypeVar("T")
 
-# What it finds odd in a header does not end its work, and is no line of ours.
+# Its warnings about odd headers are not ours to show, and reading goes on.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 RULE = "a slice must be a whole, readable TIFF"
@@ -41,17 +41,17 @@ class Page:
     file, shape, dtype
         Shape (y, x); dtype with the byte order of the file.
     bits
-        Of each value that is stored.
+        Bits of each stored value.
     tone
-        What the stored values mean.
+        Meaning of the stored values.
     labels
         Whether they are labels, not grey values.
     directory
         Byte offset of the page's directory, None for the first page.
     pixels
-        Byte offset of the pixels if they lie plainly row after row, else None: to be decoded.
+        Byte offset of the pixels if they are stored uncompressed row after row, else None.
     bar
-        Rows of the data bar at its lower end, where the file states them; else 0.
+        Rows of the data bar at the bottom, if the file states them; else 0.
     """
 
     file: File
@@ -65,7 +65,7 @@ class Page:
     bar: int = 0
 
     def read(self, rows: slice, columns: slice) -> Voxels:
-        """Grey values or labels of a part."""
+        """Read grey values or labels of some rows and columns."""
         if self.pixels is None:
             return reading(self.file, self._decode, RULE)[rows, columns]
         return self._meant(reading(self.file, lambda: self._plain(rows), RULE)[:, columns])
@@ -74,7 +74,7 @@ class Page:
         return self.tone.label(stored) if self.labels else self.tone.grey(stored)
 
     def _plain(self, rows: slice) -> Voxels:
-        """Whole rows, as they are stored."""
+        """Read whole rows as stored."""
         row_bytes = self.shape[1] * self.dtype.itemsize
         size = (rows.stop - rows.start) * row_bytes
         with open_bytes(self.file) as stream:
@@ -90,7 +90,7 @@ class Page:
             if self.directory is not None:
                 tiff.filehandle.seek(self.directory)
                 image = tifffile.TiffPage(tiff, index=1)
-            else:  # in an archive, of which only the first slice was looked at
+            else:  # in an archive, where only the first slice was checked on opening
                 _check_single(tiff, self.file)
             page = page_of(image, tiff, self.file, labels=self.labels)
             check_like(page, self)
@@ -98,9 +98,9 @@ class Page:
 
 
 def directories(tiff: tifffile.TiffFile, file: File) -> Iterator[Any]:
-    """The directories of a file, one after the other; refused where they lead back.
+    """Yield the directories of a file; raise SliceError if their chain is a loop.
 
-    tifffile would go round for ever.
+    tifffile would follow it forever.
     """
     offsets: set[int] = set()
     for page in tiff.pages:
@@ -122,7 +122,7 @@ def _check_single(tiff: tifffile.TiffFile, file: File) -> None:
 
 @dataclass(frozen=True)
 class Absent:
-    """A slice that is not there, whose header cannot be read, or that is unlike the others."""
+    """A slice that is missing, has an unreadable header, or is unlike the others."""
 
     file: File
     reason: str
@@ -132,7 +132,7 @@ class Absent:
 
 
 def look(file: File, read: Callable[[tifffile.TiffFile, File], T]) -> T:
-    """What a function reads of a TIFF, opened for it."""
+    """Open a TIFF and return what ``read`` returns for it."""
 
     def once() -> T:
         with open_tiff(file) as tiff:
@@ -143,8 +143,8 @@ def look(file: File, read: Callable[[tifffile.TiffFile, File], T]) -> T:
 
 @contextmanager
 def open_tiff(file: File) -> Iterator[tifffile.TiffFile]:
-    """Open a TIFF; errors come as they are."""
-    # Seeking in a compressed archive starts from the beginning again and again.
+    """Open a TIFF, without converting errors."""
+    # Each seek in a compressed archive would start from the beginning again.
     with (
         io.BytesIO(file.read_bytes())
         if isinstance(file, zipfile.Path)
@@ -155,13 +155,13 @@ def open_tiff(file: File) -> Iterator[tifffile.TiffFile]:
 
 
 def page_of(image: Any, tiff: tifffile.TiffFile, file: File, *, labels: bool) -> Page:
-    """Where a page lies and what it means, after a look at its header.
+    """Check the header of a page and return its location and meaning.
 
     Raises
     ------
     SliceError
-        If it is cut, in colour, turned, calibrated to other values, or of a dtype that volumes or
-        labels cannot have.
+        If it is truncated, in colour, rotated, calibrated to other values, or of a dtype that
+        volumes or labels cannot have.
     """
     if image.samplesperpixel != 1:
         raise SliceError(
@@ -180,7 +180,7 @@ def page_of(image: Any, tiff: tifffile.TiffFile, file: File, *, labels: bool) ->
             f"a slice must begin at its top left, but {file} has orientation {turned}; programs "
             "disagree on those, so turn it and save it again."
         )
-    # tifffile reads strips that were never written as zeros, which would pass for pores.
+    # tifffile reads strips that were never written as zeros, which would look like pores.
     if not image.databytecounts or 0 in image.databytecounts:
         raise SliceError(f"a TIFF must be whole, but {file} has strips without pixels.")
     for offset, count in zip(image.dataoffsets, image.databytecounts, strict=True):
@@ -201,7 +201,7 @@ def page_of(image: Any, tiff: tifffile.TiffFile, file: File, *, labels: bool) ->
 
 
 def check_whole(offset: int, count: int, tiff: tifffile.TiffFile, file: File) -> None:
-    """Refuse a file that ends before its pixels do."""
+    """Raise SliceError if a file ends before its pixels do."""
     if offset + count > tiff.filehandle.size:
         raise SliceError(
             f"a TIFF must be whole, but {file} is truncated: "
@@ -212,7 +212,7 @@ def check_whole(offset: int, count: int, tiff: tifffile.TiffFile, file: File) ->
 def alike(
     pages: Sequence[Page | Absent], names: Sequence[str], *, gaps: bool
 ) -> tuple[Page, tuple[Page | Absent, ...]]:
-    """The page that the others are like, and all of them; with gaps the odd ones as `Absent`."""
+    """Return the reference page, and all pages; with gaps, those unlike it are `Absent`."""
     readable = [page for page in pages if isinstance(page, Page)]
     if not readable:
         reason = getattr(pages[0], "reason", "it is empty.") if pages else "it is empty."
@@ -234,7 +234,7 @@ def alike(
 
 
 def check_like(page: Page, first: Page, name: object = None) -> None:
-    """Refuse a slice of another shape or dtype, or of truth values the other way round.
+    """Raise SliceError for a slice with another shape, dtype or meaning of booleans than the first.
 
     The byte order may differ.
     """
@@ -259,9 +259,9 @@ def check_like(page: Page, first: Page, name: object = None) -> None:
 def of_one_size(
     pages: Sequence[Page | Absent], sizes: Sequence[VoxelNm], names: Sequence[object], *, gaps: bool
 ) -> tuple[list[Page | Absent], VoxelNm]:
-    """Slices of the voxel size that most of them state, and that size.
+    """Return the slices with the voxel size that most of them state, and this size.
 
-    With ``gaps`` one of another magnification is `Absent`.
+    With ``gaps``, slices of another magnification are `Absent`; else they raise SliceError.
     """
     usual = usual_nm(sizes)
     checked: list[Page | Absent] = []

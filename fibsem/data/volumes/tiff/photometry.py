@@ -1,4 +1,4 @@
-"""From stored values to grey values: what a TIFF says that its darkest and brightest are."""
+"""Conversion of stored values to grey values, according to the photometric tags of a TIFF."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fibsem.data.volumes.voxels import Voxels
 WHITE_IS_0, BLACK_IS_0, PALETTE = 0, 1, 3
 NAMES = {2: "RGB", 4: "a transparency mask", 5: "CMYK", 6: "YCbCr", 8: "CIELab"}
 COLOUR = "convert it to grey values"
-#: How OME-XML says that tifffile wrote it.
+#: Attribute in OME-XML of files written by tifffile.
 OME_CREATOR = 'Creator="tifffile'
-#: Tags that make other values of the stored ones, and what helps.
+#: Tags that change the meaning of stored values, and the remedy.
 GDAL_METADATA, GRAY_RESPONSE_CURVE = 42112, 291
 GDAL_SCALE = re.compile(r"""role=["']scale["'][^>]*>\s*([^<\s]+)""", re.IGNORECASE)
 ONE = re.compile(r"\+?0*1(?:\.0*)?(?:[eE][+-]?0+)?")
@@ -31,11 +31,11 @@ class Tone:
     Attributes
     ----------
     white
-        The value that is 0 in the file, where it stores 0 as white; else None.
+        Grey value of a stored 0, if the file stores 0 as white; else None.
     table
-        Grey values of the stored ones, where they are numbers in a palette of greys; else None.
+        Grey value of each stored value, if these are indices of a grey palette; else None.
     truth
-        Whether 0 is called white, but truth values are meant, as the writer's notes tell.
+        Whether the file declares 0 as white, but holds booleans according to its metadata.
     """
 
     white: int | None = None
@@ -43,35 +43,36 @@ class Tone:
     truth: bool = False
 
     def contradicts(self, other: Tone) -> bool:
-        """Whether both call 0 white, and of one alone notes tell that it is not."""
+        """Whether both declare 0 as white, but only one of them holds booleans."""
         return (self.truth and other.white is not None) or (other.truth and self.white is not None)
 
     def grey(self, stored: Voxels) -> Voxels:
-        """Grey values in the dtype of the stored ones."""
+        """Convert stored values to grey values of the same dtype."""
         greys = self.greys(stored.dtype)
         return self.label(stored) if greys is None else greys[stored]
 
     def label(self, stored: Voxels) -> Voxels:
-        """Label values in the dtype of the stored ones: of a palette its numbers."""
+        """Convert stored values to label values of the same dtype; palette indices are kept."""
         if self.white is None:
             return stored
         return ~stored if stored.dtype == np.bool_ else stored.dtype.type(self.white) - stored
 
     def greys(self, dtype: np.dtype[Any]) -> npt.NDArray[Any] | None:
-        """The grey values of the palette; None without one."""
+        """Return the grey values of the palette, or None without one."""
         return None if self.table is None else np.frombuffer(self.table, dtype.newbyteorder("="))
 
 
 def tone_of(page: Any, first: Any, file: File, *, labels: bool) -> Tone:
-    """How to read the values of a page of TIFF, grey values or labels.
+    """Return how to read the values of a page as grey values or labels.
 
-    A palette in colour is nothing to labels: theirs are its numbers. The ``first`` page of the file
-    has the notes for all of them.
+    A palette of colours does not matter for labels, which are its indices. Metadata for all pages
+    is in the ``first`` page of the file.
 
     Raises
     ------
     SliceError
-        If the page is in colour, or stores 0 as white in values that have no white.
+        If the page is in colour, if 0 is white and the values are not unsigned integers, or if
+        other tags change the meaning of its values.
     """
     _check_scale(page, file)
     if 262 not in page.tags or page.photometric == BLACK_IS_0:
@@ -93,7 +94,7 @@ def tone_of(page: Any, first: Any, file: File, *, labels: bool) -> Tone:
 
 
 def _check_scale(page: Any, file: File) -> None:
-    """Refuse values that GDAL shows as others; it may shift all grey values."""
+    """Raise SliceError if GDAL displays scaled values; a shift of all grey values is allowed."""
     text = page.tags.valueof(GDAL_METADATA, default="")
     scale = GDAL_SCALE.search(str(text))
     if scale and not ONE.fullmatch(scale[1]):
@@ -104,7 +105,7 @@ def _check_scale(page: Any, file: File) -> None:
 
 
 def _check_curve(page: Any, file: File) -> None:
-    """Refuse values of optical density that grow with the stored ones: large ones are dark."""
+    """Raise SliceError if optical densities grow with the stored values: large ones are dark."""
     curve = page.tags.valueof(GRAY_RESPONSE_CURVE, default=())
     if isinstance(curve, tuple) and len(curve) > 1 and curve[0] < curve[-1]:
         raise SliceError(
@@ -114,17 +115,17 @@ def _check_curve(page: Any, file: File) -> None:
 
 
 def _truth_values(page: Any, first: Any) -> bool:
-    """Whether tifffile wrote them: it calls 0 white wherever it is given truth values.
+    """Whether tifffile wrote the page, which declares 0 as white for all boolean images.
 
-    A program that uses it may give its own name; the shape that tifffile notes stays, or the
-    creator in OME-XML. All of that stands in the first page alone.
+    A program that uses tifffile may give its own name, but the shape that tifffile notes remains,
+    or the creator in OME-XML. All of it is in the first page only.
     """
     noted = first.is_shaped or first.software.startswith("tifffile")
     return page.bitspersample == 1 and (noted or OME_CREATOR in first.description)
 
 
 def _white(page: Any, file: File) -> int:
-    """The brightest value that a page can store."""
+    """Return the largest value that a page can store."""
     if page.dtype is None or page.dtype.kind not in "bu":
         raise SliceError(
             f"a slice that stores 0 as white must have unsigned whole numbers, but {file} has "
@@ -134,11 +135,11 @@ def _white(page: Any, file: File) -> int:
 
 
 def _palette(page: Any) -> npt.NDArray[Any] | None:
-    """The grey values of a palette; None of one in colour."""
+    """Return the grey values of a palette, or None if it has colours."""
     colours = page.colormap
     if colours is None or (colours != colours[:1]).any():
         return None
-    # 16 bits each, though some programs fill only the lower 8 of them
+    # 16 bits each, but some programs fill only the lower 8
     shift = 8 if colours.max() > 255 and page.bitspersample <= 8 else 0
     table: npt.NDArray[Any] = (colours[0] >> shift).astype(page.dtype)
     return table

@@ -1,4 +1,4 @@
-"""The films that a TIFF file holds: its directories compared with what its notes say of them."""
+"""The stacks in a TIFF file: its directories, checked against its metadata."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 from fibsem.system.advice import SERIES
 
-#: Programs whose files have axes of their own, of which tifffile knows.
+#: Formats with axes of their own that tifffile can interpret.
 FOREIGN = ("lsm", "stk", "fluoview", "scanimage", "nih", "mdgel", "svs", "scn", "ndpi", "eer")
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One film of a file.
+    """One stack of a file.
 
     Attributes
     ----------
     name
-        As the file calls it, or empty.
+        Its name in the file, or an empty text.
     planes
         Its slices in order.
     behind
-        How many lie plainly one behind the other in the only directory that it has.
+        Number of slices stored consecutively, if it has only one directory.
     voxel_nm
-        What is said of this scene alone.
+        Voxel size stated for this scene alone.
     """
 
     name: str
@@ -51,19 +51,19 @@ class Scene:
 
 
 def scenes_of(tiff: tifffile.TiffFile, file: File, *, by_kind: bool = False) -> list[Scene]:
-    """List the films of a file.
+    """List the stacks of a file.
 
     Parameters
     ----------
     tiff, file
-        Opened, and its path.
+        The opened file, and its path.
     by_kind
-        Whether directories of different shape and dtype without any notes are different films.
+        Whether directories without metadata but of different shape or dtype are separate stacks.
 
     Raises
     ------
     SliceError
-        If pages are missing, or the notes say something else than the directories.
+        If pages are missing, or the metadata contradicts the directories.
     """
     images = _images(tiff, file)
     if tiff.ome_metadata:
@@ -84,7 +84,7 @@ def scenes_of(tiff: tifffile.TiffFile, file: File, *, by_kind: bool = False) -> 
 
 
 def pick(scenes: Sequence[Scene], series: str | None, file: object) -> Scene:
-    """The scene that a user names, by its number from 0 or by its name, or the only one."""
+    """Return the scene with a number (from 0) or name, or the only one; else raise UserError."""
     if series is None and len(scenes) == 1:
         return scenes[0]
     named = [scene for scene in scenes if scene.name and scene.name == series]
@@ -104,9 +104,9 @@ def pick(scenes: Sequence[Scene], series: str | None, file: object) -> Scene:
 
 
 def _images(tiff: tifffile.TiffFile, file: File) -> list[Any]:
-    """List the directories of a file, without thumbnails and transparency masks."""
+    """List the directories of a file, except thumbnails and transparency masks."""
     images = [page for page in directories(tiff, file) if not (page.is_reduced or page.is_mask)]
-    # The chain of directories ends with offset 0; a chain that leads nowhere was cut off.
+    # The chain of directories ends with offset 0; otherwise the file was truncated.
     tiff.filehandle.seek(tiff.pages.next_page_offset)
     size = tiff.tiff.offsetsize
     if not images or tiff.filehandle.read(size) != bytes(size):
@@ -115,13 +115,13 @@ def _images(tiff: tifffile.TiffFile, file: File) -> list[Any]:
 
 
 def _scene(name: str, images: Sequence[Any], stated: int | None = None) -> Scene:
-    """Directories as a film; of a single one with more images these lie behind it."""
+    """Return a stack of directories; for a single one, ``stated`` slices follow consecutively."""
     planes = tuple((None, int(image.index)) for image in images)
     return Scene(name, planes, 1 if stated is None or len(planes) > 1 else stated)
 
 
 def _check_axes(sizes: Mapping[str, int], file: File) -> None:
-    """A film has one axis across its slices."""
+    """Raise SliceError if there is more than one axis across the slices."""
     long = {axis: n for axis, n in sizes.items() if n > 1}
     if len(long) > 1:
         lengths = ", ".join(f"{n} along {axis}" for axis, n in long.items())
@@ -140,9 +140,9 @@ def _check_count(stated: int, present: int, file: File) -> None:
 
 
 def _imagej(notes: Mapping[str, Any], images: Sequence[Any], file: File) -> Scene:
-    """ImageJ writes stacks of over 4 GB as one directory, with the other slices behind it."""
+    """ImageJ writes stacks of over 4 GB as one directory, followed by the other slices."""
     counts = counts_of(notes, file)
-    if images[0].samplesperpixel != 1:  # colours are told as channels, and refused later
+    if images[0].samplesperpixel != 1:  # colours are counted as channels, and raise an error later
         return _scene("", images)
     sizes = {axis: count for axis, count in counts.items() if axis != "images"}
     _check_axes(sizes, file)
@@ -156,7 +156,7 @@ def _imagej(notes: Mapping[str, Any], images: Sequence[Any], file: File) -> Scen
 
 
 def _shaped(images: Sequence[Any], file: File) -> list[Scene]:
-    """Stacks as tifffile writes them: each begins with a directory that tells its shape."""
+    """Stacks as tifffile writes them: each begins with a directory that states its shape."""
     scenes, k = [], 0
     while k < len(images):
         notes = json.loads(images[k].shaped_description) if images[k].is_shaped else {}
@@ -171,13 +171,13 @@ def _shaped(images: Sequence[Any], file: File) -> list[Scene]:
             _check_count(stated, len(some), file)
         scenes.append(_scene(str(notes.get("name", "")), some, stated))
         k += len(some)
-    if all(scene.depth == 1 for scene in scenes):  # slices that were written one by one
+    if all(scene.depth == 1 for scene in scenes):  # slices were written one by one
         return [_scene("", images)]
     return scenes
 
 
 def _check_slices(axes: object, image: Any, file: File) -> None:
-    """Refuse a stack whose notes say that its pictures are no slices: their axes are others."""
+    """Raise SliceError if the metadata states that the last two axes are not y and x."""
     stated = str(axes or "").upper()
     last = stated[-2:] if image.samplesperpixel == 1 else ""
     if last == "XY" or {*last} & {*"ZTC"}:
@@ -199,7 +199,7 @@ def _foreign(tiff: tifffile.TiffFile, file: File) -> list[Scene]:
 
 
 def _ome(tiff: tifffile.TiffFile, images: Sequence[Any], file: File) -> list[Scene]:
-    """Pictures of an OME-TIFF; one may lie in several files."""
+    """Return the images of an OME-TIFF; one may lie in several files."""
     try:
         other = metadata_file(tiff.ome_metadata)
         xml = tiff.ome_metadata if other is None else _described_in(beside(file, other))
@@ -222,7 +222,7 @@ def _ome(tiff: tifffile.TiffFile, images: Sequence[Any], file: File) -> list[Sce
 
 
 def _described_in(file: File) -> str:
-    """The OME-XML of a set that lies in one file of it, or in one beside it."""
+    """Return the OME-XML of a set, from one of its TIFF files or from a separate file."""
     if not file.name.lower().endswith((".tif", ".tiff")):
         return read_bytes(file, "OME-XML must be a file").decode()
     with open_tiff(file) as tiff:
@@ -230,7 +230,7 @@ def _described_in(file: File) -> str:
 
 
 def beside(file: File, name: str) -> File:
-    """A file of the same folder, as another one names it."""
+    """Return a file of the same folder by its name, or raise SliceError for any other path."""
     if name in ("", ".", "..") or "/" in name or "\\" in name:
         raise SliceError(f"files of a set must lie in one folder, but {file} names {name!r}.")
     return file.parent / name  # type: ignore[operator]  # a zip's paths have parents of a zip

@@ -1,4 +1,4 @@
-"""What TIFF tags say of a film: size of a voxel, by ImageJ or microscope, and data bar."""
+"""Voxel size and data bar according to the TIFF tags of ImageJ and microscopes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 
 UNITS = {2: "inch", 3: "cm"}
 PRINTED = (unit_nm("inch"), unit_nm("cm"))
-# Coarser pixels are print resolutions (72 dpi and the like), which many programs write unasked.
+# Coarser pixels are print resolutions (72 dpi and the like), which many programs write by default.
 COARSEST_PIXEL_NM = 1e4
-#: Share of its height that a picture's data bar takes at most.
+#: Maximum share of the height that a data bar takes.
 MOST_OF_BAR = 0.3
-#: Pixel sizes of a Zeiss SEM, the better first: the second ignores that a picture was shrunk.
+#: Keys of pixel sizes of a Zeiss SEM, the better one first: the second ignores later downscaling.
 ZEISS_KEYS = ("ap_image_pixel_size", "ap_pixel_size")
 
 
 def tagged_nm(tiff: tifffile.TiffFile, number: int = 0) -> VoxelNm:
-    """Voxel size as the tags of a file state it, the surest first for each axis.
+    """Return the voxel size stated by the tags, taking the most reliable one for each axis.
 
-    Of a film that begins behind others in the file, with page ``number``, its own page does: what
-    programs note of a file is of the first one.
+    For a stack that begins at page ``number`` > 0, only its own page counts, because programs
+    describe the first stack of a file.
     """
     return printed_nm(tiff.pages[number]) if number else stated_nm(*_stated(tiff))
 
@@ -38,7 +38,7 @@ def _stated(tiff: tifffile.TiffFile) -> Iterator[VoxelNm]:
 
 
 def printed_nm(page: tifffile.TiffPage) -> VoxelNm:
-    """Voxel size by the resolution at which a page would be printed, where it is that fine."""
+    """Return the voxel size according to the print resolution, None where this is too coarse."""
     unit = UNITS.get(page.tags.valueof("ResolutionUnit", 1))
     sizes = [length_nm(_pixel(page, tag), unit) for tag in ("YResolution", "XResolution")]
     y, x = (nm if nm and nm < COARSEST_PIXEL_NM else None for nm in sizes)
@@ -46,9 +46,9 @@ def printed_nm(page: tifffile.TiffPage) -> VoxelNm:
 
 
 def _imagej_nm(tiff: tifffile.TiffFile, notes: Mapping[str, Any]) -> VoxelNm:
-    """ImageJ keeps pixels per unit in the resolution tags, whatever their own unit says.
+    """ImageJ stores pixels per unit in the resolution tags, regardless of their own unit.
 
-    Inches and centimetres it takes from the print resolution of what it opened.
+    It takes inches and centimetres from the print resolution of the opened image.
     """
     unit = notes.get("unit")
     x = _pixel(tiff.pages.first, "XResolution")
@@ -62,15 +62,15 @@ def _imagej_nm(tiff: tifffile.TiffFile, notes: Mapping[str, Any]) -> VoxelNm:
 
 
 def _pixel(page: tifffile.TiffPage, tag: str) -> float | None:
-    """Units of a pixel, from pixels per unit, a fraction."""
+    """Return units per pixel, given a fraction of pixels per unit, or None."""
     pixels, units = page.tags.valueof(tag) or (0, 0)
     return units / pixels if pixels else None
 
 
 def bar_rows(tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> int:
-    """Rows of the data bar below a picture of FEI or Thermo Fisher: those that were not scanned.
+    """Return the rows below the scanned ones in an image by FEI or Thermo Fisher: its data bar.
 
-    0 where the file does not tell, or the picture is no longer as wide as the scan was.
+    0 if the file does not state them, or the image is no longer as wide as the scan.
     """
     scan = (tiff.fei_metadata or {}).get("Image")
     if not isinstance(scan, Mapping) or finite(scan.get("ResolutionX")) != shape[-1]:
@@ -80,7 +80,7 @@ def bar_rows(tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> int:
 
 
 def _is_as_scanned(tiff: tifffile.TiffFile) -> bool:
-    """Whether a picture of FEI is as wide as its scan: the notes of one that was shrunk stay."""
+    """Whether an FEI image is as wide as its scan; downscaling keeps the metadata unchanged."""
     scan = (tiff.fei_metadata or {}).get("Image")
     width = finite(scan.get("ResolutionX")) if isinstance(scan, Mapping) else None
     return width in (None, tiff.pages.first.imagewidth)
@@ -99,7 +99,7 @@ def _zeiss_nm(notes: Mapping[str, Any]) -> VoxelNm:
     """Zeiss SmartSEM: (name, value, unit) of square pixels."""
     for key in ZEISS_KEYS:
         _, value, unit = (*notes.get(key, ()), None, None, None)[:3]
-        if unit is None:  # of numbers with a comma, which tifffile leaves as they are
+        if unit is None:  # tifffile leaves numbers with a decimal comma unparsed
             value, _, unit = str(value).rpartition(" ")
         if nm := length_nm(value, unit):
             return None, nm, nm

@@ -1,6 +1,6 @@
-"""Volumes of TIFF slices: a folder of them, also in a zip archive, or the directories of a file.
+"""Volumes of TIFF slices: a folder, possibly in a zip archive, or the directories of a file.
 
-Only headers are read on opening; uncompressed slices are read row by row, compressed ones decoded.
+Opening reads headers only; uncompressed slices are read row by row, others are decoded.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TIFF = (".tif", ".tiff")
 
 @dataclass(frozen=True)
 class TiffSource:
-    """Pages of one file or of many; ``first`` is one that is there."""
+    """Pages of one or several files; ``first`` is a readable one."""
 
     first: Page
     pages: tuple[Page | Absent, ...]
@@ -58,11 +58,11 @@ class TiffSource:
 
     @property
     def bar_rows(self) -> int:
-        """Rows of a data bar below every slice, where the files state them; else 0."""
+        """Rows of a data bar below every slice, if the files state them; else 0."""
         return self.first.bar
 
     def shown(self, z: int) -> npt.NDArray[Any] | None:
-        """The grey values that a palette shows for the labels of slice z; None without one."""
+        """Return the grey values that a palette shows for the labels of slice z, or None."""
         page = self.pages[z]
         return page.tone.greys(self.dtype) if isinstance(page, Page) else None
 
@@ -87,21 +87,21 @@ class TiffSource:
 
 
 def open_file(file: File, manner: Manner) -> TiffSource:
-    """Open a film of a file, or of all files of the set that it belongs to.
+    """Open a stack in a file, or in all files of the set that it belongs to.
 
-    With gaps the slices that cannot be read or are of another kind than most are `Absent`.
+    With gaps, slices that are unreadable or unlike most others are `Absent`.
     """
     return look(file, partial(_film, manner=manner))
 
 
 def scene_of(tiff: tifffile.TiffFile, file: File, manner: Manner) -> Scene:
-    """The film of a file that is meant."""
+    """Return the selected or only stack of a file."""
     scenes = scenes_of(tiff, file, by_kind=manner.series is not None)
     return pick(scenes, manner.series, file)
 
 
 def _film(tiff: tifffile.TiffFile, file: File, manner: Manner) -> TiffSource:
-    """The pages of one film of a file that is open."""
+    """Return the pages of one stack of an opened file."""
     scene = scene_of(tiff, file, manner)
     pages: list[Page | Absent] = []
     for name, planes in groupby(scene.planes, key=lambda plane: plane[0]):
@@ -123,7 +123,7 @@ def _film(tiff: tifffile.TiffFile, file: File, manner: Manner) -> TiffSource:
 
 
 def _usual_of(tiff: tifffile.TiffFile, own: Sequence[int]) -> VoxelNm:
-    """Voxel size of most pages of a film whose first one, which has its tags, is another one."""
+    """Return the voxel size of most pages, for a stack whose tagged first page is unlike them."""
     usual = usual_nm([printed_nm(tiff.pages[number]) for number in own])
     return usual if differing(printed_nm(tiff.pages.first), usual) else tagged_nm(tiff)
 
@@ -131,7 +131,7 @@ def _usual_of(tiff: tifffile.TiffFile, own: Sequence[int]) -> VoxelNm:
 def _pages(
     tiff: tifffile.TiffFile, file: File, numbers: Sequence[int], manner: Manner
 ) -> list[Page | Absent]:
-    """Some directories of a file; with gaps those that cannot be read are `Absent`."""
+    """Return some directories of a file; with gaps, unreadable ones are `Absent`."""
     pages: list[Page | Absent] = []
     sizes: list[VoxelNm] = []
     for number in numbers:
@@ -154,7 +154,7 @@ def _pages(
 
 
 def _pages_elsewhere(file: File, numbers: Sequence[int], manner: Manner) -> list[Page | Absent]:
-    """Some directories of another file of the set."""
+    """Return some directories of another file of the set."""
     try:
         return look(file, partial(_pages, numbers=numbers, manner=manner))
     except SliceError as error:
@@ -164,7 +164,7 @@ def _pages_elsewhere(file: File, numbers: Sequence[int], manner: Manner) -> list
 
 
 def _behind(page: Page, depth: int, tiff: tifffile.TiffFile) -> list[Page]:
-    """List the slices that lie plainly one behind the other from a page on."""
+    """Return the slices that are stored consecutively, beginning with a page."""
     if page.pixels is None:
         raise UserError(f"a TIFF must be whole, but {page.file} has 1 page of {depth}.")
     size = page.shape[0] * page.shape[1] * page.dtype.itemsize

@@ -1,4 +1,4 @@
-"""A series of TIFF slices, and one BigTIFF."""
+"""Write a series of TIFF slices, or one BigTIFF."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NM_PER_CM = 1e7
 
 
 class SeriesWriter(VolumeWriter):
-    """A folder of slices numbered from 0, in any order."""
+    """Writes a folder of slices numbered from 0, in any order."""
 
     def _start(self) -> None:
         if self.path.is_file():
@@ -41,7 +41,7 @@ class SeriesWriter(VolumeWriter):
             with tifffile.TiffFile(file) as tiff:
                 page = tiff.pages.first
                 shape, dtype = page.shape, page.dtype
-        except Exception:  # damaged: it is not held, and written again
+        except Exception:  # damaged: `holds` returns False, and the slice is written again
             return
         check_same(file, shape, dtype, self.shape[1:], self.dtype)
 
@@ -61,7 +61,7 @@ class SeriesWriter(VolumeWriter):
 
 
 class BigTiffWriter(VolumeWriter):
-    """One file, written in order under a temporary name."""
+    """Writes one file in order, under a temporary name."""
 
     def _start(self) -> None:
         if occupied(self.path):
@@ -89,7 +89,7 @@ class BigTiffWriter(VolumeWriter):
         return image.shape == self.shape[1:] and image.dtype == self.dtype
 
     def close(self) -> None:
-        """Rename the file to its own name, if every slice is in it."""
+        """Rename the file to its final name, or raise ValueError if slices are missing."""
         if not self._beside.exists():
             return
         if self._next < self.shape[0]:
@@ -102,7 +102,7 @@ class BigTiffWriter(VolumeWriter):
             os.close(self._held)
 
     def _give_up(self) -> None:
-        # On a full disk closing fails as writing did; the first error is the one to show.
+        # On a full disk closing fails, too; the first error is the one to show.
         with suppress(OSError):
             self._tiff.close()
         self._beside.unlink(missing_ok=True)
@@ -110,7 +110,7 @@ class BigTiffWriter(VolumeWriter):
 
 
 def _page_options(dtype: np.dtype[Any], voxel_nm: VoxelNm) -> dict[str, Any]:
-    """Pages that every reader knows; pixels per centimetre, 0 where the size is unknown."""
+    """Options for pages that every reader supports; pixels per centimetre, 0 if unknown."""
     _, y, x = voxel_nm
     has_size = x is not None or y is not None
     return {
@@ -124,7 +124,7 @@ def _page_options(dtype: np.dtype[Any], voxel_nm: VoxelNm) -> dict[str, Any]:
 
 
 def _imagej_description(depth: int, voxel_nm: VoxelNm) -> str:
-    """Note the voxel depth as ImageJ does, in the unit of the resolution tags; ImageJ shows µm."""
+    """Describe the voxel depth like ImageJ, in the unit of the resolution tags; it shows µm."""
     lines = ["ImageJ=1.54f", f"images={depth}", f"slices={depth}"]
     if any(voxel_nm):
         lines.append("unit=cm")

@@ -1,1 +1,1 @@
-"""OME-Zarr: axes, levels, shards, and how one is written."""
+"""Read and write OME-Zarr: axes, levels, shards, and the writer."""

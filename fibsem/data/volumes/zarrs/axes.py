@@ -1,4 +1,4 @@
-"""What a Zarr says of its axes: which they are, and the size of a voxel along them."""
+"""Axes of a Zarr according to its metadata: their names, and the voxel size along them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from fibsem.data.volumes.lengths import axes_nm
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 from fibsem.errors import UserError
 
-#: What an array of its own may call its axes, as far as it says which they are.
+#: Names of axes that are recognised.
 AXES = ("t", "time", "c", "channel", "z", "y", "x")
-#: Other words for them.
+#: Other names of these axes.
 WORDS = {
     "plane": "z", "slice": "z", "section": "z", "depth": "z",
     "row": "y", "rows": "y", "height": "y", "column": "x", "columns": "x", "col": "x", "width": "x",
 }  # fmt: skip
-#: Transformations that leave the size of a voxel as it is, beside `scale`.
+#: Transformations besides `scale` that do not change the voxel size.
 IN_PLACE = ("identity", "translation")
 
 
 def _axes(multiscale: Mapping[str, Any]) -> Sequence[Any]:
-    """The axes; from 0.6 on they stand in systems of coordinates."""
+    """Return the axes; since 0.6 they are part of coordinate systems."""
     systems = multiscale.get("coordinateSystems") or [{}]
     return multiscale.get("axes") or systems[0].get("axes") or ()
 
 
 def axis_names(multiscale: Mapping[str, Any], array: zarr.Array[Any]) -> list[str]:
-    """Names of the axes: those of OME, else those that the array itself has, as xarray does."""
+    """Return the names of the axes: those of OME, else those of the array itself, as in xarray."""
     if axes := _axes(multiscale):
         named = [str(axis["name"] if isinstance(axis, Mapping) else axis) for axis in axes]
         return [name.casefold() for name in named]
@@ -41,9 +41,9 @@ def axis_names(multiscale: Mapping[str, Any], array: zarr.Array[Any]) -> list[st
 
 
 def own_names(names: Sequence[object]) -> list[str]:
-    """The axes that an array calls by words of its own.
+    """Translate an array's own names of its axes.
 
-    One that says nothing of an axis is taken as that of its place.
+    An unknown name is replaced by that of the axis usually at its place.
 
     >>> own_names(["dim_0", "row", "col"]), own_names(["x", "y", "z"])
     (['z', 'y', 'x'], ['x', 'y', 'z'])
@@ -55,12 +55,12 @@ def own_names(names: Sequence[object]) -> list[str]:
 
 
 def check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> None:
-    """Refuse what is no single stack, or has its axes in another order.
+    """Raise UserError unless the axes are those of a single stack, in the order z, y, x.
 
     Raises
     ------
     UserError
-        If it is so.
+        If there are fewer than three axes, others longer than 1, or another order.
     """
     ordered = not names or list(names[-3:]) == ["z", "y", "x"]
     if len(shape) < 3 or any(n != 1 for n in shape[:-3]) or not ordered:
@@ -71,9 +71,9 @@ def check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> No
 
 
 def multiscale_nm(multiscale: Mapping[str, Any], full: Mapping[str, Any]) -> VoxelNm:
-    """Voxel size from the units of the axes and the scales of the full resolution.
+    """Return the voxel size from the units of the axes and the scales of the full resolution.
 
-    Not known where it is told in another way: a unit alone is no size.
+    It is unknown if given in another way: a unit alone is no size.
     """
     axes = [axis for axis in _axes(multiscale)[-3:] if isinstance(axis, Mapping)]
     transforms = [

@@ -1,4 +1,4 @@
-"""What an OME-Zarr 0.5 says of itself: its levels, the size of its voxels, what its labels mean."""
+"""Metadata of an OME-Zarr 0.5: its levels, the voxel size, and the meaning of labels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from fibsem.data.volumes.voxels import VoxelNm
 from fibsem.system.records import Record
 
-#: Pixels along the side of a chunk, at most.
+#: Maximum number of pixels along a side of a chunk.
 CHUNK = 1024
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a label value stands for, and the colour that viewers show it in.
+    """What a label value stands for, and the colour in which viewers show it.
 
     Examples
     --------
@@ -28,7 +28,7 @@ class Meaning:
 
 
 def levels_of(shape: tuple[int, int]) -> list[int]:
-    """Steps of the levels of a slice: down to one that fits into half a chunk.
+    """Return the steps of the levels of a slice, down to one that fits into half a chunk.
 
     >>> levels_of((2247, 3372)), levels_of((300, 300))
     ([1, 2, 4, 8], [1])
@@ -42,7 +42,7 @@ def levels_of(shape: tuple[int, int]) -> list[int]:
 def ome_attributes(
     name: str, voxel_nm: VoxelNm, levels: Sequence[int], meanings: Sequence[Meaning] = ()
 ) -> Record:
-    """``multiscales``, and ``image-label`` of labels; an unknown extent has scale 1 and no unit."""
+    """Return ``multiscales``, and ``image-label`` of labels; unknown sizes get scale 1, no unit."""
     axes = [
         {"name": axis, "type": "space"} | ({"unit": "nanometer"} if nm else {})
         for axis, nm in zip("zyx", voxel_nm, strict=True)

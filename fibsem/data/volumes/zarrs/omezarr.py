@@ -1,4 +1,4 @@
-"""OME-Zarr 0.1 to 0.5: the full resolution of one multiscale picture."""
+"""Read OME-Zarr 0.1 to 0.5: the full resolution of one multiscale image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.system.advice import RANGE, SERIES, SPARSE
 
-#: Attributes by which NetCDF and xarray pack values, and what they are where nothing is packed.
+#: Attributes by which NetCDF and xarray pack values, and their values if nothing is packed.
 PACKED = {"scale_factor": 1, "add_offset": 0}
 MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
@@ -33,7 +33,7 @@ class ZarrSource:
     Attributes
     ----------
     folder, array, voxel_nm
-        Where it lies.
+        The folder of the OME-Zarr, its opened array, and its voxel size.
     sparse
         Whether chunks that are not stored hold the fill value.
     """
@@ -58,7 +58,7 @@ class ZarrSource:
 
     @property
     def depth(self) -> int:
-        """Slices of a chunk, which are decoded together."""
+        """Number of slices in a chunk, which are decoded together."""
         return int(self.array.chunks[-3])
 
     def read(self, box: Box) -> Voxels:
@@ -81,7 +81,7 @@ class ZarrSource:
         return f"{self.folder}, slice {z}"
 
     def identity(self) -> list[Any]:
-        """Chunks and metadata of the image alone: labels of the film may lie in the folder, too."""
+        """List chunks and metadata of the image only, as the folder may also hold labels."""
         home = self.folder / self.array.path
         files = sorted(
             {
@@ -100,7 +100,7 @@ class ZarrSource:
         return [(file, "") for file in (*read_by, *(chunk for _, chunk in self._stored(box)))]
 
     def _stored(self, box: Box) -> Iterator[tuple[Triple, Path]]:
-        """Corner (z, y, x) and file of every chunk, or shard of chunks, that a box touches."""
+        """Yield corner (z, y, x) and file of each chunk, or shard of chunks, that a box touches."""
         stored = self.array.shards or self.array.chunks
         sides = stored[-3:]
         ranges = [
@@ -114,7 +114,7 @@ class ZarrSource:
             yield (z, y, x), home / key
 
     def _check_stored(self, box: Box) -> None:
-        """Refuse chunks that were never written or got lost: zeros would pass for pores."""
+        """Raise SliceError for chunks never written or lost: zeros would look like pores."""
         for z, y, x in self._lacking(box):
             fill = f"{SPARSE.at('true')} reads those as the fill value, {self.array.fill_value}"
             remedy = fill if SPARSE.can_be_given else "make it again"
@@ -124,7 +124,7 @@ class ZarrSource:
             )
 
     def _lacking(self, box: Box) -> Iterator[Triple]:
-        """Corners of the chunks of a box that are in no file."""
+        """Yield the corners of the chunks in a box that no file holds."""
         shards = Shards.of(self.array)
         for corner, file in self._stored(box):
             if not file.is_file():
@@ -139,12 +139,12 @@ def is_zarr(folder: File) -> bool:
 
 
 def open_zarr(folder: Path, manner: Manner) -> ZarrSource:
-    """Open the full resolution of a film in an OME-Zarr, or a plain Zarr array."""
+    """Open the full resolution of an image in an OME-Zarr, or a plain Zarr array."""
     return reading(folder, lambda: _open(folder, manner), "an OME-Zarr must have a readable array")
 
 
 def _open(folder: Path, manner: Manner) -> ZarrSource:
-    # collected metadata may be older than what they are of, and hide slices that came later
+    # consolidated metadata may be outdated, and hide slices that were added later
     node = zarr.open(folder, mode="r", use_consolidated=False)
     multiscale: Mapping[str, Any] = {}
     level: Mapping[str, Any] = {}
@@ -166,7 +166,7 @@ def _is(fill_value: Any, value: int | None) -> bool:
 
 
 def _full(group: zarr.Group, levels: Sequence[Mapping[str, Any]]) -> tuple[Any, Mapping[str, Any]]:
-    """The largest level, which should be the first one but need not be."""
+    """Return the largest level, which should be the first but need not be."""
     arrays = [(group[str(level["path"])], level) for level in levels]
     return max(arrays, key=lambda pair: getattr(pair[0], "size", 0))
 
@@ -174,7 +174,7 @@ def _full(group: zarr.Group, levels: Sequence[Mapping[str, Any]]) -> tuple[Any, 
 def _picture(
     group: zarr.Group, folder: Path, series: str | None
 ) -> tuple[zarr.Group, Mapping[str, Any]]:
-    """One picture: that of the group, or one of those in it, as bioformats2raw lays them out."""
+    """Return the image of a group, or one of those in it, in the layout of bioformats2raw."""
     pictures = [
         (_called(name, multiscale.get("name") or k, len(several)), (home, multiscale))
         for name, home in [("", group), *_inner(group)]
@@ -201,14 +201,14 @@ def _picture(
 
 
 def _called(group: str, name: object, several: int) -> str:
-    """What a picture is called: by its group, by itself, or by both where a group has several."""
+    """Return the name of an image: its group, its own name, or both if a group has several."""
     if not group:
         return str(name)
     return f"{group}/{name}" if several > 1 else group
 
 
 def _inner(group: zarr.Group) -> list[tuple[str, zarr.Group]]:
-    """The pictures of a group of several: numbered from 0."""
+    """Return the images of a group that holds several, numbered from 0."""
     if _multiscales(group):
         return []
     inner = ((name, node) for name, node in group.groups() if name.isdecimal())
@@ -216,9 +216,9 @@ def _inner(group: zarr.Group) -> list[tuple[str, zarr.Group]]:
 
 
 def resolutions(path: Path, series: str | None = None) -> list[zarr.Array[Any]]:
-    """Every resolution of an OME-Zarr, the full one first; nothing for what is none.
+    """Return the resolutions of an OME-Zarr, the full one first; empty if it is none.
 
-    Of several pictures those of one ``series``, as a volume is opened.
+    If it holds several images, ``series`` selects one, as when opening a volume.
 
     Examples
     --------
@@ -247,7 +247,7 @@ def _need(multiscale: Mapping[str, Any], key: str, folder: Path) -> Any:
 
 
 def _check_unpacked(array: zarr.Array[Any], folder: Path) -> None:
-    """Refuse stored values that stand for others: a negative factor inverts them."""
+    """Raise SliceError for packed values: a negative factor would invert them."""
     attributes: Any = array.attrs.asdict()
     packed = {
         key: attributes[key]

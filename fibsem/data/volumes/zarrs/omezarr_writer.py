@@ -1,4 +1,4 @@
-"""OME-Zarr 0.5, with smaller levels beside the full one."""
+"""Write OME-Zarr 0.5 with downsampled levels."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from fibsem.data.volumes.zarrs.ome import CHUNK, levels_of, ome_attributes
 from fibsem.errors import UserError
 from fibsem.system.files import synchronise, write_json
 
-#: What every group of Zarr says of itself, and every array says, too.
+#: Metadata of every Zarr group.
 GROUP = {"zarr_format": 3, "node_type": "group"}
 
 
-#: Chunks of zeros are stored, too: what is not there was never written.
+#: Chunks of zeros are stored, too, so that a missing chunk was never written.
 EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
 
 
 class OmeZarrWriter(VolumeWriter):
-    """OME-Zarr 0.5 in any order; a chunk lies in one slice.
+    """Writes OME-Zarr 0.5 in any order; each chunk lies in one slice.
 
-    Each further level has every second pixel of the one before in the slice, and every slice, so
-    that a slice is written to all levels at once; labels stay labels.
+    Each further level keeps every slice, and every second pixel of the level before in y and x. So
+    a slice is written to all levels at once, and labels remain labels.
     """
 
     def _start(self) -> None:
@@ -47,12 +47,12 @@ class OmeZarrWriter(VolumeWriter):
         self._arrays = [self._level(group, str(k), step) for k, step in enumerate(levels)]
 
     def _mend(self, levels: int, group: Mapping[str, object]) -> None:
-        """Write a damaged ``zarr.json`` anew: all that it says is known here."""
+        """Rewrite a damaged ``zarr.json``, all of whose content is known here."""
         if _is_damaged(self.path, lambda: zarr.open_group(self.path).attrs["ome"]):
             write_json(self.path / "zarr.json", group)
         for place in (self.path / str(k) for k in range(levels)):
             if _is_damaged(place, partial(zarr.open_array, place)):
-                (place / "zarr.json").unlink()  # it is laid out again, around its chunks
+                (place / "zarr.json").unlink()  # created again below, around the existing chunks
 
     def _level(self, group: zarr.Group, name: str, step: int) -> zarr.Array[Any]:
         z, y, x = self.shape
@@ -61,7 +61,7 @@ class OmeZarrWriter(VolumeWriter):
             array = group[name]
             assert isinstance(array, zarr.Array)
             check_same(self.path, array.shape, array.dtype, shape, self.dtype)
-            return array.with_config(EVERY_CHUNK)  # the files do not say it
+            return array.with_config(EVERY_CHUNK)  # not part of the stored metadata
         return group.create_array(
             name,
             shape=shape,
@@ -75,19 +75,19 @@ class OmeZarrWriter(VolumeWriter):
     def _write_slice(self, z: int, image: Voxels) -> None:
         for k, array in enumerate(self._arrays):
             array[z] = image[:: 2**k, :: 2**k]
-        for file in self._files(z):  # Zarr leaves it to the system when they reach the disk
+        for file in self._files(z):  # Zarr does not flush files to the disk
             synchronise(file)
 
     def _reads(self, z: int) -> bool:
         for array in self._arrays:
-            array[z]  # each chunk ends in a checksum; those of versions before do not
+            array[z]  # each chunk ends in a checksum, except those of earlier versions
         return True
 
     def _files(self, z: int) -> list[Path]:
         return [file for array in self._arrays for file in self._chunks(array, z)]
 
     def _chunks(self, array: zarr.Array[Any], z: int) -> Iterator[Path]:
-        """The files of one slice of a level; a chunk lies in one slice."""
+        """Yield the files of one slice of a level; a chunk lies in one slice."""
         rows, columns = (
             range(-(-n // side)) for n, side in zip(array.shape[1:], array.chunks[1:], strict=True)
         )
@@ -96,7 +96,7 @@ class OmeZarrWriter(VolumeWriter):
 
 
 def _is_damaged(folder: Path, read: Callable[[], object]) -> bool:
-    """Whether a folder has a ``zarr.json`` that does not say what is read of it."""
+    """Whether a folder has a ``zarr.json`` from which ``read`` fails."""
     if not (folder / "zarr.json").is_file():
         return False
     try:

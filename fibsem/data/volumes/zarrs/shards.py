@@ -1,4 +1,4 @@
-"""Shards of a Zarr: files of many chunks, of which each begins or ends with where they lie."""
+"""Shards of a Zarr: files of many chunks with an index of their positions at one end."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from zarr.codecs import Endian, ShardingCodec, ShardingCodecIndexLocation
 
 from fibsem.geometry import Box, Triple
 
-#: Place and length of a chunk that a shard does not hold.
+#: Offset and length of a chunk that a shard does not hold.
 NOWHERE = np.iinfo(np.uint64).max
-#: Codecs of an index, with the bytes that each adds to it.
+#: Supported codecs of an index, with the bytes that each adds to it.
 PLAIN = {"bytes": 0, "crc32c": 4}
 
 
 @dataclass(frozen=True)
 class Shards:
-    """How the shards of an array are laid out.
+    """Layout of the shards of an array.
 
     Attributes
     ----------
     grid, sides
-        Chunks of a shard, and voxels of a chunk, along each axis.
+        Number of chunks in a shard, and of voxels in a chunk, along each axis.
     added
-        Bytes of the index beside two numbers for each of them.
+        Bytes of the index in addition to two numbers for each chunk.
     at_end
-        Whether it is the end of a file; else its beginning.
+        Whether the index is at the end of a file; else at the beginning.
     """
 
     grid: tuple[int, ...]
@@ -43,7 +43,7 @@ class Shards:
 
     @classmethod
     def of(cls, array: zarr.Array[Any]) -> Shards | None:
-        """The shards of an array; None where it has none, or an index of another kind."""
+        """Return the shards of an array, or None if it has none or an unsupported index."""
         codec = next(iter(getattr(array.metadata, "codecs", ())), None)
         if not isinstance(codec, ShardingCodec):
             return None
@@ -57,9 +57,9 @@ class Shards:
         return cls(grid, array.chunks, sum(PLAIN[name] for name in names), at_end)
 
     def lacking(self, file: Path, corner: Triple, box: Box) -> Iterator[Triple]:
-        """Corners (z, y, x) of the chunks of a box that a shard from ``corner`` on does not hold.
+        """Yield corners (z, y, x) of chunks in a box that the shard at ``corner`` does not hold.
 
-        Chunks beyond the end of the array are in none.
+        Chunks beyond the end of the array are in no shard.
         """
         stored = self.stored(file)[(0,) * (len(self.grid) - 3)]
         depth, height, width = self.sides[-3:]
@@ -69,7 +69,7 @@ class Shards:
                 yield int(z), int(y), int(x)
 
     def stored(self, file: Path) -> npt.NDArray[np.bool_]:
-        """Which chunks a shard holds, of the shape of the grid.
+        """Return which chunks a shard holds, in the shape of the grid.
 
         Raises
         ------
