@@ -78,7 +78,7 @@ class Edge:
 
     @property
     def is_flat(self) -> bool:
-        """Whether the edge may be that of a moved slice: parallel to its side, not a single line."""
+        """Whether a moved slice may explain the edge: parallel to its side, over 1 pixel deep."""
         return self.straight >= TOGETHER and self.first >= 2
 
     def is_cornered(self, other: Edge, tolerance: float) -> bool:

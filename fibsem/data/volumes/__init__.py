@@ -1,7 +1,7 @@
-"""Volumes on disk or in memory, one file per format behind one interface.
+"""Volumes on disk or in memory: a file per format, behind one interface.
 
-Opening reads headers only. A box is read from its own slices, and uncompressed slices row by row.
-Nothing stays open in between, so that threads and processes may share a volume.
+Opening reads headers only. A box is read from its own slices, and from uncompressed slices row by
+row. No file stays open in between, so threads and processes may share a volume.
 """
 
 from fibsem.data.volumes.lengths import stated_nm

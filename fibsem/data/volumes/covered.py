@@ -1,4 +1,4 @@
-"""A volume under a mask of material: floats that are no numbers do not matter where it is 0."""
+"""A volume under a mask of material, where NaN and infinity outside the material are ignored."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from fibsem.data.volumes.volume import Volume
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Box
 
-#: Whether a pixel of a slice is material, (y, x); None where all of it is.
+#: Returns whether each pixel of a slice is material, (y, x), or None if all are.
 Inside = Callable[[int], npt.NDArray[np.bool_] | None]
 
 
 class CoveredSource(Around):
-    """Reads 0 for what is no number and no material; all else as the source does.
+    """Source that reads non-finite values outside the material as 0.
 
-    Programs that register slices leave NaN where a film was moved away.
+    Programs that register slices leave NaN where an image was moved away.
 
     Parameters
     ----------
     source
-        Of float values.
+        A source of float values.
     inside
-        What of a slice is material.
+        Returns the material of a slice.
     """
 
     def __init__(self, source: Source, inside: Inside) -> None:
@@ -35,11 +35,11 @@ class CoveredSource(Around):
         self.inside = inside
 
     def onto(self, source: Source) -> CoveredSource:
-        """Another source under the same mask."""
+        """Return another source under the same mask."""
         return CoveredSource(source, self.inside)
 
     def read(self, box: Box) -> Voxels:
-        """Voxels of a box inside the volume, as a new array."""
+        """Return the voxels of a box inside the volume as a new array."""
         voxels = self.source.read(box)
         for z, image in enumerate(voxels, box.start[0]):
             odd = ~np.isfinite(image)
@@ -49,22 +49,22 @@ class CoveredSource(Around):
 
 
 def covered(volume: Volume, inside: Inside | None) -> Volume:
-    """A volume with 0 for what is no number under a mask; as it is without one, or of integers."""
+    """Return a volume of floats under a mask; unchanged if it has integers or there is no mask."""
     source = volume.source
     if inside is None or volume.dtype.kind != "f" or isinstance(bare(source), CoveredSource):
         return volume
-    if isinstance(source, MendedSource):  # below it: a slice is judged by its own mask
+    if isinstance(source, MendedSource):  # below it, so that each slice is read under its own mask
         return volume.with_source(source.onto(CoveredSource(source.source, inside)))
     return volume.with_source(CoveredSource(source, inside))
 
 
 def bare(source: Source) -> Source:
-    """What lies below a source that stands in for missing slices."""
+    """Return the source below one that replaces missing slices."""
     return source.source if isinstance(source, MendedSource) else source
 
 
 def stored(source: Source) -> Source:
-    """A source as its files are, whatever a mask covers."""
+    """Return a source without masks, as its files are."""
     while isinstance(source, CoveredSource):
         source = source.source
     return source

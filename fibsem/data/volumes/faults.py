@@ -1,7 +1,7 @@
-"""Why a file cannot be read: it is absent, its content is bad, or it was not to be had just now.
+"""Errors of reading a file: it is absent, its content is damaged, or it is not accessible just now.
 
-A volume with gaps leaves out slices of the first two kinds. Of the third nothing is known, so they
-are tried again, and then end the work: a flaw of a disk or a server must not pass for a lost slice.
+A volume with gaps skips slices with the first two errors. Files with the third are tried again, and
+then end the run: a temporary failure of a disk or server must not pass for a lost slice.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from fibsem.errors import UserError
 T = TypeVar("T")
 File = Path | zipfile.Path
 
-#: Seconds before each further try.
+#: Seconds to wait before each further attempt.
 WAITS_S = (0.1, 0.5, 2.0)
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-#: What trying again does not change.
+#: Errors that do not disappear when trying again.
 FOREVER = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENAMETOOLONG)
-#: Errors of programs, of which some are an OSError, and of places that a damaged header names.
+#: Errors due to the content: those of decoders, and of offsets that a damaged header gives.
 CONTENT = (None, errno.EINVAL, errno.EOVERFLOW)
-#: What Python says where a process may have no more threads, or ends.
+#: Messages of Python if a process cannot start further threads, or is ending.
 OF_PYTHON = re.compile(r"new (?:thread|future)s?\b")
 
 
 class SliceError(UserError):
-    """A slice that is absent or whose content is bad: what a volume with gaps may leave out."""
+    """A slice that is absent or damaged, which a volume with gaps may skip."""
 
 
 def reading(file: object, read: Callable[[], T], rule: str) -> T:
-    """Read something of a file; damaged files raise errors of every kind.
+    """Read something from a file, converting errors of every kind but MemoryError to UserError.
 
     Parameters
     ----------
     file
-        As messages call it.
+        Name of the file in messages.
     read
-        Opens and reads; it is called again where the file could not be had.
+        Opens and reads the file; called again if the file is not accessible.
     rule
-        What must hold, and does not where the content is bad.
+        Beginning of the message for damaged content: what must hold.
 
     Raises
     ------
     SliceError
-        If the file is absent or its content is bad.
+        If the file is absent or its content is damaged.
     UserError
-        If the system does not give it, now and after some seconds.
+        If the file is still not accessible after some seconds.
     """
     waits = iter(WAITS_S)
     while True:
@@ -64,7 +64,7 @@ def reading(file: object, read: Callable[[], T], rule: str) -> T:
             code = error.errno if isinstance(error, OSError) else None
             if code in ABSENT:
                 raise SliceError(f"{file} is missing.") from error
-            if isinstance(error, ImportError):  # of a codec: nothing is wrong with the file
+            if isinstance(error, ImportError):  # a codec is missing: the file is not damaged
                 raise unreadable(file, error) from error
             if code in CONTENT and not _is_of_python(error):
                 reason = " ".join(str(error).split())[:150] or type(error).__name__
@@ -76,12 +76,12 @@ def reading(file: object, read: Callable[[], T], rule: str) -> T:
 
 
 def _is_of_python(error: Exception) -> bool:
-    """Whether Python had no thread to read with: no decoder raises the plain error of that."""
+    """Whether Python could not start a thread for reading; decoders never raise this error."""
     return type(error) is RuntimeError and OF_PYTHON.search(str(error)) is not None
 
 
 def unreadable(file: object, error: BaseException) -> UserError:
-    """What a user is told of a file that the system does not give."""
+    """Return the error for a file that the system cannot read."""
     reason = getattr(error, "strerror", None) or " ".join(str(error).split())
     named = getattr(error, "filename", None) or file
     return UserError(f"files must be readable, but {named} is not ({reason}).")
@@ -91,12 +91,12 @@ FileKind = Literal["file", "folder", "absent"]
 
 
 def kind_of(file: File) -> FileKind:
-    """What is at a path, links followed, without opening it: some things never answer.
+    """Return the kind of a path, following links but not opening it, as some files block.
 
     Raises
     ------
     UserError
-        If it is a device, a pipe or a socket, or the system does not say.
+        If it is a device, a pipe or a socket, or cannot be examined.
     """
     if isinstance(file, zipfile.Path):
         return "folder" if file.is_dir() else "file" if file.exists() else "absent"
@@ -113,14 +113,14 @@ def kind_of(file: File) -> FileKind:
 
 
 def absence(file: File) -> str:
-    """How a path is absent: not at all there, or a link without an end."""
+    """Describe how a path is absent: it does not exist, or is a broken link."""
     if isinstance(file, Path) and file.is_symlink():
         return f"{file} is a link to {file.readlink()}, which leads nowhere"
     return f"{file} is not there"
 
 
 def read_bytes(file: File, rule: str, count: int = -1) -> bytes:
-    """The first so many bytes of a file, or all of them; fails as :func:`reading` does."""
+    """Return the first ``count`` bytes of a file, or all; raises as :func:`reading` does."""
 
     def read() -> bytes:
         with open_bytes(file) as stream:
@@ -130,12 +130,12 @@ def read_bytes(file: File, rule: str, count: int = -1) -> bytes:
 
 
 def open_bytes(file: File) -> IO[bytes]:
-    """Open a file for reading; nothing but a file is opened.
+    """Open a regular file for reading.
 
     Raises
     ------
     SliceError
-        If it is absent, or a folder.
+        If it is absent or a folder.
     """
     kind = kind_of(file)
     if kind != "file":

@@ -1,4 +1,4 @@
-"""A volume of which a box is in memory: what is read of it again and again is decoded once."""
+"""A volume with a box in memory, so that repeated reads of it are decoded once."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from fibsem.geometry import Box
 
 
 class HeldSource(Around):
-    """Reads a box at once, and parts of it from memory; all else as the source does.
+    """Source that reads parts of a box from memory, and everything else from another source.
 
     Parameters
     ----------
     source
-        Where the voxels lie.
+        The source of the voxels.
     box
-        What is held, inside the volume.
+        The box to hold in memory, inside the volume; read on construction.
     """
 
     def __init__(self, source: Source, box: Box) -> None:
@@ -23,7 +23,7 @@ class HeldSource(Around):
         self.box, self.voxels = box, source.read(box)
 
     def read(self, box: Box) -> Voxels:
-        """Voxels of a box inside the volume, as a new array."""
+        """Return the voxels of a box inside the volume as a new array."""
         if not box.within(self.box):
             return self.source.read(box)
         return self.voxels[box.slices_in(self.box)].copy()

@@ -1,4 +1,4 @@
-"""A volume whose chunks hold many slices: each is decoded once where slices are read in turn."""
+"""A volume whose chunks hold many slices: each is decoded once if slices are read in sequence."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from fibsem.data.volumes.source import Around, Source
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Box
 
-#: Bytes of a layer that is kept, at most; of larger ones every slice is decoded by itself.
+#: Maximum size in bytes of a cached layer; in larger ones every slice is decoded by itself.
 MOST_BYTES = 2**30
 
 
 class DeepSource(Around):
-    """Reads all slices of a layer of chunks at once, and keeps the last layer that it read.
+    """Source that reads all slices of a layer of chunks at once, and caches the last layer.
 
     Parameters
     ----------
     source
-        Where ``depth`` slices are stored together.
+        A source that stores ``depth`` slices together.
     depth
-        Slices of a layer; layers begin at its multiples.
+        Number of slices in a layer; layers begin at its multiples.
     """
 
     def __init__(self, source: Source, depth: int) -> None:
         super().__init__(source)
         self.depth = depth
-        #: The last layer with its place; threads may share it: what is in it does not change.
+        #: The last layer and its box; never changed in place, so threads may share it.
         self._last: tuple[Box, Voxels] | None = None
 
     @property
     def kept_bytes(self) -> int:
-        """Memory of a layer of whole slices."""
+        """Size in bytes of a cached layer of whole slices; 0 if it is too large to be cached."""
         size = prod((self.depth, *self.shape[1:])) * self.dtype.itemsize
         return size if size <= MOST_BYTES else 0
 
@@ -49,15 +49,15 @@ class DeepSource(Around):
             z = stop
         return voxels
 
-    def __reduce__(self) -> tuple[Any, ...]:  # a layer is not worth sending
+    def __reduce__(self) -> tuple[Any, ...]:  # do not pickle the cached layer
         return type(self), (self.source, self.depth)
 
     def _part(self, part: Box) -> Voxels:
-        """Voxels of a box inside one layer."""
+        """Read a box that lies inside one layer."""
         last = self._last
         if last is not None and part.within(last[0]):
             return last[1][part.slices_in(last[0])]
-        del last  # before the next one is read: memory is that of one
+        del last  # frees the old layer before the next one is read
         first = part.start[0] - part.start[0] % self.depth
         stop = min(first + self.depth, self.shape[0])
         layer = Box((first, *part.start[1:]), (stop, *part.stop[1:]))
@@ -70,7 +70,7 @@ class DeepSource(Around):
 
 
 def anew(source: Source) -> Source:
-    """A source without a layer that was kept: it reads what its files hold now."""
+    """Return a copy of a source without cached layers, which reads its files as they are now."""
     if not isinstance(source, Around):
         return source
     again = copy(source)

@@ -1,4 +1,4 @@
-"""A volume with slices that cannot be read: the nearest present slice stands in their place."""
+"""A volume that replaces unreadable slices by the nearest readable one."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from fibsem.geometry import Box
 
 
 class MendedSource(Around):
-    """Reads slice by slice, and finds out which ones are missing when it reads them.
+    """Source that reads slice by slice and detects missing slices on reading.
 
     Parameters
     ----------
     source
-        The volume with its gaps. A slice is missing that is absent or whose content is bad; one
-        that could not be had ends the work, for it may be there the next time.
+        The source with gaps. A slice is missing if it is absent or its content is damaged. Other
+        errors are raised, as the slice may be readable the next time.
     missing
-        Those found so far, with the reason; grows as slices are read.
+        The missing slices found so far, with the reason; grows as slices are read.
     """
 
     def __init__(self, source: Source, missing: dict[int, str] | None = None) -> None:
@@ -28,7 +28,7 @@ class MendedSource(Around):
         self.missing = {} if missing is None else missing
 
     def onto(self, source: Source) -> MendedSource:
-        """The slices of another reader, mended; what one source finds missing, both skip."""
+        """Return a mended source for another reader; both share the slices found missing."""
         return MendedSource(source, self.missing)
 
     def read(self, box: Box) -> Voxels:
@@ -38,7 +38,7 @@ class MendedSource(Around):
         return voxels
 
     def _nearest(self, z: int, box: Box) -> Voxels:
-        """The rows and columns of a box in slice z, or in the present slice nearest to it."""
+        """Read the rows and columns of a box in slice z, or in the readable slice nearest to it."""
         (_, y0, x0), (_, y1, x1) = box.start, box.stop
         depth = self.shape[0]
         for k in sorted(range(depth), key=lambda k: (abs(k - z), k)):

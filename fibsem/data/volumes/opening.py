@@ -1,4 +1,4 @@
-"""Open a volume, whatever its format: only headers are read."""
+"""Open a volume of any supported format by reading its headers."""
 
 from __future__ import annotations
 
@@ -34,33 +34,33 @@ def open_volume(
     Parameters
     ----------
     path
-        A folder of TIFF slices (also inside a zip archive), a TIFF of one or many pages, or an
+        A folder of TIFF slices (also inside a zip archive), a TIFF with one or many pages, or an
         OME-Zarr (0.4 or 0.5, full resolution).
     value_range
-        The grey values that map to 0 and 1; by default those that the files can hold, and [0, 1]
-        of float32.
+        The grey values that map to 0 and 1; by default the range of the stored integers, and
+        [0, 1] for float32.
     gaps
-        Whether slices may be missing or damaged; the nearest present one is read in their place,
-        and :attr:`Volume.why_missing` tells which they are, and why.
+        Whether slices may be missing or damaged; the nearest readable one is read in their place,
+        and :attr:`Volume.why_missing` lists them with the reasons.
     sparse
-        Whether chunks that an OME-Zarr does not store hold its fill value, as programs leave out
-        what is black; else they are damage.
+        Whether chunks that an OME-Zarr does not store hold its fill value, as some programs omit
+        black ones; by default they are an error.
     pattern
-        Which files of a folder are its slices, such as ``img_#_ch0.tif``, where there are others:
-        ``#`` is the number that runs, ``*`` and ``?`` stand for anything, ``@`` for what slices
-        are sorted by where their numbers are not even.
+        Selects the slices among the files of a folder, such as ``img_#_ch0.tif``: ``#`` is the
+        running number, ``*`` and ``?`` match anything, and ``@`` marks what slices are sorted by
+        if their numbers are not evenly spaced.
     series
-        Which of several films in a file or OME-Zarr, by number or name.
+        Selects one of several stacks in a file or OME-Zarr, by number or name.
 
     Raises
     ------
     UserError
-        If there is no volume at the path, or more than one, or none that can be read.
+        If there is no volume at the path, there are several, or it cannot be read.
 
     Notes
     -----
-    Slices of a folder are all compared with the first on opening; those in an archive when they
-    are read, because their headers may lie behind compressed pixels.
+    The headers of all slices in a folder are compared on opening; those in a zip archive on
+    reading, because their headers may lie behind compressed pixels.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def open_volume(
     film.shape, film.voxel_nm, film.read(api.Box((0, 0, 0), (1, 64, 64)))
     ```
     """
-    if not isinstance(path, zipfile.Path):  # people open it, and work in another folder later
+    if not isinstance(path, zipfile.Path):  # the working directory may change later
         path = home_path(str(path)).absolute()
     return reopen(path, Manner(gaps, sparse, pattern, _text(series)), value_range)
 
@@ -77,9 +77,9 @@ def open_volume(
 def open_labels(
     path: str | Path, *, pattern: str | None = None, series: int | str | None = None
 ) -> Volume:
-    """Open a volume of labels, of any dtype of whole numbers or truth values.
+    """Open a volume of labels: integers, booleans, or floats with integer values.
 
-    Chunks that are not stored are zeros, and of a palette the numbers are read, not the colours.
+    Chunks that are not stored hold their fill value. For paletted images, the indices are read.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def reopen(
     manner: Manner,
     value_range: tuple[float, float] | None = None,
 ) -> Volume:
-    """Open a volume as another one was, also in another process.
+    """Open a volume in the same manner as another one, possibly in another process.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def reopen(
     return Volume(Path(str(file)), source, declared, manner)
 
 
-#: What files of other formats begin with.
+#: First bytes of files in other formats.
 OTHERS = {
     b"\x89PNG": "a PNG", b"\xff\xd8\xff": "a JPEG", b"GIF8": "a GIF", b"BM": "a BMP",
     b"PK\x03\x04": "a ZIP archive", b"\x89HDF": "HDF5", b"\x93NUMPY": "a NumPy array",
@@ -125,7 +125,7 @@ OTHERS = {
 
 
 def _check_format(file: File, manner: Manner) -> None:
-    """Tell what a file is that is no TIFF."""
+    """Raise UserError with the format of a file that is not TIFF, if it is known."""
     begin = read_bytes(file, "a volume must be a file", 8)
     for mark, kind in OTHERS.items():
         if begin.startswith(mark):

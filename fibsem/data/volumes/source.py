@@ -1,4 +1,4 @@
-"""What every kind of volume file has in common: its interface, its dtypes, its units."""
+"""The interface of all volume sources, and checks of dtypes, values and zip archives."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.system.advice import RANGE, VALID
 
-#: A file, and where in it.
+#: A file and a location in it.
 InFile = tuple[File, str]
-#: Kinds of dtypes that labels may have: truth values, whole numbers, and floats that are whole.
+#: Kinds of dtypes that labels may have: booleans, integers, and floats with integer values.
 LABEL_KINDS = "buif"
 
 
@@ -33,17 +33,17 @@ class Manner:
     gaps
         Whether slices may be missing or damaged.
     sparse
-        Whether chunks that a Zarr does not store hold its fill value; else they are damage.
+        Whether chunks that a Zarr does not store hold its fill value; else they are an error.
     pattern, series
-        Which of several series of a folder, and which of several in a file.
+        Which of several series in a folder to open, and which of several in a file.
     labels
-        Whether it holds labels: of any whole numbers, and of a palette its numbers.
+        Whether it holds labels: of any integer dtype, or indices of a palette.
     voxel_nm
-        Voxel size (z, y, x) in nm that somebody states who opens it, None where nobody does.
+        Voxel size (z, y, x) in nm given on opening, None where it is not given.
     valid
-        What of it is material, as its dataset says: ``auto``, ``all`` or the path of a mask.
+        Which voxels are material, as stated by the dataset: ``auto``, ``all`` or a mask's path.
     unlabelled
-        Of labels, the value of what nobody labelled: chunks that are not stored may hold it.
+        Label value of unlabelled pixels; chunks that are not stored may have it as fill value.
 
     Examples
     --------
@@ -62,19 +62,19 @@ class Manner:
 
     @property
     def choice(self) -> dict[str, object]:
-        """What tells one volume from others at the same place."""
+        """The settings that distinguish this volume from others at the same path."""
         keys = {"pattern": self.pattern, "series": self.series, "sparse": self.sparse or None}
         return {key: value for key, value in keys.items() if value is not None}
 
 
-#: Files in an archive, and bytes of one of them: slices, and arrays of labelled squares.
+#: Maximum number of files in an archive, and maximum size of each in bytes.
 MOST, LARGEST = 1_000_000, 2**32
-#: Flag of a member that needs a password.
+#: Flag bit of an archive member that needs a password.
 LOCKED = 0x1
 
 
 class Source(Protocol):
-    """Where the voxels of a volume lie."""
+    """Interface for reading the voxels of a volume."""
 
     @property
     def shape(self) -> Triple: ...
@@ -84,23 +84,23 @@ class Source(Protocol):
     def voxel_nm(self) -> VoxelNm: ...
     @property
     def white(self) -> float:
-        """The brightest grey value that it can hold; 1 of floats."""
+        """The largest grey value that can be stored; 1 for floats."""
 
     def read(self, box: Box) -> Voxels:
-        """Voxels of a box inside the volume, as a new array."""
+        """Return the voxels of a box inside the volume as a new array."""
 
     def name(self, z: int) -> str:
-        """Slice z as messages call it, with its file."""
+        """Return the name of slice z in messages, including its file."""
 
     def identity(self) -> list[Any]:
-        """List what changes when the content changes."""
+        """Return a list that changes when the content changes."""
 
     def places(self, z: int) -> list[InFile]:
-        """Where slice z lies; nowhere if it is in memory."""
+        """Return where slice z is stored; empty if it is in memory."""
 
 
 def check_dtype(dtype: np.dtype[Any] | None, name: object, *, labels: bool = False) -> None:
-    """Refuse a dtype that volumes, or labels, cannot have."""
+    """Raise SliceError for a dtype that volumes, or labels, cannot have."""
     native = None if dtype is None else dtype.newbyteorder("=")
     if native is None or (native.kind not in LABEL_KINDS if labels else native not in DTYPES):
         choices = "whole numbers or truth values" if labels else ", ".join(map(str, DTYPES))
@@ -116,7 +116,7 @@ def check_dtype(dtype: np.dtype[Any] | None, name: object, *, labels: bool = Fal
 
 
 def white_of(dtype: np.dtype[Any], bits: int | None = None) -> float:
-    """The brightest value of a dtype, of which so many bits are used; 1 of floats."""
+    """Return the largest value of a dtype, of which ``bits`` are used; 1 for floats."""
     if dtype.kind == "f":
         return 1.0
     return float(2**bits - 1) if bits else float(np.iinfo(dtype).max)
@@ -130,12 +130,12 @@ def check_grey(
     name: str,
     what: str = "grey values",
 ) -> None:
-    """Refuse an image of which not every value is right."""
+    """Raise SliceError unless ``right`` is true for all values of an image."""
     if not right.all():
         raise SliceError(f"{what} must {rule}, but {name} holds {image[~right][0]}; {remedy}.")
 
 
-#: What helps where float values are no numbers. Zeros among labels would count as a class.
+#: Remedies for non-finite values. Zeros would count as a class in labels.
 WRITE_ZEROS = (
     "0 wherever they are, leaves them out; or write 0 where the film shows nothing: a rim of one "
     "value is left out"
@@ -147,7 +147,7 @@ WRITE_NUMBERS = (
 
 
 def check_finite(image: Voxels, name: str, *, labels: bool = False) -> None:
-    """Refuse float values that are no numbers."""
+    """Raise SliceError for non-finite float values."""
     if image.dtype.kind == "f":
         remedy = WRITE_NUMBERS if labels else f"{VALID.at('MASK')}, {WRITE_ZEROS}"
         what = "label values" if labels else "grey values"
@@ -155,32 +155,32 @@ def check_finite(image: Voxels, name: str, *, labels: bool = False) -> None:
 
 
 def open_zip(path: Path) -> zipfile.Path:
-    """Open a zip archive, which closes when nobody refers to it any more.
+    """Open a zip archive that is closed when it is no longer referenced.
 
     Raises
     ------
     UserError
-        If it is damaged or locked by a password, or unpacks to more than it should.
+        If it is damaged, needs a password, or has too many or too large files.
     """
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, ValueError) as error:
         raise UserError(f"an archive must be a whole zip, but {path} is not: {error}.") from error
     _check_members(archive.infolist(), path)
-    # Left to the collector of cycles, the file might be finalised before the archive closes it.
+    # If left to the garbage collector, the file might be finalised before the archive closes it.
     weakref.finalize(archive, archive.fp.close)  # type: ignore[union-attr]
     return zipfile.Path(archive)
 
 
 def _check_members(members: Sequence[zipfile.ZipInfo], path: Path) -> None:
-    """What a member says of its size holds: no more than that is ever read of it."""
+    """Check an archive's directory; no more than the stated size of a member is ever read."""
     if len(members) > MOST:
         raise UserError(
             f"an archive must hold at most {MOST} files, but {path} has {len(members)}."
         )
     names: set[str] = set()
     for member in members:
-        if member.filename in names:  # of which only the last one would be read
+        if member.filename in names:  # only the last one would be read
             raise UserError(
                 f"an archive must hold every file once, but {member.filename} of {path} is twice."
             )
@@ -198,7 +198,7 @@ def _check_members(members: Sequence[zipfile.ZipInfo], path: Path) -> None:
 
 
 def file_identity(file: File) -> list[Any]:
-    """What changes with a file's content, in text and numbers, without reading it."""
+    """Return text and numbers that change with a file's content, without reading it."""
     if isinstance(file, Path):
         status = file.stat()
         return [file.name, status.st_size, status.st_mtime_ns]
@@ -207,7 +207,7 @@ def file_identity(file: File) -> list[Any]:
 
 
 class Around:
-    """A source around another one: all but its voxels is the other's."""
+    """Base class of a source that wraps another one and reads its voxels differently."""
 
     def __init__(self, source: Source) -> None:
         self.source = source

@@ -1,4 +1,4 @@
-"""A volume: opened lazily, read box by box, in grey values or scaled to [0, 1]."""
+"""A volume: opened lazily, read box by box, as stored or scaled to [0, 1]."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Volume:
     Attributes
     ----------
     path
-        What the user named.
+        The path given by the user.
     source
-        Where the voxels lie.
+        Reads the voxels.
     declared
-        The grey values that map to 0 and 1, if the user declared them.
+        The grey values that map to 0 and 1, or None if the user declared none.
     manner
-        How it was opened.
+        How the volume was opened.
 
     Examples
     --------
@@ -78,12 +78,12 @@ class Volume:
 
     @property
     def voxel_nm(self) -> VoxelNm:
-        """Voxel size (z, y, x) in nm as dataset and files state it, None where they do not."""
+        """Voxel size (z, y, x) in nm stated by the dataset or the files, None where it is not."""
         return stated_nm(self.manner.voxel_nm, self.source.voxel_nm)
 
     @property
     def in_memory(self) -> bool:
-        """Whether the volume is an array, whatever is wrapped around it, and its path no file."""
+        """Whether the voxels are an array in memory, so that the path is not that of a file."""
         source: Any = self.source
         while isinstance(source, Around):
             source = source.source
@@ -91,7 +91,7 @@ class Volume:
 
     @property
     def bar_rows(self) -> int:
-        """Rows of a data bar below every slice, where the files state them; else 0."""
+        """Rows of a data bar below every slice, if the files state them; else 0."""
         source: Any = self.source
         while isinstance(source, Around):
             source = source.source
@@ -104,7 +104,7 @@ class Volume:
 
     @property
     def why_missing(self) -> Mapping[int, str]:
-        """Slices found missing so far, each with the reason."""
+        """Slices found missing so far, with the reason for each."""
         source: Any = self.source
         while isinstance(source, Around) and not isinstance(source, MendedSource):
             source = source.source
@@ -112,7 +112,7 @@ class Volume:
 
     @property
     def kept_bytes(self) -> int:
-        """Memory of the slices that are kept because their chunks hold several."""
+        """Size in bytes of the cached slices, if chunks hold several slices; else 0."""
         source: Any = self.source
         while isinstance(source, Around) and not isinstance(source, DeepSource):
             source = source.source
@@ -120,7 +120,7 @@ class Volume:
 
     @property
     def value_range(self) -> tuple[float, float]:
-        """The grey values that map to 0 and 1: declared, else those that the files can hold."""
+        """The grey values that map to 0 and 1: the declared ones, or the range of the files."""
         return self.declared or (0.0, self.source.white)
 
     def read(self, box: Box) -> Voxels:
@@ -141,16 +141,16 @@ class Volume:
         return voxels
 
     def whole(self) -> Voxels:
-        """Read all of it in the volume's dtype, (z, y, x); it must fit in memory."""
+        """Read the whole volume in its dtype, (z, y, x); it must fit into memory."""
         return self.read(Box.whole(self.shape))
 
     def read_unit(self, box: Box) -> npt.NDArray[np.float32]:
-        """Read a box as float32 in [0, 1]; values beyond a declared range are clipped.
+        """Read a box as float32 in [0, 1], clipping values outside a declared range.
 
         Raises
         ------
         UserError
-            As `read`, and if float32 values without a declared range lie outside [0, 1].
+            As for `read`, and if float32 values without a declared range lie outside [0, 1].
         """
         unit: npt.NDArray[np.float32] = self.read(box).astype(np.float32, copy=False)
         if self.declared is None and self.dtype.kind == "f":
@@ -165,29 +165,29 @@ class Volume:
         return np.clip(unit, 0, 1, out=unit)
 
     def mended(self) -> Volume:
-        """The volume with the nearest present slice in place of those that cannot be read."""
+        """Return the volume with unreadable slices replaced by the nearest readable ones."""
         if isinstance(self.source, MendedSource):
             return self
         manner = replace(self.manner, gaps=True)
         return Volume(self.path, MendedSource(self.source), self.declared, manner)
 
     def with_range(self, value_range: tuple[float, float] | None) -> Volume:
-        """The volume with other grey values that map to 0 and 1."""
+        """Return the volume with other grey values that map to 0 and 1."""
         return Volume(self.path, self.source, checked_range(value_range), self.manner)
 
     def with_manner(self, **stated: Any) -> Volume:
-        """The volume with something else said of how it was opened, see :class:`Manner`."""
+        """Return the volume with other attributes of its :class:`Manner`."""
         return Volume(self.path, self.source, self.declared, replace(self.manner, **stated))
 
     def with_source(self, source: Source) -> Volume:
-        """The volume with another source in place of its own."""
-        # an ArrayVolume has another constructor, so that `replace` would fail
+        """Return the volume with another source."""
+        # not `replace`, as an ArrayVolume has another constructor
         return Volume(self.path, source, self.declared, self.manner)
 
     def signature(self) -> dict[str, object]:
-        """Tell this volume from another or a changed one; JSON-able, and free of its place.
+        """Return a JSON-able record that identifies the volume, regardless of where it lies.
 
-        ``digest`` is over the names, sizes and modification times of the files.
+        ``digest`` covers the names, sizes and modification times of the files.
         """
         identity = self.source.identity()
         return {
@@ -201,7 +201,7 @@ class Volume:
 
 
 class ArrayVolume(Volume):
-    """A volume that is in memory, (z, y, x) uint8, uint16 or float32.
+    """A volume in memory, (z, y, x) uint8, uint16 or float32.
 
     Examples
     --------
@@ -217,8 +217,8 @@ class ArrayVolume(Volume):
 
 
 def check_unmasked(array: object) -> None:
-    """Refuse an array of which some voxels are masked: what lies under the mask would count."""
-    parts = array if isinstance(array, list | tuple) else (array,)  # NumPy drops their masks
+    """Raise UserError for an array with masked voxels, which would count like any other."""
+    parts = array if isinstance(array, list | tuple) else (array,)  # NumPy would drop their masks
     if any(map(np.ma.is_masked, parts)):
         raise UserError(
             "an array must have no masked voxels, which would count like any other, but got one; "
@@ -227,7 +227,7 @@ def check_unmasked(array: object) -> None:
 
 
 def checked_range(value_range: Any) -> tuple[float, float] | None:
-    """A range as two floats; it may come from YAML, where it can be anything."""
+    """Return a range as two floats or None; it may be any value from YAML."""
     if value_range is None:
         return None
     ends = value_range if isinstance(value_range, list | tuple) else []
@@ -272,7 +272,7 @@ class ArraySource:
         return f"slice {z} of the array"
 
     def identity(self) -> list[Any]:
-        digest = hashlib.sha256()  # of values: the same bytes in another order are another film
+        digest = hashlib.sha256()  # over values, not bytes, whose order may differ
         for image in self.array:
             digest.update(np.ascontiguousarray(image, self.dtype).data)
         return [digest.hexdigest()]

@@ -1,4 +1,4 @@
-"""Voxels as arrays: the values that a volume may hold, and how large they are."""
+"""Types of voxels: the dtypes that a volume may have, and the voxel size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-#: Size (z, y, x) in nm, None where unknown.
+#: Voxel size (z, y, x) in nm, None on an axis where it is unknown.
 VoxelNm = tuple[float | None, float | None, float | None]
 Voxels = npt.NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""What every writer of volumes does: slabs are checked, slices written, and taken up again."""
+"""The base class of volume writers: checks slabs, writes slices, and detects existing ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fibsem.system.files import room_for
 
 
 class VolumeWriter(ABC):
-    """Where slices go; a context manager that finishes the volume, or gives it up on an error.
+    """Context manager that writes slices, and finishes the volume or abandons it on an error.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class VolumeWriter(ABC):
         Raises
         ------
         ValueError
-            If dtype or extent are not those of the volume, or a BigTIFF is not written in order.
+            If dtype or shape do not fit the volume, or a BigTIFF is not written in order.
         UserError
             If the disk is full.
         """
@@ -78,38 +78,38 @@ class VolumeWriter(ABC):
             self._give_up()
 
     def holds(self, z: int) -> bool:
-        """Whether slice z is there, whole: every part of it is read, and its checksum compared."""
+        """Whether slice z is complete: all its files are read, and their checksums compared."""
         if not all(file.is_file() and file.stat().st_size for file in self._files(z)):
             return False
         try:
             return self._reads(z)
-        except MemoryError:  # says nothing of the slice
+        except MemoryError:  # not caused by the slice
             raise
         except Exception:  # damaged files raise errors of every kind
             return False
 
     @abstractmethod
     def _reads(self, z: int) -> bool:
-        """Read all of slice z; whether it is of this volume."""
+        """Read all of slice z; return whether it belongs to this volume."""
 
     @abstractmethod
     def _start(self) -> None:
-        """Create the files, or find them."""
+        """Create the files, or check existing ones."""
 
     @abstractmethod
     def _files(self, z: int) -> list[Path]:
-        """The files that slice z is in."""
+        """Return the files of slice z."""
 
     @abstractmethod
     def _write_slice(self, z: int, image: Voxels) -> None:
-        """Write slice z, (y, x)."""
+        """Write slice z, an image (y, x)."""
 
     def _give_up(self) -> None:  # noqa: B027 - most formats have nothing open
-        """Leave what can be continued."""
+        """Clean up after an error, keeping what can be continued."""
 
 
 def occupied(path: Path) -> bool:
-    """Whether anything is at a path; an empty folder is nothing."""
+    """Whether anything is at a path; an empty folder does not count."""
     return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
@@ -120,7 +120,7 @@ def check_same(
     wanted_shape: tuple[int, ...],
     wanted_dtype: np.dtype[Any],
 ) -> None:
-    """Refuse to continue a volume of another shape or type."""
+    """Raise UserError if a volume to be continued has another shape or dtype."""
     if shape != wanted_shape or dtype != wanted_dtype:
         raise UserError(
             f"a volume to be continued must be {wanted_shape} {wanted_dtype}, "

@@ -1,7 +1,8 @@
 """Write volumes slab by slab: a series of TIFF slices, one BigTIFF, or OME-Zarr 0.5.
 
-Slices and chunks are written beside and renamed; a BigTIFF appears when its last slice is in it.
-A stopped series or OME-Zarr can be continued; a BigTIFF cannot, its last page being unfinished.
+Slices and chunks are written to temporary files and renamed; a BigTIFF appears once it is complete.
+An interrupted series or OME-Zarr can be continued; a BigTIFF cannot, because its last page is
+unfinished.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from fibsem.geometry import Triple
 from fibsem.system.advice import FORMAT
 from fibsem.system.files import room_for
 
-#: The code of models that were registered before has `Voxels` from here.
+#: Previously registered models import `Voxels` from here.
 __all__ = ["WRITERS", "Format", "VolumeWriter", "Voxels", "create_volume"]
 
 Format = Literal["tiff", "ome-zarr", "bigtiff"]
@@ -50,20 +51,20 @@ def create_volume(
     Parameters
     ----------
     path
-        ``tiff`` and ``ome-zarr``: a folder; ``bigtiff``: a file.
+        A folder for ``tiff`` and ``ome-zarr``, a file for ``bigtiff``.
     shape
-        (z, y, x).
+        Shape (z, y, x).
     dtype
         uint8, uint16 or float32.
     format
         ``tiff``: a folder of ``slice_0000.tif`` and so on; ``bigtiff``: one file, written in order;
         ``ome-zarr``: OME-Zarr 0.5 in chunks of one slice.
     voxel_nm
-        Voxel size (z, y, x) in nm, None where unknown; stored so that `open_volume` finds it.
+        Voxel size (z, y, x) in nm, None where unknown; stored where `open_volume` reads it.
     meanings
-        What the values of labels stand for; stored in an OME-Zarr.
+        Meanings of label values; stored in an OME-Zarr.
     resume
-        Continue a series or an OME-Zarr of equal shape and dtype, if there is one.
+        Continue an existing series or OME-Zarr of the same shape and dtype.
 
     Returns
     -------
@@ -73,12 +74,12 @@ def create_volume(
     Raises
     ------
     UserError
-        If something is at ``path`` that may not be, or cannot be, continued.
+        If ``format`` is unknown, or ``path`` is occupied and may not or cannot be continued.
 
     Notes
     -----
     uint8 pages are deflated, because labels shrink a hundredfold; other pages are not, because the
-    noise in grey values does not shrink and boxes of plain pages are read row by row.
+    noise in grey values does not compress and boxes of plain pages are read row by row.
 
     Examples
     --------
