@@ -1,4 +1,4 @@
-"""Volumes, datasets, the phantom, and how pixels are drawn from them."""
+"""Volumes, datasets and phantoms, and sampling of pixels from them."""
 
 import lazy_loader
 

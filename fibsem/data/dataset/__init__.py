@@ -1,1 +1,1 @@
-"""Samples that belong together: manifests, tables, masks, parts, and their identity."""
+"""Datasets: manifests, region tables, masks, splits, and digests of the data."""

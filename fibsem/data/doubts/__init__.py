@@ -1,1 +1,1 @@
-"""What of a dataset should be looked at before anything is learned from it."""
+"""Warnings about a dataset that should be checked before training."""

@@ -21,7 +21,7 @@ NM_PER_CM = 1e7
 
 
 class SeriesWriter(VolumeWriter):
-    """Writes a folder of slices numbered from 0, in any order."""
+    """Writer of a folder of slices, numbered from 0, in any order."""
 
     def _start(self) -> None:
         if self.path.is_file():
@@ -61,7 +61,7 @@ class SeriesWriter(VolumeWriter):
 
 
 class BigTiffWriter(VolumeWriter):
-    """Writes one file in order, under a temporary name."""
+    """Writer of one file, in order and under a temporary name."""
 
     def _start(self) -> None:
         if occupied(self.path):

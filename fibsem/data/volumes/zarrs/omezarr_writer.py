@@ -27,7 +27,7 @@ EVERY_CHUNK: ArrayConfigParams = {"write_empty_chunks": True}
 
 
 class OmeZarrWriter(VolumeWriter):
-    """Writes OME-Zarr 0.5 in any order; each chunk lies in one slice.
+    """Writer of OME-Zarr 0.5 that takes slices in any order; each chunk lies in one slice.
 
     Each further level keeps every slice, and every second pixel of the level before in y and x. So
     a slice is written to all levels at once, and labels remain labels.
