@@ -39,8 +39,8 @@ def frame_of(inside: BoolArray) -> tuple[slice, slice]:
 def mirrored(grey: FloatArray, inside: BoolArray) -> FloatArray:
     """Return a slice, (y, x) float32, with mirrored material in place of everything else.
 
-    A pixel gets the value of its mirror image about the nearest material pixel, or of this pixel
-    itself if the mirror image is no material.
+    A pixel gets the value of its mirror image about the nearest material pixel, or the value of
+    the nearest material pixel if the mirror image is no material or outside the slice.
     """
     nearest: npt.NDArray[np.int32]
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
@@ -76,7 +76,7 @@ class Outline:
 
 
 def outline_of(extent: Extent, z: int, missing: Container[int] = ()) -> Outline | int:
-    """Return the outline of a slice or of its stand-in, or just the number if all is material."""
+    """Return the outline of a slice or its stand-in, or its number if all or none is material."""
     z = extent.stand_in(z, missing)
     inside = extent.inside(z)
     if inside is None or not inside.any():

@@ -97,7 +97,7 @@ def _free_box(
 def draw(
     solid: Mask, recipe: PhantomRecipe, rng: np.random.Generator, margin: int
 ) -> NDArray[np.uint8]:
-    """Draw labels like an annotator: the truth under a smooth random displacement.
+    """Draw labels like an annotator: the truth, displaced smoothly at random by a few pixels.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ class PeriodicPlane:
 
     @classmethod
     def covering(cls, shape: tuple[int, int], step: int, margin_px: float) -> PeriodicPlane:
-        """Return the smallest lattice, fast to transform, that covers a slice and a margin."""
+        """Return the smallest lattice, fast to transform, for a slice and ``margin_px`` more."""
         ny, nx = (
             scipy.fft.next_fast_len(max(4, math.ceil((n + margin_px) / step)), real=True)
             for n in shape

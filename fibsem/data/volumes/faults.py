@@ -1,4 +1,4 @@
-"""Errors of reading a file: it is absent, its content is damaged, or it is not accessible just now.
+"""Errors of reading a file: it is absent, its content is damaged, or it is inaccessible for now.
 
 A volume with gaps skips slices with the first two errors. Files with the third are tried again, and
 then end the run: a temporary failure of a disk or server must not pass for a lost slice.
