@@ -1,4 +1,4 @@
-"""Read ``dataset.yaml`` to a `Dataset`: volumes with region tables or dense label stacks."""
+"""Read ``dataset.yaml`` into a `Dataset`: volumes with region tables or dense label stacks."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Region:
     sample, name
         Name of its sample, and its own name in messages.
     box
-        Its voxels, one slice thick.
+        The voxels that it covers, one slice thick.
     split
         Its split: train, val or test.
     read
