@@ -1,4 +1,4 @@
-"""The machine beneath: files, interrupts, processes, progress."""
+"""Services below the rest of the package: files, interrupts, processes, progress."""
 
 import lazy_loader
 

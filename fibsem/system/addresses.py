@@ -1,7 +1,7 @@
-"""Addresses of databases and servers as people write them, and as their drivers must see them.
+"""Convert addresses of databases and servers from users' notation to what drivers expect.
 
-``sqlite:///PATH`` holds a path as it is; ``scheme://user:password@host/name?option=value`` a
-password with whatever is in it. A driver wants both percent-encoded.
+``sqlite:///PATH`` contains a path as it is, ``scheme://user:password@host/name?option=value`` a
+password with any characters. Drivers expect both percent-encoded.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from urllib.parse import quote, unquote
 from fibsem.system.home import home_path
 
 SQLITE = "sqlite:///"
-#: What an address of SQLite begins with, in whatever form.
+#: Beginning of an SQLite address, with or without the name of a driver.
 OF_SQLITE = re.compile(r"sqlite(?:\+\w*)?:", re.IGNORECASE)
-#: Options that SQLite's driver takes behind a question mark; all else belongs to the path.
+#: Options that SQLite's driver takes after a question mark; other text belongs to the path.
 OPTIONS = re.compile(r"\?(?:(?:timeout|mode|cache|nolock|immutable|isolation_level)=[^&?]*&?)+$")
-#: A user and a password up to the last ``@``: behind it there is a host, where %40 stands for one.
+#: User and password, up to the last ``@``; the rest holds no ``@``, only ``%40`` in its place.
 LOGIN = re.compile(
     r"(?P<scheme>(?:[\w+.-]+:)+//)(?P<user>[^:/?]*):(?P<password>.+)@(?P<place>[^@]*)", re.DOTALL
 )
-#: What is no password but a port, where there is an ``@`` in an option.
+#: A port that looks like a password because an option contains an ``@``.
 PORT = re.compile(r"\d{1,5}(?:/[^?]*)?\?\w+=")
-#: Options of an address that are secrets, with their values.
+#: Options of an address whose values are secrets.
 SECRET = re.compile(
     r"(?<=[?&])(?P<key>[\w-]*(?:passw|passphrase|pwd|secret|token(?!i)|credential|signature"
     r"|(?:api|access|account|private)[_-]?key)[\w-]*|pass|pw|sig|sas|auth)=(?P<value>[^&]*)",
     re.IGNORECASE,
 )
 HIDDEN = "***"
-#: What an address begins with, and no path of this machine.
+#: Beginning of an address, which a local path does not have.
 SCHEME = re.compile(r"[A-Za-z][\w+.-]*://")
 
 
 def database_file(address: str) -> Path | None:
-    """The file of an SQLite address, where ``~/`` is home; None where the address is another one.
+    """Return the file of an SQLite address with ``~/`` expanded, or None for other addresses.
 
     >>> database_file("sqlite:///runs #1/50 %.db"), database_file("http://host:5000")
     (PosixPath('runs #1/50 %.db'), None)
@@ -46,7 +46,7 @@ def database_file(address: str) -> Path | None:
 
 
 def is_database(address: str) -> bool:
-    """Whether an address is one of a database, and not of a server that asks one.
+    """Return whether an address names a database, and not a tracking server.
 
     >>> is_database("sqlite:///a.db"), is_database("postgresql+psycopg://h/db")
     (True, True)
@@ -57,10 +57,10 @@ def is_database(address: str) -> bool:
 
 
 def names_no_file(address: str) -> bool:
-    """Whether an address is one of SQLite in another form than ``sqlite:///PATH``.
+    """Return whether an SQLite address has another form than ``sqlite:///PATH``.
 
-    With a driver's name our locks and checks would not know its file, and without a file each
-    process has a database of its own.
+    With a driver's name, locks and checks would not recognise its file; without a file, each
+    process would have a database of its own.
 
     >>> addresses = "sqlite+pysqlite:///a.db", "sqlite://", "sqlite:///:memory:", "sqlite:///a.db"
     >>> [names_no_file(address) for address in addresses]
@@ -73,7 +73,7 @@ def names_no_file(address: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is an address of another place, which as a path would be a folder ``s3:``.
+    """Return whether a text is an address with a scheme; as a path it would be a folder ``s3:``.
 
     >>> [is_address(text) for text in ("s3://bucket/runs", "file:///runs", "runs/a:b", "12:30")]
     [True, True, False, False]
@@ -82,7 +82,7 @@ def is_address(text: str) -> bool:
 
 
 def absolute(address: str) -> str:
-    """An address of an SQLite file that means the same wherever a process goes; others as they are.
+    """Make the path in an SQLite address absolute; return other addresses unchanged.
 
     >>> absolute("sqlite:////data/50 %.db?timeout=9"), absolute("http://host:5000")
     ('sqlite:////data/50 %.db?timeout=9', 'http://host:5000')
@@ -95,7 +95,7 @@ def absolute(address: str) -> str:
 
 
 def as_url(address: str) -> str:
-    """An address as a driver must see it.
+    """Return an address as drivers expect it, with path or password percent-encoded.
 
     >>> as_url("postgresql://me:p@ss/word@host:5432/runs?sslmode=require")
     'postgresql://me:p%40ss%2Fword@host:5432/runs?sslmode=require'
@@ -117,7 +117,7 @@ def as_url(address: str) -> str:
 
 
 def hidden(address: str) -> str:
-    """An address without its password, to be shown.
+    """Return an address with its passwords replaced by ``***``, for messages.
 
     >>> hidden("postgresql://me:p@ss@host/runs"), hidden("postgresql://host/runs?password=pw")
     ('postgresql://me:***@host/runs', 'postgresql://host/runs?password=***')
@@ -131,7 +131,7 @@ def hidden(address: str) -> str:
 
 
 def secrets_of(address: str) -> set[str]:
-    """The passwords in an address, as they are written and as they are meant."""
+    """Return the passwords in an address: as written, decoded and percent-encoded."""
     login = LOGIN.fullmatch(address)
     secrets = {login["password"]} if login is not None else set()
     if "://" in address:

@@ -1,9 +1,9 @@
-"""The keys that a message advises, as whoever reads it has them.
+"""Spell the keys in a message as its reader has to give them.
 
-A message of a segmentation names its keys as values, :class:`Key`, and not as letters: inside of
-another command they have other paths, or lie in the manifest (``overwrite=true`` of a promotion
-would remove trainings), and a caller in Python writes ``missing="skip"``. How they are called there
-:func:`called` says, around the work that may give the message.
+Messages of a segmentation name keys by :class:`Key` objects instead of literal text: within
+another command keys have other paths or lie in the manifest (``overwrite=true`` of a promotion
+would remove trainings), and a caller in Python writes ``missing="skip"``. :func:`called` sets
+the spelling around the work that may raise the message.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Keys of a film that `segment` is given, and other commands read in a manifest.
+#: Keys of a film that `segment` takes as options and other commands read from a manifest.
 OF_FILM = ("pattern", "range", "series", "sparse", "valid", "voxel_nm")
 
 
 @dataclass(frozen=True)
 class KeyNames:
-    """How keys are called somewhere.
+    """Names of keys in one context.
 
     Attributes
     ----------
     names
-        By key, where it has another path.
+        Path of each key that has another one than its own name.
     manifest
         Keys that are given in the manifest instead.
     python
-        Whether they are arguments of a function, and their values those of Python.
+        Whether keys are function arguments, with values in Python's syntax.
     absent
-        Keys that nobody can give, so that no message advises them.
+        Keys that cannot be given, so that no message suggests them.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -44,15 +44,15 @@ class KeyNames:
     absent: frozenset[str] = frozenset()
 
 
-#: As every key is called by itself.
+#: Every key by its own name.
 _OWN = KeyNames()
-#: That of whoever reads the messages of what runs now.
+#: Names for the messages of the code that is running.
 _NOW: ContextVar[KeyNames] = ContextVar("key_names", default=_OWN)
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key that a message names; as text it is called as it is where the message is made.
+    """A key that messages name; ``str`` gives its name in the current context.
 
     Examples
     --------
@@ -77,18 +77,18 @@ class Key:
 
     @property
     def can_be_given(self) -> bool:
-        """Whether whoever reads the message has such a key."""
+        """Whether the key can be given in the current context."""
         return self.name not in _NOW.get().absent
 
     def at(self, value: object) -> str:
-        """The key with a value, as it is given; a value in capitals stands for one."""
+        """Return the key with a value, as it is given; a value in capitals is a placeholder."""
         if self.name in _NOW.get().manifest:
             return f"the manifest's {self}={value}"
         return f"{self}={_in_python(str(value)) if _NOW.get().python else value}"
 
 
 def _in_python(value: str) -> str:
-    """A value of the command line as Python has it."""
+    """Return a command-line value in Python's syntax."""
     if value in ("true", "false"):
         return value.capitalize()
     return f'"{value}"' if value.isalpha() and value.islower() else value
@@ -102,21 +102,21 @@ SCHEDULER, UNCERTAINTY, WORKERS = Key("scheduler"), Key("uncertainty"), Key("wor
 
 
 def under(group: str, keys: Iterable[str]) -> KeyNames:
-    """How keys are called that lie in a group of a command."""
+    """Return the names of keys that lie in a group of a command."""
     return KeyNames({key: f"{group}.{key}" for key in keys})
 
 
 def in_manifest(keys: Iterable[str]) -> KeyNames:
-    """How keys are called that lie in a manifest."""
+    """Return the names of keys that are given in a manifest."""
     return KeyNames(manifest=frozenset(keys))
 
 
 @contextmanager
 def called(*names_of_keys: KeyNames) -> Iterator[None]:
-    """Messages that are made in this block name keys so; what none tells is called as around it."""
+    """Use these names for keys in messages of the block; other keys keep the outer names."""
     names: dict[str, str] = {}
     manifest: set[str] = set()
-    for one in (*names_of_keys, _NOW.get()):  # the first one that has a key tells it
+    for one in (*names_of_keys, _NOW.get()):  # the first that has a key names it
         manifest |= one.manifest - names.keys()
         names |= {key: name for key, name in one.names.items() if key not in {*names, *manifest}}
     every = (*names_of_keys, _NOW.get())
@@ -130,10 +130,10 @@ def called(*names_of_keys: KeyNames) -> Iterator[None]:
 
 
 def key_names() -> KeyNames:
-    """How keys are called here, for a process that works for this one."""
+    """Return the current names of keys, to hand them to a worker process."""
     return _NOW.get()
 
 
 def as_here(function: Callable[P, R]) -> Callable[P, R]:
-    """A function whose messages name keys as here, whatever thread calls it."""
+    """Return the function bound to the current names of keys, whichever thread calls it."""
     return partial(copy_context().run, function)

@@ -1,25 +1,25 @@
-"""How a command that ends early goes on: as it was typed, but for what would begin it anew."""
+"""How to resume a command that ended early: the same command without options that start anew."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: Options of the command of this process that remove what was done, as they are typed.
+#: Options of this process's command that remove earlier results, as typed.
 _anew: list[str] = []
 
 
 def begin_with(anew: Iterable[str]) -> None:
-    """Remember the options of this process's command that remove what was done before."""
+    """Remember the options of this process's command that remove earlier results."""
     _anew[:] = anew
 
 
 def anew() -> tuple[str, ...]:
-    """Options that :func:`begin_with` was told of, for processes that work for this one."""
+    """Return the options given to :func:`begin_with`, for worker processes."""
     return tuple(_anew)
 
 
 def same_command() -> str:
-    """What goes on from here, as messages call it.
+    """Return how messages name the command that resumes the work.
 
     >>> same_command()
     'the same command'

@@ -1,4 +1,4 @@
-"""What can be made again, in the user's cache; a cache that cannot be used stops nothing."""
+"""The user's cache for results that can be recomputed; failures to use it are no errors."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ T = TypeVar("T")
 
 
 def user_cache() -> Path:
-    """The package's folder in the user's cache, for all that they do; made by who writes there.
+    """Return the package's folder in the user's cache; the folder is not created.
 
-    Where there is no home, or not one to write to, as in containers and on clusters, it is a
-    folder for temporary files that is the user's alone.
+    Without a writable home, as in containers and on clusters, this is a folder of the user among
+    the temporary files.
     """
-    import pooch  # which takes longer to load than all the rest
+    import pooch  # here, because it takes longer to load than the rest of this module
 
     try:
         folder = Path(pooch.os_cache("fibsem"))
-    except RuntimeError:  # neither HOME nor an account says where
+    except RuntimeError:  # neither HOME nor the account names a home folder
         return _temporary()
     return folder if _writable(folder) else _temporary()
 
@@ -33,13 +33,13 @@ def _temporary() -> Path:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether a folder can be written to, or be made; nothing is made."""
+    """Return whether a folder can be written to or created, without creating it."""
     nearest = next(place for place in (folder, *folder.parents) if os.access(place, os.F_OK))
     return os.access(nearest, os.W_OK | os.X_OK)
 
 
 def cached_json(path: Path, of: Callable[[Any], T] = as_it_is) -> T | None:
-    """What was kept, or None: nothing is there, it is damaged, or may not be read."""
+    """Read a cached record; None if it is missing, damaged or unreadable."""
     try:
         return known_json(path, of)
     except OSError:

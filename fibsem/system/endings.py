@@ -1,4 +1,4 @@
-"""Files that one table and one figure become, for those who write and those who remove them."""
+"""File endings of tables and figures, shared by the code that writes and removes them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from fibsem.system.file_names import same_file
 
-#: Endings of a table, and of a figure; the first is that of the file which others name.
+#: Endings of a table and of a figure; records and pages name the file with the first one.
 TABLE, FIGURE = ("csv", "md", "tex"), ("png", "svg")
 
 
 def each(stems: Iterable[str], endings: Iterable[str], prefix: str = "") -> tuple[str, ...]:
-    """Every file of some tables or figures, behind the folder that they lie in.
+    """Return the file names of tables or figures: ``prefix``, stem and each ending.
 
     >>> each(["history", "pareto"], FIGURE, "figures/")
     ('figures/history.png', 'figures/history.svg', 'figures/pareto.png', 'figures/pareto.svg')
@@ -23,7 +23,7 @@ def each(stems: Iterable[str], endings: Iterable[str], prefix: str = "") -> tupl
 def remove_former(
     folder: Path, former: Iterable[str], made: Iterable[str], endings: Iterable[str]
 ) -> None:
-    """Remove tables or figures that were made before and not this time, with what lies beside them.
+    """Remove tables or figures of an earlier run that were not made again, in all their endings.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as name:
@@ -33,7 +33,7 @@ def remove_former(
     ...     sorted(path.name for path in Path(name).iterdir())
     ['b.png', 'b.svg', 'mine.png', 'mine.svg']
     """
-    fresh = {same_file(name) for name in made}  # some disks take other names for these
+    fresh = {same_file(name) for name in made}  # some disks ignore case
     for name in former:
         if same_file(name) not in fresh:
             for ending in endings:

@@ -1,6 +1,6 @@
-"""Names of users as names of files: any text, in the folder that is meant and in no other.
+"""Turn names chosen by users into safe file names, which cannot lead out of their folder.
 
-A name stays as it is as far as every file system takes it; the rest is written as in a URL.
+Characters that every file system accepts are kept; the rest is percent-encoded as in a URL.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from unicodedata import normalize
 
 from fibsem.system.spelling import Spelling
 
-#: Separators, control characters, what other systems forbid, and what would hide a file.
+#: Separators, control characters, characters that other systems forbid or that hide a file.
 ILLEGAL = r'[\x00-\x1f\x7f/\\:*?"<>|%]|^[.~]|[. ]$'
-#: The beginning of a name that Windows has for a device, in any folder and with any ending.
+#: First letter of a Windows device name, which is reserved in any folder and with any ending.
 DEVICE = r"^(?i:(?=(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\.|$))[cpanl])"
-#: With what stands before and behind it a file system takes 255 bytes, or 143.
+#: File systems take 255 bytes (or 143) for a name together with its prefix and suffix.
 PARTS = Spelling(
     illegal=re.compile(ILLEGAL),
     number="%{:02X}",
@@ -28,7 +28,7 @@ FILES = replace(PARTS, illegal=re.compile(f"{DEVICE}|{ILLEGAL}"))
 
 
 def file_name(name: str) -> str:
-    """A name as that of a file or folder; different names have different ones.
+    """Return the file or folder name for a user's name; different names stay different.
 
     >>> file_name("HPC22"), file_name("HPC 30 % (2)"), file_name(".."), file_name("aux.tif")
     ('HPC22', 'HPC 30 %25 (2)', '%2E%2E', '%61ux.tif')
@@ -37,7 +37,7 @@ def file_name(name: str) -> str:
 
 
 def part_name(name: str) -> str:
-    """A name as part of that of a file, behind or before something else.
+    """Return a user's name encoded as part of a file name, after a prefix or before a suffix.
 
     >>> f"squares_{part_name('aux')}.png"
     'squares_aux.png'
@@ -46,13 +46,13 @@ def part_name(name: str) -> str:
 
 
 def place_of(folder: Path, name: str) -> Path:
-    """Where the folder of a name lies in another one: as versions before wrote it, if it does."""
+    """Return the subfolder of a name: as earlier versions wrote it if that exists."""
     before = folder / part_name(name)
     return before if before.is_dir() else folder / file_name(name)
 
 
 def same_file(name: str) -> str:
-    """What is equal of names that some disk takes for one: those of Windows and macOS do.
+    """Return a key that is equal for file names which Windows or macOS take for the same file.
 
     >>> same_file("HPC") == same_file("hpc"), same_file("a") == same_file("ä")
     (True, False)
@@ -61,7 +61,7 @@ def same_file(name: str) -> str:
 
 
 def name_of(file: str) -> str:
-    """The name that :func:`file_name` made a file's name of.
+    """Return the user's name of a file name, the inverse of :func:`file_name`.
 
     >>> name_of("HPC 30 %25 (2)")
     'HPC 30 % (2)'
@@ -70,6 +70,6 @@ def name_of(file: str) -> str:
 
 
 def visible(folder: Path, *patterns: str) -> list[Path]:
-    """What in a folder matches, in order, without what other systems hide beside files."""
+    """Return the sorted paths in a folder that match any pattern, without hidden files."""
     matching = {path for pattern in patterns for path in folder.glob(pattern)}
     return sorted(path for path in matching if not path.name.startswith("."))

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all; what is damaged in one is said in one line."""
+"""Write files atomically, and report a damaged one in a one-line error."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from typing import Any, TypeVar
 from fibsem.errors import UserError
 from fibsem.system.secrets import in_record
 
-#: A full disk, a quota that is used up, a file that grows beyond what is allowed.
+#: Error numbers of a full disk, an exhausted quota, and a file beyond the size limit.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-#: Names of what is not whole yet: ours, whoever else writes beside the same file, and Zarr's.
+#: Names of unfinished files: of this package and of Zarr.
 TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{12}-.+|.+\.[0-9a-f]{32}\.partial")
-#: Age in seconds from which on nobody is at work any more on a file that cannot be locked.
+#: Age in seconds after which an unfinished file that cannot be locked counts as abandoned.
 FORGOTTEN_S = 86_400.0
 
 T = TypeVar("T")
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
-    """Write beside ``path``, then rename over it: a reader sees the old file or the new one.
+    """Write a file atomically by a rename: a reader sees the old file or the new one.
 
     Raises
     ------
     UserError
-        If the disk is full; what was there before stays.
+        If the disk is full; the old file stays.
 
     Examples
     --------
@@ -54,10 +54,10 @@ def replace_file(path: Path, content: bytes | str) -> None:
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """A new file that is renamed to ``path``, once it is on the disk, if nothing went wrong.
+    """Yield the path of a new file that is synced and renamed to ``path`` if the block succeeds.
 
-    Its random name keeps the extension, by which libraries know their formats, and it is locked as
-    long as somebody writes it: :func:`remove_leftovers` takes only what a kill has left.
+    Its random name keeps the extension, by which libraries recognise formats. It is locked while
+    it is written, so that :func:`remove_leftovers` removes only files of killed processes.
     """
     with room_for(path):
         hidden, held = new_beside(path)
@@ -71,14 +71,14 @@ def beside(path: Path) -> Iterator[Path]:
 
 
 def new_beside(path: Path) -> tuple[Path, int]:
-    """A new file beside ``path``, and the number that holds its lock until it is closed."""
+    """Create a locked file beside ``path``; return its path and the descriptor holding the lock."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return _held(path, _new_file)
 
 
 @contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
-    """A new folder beside ``path``, locked while it is filled, and removed if nobody moves it."""
+    """Yield a new, locked folder beside ``path``; it is removed unless the block moves it."""
     with room_for(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         hidden, held = _held(path, _new_folder)
@@ -90,7 +90,7 @@ def folder_beside(path: Path) -> Iterator[Path]:
 
 
 def replace_folder(path: Path, new: Path) -> None:
-    """Rename a folder to ``path``; what was there, is removed."""
+    """Rename a folder to ``path``, and remove the folder that was there."""
     if not path.exists():
         new.rename(path)
         return
@@ -101,18 +101,18 @@ def replace_folder(path: Path, new: Path) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    """A name beside ``path`` that nobody else has."""
+    """Return a unique temporary path beside ``path``."""
     return path.with_name(f".tmp-{secrets.token_hex(6)}-{path.name[-200:]}")
 
 
 def _held(path: Path, make: Callable[[Path], int]) -> tuple[Path, int]:
-    """Something new beside ``path`` that is locked."""
+    """Create a temporary file or folder beside ``path`` and lock it."""
     while True:
         hidden = _temporary(path)
         held = make(hidden)
-        with suppress(OSError):  # without locks its age tells
+        with suppress(OSError):  # without locks, leftovers are recognised by their age
             fcntl.flock(held, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):  # taken for a leftover before it was locked
+        with suppress(FileNotFoundError):  # removed as a leftover before it was locked
             if os.path.samestat(hidden.stat(), os.fstat(held)):
                 return hidden, held
         os.close(held)
@@ -128,12 +128,13 @@ def _new_folder(path: Path) -> int:
 
 
 def remove_leftovers(folder: Path, *, deep: bool = True) -> None:
-    """Remove temporary files and folders that nobody writes any more: a kill left them.
+    """Remove temporary files and folders that killed processes have left.
 
-    Those of Zarr cannot be told from what is being written: nobody else may be at work there.
+    Zarr's temporary files are not locked while they are written: no other process may be at work
+    in the folder.
     """
     for path in list(_temporaries(folder, deep)):
-        with suppress(OSError):  # gone meanwhile, or not ours to remove
+        with suppress(OSError):  # removed in the meantime, or without permission
             held = os.open(path, os.O_RDONLY)
             try:
                 if _forgotten(held):
@@ -151,9 +152,9 @@ def _temporaries(folder: Path, deep: bool) -> Iterator[Path]:
 
 
 def _forgotten(held: int) -> bool:
-    """Whether nobody has a temporary file locked; where there are no locks, whether it is old.
+    """Return whether a temporary file is unlocked or, on a system without locks, old.
 
-    A shared lock asks as well, and over NFS it is the one that a file open for reading can have.
+    A shared lock is enough to find out, and over NFS a file open for reading can get no other.
     """
     try:
         fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -165,7 +166,7 @@ def _forgotten(held: int) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it; nothing where there is none."""
+    """Remove a file, a link or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -173,9 +174,9 @@ def remove(path: Path) -> None:
 
 
 def remove_own(folder: Path, patterns: Iterable[str]) -> None:
-    """Remove the files of a folder that match, and then the sub-folders that are empty.
+    """Remove the files of a folder that match the patterns, and matching folders that are empty.
 
-    What others have put there stays, and so does what it lies in.
+    Other files stay, and so do the folders that contain them.
     """
     for pattern in patterns:
         for path in sorted(folder.glob(pattern), reverse=True):
@@ -188,7 +189,7 @@ def remove_own(folder: Path, patterns: Iterable[str]) -> None:
 
 @contextmanager
 def room_for(path: Path) -> Iterator[None]:
-    """Turn a full disk into an error that the user can mend."""
+    """Turn the error of a full disk into a :class:`UserError`."""
     try:
         yield
     except OSError as error:
@@ -200,20 +201,20 @@ def room_for(path: Path) -> Iterator[None]:
 
 
 def synchronise(path: Path) -> None:
-    """Return when a file's content is on the disk, also for a power cut."""
+    """Flush a file's content to the disk, so that it survives a power cut."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
 def write_json(path: Path, record: object, *, again: bool = True) -> None:
-    """Write a record as indented JSON, whole or not at all; numbers that are none become null.
+    """Write a record atomically as indented JSON; NaN and infinities become null.
 
     Parameters
     ----------
     path, record
-        The file, and what it says then.
+        The file and its content.
     again
-        False: a file that says the same already is left as it is, with its time.
+        If False, a file that already has this content keeps its modification time.
 
     Examples
     --------
@@ -230,26 +231,26 @@ def write_json(path: Path, record: object, *, again: bool = True) -> None:
 
 
 def as_it_is(record: Any) -> Any:
-    """Any record at all."""
+    """Return a record unchanged; accepts any record."""
     return record
 
 
 def read_json(path: Path, of: Callable[[Any], T] = as_it_is, *, remedy: str = "") -> T:
-    """Read what :func:`write_json` wrote.
+    """Read a file of :func:`write_json`.
 
     Parameters
     ----------
     path
-        That is there.
+        An existing file.
     of
-        Makes a value of the record; a ``ValueError`` says what of it cannot be.
+        Converts the record to a value; raises ``ValueError`` for a record that does not fit.
     remedy
-        What the user can do about a damaged one, as the end of the sentence.
+        What the user can do about a damaged file, as the end of the sentence.
 
     Raises
     ------
     UserError
-        If it is damaged: half, empty, or not what was written.
+        If the file is damaged: incomplete, empty, or without a fitting record.
 
     Examples
     --------
@@ -260,12 +261,12 @@ def read_json(path: Path, of: Callable[[Any], T] = as_it_is, *, remedy: str = ""
     ...     read_json(path, of=lambda record: record["miou"])
     0.75
     """
-    if not (path.is_file() or path.is_dir()) and path.exists():  # a pipe would never answer
+    if not (path.is_file() or path.is_dir()) and path.exists():  # reading a pipe would block
         wayout = f"; {remedy}" if remedy else ""
         raise UserError(f"a record must be a file, but {path} is a pipe or a device{wayout}.")
     try:
         return of(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, RecursionError) as error:  # of JSON, of UTF-8 and of the record
+    except (ValueError, RecursionError) as error:  # from JSON, UTF-8 or `of`
         reason = " ".join(str(error).split())[:200]
         remedy = f"; {remedy}" if remedy else ""
         text = f"a record must be whole, but {path} is damaged ({reason}){remedy}."
@@ -273,14 +274,14 @@ def read_json(path: Path, of: Callable[[Any], T] = as_it_is, *, remedy: str = ""
 
 
 def known_json(path: Path, of: Callable[[Any], T] = as_it_is) -> T | None:
-    """What was written, or None: where nothing is there, or it is damaged and made again.
+    """Read a file of :func:`write_json`; None if it does not exist, or (with a warning) is damaged.
 
     Parameters
     ----------
     path
-        That may be there.
+        A file that may exist.
     of
-        Makes a value of the record; a ``ValueError`` says what of it cannot be.
+        Converts the record to a value; raises ``ValueError`` for a record that does not fit.
 
     Examples
     --------
@@ -297,7 +298,7 @@ def known_json(path: Path, of: Callable[[Any], T] = as_it_is) -> T | None:
 
 
 def damage_of(database: Path) -> str | None:
-    """What SQLite finds wrong with a database; None of one that is whole, or not there."""
+    """Return SQLite's complaint about a damaged database, or None if it is intact or missing."""
     if not database.is_file():
         return None
     try:
@@ -309,7 +310,7 @@ def damage_of(database: Path) -> str | None:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: readers in other languages choke on them."""
+    """Replace NaN and infinities by None: JSON has neither, and other parsers refuse them."""
     if isinstance(value, dict):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
-"""Modules by the names that they had before each package got a room of its own.
+"""Import modules by the names that they had before the package was split into subpackages.
 
-A registered model carries code that imports them. Where MLflow loads it into a process that has
-imported ``fibsem`` already, this package is used, and finds them under their former names.
+A registered model carries code that imports these names. If MLflow loads it into a process that
+has already imported ``fibsem``, the installed package is used and must resolve them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-#: What the code of such a model imports, and where it is now.
+#: Current module names by former ones.
 NOW = {
     "fibsem.data.scale": "fibsem.data.dataset.scale",
     "fibsem.data.writers": "fibsem.data.volumes.writers",
@@ -28,20 +28,20 @@ NOW = {
 
 
 class FormerNames(MetaPathFinder, Loader):
-    """Finds a module by its former name: the very module that is imported today."""
+    """Import finder and loader that resolves a former name to the module of today."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module of a former name; None for every other one."""
+        """Return the spec of a former name, or None for any other name."""
         return ModuleSpec(fullname, self) if fullname in NOW else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Put today's module in the place of the new, empty one."""
+        """Replace the new, empty module by the current one."""
         sys.modules[module.__name__] = import_module(NOW[module.__name__])
 
 
 def answer_to_former_names() -> None:
-    """Let every import find modules by their former names, too."""
+    """Install the import finder for former module names, once."""
     if not any(isinstance(finder, FormerNames) for finder in sys.meta_path):
         sys.meta_path.insert(0, FormerNames())

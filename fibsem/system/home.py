@@ -1,4 +1,4 @@
-"""Paths as people type them, wherever one is given: alone, or in an address."""
+"""Paths as users type them, alone or within an address."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from fibsem.errors import UserError
 
-#: How a path of Windows begins, also where a shell took its backslashes away.
+#: Beginning of a Windows path, also one whose backslashes a shell has removed.
 DRIVE = re.compile(r"([A-Za-z]):")
 
 
 def home_path(text: str) -> Path:
-    """A path as people type it: ``~/`` is home, whatever the shell made of it; ``~`` is a name.
+    """Convert user input to a path: expand ``~/`` to the home folder; ``~`` alone is a file name.
 
     >>> home_path("~/film").is_absolute(), home_path("~")
     (True, PosixPath('~'))
@@ -20,7 +20,7 @@ def home_path(text: str) -> Path:
     Raises
     ------
     UserError
-        If neither ``HOME`` nor the account says where home is, or if it is a path of Windows.
+        If neither ``HOME`` nor the account names a home folder, or if it is a Windows path.
     """
     if (drive := DRIVE.match(text)) and not Path(text).exists():
         letter = drive[1]

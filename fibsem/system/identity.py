@@ -1,6 +1,6 @@
-"""What a result was computed from: kept beside it, and compared before it is used again.
+"""The identity of a result: its settings and data digests, compared before it is used again.
 
-Settings and data are compared one by one, so that a refusal can say what differs.
+Settings and digests are compared one by one, so that an error can name the differences.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from fibsem.system.advice import OVERWRITE
 from fibsem.system.files import known_json, remove_own, write_json
 from fibsem.system.records import Stored
 
-#: Where it is kept, in the folder of the results.
+#: File name of an identity in the folder of the results.
 FILE = "identity.json"
-#: What a segmentation goes on from, which is there before its summary.
+#: File from which a segmentation resumes; it exists before the summary.
 LEDGER = "ledger.json"
-#: Keys of a ``summary.json`` by which the kind of the results is known.
+#: Keys of a ``summary.json`` that identify the kind of the results.
 KEYS: Mapping[str, tuple[str, ...]] = {
     "evaluation": ("groups", "val", "seconds_per_gigapixel"),
     "sweep": ("study", "trials", "parent_run_id"),
@@ -34,27 +34,27 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "training": ("run_id", "val", "field"),
     "comparison": ("first", "second", "squares", "seeds"),
     "export": ("onnx", "weights"),
-    "lineage": ("lineage",),  # which others have, too: it is the last
+    "lineage": ("lineage",),  # last, because other kinds have this key, too
 }
-#: Differences that are named.
+#: Most differences that an error names.
 MOST_NAMED = 4
 
-#: Value of a key that one of two identities does not have.
+#: Value shown for a key that one of two identities lacks.
 ABSENT = "none"
 
 
 @dataclass(frozen=True)
 class Identity(Stored):
-    """What a result was computed from.
+    """Settings and data from which a result was computed.
 
     Attributes
     ----------
     kind
-        What was computed, in a word: ``training``, ``sweep``, ``evaluation`` and so on.
+        Kind of the result in one word: ``training``, ``sweep``, ``evaluation`` and so on.
     settings
-        Every setting that counts, by dotted key.
+        Every setting that affects the result, by dotted key.
     data
-        Digests by what of the data they are of; ``hash`` is that of all.
+        Digests by part of the data; ``hash`` is the digest of all.
     """
 
     kind: str
@@ -62,23 +62,23 @@ class Identity(Stored):
     data: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        for part in ("settings", "data"):  # as they are read back: lists, no tuples
+        for part in ("settings", "data"):  # as JSON reads them back: lists instead of tuples
             plain = json.loads(json.dumps(dict(getattr(self, part)), default=str))
             object.__setattr__(self, part, plain)
 
     @cached_property
     def hash(self) -> str:
-        """Sixteen hex digits, for records that lie among others."""
+        """Digest of the identity, 16 hex digits."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @classmethod
     def beside(cls, folder: Path) -> Identity | None:
-        """The identity beside the results in a folder; None where it is not there, or damaged."""
+        """Read the identity in a folder of results; None if it is missing or damaged."""
         return known_json(folder / FILE, cls.from_json)
 
     def write(self, folder: Path) -> None:
-        """Keep it beside the results."""
+        """Write the identity into the folder of the results."""
         write_json(folder / FILE, self.to_json())
 
     def check(
@@ -89,23 +89,23 @@ class Identity(Stored):
         defaults: Callable[[], Mapping[str, Any]] = dict,
         remedy: str | None = None,
     ) -> None:
-        """Refuse to go on from results of another identity.
+        """Raise an error if existing results have another identity.
 
         Parameters
         ----------
         before
-            That of the results.
+            Identity of the results.
         where
-            They lie.
+            Place of the results, for the message.
         defaults
-            Values of the settings that are younger than the results.
+            Returns the values of settings that were introduced after the results were written.
         remedy
-            What the user can do; by default another output, the former settings, or to begin anew.
+            What the user can do; by default another output, the former settings, or overwriting.
 
         Raises
         ------
         UserError
-            Names what differs, then and now.
+            If they differ; names the differences with both values.
         """
         remedy = remedy or f"another output, the former settings or {OVERWRITE.at('true')}"
         must = f"`output` must be a new folder or hold the same {self.kind}"
@@ -133,26 +133,26 @@ def settle(
     former: Callable[[], Identity | None] = lambda: None,
     defaults: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
-    """Go on with the results of a folder, or begin them; from here on they are of ``now``.
+    """Start or resume results in a folder, and write the identity ``now`` beside them.
 
     Parameters
     ----------
     folder, now
-        Where, and what they are computed from.
+        Folder of the results, and their identity.
     own
-        Patterns of the files that ``overwrite`` removes: all that such results consist of.
+        Patterns of the files that ``overwrite`` removes: all files of such results.
     overwrite
-        Begin anew, whatever they were computed from, and even if they are damaged.
+        Start anew, even if the existing results differ or are damaged.
     former
-        Says it of results that lie there without an identity, as versions before left them; None
-        where there are none.
+        Returns the identity of results that earlier versions left without one, or None if there
+        are none.
     defaults
-        Values of settings that are younger than the results.
+        Returns the values of settings that were introduced after the results were written.
 
     Raises
     ------
     UserError
-        If the folder holds results of something else; names what differs.
+        If the folder holds results of another identity; names the differences.
     """
     kept = Identity.beside(folder)
     if kept is None:
@@ -160,7 +160,7 @@ def settle(
     if overwrite:
         if kept and kept.kind != now.kind:
             now.check(kept, folder, remedy="another output")
-        remove_own(folder, [*own, FILE])  # the identity last: killed here, nothing is mixed
+        remove_own(folder, [*own, FILE])  # identity last: a kill in between mixes no results
     elif (before := kept or former()) is not None:
         now.check(before, folder, defaults=defaults)
     if overwrite or kept != now:
@@ -170,14 +170,14 @@ def settle(
 def tell_removed(
     folder: Path, now: Identity, *, end: str = "summary.json", say: Callable[[str], None] = print
 ) -> None:
-    """Say that what is begun anew was stopped before its end, and would have been gone on with.
+    """Warn that overwriting removes unfinished results which could have been resumed.
 
     Parameters
     ----------
     folder, now
-        As of :func:`settle`, which removes it.
+        Folder and identity, as in :func:`settle`, which removes the results.
     end
-        The file that is there when all is done.
+        File that exists once the results are complete.
     say
         Called with the warning.
     """
@@ -189,19 +189,19 @@ def tell_removed(
 
 
 def kind_of(record: object) -> str | None:
-    """Which kind of results a ``summary.json`` is of; None of those of no command."""
+    """Return the kind of results of a ``summary.json``, or None if no command wrote it."""
     if not isinstance(record, dict):
         return None
     return next((kind for kind, keys in KEYS.items() if all(key in record for key in keys)), None)
 
 
 def check_others(folder: Path, kind: str) -> None:
-    """Refuse to write over results of another kind, as far as they can be read.
+    """Raise an error if a folder holds results of another kind, as far as they can be read.
 
     Raises
     ------
     UserError
-        If the folder holds what another command made, or the summary of some other program.
+        If the folder holds results of another command, or a summary of another program.
     """
     before, summary = Identity.beside(folder), known_json(folder / "summary.json")
     if before is not None:
@@ -219,7 +219,7 @@ def check_others(folder: Path, kind: str) -> None:
 
 
 def _one(kind: str) -> str:
-    """A kind of results with its article.
+    """Return a kind of results with its indefinite article.
 
     >>> _one("inspection"), _one("sweep")
     ('an inspection', 'a sweep')
@@ -230,7 +230,7 @@ def _one(kind: str) -> str:
 def differences(
     before: Identity, now: Identity, defaults: Callable[[], Mapping[str, Any]] = dict
 ) -> Iterator[str]:
-    """What differs between two identities: key, then, now."""
+    """Yield each difference between two identities: the key, its former and its present value."""
     yield from _of_settings(before.settings, now.settings, defaults)
     yield from _of_data(before.data, now.data)
 
@@ -244,14 +244,14 @@ def _of_settings(
     other_model = before.get("model.name") != now.get("model.name")
     for key in sorted(before.keys() | now.keys(), key=lambda key: (key != "model.name", key)):
         if other_model and key.startswith("model.") and key != "model.name":
-            continue  # each has its own
+            continue  # each model has its own settings
         then, today = before.get(key, ABSENT), now.get(key, ABSENT)
         if then != today:
             yield f"{key} ({_short(then)}, now {_short(today)})"
 
 
 def _of_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    if before.keys() == {"hash"}:  # of a version that kept no more
+    if before.keys() == {"hash"}:  # earlier versions kept only this
         if not same_data(before["hash"], now.get("hash")):
             yield f"data ({_short(before['hash'])}, now {_short(now.get('hash', ABSENT))})"
         return
@@ -262,15 +262,15 @@ def _of_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]
 
 
 def _short(value: Any) -> str:
-    """A value as a message can hold it."""
+    """Return a value as text of at most 60 characters."""
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def same_data(one: str | None, other: str | None) -> bool:
-    """Whether two hashes are of the same dataset.
+    """Return whether two hashes are of the same dataset; False if either is None.
 
-    Versions that looked at three slices of each film wrote the first part alone.
+    Earlier versions, which hashed three slices of each film, wrote only the first part.
 
     >>> same_data("e12d92aee181-5ab0c9d1e2f3", "e12d92aee181")
     True

@@ -1,10 +1,10 @@
-"""Ctrl-C, SIGTERM and a closed terminal end a command cleanly, never amid what is to be whole.
+"""End a command cleanly on Ctrl-C, SIGTERM or a closed terminal, but not within a critical block.
 
-Python raises KeyboardInterrupt between any two instructions of the main thread. Between the
-statements of a transaction that leaves a connection which still holds the database's lock, and the
-clean-up that follows, which has something to write there too, waits for it in vain. TensorFlow
-calls Python while it traces and differentiates: raised there, it is lost or ends the process.
-But nobody waits for a server that does not answer: what is held back is raised after a while.
+Python raises KeyboardInterrupt between any two instructions of the main thread. Raised within a
+transaction, it leaves a connection that still holds the database's lock, and the clean-up, which
+writes to the same database, waits for that lock in vain. TensorFlow calls Python while it traces
+and differentiates: an exception raised there is lost or ends the process. To avoid waiting forever
+for a server that does not answer, a held interrupt is raised after a time limit.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ R = TypeVar("R")
 C = TypeVar("C")
 
 
-#: Seconds after which an interrupt that came at a bad moment is tried again.
+#: Seconds after which an interrupt that arrived in a finaliser is sent again.
 AGAIN_S = 0.01
 #: Seconds that a block may hold an interrupt back.
 HELD_S = 10.0
-#: Seconds that a command has for its end after Ctrl-C.
+#: Seconds that a command has to end after Ctrl-C.
 END_S = 20.0
-#: Exit code of a process that was asked to end, and has ended cleanly.
+#: Exit code of a process that was asked to end and ended cleanly.
 INTERRUPTED = 130
 
-#: The signal that stands for one which is heard only once, where it is held back and repeated.
+#: Signal that is sent in place of one which is handled only once, when it is held and repeated.
 MEANT = {int(signal.SIGHUP): int(signal.SIGTERM)}
 
 
 @dataclass
 class _State:
-    """How many blocks the main thread is in that are not to be interrupted, and what waits.
+    """Number of uninterruptible blocks the main thread is in, and the interrupt that is held back.
 
-    ``once`` says that only the first signal counts, ``heard`` whether it has come, and ``again``
-    that it is repeated.
+    ``once``: only the first signal counts; ``heard``: it has arrived; ``again``: the next signal is
+    a repetition sent by this process.
     """
 
     depth: int = 0
@@ -65,27 +65,27 @@ _state = _State()
 
 
 def stopped() -> str:
-    """What a command that was stopped says at last."""
+    """Return the last message of a command that was stopped."""
     return f"stopped; {same_command()} goes on from here"
 
 
 def end_cleanly(
     *signals: signal.Signals, at_most_s: float | None = None, once: bool = False
 ) -> None:
-    """Let signals raise KeyboardInterrupt, but not within :func:`uninterrupted`.
+    """Make signals raise KeyboardInterrupt, but not within :func:`uninterrupted`.
 
     Parameters
     ----------
     signals
-        Some of :data:`fibsem.system.threads.STOPS`. What ``nohup`` lets a process ignore is
-        ignored; what it was begun with blocked, see :func:`fibsem.system.processes.forking`, is let
-        through.
+        Some of :data:`fibsem.system.threads.STOPS`. SIGHUP stays ignored under ``nohup``; signals
+        that were blocked when the process started (see :func:`fibsem.system.processes.forking`)
+        are unblocked.
     at_most_s
-        Seconds after the first signal at which the process is ended for sure, wherever its main
+        Seconds after the first signal at which the process is ended in any case, even if its main
         thread hangs; None: never.
     once
-        Whether only the first signal counts: a terminal and the process that began this one may
-        both ask, and the second shall not cut off the end that has begun.
+        Whether only the first signal counts: the terminal and the parent process may both send
+        one, and the second must not cut off a shutdown that has begun.
     """
     _state.once, _state.heard = once, False
     for number in signals:
@@ -99,7 +99,7 @@ def end_cleanly(
 
 
 def _end_for_sure(signals: tuple[signal.Signals, ...], seconds: float) -> None:
-    """Have a thread learn of signals at once: Python's handlers wait until native code returns."""
+    """Watch for signals in a thread: Python's handlers wait until native code returns."""
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
@@ -126,7 +126,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         return
     _state.heard = True
     asked = isinstance(_state.waiting, KeyboardInterrupt)
-    if _state.depth and not asked:  # who asks twice does not want to wait
+    if _state.depth and not asked:  # a second request is not held back
         held = _state.waiting = KeyboardInterrupt()
         timer = threading.Timer(HELD_S, _ask_again, (held, number))
         timer.daemon = True
@@ -140,20 +140,20 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _hang_up(number: int, frame: FrameType | None) -> None:
-    """Once: shell and system both say that a terminal is closed, and nobody is there to insist."""
+    """Handle SIGHUP once: shell and kernel may both send it when a terminal is closed."""
     signal.signal(number, signal.SIG_IGN)
     leave_closed_terminal()
     _interrupt(MEANT[number], frame)
 
 
 def _ask_again(held: BaseException, number: int) -> None:
-    """Repeat a signal whose interrupt still waits."""
+    """Repeat a signal if its interrupt is still held back."""
     if _state.waiting is held:
         _repeat(number)
 
 
 def _repeat(number: int) -> None:
-    """Send a signal to this process once more, unless somebody else handles it by now."""
+    """Send a signal to this process again, unless its handler has been replaced."""
     if _is_ours(number):
         _state.again = True
         os.kill(os.getpid(), number)
@@ -164,19 +164,22 @@ def _is_ours(number: int) -> bool:
 
 
 def raise_soon(error: BaseException) -> None:
-    """Raise an error in the main thread, where it may be interrupted next; from any thread."""
+    """Raise an error in the main thread at its next interruption point; callable from any thread.
+
+    Ignored if an error is already waiting.
+    """
     if _state.waiting is None:
         _state.waiting = error
 
 
 def forget(error: BaseException) -> None:
-    """Take back what :func:`raise_soon` was given, where it has not been raised yet."""
+    """Withdraw an error given to :func:`raise_soon`, unless it has been raised."""
     if _state.waiting is error:
         _state.waiting = None
 
 
 def _in_finaliser(frame: FrameType | None) -> bool:
-    """Whether Python is at ``__del__`` or a weak reference's callback: what they raise is lost."""
+    """Return whether Python runs ``__del__`` or a weak reference's callback, which lose errors."""
     while frame is not None:
         if frame.f_code.co_name == "__del__" or frame.f_code.co_filename == weakref.__file__:
             return True
@@ -186,9 +189,9 @@ def _in_finaliser(frame: FrameType | None) -> bool:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold an interrupt back until the block has ended; a second one is not held back.
+    """Hold an interrupt back until the block has ended; a second interrupt is raised at once.
 
-    Only the main thread is ever interrupted: in others this does nothing.
+    Only the main thread is interrupted: in other threads this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -203,7 +206,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 def interruption_point() -> None:
-    """Raise what was held back, here: for blocks that take long, between two of their steps."""
+    """Raise an error that was held back; long uninterruptible blocks call this between steps."""
     waiting = _state.waiting
     if waiting is not None and threading.current_thread() is threading.main_thread():
         _state.waiting = None
@@ -213,12 +216,12 @@ def interruption_point() -> None:
 def every_call(
     around: Callable[[Any], AbstractContextManager[Any]],
 ) -> Callable[[type[C]], type[C]]:
-    """Class decorator: every call of a public method happens within a context.
+    """Class decorator: run every call of a public method, generators excepted, within a context.
 
     Parameters
     ----------
     around
-        Makes the context of an object.
+        Makes a context manager from the instance.
     """
 
     def decorate(cls: type[C]) -> type[C]:
@@ -244,5 +247,5 @@ def _within(
 
 
 def whole_calls(cls: type[C]) -> type[C]:
-    """Class decorator: no call of a public method is interrupted before it has returned."""
+    """Class decorator: hold interrupts back until a call of a public method has returned."""
     return every_call(lambda _: uninterrupted())(cls)

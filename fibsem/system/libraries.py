@@ -1,9 +1,9 @@
-"""TensorFlow and Keras as this project uses them: quiet, lean, and with settings of our own.
+"""Prepare TensorFlow and Keras: no log noise, fewer imports, and this project's own settings.
 
-Both read variables and files of other programs while they are imported, TensorFlow's C++ says
-several lines on standard error that no variable turns off, and Keras loads scikit-learn, Matplotlib
-and IPython for what hardly anybody calls. So what they find is settled when the package is
-imported, in every process, before either of them is.
+Both read environment variables and files of other programs while they are imported, TensorFlow's
+C++ code writes several lines to standard error that no variable turns off, and Keras loads
+scikit-learn, Matplotlib and IPython for rarely used functions. The environment is therefore
+prepared when this package is imported, in every process, before either library is imported.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from importlib.util import LazyLoader
 from types import ModuleType
 from typing import Any
 
-#: What TensorFlow says while it is loaded: remarks, warnings and errors that did not end it.
+#: Lines that TensorFlow logs while it is loaded: information, warnings and non-fatal errors.
 REMARK = re.compile(rb"WARNING: All log messages before absl|[IWE]\d{4} \d\d:\d\d:[\d.]+ ")
-#: What is loaded where it is first used: wrappers for scikit-learn, galleries by Matplotlib, and
-#: IPython for an editor of files, which were a third of the time that Keras takes to be imported.
+#: Modules that are loaded at their first use: wrappers for scikit-learn, galleries by Matplotlib,
+#: and IPython for a file editor, which took a third of the time of importing Keras.
 SELDOM = ("keras.wrappers", "keras.visualization", "keras.src.visualization", "IPython")
-#: Variables that change what Keras and Keras-Tuner do.
+#: Prefixes of variables that configure Keras and Keras-Tuner.
 KERAS = ("KERAS_", "KERASTUNER_")
-#: Variables by which oneDNN rounds what is computed in float32 to bfloat16 or float16.
+#: Variables that make oneDNN round float32 computations to bfloat16 or float16.
 ROUNDING = (
     "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "TF_SET_ONEDNN_FPMATH_MODE",
 )  # fmt: skip
-#: Variables of MLflow by which a server is reached; others say where things lie.
+#: MLflow variables that say how to reach a server; the rest say where data are stored.
 REACHING = re.compile(
     r"MLFLOW_(TRACKING_(?!URI|DIR)|HTTP_|S3_|GCS_|BOTO_|KERBEROS_|MYSQL_SSL|MULTIPART_|WORKSPACE$"
     r"|ARTIFACT_UPLOAD|DISABLE_TELEMETRY|\w*TIMEOUT)"
 )
-#: Warnings that Python does not show unless it is asked to.
+#: Warnings that Python does not show by default.
 UNTOLD = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
 
 def settle() -> None:
-    """Settle what TensorFlow and Keras will find in this process, and in those that it starts.
+    """Set the environment of TensorFlow and Keras for this process and its child processes.
 
-    Keras finds no ``keras.json``, because below a device there are no files: its defaults hold,
-    and nothing is written. oneDNN computes in the precision that a key asks for. TensorFlow is
-    loaded without its remarks, unless the variable
-    ``TF_CPP_MIN_LOG_LEVEL`` asks for them: 0 shows all.
+    ``KERAS_HOME`` lies below the null device, where no file can be: Keras finds no ``keras.json``,
+    uses its defaults and writes nothing. oneDNN computes in the precision that the configuration
+    asks for. TensorFlow's messages at import are hidden, unless the variable
+    ``TF_CPP_MIN_LOG_LEVEL`` is set: 0 shows all.
     """
     for name in [name for name in os.environ if name.startswith(KERAS) or name in ROUNDING]:
         del os.environ[name]
@@ -61,10 +61,11 @@ def settle() -> None:
 
 
 def disinherit() -> None:
-    """Leave what was set for other programs; for commands, whose own keys say it all.
+    """Remove settings that were made for other programs; for commands, which have their own keys.
 
-    Variables of MLflow, a window for figures, which are drawn into files alone, and warnings that
-    are errors, which would end a command where a library has something to say.
+    These are MLflow's variables apart from those in :data:`REACHING`, a Matplotlib backend with
+    windows (figures are only written to files), and ``PYTHONWARNINGS``, which could turn a
+    library's warning into an error that ends the command.
     """
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         if not REACHING.match(name):
@@ -77,7 +78,7 @@ def disinherit() -> None:
 
 
 class _Quietly(MetaPathFinder):
-    """Finds TensorFlow where Python would, and holds back what it says while it is loaded."""
+    """Import finder for TensorFlow that holds back its messages while it is loaded."""
 
     def find_spec(
         self, name: str, path: Any, target: ModuleType | None = None
@@ -96,7 +97,7 @@ class _Quietly(MetaPathFinder):
 
 
 class _Lazily(MetaPathFinder):
-    """Finds what is seldom used where Python would, and lets it be loaded by its first use."""
+    """Import finder that loads the modules in ``SELDOM`` only at their first use."""
 
     def find_spec(
         self, name: str, path: Any, target: ModuleType | None = None
@@ -110,10 +111,10 @@ class _Lazily(MetaPathFinder):
 
 
 class _AsLoaded(Loader):
-    """Gives the part of a package that loading the package has loaded meanwhile.
+    """Loader that returns a submodule which loading its package has already put in place.
 
-    Python looks for a part when it has asked the package for its path, which is the first use of
-    one that waits, and would load a second one beside that which the package knows.
+    To import a submodule, Python reads its package's path, which is the first use of a lazy
+    package and loads it. Python would then load the submodule a second time.
     """
 
     def __init__(self, module: ModuleType) -> None:
@@ -128,15 +129,15 @@ class _AsLoaded(Loader):
 
 @contextlib.contextmanager
 def without_remarks() -> Iterator[None]:
-    """Hold standard error back, also from C++; what is not a remark of TensorFlow's comes after.
+    """Hold back standard error, C++ output included, and print it later without TensorFlow's logs.
 
-    Where the block fails everything comes after. Where it ends the process, by an ``abort`` that
-    cannot be caught, at least the place where it happened is said.
+    If the block raises, all held lines are printed. If it ends the process by an ``abort``, which
+    cannot be caught, ``faulthandler`` still prints a traceback.
     """
     with contextlib.ExitStack() as stack:
         try:
             stderr = os.fdopen(os.dup(2), "wb", buffering=0)
-        except OSError:  # there is none
+        except OSError:  # there is no standard error
             yield
             return
         stack.enter_context(stderr)

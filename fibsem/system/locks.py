@@ -1,7 +1,7 @@
-"""One process at a time: locks that end with the process, and what stands for them elsewhere.
+"""Locks between processes that end with the process, with a fallback for systems without them.
 
-Where a file system has no locks, a file is created that nobody else can create, and touched every
-few seconds. One that was silent for a minute, by the clock of the file system, is taken over.
+On a file system without locks, the owner exclusively creates a file and touches it every few
+seconds. A lock whose file was not touched for a minute, by the file system's clock, is taken over.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from fibsem.errors import UserError
 from fibsem.system.files import folder_beside, remove_leftovers
 from fibsem.system.threads import start_beside
 
-#: A file system without locks.
+#: Error numbers of a file system without locks.
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-#: Seconds between two signs of life of an owner, and of silence after which it is given up.
+#: Seconds between two touches by an owner, and of silence after which its lock is taken over.
 BEAT_S, SILENCE_S = 10.0, 60.0
-#: Seconds between two looks of one that waits.
+#: Seconds between two attempts of a waiting process.
 POLL_S = 0.2
 
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Wait until no other process is in here with the same lock file; ends with the process."""
+    """Wait for an exclusive lock on a file; it is released with the block or with the process."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _open(path) as file:
         if _lock(file.fileno(), fcntl.LOCK_EX):
@@ -48,10 +48,10 @@ def alone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def sole(path: Path, refusal: UserError, *, shared: bool = False) -> Iterator[None]:
-    """Refuse to be here while another process is, with the same lock file.
+    """Hold a lock on a file, or raise ``refusal`` at once if another process holds it.
 
-    Those that are here ``shared`` refuse only one that is not. Where there are no locks, nothing is
-    shared: they refuse nobody.
+    Several processes may hold a ``shared`` lock, which excludes only exclusive ones. On a file
+    system without locks, ``shared`` does nothing.
     """
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with _open(path) as file:
@@ -71,19 +71,19 @@ def sole(path: Path, refusal: UserError, *, shared: bool = False) -> Iterator[No
 
 @contextmanager
 def at_work(folder: Path, *, shared: bool = False) -> Iterator[None]:
-    """Be the one process at work in an output folder; what a killed one was writing is removed.
+    """Lock an output folder, and remove the unfinished files that a killed process has left.
 
     Parameters
     ----------
     folder
-        Made where it is not there.
+        Created if it does not exist.
     shared
-        For work that several processes do together.
+        Whether several processes work in the folder together.
 
     Raises
     ------
     UserError
-        If another process is at work in it, or it cannot be written to.
+        If another process is at work in the folder, or it cannot be written to.
     """
     make_folder(folder)
     with sole(folder / ".lock", taken(folder), shared=shared):
@@ -92,12 +92,12 @@ def at_work(folder: Path, *, shared: bool = False) -> Iterator[None]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of the results, where it is not there.
+    """Create the output folder if it does not exist, and check that it can be written to.
 
     Raises
     ------
     UserError
-        If it is a file, or a folder of someone else.
+        If it is a file, or a folder without write permission.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,14 +107,14 @@ def make_folder(folder: Path) -> None:
 
 
 def unwritable(folder: Path, error: OSError) -> UserError:
-    """What is said of a folder that the system does not let us write to."""
+    """Return the error for an output folder that cannot be written to."""
     return UserError(
         f"`output` must be a folder that can be written to, but {folder} is not ({error.strerror})."
     )
 
 
 def taken(folder: Path) -> UserError:
-    """What the second of two processes in one folder is told."""
+    """Return the error for an output folder in which another process is at work."""
     return UserError(
         f"`output` must be free, but another process is at work in {folder}; the choices are to "
         "wait for it or another output."
@@ -124,14 +124,14 @@ def taken(folder: Path) -> UserError:
 def _open(path: Path) -> IO[bytes]:
     """Open a lock file for reading and writing.
 
-    Over NFS, Linux locks the bytes of the file instead: shared only what is open for reading, alone
-    only what is open for writing.
+    Over NFS, Linux locks byte ranges instead: a shared lock needs a file open for reading, an
+    exclusive one a file open for writing.
     """
     return path.open("a+b")
 
 
 def _lock(file: int, operation: int) -> bool:
-    """Lock a file; False where there are no locks."""
+    """Lock a file; return False if the file system has no locks."""
     try:
         fcntl.flock(file, operation)
     except OSError as error:
@@ -141,7 +141,7 @@ def _lock(file: int, operation: int) -> bool:
     return True
 
 
-# without locks
+# fallback without locks
 
 
 def _owner(path: Path) -> Path:
@@ -149,7 +149,7 @@ def _owner(path: Path) -> Path:
 
 
 def _create(path: Path) -> str | None:
-    """Create the owner's file of a lock: its token, or None while another process has it."""
+    """Create the owner file of a lock; return its token, or None if another process holds it."""
     token = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
     with suppress(FileExistsError), _owner(path).open("x") as file:
         file.write(token)
@@ -161,9 +161,9 @@ def _create(path: Path) -> str | None:
 
 
 def _silent_owner(path: Path) -> str | None:
-    """Token of an owner without a sign of life for long, by the clock that dates its file.
+    """Return the token of an owner that is silent for too long by the file system's clock, or None.
 
-    Read before the date: what another process puts in its place meanwhile is young.
+    The token is read before the date: a file that replaces it in between has a recent date.
     """
     with folder_beside(path) as probe, suppress(FileNotFoundError):
         token = _owner(path).read_text()
@@ -173,7 +173,7 @@ def _silent_owner(path: Path) -> str | None:
 
 
 def _take_away(path: Path, token: str) -> bool:
-    """Remove the file of a silent owner; of several processes only one does it."""
+    """Remove the file of a silent owner; return True in only one of several processes."""
     with suppress(FileNotFoundError, FileExistsError):
         once = path.with_name(f"{path.name}.{token.rpartition(' ')[2]}")
         with once.open("x"):
@@ -187,12 +187,12 @@ def _take_away(path: Path, token: str) -> bool:
 
 @contextmanager
 def _owning(path: Path, token: str) -> Iterator[None]:
-    """Give signs of life, and remove the owner's file at the end."""
+    """Touch the owner file regularly, and remove it at the end."""
     done = threading.Event()
 
     def beat() -> None:
         while not done.wait(BEAT_S):
-            with suppress(OSError):  # the file system may be away for a moment
+            with suppress(OSError):  # the file system may be unavailable for a moment
                 if _owner(path).read_text() == token:
                     os.utime(_owner(path))
                     continue
@@ -212,7 +212,7 @@ def _owning(path: Path, token: str) -> Iterator[None]:
 
 
 def _lost(path: Path, token: str) -> bool:
-    """Whether the lock is another one's by now: this process was stopped for too long."""
+    """Return whether another process took the lock over, after this one was suspended too long."""
     with suppress(OSError):
         return _owner(path).read_text() != token
     return False

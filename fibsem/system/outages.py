@@ -1,7 +1,7 @@
-"""What the environment does to a command: told from its own errors, and waited for.
+"""Distinguish outages of the environment from errors of a command, and wait for their end.
 
-A full disk, a server that is away, slow or out of order pass by, or are mended by people. A
-training that met them has not failed. An accelerator that has failed comes back to a new process.
+A full disk or a server that is unreachable, slow or out of order is temporary, or users can fix
+it: a training that met one has not failed. A failed accelerator works again in a new process.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from fibsem.errors import (
     one_line,
 )
 
-#: Seconds between two attempts, at first and later.
+#: Seconds between two attempts, initially and at most.
 FIRST_S, LATER_S = 1.0, 15.0
 
 
 def outage_of(error: BaseException) -> OutageError | None:
-    """The environment's part in an error; None where it has none.
+    """Return an error as an outage, or None if the environment did not cause it.
 
-    Every error of the operating system is the environment's, but for memory, which a training asks
-    for; so is one of the place of the artifacts, or of an accelerator that has failed; and so is
-    one that says that such an error was its cause.
+    Outages are errors of the operating system, except for lack of memory, which the training
+    itself causes; errors of the artifact store; errors of a failed accelerator; and errors with
+    any of these as a cause.
     """
     if isinstance(error, OutageError):
         return error
@@ -48,12 +48,12 @@ def _from_outside(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def weathered() -> Iterator[None]:
-    """Tell the environment's errors from those of what is done here.
+    """Convert errors of the environment that are raised in the block to ``OutageError``.
 
     Raises
     ------
     OutageError
-        For the former.
+        If :func:`outage_of` recognises the error; all others pass unchanged.
     """
     try:
         yield
@@ -65,12 +65,12 @@ def weathered() -> Iterator[None]:
 
 
 class Patience:
-    """Waits for the end of an outage, says so, and not for ever.
+    """Wait for the end of an outage with growing pauses, up to a limit.
 
     Parameters
     ----------
     limit_s
-        Seconds without any progress after which an outage is raised.
+        Seconds without progress after which an outage is raised.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -79,18 +79,19 @@ class Patience:
         self._pause_s = FIRST_S
 
     def renew(self) -> None:
-        """Say that there is progress again."""
+        """Reset the waiting time after progress."""
         if self._since is not None:
             print("it goes on", file=sys.stderr)
         self._since, self._pause_s = None, FIRST_S
 
     def wait(self, outage: OutageError) -> None:
-        """Wait a while before another attempt.
+        """Pause before another attempt.
 
         Raises
         ------
         OutageError
-            What was waited for, if it lasts too long; at once what does not end in this process.
+            ``outage`` if it lasts longer than ``limit_s``; a :class:`DeviceError`, which does not
+            end in this process, at once.
         """
         if isinstance(outage, DeviceError):
             raise outage

@@ -1,4 +1,4 @@
-"""Processes on one machine: what each may use, and how they end together."""
+"""Processes on one machine: their shares of cores and accelerators, and their common end."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from threadpoolctl import threadpool_limits
 from fibsem.errors import UserError
 from fibsem.system.threads import start_beside
 
-#: Seconds that a process has for its end.
+#: Seconds that a process has to end after it was asked to.
 PATIENCE_S = 5.0
-#: Bytes of a folder in which a socket, /pymp-12345678/listener-12345678, has no more than 107.
+#: Longest temporary folder in bytes: with /pymp-12345678/listener-12345678 a socket may have 107.
 LONGEST_TEMPORARY = 107 - 32
-#: Place of the start among the fields of ``/proc/PID/stat``, behind the name.
+#: Index of the start time among the fields of ``/proc/PID/stat`` that follow the name.
 STARTED = 19
-#: Folders that are there in its place.
+#: Temporary folders to use instead of one that is too long.
 SHORT_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 def forking(*modules: str) -> ForkServerContext:
-    """Where processes come from that begin at once: from a server that has loaded these modules.
+    """Return a context whose processes start fast: forked from a server with these modules loaded.
 
-    It has used nothing of them; they are loaded once, however many processes there are. A terminal
-    that is closed does not end it, whose children would be taken for gone while they end cleanly.
+    The modules are imported once for all processes, and not used in the server. The server ignores
+    a closed terminal: if it ended, its children would be taken for gone while they end cleanly.
 
     Raises
     ------
     UserError
-        If no folder for temporary files has a path that the server's socket can lie in.
+        If no temporary folder has a path short enough for the server's socket.
     """
     _have_short_folder()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(modules))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # which it inherits
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # the server inherits it
     try:
         forkserver.ensure_running()
     finally:
@@ -56,9 +56,9 @@ def forking(*modules: str) -> ForkServerContext:
 
 
 def _have_short_folder() -> None:
-    """See that the socket of the server, which is one of this process's temporary files, has room.
+    """Choose a temporary folder whose path is short enough for the server's socket.
 
-    Schedulers set long names, of the job and its user, where a socket has 107 bytes.
+    Schedulers set long paths with the names of job and user, but a socket's path has 107 bytes.
     """
     given, kept = tempfile.gettempdir(), tempfile.tempdir
     if len(os.fsencode(given)) <= LONGEST_TEMPORARY:
@@ -71,13 +71,13 @@ def _have_short_folder() -> None:
         )
     tempfile.tempdir = short
     try:
-        util.get_temp_dir()  # made once, in the folder of that moment
+        util.get_temp_dir()  # created once, in the current `tempdir`
     finally:
         tempfile.tempdir = kept
 
 
 def core_shares(count: int) -> list[set[int]]:
-    """The cores of each worker: all of them, dealt out; shared where there are more workers.
+    """Divide the cores among workers; return one set each, shared if there are more workers.
 
     >>> shares = core_shares(1)
     >>> shares[0] == os.sched_getaffinity(0)
@@ -90,7 +90,7 @@ def core_shares(count: int) -> list[set[int]]:
 
 
 def visible_accelerators() -> list[str]:
-    """Accelerators by the number that ``CUDA_VISIBLE_DEVICES`` knows them by; none without any."""
+    """Return the accelerators by their names in ``CUDA_VISIBLE_DEVICES``; empty without any."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in visible.split(",") if name and name != "-1"]
@@ -98,17 +98,17 @@ def visible_accelerators() -> list[str]:
 
 
 def confine(cores: set[int], accelerator: str | None) -> None:
-    """Give this process its share of the machine, before TensorFlow looks around."""
+    """Restrict this process to cores and an accelerator; call it before TensorFlow is loaded."""
     os.sched_setaffinity(0, cores)
-    threadpool_limits(len(cores))  # those of NumPy have looked around when they were loaded
+    threadpool_limits(len(cores))  # NumPy's pools counted all cores when they were loaded
     if accelerator is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = accelerator
 
 
 def command_began() -> float:
-    """When the command of this process began, by ``time.perf_counter``: with its process.
+    """Return the start of this process's command on the clock of ``time.perf_counter``.
 
-    In a process that is no command of this package, as a notebook, it begins now.
+    In a process that is not a command of this package, as a notebook, this is now.
     """
     now, main = time.perf_counter(), getattr(sys.modules["__main__"], "__spec__", None)
     if main is None or not main.name.startswith("fibsem."):
@@ -117,7 +117,7 @@ def command_began() -> float:
 
 
 def _age_s() -> float:
-    """Seconds since this process was started; 0 where the system does not tell."""
+    """Return the seconds since this process was started, or 0 if they cannot be read."""
     try:
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[STARTED])
         since_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -127,12 +127,12 @@ def _age_s() -> float:
 
 
 def peak_rss_gib() -> float:
-    """Most memory that this process ever held."""
+    """Return the peak memory of this process in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def rss_gib() -> float:
-    """Memory that this process holds now; the most that it ever held where nobody tells."""
+    """Return the current memory of this process in GiB, or its peak without ``/proc``."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -141,12 +141,12 @@ def rss_gib() -> float:
 
 
 def machine_gib() -> float:
-    """Memory of this machine."""
+    """Return the physical memory of this machine in GiB."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
 def stop(*processes: BaseProcess) -> None:
-    """End child processes: asked to, once, and killed where they do not answer."""
+    """End child processes: ask them once, and kill those that do not end in time."""
     for process in ask_to_end(*processes):
         process.kill()
     for process in processes:
@@ -154,7 +154,7 @@ def stop(*processes: BaseProcess) -> None:
 
 
 def ask_to_end(*processes: BaseProcess) -> list[BaseProcess]:
-    """Ask child processes to end, and give them their time; those that are there after it."""
+    """Ask child processes to end, wait up to ``PATIENCE_S``, and return those still alive."""
     alive = [process for process in processes if process.is_alive()]
     for process in alive:
         process.terminate()
@@ -165,7 +165,7 @@ def ask_to_end(*processes: BaseProcess) -> list[BaseProcess]:
 
 
 def die_with_parent() -> None:
-    """End this process when that which began it is gone: a killed command leaves no orphans."""
+    """End this process when its parent is gone, so that a killed command leaves no orphans."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -178,24 +178,24 @@ def die_with_parent() -> None:
 
 @contextlib.contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Let a process whose work in this block is done end without taking itself apart.
+    """Skip Python's teardown when the process ends after this block has succeeded.
 
-    Python's own end of a process looks through and frees all that it has loaded: with TensorFlow
-    two seconds of processor time after the last line, for memory that the system takes back anyway.
-    Threads are waited for and what others registered with :mod:`atexit` in the block is done; an
-    end by an exception is Python's own, with its exit code.
+    Python frees everything it has loaded: with TensorFlow that takes two seconds of processor time
+    for memory that the system reclaims anyway. Threads are still waited for, and functions that
+    the block registered with :mod:`atexit` still run; after an exception Python ends as usual,
+    with its exit code.
     """
     done = False
 
     def leave() -> None:
         if not done:
             return
-        logging.shutdown()  # registered before, so it would come after
+        logging.shutdown()  # registered earlier, so it would run after this
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+            with contextlib.suppress(OSError, ValueError):  # the reader may be gone
                 stream.flush()
         os._exit(0)
 
-    atexit.register(leave)  # the first to be registered is the last that is called
+    atexit.register(leave)  # registered first, called last
     yield
     done = True

@@ -1,4 +1,4 @@
-"""What the processor of this machine does by itself."""
+"""Capabilities of this machine's processor."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import functools
 import re
 from pathlib import Path
 
-#: As Linux names the instructions that multiply bfloat16: of Intel and AMD, and of ARM.
+#: Linux's CPU flags for bfloat16 multiplication: of Intel and AMD, and of ARM.
 BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 @functools.cache
 def multiplies_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16: else float32 does, and is quicker alone.
+    """Return whether the processor multiplies bfloat16; without it, plain float32 is faster.
 
-    Where nobody tells, it does not.
+    False where ``/proc/cpuinfo`` cannot be read.
     """
     try:
         text = Path("/proc/cpuinfo").read_text(errors="replace")
@@ -24,7 +24,7 @@ def multiplies_bfloat16() -> bool:
 
 
 def flags_of(cpuinfo: str) -> set[str]:
-    r"""The flags of the first processor in the text of ``/proc/cpuinfo``.
+    r"""Return the flags of the first processor in the text of ``/proc/cpuinfo``.
 
     Examples
     --------

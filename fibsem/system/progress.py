@@ -1,4 +1,4 @@
-"""Progress with time left, for what takes over ten seconds."""
+"""Progress display with time left, for work that takes more than ten seconds."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ LINE_EVERY = 30.0
 
 
 class Progress:
-    """A bar on a terminal, a line now and then in a log; called with (text, done, total).
+    """Progress bar on a terminal, or a line every 30 s in a log; called with (text, done, total).
 
     Parameters
     ----------
     title
-        What is under way.
+        Name of the work, shown before the text.
     most_s
-        Seconds after which it ends, however much there is still to be done.
+        Seconds after which the work ends, even if items are left.
     work
-        How much work the first so many are, where some take longer than others.
+        Cumulative work of the first n items, if some take longer than others.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class Progress:
             self._bar.stop()
 
     def __call__(self, text: str, done: int, total: int) -> None:
-        """Show ``done`` of ``total``; less than before, or of another total, is another stage."""
+        """Show ``done`` of ``total``; a smaller ``done`` or another ``total`` is a new stage."""
         now, before = time.monotonic(), self._reached
         self._reached = done, total
         another = before is not None and (done < before[0] or total != before[1])
-        if another or (before is None and done != 1):  # what was done before took other time
+        if another or (before is None and done != 1):  # earlier items ran at another pace
             self._began = now, done
         if self._bar:
             title = f"{self.title} {text}"
@@ -93,7 +93,7 @@ class Progress:
         return "" if left_s is None else f", {left_s:.0f} s left"
 
     def left_s(self, now: float) -> float | None:
-        """Seconds left at the pace of this stage; None as long as there is none."""
+        """Return the seconds left at the pace of this stage, or None until a pace is known."""
         if self._reached is None:
             return None
         start, before = self._began[0], self._work(self._began[1])
@@ -104,7 +104,7 @@ class Progress:
 
 
 class _LeftColumn(ProgressColumn):
-    """Time left as the line of a log tells it, in a bar."""
+    """Column of the bar with the time left, as computed by :meth:`Progress.left_s`."""
 
     max_refresh = 0.5
 

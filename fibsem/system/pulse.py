@@ -1,8 +1,7 @@
-"""How far the main thread has come, in steps: by it a hang is told from work that takes long.
+"""Count the steps of the main thread, to distinguish a hang from slow work.
 
-A step is whatever is done many times: a batch, a block that was scored, a square. What is no step
-(reading data, the compilation of a network, a forest as a whole) is announced, and does not count
-as a slow one.
+A step is a repeated unit of work: a batch, a scored block, a square. Other work (reading data,
+compiling a network, fitting a whole forest) is announced and does not count as a slow step.
 """
 
 from __future__ import annotations
@@ -12,20 +11,20 @@ from dataclasses import dataclass
 
 from fibsem.system.interrupts import interruption_point
 
-#: A step may take so many times the slowest one before; what is no step, so many times as long.
+#: Factor that a step may be slower than the slowest before, and a further one for other work.
 SLOWER, APART = 20, 10
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """Steps so far, the slowest of them in seconds, and whether what is done now is no step."""
+    """Steps so far, the slowest of them in seconds, and whether the current work is not a step."""
 
     steps: int = 0
     slowest_s: float = 0.0
     apart: bool = True
 
     def patience_s(self, least_s: float) -> float:
-        """Seconds without a step after which the main thread is taken to hang."""
+        """Return the seconds without a step after which the main thread counts as hanging."""
         return max(least_s, SLOWER * self.slowest_s) * (APART if self.apart else 1)
 
 
@@ -34,28 +33,28 @@ _since = 0.0
 
 
 def pulse() -> Pulse:
-    """How far the main thread has come."""
+    """Return the current pulse of the main thread."""
     return _pulse
 
 
 def follow(other: Pulse) -> None:
-    """Take the pulse of a child process for ours, which only waits for it."""
+    """Adopt the pulse of a child process, for which this process only waits."""
     global _pulse
     _pulse = other
 
 
 def begin() -> None:
-    """Count from nothing: another training."""
+    """Reset the count for another training."""
     follow(Pulse())
 
 
 def apart() -> None:
-    """Say that what comes next, up to a step, is none itself."""
+    """Announce that the work until the next step is not a step itself."""
     follow(Pulse(_pulse.steps, _pulse.slowest_s, apart=True))
 
 
 def step() -> None:
-    """Say that a step was done, where the main thread may also be interrupted."""
+    """Count a finished step; a held-back interrupt may be raised here."""
     global _since
     now = time.monotonic()
     took = 0.0 if _pulse.apart else now - _since

@@ -1,4 +1,4 @@
-"""Records of JSON as values of a type: what does not fit is said by its key and its value."""
+"""Convert between JSON records and typed values; errors name the key and the value."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
-#: A record as it is written: JSON by its keys.
+#: A JSON object by its keys.
 Record = dict[str, Any]
-#: Metadata of a field whose key is written unless its value is None: few records have it.
+#: Metadata of a field whose key is omitted from the record when its value is None.
 UNLESS_NONE = {"unless": None}
-#: Misfits that are named.
+#: Most misfits that an error message names.
 MOST_NAMED = 3
-#: Signs of a value that are shown.
+#: Most characters of a value that an error message shows.
 MOST_SHOWN = 40
-#: What a value must be, by what pydantic calls the misfit.
+#: What a value must be, by pydantic's error type.
 MUST = {
     "string_type": "a text", "float_type": "a number", "int_type": "a whole number",
     "bool_type": "true or false", "none_required": "null", "dataclass_type": "a mapping",
@@ -30,7 +30,7 @@ MUST = {
 
 @dataclass(frozen=True)
 class WrittenAs:
-    """How a type is written in JSON: as what, and how it is read from that."""
+    """Annotation: the JSON type that a value is written as, and the function that reads it back."""
 
     shape: Any
     read: Callable[[Any], Any]
@@ -46,34 +46,34 @@ def _or_nan(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-#: A number that may be none: JSON has no NaN, and what is written as null is read as one.
+#: A number that may be NaN: JSON has no NaN, so it is written as null and read back as NaN.
 Number = Annotated[float, WrittenAs(float | None, _or_nan)]
-#: A figure that may be missing, and is null then.
+#: A figure that may be missing, which is null in JSON and stays None.
 Figure = Annotated[float, WrittenAs(float | None, lambda value: value)]
 #: Figures by their names.
 Figures = dict[str, Figure]
 
 
 def whole(kind: type[T]) -> type[T]:
-    """Class decorator of a dataclass whose record has no key that it does not know.
+    """Class decorator: refuse records with unknown keys when reading this dataclass.
 
-    A step of a later version that was left out would change figures without a word.
+    Leaving out a key of a later version would silently change figures.
     """
     kind.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
     return kind
 
 
 def typed(kind: type[T], record: object) -> T:
-    """Make a value of a type from a record, by the type's annotations.
+    """Validate a record and convert it to a type by the type's annotations.
 
-    Types are strict: texts are no numbers, and nor are booleans. Keys that a dataclass does not
-    know are of a later version and are left out, unless it is :func:`whole`; keys with a default
-    may be missing.
+    Types are strict: neither strings nor booleans count as numbers. Unknown keys, as a later
+    version may write them, are left out, unless the dataclass is :func:`whole`; keys with a
+    default may be missing.
 
     Raises
     ------
     ValueError
-        Names keys and values that do not fit.
+        If the record does not fit; names the keys and values that do not.
     """
     from pydantic import ValidationError
 
@@ -86,10 +86,10 @@ def typed(kind: type[T], record: object) -> T:
 
 
 class Stored:
-    """Base of a dataclass that is kept as JSON: by its fields, and read by their types.
+    """Base class of dataclasses that are stored as JSON by their fields and read by their types.
 
-    One whose record is another says so in a :meth:`to_json` of its own, and is written so wherever
-    it is a field of others.
+    A subclass with another record overrides :meth:`to_json`, which is also used where the object
+    is a field of another dataclass.
 
     Examples
     --------
@@ -101,25 +101,25 @@ class Stored:
     """
 
     def to_json(self) -> Record:
-        """The record that is stored."""
+        """Return the record that is stored."""
         return _by_field(self)
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """Read what :meth:`to_json` made, of this version or another.
+        """Create an instance from a record of :meth:`to_json`, of this or another version.
 
         Raises
         ------
         ValueError
-            Names keys and values that do not fit.
+            If the record does not fit; names the keys and values that do not.
         """
         return typed(cls, record)
 
 
 def as_record(value: Any) -> Any:
-    """A dataclass as it is written in JSON: mappings by field, and lists for tuples.
+    """Convert dataclasses to JSON-compatible values: dicts by field, and lists for tuples.
 
-    :func:`typed` reads what it gives.
+    :func:`typed` reads the result back.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def as_record(value: Any) -> Any:
 
 
 def _by_field(value: Any) -> Record:
-    """What the fields of a dataclass hold, each as it is written."""
+    """Return a dataclass as a dict of its fields, without omitted ones (``UNLESS_NONE``)."""
     kept = ((one, getattr(value, one.name)) for one in fields(value))
     return {
         one.name: as_record(each)
@@ -153,7 +153,7 @@ def _by_field(value: Any) -> Record:
 
 
 def fitting(kind: Any) -> Callable[[Any], Any]:
-    """Function that gives a record back as it is, if it can be read as a value of a type."""
+    """Return a function that validates a record against a type and returns it unchanged."""
     return partial(_checked, kind)
 
 
@@ -170,12 +170,12 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _misfits(error: ValidationError) -> str:
-    """What does not fit, in words; of a union every choice says so, and once is enough."""
+    """Describe validation errors in words, once per key (a union reports every choice)."""
     misfits: dict[str, str] = {}
     for one in error.errors(include_url=False):
         top, *inner = [part for part in map(str, one["loc"]) if "[" not in part] or ["it"]
         within = ".".join(inner)
-        if one["type"] == "value_error":  # of the type itself, in its words
+        if one["type"] == "value_error":  # raised by the type itself, with its message
             misfits.setdefault(top, one["msg"].removeprefix("Value error, "))
             continue
         must = MUST.get(one["type"], one["msg"].replace("Input should be ", ""))

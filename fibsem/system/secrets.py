@@ -1,7 +1,7 @@
-"""Passwords are collected where they are read, and left out wherever a text leaves the process.
+"""Collect passwords where they are read, and remove them from every text that leaves the process.
 
-What is kept (files, runs) loses the passwords in addresses alone: one that is also the name of
-something else stays a name there. What is said (messages, tracebacks) loses every one.
+Records (files, runs) lose only the passwords within addresses: a word that is a password and also
+the name of something else stays there. Messages and tracebacks lose every password.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from fibsem.system.addresses import HIDDEN, SCHEME, as_url, hidden, secrets_of
 #: Variables that hold passwords for the stores.
 VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD",
              "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # fmt: skip
-#: What those of clouds are called, whose values have so many letters at least: no "true".
+#: Names of other programs' secret variables; values shorter than ``LONG`` ("true") are no secrets.
 VARIABLE = re.compile(
     r"\w*(PASSWORD|PASSWD|SECRET|TOKEN(?!I)|(ACCESS|API|ACCOUNT|PRIVATE)_?KEY)\w*"
 )
 LONG = 8
-#: Addresses that MLflow takes from variables.
+#: Variables from which MLflow takes addresses.
 OWN_ADDRESSES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
-#: Variables that hold addresses, with whatever is in them.
+#: Variables that hold addresses, which may contain passwords.
 ADDRESSES = re.compile(r"(https?|all)_proxy|\w*_(URI|URL)", re.IGNORECASE)
-#: How variables end that name a file, or say where a secret is.
+#: Endings of variables that hold a file name or the location of a secret, not the secret.
 NO_SECRET = re.compile(r"_(FILE|PATH|DIR|ID)$")
-#: Letters from which a word is looked for by itself; one or two are no password.
+#: Fewest characters of a password that is searched for outside addresses.
 SHORTEST = 3
 
 _addresses: dict[str, str] = {}
 _words: set[str] = set()
-#: Those of other programs, which stand by themselves: no part of a word or a figure.
+#: Secrets of other programs, replaced only as separate words: not within a word or a number.
 _others: set[str] = set()
 
 
 def remember(address: str | None) -> None:
-    """Remember the passwords of an address, where it has any."""
+    """Remember the passwords of an address, if it has any."""
     if address is None or not (words := secrets_of(address)):
         return
     for form in (address, as_url(address)):
@@ -48,9 +48,10 @@ def remember(address: str | None) -> None:
 
 
 def remember_typed(arguments: Iterable[str]) -> None:
-    """Remember the passwords of what was typed, wherever an address begins in it.
+    """Remember the passwords in command-line arguments, wherever an address begins in one.
 
-    An argument that nobody understands, ``search.storage= postgresql://...``, is told as well.
+    An argument that cannot be parsed, as ``search.storage= postgresql://...``, is also quoted in
+    messages.
     """
     for argument in arguments:
         for begin in SCHEME.finditer(argument):
@@ -58,7 +59,7 @@ def remember_typed(arguments: Iterable[str]) -> None:
 
 
 def in_record(value: Any) -> Any:
-    """What is kept: a text, or a tree with texts, without passwords in addresses."""
+    """Return a record, a string or a tree with strings, without the passwords in addresses."""
     if not _addresses:
         return value
     if isinstance(value, str):
@@ -71,7 +72,7 @@ def in_record(value: Any) -> Any:
 
 
 def in_message(text: str) -> str:
-    """What is said: a text without any password."""
+    """Return a message without any remembered password."""
     text = in_record(text)
     if _words:
         text = _pattern(_words).sub(HIDDEN, text)
@@ -79,7 +80,7 @@ def in_message(text: str) -> str:
 
 
 def tell_none(error: BaseException) -> None:
-    """Take the passwords out of the message of an error, and of those that it came from."""
+    """Remove the passwords from the messages of an error and of its causes, in place."""
     passed: list[BaseException] = []
     one: BaseException | None = error
     while one is not None and one not in passed:
@@ -97,7 +98,7 @@ def _alone(texts: Iterable[str]) -> re.Pattern[str]:
 
 
 class _Guarded(io.TextIOWrapper):
-    """Standard output or error; what no encoding holds is written by its number."""
+    """Standard output or error without passwords; unencodable characters become escapes."""
 
     def __init__(self, stream: TextIO) -> None:
         stream.flush()
@@ -106,14 +107,14 @@ class _Guarded(io.TextIOWrapper):
             line_buffering=bool(getattr(stream, "line_buffering", False)),
             write_through=bool(getattr(stream, "write_through", False)),
         )  # fmt: skip
-        self.guarded = stream  # which would close the buffer when nobody refers to it
+        self.guarded = stream  # keeps a reference: collected, it would close the shared buffer
 
     def write(self, text: str) -> int:
         return super().write(in_message(text))
 
 
 def remember_variables() -> None:
-    """Remember the passwords that the environment holds."""
+    """Remember the passwords in the environment variables."""
     for name, value in os.environ.items():
         if name in OWN_ADDRESSES:
             remember(value)
@@ -124,7 +125,7 @@ def remember_variables() -> None:
 
 
 def _secrets_in(variable: str, value: str) -> Iterable[str]:
-    """What may be a password in a variable of another program; a path is none."""
+    """Return possible passwords in a variable of another program; a path is not one."""
     if ADDRESSES.fullmatch(variable):
         return secrets_of(value)
     named = VARIABLE.fullmatch(variable) and not NO_SECRET.search(variable)
@@ -132,7 +133,7 @@ def _secrets_in(variable: str, value: str) -> Iterable[str]:
 
 
 def guard_output() -> None:
-    """Let no password, and no character that cannot be written, reach the output of a process."""
+    """Remove passwords from standard output and error, and escape characters they cannot encode."""
     remember_variables()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

@@ -1,4 +1,4 @@
-"""Any text, written where only some characters may stand, and read back."""
+"""Encode any text with a restricted set of characters, and decode it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Spelling:
-    """How a language writes the texts of users: different texts stay different.
+    """Encoding of users' texts for a target with restricted characters; different texts differ.
 
     Attributes
     ----------
     illegal
-        Single characters that are written by their number, the sign of such a number among them.
+        Pattern of single characters that are escaped, among them the escape character.
     number, numbers
-        How a character's number is written, as a format; and what finds it again.
+        Format of an escaped character's code point, and the pattern that finds it again.
     cut
-        Between a text that was cut and the digest of the whole; it never stands elsewhere.
+        Separator between a truncated text and the digest of the whole; it occurs nowhere else.
     longest
-        Bytes.
+        Maximum length in bytes.
     """
 
     illegal: re.Pattern[str]
@@ -30,7 +30,7 @@ class Spelling:
     longest: int
 
     def write(self, text: str) -> str:
-        """The text as the language takes it."""
+        """Return the encoded text, of at most ``longest`` bytes."""
         written = self.illegal.sub(lambda match: self.number.format(ord(match[0])), text)
         if len(written.encode()) <= self.longest:
             return written
@@ -38,7 +38,7 @@ class Spelling:
         return written.encode()[: self.longest - len(digest)].decode(errors="ignore") + digest
 
     def read(self, written: str) -> str:
-        """The text as it was, with dots where it was cut."""
+        """Return the original text, with dots where it was truncated."""
         kept, cut, _ = written.partition(self.cut)
         text = self.numbers.sub(lambda match: chr(int(match[1], 16)), kept)
         return text + ("..." if cut else "")

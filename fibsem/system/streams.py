@@ -1,4 +1,4 @@
-"""Standard streams that are closed: from the start (``>&-``, daemons), or with their terminal."""
+"""Handle standard streams that are closed from the start (``>&-``, daemons) or with a terminal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ STREAMS = {0: ("stdin", "r"), 1: ("stdout", "w"), 2: ("stderr", "w")}
 
 
 def open_closed() -> None:
-    """Let every standard stream that is closed lead nowhere.
+    """Connect every closed standard stream to the null device.
 
-    The next file to be opened would get its number, and whatever libraries say would be written
-    into it: a database, or a volume.
+    Otherwise the next file to be opened, a database or a volume, would get its descriptor, and
+    output of libraries would be written into it.
     """
     for number, (name, mode) in STREAMS.items():
         if not _is_open(number):
@@ -25,7 +25,7 @@ def open_closed() -> None:
 
 
 def leave_closed_terminal() -> None:
-    """Let what goes to a terminal that was closed lead nowhere: to write there is an error."""
+    """Redirect streams of a closed terminal to the null device: writing to them is an error."""
     for number in STREAMS:
         if _hung_up(number):
             nowhere = os.open(os.devnull, os.O_RDWR)

@@ -1,7 +1,7 @@
-"""Threads that work beside the main one and hear no signal.
+"""Background threads that receive no signals.
 
-The system gives a signal of a process to any of its threads, and of two that come together both to
-the one that wakes first. Python's handlers run in the main thread, which would sleep on.
+The kernel delivers a signal to any thread of a process, and two that arrive together both to the
+thread that wakes first. Python's handlers run in the main thread, which would not be woken.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import signal
 import threading
 from collections.abc import Callable
 
-#: Signals that ask a process to end: Ctrl-C, schedulers, and a terminal that is closed.
+#: Signals that ask a process to end: Ctrl-C, a scheduler's request, a closed terminal.
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def start_beside(work: Callable[[], object]) -> threading.Thread:
-    """Begin a thread that ends with its process and to which none of :data:`STOPS` goes.
+    """Start a daemon thread that receives none of the signals in :data:`STOPS`.
 
-    A thread inherits what its creator has blocked: there is no moment in which it would hear them.
+    A thread inherits the signal mask of its creator, so there is no moment without the block.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""What readers of a ``summary.json`` take for granted, by kind: the shapes of our own records.
+"""Types of the keys that readers of a ``summary.json`` rely on, by kind of results.
 
-Keys without a default are needed; those with one are younger, or of one way of working only. What
-nobody reads again is not named.
+Keys without a default are required; keys with one were added later or are written in some modes
+only. Keys that no code reads are left out.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Report:
     figures: tuple[str, ...]
 
 
-#: What a report needs of every kind of results.
+#: Type of the summary that a report reads, by kind of results.
 SHAPES: Mapping[str, type] = {
     "inspection": InspectionSummary,
     "evaluation": EvaluationSummary,

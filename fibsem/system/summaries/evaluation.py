@@ -1,4 +1,4 @@
-"""What is read again of an evaluation."""
+"""Summary of an evaluation, as far as it is read again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from fibsem.system.records import UNLESS_NONE, Figures
 from fibsem.system.summaries.figures import Shape, Spread, Text
 
 Split = Literal["train", "val", "test"]
-#: On all labelled pixels: at threshold 0.5, and at the one that validation chose.
+#: Figures on all labelled pixels: at threshold 0.5, or at the threshold chosen on validation.
 Group = Literal["all", "chosen"]
 
 
 @dataclass(frozen=True)
 class Balanced:
-    """Figures on balanced pixels, and their standard errors where there is one."""
+    """Figures on balanced pixels, with standard errors where there are any."""
 
     miou: Spread
     accuracy: Spread
@@ -27,7 +27,7 @@ class Balanced:
 
 @dataclass(frozen=True, kw_only=True)
 class SquareFigures:
-    """Figures on all labelled pixels; of one sample with the ends of its 95 % interval."""
+    """Figures on all labelled pixels; for a single sample with the ends of its 95 % interval."""
 
     miou: Spread
     accuracy: Spread
@@ -43,7 +43,7 @@ class SquareFigures:
 
 @dataclass(frozen=True)
 class Run:
-    """One seed of an evaluation, with its figures on the balanced pixels of each split."""
+    """Run of one seed of an evaluation, with its figures on the balanced pixels of each split."""
 
     seed: int
     run_id: str
@@ -64,16 +64,16 @@ class EvaluationSummary:
     Attributes
     ----------
     test_squares_learned
-        Test squares that the start of its trainings had learned from; None where nobody knows.
+        Number of test squares that the initial weights were trained on; None if unknown.
     train, val, test
-        On balanced pixels, at threshold 0.5.
+        Figures on balanced pixels, at threshold 0.5.
     train_all, val_all, test_all
-        On all labelled pixels, at threshold 0.5; ``_chosen`` at the one that validation chose, and
-        ``_truth`` that against the exact truth. Each where all seeds have it.
+        Figures on all labelled pixels, at threshold 0.5; ``_chosen`` at the threshold chosen on
+        validation, and ``_truth`` the same against the exact truth. Each if all seeds have it.
     groups
-        Names of those that there are.
+        Names of the groups of figures that are present.
     samples
-        By sample, ``<split>_all`` and ``<split>_chosen`` of it alone.
+        Figures ``<split>_all`` and ``<split>_chosen`` of each sample.
     """
 
     model: str
@@ -109,22 +109,22 @@ class EvaluationSummary:
 
     @property
     def sides(self) -> Shape:
-        """The neighbourhood, (n_x, n_y, n_z)."""
+        """Sides of the neighbourhood, (n_x, n_y, n_z)."""
         x, y, z = map(int, self.nbhd.split("x"))
         return x, y, z
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds of its runs."""
+        """Seeds of the runs."""
         return tuple(run.seed for run in self.runs)
 
     def labelled(self, split: Split, group: Group) -> SquareFigures | None:
-        """Figures on all labelled pixels of a split; None where they were not scored."""
+        """Return the figures on all labelled pixels of a split, or None if they were not scored."""
         figures: SquareFigures | None = getattr(self, f"{split}_{group}")
         return figures
 
     def balanced(self, split: Split) -> Balanced:
-        """Figures on the balanced pixels of a split."""
+        """Return the figures on the balanced pixels of a split."""
         figures: Balanced = getattr(self, split)
         return figures
 

@@ -1,4 +1,4 @@
-"""Shapes that several kinds of summaries share."""
+"""Types that several kinds of summaries share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from fibsem.system.records import Number
 
 Shape = tuple[int, int, int]
-#: Ends of an interval; null where there is none.
+#: Ends of an interval; None for an end that is missing.
 Ends = tuple[float | None, float | None]
 Text = str | None
 AxisName = Literal["z", "y", "x"]
@@ -38,30 +38,30 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Mean and standard deviation of at least one value."""
+        """Compute the mean and standard deviation of at least one value."""
         x = np.asarray(values, np.float64)
         return cls(float(x.mean()), float(x.std(ddof=1)) if x.size > 1 else float("nan"))
 
 
 @dataclass(frozen=True)
 class WithMiou:
-    """MIoU of one seed, or of one trial."""
+    """Figures of one seed or one trial that contain its mIoU."""
 
     miou: float
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far those who labelled the same squares agree.
+    """Agreement between annotators who labelled the same squares.
 
     Attributes
     ----------
     annotators, squares
-        Who labelled, and what several of them did.
+        Names of the annotators, and number of squares that several of them labelled.
     miou
-        Between any two of them, over pooled pixels.
+        MIoU between pairs of annotators, over pooled pixels.
     porosity_difference
-        Mean over pairs of masks of how far their porosities are apart.
+        Mean absolute difference of the porosities of two masks, over all pairs.
     """
 
     annotators: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What is read again of an inspection."""
+"""Summary of an inspection, as far as it is read again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fibsem.system.summaries.figures import Agreement, Ends, Shape, Text
 
 @dataclass(frozen=True)
 class Regions:
-    """Labelled regions, by split."""
+    """Number of labelled regions in each split."""
 
     train: int
     val: int
@@ -25,19 +25,20 @@ class InspectedSample:
     Attributes
     ----------
     shape, dtype
-        Of its voxels, (z, y, x).
+        Shape (z, y, x) and dtype of the volume.
     mean, std, median, gradient
-        Of its grey values in [0, 1], and their slope along the slice per pixel.
+        Statistics of the grey values in [0, 1], and their slope along the slice per pixel.
     regions
-        Labelled, of each split.
+        Labelled regions of each split.
     squares_labelled, squares_drawn
-        How many squares there are, and how many of them the figure shows.
+        Number of squares, and number of squares that the figure shows.
     porosity, porosity_ci
-        Of the labels, and its interval over ``places``; squares above each other are one place.
+        Porosity of the labels, and its interval over ``places``; squares above each other are one
+        place.
     left_out
-        Share of the film that shows no material, by kind.
+        Share of the film that is not material, by kind.
     ignored_px
-        Pixels of squares that nobody labelled.
+        Unlabelled pixels within squares.
     """
 
     shape: Shape
@@ -61,7 +62,7 @@ class InspectedSample:
 
 @dataclass(frozen=True, kw_only=True)
 class InspectionSummary:
-    """Record of ``fibsem.inspect``; ``shows`` are digits of what its tables say."""
+    """Record of ``fibsem.inspect``; ``shows`` is a digest of the content of its tables."""
 
     dataset: Text = None
     data: Text = None

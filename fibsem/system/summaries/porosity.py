@@ -1,7 +1,7 @@
-"""The porosity of a film, and all that is told beside it: one record from labels to report.
+"""The porosity of a film with its uncertainties, in one record from labels to report.
 
-``fibsem.segment`` writes it, ``fibsem.quantify`` measures it again where labels were mended by
-hand, ``fibsem.promote`` keeps it of every film, and reports show the latest.
+``fibsem.segment`` writes it, ``fibsem.quantify`` measures it again if labels were edited by hand,
+``fibsem.promote`` keeps it for every film, and reports show the latest.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from fibsem.system.summaries.figures import Agreement, Ends, Text
 
 @dataclass(frozen=True)
 class SquaresEstimate:
-    """A porosity by labelled squares: the ends of its 95 % interval.
+    """95 % interval of a porosity that is estimated from labelled squares.
 
     Attributes
     ----------
     volume
-        The ends; None where they cannot be told.
+        Ends of the interval; None if they cannot be estimated.
     error, degrees
         Standard error, and its degrees of freedom.
     one_pixel_off
-        The ends if every outline were drawn one pixel off, to either side.
+        Ends if every outline were drawn one pixel off, to either side.
     """
 
     volume: Ends | None = None
@@ -33,21 +33,24 @@ class SquaresEstimate:
 
     @property
     def ends(self) -> tuple[float, float] | None:
-        """The ends of the interval, if both are told."""
+        """Ends of the interval, or None unless both are known."""
         low, high = self.volume or (None, None)
         return None if low is None or high is None else (low, high)
 
 
 @dataclass(frozen=True)
 class PostStratified(SquaresEstimate):
-    """The porosity by the share of pores in each class of the map."""
+    """Porosity by post-stratification: from the share of pores in each class of the map."""
 
     porosity: float | None = None
 
 
 @dataclass(frozen=True)
 class OtherFilm:
-    """Squares of another film, by place, and labelled less mapped porosity on enough of them."""
+    """Number of another film's squares, by place, and labelled minus mapped porosity on them.
+
+    ``bias`` and its standard ``error`` are None if there are too few.
+    """
 
     squares: int
     bias: float | None = None
@@ -56,28 +59,29 @@ class OtherFilm:
 
 @dataclass(frozen=True)
 class Interval(SquaresEstimate):
-    """What the test squares of a film say of the porosity of its map, or why they do not.
+    """Interval of a film's porosity from its test squares, or why there is none.
 
     Attributes
     ----------
     widened_by
-        Share of the labels that bfloat16 changes, at both ends: squares are scored in float32.
+        Share of the labels that bfloat16 changes, added at both ends: squares are scored in
+        float32.
     squares, square_px
-        How many there are, by place, and their pixels on average.
+        Number of squares, by place, and their mean number of pixels.
     slices
-        First and last slice that they lie in, where that is less than half of the film.
+        First and last slice with squares, if they span less than half of the film.
     parts_sd
-        How far probabilities are off in small parts of them.
+        Standard deviation of the probabilities' error in small parts of the squares.
     labelled_over_mapped
-        How much more labels vary over them than the map does.
+        Ratio of the variation of the labels between squares to that of the map.
     post_stratified
-        The same film by another estimate.
+        Post-stratified estimate for the same film.
     why
-        The reason where there is no interval.
+        Reason why there is no interval.
     others
-        What the squares of other films say of the map.
+        Bias of the map on the squares of other films.
     material
-        Ends for the material that the film is a sample of, where they were asked for.
+        Ends for the material that the film is a sample of, if requested.
     """
 
     widened_by: float | None = None
@@ -94,7 +98,7 @@ class Interval(SquaresEstimate):
 
 @dataclass(frozen=True)
 class Members:
-    """What members of an ensemble say alone; their spread, and how many pixels were looked at."""
+    """Porosity by each member of an ensemble alone, its spread, and the number of pixels used."""
 
     each: tuple[float, ...]
     sd: float | None = None
@@ -103,16 +107,16 @@ class Members:
 
 @dataclass(frozen=True)
 class Seeds:
-    """How far trainings with other seeds are apart, or why nobody knows.
+    """Spread of the porosity between trainings with different seeds, or why it is unknown.
 
     Attributes
     ----------
     each, sd, seeds
-        Porosity by seed, its standard deviation, and how many there are; None where nobody looked.
+        Porosity by seed, its standard deviation, and the number of seeds; None if not measured.
     on
-        What each was measured on, and how.
+        What the porosities were measured on, and how.
     why
-        The reason where nobody looked.
+        Reason why they were not measured.
     others
         Standard deviation on other films.
     """
@@ -131,22 +135,22 @@ class Seeds:
 
 @dataclass(frozen=True)
 class FilmPorosity:
-    """Porosity of a segmented film, and what stands beside it.
+    """Porosity of a segmented film, with its uncertainties.
 
     Attributes
     ----------
     porosity, porosity_ci
-        Of the map, and its 95 % interval over slices, which takes the map as true.
+        Porosity of the map, and its 95 % interval over slices, which takes the map as true.
     porosity_corrected, porosity_interval
-        As the film's own test squares correct it.
+        Porosity corrected by the film's own test squares, and its interval.
     porosity_by_member, porosity_by_seed
-        By each member of an ensemble alone, and how far trainings with other seeds are apart.
+        Porosity by each member of an ensemble alone, and spread between training seeds.
     porosity_per_px_of_boundary
-        What it changes by where the outlines of all pores lie a pixel further.
+        Change of the porosity if the outlines of all pores were moved by a pixel.
     porosity_assuming_label_shift
-        By calibrated probabilities alone.
+        Porosity from calibrated probabilities alone.
     agreement
-        Of those who labelled the film; a report finds it in an inspection.
+        Agreement of the film's annotators; a report takes it from an inspection.
     """
 
     porosity: float
@@ -160,11 +164,11 @@ class FilmPorosity:
     agreement: Agreement | None = field(default=None, metadata=UNLESS_NONE)
 
     def alone(self) -> FilmPorosity:
-        """The porosity without what else a summary says."""
+        """Return the porosity without the other keys of a summary."""
         return FilmPorosity(**{one.name: getattr(self, one.name) for one in fields(FilmPorosity)})
 
     def to_json(self) -> Record:
-        """What a ``summary.json`` says of the porosity.
+        """Return the keys of a ``summary.json`` about the porosity.
 
         Examples
         --------
@@ -177,7 +181,7 @@ class FilmPorosity:
 
 @dataclass(frozen=True)
 class Corrected(FilmPorosity):
-    """Porosity of a segmented film, with an interval where a corrected one is told."""
+    """Porosity of a segmented film; a corrected porosity must have an interval."""
 
     porosity_ci: Ends | None = field()
 

@@ -1,4 +1,4 @@
-"""What is read again of a promotion."""
+"""Summary of a promotion, as far as it is read again."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Gate:
     passed, reason
         The verdict, and one line on it.
     p_value
-        Of "the challenger is worse"; None where nothing was tested.
+        P-value of "the challenger is worse"; None without a test.
     porosity_error, champion_porosity_error
-        Absolute, on the test squares; None where nothing was compared.
+        Absolute errors of the porosity on the test squares; None without a comparison.
     forced
-        Passed although it would have been refused, because somebody said so.
+        Whether the user made it pass although it would have been refused.
     """
 
     passed: bool
@@ -38,7 +38,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Errors:
-    """Calibration errors on test pixels of a sample; null where nobody labelled one."""
+    """Calibration errors on the test pixels of a sample; None without labelled test pixels."""
 
     ece_before: float | None
     ece_after: float | None
@@ -46,7 +46,7 @@ class Errors:
 
 @dataclass(frozen=True)
 class ReliabilityCurve:
-    """Mean predicted probability, share of solid and pixels of every bin; null in empty ones."""
+    """Mean predicted probability, share of solid and pixels of each bin; NaN if it is empty."""
 
     predicted: tuple[Number, ...]
     observed: tuple[Number, ...]
@@ -55,9 +55,10 @@ class ReliabilityCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibrated:
-    """What a promotion calibrated on validation, and how far it is off on the test squares.
+    """Calibration fitted on validation, and calibration errors on the test squares.
 
-    ``before`` and ``after`` are the reliability of the scores as they are, and with its line.
+    ``before`` and ``after`` are the reliability curves of the scores without and with the
+    calibration's line.
     """
 
     temperature: float
@@ -75,9 +76,9 @@ class Calibrated:
 
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:
-    """Several networks beside the first of them: test mIoU of both, calibration error of that.
+    """An ensemble compared with its first member: test mIoU of both, that one's calibration error.
 
-    ``cost_ratio`` is how many times the seconds of the first they take.
+    ``cost_ratio`` is the ratio of the ensemble's seconds to those of its first member.
     """
 
     members: int
@@ -89,20 +90,20 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class RunAgain:
-    """What a trial found over its fresh seeds.
+    """Results of a trial that was repeated with new seeds.
 
     Attributes
     ----------
     rank_value, rank_value_sd
-        By what gave it its place.
+        Mean and standard deviation of the figure that the trials are ranked by.
     val_miou, val_miou_sd
-        Validation mIoU on balanced pixels.
+        Mean and standard deviation of the validation mIoU on balanced pixels.
     seeds, diverged
-        How many runs came to a result, and how many did not.
+        Numbers of runs with a result, and of runs that diverged.
     train_seconds
-        Mean over the runs.
+        Mean training time of the runs.
     val_porosity_by_seed
-        That each found on the validation squares of a sample, by sample.
+        Porosity on the validation squares for each seed, by sample.
     """
 
     rank_value: Number
@@ -117,9 +118,10 @@ class RunAgain:
 
 @dataclass(frozen=True)
 class AgainstFirst:
-    """A trial beside the first one, over the validation squares that both have.
+    """A trial compared with the first one, over the validation squares of both.
 
-    What the paired test cannot tell from the first is tied; ``places`` are its pairs.
+    A trial that the paired test cannot distinguish from the first is tied; ``places`` is the
+    number of pairs.
     """
 
     difference: Number
@@ -135,15 +137,15 @@ class RankedTrial(Stored):
     Attributes
     ----------
     rank, trial, hyperparameters, run_id
-        Its place, its number in the sweep, its name, and its run.
+        Rank, number in the sweep, hyperparameters as text, and run.
     search_loss, search_value
-        In the sweep: validation loss, and the objective ``ranked_by`` that it was chosen by.
+        Values from the sweep: validation loss, and the objective ``ranked_by``.
     ordered_by
-        What gave it its place; None where it was alone.
+        Figure that determined the rank; None if there was only one trial.
     again
-        Over its fresh seeds; None where it was alone.
+        Results over new seeds; None if there was only one trial.
     against_first
-        None of the first, and where they cannot be compared.
+        Comparison with the first trial; None for the first, or if they cannot be compared.
     """
 
     rank: int
@@ -159,14 +161,14 @@ class RankedTrial(Stored):
     against_first: AgainstFirst | None = None
 
     def to_json(self) -> Record:
-        """A flat record, as tables have it, without the keys of what there is not."""
+        """Return a flat record for tables, without the keys of missing parts."""
         record = super().to_json()
         parts = [record.pop(key) or {} for key in ("again", "against_first")]
         return {**record, **parts[0], **parts[1]}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> RankedTrial:
-        """Read what :meth:`to_json` made; older rows were in the order of their mIoU."""
+        """Read a record of :meth:`to_json`; rows of earlier versions were ranked by mIoU."""
         again = against = None
         if "seeds" in record:
             value, sd = record.get("val_miou"), record.get("val_miou_sd")
@@ -179,7 +181,7 @@ class RankedTrial(Stored):
         return super().from_json({**record, "again": again, "against_first": against})
 
 
-#: One as it is written.
+#: A ranked trial as it is written in JSON.
 WrittenRanked = Annotated[RankedTrial, WrittenAs(Record, RankedTrial.from_json)]
 #: A confusion matrix, ``counts[label][prediction]``.
 ConfusionCounts = tuple[tuple[int, int], tuple[int, int]]
@@ -192,15 +194,16 @@ class SquareRow:
     Attributes
     ----------
     split, sample, region, at, size
-        Which square, where it begins, (z, y, x), and its height and width in pixels.
+        Split, sample and name of the square, its corner (z, y, x), and its height and width in
+        pixels.
     loss
-        Cross-entropy of the scores; None where nothing is labelled.
+        Cross-entropy of the scores; None if no pixel is labelled.
     parts
-        Of small parts of it: how many, and the sums of the errors of calibrated probabilities and
-        of their squares; none where nothing was calibrated yet.
+        Number of small parts of the square, and sums over them of the error of the calibrated
+        probabilities and of the squared error; None before calibration.
     half, chosen, truth
         Confusion matrices: against the labels at threshold 0.5 and after post-processing, and
-        against the exact truth where it is known.
+        against the exact truth if it is known.
     """
 
     split: str
@@ -217,7 +220,7 @@ class SquareRow:
 
 @dataclass(frozen=True)
 class OnLabelled(WithMiou):
-    """Figures on all labelled pixels of a split; the porosity with the ends of its interval."""
+    """Figures on all labelled pixels of a split, with the ends of the porosity's interval."""
 
     accuracy: float | None = None
     iou_pore: float | None = None
@@ -232,7 +235,7 @@ class OnLabelled(WithMiou):
 
 @dataclass(frozen=True, kw_only=True)
 class FinalNetwork:
-    """A network that was trained finally, the trial that it repeats, and its own run."""
+    """A network of the final training, the trial that it repeats, and its own run."""
 
     model: str
     nbhd: Text = None
@@ -243,7 +246,7 @@ class FinalNetwork:
 
 @dataclass(frozen=True)
 class PromotedFilm(Corrected):
-    """A film of the data, segmented with what was promoted, and how long that took."""
+    """A film of the data segmented with the promoted model, and how long that took."""
 
     seconds: float | None = None
     voxels_per_second: float | None = None
@@ -251,7 +254,7 @@ class PromotedFilm(Corrected):
 
 @dataclass(frozen=True, kw_only=True)
 class PromotedModel:
-    """Record of ``fibsem.promote``, as all versions wrote it."""
+    """Keys of the record of ``fibsem.promote`` that all versions wrote."""
 
     winner: Any
     version: str
@@ -266,23 +269,24 @@ class PromotionSummary:
     Attributes
     ----------
     run_id, parent_run_id, winner
-        Runs of its first final training, of itself, and of the trial that the former repeats.
+        Runs of the first final training, of the promotion, and of the trial that the former
+        repeats.
     ranking
         Trials, best first.
     seeds, members
-        Of the final trainings, the best first.
+        Seeds and networks of the final trainings, best first.
     test_squares_learned
-        Test squares that their starts had learned from; None where nobody knows.
+        Number of test squares that the initial weights were trained on; None if unknown.
     val, test
-        On balanced pixels; ``<split>_all`` on all that are labelled, with post-processing.
+        Figures on balanced pixels; ``<split>_all`` on all labelled pixels, with post-processing.
     squares
         Every labelled square, before and after post-processing.
     symmetry
-        What views bring and cost, by their number.
+        Gain and cost of averaging over symmetric views, by their number.
     bundle, version, champion
         Folder of the model, its registered version, and whether that is the champion.
     samples
-        Every film of the data; none with ``segment=false``.
+        Every film of the data; empty with ``segment=false``.
     """
 
     run_id: Text = None

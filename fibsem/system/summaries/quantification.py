@@ -1,4 +1,4 @@
-"""What is read again of a quantification."""
+"""Summary of a quantification, as far as it is read again."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from fibsem.system.summaries.figures import AxisName, Ends, Shape, Text
 from fibsem.system.summaries.lineage import WrittenLineage
 from fibsem.system.summaries.porosity import FilmPorosity, Interval
 
-#: Of lengths: voxels of a film whose voxels nobody knows the size of.
+#: Unit of lengths; voxels for a film with unknown voxel size.
 Unit = Literal["nm", "voxels"]
 
 
 @dataclass(frozen=True)
 class SizeFigures:
-    """Sizes in one unit; null where no ball covers so much of the pores.
+    """Sizes of pores or throats in one unit.
 
     Attributes
     ----------
     p10, median, p90
-        A tenth of the pore volume, half, and nine tenths are not larger.
+        Sizes that a tenth, half, and nine tenths of the pore volume do not exceed; None if no
+        tested ball covers that share.
     median_between
-        Balls that were tried around the median.
+        Tested ball sizes around the median.
     none_fits_share
-        Share of the pore volume that is too small for any.
+        Share of the pore volume that is too small for any ball.
     largest, largest_share
-        The largest ball that was tried, and the share of the pore volume that it fits.
+        The largest tested ball, and the share of the pore volume that it fits.
     face
-        From which pores were intruded.
+        Face of the volume from which pores were intruded.
     """
 
     p10: float | None
@@ -49,7 +50,7 @@ class SizeFigures:
 
 @dataclass(frozen=True)
 class ChordFigures:
-    """Lengths of chords along one axis, how many there are, and the share that was cut off."""
+    """Chord lengths along one axis, their number, and the share cut off by the volume's edge."""
 
     mean: Number
     p10: Number
@@ -59,30 +60,30 @@ class ChordFigures:
     cut_off_share: Number
 
 
-#: What figures are moved by, by their names.
+#: Ends of the shift of each figure, by its name.
 EndsByFigure = Mapping[str, Ends]
 
 
 @dataclass(frozen=True)
 class Carried:
-    """How far the error of the labels moves each figure of parts of a film, or why nobody knows.
+    """Effect of label errors on each figure, over parts of a film, or why it is unknown.
 
     Attributes
     ----------
     why
-        The reason where it cannot be told; nothing else is, then.
+        Reason why it cannot be estimated; all other fields are None then.
     length_px
-        How far neighbours in a slice err together.
+        Correlation length of label errors within a slice.
     draws, share
-        How often labels were drawn again, and what share of what figures may be that spans.
+        How many times the labels were redrawn, and the coverage of the intervals.
     independent, as_in_slice
-        Ends of it, less the figure of the labels as they are, on average over the parts: where
-        slices err by themselves, and together as far as in the slice.
+        Interval of each figure minus its value for the labels as they are, averaged over the
+        parts: with errors independent between slices, or correlated as far as within a slice.
     smooth
-        The latter without what drawn outlines are rougher on average, as if people's were as smooth
-        as those of the labels.
+        ``as_in_slice`` without the mean roughness that redrawn outlines add, as if the outlines
+        of annotators were as smooth as those of the labels.
     range
-        What holds all three.
+        Interval that contains all three.
     """
 
     why: Text = field(default=None, metadata=UNLESS_NONE)
@@ -97,7 +98,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class Mesh:
-    """The surface as triangles: their file and number, and the unit of their corners."""
+    """Triangle mesh of the surface: file, number of triangles, and unit of the coordinates."""
 
     file: str
     triangles: int
@@ -106,7 +107,7 @@ class Mesh:
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredFilm:
-    """Which labels were measured, and how large the film is."""
+    """The labels that were measured, and the size of the film."""
 
     segmentation: str
     labelling: Text = None
@@ -121,26 +122,26 @@ class MeasuredFilm:
 
 @dataclass(frozen=True, kw_only=True)
 class QuantificationSummary(FilmPorosity, MeasuredFilm):
-    """Record of ``fibsem.quantify``; lengths are told in the unit of the film alone.
+    """Record of ``fibsem.quantify``; lengths are given only in the unit of the film.
 
     Attributes
     ----------
     components, percolates, connected_share, reachable_share, largest_share
         As in :class:`~fibsem.analysis.structure.components.Connections`.
     tortuosity_factor, geodesic_tortuosity
-        Medians over the parts that let through; None where none does.
+        Medians over the parts that percolate along the axis; None if none does.
     parts_through
-        How many parts let through, of how many.
+        Number of parts that percolate, and number of parts.
     blocks
         The parts, (start, stop) each.
     porosity_sd_of_such_volumes
-        Standard deviation of the porosity of volumes like this film, from place to place.
+        Standard deviation of the porosity between volumes of this size in the same material.
     limits
-        What a reader has to know, a sentence each.
+        Limitations of the figures, a sentence each.
     porosity_by_thickness
-        Where the thickness of every slice is known.
+        Porosity weighted by slice thickness, if the thickness of every slice is known.
     labels_hash, measurement
-        Digits of the labels that were measured, and of all that was found.
+        Digests of the labels that were measured, and of all results.
     """
 
     porosity_corrected: float | None = field()
@@ -184,19 +185,19 @@ class QuantificationSummary(FilmPorosity, MeasuredFilm):
 
     @property
     def pore_sizes(self) -> SizeFigures:
-        """Sizes of pores in the unit of the film."""
+        """Pore sizes in the unit of the film."""
         sizes: SizeFigures = getattr(self, f"pore_size_{self.unit}")
         return sizes
 
     @property
     def throat_sizes(self) -> SizeFigures:
-        """Sizes of throats, by intrusion, in the unit of the film."""
+        """Throat sizes, by intrusion, in the unit of the film."""
         sizes: SizeFigures = getattr(self, f"throat_size_{self.unit}")
         return sizes
 
     @property
     def surface(self) -> float | None:
-        """Surface of the pores by volume: per um, or per voxel where a voxel's size is unknown."""
+        """Pore surface per volume: per um, or per voxel if the voxel size is unknown."""
         return self.surface_per_um if self.unit == "nm" else self.surface_per_voxel
 
     def __post_init__(self) -> None:

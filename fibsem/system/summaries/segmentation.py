@@ -1,4 +1,4 @@
-"""What is read again of a segmentation."""
+"""Summary of a segmentation, as far as it is read again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fibsem.system.summaries.porosity import Corrected
 @whole
 @dataclass(frozen=True)
 class PickedVolume:
-    """How a volume was opened, where that was told."""
+    """Options with which a volume was opened, None for those that were not given."""
 
     pattern: Text = field(default=None, metadata=UNLESS_NONE)
     series: int | str | None = field(default=None, metadata=UNLESS_NONE)
@@ -24,14 +24,14 @@ class PickedVolume:
 
     @property
     def choice(self) -> Record:
-        """What was told, as :func:`fibsem.data.volumes.open_volume` takes it."""
+        """The given options, as arguments of :func:`fibsem.data.volumes.open_volume`."""
         record: Record = as_record(self)
         return record
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilmPlace:
-    """Where a film lay that was labelled, how it was opened, and its shape; None where untold."""
+    """Path of a labelled film, how it was opened, and its shape; None where it is not recorded."""
 
     volume: Text = None
     picked: PickedVolume | None = None
@@ -40,7 +40,7 @@ class FilmPlace:
 
 @dataclass(frozen=True)
 class AppliedCalibration:
-    """Line of the logits, smoothed before, and the share of solid that it assumes, if one does."""
+    """Temperature and offset of the logits, prior smoothing, and the share of solid assumed."""
 
     temperature: float | None = None
     offset: float | None = None
@@ -50,18 +50,18 @@ class AppliedCalibration:
 
 @dataclass(frozen=True, kw_only=True)
 class BesideTraining:
-    """What a volume has of the training of its models, and in what it is unlike.
+    """What a volume takes over from the training of its models, and how it differs from it.
 
     Attributes
     ----------
     voxel_nm_assumed
-        Axes along which the size of its voxels is that of the model.
+        Axes along which the voxel size was taken from the model.
     calibration
-        Of the probabilities.
+        Calibration of the probabilities.
     grey_distance
-        How far its grey values are from those that were trained on.
+        Distance of the grey values from those of the training data.
     warnings
-        A sentence each.
+        Warnings, a sentence each.
     """
 
     voxel_nm_assumed: tuple[AxisName, ...] = ()
@@ -72,7 +72,7 @@ class BesideTraining:
 
 @dataclass(frozen=True, kw_only=True)
 class MaterialShares:
-    """What was left out as no material: shares of the volume by kind, and its label."""
+    """Voxels that were left out because they are not material: shares by kind, and their label."""
 
     valid: Text = None
     share: float | None = None
@@ -88,15 +88,15 @@ class LabelledVolume:
     Attributes
     ----------
     volume_hash, grey_hash
-        Digits of its files, and of the grey values that were read.
+        Digests of its files, and of the grey values that were read.
     labelling
-        Digits of all that the labels follow from.
+        Digest of everything that determines the labels.
     picked
-        How it was opened.
+        Options with which it was opened.
     range
-        Grey values that are 0 and 1.
+        Grey values that are mapped to 0 and 1.
     why_missing
-        By slice that is not there.
+        Reason for each missing slice, by its index.
     """
 
     volume: Text = None
@@ -113,7 +113,7 @@ class LabelledVolume:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFiles:
-    """What was written, and the size of its voxels."""
+    """Files that were written, and their voxel size."""
 
     labels: str
     classes: tuple[int, int] = (0, 255)
@@ -125,7 +125,7 @@ class LabelFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledBy:
-    """The models, and how they were used; ``labels_changed_by_bfloat16`` is a share."""
+    """Models and how they were applied; ``labels_changed_by_bfloat16`` is a share."""
 
     model: Text = None
     members: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ class LabelledBy:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentedFilm(LabelledBy, LabelFiles, LabelledVolume, BesideTraining, FilmPlace, Corrected):
-    """Record of ``fibsem.segment``, as all versions wrote it."""
+    """Keys of the record of ``fibsem.segment`` that all versions wrote."""
 
     porosity_ci: Ends | None = None
     missing: tuple[int, ...] = ()
@@ -172,7 +172,7 @@ class SegmentedFilm(LabelledBy, LabelFiles, LabelledVolume, BesideTraining, Film
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationSummary(SegmentedFilm):
-    """Record of ``fibsem.segment``, with what a report shows."""
+    """Record of ``fibsem.segment``, with the keys that a report shows."""
 
     porosity_ci: Ends = field()
     members: tuple[str, ...] = field()

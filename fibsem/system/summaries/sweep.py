@@ -1,4 +1,4 @@
-"""What is read again of a sweep and of its table of trials."""
+"""Summary and table of trials of a sweep, as far as they are read again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fibsem.system.summaries.figures import Text
 
 @dataclass(frozen=True)
 class Counts:
-    """Trials of a sweep, by what became of them."""
+    """Number of trials of a sweep in each state."""
 
     complete: int
     pruned: int
@@ -21,7 +21,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The best trial of a sweep: its first objective, and what else is known of it."""
+    """The best trial of a sweep: value of the first objective, hyperparameters, figures and run."""
 
     value: float
     params: Mapping[str, Any] | None = None
@@ -36,7 +36,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Unbeaten:
-    """A trial that no other one beats in all objectives."""
+    """A trial of the Pareto front: no other trial beats it in all objectives."""
 
     objectives: tuple[float, ...]
     params: Mapping[str, Any]
@@ -50,11 +50,11 @@ class SweepSummary:
     Attributes
     ----------
     trials, infeasible
-        How many came to what; of the complete ones, how many are beyond ``search.constraints``.
+        Number of trials by state, and of complete trials that violate ``search.constraints``.
     best
-        By the first objective; None where none is complete.
+        Best trial by the first objective; None if no trial is complete.
     pareto
-        Of several objectives, the trials that no other one beats.
+        Pareto front, if there are several objectives.
     """
 
     dataset: Text = None
@@ -76,7 +76,7 @@ class SweepSummary:
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One row of a sweep's ``trials.json``; hyperparameters and figures stand beside."""
+    """Fixed keys of a row of ``trials.json``; hyperparameters and figures are further keys."""
 
     number: int
     slot: int
@@ -85,7 +85,7 @@ class TrialRow:
 
 
 def is_infeasible(state: str, reason: str | None) -> bool:
-    """Whether a trial is complete, and beyond a bound: it counts, and is never the best one.
+    """Return whether a trial is complete but violates a constraint: it cannot be the best one.
 
     >>> is_infeasible("complete", "beyond search.constraints: val/miou is 0.5")
     True
@@ -96,7 +96,20 @@ def is_infeasible(state: str, reason: str | None) -> bool:
 
 
 def trial_rows(record: Any, goal: str | None = None) -> list[Record]:
-    """The rows of ``trials.json``, if they are whole; complete trials have a figure as goal."""
+    """Validate and return the rows of ``trials.json``.
+
+    Parameters
+    ----------
+    record
+        Content of the file.
+    goal
+        Key of a figure that every complete trial must have; None: no such key.
+
+    Raises
+    ------
+    ValueError
+        If a row does not fit; names the keys and values that do not.
+    """
     for row, trial in zip(record, typed(list[TrialRow], record), strict=True):
         if goal is not None and trial.state == "complete":
             typed(float, row.get(goal))
