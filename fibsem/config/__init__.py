@@ -1,8 +1,8 @@
-"""Configuration: composes it by Hydra, and reads frozen, validated values from it.
+"""Configuration: convert Hydra's tree to frozen values, with all validation and its messages.
 
-Only this package and the commands know Hydra. YAML holds values, Python holds names. A
-configuration is a :class:`Configuration`: a plain tree (nested dicts), and the values that are read
-from it once. A trial is the same tree with a few keys replaced.
+Only this package and the commands use Hydra. YAML holds values, Python holds names. A
+configuration is passed around as a :class:`Configuration`: a plain tree (nested dicts), and the
+values that are read from it once. A trial is the tree with a few keys replaced.
 """
 
 from fibsem.config.architecture import why_no_unet, with_architecture

@@ -1,6 +1,6 @@
-"""The default architecture of a command.
+"""Default architecture of a command whose arguments do not name one.
 
-A sweep is over all architectures, ``space=auto``. A single training is of a U-Net, which learns
+A sweep searches all architectures of ``space=auto``; a single training uses a U-Net, which learned
 most in its time on every film that was tried (``experiments/recipes``).
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-#: Override that is added for the default; it appears in the command line that is kept.
+#: Argument that is added to a command; it is part of the recorded command line.
 GIVEN = {"sweep": "model=auto", "train": "model=unet", "evaluate": "model=unet"}
-#: Keys that say of a network what holds for one of them alone, and what lies under them; and that
-#: of a comparison, which is of none.
+#: Groups of keys that imply an architecture, and ``compare``, which has none: any key in them
+#: prevents the default.
 OF_ONE = ("model", "nbhd", "space", "compare")
-#: Keys of a network that a U-Net alone has.
+#: Model keys that only a U-Net has.
 OF_UNET = tuple(f"model.{key}" for key in ("stem", "slices", "residual", "up", "norm"))
-#: So do these, where they have one of these values.
+#: Keys that imply an architecture if they have one of these values.
 OF_ONE_WITH = {
     "experiment": ("thesis", "smoke"),
     "search": ("keras_tuner",),
@@ -25,7 +25,7 @@ OF_ONE_WITH = {
 
 
 def with_architecture(command: str, arguments: Iterable[str]) -> list[str]:
-    """Add the default architecture to the arguments of a command, if they do not choose one.
+    """Return the arguments of a command, with the default architecture added if none is implied.
 
     Examples
     --------
@@ -48,12 +48,14 @@ def with_architecture(command: str, arguments: Iterable[str]) -> list[str]:
 
 
 def why_no_unet(typed: Mapping[str, str], model: str) -> str | None:
-    """A notice if a training is not of a U-Net only because a key of another network was typed.
+    """Explain why a training does not use a U-Net, if only a model key of the user implies that.
+
+    Returns None if the model is not ``2dcnn``, or the user chose it explicitly.
 
     Parameters
     ----------
     typed
-        Typed values by key.
+        Values that the user typed, by key.
     model
         Name of the architecture.
 
@@ -72,17 +74,17 @@ def why_no_unet(typed: Mapping[str, str], model: str) -> str | None:
 
 
 def _is_override(argument: str) -> bool:
-    """Whether an argument is an override, and no option of Hydra."""
+    """Return whether an argument is an override, and not an option of Hydra."""
     return "=" in argument and not argument.startswith("-")
 
 
 def _key(argument: str) -> str:
-    """The dotted key of an argument."""
+    """Return the dotted key of an argument."""
     return argument.lstrip("+~").partition("=")[0]
 
 
 def _says(argument: str) -> bool:
-    """Whether an argument chooses an architecture, or is a key that only one of them has."""
+    """Return whether an argument chooses or implies an architecture."""
     key, _, value = argument.lstrip("+~").partition("=")
-    several = {one.strip("'\" ") for one in value.split(",")}  # of a --multirun
+    several = {one.strip("'\" ") for one in value.split(",")}  # values of a --multirun
     return key.split(".")[0] in OF_ONE or not several.isdisjoint(OF_ONE_WITH.get(key, ()))

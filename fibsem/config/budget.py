@@ -1,4 +1,4 @@
-"""``budget=30min``: the time that a command may take."""
+"""``budget=30min``: the time that a command may take, and what happens when it runs out."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True)
 class Budget:
-    """The time that a command may take.
+    """Time budget of a command.
 
     Attributes
     ----------
     seconds
-        Seconds; None without a budget.
+        Time limit; None without a limit.
     strict
-        ``budget_is=hard``: late work is cut off; else it is finished, and the delay is printed.
+        ``budget_is=hard``: late work is cut off; otherwise the delay is only reported.
     plan
-        File of an earlier plan, which is repeated instead of making a new one.
+        File of an earlier plan to repeat, instead of making a new one.
 
     Examples
     --------
@@ -36,12 +36,12 @@ class Budget:
 
     @property
     def planned(self) -> bool:
-        """Whether the steps of a training follow from a plan."""
+        """Whether the steps of a training are determined by a plan."""
         return self.seconds is not None or self.plan is not None
 
 
 def parse_seconds(text: object) -> float:
-    """Read a time such as ``30min``; in seconds.
+    """Parse a duration with a unit into seconds; raise ``UserError`` for any other text.
 
     >>> parse_seconds("90s"), parse_seconds("30min"), parse_seconds("1.5h")
     (90.0, 1800.0, 5400.0)

@@ -1,4 +1,4 @@
-"""From Hydra to a plain tree, and the entry of every command; the only module that knows Hydra."""
+"""Compose Hydra's configuration into a plain tree, and run commands."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from fibsem.system.secrets import guard_output, remember_typed
 from fibsem.system.streams import open_closed
 from fibsem.system.threads import STOPS
 
-#: Hydra has one state for a whole process, and threads may compose at once.
+#: Hydra has one global state per process, and threads may compose at once.
 _HYDRA = RLock()
-#: Exit codes of what has failed, the worse one first: a bug, and what the user can mend.
+#: Exit codes of failures, the worse one first: a bug, and an error that the user can fix.
 BUG, MISTAKE = 1, 2
-#: Keys with which a command removes what was done before it.
+#: Keys that make a command remove earlier results.
 OVERWRITE = ("overwrite", "segmentation.overwrite")
-#: What Hydra says of a name that no file of a group has.
+#: Hydra's message for a name that no file of a group has.
 NO_FILE = r"Could not find '(\w+)/([^']*)'.*Available options in '[^']*':(.*?)(?:Config search|$)"
-#: How the note of an error begins that says which of several jobs it ended.
+#: Beginning of an error's note that names the job it ended, one of several.
 OF_JOB = "of the job "
 
 
@@ -69,14 +69,14 @@ def compose(command: str, overrides: list[str] | None = None) -> Tree:
 
 
 def _checked(command: str, arguments: Iterable[str]) -> list[str]:
-    """Arguments for Hydra, every one of which means something to the command."""
+    """Check that a command has the keys of all arguments, and prepare these for Hydra."""
     given = [as_grouped(argument) for argument in arguments]
     check_keys(command, given)
     return for_hydra(given)
 
 
 def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
-    """The tree as nested dicts, with the command line that makes it again."""
+    """Convert Hydra's configuration to nested dicts, with the command line that reproduces it."""
     from omegaconf import OmegaConf
 
     tree = _given(OmegaConf.to_container(config, resolve=True))
@@ -88,14 +88,14 @@ def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
 
 
 def _given(value: Any) -> Any:
-    """A tree with None for every text that is not given."""
+    """Return a tree with None in place of empty strings."""
     if isinstance(value, dict):
         return {key: _given(item) for key, item in value.items()}
     return None if value == "" else value
 
 
 def command_line(command: str, overrides: Iterable[str]) -> str:
-    """What a user types to get this configuration; passwords in addresses are left out.
+    """Return the command line for a configuration, with passwords in addresses left out.
 
     Examples
     --------
@@ -109,13 +109,13 @@ def command_line(command: str, overrides: Iterable[str]) -> str:
 
 
 def _choices(group: str, *without: str) -> str:
-    """The files of a group, which ``--help`` lists by ``${choices:model}``, some left out."""
+    """List the files of a group, some left out; ``--help`` shows it by ``${choices:model}``."""
     names = {file.stem for file in (CONF / group).glob("*.yaml")}
     return ", ".join(sorted(names - set(without)))
 
 
 class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_errors()
-    """Turn what Hydra and OmegaConf complain about into one line for the user."""
+    """Turn errors of Hydra and OmegaConf into a :class:`UserError` of one line."""
 
     def __init__(self, command: str) -> None:
         self.command = command
@@ -144,14 +144,14 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
 
 
 def _first_line(message: str) -> str:
-    """What a user needs of Hydra's message: its lines in one, without its own hints."""
+    """Return Hydra's message in one line, without its hints."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("full_key", "object_type", "See https"))]
     return " ".join(kept).partition(" Config search path")[0]
 
 
 def _keep_no_password(arguments: list[str]) -> None:
-    """Refuse passwords where Hydra keeps what it is given: launchers pickle it for their jobs."""
+    """Refuse passwords with --multirun, where launchers pickle the arguments for their jobs."""
     for argument in arguments:
         if is_multirun(arguments) and secrets_of(meant(argument)):
             raise UserError(
@@ -162,10 +162,11 @@ def _keep_no_password(arguments: list[str]) -> None:
 
 
 def run_command(name: str, main: Callable[[Tree], None]) -> None:
-    """Entry of ``python -m fibsem.<name>``: compose, run, and answer a user's error in one line.
+    """Run ``python -m fibsem.<name>``: compose the configuration, call ``main``, report errors.
 
-    Exit codes: 0 done, 1 a bug (with its traceback), 2 something the user can mend, 130 stopped.
-    Of several jobs each says its own error, when it happens; the code is that of the worst.
+    Exit codes: 0 success, 1 a bug (with its traceback), 2 an error that the user can fix (in one
+    line), 130 stopped. Each of several jobs reports its own error when it happens; the exit code
+    is that of the worst.
 
     Examples
     --------
@@ -179,19 +180,19 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("choices", _choices, replace=True)
-    # however it is said: what runs is ended cleanly, and goes on another time
+    # whichever signal arrives, the work ends cleanly and can be resumed
     end_cleanly(*STOPS, at_most_s=END_S)
     open_closed()
     guard_output()
     disinherit()
-    failed: list[int] = []  # said before Hydra would announce it in its own way
+    failed: list[int] = []  # errors are reported here, before Hydra would report them
     several, here = is_multirun(sys.argv[1:]), os.getpid()
 
     @hydra.main(version_base=None, config_path=str(CONF.resolve()), config_name=name)
     def composed(config: Any) -> None:
-        overrides = HydraConfig.get().overrides.task  # with --multirun those of this job
+        overrides = HydraConfig.get().overrides.task  # those of this job with --multirun
         try:
-            with _one_line_errors(name):  # what the tree refers to may not be there
+            with _one_line_errors(name):  # an interpolation may refer to a missing key
                 tree = _plain(config, name, overrides)
             begin_with(_anew(name, tree))
             with called(in_manifest(key for key in OF_FILM if key not in tree)):
@@ -199,14 +200,14 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
         except Exception as error:
             if several:
                 error.add_note(printable(OF_JOB + shlex.join(map(without_password, overrides))))
-            if os.getpid() != here:  # a job of a launcher (submitit): Hydra carries it back
+            if os.getpid() != here:  # a launcher's job (submitit): Hydra reports the error
                 raise
             failed.append(_answer(error))
 
     try:
         with ending_at_once():
             given = sys.argv[1:]
-            remember_typed(given)  # before anything is said of them
+            remember_typed(given)  # before any message can quote them
             sys.argv[1:] = _checked(name, with_architecture(name, given))
             _keep_no_password(given)
             with _one_line_errors(name):
@@ -222,7 +223,9 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
 
 
 def _anew(command: str, tree: Tree) -> list[str]:
-    """Options that remove what the command has done so far; a phantom appears whole at its end.
+    """Return the typed options that remove earlier results; none for ``simulate``.
+
+    A phantom is written only at the end, so there is no partial result to resume.
 
     >>> _anew("promote", {"overwrite": False, "segmentation": {"overwrite": True}})
     ['segmentation.overwrite=true']
@@ -232,9 +235,9 @@ def _anew(command: str, tree: Tree) -> list[str]:
 
 
 def _answer(error: Exception) -> int:
-    """Say an error that is no bug in one line, a bug with its traceback; the exit code of it."""
+    """Print a user's error in one line, or a bug with its traceback; return the exit code."""
     line = one_line(error)
-    if isinstance(error, BrokenPipeError):  # Python would try once more when it ends
+    if isinstance(error, BrokenPipeError):  # Python would flush it again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if line is None:
         traceback.print_exception(error)

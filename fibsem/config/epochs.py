@@ -1,4 +1,4 @@
-"""Length of an epoch in pixels and in steps."""
+"""Length of an epoch: the number of pixels drawn for it, and of steps that process them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from dataclasses import dataclass
 
 from fibsem.data.sampling import sample_size
 
-#: Labelled training pixels of the thesis: 180 squares of 256 x 256.
+#: Number of labelled training pixels in the thesis: 180 squares of 256 x 256.
 STUDY = 180 * 256**2
-#: Batch size of patch mode, by which the length of an epoch in grid mode is defined, too.
+#: Patches per step in patch mode that determine the length of an epoch in grid mode.
 REFERENCE_BATCH = 128
 
 
 @dataclass(frozen=True)
 class EpochLength:
-    """Settings that determine the length of an epoch for a number of labelled pixels.
+    """Settings that determine the length of an epoch for any number of labelled pixels.
 
     Attributes
     ----------
     share
-        Share of the labelled training pixels; of no more pixels than the thesis had, so that
-        further labels do not make an epoch longer.
+        Share of the labelled training pixels to draw, of at most :data:`STUDY` pixels: more labels
+        do not make an epoch longer.
     steps, min_steps
-        Number of steps, if it is given, and the fewest.
+        Steps per epoch if they are given, and the minimum otherwise.
     batch
-        Batch size in patch mode; None in grid mode.
+        Patches per step in patch mode; None in grid mode, where pixels only set the number of
+        steps.
 
     Examples
     --------
@@ -39,20 +40,20 @@ class EpochLength:
     batch: int | None
 
     def pixels_of(self, labelled: int) -> int:
-        """Pixels of an epoch, for a number of labelled pixels.
+        """Return the number of pixels to draw per epoch from ``labelled`` pixels.
 
-        With few labels patch mode draws enough for ``min_steps``, or all labelled pixels.
+        With few labels, patch mode draws what ``min_steps`` need, at most all pixels.
         """
         share = sample_size(min(labelled, STUDY), self.share)
         least = self.min_steps * (self.batch or 0)
         return max(2, share, sample_size(min(labelled, least), 1))
 
     def steps_of(self, labelled: int) -> int:
-        """Steps of an epoch: as given, or to see every drawn pixel once, ``min_steps`` at least."""
+        """Return ``steps``, or the steps for every drawn pixel once, at least ``min_steps``."""
         drawn = steps_per_epoch(self.pixels_of(labelled), self.batch or REFERENCE_BATCH)
         return self.steps or max(self.min_steps, drawn)
 
 
 def steps_per_epoch(samples: int, batch: int = REFERENCE_BATCH) -> int:
-    """Steps that see every sample once; the last batch is filled up."""
+    """Return the number of steps that see every sample once, with the last batch filled up."""
     return max(1, -(-samples // batch))

@@ -1,25 +1,26 @@
-"""Keys of ``search`` for one sampler or pruner, which are typed in groups and stored flat.
+"""Convert between grouped keys of ``search``, as users type them, and the flat keys in trees.
 
-Identities, trees of trials and names of folders are older than the groups, and stay valid so.
+Keys that serve one sampler or pruner are typed in its group. Identities, trees of trials and
+folder names are older than the groups and keep the flat keys.
 """
 
 from __future__ import annotations
 
 from fibsem.config.reading import Tree
 
-#: Keys as they are typed, and as they are stored; the latter may be typed, too.
+#: Flat keys of a tree, which are still accepted, by the keys that users type.
 GROUPED = {
     "search.grid.points": "search.grid_points",
     "search.nsga2.population": "search.population",
     "search.hyperband.epochs": "search.hyperband_epochs",
     "search.patient.patience": "search.pruner_patience",
 }
-#: Keys as they are typed, by the stored ones.
+#: Keys that users type, by the flat keys of a tree.
 TYPED = {flat: grouped for grouped, flat in GROUPED.items()}
 
 
 def as_grouped(argument: str) -> str:
-    """An argument with its key in its group; prints a notice if it was typed flat.
+    """Return an argument with its key in its group; print a note if it was typed flat.
 
     >>> as_grouped("search.population=30")
     `search.population` is `search.nsga2.population` now; both are accepted.
@@ -34,7 +35,7 @@ def as_grouped(argument: str) -> str:
 
 
 def without_groups(tree: Tree) -> Tree:
-    """A tree with these keys flat."""
+    """Return a tree with these keys flat; unchanged if it has no ``search``."""
     if "search" not in tree:
         return tree
     search = dict(tree["search"])

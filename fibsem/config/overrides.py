@@ -1,8 +1,8 @@
-"""Overrides as people type them: what is meant as a text arrives as it was written.
+"""Quote string values in overrides, so that Hydra reads them as the user typed them.
 
-Hydra reads ``output=2024_01_15`` as a number, and stumbles over commas, parentheses and umlauts. So
-a text is quoted before Hydra sees it, where Hydra would read anything else. Which keys are texts
-says :mod:`fibsem.config.keys`.
+Hydra reads ``output=2024_01_15`` as a number, and fails at commas, parentheses and umlauts. So a
+string is quoted before Hydra parses it, if Hydra would read anything else. The keys with string
+values are listed by :mod:`fibsem.config.keys`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from fibsem.config.keys import text_keys
 from fibsem.errors import UserError
 from fibsem.system.addresses import hidden
 
-#: What Hydra calls none.
+#: Hydra's None.
 NONE = "null"
-#: Between two commas: a text in quotes, or one with brackets that may hold commas.
+#: An item between two commas: a quoted string, or text with brackets that may contain commas.
 PART = re.compile(
     r"""\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')\s*(?=,|$)"""
     r"""|(?:\([^()]*\)|\[[^\[\]]*\]|[^,])+"""
@@ -27,12 +27,13 @@ PART = re.compile(
 
 
 def for_hydra(arguments: Iterable[str]) -> list[str]:
-    """Arguments of a command with every text in them quoted that Hydra would not read as written.
+    """Quote the string values in a command's arguments that Hydra would not read as written.
 
     Raises
     ------
     UserError
-        If an argument is not UTF-8: no file that we write could hold it.
+        If an argument is not UTF-8 and could not be written to a file, or if it gives several
+        values for one key without ``--multirun``.
     """
     arguments = list(arguments)
     many = is_multirun(arguments)
@@ -40,7 +41,7 @@ def for_hydra(arguments: Iterable[str]) -> list[str]:
 
 
 def is_multirun(arguments: Iterable[str]) -> bool:
-    """Whether a command is one for each of several values."""
+    """Return whether a command runs several jobs, one for each of several values."""
     return not {"-m", "--multirun"}.isdisjoint(arguments)
 
 
@@ -63,7 +64,7 @@ def _for_hydra(argument: str, many: bool) -> str:
     key, equals, value = argument.partition("=")
     if not equals or argument.startswith("-") or value == NONE:
         return argument
-    # what Hydra cannot read is refused by whoever wants something else than a text
+    # a value that Hydra cannot parse is quoted, and refused later if a string is not allowed
     if key.lstrip("+") not in text_keys() and (parsed := _parsed(value)) is not None:
         if not many and parsed.is_sweep_override():
             raise UserError(
@@ -77,7 +78,7 @@ def _for_hydra(argument: str, many: bool) -> str:
 
 
 def _choices(value: str) -> str:
-    """The values of a ``--multirun``, or a function of Hydra's that gives them."""
+    """Return the quoted values of a ``--multirun``; a Hydra function such as ``range`` is kept."""
     if re.match(r"(choice|shuffle|sort|glob|range|interval)\(", value):
         return value
     parts = _parts(value)
@@ -91,7 +92,7 @@ def _list(value: str) -> str:
 
 
 def _parts(value: str) -> list[str]:
-    """What lies between commas, but not between quotes or within brackets.
+    """Split a text at commas, except within quotes or brackets.
 
     >>> _parts("a,'b,c', d (1, 2), it's")
     ['a', "'b,c'", 'd (1, 2)', "it's"]
@@ -100,7 +101,7 @@ def _parts(value: str) -> list[str]:
 
 
 def _text(value: str) -> str:
-    """One text for Hydra: as it is where Hydra reads it so, or between quotes already."""
+    """Quote a string for Hydra, unless Hydra reads it unchanged or it is already quoted."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
     if value == _read(value) or (value[:1] in ("'", '"') and _read(value) is not None):
@@ -109,14 +110,14 @@ def _text(value: str) -> str:
 
 
 def _read(value: str) -> str | None:
-    """The text that Hydra reads, or None: it reads something else, or cannot."""
+    """Return the string that Hydra reads, or None if it reads another type or fails."""
     parsed = _parsed(value)
     read = None if parsed is None else parsed.value()
     return read if isinstance(read, str) else None
 
 
 def _parsed(value: str) -> Any:
-    """What Hydra makes of the value of an override; None where it cannot read it."""
+    """Parse the value of an override with Hydra; None if it cannot be parsed."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -127,7 +128,7 @@ def _parsed(value: str) -> Any:
 
 
 def typed(override: str) -> tuple[str, str]:
-    """Key and value of an override as people type it: without the quotes that only Hydra needs.
+    """Split an override into key and value as users type them, without quotes added for Hydra.
 
     >>> typed('output="2024_01_15"'), typed("nbhd=33x33x3"), typed("~space.axes.model")
     (('output', '2024_01_15'), ('nbhd', '33x33x3'), ('~space.axes.model', ''))
@@ -141,7 +142,7 @@ def typed(override: str) -> tuple[str, str]:
 
 
 def without_password(override: str) -> str:
-    """An override as people type it, but for the password of an address.
+    """Return an override as users type it, with the password of an address hidden.
 
     >>> without_password('search.storage="postgresql://me:p(1)@host/runs"')
     'search.storage=postgresql://me:***@host/runs'
@@ -154,7 +155,7 @@ def without_password(override: str) -> str:
 
 
 def meant(override: str) -> str:
-    """The text that an override gives, without quotes.
+    """Return the string value of an override, without quotes.
 
     >>> meant('search.storage="postgresql://me:p(1)@host/runs"')
     'postgresql://me:p(1)@host/runs'
@@ -164,7 +165,7 @@ def meant(override: str) -> str:
 
 
 def as_typed(key: str, text: str) -> str:
-    """The override that gives a key this very text.
+    """Return the override that sets a key to exactly this string.
 
     Examples
     --------
@@ -177,15 +178,15 @@ def as_typed(key: str, text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text in quotes that neither Hydra nor OmegaConf reads as anything else."""
+    """Quote a string so that neither Hydra nor OmegaConf interprets it."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
-    plain = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # OmegaConf would look it up
+    plain = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # OmegaConf would interpolate it
     return QuotedString(plain, Quote.double).with_quotes()
 
 
 def override(key: str, value: object) -> str:
-    """The override that gives a key a value of Python's.
+    """Return the override that sets a key to a Python value.
 
     Examples
     --------
@@ -197,7 +198,7 @@ def override(key: str, value: object) -> str:
     Raises
     ------
     UserError
-        If YAML has no such value.
+        If YAML cannot represent the value.
     """
     if isinstance(value, str | PurePath):
         return as_typed(key, str(value))
@@ -205,7 +206,7 @@ def override(key: str, value: object) -> str:
 
 
 def _written(value: Any, key: str) -> str:
-    """A value in the grammar of overrides; NumPy's numbers are numbers, and its rows are lists."""
+    """Write a value in Hydra's override grammar; NumPy scalars and 1-D arrays are accepted."""
     if value is None:
         return NONE
     if isinstance(value, str | PurePath):

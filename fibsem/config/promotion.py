@@ -1,4 +1,4 @@
-"""Settings of a promotion: which trials, post-processing, final training, gate."""
+"""Options of a promotion: candidates, final training, post-processing search, and the gate."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Literal
 from fibsem.analysis.postprocessing import SearchGrid, reaching
 from fibsem.config.reading import require
 
-#: Keys that change what becomes of the trials. Architecture, neighbourhood and training are theirs;
-#: the gate may be another the next time, and volumes are segmented behind it.
+#: Keys that affect the promoted model. Architecture, neighbourhood and training come from the
+#: trials; the gate and the segmentation follow afterwards and may change when resuming.
 SETTINGS = ("data", "split", "seed", "candidates", "ensemble", "ensemble_of", "rank", "final",
             "postprocessing")  # fmt: skip
 
@@ -19,10 +19,11 @@ EVEN = (0.05, 0.95)
 
 @dataclass(frozen=True)
 class PostProcessingConfig:
-    """The grid of the search for post-processing (thesis Table 3.6), with both ends.
+    """The grid of the post-processing search (thesis Table 3.6), with both ends included.
 
-    ``search`` is whether all combinations are tried on every pixel, or first on a sample of pixels.
-    Ends of the thresholds that are None are those of :data:`EVEN`, with further ones beyond.
+    With ``search="sample"`` a sample of pixels preselects grid points to evaluate on every pixel;
+    ``"exhaustive"`` evaluates all of them. A threshold end that is None is that of :data:`EVEN`,
+    and further thresholds are added beyond it.
 
     Examples
     --------
@@ -56,7 +57,7 @@ class PostProcessingConfig:
 
     @property
     def grid(self) -> SearchGrid:
-        """Every combination of sigma, threshold, rounds and size that is tried."""
+        """Grid of all combinations of sigma, threshold, rounds and minimum size."""
         start, stop = self._ends
         step = (stop - start) / max(1, self.threshold_steps - 1)
         even = [start + k * step for k in range(self.threshold_steps)]
@@ -74,7 +75,7 @@ class PostProcessingConfig:
 
 @dataclass(frozen=True)
 class RankConfig:
-    """How the best trials of sweeps are repeated with fresh seeds to rank them.
+    """Repetition of the ``k`` best trials with ``seeds`` new seeds each, before one is chosen.
 
     Examples
     --------
@@ -93,7 +94,7 @@ class RankConfig:
 
 @dataclass(frozen=True)
 class PromoteConfig:
-    """Which sweeps are promoted, with how many candidates and members of an ensemble.
+    """Which sweeps are promoted, with how many candidates and how many ensemble members.
 
     Examples
     --------
@@ -118,7 +119,7 @@ class PromoteConfig:
 
     @property
     def mixed(self) -> bool:
-        """Whether the members of the ensemble are of several architectures."""
+        """Whether the members of the ensemble have different architectures."""
         return self.ensemble_of == "architectures"
 
 
@@ -146,7 +147,7 @@ class FinalConfig:
 
 @dataclass(frozen=True)
 class GateConfig:
-    """When a challenger replaces the champion; ``porosity_points`` are in per cent of the pixels.
+    """Conditions for replacing the champion; ``porosity_points`` are per cent of the pixels.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Reads frozen values from plain trees; wrong names and types raise an error of one line."""
+"""Convert plain trees to frozen values; names and types are checked, with one-line errors."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from fibsem.errors import UserError
 from fibsem.system.addresses import hidden, is_address, names_no_file
 from fibsem.system.home import home_path
 
-#: A configuration as nested dicts of values that YAML has.
+#: A configuration as nested dicts of YAML values.
 Tree = dict[str, Any]
 T = TypeVar("T")
 
 
 def read(cls: type[T], tree: Mapping[str, Any], where: str = "") -> T:
-    """Make a dataclass from a mapping, checking names and types.
+    """Create a dataclass from a mapping, checking names and types.
 
-    ``where`` is the key of the mapping within the configuration, for messages; empty at its top.
+    ``where`` is the key of the mapping in the tree, for messages; empty for the tree itself.
+    Raises ``UserError`` for an unknown or missing key, or a value of another type.
 
     Examples
     --------
@@ -51,7 +52,7 @@ def _under(where: str, key: str) -> str:
 
 
 def check_type(cls: type, key: str, value: Any, where: str) -> None:
-    """Refuse a value that a field of a dataclass cannot have; other keys are ignored.
+    """Raise ``UserError`` if a dataclass field cannot have this value; unknown keys are ignored.
 
     Examples
     --------
@@ -64,7 +65,7 @@ def check_type(cls: type, key: str, value: Any, where: str) -> None:
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
-    """Check a value against a type annotation; whole numbers pass as floats, lists as tuples."""
+    """Check a value against a type annotation; integers pass as floats, lists as tuples."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
         if value not in arguments:
@@ -89,16 +90,16 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-#: Types of keys that are read from the tree directly: the text ``no`` would count as true.
+#: Types of keys that commands read without a dataclass: ``overwrite=no`` is a true string.
 TYPES: dict[str, type] = {
     "overwrite": bool, "rollback": bool, "history": bool, "segment": bool, "seeds": int,
 }  # fmt: skip
-#: One more than the largest seed that all generators accept, with room for retries.
+#: One more than the largest seed: all generators accept it, also after retries have added to it.
 SEEDS = 2**31
 
 
 def check_types(tree: Tree) -> None:
-    """Check types of values that no dataclass has, and the range of seeds."""
+    """Check the types of values that no dataclass checks, and the range of seeds."""
     for key in TYPES.keys() & tree.keys():
         _value(TYPES[key], tree[key], key)
     if "seeds" in tree:
@@ -110,7 +111,7 @@ def check_types(tree: Tree) -> None:
 
 
 def _finite(value: float, where: str) -> float:
-    """A finite number as a float; YAML also has infinities, and whole numbers of any length."""
+    """Convert a number to a finite float; YAML allows infinities and integers of any length."""
     try:
         number = float(value)
     except OverflowError:
@@ -120,7 +121,7 @@ def _finite(value: float, where: str) -> float:
 
 
 def read_path(value: Any, where: str) -> Path:
-    """Make a path from a text; ``~/`` is the home folder; addresses are refused.
+    """Convert a string to a path with ``~/`` expanded; raise ``UserError`` for an address.
 
     Examples
     --------
@@ -134,7 +135,7 @@ def read_path(value: Any, where: str) -> Path:
 
 
 def require_file(key: str, address: str) -> None:
-    """Refuse an SQLite address that names no file, or is of an unexpected form.
+    """Raise ``UserError`` for an SQLite address in another form than ``sqlite:///PATH``.
 
     Examples
     --------
@@ -145,7 +146,7 @@ def require_file(key: str, address: str) -> None:
 
 
 def require(key: str, value: object, legal: bool, constraint: str) -> None:
-    """Raise a :class:`UserError` if a value is not legal.
+    """Raise ``UserError`` with the constraint if a value is not legal.
 
     Examples
     --------
@@ -158,7 +159,7 @@ def require(key: str, value: object, legal: bool, constraint: str) -> None:
 
 
 def flat(tree: Mapping[str, Any], path: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
-    """Dotted keys and leaves of a tree.
+    """Yield the dotted keys and leaves of a tree.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Settings of the search of a sweep."""
+"""Options of a sweep: backend, sampler, pruner, budget, workers and failure handling."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from fibsem.config.reading import require, require_file
 from fibsem.errors import UserError
 from fibsem.system.secrets import remember
 
-#: Samplers of Optuna's whose k-th draw is known before anything ran; those that learn from what was
-#: found; and the oracles of Keras-Tuner.
+#: Optuna samplers whose k-th draw is known in advance, Optuna samplers that learn from finished
+#: trials, and the oracles of Keras-Tuner.
 PLANNED, LEARNING = ("enumerated", "random", "grid"), ("tpe", "cmaes", "nsga2")
 ORACLES = ("random", "hyperband", "bayesian")
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How a sweep searches, and how much.
+    """Options of a sweep: backend, sampler, pruner, budget, workers and failure handling.
 
     Examples
     --------
@@ -33,7 +33,7 @@ class SearchConfig:
     sampler: Literal[
         "enumerated", "random", "grid", "tpe", "cmaes", "nsga2", "hyperband", "bayesian"
     ] = "enumerated"
-    objectives: tuple[str, ...] = ()  # Configuration.search says which, where none is given
+    objectives: tuple[str, ...] = ()  # defaults are set by Configuration.search
     pruner: Literal["none", "median", "halving", "hyperband", "patient"] = "none"
     rungs: tuple[tuple[int, ...], ...] = ()
     pruner_warmup: int = 3
@@ -100,7 +100,7 @@ class SearchConfig:
         )  # fmt: skip
 
     def _check_rungs(self) -> None:
-        """Check rungs: trials must fall and epochs grow; one objective, and Optuna."""
+        """Check that rungs have fewer and fewer trials, more and more epochs, and one objective."""
         if not self.rungs:
             return
         pairs = all(len(rung) == 2 and min(rung) >= 1 for rung in self.rungs)
@@ -120,21 +120,22 @@ class SearchConfig:
 
     @property
     def _by_objective_alone(self) -> bool:
-        """Whether there is one objective, and neither a pruner nor a grid."""
+        """Whether a single figure of unfinished trainings may select those to continue."""
         alone = self.pruner == "none" and len(self.objectives) <= 1
-        # a grid may have fewer points than a rung has slots
+        # a grid may have fewer points than a rung's slots
         return self.backend == "optuna" and alone and self.sampler != "grid"
 
     @property
     def can_halve(self) -> bool:
-        """Whether successive halving is possible, as no other pruning was asked for."""
+        """Whether successive halving is possible: no other option decides which trials finish."""
         return self._by_objective_alone and not self.constraints
 
     @property
     def drawn(self) -> int:
-        """Number of points that are drawn, repetitions included; 0 if repetitions do not occur.
+        """Number of points to draw, repetitions included; 0 if the sweep ends without new points.
 
-        Grids and oracles of Keras-Tuner do not repeat points; later rungs draw none.
+        A grid and the oracles of Keras-Tuner end so. Only the first rung draws points; later ones
+        continue its trials.
         """
         if self.sampler == "grid" or self.backend != "optuna":
             return 0
@@ -142,13 +143,13 @@ class SearchConfig:
 
     @property
     def compares_unfinished(self) -> str | None:
-        """The setting that compares unfinished trainings, as it is typed; None without one."""
+        """Option that compares unfinished trainings, as the user types it, or None."""
         if self.rungs:
             return "search.rungs"
         return None if self.pruner == "none" else f"search.pruner={self.pruner}"
 
     def _check_objectives(self) -> None:
-        """Refuse several objectives with pruners, rungs or CMA-ES, which need a single one."""
+        """Refuse pruners and CMA-ES with several objectives."""
         if len(self.objectives) > 1 and self.pruner != "none":
             raise UserError(
                 "`search.pruner` must be none with several objectives, since an unfinished "
@@ -174,7 +175,7 @@ class SearchConfig:
             )
 
     def _check_files(self) -> None:
-        """Refuse workers and storages with Keras-Tuner, which has only files in one folder."""
+        """Refuse options that Keras-Tuner's files cannot support, and name the other backend."""
         given = {
             "storage": self.storage is not None,
             "workers": self.workers > 1,
@@ -190,12 +191,12 @@ class SearchConfig:
 
 
 def of_epochs(objective: str, *, estimates_all: bool) -> bool:
-    """Whether an objective is measured in every epoch.
+    """Return whether a figure is measured in every epoch, not only at the end of the training.
 
     Parameters
     ----------
     objective
-        Name of the objective.
+        Name of the figure.
     estimates_all
         See :attr:`fibsem.config.TrainConfig.estimates_all`.
 
@@ -209,5 +210,5 @@ def of_epochs(objective: str, *, estimates_all: bool) -> bool:
 
 
 def _typed(key: str) -> str:
-    """The key as it is typed, in its group."""
+    """Return a search key as users type it, in its group."""
     return TYPED.get(f"search.{key}", f"search.{key}")

@@ -1,4 +1,4 @@
-"""Reads keys of ``segment``: models, voxel size, and whether only an estimate is asked for."""
+"""Read and check keys of `segment`: models, voxel size, and whether only to estimate the work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fibsem.errors import UserError
 
 
 def estimate_of(tree: Tree) -> bool:
-    """Whether only an estimate of time and memory is asked for.
+    """Return whether only an estimate of the work is asked for.
 
     Examples
     --------
@@ -27,7 +27,7 @@ def estimate_of(tree: Tree) -> bool:
 
 
 def weights_of(tree: Tree) -> list[str]:
-    """Names or folders of the models.
+    """Return the names or folders of the models, one or several.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def weights_of(tree: Tree) -> list[str]:
 
 
 def voxel_nm_of(tree: Tree) -> VoxelNm:
-    """Voxel size that the user gives, (z, y, x); None where it is not given.
+    """Return the voxel size (z, y, x) in nm as given, with None for unknown axes.
 
     Examples
     --------
@@ -65,5 +65,5 @@ def voxel_nm_of(tree: Tree) -> VoxelNm:
 
 
 def _is_size(nm: object) -> bool:
-    """Whether a value is a size in nm, or null."""
+    """Return whether a value is a legal voxel size in nm, or None."""
     return nm is None or voxel_size(nm) is not None

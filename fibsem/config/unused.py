@@ -1,22 +1,22 @@
-"""Keys that do nothing beside what others are, and keys that a command does not read."""
+"""Keys that have no effect with the values of other keys, or that a command does not read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-#: Values of another key that a key is used with: numbers, none at all, or any that is given.
+#: Conditions on the value of another key: above a number, null, or given.
 ABOVE_0, ABOVE_1, NOT_GIVEN, GIVEN = " above 0", " above 1", "=null", " that is given"
-#: Another key, and which values of it.
+#: Another key, and the values or the condition under which a key is used.
 With = tuple[str, tuple[str | bool, ...] | str]
 
 
 def _alone(**needs: With) -> dict[str, tuple[With, ...]]:
-    """Keys of the training that are used with values of one other key of it."""
+    """Return conditions of training keys that depend on one other training key."""
     return {f"train.{key}": ((f"train.{other}", which),) for key, (other, which) in needs.items()}
 
 
-#: What a key is used with: one of these is enough. Beside others it does nothing.
+#: Conditions of each key, one of which is enough; if none is met the key has no effect.
 USED_WITH: dict[str, tuple[With, ...]] = {
     **_alone(
         batch=("mode", ("patch",)),
@@ -64,15 +64,15 @@ USED_WITH: dict[str, tuple[With, ...]] = {
     "data.phantom": (("data.path", NOT_GIVEN),),
     "data.download": (("data.path", NOT_GIVEN),),
 }  # fmt: skip
-#: What all keys of a group are used with.
+#: Condition of all keys in a group.
 OF_GROUP: dict[str, With] = {"segmentation": ("segment", (True,))}
-#: Other keys under which a key says whether a hyperparameter does anything.
+#: Keys that decide whether a model's hyperparameter has an effect.
 OF_MODEL = {"model.slices": ("nbhd",)}
-#: What a model that is fitted at once reads of the training.
+#: Training keys that a model without epochs, which is fitted in one call, reads.
 FITTED = ("mode", "batch", "share", "min_steps", "rare_windows", "validation", "val_all", "test",
           "init", "teacher", "teacher_share")  # fmt: skip
 
-#: Groups of ``conf/base.yaml`` that a command has and does not read, and what it takes them from.
+#: Groups of ``conf/base.yaml`` that a command has but does not read, and the reason.
 _BY_TRIALS = "a promotion takes it from the trials"
 _BY_MODEL = "a segmentation takes it from the model"
 _NO_TRAINING = "an inspection trains nothing"
@@ -108,7 +108,7 @@ NOT_READ: dict[str, dict[str, str]] = {
 
 
 def used_with(key: str) -> tuple[str, ...]:
-    """Dotted keys that say whether another one does anything; none of one that always does.
+    """Return the dotted keys that decide whether a key has an effect; empty if it always has.
 
     >>> used_with("train.batch"), used_with("model.slices"), used_with("seed")
     (('train.mode',), ('nbhd',), ())
@@ -117,14 +117,14 @@ def used_with(key: str) -> tuple[str, ...]:
 
 
 def why_unused(key: str, now: Mapping[str, Any]) -> str | None:
-    """What a key would be used with; None where it is used.
+    """Explain why a key has no effect, by the keys it depends on; None if it has an effect.
 
     Parameters
     ----------
     key
-        Dotted, as it is typed.
+        Dotted key, as it is typed.
     now
-        What others are, by their dotted keys; what is not there, is as it must be.
+        Values of other keys, by dotted key; conditions on missing keys count as met.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def why_unused(key: str, now: Mapping[str, Any]) -> str | None:
 
 
 def not_read(key: str, command: str) -> str | None:
-    """Why a command does not read a key that it has; None where it does.
+    """Explain why a command does not read a key that it has; None if it reads it.
 
     ``evaluate compare=[A,B]`` is the command ``compare``.
 
@@ -154,13 +154,13 @@ def not_read(key: str, command: str) -> str | None:
 
 
 def _needs(key: str) -> tuple[With, ...]:
-    """What a key is used with; all that is in a group alike."""
+    """Return the conditions of a key, or of its group."""
     group, dot, _ = key.partition(".")
     return (OF_GROUP[group],) if dot and group in OF_GROUP else USED_WITH.get(key, ())
 
 
 def _is_met(value: Any, which: tuple[str | bool, ...] | str) -> bool:
-    """Whether another key has a value that a key is used with."""
+    """Return whether a value of another key meets a condition."""
     if isinstance(which, tuple):
         return value in which
     if which == ABOVE_1:
@@ -169,14 +169,14 @@ def _is_met(value: Any, which: tuple[str | bool, ...] | str) -> bool:
 
 
 def _said(which: tuple[str | bool, ...] | str) -> str:
-    """Values of another key, as people type them."""
+    """Return a condition as text, with values as users type them."""
     if isinstance(which, str):
         return which
     return f"={' or '.join(map(_shown, which))}"
 
 
 def _shown(value: Any) -> str:
-    """A value as people type it."""
+    """Return a value as users type it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f"{value:g}" if isinstance(value, float) else str(value)
