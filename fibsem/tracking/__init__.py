@@ -1,4 +1,4 @@
-"""Runs, bundles and registered models in MLflow; the only package that imports MLflow."""
+"""MLflow: runs, bundles, registered models and their history; only this package uses MLflow."""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
-"""Aliases and history of registered versions, as the model registry has them now.
+"""Current aliases and history of the model registry, for reports.
 
-A report does without them if no store answers, and says so; no store is created.
+If no store answers, a report leaves them out with a warning, and nothing is created.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds that a server may take to answer.
+#: Seconds that a server may take to answer the first request.
 PATIENCE_S = 3.0
 
 
 def aliases_now(uri: str, registered: Mapping[str, str | None]) -> dict[str, list[str]]:
-    """Aliases of registered versions, as far as the store knows these versions.
+    """Return the sorted aliases of registered versions, for those that the store has.
 
     Parameters
     ----------
     uri
         Address of the store.
     registered : mapping of ``fibsem/3`` to the id of its run
-        Run ids tell a version from that of the same number in another store.
+        Another store may have a different version with that number, with another run: it is left
+        out.
     """
 
     def look(client: MlflowClient) -> dict[str, list[str]]:
@@ -43,7 +44,7 @@ def aliases_now(uri: str, registered: Mapping[str, str | None]) -> dict[str, lis
             try:
                 version = client.get_model_version(*one.split("/"))
             except MlflowException as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # a version that was deleted
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # the version was deleted
                     raise
                 continue
             if version.run_id == run_id:
@@ -54,7 +55,7 @@ def aliases_now(uri: str, registered: Mapping[str, str | None]) -> dict[str, lis
 
 
 def history_now(uri: str) -> pd.DataFrame | None:
-    """History of the champion; None if no store answers, or there never was a champion."""
+    """Return the history of champions as a table, or None if no store answers or it is empty."""
 
     def look(_: MlflowClient) -> pd.DataFrame | None:
         from fibsem.tracking.versions import history_table
@@ -66,12 +67,12 @@ def history_now(uri: str) -> pd.DataFrame | None:
 
 
 def require_store(uri: str) -> None:
-    """Refuse the address of a store that does not exist.
+    """Check that a store exists.
 
     Raises
     ------
     UserError
-        If no file or server answers.
+        If there is no such file, or the server does not answer.
     """
     if not _exists(uri):
         raise UserError(
@@ -81,16 +82,16 @@ def require_store(uri: str) -> None:
 
 
 def _asked(uri: str, question: Callable[[MlflowClient], T]) -> T | None:
-    """The answer of a store; None with a notice if it does not exist or has an error."""
+    """Query a store; None, with a warning, if it does not exist or fails to answer."""
     if not _exists(uri):
-        if uri != TrackingConfig.uri:  # the default store need not exist
+        if uri != TrackingConfig.uri:  # a missing default store needs no warning
             _say_left_out(uri, "nothing answers there")
         return None
     from fibsem.tracking.store import client_of
 
     try:
         return question(client_of(uri))
-    except Exception as error:  # of any driver or server
+    except Exception as error:  # from any driver or server: the answer is left out
         _say_left_out(uri, next(iter(str(error).splitlines()), type(error).__name__))
         return None
 
@@ -104,14 +105,14 @@ def _say_left_out(uri: str, reason: str) -> None:
 
 
 def _exists(uri: str) -> bool:
-    """Whether the store exists; MLflow would create a database, or wait minutes for a server."""
+    """Return whether a store exists: MLflow would create a database, or wait minutes."""
     if (file := database_file(uri)) is not None:
         return file.is_file()
     return not uri.startswith(("http://", "https://")) or _is_up(as_url(uri))
 
 
 def _is_up(url: str) -> bool:
-    """Whether a server answers at all, be it with a refusal: only MLflow has the password."""
+    """Return whether a server answers at all; MLflow's request includes the user's credentials."""
     from mlflow import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
@@ -121,6 +122,6 @@ def _is_up(url: str) -> bool:
             get_default_host_creds(url), "/health", "GET",
             max_retries=0, timeout=PATIENCE_S, raise_on_status=False,
         )  # fmt: skip
-    except (MlflowException, ValueError):  # ValueError: no valid address
+    except (MlflowException, ValueError):  # ValueError: an invalid address
         return False
     return True

@@ -1,7 +1,7 @@
-"""Checks the place of an experiment's artifacts, which MLflow sets when it creates the experiment.
+"""Check the artifact location of an experiment, which MLflow fixes when the experiment is created.
 
-Later settings do not change it, and a store that was copied or moved still has the former place, to
-which new artifacts would go without a warning.
+A location that is given later has no effect, and a store that was copied or moved still names the
+old one: new artifacts would silently go there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fibsem.tracking.store import client_of
 
 
 def folder_of(text: str) -> Path | None:
-    """A place of artifacts as a path; None if it is on a server.
+    """Return a location of MLflow as a local path, or None if it is on a server.
 
     >>> folder_of("file:///a%20b/1"), folder_of("mlflow-artifacts:/1")
     (PosixPath('/a b/1'), None)
@@ -28,23 +28,23 @@ def folder_of(text: str) -> Path | None:
 
 
 def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -> None:
-    """Warn if artifacts of an experiment lie in another place than the one asked for.
+    """Warn or raise if an experiment has another artifact location than the requested one.
 
     Parameters
     ----------
     uri
-        Address of the store; nothing is checked for a server.
+        Address of the store; a server chooses the location itself.
     experiment_id
-        Id of an existing experiment.
+        An existing experiment.
     asked
-        The place in the configuration.
+        The requested location.
     given
-        Whether it was typed; if not, any place beside the store is accepted.
+        Whether the user typed it; otherwise any location in the folder of the store is accepted.
 
     Raises
     ------
     UserError
-        If a place was typed and the experiment has another one.
+        If the user gave a location and the experiment has another one.
     """
     database = database_file(uri)
     if not is_database(uri):
@@ -77,7 +77,7 @@ def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -
 
 
 def _moved(old: Path | None, new: Path) -> str:
-    """Advice if the two places look like one folder that was moved."""
+    """Return advice to repoint if both locations end alike, as in a moved folder; else ''."""
     if old is None:
         return ""
     before, now = list(old.parts), list(new.parts)

@@ -1,13 +1,13 @@
-"""Sets the champion among versions of the registered model, with the reason.
+"""Set and read the champion among the versions of the registered model, with its history.
 
-The tag ``fibsem.reigns`` of a version has every time that it was made the champion. The aliases
-``champion`` and ``previous`` follow from this history. The history is written first and the alias
-``champion`` last; meanwhile a tag of the registered model says what was begun. So after a kill the
-same command finishes the change, and it is not mistaken for an alias that people moved.
+The tag ``fibsem.reigns`` of a version lists every change that made it the champion. The aliases
+``champion`` and ``previous`` follow from this history. The history is written first and
+``champion`` last; in between, the registered model is tagged with the pending version: after a
+kill the same command completes the change, and an alias moved by users is not mistaken for it.
 
-On a machine one process at a time changes the champion, after reading it anew. Machines that share
-a server may still do it at once: each reads the history again after writing its change, so that at
-least one of them sees the other's, which is an error.
+A lock allows one process per machine at a time to change the champion, which reads it again under
+the lock. Machines that share a server may still change it at once: each writes its change before
+it reads the history again, so that at least one of them sees the other's change and reports it.
 """
 
 from __future__ import annotations
@@ -30,17 +30,20 @@ ATTEMPTS = 4
 
 
 def champion_version(tracking_uri: str) -> str | None:
-    """Version of the champion by the history, or None; its alias may not be set yet."""
+    """Return the version of the champion, or None; its alias may not be set yet."""
     return Succession.read(client_of(tracking_uri)).champion
 
 
 def version_to_beat(tracking_uri: str) -> str | None:
-    """Version to compare a challenger with: the champion, or the one before if it was deleted."""
+    """Return the version to compare a challenger with, or None.
+
+    This is the champion or, if its version was deleted from the registry, the champion before it.
+    """
     return Succession.read(client_of(tracking_uri)).heir
 
 
 def version_before(tracking_uri: str) -> str | None:
-    """Version that a rollback would make the champion; None without one."""
+    """Return the version that a rollback would make the champion, or None."""
     now = Succession.read(client_of(tracking_uri))
     champions = successive(now.line)
     return champions[-2] if now.champion is not None and len(champions) > 1 else None
@@ -56,17 +59,22 @@ def make_champion(
 ) -> None:
     """Give a version the alias ``champion``; the former champion becomes ``previous``.
 
-    A version that is the champion already stays so.
+    The history is unchanged if the version already is the champion.
 
     Parameters
     ----------
+    new
+        Version to make the champion.
+    why, how
+        See :class:`~fibsem.tracking.history.Change`.
     instead_of
-        Versions that it may replace, since it was compared with them; None: any.
+        Versions that it may replace, because it was compared with them. By default any.
 
     Raises
     ------
     UserError
-        If another version is the champion, or became it from another machine at the same time.
+        If a version that is not in ``instead_of`` is the champion, or another machine changed the
+        champion at the same time.
     """
     client = client_of(tracking_uri)
     with one_decision(tracking_uri):
@@ -94,12 +102,12 @@ def rollback(tracking_uri: str, why: str) -> tuple[str, str | None]:
     champion : str
         Version that is the champion now.
     replaced : str or None
-        Version that was it before; None if it was deleted from the registry.
+        Version that was the champion; None if it had been deleted from the registry.
 
     Raises
     ------
     UserError
-        If there is no former champion, or another machine made one at the same time.
+        If there is no former champion, or another machine changed the champion at the same time.
     """
     with one_decision(tracking_uri):
         return _rollback(client_of(tracking_uri), why)
@@ -126,7 +134,7 @@ def _rollback(client: MlflowClient, why: str) -> tuple[str, str | None]:
 
 
 def _write(client: MlflowClient, line: Sequence[Change], aliases: Mapping[str, str]) -> None:
-    """Write the latest change, and changes that only aliases show; then set the aliases."""
+    """Store the latest change and changes inferred from aliases, and then set the aliases."""
     _insist(client.set_registered_model_tag, names.PENDING, line[-1].version)
     for number in dict.fromkeys([*aliases.values(), line[-1].version]):
         if any(one.version == number for one in line):
@@ -142,10 +150,10 @@ def _write(client: MlflowClient, line: Sequence[Change], aliases: Mapping[str, s
 
 
 def _insist(state: Callable[..., None], *what: str) -> None:
-    """Write to the registered model, again if another machine wrote at the same time.
+    """Call a setter on the registered model, and retry if another machine interferes.
 
-    MLflow looks for a row and then inserts it, so that of two machines that insert the same row one
-    gets an error; at its next attempt it finds the row.
+    MLflow checks whether a row exists before it writes it: if two machines write the same row at
+    once, the database refuses one of them, which finds the row at the next attempt.
     """
     for attempt in range(ATTEMPTS):
         try:
@@ -157,7 +165,7 @@ def _insist(state: Callable[..., None], *what: str) -> None:
 
 
 def _check_alone(client: MlflowClient, line: Sequence[Change]) -> None:
-    """Raise an error if another machine has made a champion meanwhile."""
+    """Raise ``UserError`` if another machine, which no lock reaches, changed the champion, too."""
     before = {(one.version, one.since) for one in line}
     now = Succession.read(client).line
     new = [one.version for one in now if (one.version, one.since) not in before]

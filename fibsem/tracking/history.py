@@ -1,4 +1,4 @@
-"""The history of the alias ``champion``: a list of changes, stored in tags of the versions."""
+"""The history of the alias ``champion``: its changes, and how they are stored in tags."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-#: Bytes of a tag's value that every store of MLflow keeps.
+#: Bytes of a tag's value that every MLflow store keeps.
 LONGEST = 5000
-#: Bytes of one reason.
+#: Maximum bytes of one reason.
 LONGEST_REASON = 400
 ROLLBACK = "rollback"
 
@@ -23,11 +23,11 @@ class Change:
     version
         Version of the registered model.
     since
-        UTC, ISO 8601 with milliseconds; changes are ordered by it.
+        Time of the change: UTC, ISO 8601 with milliseconds; changes are ordered by it.
     why
-        One line.
+        Reason, in one line.
     how
-        ``promoted``, ``forced``, ``rollback``, or ``alias``: the alias was set by other means.
+        ``promoted``, ``forced``, ``rollback``, or ``alias`` if the alias was set by other means.
     """
 
     version: str
@@ -37,13 +37,13 @@ class Change:
 
 
 def changed(line: Sequence[Change], version: str, why: str, how: str) -> list[Change]:
-    """The history with a further change, now or just after the latest, as clocks may differ."""
+    """Append a change to the history, dated now or, if clocks differ, just after the latest."""
     now = max([iso(datetime.now(UTC)), *(later(one.since) for one in line[-1:])])
     return [*line, Change(version, now, clipped(why, LONGEST_REASON), how)]
 
 
 def successive(line: Iterable[Change]) -> list[str]:
-    """Versions that rollbacks would bring back one after the other, and last the champion.
+    """Return the versions that rollbacks would restore, most recent last, and then the champion.
 
     >>> at = "2026-01-01T00:00:00.000+00:00"
     >>> line = [Change(v, at, "", how) for v, how in [("1", "promoted"), ("3", "promoted"),
@@ -62,7 +62,7 @@ def successive(line: Iterable[Change]) -> list[str]:
 
 
 def encoded(line: Iterable[Change], version: str) -> str:
-    """The changes of one version as a tag; the oldest reasons are left out if it gets too long."""
+    """Encode the changes to one version as a tag; if it is too long, drop the oldest reasons."""
     own = [asdict(one) for one in line if one.version == version]
     for one in own:
         del one["version"]
@@ -74,22 +74,22 @@ def encoded(line: Iterable[Change], version: str) -> str:
 
 
 def decoded(version: str, tag: str) -> list[Change]:
-    """Read what :func:`encoded` wrote."""
+    """Decode a tag of :func:`encoded`."""
     return [Change(version, **one) for one in json.loads(tag)]
 
 
 def iso(moment: datetime) -> str:
-    """A time in UTC as text, which sorts by time."""
+    """Format a time in UTC for tags; strings of this form sort by time."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def later(since: str) -> str:
-    """A time one millisecond later."""
+    """Return the time a millisecond after ``since``, in the same form."""
     return iso(datetime.fromisoformat(since) + timedelta(milliseconds=1))
 
 
 def clipped(text: str, most: int) -> str:
-    """A text shortened to a number of bytes, with dots at its end.
+    """Truncate a text to at most ``most`` bytes of UTF-8, with dots at the end if it was longer.
 
     >>> clipped("porosity", 6)
     'por...'

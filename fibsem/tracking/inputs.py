@@ -1,4 +1,4 @@
-"""The dataset of a run as an MLflow dataset, shown on the run's page and used in searches."""
+"""The dataset of a run as an MLflow input: shown on the run's page, and usable in searches."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from fibsem.data.dataset.split import SPLITS
 from fibsem.system.secrets import in_record
 from fibsem.tracking.naming import stored_name
 
-#: Characters of a digest that every store of MLflow keeps.
+#: Characters of a digest that every MLflow store keeps.
 LONGEST_DIGEST = 36
 
 
 def dataset_input(dataset: Dataset) -> DatasetInput:
-    """Make an MLflow dataset: name, digest, and numbers of samples, squares and voxels."""
+    """Return a dataset's name, digest and counts (samples, voxels, squares by split) for MLflow."""
     counts = {
         "samples": len(dataset.samples),
         "voxels": sum(_voxels(sample.volume.shape) for sample in dataset.samples),

@@ -1,4 +1,7 @@
-"""Restores MLflow's store of a process, which a notebook may use for its own runs."""
+"""Restore a notebook's MLflow store after this package has used its own.
+
+MLflow has one current store for a whole process.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-#: Environment variables in which MLflow passes its stores to child processes.
+#: Variables in which MLflow leaves its stores for child processes.
 VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 
 @dataclass(frozen=True)
 class Lent:
-    """Stores that are restored at the end."""
+    """MLflow's stores and their environment variables at one moment."""
 
     variables: Mapping[str, str | None]
     tracking: str | None
@@ -23,11 +26,11 @@ class Lent:
 
     @classmethod
     def now(cls) -> Lent:
-        """The present stores of the process."""
+        """Record the current state."""
         return cls({name: os.environ.get(name) for name in VARIABLES}, *_stores())
 
     def give_back(self) -> None:
-        """Set it again."""
+        """Restore the recorded state."""
         if _stores() != (self.tracking, self.registry):
             _set(self.tracking, self.registry)
         for name, value in self.variables.items():
@@ -37,9 +40,9 @@ class Lent:
 
 
 class Lending:
-    """Keeps the user's stores while any number of threads use ours.
+    """The stores of a process, shared by all threads that use this package at once.
 
-    The last thread restores what the first one found.
+    The first thread records the stores, and the last one restores them.
     """
 
     def __init__(self) -> None:
@@ -47,14 +50,14 @@ class Lending:
         self._lent: Lent | None = None
 
     def borrow(self) -> None:
-        """Keep the present stores, if no other thread has done so."""
+        """Record the stores, unless another thread has done so."""
         with self._lock:
             if not self._borrowers:
                 self._lent = Lent.now()
             self._borrowers += 1
 
     def give_back(self) -> None:
-        """Restore the stores, if no other thread uses ours."""
+        """Restore the stores, unless another thread still uses this package."""
         with self._lock:
             self._borrowers -= 1
             if not self._borrowers and self._lent is not None:
@@ -66,9 +69,9 @@ _LENDING = Lending()
 
 @contextmanager
 def stores_given_back() -> Iterator[None]:
-    """Context that restores the stores of MLflow at its end.
+    """Restore MLflow's stores after the block.
 
-    Without it a user who tracks other runs would log to our store from then on.
+    Otherwise callers who track runs of their own would log to this package's store from then on.
     """
     _LENDING.borrow()
     try:
@@ -78,7 +81,7 @@ def stores_given_back() -> Iterator[None]:
 
 
 def _stores() -> tuple[str | None, str]:
-    """Addresses of the stores of runs and of models; None and empty if none was set."""
+    """Return the stores of runs and of models; None and an empty text if they are not set."""
     mlflow = sys.modules.get("mlflow")
     if mlflow is None:
         return None, ""

@@ -1,6 +1,6 @@
 """Trials as MLflow's logged models: ``search_logged_models`` finds them by metric and parameter.
 
-Their weights stay in the folder of the sweep, so that they are external models; a promotion
+They are external models, because their weights stay in the folder of the sweep; a promotion
 registers a model of its own.
 """
 
@@ -12,7 +12,7 @@ from mlflow.entities import LoggedModelStatus, Metric
 
 from fibsem.tracking import names
 
-#: Mark of MLflow for a model whose files lie elsewhere.
+#: Tag by which MLflow marks a model whose files are stored elsewhere.
 EXTERNAL = "mlflow.model.isExternal"
 #: Tags of a run that are copied to its model.
 KEPT = (
@@ -25,14 +25,14 @@ KEPT = (
     names.DATA,
     names.STATE,
 )
-#: Metrics of epochs, which are not copied to a finished model.
+#: Metrics of single epochs, which are not copied to the model.
 OF_EPOCHS = (names.TRAIN_LOSS, names.LEARNING_RATE, names.EPOCH_S, names.VAL_S)
 
 
 def log_model(client: MlflowClient, experiment: str, run_id: str) -> None:
-    """Log the model of a finished run, with its metrics and parameters, once.
+    """Create a logged model with the metrics and parameters of a finished run, once.
 
-    Does nothing on servers before MLflow 3, which have no such models.
+    Does nothing on servers before MLflow 3, which have no logged models.
     """
     try:
         _log_model(client, experiment, run_id)
@@ -47,7 +47,7 @@ def _log_model(client: MlflowClient, experiment: str, run_id: str) -> None:
     if model is not None and model.status == LoggedModelStatus.READY:
         return
     run = client.get_run(run_id)
-    if model is None:  # else the store was away, or we were killed, before it had its figures
+    if model is None:  # otherwise an outage or a kill came before its metrics were logged
         tags = {key: run.data.tags[key] for key in KEPT if key in run.data.tags}
         title = (tags.get(names.MODEL), tags.get(names.NBHD), "trial", tags.get(names.SLOT))
         model = client.create_logged_model(
@@ -56,7 +56,7 @@ def _log_model(client: MlflowClient, experiment: str, run_id: str) -> None:
         )  # fmt: skip
     keys = [key for key in run.data.metrics if key not in OF_EPOCHS]
     last = (client.get_metric_history(run_id, key)[-1] for key in keys)
-    # as they are in the run: at another time they would be further points of its curves
+    # with the run's timestamps: other ones would add points to its curves
     metrics = [Metric(m.key, m.value, m.timestamp, m.step, model.model_id) for m in last]
     client.log_batch(run_id, metrics=metrics, synchronous=True)
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)

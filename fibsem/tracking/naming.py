@@ -1,4 +1,4 @@
-"""Names of users as MLflow takes them: in metric keys, names of runs and experiments, filters."""
+"""Encode users' names for MLflow: in metric keys, names of runs and experiments, and filters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from fibsem.system.spelling import Spelling
 
-#: A part of a metric's key: letters, digits, and few signs; 250 characters for all of a key.
+#: Encoding of a part of a metric key: letters, digits, ``-``, ``.`` and space; a whole key has at
+#: most 250 characters.
 METRICS = Spelling(
     illegal=re.compile(r"[^\w\-. ]|_(?=x)|^\.(?=\.*$)"),
     number="_x{:X}-",
@@ -15,15 +16,15 @@ METRICS = Spelling(
     cut="_x-",
     longest=200,
 )
-#: Names of experiments and runs: of any characters, of which databases keep 250.
+#: Encoding of names of experiments and runs: any characters, of which databases keep 250.
 NONE = re.compile("(?!)")
 NAMES = Spelling(illegal=NONE, number="", numbers=NONE, cut="...", longest=250)
-#: Values that a filter can hold: it knows quotes, and no way to write one.
+#: Values that a filter can contain: its strings are quoted and cannot contain quotes.
 FILTERED = re.compile(r"[\w .,:;/@+=()-]+")
 
 
 def metric_part(name: str) -> str:
-    """A name as a part of a metric's key.
+    """Encode a name as a part of a metric key.
 
     >>> metric_part("HPC22"), metric_part("HPC 30 % (2)")
     ('HPC22', 'HPC 30 _x25- _x28-2_x29-')
@@ -32,14 +33,14 @@ def metric_part(name: str) -> str:
 
 
 def stored_name(name: str) -> str:
-    """A name of an experiment or a run, cut where a database would."""
+    """Return the name of an experiment or a run, truncated to the length that databases keep."""
     return NAMES.write(name)
 
 
 def filter_of(tags: Mapping[str, object]) -> str:
-    """What a store is asked for: runs with these tags, of those that a filter can hold.
+    """Return an MLflow filter for runs with these tags, without values it cannot contain.
 
-    Whoever asks compares the tags of the answer, too.
+    Callers must therefore compare the tags of the runs that are found.
     """
     clauses = [
         f"tags.`{key}` = '{value}'" for key, value in tags.items() if FILTERED.fullmatch(str(value))
@@ -48,7 +49,7 @@ def filter_of(tags: Mapping[str, object]) -> str:
 
 
 def run_name(values: Mapping[str, object]) -> str:
-    """Name of a trial: its swept values, as short as people read them.
+    """Return the name of a trial: its swept values in short form.
 
     >>> run_name({"model.blocks": 3, "train.learning_rate": 0.012345})
     'blocks=3 learning_rate=0.0123'

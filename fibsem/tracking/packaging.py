@@ -1,4 +1,4 @@
-"""A bundle as an MLflow model from code: signature, input example, code, requirements.
+"""Log a bundle as an MLflow model from code: signature, input example, code, requirements.
 
 MLflow stores the bundle's folder, ``serving.py`` and the package's sources. There is no pickle
 among them, but loading the model runs this code.
@@ -25,7 +25,7 @@ from fibsem.data.volumes import Volume
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Box
 
-#: Packages that a machine needs beside the code that is stored with the model.
+#: Packages that the model needs besides the code that is stored with it.
 REQUIREMENTS = (
     "tensorflow", "keras", "numpy", "scipy", "mlflow", "connected-components-3d", "tifffile",
     "imagecodecs", "zarr", "rich", "scikit-learn", "scikit-image", "skops",
@@ -36,19 +36,19 @@ EXAMPLE = (3, 48, 48)
 
 
 def signature(dtype: npt.DTypeLike) -> ModelSignature:
-    """Signature of the model: inputs, outputs and parameters.
+    """Return the signature of the model for stacks of one dtype.
 
-    A stack (z, y, x) of one dtype, labels (z, y, x) uint8, and three parameters: ``output`` is
-    ``labels`` or ``probabilities``, ``range`` the grey values that map to 0 and 1 (empty: those of
-    the dtype), ``valid`` says whether what shows no material is left out (``auto``) or labelled
-    (``all``).
+    Input is a stack (z, y, x) of this dtype, output are labels (z, y, x) uint8. There are three
+    parameters: ``output`` is ``labels`` or ``probabilities``, ``range`` the grey values that map
+    to 0 and 1 (empty: those of the dtype), ``valid`` whether voxels that are not material are left
+    out (``auto``) or labelled (``all``).
 
     Notes
     -----
-    MLflow refuses an array of another dtype, and turns the numbers of a request to a server into
-    this one. Where a model was made for uint16, ``array.astype("uint16") * 257`` gives the labels
-    of an uint8 stack, because 257 v / 65535 = v / 255; and
-    ``model.unwrap_python_model().predict(None, array)`` takes all of uint8, uint16 and float32.
+    MLflow refuses an array of another dtype, and converts the numbers of a request to a server to
+    this one. For a model with a uint16 signature, ``array.astype("uint16") * 257`` gives the
+    labels of a uint8 stack, because 257 v / 65535 = v / 255; and
+    ``model.unwrap_python_model().predict(None, array)`` accepts uint8, uint16 and float32.
     """
     axes = (-1, -1, -1)
     return ModelSignature(
@@ -65,33 +65,33 @@ def signature(dtype: npt.DTypeLike) -> ModelSignature:
 
 
 def example_of(volume: Volume) -> Voxels:
-    """Input example: the middle of a volume, at most :data:`EXAMPLE` voxels, in its dtype."""
+    """Read the middle of a volume, at most :data:`EXAMPLE` voxels, in the dtype of its files."""
     extent = [min(n, most) for n, most in zip(volume.shape, EXAMPLE, strict=True)]
     z, y, x = ((n - size) // 2 for n, size in zip(volume.shape, extent, strict=True))
     return volume.read(Box((z, y, x), (z + extent[0], y + extent[1], x + extent[2])))
 
 
 def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
-    """Log a bundle as a model of a run; returns its address.
+    """Log a bundle as a model of a run, and return the model's address.
 
     Parameters
     ----------
     folder
         Folder of the bundle.
     run_id
-        Its run, in the store that MLflow uses now.
+        The run that the model belongs to, in MLflow's current store.
     example : (z, y, x) uint8, uint16 or float32
-        A piece of a stack as the model will see them. Its dtype becomes that of the signature, and
-        MLflow tries the model on it before it stores anything.
+        Part of a typical stack. The signature takes its dtype, and MLflow tests the model on it
+        before storing anything.
     """
     package, client = Path(__file__).parent.parent, mlflow.MlflowClient()
     run = client.get_run(run_id)
-    # else MLflow would use the experiment and the run that a notebook has open
+    # by default MLflow would use the experiment and run that are active in a notebook
     model = client.create_logged_model(
         run.info.experiment_id, name="model", source_run_id=run_id, params=run.data.params
     )
     with TemporaryDirectory() as scratch, _quiet():
-        # MLflow keeps the folder's name, by which a bundle is found in a model
+        # MLflow keeps the folder's name, which identifies the bundle within a model
         bundle = shutil.copytree(folder, Path(scratch) / "bundle")
         info = Model.log(
             artifact_path=None,
@@ -109,7 +109,7 @@ def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
 
 
 def _sources(package: Path, scratch: Path) -> Path:
-    """Copy only the package's Python files: a wheel also contains the configuration."""
+    """Copy only the package's Python files: an installed wheel also contains the configuration."""
     copied = scratch / package.name
     for file in (*package.rglob("*.py"), *package.rglob("*.pyi")):
         target = copied / file.relative_to(package)
@@ -120,7 +120,7 @@ def _sources(package: Path, scratch: Path) -> Path:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppress MLflow's remarks, and undo what its trial run leaves: a path, and compiled code."""
+    """Hide MLflow's log messages, and undo its test run's change of ``sys.path``; no bytecode."""
     path, bytecode = list(sys.path), sys.dont_write_bytecode
     logger = logging.getLogger("mlflow.pyfunc")
     level = logger.level

@@ -1,4 +1,4 @@
-"""Provenance of a segmentation, from the lineages of its models."""
+"""Provenance of a segmentation, which includes the lineage of its models."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fibsem.tracking.bundle import Bundle
 def provenance(
     models: Sequence[tuple[str, Bundle]], *, code: str, command: str | None
 ) -> Provenance:
-    """Make the provenance for the summary of a segmentation.
+    """Return the provenance for the summary of a segmentation.
 
     Parameters
     ----------
     models
-        Every bundle, by its name in ``weights``.
+        Each bundle, with the name by which it was given.
     code, command
-        Code version and command line of the run that segments.
+        Code version and command line of the segmentation.
     """
     return Provenance(
         weights=tuple(name for name, _ in models),

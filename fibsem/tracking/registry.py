@@ -1,6 +1,6 @@
 """Versions of the registered model: bundles of runs, with the facts of their promotion as tags.
 
-The champion among them is set by :mod:`fibsem.tracking.champions`.
+The champion among them is chosen in :mod:`fibsem.tracking.champions`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fibsem.tracking.packaging import log_bundle
 from fibsem.tracking.store import client_of
 
 REGISTERED = "fibsem"
-#: Characters of a description that every store of MLflow keeps.
+#: Characters of a description that every MLflow store keeps.
 LONGEST_DESCRIPTION = 5000
 
 
@@ -32,9 +32,9 @@ LONGEST_DESCRIPTION = 5000
 def register(
     folder: Path, run_id: str, tracking_uri: str, tags: Mapping[str, object], *, example: Voxels
 ) -> str:
-    """Log a bundle with a run and register it; returns the version, without any alias yet.
+    """Log a bundle with a run and register it; return the version, which has no alias yet.
 
-    A version and its tags appear together. A bundle that the run has registered before is not
+    A version and its tags appear together. A bundle that the run has already registered is not
     registered again.
 
     Parameters
@@ -43,8 +43,8 @@ def register(
         Folder of the bundle; its ``MODEL_CARD.md`` becomes the description.
     tags
         Facts of the promotion by their :mod:`~fibsem.tracking.names`: ``DATASET``, ``DATA``,
-        ``CODE``, ``TEST_MIOU``, ``GATE`` (``passed`` or ``refused``), ``REASON``, and any other.
-        None is left out.
+        ``CODE``, ``TEST_MIOU``, ``GATE`` (``passed`` or ``refused``), ``REASON``, and further
+        ones. Values that are None or empty are left out.
     example : (z, y, x)
         See :func:`fibsem.tracking.packaging.log_bundle`.
     """
@@ -60,7 +60,7 @@ def register(
         facts = {key: str(value) for key, value in tags.items() if value not in (None, "")}
         kept = {key: clipped(value, LONGEST) for key, value in facts.items()}
         uri = log_bundle(folder, run_id, example)
-        with contextlib.redirect_stderr(io.StringIO()):  # MLflow prints what promote says, too
+        with contextlib.redirect_stderr(io.StringIO()):  # MLflow repeats what promote prints
             made = mlflow.register_model(uri, REGISTERED, tags={**kept, names.IDENTITY: identity})
         number = str(made.version)
     _describe(client, number, folder)
@@ -69,7 +69,7 @@ def register(
 
 @uninterrupted()
 def note_verdict(version: str, tracking_uri: str, tags: Mapping[str, object], folder: Path) -> None:
-    """Set tags and description of a version to the present verdict of the gate.
+    """Update the gate's verdict in the tags and the description of a version.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def note_verdict(version: str, tracking_uri: str, tags: Mapping[str, object], fo
 
 
 def _describe(client: MlflowClient, version: str, folder: Path) -> None:
-    """Set the description of a version to the model card of its bundle, if there is one."""
+    """Set the description of a version to the bundle's model card, if there is one."""
     card = folder / model_card.FILE
     if not card.is_file():
         return
@@ -98,20 +98,20 @@ def _describe(client: MlflowClient, version: str, folder: Path) -> None:
 
 
 def run_of(version: str, tracking_uri: str) -> str | None:
-    """Id of the run of a version; None if the store has no such version."""
+    """Return the run id of a version, or None if the store has no such version."""
     matching = [one for one in all_versions(client_of(tracking_uri)) if str(one.version) == version]
     return str(matching[0].run_id) if matching else None
 
 
 def version_of(run_id: str, tracking_uri: str) -> str | None:
-    """The version of a run that :func:`register` made; None without one."""
+    """Return the latest version that :func:`register` made of a run, or None."""
     versions = all_versions(client_of(tracking_uri))
     own = [str(v.version) for v in versions if v.run_id == run_id and names.IDENTITY in v.tags]
     return own[-1] if own else None
 
 
 def all_versions(client: MlflowClient) -> list[ModelVersion]:
-    """All versions with their tags, oldest first; empty if nothing was registered."""
+    """Return every version with its tags, oldest first; empty if nothing was ever registered."""
     page = client.search_model_versions(f"name = '{REGISTERED}'")
     versions = list(page)
     while page.token:

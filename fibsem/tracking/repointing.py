@@ -1,6 +1,6 @@
-"""Mends a store that was moved: MLflow's database has absolute paths of artifacts.
+"""Update the artifact locations of a moved store, which its database keeps as absolute paths.
 
-MLflow has no function for it, so that its tables are changed directly, in one transaction.
+MLflow has no function for this, so its tables are changed directly, in one transaction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fibsem.system.addresses import database_file, hidden
 from fibsem.tracking.aliases import require_store
 from fibsem.tracking.artifacts import folder_of
 
-#: Tables and columns of MLflow's database with paths.
+#: Tables and columns with artifact locations.
 COLUMNS = (
     ("experiments", "artifact_location"), ("runs", "artifact_uri"),
     ("logged_models", "artifact_location"),
@@ -26,14 +26,14 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Place:
-    """A path in a cell of the database.
+    """An artifact location in one cell of the database.
 
     Attributes
     ----------
     table, column, row
-        The cell.
+        Position of the cell.
     text
-        The path, or a ``file:`` address.
+        Content of the cell, usually a path or a ``file:`` address.
     """
 
     table: str
@@ -43,35 +43,36 @@ class Place:
 
     @property
     def path(self) -> Path | None:
-        """The path; None for places on servers."""
+        """The location as a path; None if it is on a server."""
         return folder_of(self.text)
 
     def moved(self, old: Path, new: Path) -> str:
-        """The text with the folder ``old`` replaced by ``new``."""
+        """Return the text with the folder ``old`` replaced by ``new``."""
         assert self.path is not None
         path = new / self.path.relative_to(old)
         return path.as_uri() if self.text.startswith("file:") else str(path)
 
 
 def repoint(uri: str, old: Path, new: Path) -> tuple[int, int]:
-    """Replace a folder by another in all paths of a store.
+    """Replace one folder by another in all artifact locations of a store.
 
     Parameters
     ----------
     uri
-        ``sqlite:///PATH``.
+        Address of the store, ``sqlite:///PATH``.
     old, new
         Folders; ``old`` need not exist any more.
 
     Returns
     -------
     changed, there : int
-        Number of changed paths, and of those that exist now.
+        Number of locations that were changed, and how many of the new ones exist.
 
     Raises
     ------
     UserError
-        If the store is not a file, or no path lies below ``old``, or none exists below ``new``.
+        If the store is not a file or is damaged, if no location lies below ``old``, or if none of
+        the new locations exists.
     """
     database = database_file(uri)
     if database is None:

@@ -1,6 +1,6 @@
-"""A bundle as an MLflow model from code, which labels stacks in memory.
+"""Serve a bundle as an MLflow model: labels or probabilities of a stack in memory.
 
-MLflow stores this file and runs it on loading; there is no pickle.
+MLflow stores this file and runs it when the model is loaded; there is no pickle.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Choice = TypeVar("Choice", bound=str)
 
 
 class Segmentation(mlflow.pyfunc.PythonModel):
-    """Labels of a stack of slices, (z, y, x) uint8, uint16 or float32 in [0, 1]."""
+    """Model that labels a stack of slices, (z, y, x) uint8, uint16 or float32 in [0, 1]."""
 
     def load_context(self, context: Any) -> None:
-        """Load the bundle among the artifacts, and build its scorer."""
+        """Read the bundle in the model's artifacts, and build its scorer."""
         self.bundle = load_bundle(Path(context.artifacts["bundle"]))
         self.segmenter = self.bundle.segmenter
         self.scorer = Scorer(self.segmenter)
-        self.one_at_a_time = Lock()  # a server answers in threads; one stack takes all cores
+        self.one_at_a_time = Lock()  # servers answer in threads, but a stack takes all cores
 
     def predict(
         self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None
@@ -47,25 +47,30 @@ class Segmentation(mlflow.pyfunc.PythonModel):
         Parameters
         ----------
         model_input : (z, y, x) uint8, uint16 or float32
-            Grey values; their gradient and scaling are fitted to this very array.
+            Grey values; the correction of gradient and scale is fitted to this array.
         params
             ``output``: ``labels`` (default) or ``probabilities``; ``range``: the grey values that
             map to 0 and 1, by default those that the training samples declared, or of the dtype;
-            ``valid``: ``auto`` (default), which leaves out what shows no material, as ``segment``
-            does, or ``all``.
+            ``valid``: ``auto`` (default), which leaves out voxels that are not material, as
+            ``segment`` does, or ``all``.
 
         Returns
         -------
         (z, y, x) uint8 or float32
-            0 pore and 1 solid, or the members' mean probability of solid, smoothed and calibrated
-            as the one that ``segment probabilities=true`` writes. What shows no material is 64, its
-            probability one half.
+            Labels, 0 pore and 1 solid, or the members' mean probability of solid, smoothed and
+            calibrated as in ``segment probabilities=true``. Voxels that are not material have
+            label 64 and probability 0.5.
+
+        Raises
+        ------
+        mlflow.MlflowException
+            If the array or a parameter is not valid.
         """
         try:
             with self.one_at_a_time:
                 check_unmasked(model_input)
                 return self._answer(np.asarray(model_input), params or {})
-        except UserError as error:  # a server then answers with this line, not with a traceback
+        except UserError as error:  # a server's clients get one line, not a traceback
             raise mlflow.MlflowException(str(error), INVALID_PARAMETER_VALUE) from error
 
     def _answer(self, array: Voxels, params: Mapping[str, Any]) -> Voxels:
@@ -74,13 +79,13 @@ class Segmentation(mlflow.pyfunc.PythonModel):
         native = array.dtype.newbyteorder("=")
         value_range = given or learned_range(native, self.bundle.scales)
         volume = ArrayVolume(array, value_range=value_range)
-        # paths are refused: clients of a server must not open files of its machine
+        # `valid` must not be a path: a client must not open files of the server's machine
         options = Options(valid=_choice(params, "valid", RULES), certificate=False)
         return segment_stack(volume, self.segmenter, self.scorer, options, output)
 
 
 def _choice(params: Mapping[str, Any], key: str, choices: Sequence[Choice]) -> Choice:
-    """Value of a parameter with a few choices; the first one by default."""
+    """Return a parameter that must be one of ``choices``, by default the first."""
     value = str(params.get(key, choices[0]))
     for choice in choices:
         if value == choice:

@@ -1,4 +1,4 @@
-"""Access to MLflow's stores: clients, experiments, and errors of stores that do not answer."""
+"""Access to MLflow's stores: clients, experiments, locks, and errors of a store in an outage."""
 
 from __future__ import annotations
 
@@ -23,36 +23,37 @@ from fibsem.system.locks import alone
 from fibsem.system.outages import weathered
 from fibsem.system.secrets import in_message
 
-# The first use of a database logs one line for every step of its migration.
-# What a database refuses is raised, too, and said in one line.
+# The first use of a database logs a line for every step of its migration.
+# Errors of a database are also raised, and reported in one line.
 for _name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
-# Downloads here are copies of a few files; their progress bars only clutter logs.
+# Downloads are copies of a few files; their progress bars only clutter logs.
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-# A line to each run of a server would come between our own, with the password of its address.
+# A server's URL, with its password, would be printed after each run.
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
-# MLflow alone would ask a server that is away for twelve minutes, and say nothing.
+# By default MLflow retries an unreachable server for twelve minutes, without a message.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 
-#: Messages of MLflow about writing to an experiment or a run that was deleted.
+#: MLflow's message when writing to a deleted experiment or run.
 DELETED = re.compile(r"must be in (the )?'active'")
-#: Errors of a database that is out of order, and errors of a single query.
+#: Errors of a damaged or unavailable database, and those of them that an invalid query raises.
 DAMAGED = (exc.DatabaseError, exc.TimeoutError)
 ASKED = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
-#: Messages of MLflow about wrong addresses: a missing driver, or no server.
+#: Errors of MLflow for an invalid address: a missing driver, or no server.
 NO_STORE = (mlflow.MlflowException, ImportError, ValueError, exc.ArgumentError)
 
 
 def client_of(uri: str) -> MlflowClient:
-    """Make a client of a store for runs and registered models, whatever environment variables say.
+    """Return a client of a store of runs and registered models, and make it MLflow's current one.
 
-    What MLflow does by itself, as reading artifacts, it does there too. It keeps a store by its
-    address: that of a file holds the working folder, which a notebook may leave.
+    The current store, which environment variables do not affect, is used by MLflow's own functions
+    such as reading artifacts. The address of a file is made absolute, because MLflow caches stores
+    by address and a notebook may change its working folder.
     """
     address = absolute(uri) if database_file(uri) is not None else as_url(uri)
     mlflow.set_tracking_uri(address)
@@ -62,13 +63,13 @@ def client_of(uri: str) -> MlflowClient:
 
 @contextmanager
 def answered(uri: str) -> Iterator[None]:
-    """Turn errors of a store into ours, and hold signals back until a call to it has ended.
+    """Convert outages of a store to ``OutageError``, and hold interrupts back within the block.
 
     Raises
     ------
     OutageError
-        If it, or the place of its artifacts, does not answer, or is out of order; or if what is
-        written to was deleted, which people can restore.
+        If the store or the location of its artifacts does not answer or is out of order, or if the
+        run or experiment written to was deleted, which users can undo.
     """
     with uninterrupted(), weathered():
         try:
@@ -80,7 +81,7 @@ def answered(uri: str) -> Iterator[None]:
 
 
 def _outage(uri: str, error: mlflow.MlflowException) -> OutageError | None:
-    """What a store answers, where that is no answer to what was asked."""
+    """Return the outage that an error of a store reports, or None if it is another error."""
     said = next(iter(str(error).splitlines()), "")
     if DELETED.search(said):
         return OutageError(
@@ -94,21 +95,21 @@ def _outage(uri: str, error: mlflow.MlflowException) -> OutageError | None:
 
 
 def experiment_of(uri: str, name: str, artifacts: Path) -> str:
-    """Id of an experiment; creates store and experiment if they do not exist.
+    """Return the id of an experiment; create the store and the experiment if they do not exist.
 
     Raises
     ------
     UserError
-        If the store cannot be reached or takes no new experiment, its database is damaged, or the
+        If the store cannot be reached or refuses a new experiment, its database is damaged, or the
         experiment was deleted.
     """
-    if not is_database(uri):  # a server keeps its artifacts where it likes
+    if not is_database(uri):  # a server chooses the location of artifacts
         return _experiment(uri, name, None)
     place = artifacts.resolve().as_uri()
     database = database_file(uri)
     if database is None:
         return _experiment(uri, name, place)
-    # Two processes that create the tables of a database at the same time would get errors.
+    # Two processes that create the tables of a database at the same time would fail.
     with alone(database.with_name(f".{database.name}.lock")):
         try:
             return _experiment(uri, name, place)
@@ -140,7 +141,7 @@ def _experiment(uri: str, name: str, artifacts: str | None) -> str:
 
 
 def _created(client: MlflowClient, uri: str, name: str, artifacts: str | None) -> Experiment:
-    """Create an experiment, or find the one that another process created first."""
+    """Create an experiment, or return it if another process has just created it."""
     try:
         return client.get_experiment(client.create_experiment(name, artifact_location=artifacts))
     except mlflow.MlflowException as error:
@@ -156,10 +157,10 @@ def _created(client: MlflowClient, uri: str, name: str, artifacts: str | None) -
 
 @contextmanager
 def one_decision(uri: str) -> Iterator[None]:
-    """Lock a store on this machine, for changes of its champion.
+    """Lock a store's champion, so that one process on this machine changes it at a time.
 
-    MLflow has no conditional changes. A database in a file has its lock beside it, also for other
-    machines; for a server other machines are not locked out.
+    MLflow has no conditional updates. The lock of a database in a file lies beside the file and
+    works between machines; no lock covers other machines that use the same server.
     """
     with alone(_lock_of(uri)), uninterrupted():
         yield

@@ -1,4 +1,4 @@
-"""The present and former champions, read from versions and aliases of a store."""
+"""Present and former champions, as read from the versions and aliases of a store."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ CHAMPION, PREVIOUS = "champion", "previous"
 
 @dataclass(frozen=True)
 class Succession:
-    """The champions of a store in turn.
+    """The champions of a store in order.
 
     Attributes
     ----------
     versions
         All registered versions, by number.
     aliases
-        Versions by alias.
+        Version number of each alias.
     begun
-        The version that is being made the champion; None if there is none.
+        Version that is being made the champion, or None.
     line
-        All changes of the champion in turn.
+        Every change of the champion, in order.
     """
 
     versions: Mapping[str, ModelVersion]
@@ -40,7 +40,7 @@ class Succession:
 
     @classmethod
     def read(cls, client: MlflowClient) -> Succession:
-        """Read the succession from a store."""
+        """Read the current succession of a store."""
         aliases, begun = _aliases(
             client
         )  # first, so that every version they name is in the list read next
@@ -49,26 +49,26 @@ class Succession:
 
     @property
     def unfinished(self) -> bool:
-        """Whether the latest change was begun, and its alias is not set yet."""
+        """Whether the latest change is pending: its alias is not set yet."""
         return bool(self.line) and self.begun == self.line[-1].version
 
     @property
     def champion(self) -> str | None:
-        """Version with the alias ``champion``, or that will have it when a change is finished."""
+        """Version with the alias ``champion``, or the one that gets it by a pending change."""
         return self.line[-1].version if self.unfinished else self.aliases.get(CHAMPION)
 
     @property
     def heir(self) -> str | None:
-        """The champion, or, if it was deleted from the registry, the one before.
+        """The champion or, if its version was deleted from the registry, the one before it.
 
-        Aliases and tags are deleted with a version, so that nothing is left of such a champion.
+        Deleting a version also deletes its aliases and tags, and so its part of the history.
         """
         former = successive(self.line)
         return self.champion or (former[-1] if former else self.aliases.get(PREVIOUS))
 
 
 def _aliases(client: MlflowClient) -> tuple[dict[str, str], str | None]:
-    """Versions by alias, and the version that is being made the champion."""
+    """Read the version of each alias, and the version that is being made the champion or None."""
     try:
         model = client.get_registered_model(REGISTERED)
     except mlflow.MlflowException as error:
@@ -82,11 +82,11 @@ def _aliases(client: MlflowClient) -> tuple[dict[str, str], str | None]:
 def _line(
     versions: Mapping[str, ModelVersion], aliases: Mapping[str, str], begun: str | None
 ) -> list[Change]:
-    """All changes of the champion in turn.
+    """Return every change of the champion, in order.
 
-    If the version with the alias is not the last of the line, and no change was begun, the alias
-    was set by people, or before there was a history. Then this version comes last, after the one
-    with the alias ``previous`` if that is not in the line either.
+    If the version with the alias ``champion`` is not the last of the history and no change is
+    pending, the alias was set by hand, or before there was a history: a change for it is appended,
+    after one for the alias ``previous`` if neither version is in the history.
     """
     line = [
         one
@@ -110,5 +110,5 @@ def _line(
 
 
 def registered(version: ModelVersion) -> str:
-    """Time at which a version was registered: UTC, ISO 8601."""
+    """Return the time when a version was registered: UTC, ISO 8601."""
     return iso(datetime.fromtimestamp(version.creation_timestamp / 1000, UTC))

@@ -1,4 +1,4 @@
-"""The registered versions as a table: when and why each was the champion, or was refused."""
+"""The registered versions as a table: when and why each was the champion, if it ever was."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class VersionRow:
     Attributes
     ----------
     version, registered
-        Number, and time of the registration (UTC, ISO 8601).
+        Number of the version, and when it was registered (UTC, ISO 8601).
     since, until
-        Times between which it was the champion; ``since`` is None if it never was, ``until`` if
-        it never was or still is.
+        Time as the champion; ``since`` is None if it never was, ``until`` if it never was or still
+        is.
     why, how
-        Fields of the :class:`~fibsem.tracking.history.Change`; or ``refused`` with the reason of
-        the gate; or ``registered``.
+        As in :class:`~fibsem.tracking.history.Change`; of other versions, ``how`` is ``refused``
+        with the reason of the gate, or ``registered``.
     dataset, data, code, test_miou
-        Facts of its promotion: name and hash of the data, version of the code, mIoU on every
-        labelled test pixel. None if they were not stored.
+        Facts of its promotion: name and hash of the data, version of the code, mIoU on all
+        labelled test pixels. None if they were not stored.
     aliases
-        Present aliases of the version, in its latest row.
+        Current aliases of the version, only on its latest row.
     """
 
     version: str
@@ -48,7 +48,7 @@ class VersionRow:
     aliases: tuple[str, ...]
 
     def as_read(self) -> dict[str, str]:
-        """The row as texts, by the names of columns."""
+        """Return the cells of the row as text, by column heading."""
         return {
             "version": self.version,
             "registered": _moment(self.registered),
@@ -65,12 +65,12 @@ class VersionRow:
 
 
 def _moment(iso: str | None) -> str:
-    """A time in UTC to the second."""
+    """Format a time in UTC to the second; None gives an empty text."""
     return "" if iso is None else iso[:19].replace("T", " ")
 
 
 def history(tracking_uri: str) -> list[VersionRow]:
-    """History of the registered model: champions and refused versions, oldest first."""
+    """Return a row for each time as champion and each version that never was, oldest first."""
     now = Succession.read(client_of(tracking_uri))
     rows = [
         _row(now.versions[one.version], one, following.since if following else None)
@@ -88,7 +88,7 @@ def history(tracking_uri: str) -> list[VersionRow]:
 
 
 def history_table(tracking_uri: str) -> pd.DataFrame:
-    """The history as a table in text."""
+    """Return the history as a table of text."""
     return pd.DataFrame([row.as_read() for row in history(tracking_uri)])
 
 
