@@ -8,7 +8,7 @@ from fibsem.data.sampling import sample_size
 
 #: Number of labelled training pixels in the thesis: 180 squares of 256 x 256.
 STUDY = 180 * 256**2
-#: Patches per step in patch mode that determine the length of an epoch in grid mode.
+#: Patches per step in patch mode, by which the length of an epoch in grid mode is defined, too.
 REFERENCE_BATCH = 128
 
 

@@ -100,7 +100,7 @@ class SearchConfig:
         )  # fmt: skip
 
     def _check_rungs(self) -> None:
-        """Check that rungs have fewer and fewer trials, more and more epochs, and one objective."""
+        """Check rungs: fewer and fewer trials, more and more epochs, one objective, and Optuna."""
         if not self.rungs:
             return
         pairs = all(len(rung) == 2 and min(rung) >= 1 for rung in self.rungs)
@@ -120,7 +120,7 @@ class SearchConfig:
 
     @property
     def _by_objective_alone(self) -> bool:
-        """Whether a single figure of unfinished trainings may select those to continue."""
+        """Whether successive halving is supported: Optuna, one objective, no pruner, no grid."""
         alone = self.pruner == "none" and len(self.objectives) <= 1
         # a grid may have fewer points than a rung's slots
         return self.backend == "optuna" and alone and self.sampler != "grid"
@@ -132,10 +132,10 @@ class SearchConfig:
 
     @property
     def drawn(self) -> int:
-        """Number of points to draw, repetitions included; 0 if the sweep ends without new points.
+        """Number of points to draw, repetitions included; 0 if points are not repeated.
 
-        A grid and the oracles of Keras-Tuner end so. Only the first rung draws points; later ones
-        continue its trials.
+        Grids and oracles of Keras-Tuner end when there are no new points. Only the first rung
+        draws points; later rungs continue its trials.
         """
         if self.sampler == "grid" or self.backend != "optuna":
             return 0
