@@ -127,9 +127,9 @@ class RunConfig:
         return f"{self.spec.name} {self.spec.nbhd} seed {self.seed}"
 
     def why_unused(self, key: str, *, planned: bool = False) -> str | None:
-        """Why a dotted key has no effect; None if it has one.
+        """Explain why a dotted key has no effect; None if it has one.
 
-        ``planned`` says that a budget will set the steps.
+        ``planned`` states that a budget will set the steps.
         """
         group, _, name = key.partition(".")
         if group == "model":
@@ -143,7 +143,7 @@ class RunConfig:
 
     @property
     def hyperparameters(self) -> dict[str, object]:
-        """Every hyperparameter of network and training, by dotted key, all resolved."""
+        """Every hyperparameter of network and training by dotted key, automatic values resolved."""
         spec = self.spec
         parts = {
             "model": {"name": spec.name, "padding": spec.padding, **spec.hyperparameters},
@@ -154,7 +154,7 @@ class RunConfig:
 
     @property
     def settings(self) -> dict[str, object]:
-        """Every setting that changes the result of a training, by dotted key, all resolved."""
+        """Every setting that affects the result of a training by dotted key, values resolved."""
         spec = self.spec
         parts = {
             "split": asdict(self.split),

@@ -32,7 +32,7 @@ DIGEST = re.compile(r"#([0-9a-f]{16})$")
 
 
 def digest_in(address: str) -> str | None:
-    """The digest at the end of an address of weights; None if it has none yet.
+    """Return the digest at the end of an address of weights, or None if it has none yet.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def digest_in(address: str) -> str | None:
     return match[1] if match else None
 
 
-#: Strengths of augmentation, beside mirrored and turned windows.
+#: Strengths of augmentations other than mirroring and turning windows.
 STRENGTHS = ("contrast_sd", "noise_sd", "blur_px", "elastic_px")
 
 
@@ -84,7 +84,7 @@ class TrainConfig:
     rare_windows: float | None = 0.0
     max_seconds: float | None = None
     keep: Literal["all", "loss", "miou"] = "loss"
-    validation: Literal["pieces", "lattice"] = "lattice"  # of earlier versions
+    validation: Literal["pieces", "lattice"] = "lattice"  # as in earlier versions
     augment: bool = True
     shift_sd: float = 0.0
     shift_probability: float = 0.0
@@ -124,7 +124,13 @@ class TrainConfig:
         require("train.rare_windows", rare, rare is None or 0 <= rare < 1, "in [0, 1) or null")
 
     def resolved(self, spec: ModelSpec) -> TrainConfig:
-        """The settings with automatic values resolved for a model."""
+        """Return the settings with automatic values resolved for a model.
+
+        Raises
+        ------
+        UserError
+            If the model does not support the mode, the initial weights or the teacher.
+        """
         if self.mode == "grid" and not spec.convertible:
             raise UserError(
                 f"`train.mode=grid` needs a convertible network, but got model={spec.name} with "
@@ -173,7 +179,7 @@ class TrainConfig:
 
     @property
     def ends_with_epochs(self) -> bool:
-        """Whether learning rates depend on the number of epochs to come."""
+        """Whether learning rates depend on the total number of epochs."""
         return self.schedule in ("cosine", "wsd")
 
     @property
@@ -190,19 +196,22 @@ class TrainConfig:
         return EpochLength(self.share, self.steps, self.min_steps, batch)
 
     def done(self, epoch: float, seconds: float = 0.0) -> float:
-        """Share of a training that is over after so many epochs and seconds, at most 1."""
+        """Return the share of the training that is done after some epochs and seconds, at most 1.
+
+        The larger of the shares of ``epochs`` and of ``max_seconds`` counts.
+        """
         in_time = 0.0 if self.max_seconds is None else seconds / self.max_seconds
         return min(1.0, max(epoch / self.epochs, in_time))
 
     def learning_rate_at(self, epoch: float, seconds: float = 0.0) -> float:
-        """Learning rate after so many epochs, whole or not, and seconds (thesis 3.7).
+        """Return the learning rate after some epochs, fractions included, and seconds (thesis 3.7).
 
-        ``step``: times 0.75 every 8 epochs, not below 1e-5. ``cyclic``: in straight lines from a
-        tenth of the rate up to it and back, ``2 * decay_every`` epochs a cycle. ``cosine``: half a
-        cosine from the rate to ``min_learning_rate`` over ``epochs``, or ``max_seconds`` where
-        these are over sooner. ``wsd``: the rate, and over the last fifth of these from it to
-        ``min_learning_rate``, by a square root [1]_: before that the rate does not depend on when
-        the training ends.
+        ``step``: multiplied by ``decay`` every ``decay_every`` epochs (0.75 and 8), not below
+        ``min_learning_rate`` (1e-5). ``cyclic``: linear from a tenth of the rate up to it and
+        back, ``2 * decay_every`` epochs a cycle. ``cosine``: half a cosine from the rate to
+        ``min_learning_rate`` over ``epochs``, or ``max_seconds`` if these are over sooner.
+        ``wsd``: constant, and over the last fifth of the training down to ``min_learning_rate`` by
+        a square root [1]_: before that, the rate does not depend on the length of the training.
 
         References
         ----------
@@ -225,7 +234,7 @@ class TrainConfig:
         return top
 
     def learning_rate_of(self, epoch: int, step: int, steps: int, seconds: float = 0.0) -> float:
-        """Learning rate of a step of an epoch, with the warm-up; both count from 0.
+        """Return the learning rate of a step in an epoch, warm-up included; both count from 0.
 
         ``warmup`` is the share of the training in which the rate grows from 0.
         """

@@ -1,4 +1,4 @@
-"""Which keys of a configuration count for results, and the output folder of a command."""
+"""Keys of a configuration that change results, and the output folder of a command."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from fibsem.config.training import TrainConfig
 from fibsem.system.file_names import part_name
 from fibsem.system.identity import Identity, differences, same_data
 
-#: Keys that do not change results, but only how many there are, where they are kept, and what is
-#: printed. ``data`` is one of them, since datasets are compared by their digests.
+#: Keys that do not change results, only their number, their place, and messages. ``data`` is one
+#: of them, since datasets are compared by their digests.
 OUTSIDE = (
     "command",
     "output",
@@ -167,7 +167,7 @@ def output_folder(
         return folder
     if tree.get("budget") or tree.get("plan"):  # results without a budget have other steps
         return folder
-    named = ("trials",) if tree.get("study") else ("trials", "study")  # as the folder is
+    named = ("trials",) if tree.get("study") else ("trials", "study")  # derived from the folder
     return _former_folder(folder, command, settings_of(command, tree), named, data) or folder
 
 

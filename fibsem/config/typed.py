@@ -1,4 +1,4 @@
-"""What a user typed, beside what ``conf/`` says: only the former is somebody's word."""
+"""Distinguish values that the user typed from defaults in ``conf/``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AXES = "space.axes."
 
 
 def typed_values(command_line: str) -> dict[str, str]:
-    """What a user typed for each key, as it was typed.
+    """Return the values in a command line by key, as the user typed them.
 
     >>> typed_values("python -m fibsem.train train.epochs=3 budget=1h")
     {'train.epochs': '3', 'budget': '1h'}
@@ -22,7 +22,7 @@ def typed_values(command_line: str) -> dict[str, str]:
 
 
 def command_of(command_line: str) -> str:
-    """The command of a line; none of none.
+    """Return the command of a command line; empty for an empty line.
 
     >>> command_of("python -m fibsem.train train.epochs=3"), command_of("")
     ('train', '')
@@ -31,9 +31,9 @@ def command_of(command_line: str) -> str:
 
 
 def without_typed_axes(tree: Tree, overrides: Iterable[str]) -> Tree:
-    """A sweep's tree in which what was typed is not searched over: its axis has that one value.
+    """Return a sweep's tree in which the axis of each typed key has only the typed value.
 
-    An axis that was typed stays.
+    An axis that was typed itself stays.
 
     >>> tree = {"model": {"kernel": 5}, "space": {"axes": {"model": {"kernel": [3, 5]}}}}
     >>> without_typed_axes(tree, ["model.kernel=5"])["space"]["axes"]
@@ -54,7 +54,7 @@ def without_typed_axes(tree: Tree, overrides: Iterable[str]) -> Tree:
 
 
 def _fix(axes: MutableMapping[str, Any], values: Mapping[str, Any], last: str) -> None:
-    """Leave an axis the one value that its key has, where there is such an axis."""
+    """Reduce an axis to the value of its key, if the axis exists."""
     if axes.get(last) is None or last not in values or _is_group(axes[last]):
         return
     one: Any = [values[last]]
@@ -63,19 +63,19 @@ def _fix(axes: MutableMapping[str, Any], values: Mapping[str, Any], last: str) -
 
 
 def _below(node: Any, groups: Iterable[str]) -> Tree:
-    """What lies under some keys of a tree; nothing where they are not there."""
+    """Return the subtree under some keys, or an empty dict if there is none."""
     for name in groups:
         node = node.get(name) if isinstance(node, dict) else None
     return node if isinstance(node, dict) else {}
 
 
 def _is_group(node: Any) -> bool:
-    """Whether a key holds axes and is none."""
+    """Return whether a node is a group of axes, and not an axis itself."""
     return isinstance(node, dict) and not {"low", "values"} & set(node)
 
 
 def _pairs(overrides: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Keys and values of overrides; of one that takes a key away, no value."""
+    """Yield the keys and values of overrides; an override that removes a key has an empty value."""
     for text in overrides:
         key, _, value = text.lstrip("+~").partition("=")
         yield key, value

@@ -20,7 +20,7 @@ W = TypeVar("W")
 
 @dataclass(frozen=True)
 class Audit:
-    """What a bundle knows of its origin; bundles of earlier versions have fewer fields.
+    """Origin of a bundle; bundles of earlier versions have fewer fields.
 
     Attributes
     ----------
@@ -31,15 +31,15 @@ class Audit:
     lineage
         Data, sweep, trial and promotion, and the commands.
     calibration
-        Calibration of its probabilities, with calibration errors before and after it.
+        Calibration of its probabilities, with the calibration errors before and after.
     corrections, greys, moments
         For every training film: the fitted correction, the histogram of its grey values, and
         their mean and standard deviation.
     squares
         Test squares of its films.
     learned
-        Squares that it was trained on, by the digest of their slice; None if it, or a model that
-        it began with, does not say.
+        Squares that it was trained on, by the digest of their slice; None if they are unknown for
+        it or for its initial weights.
 
     Examples
     --------
@@ -61,14 +61,14 @@ class Audit:
 
     @property
     def origin(self) -> Lineage:
-        """Lineage of the model; for bundles of earlier versions as far as it is known."""
+        """Lineage of the model; incomplete for bundles of earlier versions."""
         if self.lineage is not None:
             return self.lineage
         few = ("winner", "run_id", "dataset", "data")
         return Lineage.of_bundle({key: getattr(self, key) for key in few})
 
     def to_json(self) -> Record:
-        """The record in ``bundle.json``, without unknown fields."""
+        """Return the record in ``bundle.json``, without unknown fields."""
         record = {
             "dataset": self.dataset,
             "data": self.data,
@@ -86,10 +86,10 @@ class Audit:
 
 
 def _each(values: Mapping[str, V] | None, write: Callable[[V], W]) -> dict[str, W] | None:
-    """Values by name as they are written; None if there are none."""
+    """Convert the values of a mapping by ``write``; None stays None."""
     return None if values is None else {name: write(value) for name, value in values.items()}
 
 
 def places_of(learned: Learned | None) -> dict[str, tuple[Edges, ...]] | None:
-    """Squares that a model was trained on, for its audit."""
+    """Return the squares that a model was trained on, in the form of its audit."""
     return None if learned is None else {digest: (*some,) for digest, some in learned.items()}

@@ -1,7 +1,7 @@
-"""Begins a run once, and finds it again after a kill.
+"""Create a run only once, and find it again after a kill by a token.
 
-A kill between the creation of a run and the writing of its id would leave a run that is RUNNING for
-ever. So a random token is written first, and the run has it as a tag.
+If a process is killed after the store has created a run and before its id is written down, the run
+would be lost, RUNNING forever. So a token is written down first, and the run has it as a tag.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from fibsem.system.records import Record, typed
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 
-#: File with the token, in the folder of a run.
+#: File in the folder of a run that contains its token.
 BEGUN = "begun.json"
 
 
 class Notes(Protocol):
-    """Protocol of notes that survive a command: the ``token``, then the ``run_id`` of a run."""
+    """Notes on a run that survive a kill: its ``run_id``, and before that a ``token``."""
 
     def get(self, key: str) -> Any:
-        """The value under a key, or None."""
+        """Return the value under a key, or None."""
 
     def set(self, key: str, value: Any) -> None:
-        """Write a value under a key."""
+        """Store a value under a key permanently."""
 
 
 def noted(key: str, record: object) -> str:
-    """The text under a key of a record."""
+    """Return the text under a key of a record; raise ``ValueError`` if there is none."""
     notes = typed(Record, record)
     if not isinstance(notes.get(key), str):
         raise ValueError(f"`{key}` must be a text, but got {notes.get(key)}")
@@ -47,7 +47,7 @@ RUN = partial(noted, "run_id")
 
 @dataclass(frozen=True)
 class FileNotes:
-    """Notes in a folder: the id in its own file, and the token beside it."""
+    """Notes in two files of a folder: the run id in ``path``, and the token in :data:`BEGUN`."""
 
     path: Path
 
@@ -72,18 +72,18 @@ def take_up(
     params: Mapping[str, object] | None = None,
     parent: str | None = None,
 ) -> str:
-    """Resume the run of some notes, or begin a new one; returns its id.
+    """Resume the run in some notes, or start a new one; return its id.
 
     Parameters
     ----------
     tracking, notes
-        The store, and the notes of the run.
+        The store, and the notes on the run.
     name, tags, params, parent
         Properties of a new run.
     tree
-        Its configuration, logged as ``config.json``.
+        Configuration of the run, logged as ``config.json``.
     dataset
-        Its data.
+        Dataset of the run.
     """
     noted_id = notes.get("run_id")
     if noted_id is not None and tracking.resume(noted_id):
@@ -103,7 +103,7 @@ def take_up(
 
 
 def _begun(tracking: Tracking, token: str) -> str | None:
-    """Id of the run with a token, if the store has one."""
+    """Resume the run with a token and return its id, or None if the store has no such run."""
     for run in tracking.runs({names.TOKEN: token}):
         if tracking.resume(run.info.run_id):
             return str(run.info.run_id)

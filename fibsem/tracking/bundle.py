@@ -1,7 +1,7 @@
-"""Weights and everything needed to use them, as a folder.
+"""Bundles: weights and everything needed to use them, as a folder.
 
-``model.keras`` is the strided network in Keras' own format, which safe mode loads, or
-``model.skops`` a forest; ``bundle.json`` holds the rest. There is no pickle in any of them.
+``model.keras`` is the strided network in Keras' own format, loaded in safe mode, or
+``model.skops`` a forest; ``bundle.json`` contains the rest. None of them contains a pickle.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from fibsem.system.summaries.lineage import Lineage
 from fibsem.tracking.audit import Audit
 from fibsem.tracking.store import client_of
 
-#: How addresses in an MLflow store begin.
+#: Prefixes of addresses in an MLflow store.
 REMOTE = ("models:/", "runs:/")
 
 
 @dataclass(frozen=True)
 class _Written:
-    """``bundle.json``; what has a default, older ones have not."""
+    """The record of ``bundle.json``; keys with a default are missing in older bundles."""
 
     preprocess: Recipe
     postprocessing: PostProcessing
@@ -58,7 +58,7 @@ class _Written:
 
     @property
     def specs(self) -> tuple[ModelSpec, ...]:
-        """The networks of the bundle; older ones had a single one."""
+        """Specifications of the members; older bundles have a single one, ``spec``."""
         if specs := self.members or (self.spec and (self.spec,)):
             return specs
         raise ValueError("members is missing")
@@ -66,10 +66,10 @@ class _Written:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A segmenter with what is known of its origin.
+    """A segmenter with its voxel size and origin.
 
-    ``version`` is that of the registered model, None for a folder; ``scales`` are those of the
-    samples, where they declared a range.
+    ``version`` is the version of the registered model, None for a folder; ``scales`` are the grey
+    value scales of samples that declared a range.
 
     Examples
     --------
@@ -96,17 +96,17 @@ class Bundle:
 
     @property
     def dataset(self) -> str | None:
-        """Name of the data that it was trained on; None where it does not say."""
+        """Name of the data that it was trained on; None if unknown."""
         return self.audit.dataset
 
     @property
     def data(self) -> str | None:
-        """Hash of the data that it was trained on; None where it does not say."""
+        """Hash of the data that it was trained on; None if unknown."""
         return self.audit.data
 
     @property
     def lineage(self) -> Lineage:
-        """Where the model comes from; of an older bundle the few things that it kept."""
+        """Lineage of the model; incomplete for older bundles."""
         return self.audit.origin
 
     @property
@@ -116,7 +116,7 @@ class Bundle:
 
     @property
     def learned(self) -> Learned | None:
-        """Squares that it has learned from; None of an older bundle, or one whose start is."""
+        """Squares that it was trained on; None if unknown for it or for its initial weights."""
         return self.audit.learned
 
     def save(self, folder: Path) -> None:
@@ -127,7 +127,7 @@ class Bundle:
         self.describe(folder)
 
     def describe(self, folder: Path) -> None:
-        """Write ``bundle.json`` into a folder that has the weights already."""
+        """Write ``bundle.json`` into a folder that already contains the weights."""
         members = self.segmenter.members
         places = _places(folder, len(members))
         record = {
@@ -152,24 +152,24 @@ class Bundle:
 
 
 def learned_in(folder: Path) -> Learned | None:
-    """Squares that the bundle of a folder has learned from; None where it does not say."""
+    """Return the squares that the bundle in a folder was trained on, or None if unknown."""
     written = known_json(folder / "bundle.json", partial(typed, _Written))
     return written.audit.learned if written else None
 
 
 def voxel_nm_in(folder: Path) -> VoxelNm:
-    """Voxel size of the bundle of a folder; of None where it does not say."""
+    """Return the voxel size of the bundle in a folder, with None for unknown axes."""
     return known_json(folder / "bundle.json", _voxel_nm) or (None, None, None)
 
 
 def described_in(folder: Path) -> tuple[VoxelNm, tuple[int, ...], tuple[Scale, ...]] | None:
-    """Voxel size, label values and ranges of the bundle of a folder; None where there is none."""
+    """Return voxel size, label values and scales of the bundle in a folder, or None without one."""
     written = known_json(folder / "bundle.json", partial(typed, _Written))
     return None if written is None else (written.voxel_nm, written.classes, written.scales)
 
 
 def load_bundle(folder: Path, key: str = "weights") -> Bundle:
-    """Read a folder that :meth:`Bundle.save` wrote; safe mode, no code of the model is run.
+    """Read a bundle that :meth:`Bundle.save` wrote, in safe mode: no code of the model is run.
 
     Parameters
     ----------
@@ -224,27 +224,27 @@ def _read(folder: Path) -> Bundle:
 
 
 def _voxel_nm(record: object) -> VoxelNm:
-    """The voxel size that ``bundle.json`` holds."""
+    """Return the voxel size in the record of ``bundle.json``."""
     z, y, x = (_length(nm) for nm in typed(_Written, record).voxel_nm)
     return z, y, x
 
 
 def _length(nm: object) -> float | None:
-    """A side of a voxel; None where it is not known."""
+    """Return the length of a voxel along an axis, or None if unknown; refuse others than > 0."""
     if nm is not None and not (finite(nm) or 0.0) > 0:
         raise ValueError(f"a voxel must have a size above 0, but got {nm} nm")
     return finite(nm)
 
 
 def _places(folder: Path, count: int) -> list[Path]:
-    """Where the models of a bundle lie: in its folder, or each of several in one of its own."""
+    """Return the folders of the members: the bundle's folder, or ``member-k`` for several."""
     return [folder] if count == 1 else [folder / f"member-{k}" for k in range(count)]
 
 
 def _check_weights(
     digests: Sequence[str] | None, members: Sequence[Member], places: Sequence[Path]
 ) -> None:
-    """Refuse weights of another model, as a folder has that was copied in parts."""
+    """Raise ``ValueError`` for weights of another model, as in a partly copied folder."""
     if digests is None:  # an older bundle
         return
     for digest, member, place in zip(digests, members, places, strict=True):
@@ -256,12 +256,12 @@ def _check_weights(
 
 
 def _digest(member: Member, place: Path) -> str:
-    """Sixteen hex digits of the weights of a model that lies in a folder."""
+    """Return a digest of a member's weights, 16 hex digits."""
     return _hashed(hashlib.sha256(), member, place).hexdigest()[:16]
 
 
 def _identity(record: Mapping[str, Any], members: Sequence[Member], places: Sequence[Path]) -> str:
-    """Twelve hex digits of the weights and of every setting that changes an output."""
+    """Return a digest of the weights and all settings that affect outputs, 12 hex digits."""
     settings = {key: value for key, value in record.items() if key not in ("audit", "weights")}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for member, place in zip(members, places, strict=True):
@@ -270,7 +270,7 @@ def _identity(record: Mapping[str, Any], members: Sequence[Member], places: Sequ
 
 
 def _hashed(digest: Any, member: Member, place: Path) -> Any:
-    """A digest with the weights of a model; a network's file itself holds dates."""
+    """Add a member's weights to a digest; a network's file cannot be hashed, as it holds dates."""
     if member.spec.is_network:
         for weights in member.model.get_weights():
             digest.update(weights.tobytes())
@@ -280,7 +280,7 @@ def _hashed(digest: Any, member: Member, place: Path) -> Any:
 
 
 def load_segmenter(weights: Sequence[str], tracking_uri: str) -> Segmenter:
-    """The mean of one or more bundles or registered models; also in another process."""
+    """Load one or more bundles or registered models as an ensemble."""
     return Segmenter.ensemble([find_bundle(name, tracking_uri).segmenter for name in weights])
 
 
@@ -304,7 +304,7 @@ def find_bundle(weights: str, tracking_uri: str, key: str = "weights") -> Bundle
 
 
 def _resolved(weights: str, client: mlflow.MlflowClient) -> tuple[str, str | None]:
-    """Address and number of the version that an alias has now: it may move while we read."""
+    """Resolve an alias once, since it may move: return the model's address and version or None."""
     if not weights.startswith("models:/"):
         return weights, None
     name, at, alias = weights.removeprefix("models:/").partition("@")

@@ -1,6 +1,6 @@
 """Runs in MLflow: one experiment per dataset, a parent run per sweep, a child run per trial.
 
-Runs are addressed by id, never as MLflow's global "active run", so that an interrupted run can be
+Runs are addressed by id, never by a global "active run", so that an interrupted run can be
 resumed.
 """
 
@@ -35,9 +35,9 @@ from fibsem.tracking.models import log_model
 from fibsem.tracking.naming import filter_of, stored_name
 from fibsem.tracking.store import answered, client_of, experiment_of
 
-#: Error codes of a store that does not have a run, or no such kind of id.
+#: Error codes of a store that does not have a run, or does not use ids of that form.
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-#: Number of runs in a page of a search.
+#: Number of runs to request from a store at a time.
 PAGE = 1000
 
 
@@ -62,12 +62,12 @@ class Tracking:
 
     @classmethod
     def open(cls, config: TrackingConfig, dataset: str) -> Tracking:
-        """Open the store; creates store and experiment if they do not exist.
+        """Open the store; create store and experiment if they do not exist.
 
         Raises
         ------
         UserError
-            If the store cannot be opened, or artifacts of the experiment lie in another place.
+            If the store cannot be opened, or the experiment has another artifact location.
         """
         name = stored_name(config.experiment or dataset)
         artifacts = read_path(config.artifacts, "tracking.artifacts")
@@ -88,7 +88,7 @@ class Tracking:
         params: Mapping[str, object] | None = None,
         parent: str | None = None,
     ) -> str:
-        """Start a run; returns its id."""
+        """Start a run and return its id."""
         everything = {**_code_and_machine(), **tags, **({names.PARENT: parent} if parent else {})}
         run = self.client.create_run(
             self.experiment_id,
@@ -99,12 +99,12 @@ class Tracking:
         return str(run.info.run_id)
 
     def find(self, run_id: str) -> Run | None:
-        """A run by its id; None if the store does not have it, or it was deleted.
+        """Return a run by its id, or None if the store does not have it or it was deleted.
 
         Raises
         ------
         OutageError
-            If the store does not answer, so that nobody knows whether it has the run.
+            If the store does not answer.
         """
         try:
             run = self.client.get_run(run_id)
@@ -115,14 +115,14 @@ class Tracking:
         return run if run.info.lifecycle_stage == "active" else None
 
     def resume(self, run_id: str) -> bool:
-        """Set a run to RUNNING again; False if the store does not have it any more."""
+        """Set a run to RUNNING again; return False if the store no longer has it."""
         if self.find(run_id) is None:
             return False
         self.client.update_run(run_id, status="RUNNING")
         return True
 
     def publish(self, run_id: str, tags: Mapping[str, object], status: str = "FINISHED") -> bool:
-        """Log the outcome of a run and end it; False if the store does not have it any more."""
+        """Tag a run with its outcome and end it; return False if the store no longer has it."""
         if self.find(run_id) is None:
             return False
         self.tag(run_id, tags)
@@ -143,9 +143,9 @@ class Tracking:
         self.client.log_batch(run_id, metrics=entries, synchronous=True)
 
     def log_changed(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
-        """Log metrics, unless a run has all of them with these values: repetitions add nothing.
+        """Log metrics, unless the run already has all of them with these values.
 
-        Times are not compared, as they differ every time.
+        Times are not compared, as they differ between repetitions.
         """
         logged = self.client.get_run(run_id).data.metrics
         figures = {k: v for k, v in metrics.items() if v is not None and v == v}
@@ -157,7 +157,7 @@ class Tracking:
             self.log_metrics(run_id, metrics, step)
 
     def logged_steps(self, run_id: str, key: str) -> int:
-        """Number of steps of a metric that a run has; steps logged twice count once."""
+        """Return the number of distinct steps at which a run has logged a metric."""
         return len({metric.step for metric in self.client.get_metric_history(run_id, key)})
 
     def tag(self, run_id: str, tags: Mapping[str, object]) -> None:
@@ -188,14 +188,14 @@ class Tracking:
         return record
 
     def close(self, run_id: str, status: str = "FINISHED") -> None:
-        """End a run if it has not ended; does nothing if the store does not have it any more."""
+        """End a run that is RUNNING; do nothing if it has ended or the store no longer has it."""
         run = self.find(run_id)
         if run is not None and run.info.status == "RUNNING":
             self.end(run_id, status)
 
     @contextlib.contextmanager
     def system_metrics(self, run_id: str) -> Iterator[None]:
-        """Context that logs load and memory of the machine with a run, if the option is set."""
+        """Log load and memory of the machine to a run during the block, if the option is set."""
         if not self.system:
             yield
             return
@@ -210,7 +210,7 @@ class Tracking:
 
     @contextlib.contextmanager
     def cut_off(self, run_id: str, shared: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """Context that ends a run if its work is interrupted, unless others go on with it."""
+        """End the run as KILLED or FAILED if the block raises, unless ``shared`` returns True."""
         try:
             yield
         except BaseException as error:
@@ -227,11 +227,11 @@ class Tracking:
         self.client.set_terminated(run_id, status)
 
     def runs(self, tags: Mapping[str, str], *, order: str | None = None) -> list[Run]:
-        """All runs with these tags, in the order of a metric."""
+        """Return all runs with these tags, in an order of MLflow's ``order_by`` if one is given."""
         return list(self._search(tags, order=order))
 
     def _search(self, tags: Mapping[str, object], order: str | None = None) -> Iterator[Run]:
-        """Search for runs with some tags; values that a filter cannot contain are compared here."""
+        """Yield runs with these tags, page by page; tags that a filter cannot contain included."""
         token = None
         while True:
             page = self.client.search_runs(
@@ -246,12 +246,12 @@ class Tracking:
                 return
 
     def children(self, parent: str) -> list[Run]:
-        """The child runs of a run."""
+        """Return the child runs of a run."""
         return self.runs({names.PARENT: parent})
 
 
 def _code_and_machine() -> dict[str, str]:
-    """Tags of every run: version of the code, and machine."""
+    """Return the tags of every run for its code version and machine."""
     return {
         names.CODE: code_version(),
         names.MACHINE: f"{socket.gethostname()} {platform.machine()}",
@@ -260,7 +260,7 @@ def _code_and_machine() -> dict[str, str]:
 
 @cache
 def code_version() -> str:
-    """Version of the package, with the commit if it runs from a checkout; read once.
+    """Return the version of the package, with the commit in a checkout; cached per process.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Where a model comes from: data, sweep, trial and promotion, and the commands that made it.
+"""Lineage of a model: data, sweep, trial and promotion, and the commands that made it.
 
-A bundle brings its lineage along, and every ``summary.json`` of what was made with it has it: no
-MLflow store is needed to read it. What an older version did not store is None.
+A bundle contains its lineage, and so does every ``summary.json`` of results that were made with
+it: no MLflow store is needed to read it. Fields that an older version did not store are None.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fibsem.system.records import UNLESS_NONE, Record, Stored, WrittenAs, typed
 
 @dataclass(frozen=True)
 class FromSweep:
-    """A sweep: its study, its run, the version of the code, and the command."""
+    """A sweep: study, run, version of the code, and command."""
 
     study: str | None = None
     parent_run_id: str | None = None
@@ -25,7 +25,7 @@ class FromSweep:
 
 @dataclass(frozen=True)
 class FromTrial:
-    """A trial of a sweep; ``init`` names the weights that it began with, ``teacher`` who taught."""
+    """A trial of a sweep; ``init`` names its initial weights, ``teacher`` its teacher model."""
 
     run_id: str | None = None
     name: str | None = None
@@ -38,7 +38,7 @@ class FromTrial:
 
 @dataclass(frozen=True)
 class FromPromotion:
-    """A promotion: run of its first final training, its own run, seeds of all, the command."""
+    """A promotion: run of its first final training, its own run, all seeds, and the command."""
 
     run_id: str | None = None
     parent_run_id: str | None = None
@@ -48,7 +48,7 @@ class FromPromotion:
 
 @dataclass(frozen=True)
 class DataSource:
-    """How the data were named in the configuration."""
+    """Names of the data in the configuration."""
 
     name: str | None = None
     path: str | None = None
@@ -62,15 +62,15 @@ class Lineage(Stored):
     Attributes
     ----------
     sweep, sweeps
-        That of its trial, and all whose trials were ranked: without them another one might win.
+        Sweep of its trial, and all sweeps whose trials were ranked, which affect the choice.
     trial, promotion
-        What was trained finally, and where.
+        Trial that the final training repeats, and the promotion.
     dataset, data, data_source
-        Name and hash of the data, and how they were named.
+        Name and hash of the data, and their names in the configuration.
     code
-        Version of the code that promoted it.
+        Version of the code of the promotion.
     training
-        The command of a model that was trained alone, without a sweep and a promotion.
+        Command of a model that was trained alone, without sweep and promotion.
     """
 
     sweep: FromSweep = FromSweep()
@@ -85,18 +85,18 @@ class Lineage(Stored):
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Lineage:
-        """Read what :meth:`to_json` made, of this version or another."""
+        """Create a lineage from a record of :meth:`to_json`, of this or another version."""
         whole = typed(Record, record)
         return typed(cls, {key: value for key, value in whole.items() if value is not None})
 
     @classmethod
     def in_bundle(cls, bundle: Any) -> Lineage:
-        """The lineage in a ``bundle.json``."""
+        """Return the lineage in the record of a ``bundle.json``."""
         return cls.of_bundle(typed(Record, typed(Record, bundle).get("audit")))
 
     @classmethod
     def of_bundle(cls, audit: Mapping[str, Any]) -> Lineage:
-        """The lineage that a bundle's audit holds; of an older one the few things that it kept.
+        """Return the lineage in a bundle's audit; for older bundles, only the fields they kept.
 
         Examples
         --------
@@ -115,5 +115,5 @@ class Lineage(Stored):
         )
 
 
-#: One as it is written.
+#: A lineage as it is written in JSON.
 WrittenLineage = Annotated[Lineage, WrittenAs(Record, Lineage.from_json)]
