@@ -1,4 +1,4 @@
-"""From a trained network to probabilities and labels of blocks and whole volumes."""
+"""Apply trained models: probabilities and labels of blocks and of whole volumes."""
 
 import lazy_loader
 

@@ -15,12 +15,12 @@ SEVERAL = "several models: weights=[A,B,...], or one that is an ensemble"
 
 
 def advised_missing() -> str:
-    """Advice where slices are missing or damaged."""
+    """Return the advice for missing or damaged slices."""
     return f"{MISSING.at('skip')} leaves such slices out."
 
 
 def advised_overwrite() -> str:
-    """Advice on how to label a volume anew."""
+    """Return the advice on how to label a volume anew."""
     return OVERWRITE.at("true")
 
 
@@ -36,7 +36,7 @@ class Options:
         Precision of dense networks; bfloat16 falls back to float32 if too many labels differ.
     symmetry
         Number of views of a tile whose scores are averaged: 2 with the mirror image in x, 4 with
-        those in y, 8 with all of these turned. Every view takes as long as the tile.
+        the mirror images in y, 8 with all of these turned. Every view takes as long as the tile.
     probabilities
         Whether probabilities are written, too: 255 times the calibrated mean probability of
         solid, as uint8.
@@ -44,12 +44,12 @@ class Options:
         Whether the spread between the members of an ensemble is written, too: 255 times twice the
         standard deviation of their probabilities (0.5 at most), as uint8.
     valid
-        What of the volume is material: ``auto`` (found before the first slab), ``all``, or the
-        path of a mask that is 0 where nothing is.
+        Extent of the material: ``auto`` (found before the first slab), ``all``, or the path of a
+        mask that is 0 outside the material.
     missing
         Whether a slice that cannot be read stops the work or is left out.
     min_volume_nm3
-        Components of less volume are flipped in 3D at the end; 0: none.
+        Components of less volume are flipped to the other class in 3D at the end; 0: none.
     memory_gib
         Memory of every process.
     slab
@@ -105,12 +105,12 @@ class Options:
                 raise UserError(f"`{Key(key)}` must be {constraint}, but got {value}.")
 
     def check_members(self, count: int, several: str = SEVERAL) -> None:
-        """Refuse the uncertainty of a single model; ``several`` says what has more members.
+        """Refuse the uncertainty of a single model; ``several`` advises how to have more members.
 
         Raises
         ------
         UserError
-            If it is asked for with fewer than two members.
+            If the uncertainty is requested with fewer than two members.
         """
         if self.uncertainty and count < 2:
             raise UserError(

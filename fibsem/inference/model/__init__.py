@@ -1,1 +1,1 @@
-"""One trained model, or several, on one block: by patch or densely; its cost and its memory."""
+"""Evaluate trained models on a block, by patches or densely; their cost and memory."""

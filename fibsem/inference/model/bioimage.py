@@ -1,6 +1,6 @@
-"""Describes a network in ONNX for programs of bioimage.io: axes, sizes, files, an example.
+"""Describe an ONNX network for programs of bioimage.io: axes, sizes, files, an example.
 
-The description has format 0.5. Authors, licence and citation are left to those who publish a model.
+The description has format 0.5. Authors, licence and citation have to be added when publishing it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ TRIED = 32
 def write_description(
     segmenter: Segmenter, voxel_nm: VoxelNm, network: Path, metadata: dict[str, str]
 ) -> list[str]:
-    """Write the description of a network and an example beside it; returns the file names.
+    """Write the description of a network and an example beside it, and return the file names.
 
     Parameters
     ----------
     segmenter, voxel_nm
-        The networks, and the size of the voxels that they were trained on.
+        The networks, and the voxel size (z, y, x) that they were trained on.
     network
         The ONNX file.
     metadata
@@ -60,7 +60,7 @@ def write_description(
 
 
 def _tried(segmenter: Segmenter) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """A window of noise, and its scores; both with axes of batch and channel."""
+    """Return a window of noise and its scores, both with batch and channel axes."""
     z, y, x = segmenter.halo
     side = -(-TRIED // _step(segmenter)) * _step(segmenter)
     shape = (side + 2 * y, side + 2 * x, 2 * z + 1)
@@ -69,7 +69,7 @@ def _tried(segmenter: Segmenter) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, 
 
 
 def _step(segmenter: Segmenter) -> int:
-    """Pixels by which windows may grow: the common multiple of the members' alignments."""
+    """Return the step in pixels of legal window sizes: the members' common alignment."""
     return math.lcm(*(member.spec.alignment for member in segmenter.members))
 
 

@@ -1,4 +1,4 @@
-"""Cost of a model: operations for a pixel, and pixels per second, by timing a block."""
+"""Cost of a model: operations per pixel, and pixels per second from timing a block."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TILE = 1536
 #: Share of the rate of a matrix product that dense forms reach (see experiments/benchmarks).
 EXPECTED_SHARE = 0.5
 
-#: Layers that make a map finer.
+#: Layers that increase the resolution of a map.
 DOUBLING = (
     keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose,
 )  # fmt: skip
@@ -33,10 +33,10 @@ TensorShape = tuple[int | None, ...]
 
 
 def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
-    """Seconds of a model for 10^9 pixels in large tiles, from the rate of one timed block.
+    """Measure a model's seconds for 10^9 pixels in large tiles, by timing one smaller block.
 
-    A block has more halo for each pixel than a large tile. So its time is scaled by the operations
-    for a pixel of a tile over those for a pixel of the block.
+    A block has more halo per pixel than a large tile. So its time is scaled by the ratio of the
+    operations per pixel of a tile to those of the block.
 
     Examples
     --------
@@ -50,11 +50,11 @@ def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
 
 
 def as_of_a_tile(scorer: BlockScorer | Scorer, side: int) -> float:
-    """Operations for a pixel of a tile over those for a pixel of a smaller block, at most 1."""
+    """Return the ratio of operations per pixel of a large tile to those of a smaller block."""
     members = getattr(scorer, "members", [scorer])
     dense = [one for one in members if one.network is not None and one.mode == "dense"]
     if scorer.mode != "dense" or not dense:
-        return 1.0  # patches have no halo, and features of it cost little
+        return 1.0  # patches have no halo, and its features cost little
     tile, block = (
         sum(operations_in_block(one.network, one.halo, _aligned(pixels, scorer)) for one in dense)
         / _aligned(pixels, scorer) ** 2
@@ -66,7 +66,7 @@ def as_of_a_tile(scorer: BlockScorer | Scorer, side: int) -> float:
 def pixels_per_second(
     scorer: BlockScorer | Scorer, height: int, width: int | None = None, repeats: int = 2
 ) -> float:
-    """Pixels per second of a block of noise, halo included; the fastest of some repeats.
+    """Measure the pixels per second for a block of noise with its halo, the best of some repeats.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def pixels_per_second(
     height, width
         Size of the block, rounded down to the scorer's alignment; a square by default.
     repeats
-        How often it is timed.
+        Number of timings.
 
     Examples
     --------
@@ -108,8 +108,8 @@ def _aligned(side: int, scorer: BlockScorer | Scorer) -> int:
 def predicted_seconds_per_gigapixel(spec: ModelSpec) -> float:
     """Estimate :func:`seconds_per_gigapixel` before training, from the operations of a network.
 
-    A dense form reaches about half of this machine's rate of a matrix product. ``nan`` for models
-    without a dense form.
+    A dense form reaches about half of this machine's matrix product rate. Returns ``nan`` for
+    models that are not networks.
     """
     if not spec.is_network:
         return math.nan
@@ -119,7 +119,7 @@ def predicted_seconds_per_gigapixel(spec: ModelSpec) -> float:
 
 @functools.cache
 def matrix_product_rate(size: int = 2048) -> float:
-    """Operations a second of a float32 matrix product in TensorFlow, measured once a process."""
+    """Measure TensorFlow's operations per second in a float32 matrix product; cached."""
     matrix = tf.random.stateless_normal((size, size), (1, 2))
     product = tf.function(lambda: tf.reduce_sum(matrix @ matrix), autograph=False)
     times = []
@@ -131,7 +131,7 @@ def matrix_product_rate(size: int = 2048) -> float:
 
 
 def operations_per_pixel(network: keras.Model) -> float:
-    """Multiplications and additions of a network for one pixel of a large block.
+    """Count the multiplications and additions of a network for one pixel of a large block.
 
     Only convolutions and dense layers count; pools, activations and the halo of the block are left
     out. A network in patch form is counted for one patch, which gives one pixel.
@@ -142,7 +142,7 @@ def operations_per_pixel(network: keras.Model) -> float:
     operations_per_pixel(BlockScorer(spec, model).network)  # of the dense form
     ```
     """
-    coarse = any(layer.name == "stem" for layer in network.layers)  # of a U-Net
+    coarse = any(layer.name == "stem" for layer in network.layers)  # U-Net with a strided stem
     return sum(
         _operations(layer, shape) / 4 ** (coarse + _halvings(layer.name))
         for layer, shape in _maps(network, network.input_shape[1:])
@@ -150,7 +150,7 @@ def operations_per_pixel(network: keras.Model) -> float:
 
 
 def operations_in_block(network: keras.Model, halo: Triple, side: int) -> float:
-    """Multiplications and additions of a dense form for a square block with its halo.
+    """Count the multiplications and additions of a dense form for a square block with its halo.
 
     Every layer counts by the size of its map, which shrinks from layer to layer, so that later
     layers compute little of the halo.
@@ -159,7 +159,7 @@ def operations_in_block(network: keras.Model, halo: Triple, side: int) -> float:
 
 
 def operations_of_window(spec: ModelSpec, extents: tuple[int, int]) -> float:
-    """Operations of a network in the form used in training, for a window of some pixels.
+    """Count the operations of a network in its training form, for a window of some extents.
 
     The network is built on the processor, so that accelerators stay free for trainings.
     """
@@ -169,7 +169,7 @@ def operations_of_window(spec: ModelSpec, extents: tuple[int, int]) -> float:
 
 
 def operations_in(network: keras.Model, extents: Sequence[int | None]) -> float:
-    """Multiplications and additions of a network for one input of these extents.
+    """Count the multiplications and additions of a network for one input of these extents.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def operations_in(network: keras.Model, extents: Sequence[int | None]) -> float:
 def _maps(
     network: keras.Model, extents: Sequence[int | None]
 ) -> Iterator[tuple[keras.layers.Layer, TensorShape]]:
-    """Layers with kernels, each with the shape of the map at whose pixels its kernel is applied."""
+    """Yield layers with kernels, each with the shape of the map its kernel is applied to."""
     layers = [layer for layer in network.layers if hasattr(layer, "kernel")]
     maps = keras.Model(network.inputs, [_worked_at(layer) for layer in layers])
     outputs = maps.compute_output_spec(keras.KerasTensor((1, *extents)))
@@ -192,7 +192,7 @@ def _maps(
 
 
 def _worked_at(layer: keras.layers.Layer) -> keras.KerasTensor:
-    """Output of a layer, or the input of a transposed convolution: its kernel is applied there."""
+    """Return the map at whose pixels a kernel is applied: output, or input if transposed."""
     return layer.input if isinstance(layer, DOUBLING) else layer.output
 
 
@@ -203,9 +203,9 @@ def _operations(layer: keras.layers.Layer, shape: TensorShape) -> float:
 
 
 def _halvings(name: str) -> int:
-    """How often pools have halved the map of a U-Net's layer, read from the layer's name.
+    """Return how often pools have halved the map of a U-Net layer, read from the layer's name.
 
-    Other dense forms halve no map. A layer that doubles a map counts by its input.
+    Other dense forms do not halve maps. A layer that doubles a map counts by its input.
     """
     level = re.fullmatch(r"(?:down|up)(\d+)([a-c]|_same|_grow)", name)
     return int(level.group(1)) - (level.group(2) != "_grow") if level else 0

@@ -1,4 +1,4 @@
-"""Memory of the feature maps of a tile, which is asked for before TensorFlow needs it.
+"""Memory of the feature maps of a tile, which is tested before TensorFlow needs it.
 
 TensorFlow does not check every failing allocation. If a process may not have the memory of a tile
 (``ulimit -v``, limits of a cluster's queue), it mostly dies of SIGSEGV or of ``std::bad_alloc`` in
@@ -28,7 +28,7 @@ _granted = 0.0
 
 
 def bytes_per_pixel(network: keras.Model, precision: str) -> float:
-    """Bytes of feature maps for each pixel of a tile, by the network's widest layer."""
+    """Return the bytes of feature maps per pixel of a tile, by the network's widest layer."""
     widest = max(
         _values(layer.output) + sum(_values(tensor) for tensor in _inputs(layer))
         for layer in network.layers
@@ -37,9 +37,9 @@ def bytes_per_pixel(network: keras.Model, precision: str) -> float:
 
 
 def ask_for(maps: float) -> None:
-    """Make sure that TensorFlow can have the memory of feature maps.
+    """Check that TensorFlow can allocate the memory of feature maps.
 
-    It is allocated and freed at once, and only if it is more than ever before.
+    NumPy allocates and frees it at once, only if it is more than in any earlier call.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def ask_for(maps: float) -> None:
     Raises
     ------
     MemoryError
-        If the process may not have it.
+        If the memory cannot be allocated.
     """
     global _granted
     if maps > _granted:
@@ -63,5 +63,5 @@ def _inputs(layer: keras.layers.Layer) -> list[keras.KerasTensor]:
 
 
 def _values(tensor: keras.KerasTensor) -> int:
-    """Values of a map for each pixel of the slice: channels, times slices if z is an axis."""
+    """Return the values of a map per pixel of the slice: channels, times slices if z is an axis."""
     return math.prod(extent for extent in tensor.shape[1:] if extent is not None)

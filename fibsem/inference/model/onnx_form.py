@@ -1,8 +1,8 @@
-"""Writes networks in dense form as one ONNX graph, for programs without TensorFlow.
+"""Write networks in dense form as one ONNX graph, for programs without TensorFlow.
 
-The graph gives the mean probability of solid of every pixel of a block, as
-:class:`~fibsem.inference.model.segmenter.Scorer` does. What is done before and after it
-(range, correction, smoothing, threshold, label values) is in the metadata, as JSON.
+The graph computes the mean probability of solid for every pixel of a block, as
+:class:`~fibsem.inference.model.segmenter.Scorer` does. The metadata describe the steps before and
+after it (range, correction, smoothing, threshold, label values) as JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.models.dense import dense_twin
 from fibsem.system.files import replace_file
 
-#: Versions of ONNX's operators, of 2023, which today's runtimes have, and of its format.
+#: Versions of ONNX's operators and format; those of 2023, which current runtimes support.
 OPSET, IR_VERSION = 18, 9
 #: Names of the graph's input and output.
 INPUT, OUTPUT = "window", "probability"
@@ -32,7 +32,7 @@ INPUT, OUTPUT = "window", "probability"
 def write_onnx(
     segmenter: Segmenter, voxel_nm: VoxelNm, path: Path, scales: Sequence[Scale] = ()
 ) -> dict[str, str]:
-    """Write the networks of a segmenter as one graph; returns its metadata.
+    """Write the networks of a segmenter as one graph, and return its metadata.
 
     Parameters
     ----------
@@ -56,7 +56,10 @@ def write_onnx(
 
 
 def graph_of(segmenter: Segmenter) -> Graph:
-    """Graph of the members' mean, (batch, y + 2 halo, x + 2 halo, n_z) to (batch, y, x, 1)."""
+    """Build the graph of the members' mean.
+
+    It maps (batch, y + 2 halo, x + 2 halo, n_z) to (batch, y, x, 1).
+    """
     graph = Graph()
     scores = []
     for member in segmenter.members:
@@ -96,7 +99,7 @@ def _encoded(graph: Graph, depth: int, metadata: Mapping[str, str]) -> bytes:
 def metadata_of(
     segmenter: Segmenter, voxel_nm: VoxelNm, scales: Sequence[Scale] = ()
 ) -> dict[str, str]:
-    """Metadata with which the graph can be used as ``segment`` does, JSON by key."""
+    """Return the metadata needed to use the graph as ``segment`` does, JSON by key."""
     facts = {
         "input": "corrected grey values (batch, y, x, z), the slice to be labelled in the middle",
         "output": "probability of solid (batch, y, x, 1), without the halo",

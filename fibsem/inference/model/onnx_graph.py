@@ -1,4 +1,4 @@
-"""Builds a graph of ONNX node by node."""
+"""Build an ONNX graph node by node."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Node:
 
 
 class Graph:
-    """Nodes and constants of a graph under construction; values have names."""
+    """Nodes and constants of a graph under construction; values are referred to by name."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.constants: list[npt.NDArray[Any]] = []
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node; returns the name of its output."""
+        """Add a node and return the name of its output."""
         self.nodes.append(Node(kind, inputs, f"{kind.lower()}_{len(self.nodes)}", attributes))
         return self.nodes[-1].output
 
     def constant(self, array: npt.ArrayLike) -> str:
-        """Add a constant; returns its name."""
+        """Add a constant and return its name."""
         self.constants.append(np.ascontiguousarray(array))
         return f"constant_{len(self.constants) - 1}"
 
@@ -66,7 +66,7 @@ class Graph:
         return self.add("Slice", x, first, self.add("Add", first, size), rows_and_columns)
 
     def channels_first(self, x: str, rank: int, kind: str, *more: str, **attributes: Any) -> str:
-        """Add a node for (batch, channel, ...) among maps that are (batch, ..., channel)."""
+        """Add a node for (batch, channel, ...) arrays, between transpositions of the map's axes."""
         first = self.add("Transpose", x, perm=[0, rank - 1, *range(1, rank - 1)])
         done = self.add(kind, first, *more, **attributes)
         return self.add("Transpose", done, perm=[0, *range(2, rank), 1])

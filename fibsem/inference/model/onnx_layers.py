@@ -1,4 +1,4 @@
-"""Translates layers of Keras into nodes of ONNX."""
+"""Translate Keras layers to ONNX nodes."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _wanted(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
 
 
 def _runs(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
-    """Runs of slices behind one another, as :class:`fibsem.models.slices.Runs` puts them."""
+    """Gather runs of slices along the batch, as :class:`fibsem.models.slices.Runs` does."""
     x, depth = inputs[0], layer.depth
     starts = np.arange(layer.input.shape[-1] - depth + 1)
     slices = graph.constant(starts[:, None] + np.arange(depth))
@@ -106,16 +106,16 @@ def _runs(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
 
 
 def _side_by_side(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
-    """Planes as channels, as :class:`fibsem.models.slices.SideBySide` makes them."""
+    """Turn planes into channels, as :class:`fibsem.models.slices.SideBySide` does."""
     x, planes, filters = inputs[0], layer.planes, layer.input.shape[-1]
     apart = graph.add("Reshape", x, _around_extent(graph, x, [-1, planes], [filters]))
     together = graph.add("Transpose", apart, perm=[0, 2, 3, 1, 4])
-    kept = np.array([0, 0, 0, planes * filters], np.int64)  # 0: as it is
+    kept = np.array([0, 0, 0, planes * filters], np.int64)  # 0: extent unchanged
     return graph.add("Reshape", together, graph.constant(kept))
 
 
 def _around_extent(graph: Graph, x: str, before: list[int], behind: list[int]) -> str:
-    """A shape with the rows and columns of a map in its middle."""
+    """Return a shape with the rows and columns of a map between other extents."""
     first, last = (graph.constant(np.array(part, np.int64)) for part in (before, behind))
     return graph.add("Concat", first, graph.extent(x), last, axis=0)
 

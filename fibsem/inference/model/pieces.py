@@ -1,4 +1,4 @@
-"""Scores the sampled pieces of a split, on pixels that a network gives in few passes."""
+"""Score the sampled pieces of a split on lattices of pixels, in few passes of a network."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Pixels of input that go through a network at once: its maps take some 50 to 200 MB.
+#: Input pixels in one pass of a network, whose maps take some 50 to 200 MB.
 AT_ONCE = 2**18
 
 
 class PieceScorer:
-    """Scores pieces with a convertible network, as large inputs.
+    """Scorer of pieces with a convertible network, in large inputs.
 
-    A network of stride s gives every s-th pixel, a lattice; with stride 1 these are all pixels.
+    A network of stride s outputs every s-th pixel, a lattice; with stride 1 these are all pixels.
 
     Parameters
     ----------
     spec
         The network's geometry; the network itself is an argument of :meth:`estimate`.
     pieces, windows
-        The pieces, and their grey values with surroundings.
+        The pieces, and their grey values with a margin.
     lattices
         Pixels of each piece that are scored.
     """
@@ -47,7 +47,7 @@ class PieceScorer:
         self.lattices = lattices
 
     def estimate(self, forward: Callable[[FloatArray], FloatArray]) -> Estimate:
-        """Score the labelled pixels of the lattices."""
+        """Score the labelled pixels of the lattices, for an estimate of the split's figures."""
         labels, scores, lattice = [], [], []
         for members, shape in self._batches():
             images = np.stack([self._image(k, shape) for k in members])
@@ -64,7 +64,7 @@ class PieceScorer:
         )  # fmt: skip
 
     def _batches(self) -> Iterator[tuple[list[int], tuple[int, int]]]:
-        """Batches of lattices of one shape."""
+        """Yield batches of lattices of one shape: their indices, and the shape."""
         by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
         for k in range(len(self.lattices)):
             rows, columns = self._labels(k).shape
@@ -87,6 +87,6 @@ class PieceScorer:
 
 
 def input_of(spec: ModelSpec, shape: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of the input that gives a lattice of this shape."""
+    """Return the height and width of the input for a lattice of this shape."""
     n = spec.window
     return spec.stride * (shape[0] - 1) + n[0], spec.stride * (shape[1] - 1) + n[1]

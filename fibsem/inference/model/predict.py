@@ -30,8 +30,8 @@ FloatArray = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.integer[Any]]
 Mode = Literal["patch", "dense", "features"]
 
-# Every network has a function of its own, traced once. TensorFlow takes them for one function that
-# is traced again and again, and warns.
+# Every network has a function of its own, traced once. TensorFlow mistakes them for one function
+# that is traced repeatedly, and warns.
 tf.get_logger().addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
 #: Patches in a batch, in patch mode.
@@ -39,7 +39,7 @@ PATCH_BATCH = 512
 
 
 def compiled(model: keras.Model) -> Callable[[FloatArray], FloatArray]:
-    """Make a function on arrays of a network, which is traced once for every input shape."""
+    """Compile a network to a function on arrays, which is traced once for all input sizes."""
     signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
 
     @tf.function(input_signature=[signature], autograph=False)  # type: ignore[untyped-decorator]
@@ -62,7 +62,7 @@ def compiled(model: keras.Model) -> Callable[[FloatArray], FloatArray]:
 
 
 class SampleScorer:
-    """Scores the fixed balanced sample of a split, in grid form where that costs less.
+    """Scorer of the fixed balanced sample of a split, in grid form if that costs less.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class SampleScorer:
         return bool(grids < len(self.sample) * sees**2)
 
     def scores(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
-        """Probability of solid of every pixel of the sample, (len(sample),) float32."""
+        """Return the probability of solid for every pixel of the sample, (len(sample),) float32."""
         if self.by_grid:
             return self._by_grid(forward)
         return patch_scores(forward, self.spec, self.windows, self.sample.pixels)
@@ -115,7 +115,7 @@ class SampleScorer:
     def _lattices(
         self, members: Sequence[int], shape: tuple[int, int], forward: Callable[..., FloatArray]
     ) -> FloatArray:
-        """Scores of lattices of one shape, (lattice, g_y, g_x)."""
+        """Score lattices of one shape, (lattice, g_y, g_x)."""
         height, width = (
             LATTICE * (g - 1) + n for g, n in zip(shape, self.spec.window, strict=True)
         )
@@ -133,7 +133,7 @@ def patch_scores(
     windows: Sequence[LabelledWindow],
     pixels: Pixels,
 ) -> FloatArray:
-    """Probability of solid of pixels of some windows, (len(pixels),) float32, patch by patch."""
+    """Score pixels of some windows patch by patch, (len(pixels),) float32."""
     parts = []
     for start in range(0, len(pixels), PATCH_BATCH):
         some = pixels.take(np.arange(start, min(start + PATCH_BATCH, len(pixels))))
@@ -142,7 +142,7 @@ def patch_scores(
 
 
 class BlockScorer:
-    """Scores every pixel of a block of corrected grey values.
+    """Scorer of every pixel of a block of corrected grey values.
 
     Parameters
     ----------
@@ -163,8 +163,7 @@ class BlockScorer:
     network
         The network that is evaluated: the dense twin, or the one given; None for other models.
     level
-        What a model needs to know of the current slice, from :meth:`look`; None if it needs
-        nothing.
+        Result of :meth:`look` for the current slice; None for models that do not need it.
 
     Examples
     --------
@@ -228,7 +227,7 @@ class BlockScorer:
             self.level = self.model.level(grey)
 
     def __call__(self, block: FloatArray) -> FloatArray:
-        """Probability of solid, (y, x) float32, of the middle of a block.
+        """Return the probability of solid, (y, x) float32, for a block without its halo.
 
         Parameters
         ----------
@@ -245,7 +244,7 @@ class BlockScorer:
         return self._finite(self._scores(block) if len(self.views) == 1 else self._mean(block))
 
     def one_view(self, block: FloatArray) -> FloatArray:
-        """Probability of solid of a block in a single view."""
+        """Return the probability of solid for a block in a single view."""
         return self._finite(self._scores(block))
 
     def _finite(self, scores: FloatArray) -> FloatArray:
@@ -258,7 +257,7 @@ class BlockScorer:
         return scores
 
     def _mean(self, block: FloatArray) -> FloatArray:
-        """Mean probability over the views of a block."""
+        """Return the mean probability over the views of a block."""
         halo, alignment = self.halo[1], self.alignment
         scores = [view.scores(block, self._scores, halo, alignment) for view in self.views]
         mean: FloatArray = np.mean(scores, axis=0, dtype=np.float32)
@@ -273,9 +272,9 @@ class BlockScorer:
         return self.model.scores(block, self.level)
 
     def at(self, block: FloatArray, y: Indices, x: Indices) -> FloatArray:
-        """Probability of solid of some inner pixels of a block, (pixels,) float32.
+        """Return the probability of solid at some inner pixels of a block, (pixels,) float32.
 
-        Models that are no networks score only these pixels if that costs less.
+        Models other than networks score only these pixels if that costs less.
         """
         if self.mode == "features":
             return self.model.scores_at(block, y, x, self.level)

@@ -114,17 +114,18 @@ class Segmenter:
         classes: tuple[int, int] = (0, 255),
         temperature: float = 1.0,
     ) -> Segmenter:
-        """Make a segmenter of one model."""
+        """Create a segmenter of one model."""
         members = (Member(spec, model),)
         return cls(members, recipe, postprocessing, identity, classes, temperature)
 
     @classmethod
     def ensemble(cls, segmenters: Sequence[Segmenter]) -> Segmenter:
-        """Make an ensemble of segmenters, with post-processing and label values of the first one.
+        """Combine segmenters to an ensemble, with post-processing and label values of the first.
 
-        All their members have the same weight, so that an ensemble among them counts by its size.
+        All members have the same weight, so that an ensemble among the segmenters counts by its
+        size.
 
-        The ensemble is not calibrated, even if its parts are: a calibration belongs to the
+        The ensemble is not calibrated, even if its parts are: a calibration only holds for the
         scores that it was fitted to, and means are closer to 0.5 than their parts.
 
         Raises
@@ -145,9 +146,9 @@ class Segmenter:
         return cls(members, first.recipe, first.postprocessing, identity, first.classes)
 
     def with_views(self, symmetry: int) -> Segmenter:
-        """The segmenter with a number of views; without effect if no member is a network.
+        """Return the segmenter with a number of views; unchanged if no member is a network.
 
-        The mean of several views is not calibrated, like that of an ensemble.
+        Like an ensemble, the mean of several views is not calibrated.
         """
         if symmetry == 1 or not any(member.spec.is_network for member in self.members):
             return self
@@ -155,7 +156,7 @@ class Segmenter:
 
     @property
     def platt(self) -> Platt:
-        """The calibration, from scores to calibrated probabilities."""
+        """Calibration from scores to probabilities."""
         return Platt(self.temperature, self.offset, self.smoothed_px)
 
     @property
@@ -193,7 +194,7 @@ def first_one_warnings(segmenters: Mapping[str, Segmenter]) -> Iterator[str]:
 
 
 class Scorer:
-    """Mean probability of solid of every pixel of a block.
+    """Scorer of the members' mean probability of solid for every pixel of a block.
 
     Parameters
     ----------
@@ -207,8 +208,8 @@ class Scorer:
     members
         Scorers of the members.
     mode
-        ``patch`` if any member goes patch by patch, else ``dense``, or ``features`` without a
-        network.
+        ``patch`` if any member is evaluated patch by patch, else ``dense``, or ``features``
+        without a network.
     alignment
         Blocks must start at multiples of it to get the same scores as in a larger block.
 
@@ -246,7 +247,7 @@ class Scorer:
             member.look(grey)
 
     def each(self, block: FloatArray) -> list[FloatArray]:
-        """Probability of solid by every member, each (y, x) float32.
+        """Return the probability of solid by every member, each (y, x) float32.
 
         Parameters
         ----------
@@ -256,7 +257,7 @@ class Scorer:
         return [member(block[self._part(member.halo)]) for member in self.members]
 
     def __call__(self, block: FloatArray) -> FloatArray:
-        """Mean probability of solid, (y, x) float32."""
+        """Return the mean probability of solid, (y, x) float32."""
         scores = self.each(block)
         if len(scores) == 1:
             return scores[0]
@@ -264,9 +265,9 @@ class Scorer:
         return mean
 
     def with_spread(self, block: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean probability of solid and its standard deviation over the members, (y, x) float32.
+        """Return the mean and standard deviation of the members' scores, each (y, x) float32.
 
-        The sum of squares is divided by the number of members; the result is at most 0.5.
+        The standard deviation divides by the number of members; it is at most 0.5.
         """
         scores = np.stack(self.each(block))
         return scores.mean(axis=0, dtype=np.float32), scores.std(axis=0, dtype=np.float32)

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
-#: Legal numbers of views: the block alone; with its mirror image in x; with those in y; with all of
-#: these turned.
+#: Legal numbers of views: the block alone; with its mirror image in x; with the mirror images in y;
+#: with all of these turned.
 SYMMETRIES = (1, 2, 4, 8)
 
 
@@ -33,10 +33,10 @@ class View:
         halo: int,
         alignment: int,
     ) -> FloatArray:
-        """Scores (y, x) of a block (y + 2 halo, x + 2 halo, z) in this view, turned back.
+        """Score a block (y + 2 halo, x + 2 halo, z) in this view; return scores (y, x) turned back.
 
         A mirrored block begins at its far end, which need not be a multiple of ``alignment``; so
-        pixels are put before it. Scores do not depend on them, since the halo is larger than the
+        it is padded there. Scores do not depend on the padding, since the halo is larger than the
         reach of the network by ``alignment``.
         """
         missing = [
@@ -54,7 +54,7 @@ class View:
 
 
 def views(symmetry: int) -> Iterator[View]:
-    """Views of a block, the first one as it is.
+    """Yield the views of a block, the unchanged one first.
 
     >>> list(views(2))
     [View(mirrored=(False, False), swapped=False), View(mirrored=(False, True), swapped=False)]

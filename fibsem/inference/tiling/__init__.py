@@ -1,1 +1,1 @@
-"""How a slice is cut into tiles, and which size is the fastest on this machine."""
+"""Cut slices into tiles, and measure the fastest tile size on this machine."""

@@ -21,16 +21,16 @@ Tile = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Room:
-    """Memory for which tiles are chosen.
+    """Memory limits for the choice of tiles.
 
     Attributes
     ----------
     memory_gib
         Memory of a process.
     held_gib
-        Part of it that is needed for other things than the feature maps of a tile.
+        Part of it that is not available for the feature maps of a tile.
     side
-        Largest side of a tile in pixels, as ``tile`` asks for it; None: the fastest.
+        Largest side of a tile in pixels, from the option ``tile``; None: the fastest.
     """
 
     memory_gib: float
@@ -68,7 +68,7 @@ class Tiling:
 
 
 def spans(extent: int, tile: int, *, inwards: bool) -> list[slice]:
-    """Positions of tiles that cover an axis; the last tile ends at its end.
+    """Return the spans of tiles that cover an axis; the last one ends at the end of the axis.
 
     >>> spans(10, 4, inwards=True), spans(10, 4, inwards=False)[-1]
     ([slice(0, 4, None), slice(4, 8, None), slice(6, 10, None)], slice(8, 10, None))
@@ -98,23 +98,23 @@ def choose_tiling(
     memory_gib
         Memory of the whole process.
     side
-        Largest side; by default the largest that makes sense.
+        Largest side; by default :data:`LARGEST`.
     held_gib
-        Part of the memory that is needed for other things than feature maps.
+        Part of the memory that is not available for feature maps.
     """
     limit = min(side or LARGEST, largest_side(scorer, memory_gib, held_gib))
     return even_tiling(slice_shape, limit, scorer.alignment)
 
 
 def even_tiling(slice_shape: tuple[int, int], limit: int, alignment: int = 1) -> Tiling:
-    """The fewest tiles with sides up to ``limit`` that cover a slice, about equal in size."""
+    """Return the fewest tiles with sides up to ``limit`` for a slice, about equal in size."""
     limit = max(alignment, limit - limit % alignment)
     height, width = (_rounded(math.ceil(n / math.ceil(n / limit)), alignment) for n in slice_shape)
     return Tiling(slice_shape, height, width, alignment)
 
 
 def largest_side(scorer: Scorer, memory_gib: float, held_gib: float = 0.0) -> int:
-    """Side of the largest square tile whose feature maps fit into their share of the memory."""
+    """Return the side of the largest square tile whose feature maps fit into memory."""
     if scorer.mode == "patch":
         return PATCH_TILE
     area = min(SHARE_FOR_MAPS * memory_gib, memory_gib - held_gib) * 2**30

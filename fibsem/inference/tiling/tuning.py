@@ -1,9 +1,9 @@
 """The fastest side of a tile on this machine, measured once and kept in the user's cache.
 
-By arithmetic the largest tile is the fastest, since it has the smallest share of halo. Processor
-caches may make a smaller one faster; other work on the machine may only make it seem so. So sizes
-are timed in several rounds, for about equal numbers of pixels, and a smaller one is taken only if
-it was clearly faster in every round. If none was in the first round, there is no second.
+In theory the largest tile is the fastest, since it has the smallest share of halo. Processor
+caches may make a smaller one faster, or other work on the machine may only make it seem faster. So
+sizes are timed in several rounds, for about equal numbers of pixels, and a smaller one is chosen
+only if it was clearly faster in every round. If none was in the first round, there is no second.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from fibsem.system.files import write_json
 from fibsem.system.records import typed
 
 SIDES = (256, 384, 512, 768, 1024, 1536)
-#: Most rounds of timing, and by which factor a smaller tile must be faster in each.
+#: Most rounds of timing, and the factor by which a smaller tile must be faster in each.
 ROUNDS, CLEARLY = 3, 1.15
-#: Fewest pixels that a size is timed with in each round. A single small tile might be scored
-#: between two bursts of other work, which a large tile always meets.
+#: Fewest pixels to time per size and round. A single small tile might be scored between two bursts
+#: of other work, which a large tile always meets.
 LEAST_PX = 768**2
 #: Fewest voxels of a volume for which sizes are timed.
 WORTH_TUNING = 200_000_000
 
 
 def tiling_of(scorer: Scorer, shape: Triple, room: Room) -> Tiling:
-    """Tiles of a volume's slices: as ``tile`` says, else the fastest if the volume is large."""
+    """Choose tiles for a volume: with ``room.side``, or the fastest if the volume is large."""
     side = room.side
     if side is None and scorer.mode == "dense" and math.prod(shape) >= WORTH_TUNING:
         side = fastest_side(scorer, largest_side(scorer, room.memory_gib, room.held_gib))
@@ -50,7 +50,7 @@ def tiling_of(scorer: Scorer, shape: Triple, room: Room) -> Tiling:
 
 
 def fastest_side(scorer: Scorer, limit: int) -> int:
-    """Fastest side of square tiles up to ``limit``, measured once for this machine and model."""
+    """Return the fastest side of square tiles up to ``limit``, measured once and cached."""
     sides = [side for side in SIDES if side <= limit] or [limit]
     path, key = cache_file(), _key(scorer)
     cached = cached_json(path, partial(typed, dict[str, dict[str, list[float]]])) or {}
@@ -63,7 +63,7 @@ def fastest_side(scorer: Scorer, limit: int) -> int:
 
 
 def _timed(scorer: Scorer, sides: list[int]) -> dict[int, list[float]]:
-    """Pixels per second of every side, by round; without sides that do not fit in memory."""
+    """Measure the pixels per second by side and round, without sides that exceed the memory."""
     rates: dict[int, list[float]] = {side: [] for side in sides}
     timed: dict[int, list[float]] = {}
     for done in range(1, ROUNDS + 1):
@@ -77,13 +77,13 @@ def _timed(scorer: Scorer, sides: list[int]) -> dict[int, list[float]]:
 
 
 def _rate(scorer: Scorer, side: int) -> float:
-    """Pixels per second of tiles with this side."""
+    """Measure the pixels per second of tiles with this side."""
     count = math.ceil(LEAST_PX / side**2)
     return harmonic_mean([pixels_per_second(scorer, side, repeats=1) for _ in range(count)])
 
 
 def clear_choice(rates: Mapping[int, Sequence[float]]) -> int | None:
-    """The largest side, unless a smaller one was clearly faster in every round.
+    """Return the largest side, unless a smaller one was clearly faster in every round.
 
     >>> clear_choice({256: [9.0, 3.0, 3.0], 1024: [4.0, 4.0, 4.0]})  # other work, for a moment
     1024
@@ -100,12 +100,12 @@ def clear_choice(rates: Mapping[int, Sequence[float]]) -> int | None:
 
 
 def cache_file() -> Path:
-    """Path of ``tiles.json`` in the user's cache."""
+    """Return the path of ``tiles.json`` in the user's cache."""
     return user_cache() / "tiles.json"
 
 
 def _key(scorer: Scorer) -> str:
-    """Key in the cache: networks, precision, processor, cores, version of TensorFlow."""
+    """Return the cache key: digest of networks, precision, processor, cores, TensorFlow version."""
     what = [
         [member.spec.to_json() for member in scorer.members],
         scorer.precision,
@@ -119,7 +119,7 @@ def _key(scorer: Scorer) -> str:
 
 
 def _processor() -> str:
-    """The model of the processor; Python names only its architecture on Linux."""
+    """Return the processor's model name; Python only has its architecture on Linux."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

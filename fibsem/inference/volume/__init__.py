@@ -1,1 +1,1 @@
-"""A whole volume: what is checked and decided first, then slab by slab, resumable."""
+"""Segment a whole volume: checks and decisions first, then slab by slab, resumable."""

@@ -1,4 +1,4 @@
-"""Trials on a few places of a volume before a long run: the certificate, and bfloat16."""
+"""Tests on a few places of a volume before a long run: the certificate, and bfloat16."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from fibsem.system.advice import CERTIFICATE
 from fibsem.system.records import Stored
 
 FloatArray = npt.NDArray[np.float32]
-#: Function of a block with its halo, which gives differences between two ways to its scores.
+#: Function that returns differences between two ways to compute the scores of a block with halo.
 Compare = Callable[[FloatArray], FloatArray]
 
 #: Largest difference of probabilities that rounding in float32 explains.
 TOLERANCE = 1e-4
 #: Largest share of labels that bfloat16 may change.
 MOST_CHANGED = 0.002
-#: Number of places that are compared, and their sides in pixels for either trial.
+#: Number of places that are compared, and their sides in pixels for both tests.
 PLACES, CERTIFIED_SIDE, COMPARED_SIDE = 4, 64, 256
 #: Number of pixels in a place that are evaluated patch by patch.
 PIXELS = 64
@@ -35,7 +35,7 @@ PIXELS = 64
 
 @dataclass(frozen=True)
 class Certificate(Stored):
-    """The largest difference between two ways to the same probabilities.
+    """The largest difference between two ways to compute the same probabilities.
 
     Attributes
     ----------
@@ -55,8 +55,9 @@ class Certificate(Stored):
 def certify(volume: CorrectedVolume, scorer: Scorer, tiling: Tiling) -> Certificate | None:
     """Compare dense evaluation in float32 with patches, on random pixels of a volume.
 
-    For models without both (U-Net, forest, threshold), tiles of the run are compared with tiles of
-    half their side. None if all members go patch by patch, since there is nothing to compare.
+    For models without patch evaluation (U-Net, forest, threshold), tiles of the run are compared
+    with tiles of half their side. Returns None if all members are evaluated patch by patch, since
+    there is nothing to compare.
 
     Parameters
     ----------
@@ -115,9 +116,9 @@ def check(certificate: Certificate) -> None:
 
 
 def _patches(member: BlockScorer) -> Compare:
-    """Make a function for differences between dense and patch evaluation at random pixels.
+    """Return a function that compares dense and patch evaluation at random pixels of a block.
 
-    One view is enough: a pixel network treats mirrored blocks like others.
+    A single view is enough: a pixel network treats mirrored blocks like any other.
     """
     by_patch = compiled(member.model)
     n_y, n_x = member.spec.window
@@ -133,7 +134,7 @@ def _patches(member: BlockScorer) -> Compare:
 
 
 def _tiles(member: BlockScorer, tiling: Tiling) -> Compare:
-    """Make a function for differences between scores of a whole tile and of its smaller tiles."""
+    """Return a function that compares the scores of a whole tile with those of smaller tiles."""
     _, halo_y, halo_x = member.halo
 
     def compare(block: FloatArray) -> FloatArray:
@@ -152,7 +153,7 @@ def _tiles(member: BlockScorer, tiling: Tiling) -> Compare:
 def share_changed(
     volume: CorrectedVolume, segmenter: Segmenter, rough: Scorer, exact: Scorer
 ) -> float:
-    """Share of labels that differ between two precisions, on a sample of tiles of a volume."""
+    """Return the share of labels that differ between two precisions, on sample places."""
     changed = total = 0
     for place in random_places(volume.shape, COMPARED_SIDE, PLACES, seed=0):
         for scorer in (rough, exact):
@@ -168,7 +169,7 @@ def share_changed(
 
 
 def _tile_places(depth: int, tiling: Tiling, seed: int) -> Iterator[Box]:
-    """Random tiles of the run in slices spread over a volume."""
+    """Yield random tiles of the run in slices spread over a volume."""
     rng = np.random.default_rng(seed)
     for z in spread_slices(depth, PLACES):
         rows, columns = tiling.tiles[rng.integers(len(tiling.tiles))]

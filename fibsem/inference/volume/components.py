@@ -1,7 +1,7 @@
-"""Removes small components in three dimensions, slab by slab.
+"""Remove small components in three dimensions, slab by slab.
 
-Components of each slab are found separately and joined where slabs touch, so that one slab is in
-memory. Solids are judged first, then pores in the result, as in post-processing by slice.
+Components of each slab are found separately and joined where slabs touch, so that only one slab is
+in memory. Solids are processed first, then pores in the result, as in post-processing by slice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Components = npt.NDArray[np.uint32]
 CONNECTIVITY = 6
 #: Slices of a slab, and most voxels of it if slices are large.
 SLICES, VOXELS = 4, 2**25
-#: Voxels that are counted at once, for which NumPy makes 64-bit integers.
+#: Voxels that are counted at once, since NumPy converts them to 64-bit integers.
 COUNTED = 2**24
 #: Class of voxels in missing slices or without material: neither pore nor solid.
 NEITHER = 2
@@ -33,9 +33,9 @@ NEITHER = 2
 
 @dataclass(frozen=True)
 class Judgement:
-    """Which components of every slab are flipped.
+    """Components of one class to flip, by slab.
 
-    ``small[k][c]`` is for component c of slab k; component 0 is the other class.
+    ``small[k][c]`` is True for component c of slab k; component 0 is the other class.
     """
 
     value: int
@@ -44,14 +44,14 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Slabs:
-    """A labelled volume as an iterable of slabs, which reads it anew each time.
+    """A labelled volume as an iterable of slabs, which are read again in each iteration.
 
     Attributes
     ----------
     volume, classes
         Label values, and which of them are pore and solid.
     slices
-        Slices of a slab, with about eight bytes a voxel; None: by their size.
+        Slices of a slab, which takes about eight bytes a voxel; None: by their size.
     """
 
     volume: Volume
@@ -60,11 +60,11 @@ class Slabs:
 
     @property
     def depth(self) -> int:
-        """Slices of the volume."""
+        """Number of slices in the volume."""
         return self.volume.shape[0]
 
     def __iter__(self) -> Iterator[tuple[int, LabelArray, LabelArray]]:
-        """First slice, label values as stored, and classes 0, 1 or NEITHER, of every slab."""
+        """Yield first slice, stored label values, and classes 0, 1 or NEITHER of every slab."""
         table = np.full(256, NEITHER, np.uint8)
         table[list(self.classes)] = (0, 1)
         _, height, width = self.volume.shape
@@ -86,16 +86,16 @@ def remove_small_3d(
     Parameters
     ----------
     slabs, writer
-        Label values in (read three times) and out (written once). Those that are neither pore nor
-        solid are left as they are, and a component that touches one of them is kept: it may go on
-        where nothing is known.
+        Label values to read (three times) and to write (once). Voxels that are neither pore nor
+        solid are left unchanged, and a component that touches one of them is kept: it may continue
+        there.
     min_voxels
         Fewest voxels of a component that stays.
 
     Returns
     -------
     list of int or None
-        Pore voxels of every slice; None where it holds neither class.
+        Pore voxels of every slice; None for a slice with neither class.
     """
     judged: list[Judgement] = []
     for value in (1, 0):
@@ -122,10 +122,10 @@ def _judge(
     before: list[Judgement],
     progress: Callable[[str, int, int], None] | None,
 ) -> Judgement:
-    """Judge every component of one class by its size in the whole volume."""
+    """Determine which components of one class are small, by their size in the whole volume."""
     sizes: list[npt.NDArray[np.int64]] = []  # sizes of components, by slab
     open_ended: list[npt.NDArray[np.bool_]] = []
-    pairs: list[npt.NDArray[np.int64]] = []  # that touch across slabs; numbered over all
+    pairs: list[npt.NDArray[np.int64]] = []  # touching across slabs, numbered over all slabs
     offset = last_offset = 0
     above: tuple[Components, LabelArray] | None = None  # last slice of the slab before
     for k, (start, _, labels) in enumerate(slabs):
@@ -159,7 +159,7 @@ def _judge(
 
 
 def _sizes(components: Components, count: int) -> npt.NDArray[np.int64]:
-    """Number of voxels of every component, counted in parts, since NumPy copies to 64 bits."""
+    """Count the voxels of every component, in parts since NumPy copies them to 64 bits."""
     flat, sizes = components.ravel(), np.zeros(count, np.int64)
     for start in range(0, flat.size, COUNTED):
         sizes += np.bincount(flat[start : start + COUNTED], minlength=count)
@@ -169,7 +169,7 @@ def _sizes(components: Components, count: int) -> npt.NDArray[np.int64]:
 def _beside(
     components: Components, unknown: npt.NDArray[np.bool_], count: int
 ) -> npt.NDArray[np.bool_]:
-    """Components that touch a voxel of neither class by a face, in this slab."""
+    """Return which components of a slab share a face with a voxel of neither class."""
     touching = np.zeros(count, np.bool_)
     if unknown.any():
         for axis in range(3):
@@ -180,7 +180,7 @@ def _beside(
 
 
 def _flip(labels: LabelArray, k: int, judged: list[Judgement]) -> None:
-    """Flip the components of a slab that were judged small, in place."""
+    """Flip the small components of a slab, in place."""
     for judgement in judged:
         components = _components(labels, judgement.value)
         labels[judgement.small[k][components]] = 1 - judgement.value

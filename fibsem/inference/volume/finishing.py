@@ -11,7 +11,7 @@ from fibsem.inference.volume.work import Work
 
 
 def finish(work: Work, show: Show) -> list[int | None]:
-    """Remove small components in 3D, draw previews and export, as far as asked for and not done.
+    """Remove small components in 3D, draw previews and export, if requested and not yet done.
 
     Returns
     -------
@@ -28,9 +28,9 @@ def finish(work: Work, show: Show) -> list[int | None]:
 
 
 def _clean(work: Work, show: Show) -> list[int | None]:
-    """Write labels without small components, and remove previews of the labels before.
+    """Write labels without small components, and remove previews of the old labels.
 
-    Returns the pore voxels of every slice after that.
+    Returns the remaining pore voxels of every slice.
     """
     outputs, voxel_nm = work.outputs, work.outputs.voxel_nm
     assert outputs.flat is not None
@@ -44,7 +44,7 @@ def _clean(work: Work, show: Show) -> list[int | None]:
 
 
 def _draw(work: Work, missing: set[int]) -> None:
-    """Draw previews that do not exist; there may be more of them than an earlier start drew."""
+    """Draw previews that do not exist; an earlier start may have drawn fewer."""
     outputs, blank = work.outputs, work.plan.extent.is_blank
     lacking = [z for z in sorted(outputs.previewed - missing) if not outputs.preview(z).exists()]
     if shown := [z for z in lacking if not blank(z)]:

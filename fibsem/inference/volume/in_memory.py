@@ -1,6 +1,6 @@
-"""Labels a stack in memory into an array in memory: no folder, no ledger, no summary.
+"""Label a stack in memory into an array in memory: no folder, no ledger, no summary.
 
-The same functions plan and label it as a volume on disk.
+It is planned and labelled by the same functions as a volume on disk.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def segment_stack(
     options: Options,
     output: Output = "labels",
 ) -> Voxels:
-    """Label every voxel of a stack, or give its probabilities.
+    """Compute the labels or the probabilities of every voxel of a stack.
 
     Parameters
     ----------
@@ -42,20 +42,20 @@ def segment_stack(
     segmenter, scorer
         The models, and their scorer in float32, which can be used for many stacks.
     options
-        Options; of these only what is material, and the memory for tiles.
+        Options; only extent of the material, certificate, and size and memory of tiles count.
     output
         ``labels`` or ``probabilities``.
 
     Returns
     -------
     (z, y, x) uint8 or float32
-        0 pore, 1 solid, 64 no material; or the calibrated mean probability of solid that
-        `segment_volume` writes, before it is rounded, and one half where there is no material.
+        Labels, 0 pore, 1 solid, 64 not material; or the calibrated mean probability of solid that
+        `segment_volume` writes, before rounding, and 0.5 where there is no material.
 
     Raises
     ------
     UserError
-        If nothing of the stack shows material, or its grey values do not vary.
+        If no part of the stack is material, or its grey values do not vary.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def segment_stack(
 def _planned(
     volume: Volume, segmenter: Segmenter, scorer: Scorer, options: Options
 ) -> SegmentationPlan:
-    """Plan the segmentation of a stack; refused if nothing of it is material."""
+    """Plan the segmentation of a stack; raise ``UserError`` if no part of it is material."""
     asked = given_extent(volume.shape, options.valid)
     extent = find_extent(volume, asked)
     if all(extent.is_blank(z) for z in range(volume.shape[0])):

@@ -1,4 +1,4 @@
-"""Sample places of a volume, for measurements that would cost too much on all of it."""
+"""Sample places of a volume, for measurements that are too expensive on the whole volume."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def random_places(shape: Triple, side: int, count: int, seed: int) -> Iterator[Box]:
-    """Random boxes in slices spread over a volume, the same for all volumes of a shape."""
+    """Yield random boxes in slices spread over a volume, the same for all volumes of a shape."""
     rng = np.random.default_rng(seed)
     depth, height, width = shape
     size_y, size_x = min(side, height), min(side, width)
@@ -24,10 +24,10 @@ def random_places(shape: Triple, side: int, count: int, seed: int) -> Iterator[B
 
 
 def spread_slices(depth: int, count: int) -> list[int]:
-    """Slices for a number of places, spread from the first to the last."""
+    """Return the slices of ``count`` places, evenly spread from the first to the last."""
     return [round(z) for z in np.linspace(0, depth - 1, count)]
 
 
 def block_of(volume: CorrectedVolume, place: Box, halo: Triple) -> FloatArray:
-    """Corrected grey values of a place with its halo, (y, x, z)."""
+    """Read the corrected grey values of a place with its halo, (y, x, z)."""
     return np.ascontiguousarray(np.moveaxis(volume.read(place.grow(halo)), 0, -1))

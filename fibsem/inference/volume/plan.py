@@ -1,9 +1,9 @@
-"""The plan of a segmentation: everything that is decided once, before the first slab.
+"""The plan of a segmentation: all decisions that are made once, before the first slab.
 
-What is not material is found, the correction is fitted to the rest, tiles are chosen for the
-memory, and before long runs dense evaluation is compared with patches, and bfloat16 with float32,
-on places of this volume. The plan is kept in the ledger, and every process that labels slabs gets
-it.
+The extent of the material is found, the correction is fitted to it, tiles are chosen for the
+memory, bfloat16 is compared with float32 if it is requested, and before long runs dense evaluation
+is compared with patches, on places of this volume. The plan is kept in the ledger and sent to
+every process that labels slabs.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from fibsem.inference.volume.checks import MOST_CHANGED, Certificate, certify, s
 from fibsem.inference.volume.ledger.decisions import KeptPlan
 from fibsem.inference.volume.ledger.ledger import Ledger
 
-#: Fewest voxels of a long run, which is certified first.
+#: Fewest voxels of a long run, before which a certificate is made.
 LONG = 20_000_000
 
 Say = Callable[[str], None]
 Show = Callable[[str, int, int], None]
-#: Function that gives the scorer of a precision; each is built once, which takes seconds.
+#: Function that returns the scorer of a precision; each is built once, which takes seconds.
 ScorerOf = Callable[[Precision], Scorer]
 
 
 @dataclass(frozen=True)
 class SegmentationPlan:
-    """What holds for all slabs of a segmentation.
+    """The plan of a segmentation, which holds for all its slabs.
 
     Attributes
     ----------
     correction
         Correction of grey values, fitted to this volume.
     precision, changed
-        Precision of the networks; share of labels that bfloat16 changes, if it was asked for.
+        Precision of the networks; share of labels that bfloat16 changes, None unless tested.
     certificate
-        Comparison of dense and patch evaluation on this volume; None if none was made.
+        Comparison of dense and patch evaluation on this volume; None without one.
     extent
-        What of the volume is material.
+        Extent of the material in the volume.
     mode
-        How the models are evaluated.
+        Mode in which the models are evaluated.
     tiling, room
         Tiles of a slice, and the memory for which they were chosen.
     """
@@ -80,18 +80,18 @@ class SegmentationPlan:
 
 @dataclass(frozen=True)
 class Planner:
-    """Makes the plan of one segmentation, or goes on with the one in its ledger.
+    """Planner of one segmentation, which continues a plan in the ledger.
 
     Attributes
     ----------
     volume, segmenter, options
         The volume, the models, and the options.
     asked
-        The extent that ``valid`` names; None if it has to be found.
+        The extent from the option ``valid``; None if it has to be found.
     room
         Memory for tiles.
     scorer_of
-        Gives scorers, which the run uses after the planner.
+        Returns scorers, which the run uses after the planner.
     say, show
         Called with warnings, and with progress.
     """
@@ -106,7 +106,7 @@ class Planner:
     show: Show
 
     def plan(self, ledger: Ledger) -> SegmentationPlan:
-        """The plan in a ledger, completed, or a new one, which is entered there."""
+        """Return the plan in a ledger, completed, or a new one; changes are stored there."""
         before = ledger.decided.decisions
         plan = self._anew() if before is None else self._completed(before)
         if plan.kept != before:
@@ -120,7 +120,7 @@ class Planner:
         return self.within(extent)
 
     def within(self, extent: Extent) -> SegmentationPlan:
-        """Make a plan for a volume whose extent is known."""
+        """Return a new plan for a volume whose extent is known."""
         correction = fit_correction(self.volume, self.segmenter.recipe, extent=extent)
         corrected = CorrectedVolume(self.volume, correction, extent)
         asked = self.options.certificate
@@ -133,7 +133,7 @@ class Planner:
         )
 
     def _precision(self, corrected: CorrectedVolume) -> tuple[Precision, float | None]:
-        """Choose the precision; with the share of labels that bfloat16 changes, if it was tried."""
+        """Choose the precision; also return the share of labels that bfloat16 changes, or None."""
         dense = any(member.spec.convertible for member in self.segmenter.members)
         if not dense or self.options.precision == "float32":
             return "float32", None
@@ -152,12 +152,12 @@ class Planner:
         return scorer.mode, tiling_of(scorer, self.volume.shape, self.room)
 
     def _certificate(self, corrected: CorrectedVolume) -> Certificate | None:
-        """The certificate, in float32."""
+        """Return the certificate, in float32."""
         _, tiling = self._tiles("float32")
         return certify(corrected, self.scorer_of("float32"), tiling)
 
     def _completed(self, before: KeptPlan) -> SegmentationPlan:
-        """The plan of an earlier start, with the certificate and tiles that are asked for now."""
+        """Return the plan of an earlier start, with the certificate and tiles requested now."""
         if self.options.valid == "auto" and before.extent is None:
             self.say(
                 "warning: this segmentation was begun when the whole volume counted as material, "
@@ -175,7 +175,7 @@ class Planner:
         if before.extent is not None:
             extent = extent.with_parts(before.extent)
         mode, tiling = before.mode, before.tiling
-        if before.room != self.room or mode is None or tiling is None:  # other tiles are asked for
+        if before.room != self.room or mode is None or tiling is None:  # other tiles are requested
             mode, tiling = self._tiles(before.precision)
         return SegmentationPlan(
             before.correction, before.precision, before.changed, before.certificate, extent,

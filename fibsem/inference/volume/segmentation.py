@@ -1,4 +1,4 @@
-"""Labels a whole volume slab by slab; can be stopped and resumed."""
+"""Label a whole volume slab by slab; can be stopped and resumed."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def segment_volume(
     progress: Show | None = None,
     say: Callable[[str], None] = print,
 ) -> Record:
-    """Label every voxel of a volume; goes on where an earlier start was stopped.
+    """Label every voxel of a volume; resume where an earlier start was stopped.
 
     Parameters
     ----------
     volume, segmenter
-        The volume, to which the correction is fitted, and the models.
+        The volume, to which the correction of grey values is fitted, and the models.
     folder
         Output folder: ``labels.ome.zarr``, ``labels/`` or ``labels.tif`` (uint8), the same of
         ``probabilities`` and ``uncertainty``, ``previews/``, ``porosity.csv`` by slice,
@@ -72,11 +72,11 @@ def segment_volume(
         Voxel size that is written with the labels; on axes where it is None, that of the volume,
         else that of ``trained``.
     load
-        Loads the segmenter in another process; needed for workers.
+        Loads the segmenter in another process; required for workers.
     provenance
         Origin of the models, for the summary.
     trained
-        Properties of each model's training data; warnings say what differs in this volume.
+        Properties of each model's training data; differences of this volume give warnings.
     tested
         Squares of the films that the model was tested on; those of this film correct its
         porosity.
@@ -93,7 +93,7 @@ def segment_volume(
     UserError
         If the folder holds a different segmentation, other results or the volume, the memory
         budget or the disk is too small for this one, the certificate fails, a slice cannot be read
-        or was replaced meanwhile, or the uncertainty of a single model is wanted.
+        or changes in the meantime, or the uncertainty of a single model is requested.
 
     Notes
     -----
@@ -141,7 +141,7 @@ def segment_volume(
 
 
 def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) -> Work:
-    """Plan the segmentation and open its outputs; refused if the disk is too small."""
+    """Plan the segmentation and prepare its outputs; refuse a disk that is too small."""
     volume, segmenter, options = planner.volume, planner.segmenter, planner.options
     outputs = Outputs(folder, volume.shape, voxel_nm, options, segmenter.classes, segmenter.platt)
     forget_lost(ledger, outputs, planner.say)
@@ -152,7 +152,7 @@ def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) ->
 def _labelled(
     labelling: Labelling, load: LoadSegmenter | None, scorer_of: ScorerOf, show: Show, say: Say
 ) -> list[int | None]:
-    """Label missing slabs and finish the outputs; returns pore voxels of every slice."""
+    """Label missing slabs and finish the outputs; return the pore voxels of every slice."""
     labelling.run(load, scorer_of, show, say)
     labelling.measure()  # in case the work is stopped before the end
     pores = finish(labelling.work, show)

@@ -1,4 +1,4 @@
-"""Writes the records of a segmentation: ``summary.json``, and ``porosity.csv`` by slice."""
+"""Write the records of a segmentation: ``summary.json``, and ``porosity.csv`` by slice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fibsem.system.summaries.segmentation import (
     PickedVolume,
 )
 
-#: Keys of a ledger with paths, which do not count for the hash of a labelling.
+#: Keys of a ledger with paths, which do not enter the hash of a labelling.
 OF_PLACES = ("volume", "valid", "mask")
 
 
@@ -52,9 +52,9 @@ class MappedPorosity:
 
 
 def write_records(work: Work, pores: Sequence[int | None], figures: Mapping[str, Any]) -> Record:
-    """Write ``porosity.csv`` and ``summary.json``; returns the record.
+    """Write ``porosity.csv`` and ``summary.json``, and return the record of the latter.
 
-    The summary has the given figures, and volume, outputs, models, time and memory.
+    It contains the given figures, and volume, outputs, models, time and memory.
     """
     measured = work.ledger.decided.measured
     volume, files, models = map(as_record, (_volume(work), _files(work), _models(work)))
@@ -97,7 +97,7 @@ def _named(store: Store | None) -> str | None:
 
 
 def uncertainty_of(slices: Sequence[SliceRecord], extent: Extent) -> float | None:
-    """Mean uncertainty over the material; None if it was not asked for."""
+    """Return the mean uncertainty over the material, or None if it was not requested."""
     by_slice = [(one.uncertainty, extent.pixels(z)) for z, one in enumerate(slices)]
     spreads = [(spread, pixels) for spread, pixels in by_slice if spread is not None and pixels]
     if not spreads:
@@ -124,13 +124,13 @@ def _models(work: Work) -> LabelledBy:
 
 
 def _grey_hash(work: Work) -> str:
-    """Hash of the grey values that were read, whatever the names and times of files."""
+    """Hash the grey values that were read, independently of file names and times."""
     volume = {"shape": work.volume.shape, "dtype": str(work.volume.dtype)}
     return _short_hash({**volume, "read": {str(z): one for z, one in work.ledger.read.items()}})
 
 
 def _labelling(work: Work) -> str:
-    """Hash of everything that the labels follow from, wherever film, mask and model lie."""
+    """Hash everything that determines the labels, independently of paths."""
     key = {name: value for name, value in work.ledger.key.items() if name not in OF_PLACES}
     valid = work.ledger.decided.mask or work.options.valid
     scale = list(work.volume.value_range)
@@ -138,12 +138,12 @@ def _labelling(work: Work) -> str:
 
 
 def _short_hash(record: dict[str, object]) -> str:
-    """First twelve hex digits of the SHA-256 of a record."""
+    """Return the first twelve hex digits of a record's SHA-256."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> MaterialShares:
-    """Shares of the volume that are not material, by kind, and their label value."""
+    """Return the shares of the volume that are not material, by kind, and their label value."""
     size = float(np.prod(extent.shape))
     left: dict[str, float] = {kind: count / size for kind, count in extent.left_out().items()}
     return MaterialShares(
@@ -156,9 +156,9 @@ def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> MaterialS
 
 
 def porosity_of(volume: Path, pores: Sequence[int | None], pixels: Sequence[int]) -> MappedPorosity:
-    """Porosity of a volume from pore pixels and pixels of material in every slice.
+    """Compute the porosity of a volume from pore pixels and pixels of material in every slice.
 
-    A slice counts by its pixels of material.
+    Slices are weighted by their pixels of material.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def porosity_of(volume: Path, pores: Sequence[int | None], pixels: Sequence[int]
 
 
 def write_porosity(work: Work, pores: Sequence[int | None]) -> None:
-    """Write the porosity of every slice as CSV, with the mean uncertainty if asked for."""
+    """Write the porosity of every slice as CSV, with the mean uncertainty if requested."""
     slices, pixels = work.ledger.slices(), work.pixels
     asked = any(entry.uncertainty is not None for entry in slices)
     rows = ["z,porosity,note" + asked * ",uncertainty"]

@@ -15,7 +15,7 @@ from fibsem.inference.volume.plan import SegmentationPlan
 
 @dataclass(frozen=True)
 class Work:
-    """The argument of labelling, finishing and summary.
+    """State that is shared by labelling, finishing and summary.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Work:
 
     @property
     def depth(self) -> int:
-        """Slices of the volume."""
+        """Number of slices in the volume."""
         return self.volume.shape[0]
 
     @property
@@ -46,5 +46,5 @@ class Work:
 
     @property
     def corrected(self) -> CorrectedVolume:
-        """The volume with corrected grey values, as networks see it."""
+        """The volume with corrected grey values, the input of the models."""
         return CorrectedVolume(self.volume, self.plan.correction, self.plan.extent)

@@ -1,7 +1,7 @@
-"""Warns of bands along the sides of a film that were labelled as one class.
+"""Warn of bands along the sides of a film that were labelled as a single class.
 
-They may be vacuum, a trench or a cap, which have grey values like material: only the labels of one
-class throughout give them away.
+They may be vacuum, a trench or a cap, whose grey values may resemble the material: only their
+uniform labels reveal them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ALONE, MOSTLY = 0.99, 0.75
 LEAST_PX, LEAST = 16, 0.05
 #: Least share of the other class in the film; if it is rarer, bands without it occur by chance.
 BOTH = 0.1
-#: Classes of which bands are looked for, by name.
+#: Classes whose bands are searched for, by name.
 PHASES = {"pore": PORE, "solid": SOLID}
 #: Quarter turns that bring a side of a slice to the top.
 TURNS = {"upper": 0, "right": 1, "lower": 2, "left": 3}
@@ -32,8 +32,8 @@ def one_class_bands(slices: Iterable[Phases]) -> Iterator[str]:
     Parameters
     ----------
     slices
-        Labels of some slices, (y, x): pores, solid, and neither where nothing was measured. Memory:
-        one of them.
+        Labels of some slices, (y, x): pore, solid, or neither where nothing was measured. Memory:
+        one slice.
     """
     pixels, sides = np.zeros(2, np.int64), dict.fromkeys(TURNS, 0)
     depths: dict[tuple[str, str], list[int]] = {(s, name): [] for s in TURNS for name in PHASES}
@@ -64,7 +64,7 @@ def one_class_bands(slices: Iterable[Phases]) -> Iterator[str]:
 
 
 def _depth(labels: Phases, phase: int) -> int:
-    """Number of rows from the upper side on that are nearly all of one class."""
+    """Return the number of rows from the upper side that are nearly all of one class."""
     measured = labels[(labels != NEITHER).any(axis=1)]
     pixels: npt.NDArray[np.int64] = np.cumsum((measured != NEITHER).sum(axis=1))
     alone = np.cumsum((measured == phase).sum(axis=1)) >= ALONE * pixels

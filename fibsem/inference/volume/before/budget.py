@@ -23,16 +23,16 @@ LEAST_MAPS_GIB = 0.05
 
 
 def room_of(slice_shape: tuple[int, int], kept_bytes: int, halo: int, options: Options) -> Room:
-    """Memory for the tiles of a volume, besides the runtime and arrays of slices.
+    """Return the memory limits for tiles, next to the runtime and arrays of slices.
 
     Parameters
     ----------
     slice_shape, kept_bytes
-        Shape of a slice, and bytes that the volume keeps of chunks with several slices.
+        Shape of a slice, and bytes that the volume caches of chunks with several slices.
     halo
         Slices above and below that a label depends on.
     options
-        ``memory_gib``, and whether the uncertainty is asked for.
+        Options, for ``memory_gib``, ``uncertainty`` and ``tile``.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def room_of(slice_shape: tuple[int, int], kept_bytes: int, halo: int, options: O
         If ``memory_gib`` is too small even without tiles.
     """
     height, width = slice_shape
-    maps_of_slice = 2 + options.uncertainty  # that wait with it: scores, grey values, spread
+    maps_of_slice = 2 + options.uncertainty  # per waiting slice: scores, grey values, spread
     slices = 2 * halo + 2 + maps_of_slice * WAITING + AT_WORK
     held = RUNTIME_GIB + (slices * height * width * 4 + kept_bytes) / GIB
     least = math.ceil(100 * (held + LEAST_MAPS_GIB)) / 100

@@ -1,4 +1,4 @@
-"""Estimates tiles, memory, bytes on disk and time of a segmentation."""
+"""Estimate the tiles, memory, bytes on disk and time of a segmentation."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SegmentationEstimate:
         return self.voxels / self.pixels_per_second
 
     def text(self) -> str:
-        """The estimate in words."""
+        """Return the estimate as text, a line for each figure."""
         rows, columns = (
             -(-extent // side)
             for extent, side in zip(
@@ -74,7 +74,7 @@ class SegmentationEstimate:
 def estimate_segmentation(
     volume: Volume, segmenter: Segmenter, options: Options
 ) -> SegmentationEstimate:
-    """Time one tile of noise, and scale it to a volume."""
+    """Estimate the segmentation of a volume by timing one tile of noise."""
     options.check_members(len(segmenter.members))
     segmenter = segmenter.with_views(options.symmetry)
     room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)
@@ -98,5 +98,5 @@ def estimate_segmentation(
 
 
 def _maps(member: BlockScorer, tile: int) -> float:
-    """Bytes of a member's feature maps: of a tile, or of a batch of patches."""
+    """Return the bytes of a member's feature maps, for a tile or for a batch of patches."""
     return member.bytes_per_pixel * (PATCH_BATCH if member.mode == "patch" else tile)

@@ -1,4 +1,4 @@
-"""Checks before anything is written, and a search for slices that were lost."""
+"""Checks before anything is written, and a search for lost slices of an earlier start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fibsem.system.advice import MIN_VOLUME_NM3, SCHEDULER, VOXEL_NM, WORKERS
 
 
 def check_reach(volume: Path, options: Options, load: LoadSegmenter | None) -> None:
-    """Refuse a volume or model that other processes could not open, if these label it."""
+    """Refuse other processes for a volume or a model that these could not open."""
     if options.elsewhere and load is None:
         raise UserError(
             f"`{WORKERS}` and `{SCHEDULER}` need a volume and a model on disk; {WORKERS.at(1)} "
@@ -73,7 +73,10 @@ def check_room(shape: Triple, folder: Path, options: Options, ledger: Ledger) ->
 
 
 def forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) -> None:
-    """Have slices labelled again whose outputs are gone: they would be read as pores."""
+    """Remove ledger entries of slices whose outputs are gone, so that they are labelled again.
+
+    Missing chunks would be read as pores.
+    """
     done = [z for start, some in ledger.slabs.items() for z in range(start, start + len(some))]
     lost = outputs.lost(done, _needed(ledger, outputs))
     if lost:
@@ -85,10 +88,10 @@ def forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) ->
 
 
 def _needed(ledger: Ledger, outputs: Outputs) -> list[Store]:
-    """Outputs that must hold every slice that is entered in the ledger."""
+    """Return the outputs that must contain every slice in the ledger."""
     exported = ledger.decided.exported
     stores = [store for store in (outputs.probabilities, outputs.uncertainty) if store]
     labels_done = not outputs.flat or ledger.decided.pores_3d is not None
     stores += [outputs.labels if labels_done else outputs.flat or outputs.labels]
-    # after the export a user may remove the store that it was made from
+    # after an export, users may remove the store that it was made from
     return [s for s in stores if s.name not in exported or not s.path.exists()]

@@ -1,1 +1,1 @@
-"""Labels slabs: in this process, in processes of this machine, or on a cluster."""
+"""Label slabs: in this process, in processes of this machine, or on a cluster."""

@@ -1,4 +1,4 @@
-"""Labels slabs on the workers of a Dask cluster."""
+"""Label slabs on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from fibsem.system.again import same_command
 
 #: Seconds to wait for the first worker of a cluster, which may be in a queue.
 WORKER_WAIT_S = 600
-#: Workers that may die while they label a slab, before it is given up.
+#: Workers that may die while labelling a slab before it is given up.
 MOST_DEATHS = 3
 
 
 @contextmanager
 def cluster(address: str) -> Iterator[Executor]:
-    """Executor on a Dask cluster, which gives a slab to another worker if one dies."""
+    """Yield an executor on a Dask cluster, which reassigns a slab if its worker dies.
+
+    Raises
+    ------
+    UserError
+        If Dask is not installed, or the scheduler or its workers do not answer.
+    """
     try:
         from distributed import Client, KilledWorker
         from distributed.comm.core import CommClosedError
@@ -28,7 +34,7 @@ def cluster(address: str) -> Iterator[Executor]:
         ) from error
     try:
         client = Client(address, timeout=20, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, TypeError) as error:  # the last where tls:// has no certificate
+    except (OSError, ValueError, TypeError) as error:  # TypeError: tls:// without certificate
         raise _no_cluster(address, error) from error
     try:
         client.wait_for_workers(1, timeout=WORKER_WAIT_S)

@@ -1,4 +1,4 @@
-"""Labels slabs in other processes, on this machine or on a Dask cluster.
+"""Label slabs in other processes, on this machine or on a Dask cluster.
 
 Both are executors of `concurrent.futures`. Slabs are independent: each is written by the process
 that labels it, into outputs that all processes can open, and a process that dies loses only its
@@ -26,6 +26,8 @@ def run_elsewhere(
     job: RemoteSegmentation, ledger: Ledger, depth: int, show: Callable[[str, int, int], None]
 ) -> list[SlabResult]:
     """Label all missing slabs in other processes, and enter each into the ledger.
+
+    Returns the results of these slabs.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One run over the missing slabs, in this process or in others, with its time and memory."""
+"""Label the missing slabs, in this process or in others, and measure time and memory."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from fibsem.system.processes import peak_rss_gib
 
 
 class Labelling:
-    """One run of a segmentation.
+    """One run over the missing slabs of a segmentation.
 
     Parameters
     ----------
     work
         The segmentation.
     started
-        When the command began, by `time.perf_counter`.
+        Start of the command, by `time.perf_counter`.
 
     Attributes
     ----------
     fresh, resumed
-        Number of slices to label, and of slabs that an earlier start had labelled.
+        Number of slices to label, and number of slabs that earlier starts had labelled.
     began
         Start of the first slab, by `time.perf_counter`; None before.
     conditions
@@ -92,7 +92,7 @@ class Labelling:
         )
 
     def measure(self) -> None:
-        """Enter time and memory of this run, or keep earlier ones if nothing was labelled."""
+        """Enter time and memory of this run into the ledger, unless nothing was labelled."""
         ledger = self.work.ledger
         if not self.fresh and ledger.decided.measured is not None:
             return
@@ -111,7 +111,7 @@ class Labelling:
 
 
 def _sent(work: Work, load: LoadSegmenter) -> RemoteSegmentation:
-    """The segmentation in a form that can be sent to other processes."""
+    """Return the segmentation in a form that can be sent to other processes."""
     folder = work.outputs.folder.resolve()
     return RemoteSegmentation(
         f"{folder} {time.time()}", work.volume.path.resolve(), work.volume.manner,
@@ -121,7 +121,7 @@ def _sent(work: Work, load: LoadSegmenter) -> RemoteSegmentation:
 
 
 def patience(scorer: Scorer, voxels: int) -> str:
-    """Estimate in words how long patch mode will take, from a timed block of 32 x 32 pixels."""
+    """Return a warning with the expected time of patch mode, from a timed 32 x 32 pixel block."""
     spec = next(member.spec for member in scorer.members if member.mode == "patch")
     rate = pixels_per_second(scorer, 32)
     hours = voxels / rate / 3600

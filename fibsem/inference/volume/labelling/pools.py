@@ -1,4 +1,4 @@
-"""Labels slabs in processes of this machine; if one dies, the others go on."""
+"""Label slabs in processes of this machine; if one dies, the others continue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fibsem.system.processes import (
 )
 from fibsem.system.secrets import guard_output
 
-#: Function by which a process labels a slab.
+#: Function with which a process labels a slab.
 Label = Callable[[RemoteSegmentation, Slab], SlabResult]
 
 
@@ -37,7 +37,7 @@ class ProcessDiedError(Exception):
 
 
 class _Pools(Executor):
-    """Pools of one process each, since a broken pool ends all its processes."""
+    """Executor of several pools of one process each, since a broken pool ends all its processes."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -54,7 +54,7 @@ class _Pools(Executor):
         )
 
     def submit(self, fn: Any, /, *args: Any, **_: Any) -> Future[Any]:
-        """Submit a slab for the next free process; ``args`` are a job and the slab."""
+        """Submit a slab to the next free process; ``args`` are a job and the slab."""
         return self._threads.submit(self._run, fn, *args)
 
     def _run(
@@ -82,7 +82,13 @@ class _Pools(Executor):
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
-    """Executor with processes of this machine, which are ended at once if the work is stopped."""
+    """Yield an executor with processes of this machine, which end at once if the block raises.
+
+    Raises
+    ------
+    UserError
+        If the system has no shared memory.
+    """
     before = set(multiprocessing.active_children())
     try:
         executor = _Pools(count)
@@ -102,8 +108,8 @@ def processes(count: int) -> Iterator[Executor]:
 
 
 def _begin(k: int, count: int) -> None:
-    """Set up the k-th process with its share of the cores, or an accelerator."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets Ctrl-C, too, and ends us
+    """Set up the k-th process with its share of the cores, and an accelerator if there is one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends us
     die_with_parent()
     guard_output()
     accelerators = visible_accelerators()

@@ -1,4 +1,4 @@
-"""A slab in another process: what is sent to it, what comes back, what the process keeps."""
+"""Label a slab in another process: its input, its result, and the state that the process keeps."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ LoadSegmenter = Callable[[], Segmenter]
 
 @dataclass(frozen=True)
 class RemoteSegmentation:
-    """A segmentation in a form that is small and can be pickled, for other processes.
+    """A segmentation in a small form that can be pickled, for other processes.
 
     Attributes
     ----------
     name
-        Name of this segmentation, as a process may work on several.
+        Name of this segmentation, since a process may work on several.
     volume, manner, value_range
-        Path of the volume, and how it is opened.
+        Path of the volume, and options for opening it.
     load, identity
-        Function that loads the segmenter and can be pickled; identity that this must have.
+        Function that loads the segmenter and can be pickled, and the identity it must have.
     folder, voxel_nm, options
         Folder of the outputs, voxel size in them, and options.
     keys
-        How messages name the keys of a segmentation.
+        Names of keys for messages.
     plan
         The plan of the segmentation.
     """
@@ -49,7 +49,7 @@ class RemoteSegmentation:
     value_range: tuple[float, float] | None
     load: LoadSegmenter = field(
         repr=False
-    )  # its function holds the address of the store, and Dask logs arguments of what fails
+    )  # hidden, as it contains the address of the store, and Dask logs arguments of failed calls
     identity: str
     folder: Path
     voxel_nm: VoxelNm
@@ -69,8 +69,8 @@ class SlabResult:
     peak_rss_gib: float
 
 
-#: Worker of the current segmentation, and digests of what it has read; kept, so that networks are
-#: built and traced once.
+#: Worker of the current segmentation, and digests of the slices it has read; kept, so that networks
+#: are built and traced only once.
 _workers: dict[str, tuple[SlabWorker, dict[int, str]]] = {}
 _alone = threading.Lock()
 

@@ -1,7 +1,7 @@
-"""Labels slices of a volume in turn: read, correct, score, post-process, write.
+"""Label slices of a volume in turn: read, correct, score, post-process, write.
 
-One thread reads ahead, and one post-processes and writes, while the network scores. Every slice is
-read once as long as slabs follow each other.
+One thread reads ahead, and one post-processes and writes, while the network scores. Every slice of
+consecutive slabs is read only once.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ class Scored:
     z
         Index of the slice.
     scores : (y, x) float32
-        Mean probabilities of solid; zeros where the slice is missing.
+        Mean probabilities of solid; zeros if the slice is missing.
     grey : (y, x) float32
-        Corrected grey values; None if they are not needed any more.
+        Corrected grey values; None if they are no longer needed.
     missing
-        Whether the slice itself could not be read, or shows no material.
+        Whether the slice itself could not be read, or contains no material.
     beside_missing
         Whether a missing slice was replaced in its neighbourhood.
     spread : (y, x) float32
-        Standard deviation of the members' probabilities; None if it is not asked for.
+        Standard deviation of the members' probabilities; None unless requested.
     """
 
     z: int
@@ -82,7 +82,7 @@ class Stages:
 
 
 class SlabWorker:
-    """Labels slabs of one volume.
+    """Worker that labels slabs of one volume.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class SlabWorker:
     uncertainty
         Whether the spread between the members is computed, too.
     extent
-        What of the volume is material; None: all.
+        Extent of the material in the volume; None: everything.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class SlabWorker:
         finished: Callable[[int, list[SliceRecord]], None],
         progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
-        """Label slabs, write them, and report each slab when all its slices are written."""
+        """Label and write slabs; call ``finished`` with each when all its slices are written."""
         slabs = list(slabs)
         where = {z: slab for slab in slabs for z in range(*slab)}
         waiting: deque[Future[None]] = deque()
@@ -137,7 +137,7 @@ class SlabWorker:
             records[scored.z] = self._finish(scored, outputs)
             if progress:
                 progress("slices", scored.z + 1, self.volume.shape[0])
-            # a waiting slice is written even if the one before could not be
+            # a waiting slice is written even if the previous one failed
             if all(z in records for z in range(start, stop)):
                 finished(start, [records[z] for z in range(start, stop)])
 
@@ -185,7 +185,7 @@ class SlabWorker:
                 self.tiling = self._smaller(error)
 
     def _by_tiles(self, around: list[FloatArray]) -> tuple[FloatArray, FloatArray | None]:
-        """Mean probability of every pixel of a slice, and the spread if it is asked for."""
+        """Return the mean probability of every pixel of a slice, and the spread or None."""
         _, halo_y, halo_x = self.segmenter.halo
         scores = np.empty(self.tiling.slice_shape, np.float32)
         spread = np.empty_like(scores) if self.uncertainty else None
@@ -204,7 +204,7 @@ class SlabWorker:
         return scores, spread
 
     def _smaller(self, error: BaseException) -> Tiling:
-        """Tiles of half the side, after an allocation that failed."""
+        """Return tiles of half the side, after a failed allocation."""
         now = self.tiling
         if max(now.height, now.width) <= max(SMALLEST, self.scorer.alignment):
             raise UserError(
@@ -239,10 +239,10 @@ class SlabWorker:
         return SliceRecord(pores, scored.beside_missing, uncertainty)
 
     def _around(self, z: int, reader: ThreadPoolExecutor) -> list[Future[FloatArray]]:
-        """Corrected slices in the neighbourhood of slice z, mirrored at the ends of the volume."""
+        """Start reading the slices in the neighbourhood of z, mirrored at the volume's ends."""
         halo = self.segmenter.halo[0]
         needed = reflected(z - halo, z + halo + 1, self.volume.shape[0]).tolist()
-        # slices of the last neighbourhood may be in use, and mirrored ones come again at the end
+        # slices of the last neighbourhood may be in use, and mirrored ones recur at the end
         kept = {k: future for k, future in self._slices.items() if k >= min([*needed, z - halo])}
         for k in dict.fromkeys(needed):
             if k not in kept:

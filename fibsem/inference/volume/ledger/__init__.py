@@ -1,1 +1,1 @@
-"""The ledger of a segmentation: what it follows from, and what is done; and its outputs."""
+"""Ledger and outputs of a segmentation: its key, its decisions, and its finished slabs."""

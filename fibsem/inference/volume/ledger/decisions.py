@@ -1,4 +1,4 @@
-"""What is decided once for all slabs of a segmentation, and kept in its ledger."""
+"""Decisions that hold for all slabs of a segmentation, and are kept in its ledger."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fibsem.system.summaries.lineage import WrittenLineage
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where labels come from; ledgers of earlier versions have fewer fields.
+    """Origin of labels; ledgers of earlier versions have fewer fields.
 
     Attributes
     ----------
     lineage, weights, versions
         For every model: its lineage, its name in ``weights``, its registered version.
     code, command
-        Code version and command line of the run that labelled.
+        Code version and command line of the run that labelled the volume.
     earlier_code
         Versions of the code that labelled earlier slabs.
     """
@@ -37,7 +37,7 @@ class Provenance:
     earlier_code: tuple[str, ...] = ()
 
     def to_json(self) -> Record:
-        """The record in ledger and summary; ``earlier_code`` only if there is some."""
+        """Return the record in ledger and summary; ``earlier_code`` only if it is not empty."""
         earlier = {"earlier_code": list(self.earlier_code)} if self.earlier_code else {}
         if self == Provenance(earlier_code=self.earlier_code):  # nothing else is known
             return earlier
@@ -71,7 +71,7 @@ class Moved:
 class KeptPlan(Stored):
     """The plan of a segmentation, as its ledger keeps it.
 
-    Versions before left nothing of a volume out, and named no tiles: their ledgers have no
+    Earlier versions labelled whole volumes and did not keep tiles: their ledgers have no
     ``extent``, ``mode``, ``tiling`` and ``room``.
     """
 
@@ -96,14 +96,14 @@ class Decisions:
     mask
         Digest of the mask of material.
     provenance, greys, members
-        Where the labels come from, how far the grey values are from those of the training, and how
-        far the members are apart.
+        Origin of the labels, distance of the grey values from those of the training, and
+        differences between the members.
     likeness
-        Field of earlier versions in place of ``greys``, with warnings about voxel sizes, too.
+        Field of earlier versions in place of ``greys``, which also had warnings about voxel sizes.
     measured
         Time and memory for the summary.
     pores_3d
-        Pore voxels of every slice without small components.
+        Pore voxels of every slice after small components were removed.
     exported
         Names of exported outputs.
     """
@@ -119,7 +119,7 @@ class Decisions:
     exported: tuple[str, ...] = ()
 
     def to_json(self) -> Record:
-        """Decisions by name, without those that are not made."""
+        """Return the decisions by name, without those that are not made yet."""
         record = {
             "decisions": self.decisions and self.decisions.to_json(),
             "mask": self.mask,

@@ -16,11 +16,11 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 class Destination(Protocol):
-    """Protocol of what takes the slices of a segmentation, each once."""
+    """Protocol of destinations, to which every slice of a segmentation is written once."""
 
     @property
     def previewed(self) -> Container[int]:
-        """Slices whose grey values are needed, too."""
+        """Slices whose grey values are needed as well."""
 
     def write(
         self,
@@ -31,21 +31,21 @@ class Destination(Protocol):
         spread: FloatArray | None = None,
         inside: BoolArray | None = None,
     ) -> None:
-        """Take a slice, all arrays (y, x); outside ``inside`` there is no material."""
+        """Write a slice, all arrays (y, x); where ``inside`` is False there is no material."""
 
     def write_missing(self, z: int, *, unread: bool = True) -> None:
-        """Take a slice that could not be read, or shows no material."""
+        """Mark a slice that could not be read or, with ``unread=False``, has no material."""
 
 
 class StackInMemory:
-    """Slices of one array, (z, y, x).
+    """Destination in one array, (z, y, x).
 
     Parameters
     ----------
     stack
         The array, filled with the value for no material; all other values are overwritten.
     values_of
-        Makes the values of a slice from its labels (0 pore, 1 solid) and scores.
+        Computes the values of a slice from its labels (0 pore, 1 solid) and scores.
     """
 
     previewed: Container[int] = ()
@@ -64,9 +64,9 @@ class StackInMemory:
         spread: FloatArray | None = None,
         inside: BoolArray | None = None,
     ) -> None:
-        """Keep a slice."""
+        """Write the values of a slice where it is material."""
         values = self._values_of(labels, scores)
         np.copyto(self.stack[z], values, where=True if inside is None else inside)
 
     def write_missing(self, z: int, *, unread: bool = True) -> None:
-        """Leave a slice filled with the value for no material."""
+        """Do nothing: the slice is already filled with the value for no material."""

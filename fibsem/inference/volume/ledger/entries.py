@@ -17,13 +17,13 @@ class SliceRecord:
     Attributes
     ----------
     pores
-        Pore pixels; None for a slice that is missing.
+        Pore pixels; None for a missing slice.
     beside_missing
         Whether a missing slice was replaced in its neighbourhood.
     uncertainty
-        Mean spread between members over the slice; None if it was not asked for.
+        Mean spread between members over the slice; None unless requested.
     why_missing
-        Why a missing slice could not be read.
+        Reason why a missing slice could not be read.
     """
 
     pores: int | None
@@ -37,11 +37,11 @@ class SliceRecord:
 
     @classmethod
     def from_json(cls, entry: Sequence[Any]) -> SliceRecord:
-        """Read what :meth:`to_json` gave."""
+        """Create a record from an entry of :meth:`to_json`."""
         return cls(*entry)
 
 
-#: Entry of a slice in JSON; missing slices say why, and those of earlier versions have no
+#: Entry of a slice in JSON; missing slices have a reason, and entries of earlier versions have no
 #: uncertainty.
 Entry = (
     tuple[int | None, bool]
@@ -76,19 +76,19 @@ def check_possible(
     decided: Decisions,
     shape: Triple,
 ) -> None:
-    """Refuse entries that no segmentation of a volume of this shape makes.
+    """Refuse entries that no segmentation of a volume of this shape can have.
 
     Parameters
     ----------
     slab
         Number of slices in a slab.
     slabs, decided
-        Entries of slabs by their first slice, and decisions for all of them.
+        Entries of slabs by their first slice, and decisions for all slabs.
 
     Raises
     ------
     ValueError
-        With what is impossible.
+        If an entry is impossible.
     """
     depth, pixels = shape[0], shape[1] * shape[2]
     if slab < 1:
@@ -111,7 +111,7 @@ def check_possible(
 
 
 def _check_pores(counts: Sequence[int | None], pixels: int, where: str) -> None:
-    """Refuse pore counts that slices of some pixels cannot have; None is a missing slice."""
+    """Refuse pore counts that slices of ``pixels`` pixels cannot have; None is a missing slice."""
     for count in counts:
         if not (count is None or (type(count) is int and 0 <= count <= pixels)):
             raise ValueError(f"{count} pores of {pixels} pixels {where}")

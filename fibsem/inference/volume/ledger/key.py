@@ -1,4 +1,4 @@
-"""The key of a segmentation: everything that its labels follow from."""
+"""The key of a segmentation: everything that determines its labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def key_of(
     options: Options,
     asked: Extent | None,
 ) -> dict[str, object]:
-    """Everything that labels follow from; a folder with labels of another key is refused.
+    """Return everything that determines the labels; folders with another key are refused.
 
     ``volume`` is the signature of the volume; ``asked`` may have a mask of material.
     """
@@ -41,9 +41,9 @@ def key_of(
 
 
 def as_begun(asked: Extent | None, ledger: Ledger) -> Extent | None:
-    """The extent that is asked for, with a mask that is checked not to change meanwhile.
+    """Return the requested extent, with a mask that is checked for changes whenever it is read.
 
-    Every process reads the mask, for labels and for counts of pixels.
+    Every process reads the mask, for labels and for pixel counts.
     """
     if asked is None or asked.mask is None:
         return asked

@@ -1,8 +1,8 @@
-"""Which slabs of a segmentation are done, under a key of everything that determines the result.
+"""The ledger: finished slabs of a segmentation, under a key of everything that affects the result.
 
-A slab counts as done when its entry is written, which happens after its slices. A segmentation is
-not continued with another volume, model or option. Volumes and masks are compared by what was read
-of them, so that they may be moved.
+A slab counts as finished once its entry is written, after its slices. A segmentation is not
+continued with another volume, model or option. Volumes and masks are compared by the digests of
+what was read, so that they may be moved.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Ledger:
     key
         Everything that determines the result, by name.
     slab
-        Number of slices in a slab; a continued ledger keeps its own.
+        Number of slices in a slab; a continued ledger keeps its former number.
 
     Attributes
     ----------
@@ -67,14 +67,14 @@ class Ledger:
     ) -> Ledger:
         """Continue the ledger of a folder, or begin one.
 
-        ``overwrite`` removes the segmentation of a ledger in the folder, and nothing else; if it
-        could have been continued, how much is removed is said.
+        ``overwrite`` removes the segmentation of a ledger in the folder and nothing else, with a
+        warning if it could have been continued.
 
         Raises
         ------
         UserError
-            If the folder holds another segmentation or files that are in its way, or cannot be
-            written to, or the ledger is damaged.
+            If the folder holds another segmentation or other files with the names of outputs, or
+            cannot be written to, or if the ledger is damaged.
         """
         stamp = None if volume is None else stamp_of(stamps_of(volume))
         ledger = cls(folder / LEDGER, key, options.slab, stamp)
@@ -100,7 +100,7 @@ class Ledger:
         return ledger
 
     def _tell_removed(self, say: Callable[[str], None]) -> None:
-        """Warn how many slabs are removed of a segmentation that could have been continued."""
+        """Warn of the number of removed slabs if the segmentation could have been continued."""
         before = known_json(self.path, partial(typed, Written))
         if before is None or (self.path.parent / "summary.json").exists():
             return
@@ -113,7 +113,7 @@ class Ledger:
             )
 
     def _check(self, written: Written, volume: Volume | None) -> None:
-        """Refuse a ledger of another segmentation; volume and mask may have been moved."""
+        """Refuse the ledger of another segmentation; volume and mask may have been moved."""
         self.read = {int(z): digest for z, digest in (written.read or {}).items()}
         before, now = _identity(written.key), _identity(self.key)
         if volume is not None and self._may_be_moved(written.stamp, before, now):
@@ -136,13 +136,13 @@ class Ledger:
         now.check(before, self.path.parent, defaults=lambda: former, remedy=remedy)
 
     def _may_be_moved(self, stamp: str | None, before: Identity, now: Identity) -> bool:
-        """Whether the volume may be the same in other files, so that its slices are compared."""
+        """Whether the volume may be the same in other files, so that slices must be compared."""
         kind = ("dtype", "shape", "value_range")
         alike = all(before.data.get(f"volume {k}") == now.data.get(f"volume {k}") for k in kind)
         return alike and stamp != self.stamp and bool(self.read)
 
     def _load(self, written: Written, shape: Triple | None) -> None:
-        """Take over the entries of a record."""
+        """Load the entries and decisions of a record."""
         try:
             self.slabs = {
                 int(start): [SliceRecord.from_json(entry) for entry in entries]
@@ -162,13 +162,13 @@ class Ledger:
         return f"{advised_overwrite()} labels the volume anew"
 
     def missing(self, depth: int) -> Iterator[tuple[int, int]]:
-        """First and last + 1 slice of every slab that is to be done."""
+        """Yield the first and last + 1 slice of every unfinished slab."""
         for z in range(0, depth, self.slab):
             if z not in self.slabs:
                 yield z, min(z + self.slab, depth)
 
     def forget(self, slices: Container[int]) -> None:
-        """Remove entries of slabs with one of these slices, and what was made of all slabs."""
+        """Remove entries of slabs with one of these slices, and results that need all slabs."""
         self.slabs = {
             start: entries
             for start, entries in self.slabs.items()
@@ -177,7 +177,7 @@ class Ledger:
         self.decide(pores_3d=None, exported=())
 
     def decide(self, **decisions: Any) -> None:
-        """Keep decisions for all slabs, so that a continued segmentation has the same.
+        """Store decisions for all slabs, so that a continued segmentation uses the same.
 
         Names are fields of :class:`~fibsem.inference.volume.ledger.decisions.Decisions`.
         """
@@ -185,7 +185,7 @@ class Ledger:
         self.write()
 
     def hold_mask(self, digest: str) -> None:
-        """Keep the digest of the mask of material, and compare it with the one kept before.
+        """Store the digest of the mask of material, or compare it with the stored one.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class Ledger:
     def finish(
         self, start: int, slices: Sequence[SliceRecord], read: Mapping[int, str] | None = None
     ) -> None:
-        """Enter a slab whose slices are written, and the digests of what was read for it.
+        """Enter a slab whose slices are written, and the digests of the slices read for it.
 
         Raises
         ------
@@ -231,12 +231,12 @@ class Ledger:
         )
 
     def slices(self) -> list[SliceRecord]:
-        """Entries of all slices that are done, in order."""
+        """Return the entries of all finished slices, in order."""
         return [entry for start in sorted(self.slabs) for entry in self.slabs[start]]
 
 
 def remove_segmentation(folder: Path) -> None:
-    """Remove a segmentation: outputs that its options name, then the ledger, and nothing else."""
+    """Remove a segmentation: the outputs of its options, then the ledger, and nothing else."""
     ledger = folder / LEDGER
     if not ledger.exists():
         return
@@ -246,7 +246,7 @@ def remove_segmentation(folder: Path) -> None:
         for kind in get_args(Format):
             _remove_any(folder, kind)
     else:
-        write_json(ledger, {**record, "slabs": {}, "decided": {}})  # if killed now, no slab counts
+        write_json(ledger, {**record, "slabs": {}, "decided": {}})  # after a kill no slab counts
         key = {name: record["key"].get(name, now) for name, now in Options().key.items()}
         for path in paths_of(folder, Options(**key)):
             remove(path)
@@ -254,7 +254,7 @@ def remove_segmentation(folder: Path) -> None:
 
 
 def _remove_any(folder: Path, kind: Format) -> None:
-    """Remove all outputs that a segmentation of a format may have; of series only the slices."""
+    """Remove all outputs that a segmentation in a format may have; from folders, only slices."""
     options = Options(format=kind, probabilities=True, uncertainty=True, min_volume_nm3=1.0)
     for path in paths_of(folder, options):
         if path.suffix or not path.is_dir():
@@ -265,7 +265,7 @@ def _remove_any(folder: Path, kind: Format) -> None:
 
 
 def _missing(written: Written) -> list[int]:
-    """Slices that were missing when their slab was labelled."""
+    """Return the slices that were missing when their slab was labelled."""
     return [
         int(start) + k
         for start, entries in written.slabs.items()
@@ -275,9 +275,9 @@ def _missing(written: Written) -> list[int]:
 
 
 def _with_mask_of(now: Identity, before: Identity, *, digested: bool) -> Identity:
-    """The key before, with the place of the mask as it is now, so that this does not differ.
+    """Return the former key with the present path of the mask, so that paths do not differ.
 
-    If the mask's digest was kept, :meth:`Ledger.hold_mask` compares it; else its signature counts.
+    If the mask's digest was stored, :meth:`Ledger.hold_mask` compares it; else its signature does.
     """
     if "mask" not in before.settings or "mask" not in now.settings:
         return before
@@ -286,13 +286,13 @@ def _with_mask_of(now: Identity, before: Identity, *, digested: bool) -> Identit
 
 
 def _other_size_alone(before: Identity, now: Identity, former: Mapping[str, Any]) -> bool:
-    """Whether only the voxel size differs, and labels do not depend on it."""
+    """Return whether only the voxel size differs, and the labels do not depend on it."""
     differing = [one.partition(" ")[0] for one in differences(before, now, lambda: former)]
     return differing == ["voxel_nm"] and not now.settings["min_volume_nm3"]
 
 
 def _identity(key: Mapping[str, Any]) -> Identity:
-    """The key of a ledger as an identity, with settings and data."""
+    """Convert the key of a ledger to an identity, with settings and data."""
     settings = {name: value for name, value in key.items() if name != "volume"}
     volume = key["volume"] if isinstance(key["volume"], dict) else {"digest": key["volume"]}
     data = {f"volume {name}": value for name, value in volume.items() if name != "digest"}

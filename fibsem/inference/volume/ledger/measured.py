@@ -19,7 +19,7 @@ class Conditions:
     workers, scheduler
         Number of processes, and the address of their Dask scheduler.
     stages
-        Seconds by stage, of all processes.
+        Seconds by stage, summed over all processes.
     peak_rss_gib
         Peak memory of the largest process.
     """
@@ -33,7 +33,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class SlabCounts:
-    """Numbers of slabs: labelled, and of these labelled by an earlier start."""
+    """Number of labelled slabs, and how many of them earlier starts had labelled."""
 
     done: int
     resumed: int
@@ -48,7 +48,7 @@ class Measured(Conditions):
     seconds, start_s
         Seconds of the whole command, and until the first slab was begun.
     voxels_per_second
-        Rate of this run; None if all slabs were done before.
+        Rate of this run; None if it labelled no slab.
     slabs
         Numbers of slabs.
     """
@@ -59,7 +59,7 @@ class Measured(Conditions):
     slabs: SlabCounts | None = None
 
     def to_json(self) -> Record:
-        """The record in ledger and summary, without what earlier versions did not measure."""
+        """Return the record in ledger and summary, without unknown fields of earlier versions."""
         elsewhere = self.scheduler is not None or (self.workers or 0) > 1
         record = {
             "tile": self.tile and [*self.tile],

@@ -9,9 +9,9 @@ from fibsem.inference.volume.ledger.ledger import Ledger
 
 
 def provenance_of(ledger: Ledger, current: Provenance | None, fresh: int) -> Provenance:
-    """Provenance of the labels; a start that finds all of them finished does not change it.
+    """Return the provenance of the labels, and store it unless this start labels no slab.
 
-    ``earlier_code`` names another version of the code that labelled earlier slabs.
+    ``earlier_code`` lists other versions of the code that labelled earlier slabs.
     """
     before = (ledger.decided.provenance if ledger.slabs else None) or Provenance()
     if before != Provenance() and not fresh:

@@ -31,7 +31,7 @@ SUFFIX = {"tiff": "", "ome-zarr": ".ome.zarr", "bigtiff": ".tif"}
 
 
 def missing_label(classes: tuple[int, int]) -> int:
-    """Label value of missing slices: in the middle between those of pore and solid.
+    """Return the label value of missing slices: about 128, and different from the classes.
 
     >>> missing_label((0, 255)), missing_label((1, 127))
     (127, 128)
@@ -40,7 +40,7 @@ def missing_label(classes: tuple[int, int]) -> int:
 
 
 def left_out_label(classes: tuple[int, int]) -> int:
-    """Label value of what shows no material: between the others, and unlike that of missing slices.
+    """Return the label value of voxels that are not material: about 64, unlike the classes.
 
     >>> left_out_label((0, 255)), left_out_label((0, 64))
     (64, 63)
@@ -49,7 +49,7 @@ def left_out_label(classes: tuple[int, int]) -> int:
 
 
 def meanings_of(classes: tuple[int, int]) -> tuple[Meaning, ...]:
-    """Meanings of the label values of a segmentation, in colours that everybody can tell apart."""
+    """Return the meanings of label values, with colours that are safe for colour-blind people."""
     pore, solid = classes
     return (
         Meaning(pore, "pore", (0, 114, 178, 255)),
@@ -61,10 +61,10 @@ def meanings_of(classes: tuple[int, int]) -> tuple[Meaning, ...]:
 
 @dataclass(frozen=True)
 class Store:
-    """An output volume, written slice by slice, which may be continued.
+    """An output volume that is written slice by slice and can be continued.
 
     A BigTIFF cannot be continued: slices are written to an OME-Zarr, which is exported at the end.
-    ``meanings`` are those of label values.
+    ``meanings`` are the meanings of label values.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ class Store:
         return self.folder / f"{self.name}.ome.zarr" if self.format == "bigtiff" else self.path
 
     def writer(self, shape: Triple, voxel_nm: VoxelNm) -> VolumeWriter:
-        """Create the volume, or open it to go on."""
+        """Create the volume, or open an existing one to continue it."""
         format_: Format = "tiff" if self.format == "tiff" else "ome-zarr"
         resume = self.work.exists()
         return create_volume(
@@ -97,7 +97,7 @@ class Store:
         )
 
     def is_whole(self, depth: int) -> bool:
-        """Whether the exported file exists, and every slice of it can be read."""
+        """Return whether the exported file exists and every slice of it can be read."""
         try:
             stack = open_volume(self.path)
             for z in range(depth):
@@ -107,8 +107,8 @@ class Store:
         return True
 
     def export(self, voxel_nm: VoxelNm) -> None:
-        """Copy the slices into the format that was asked for."""
-        self.path.unlink(missing_ok=True)  # of an export that was cut off
+        """Copy the slices into the requested format."""
+        self.path.unlink(missing_ok=True)  # left by an interrupted export
         stack = open_volume(self.work)
         with create_volume(
             self.path, stack.shape, np.uint8, format="bigtiff", voxel_nm=voxel_nm
@@ -120,9 +120,10 @@ class Store:
 def stores_of(
     folder: Path, options: Options, meanings: tuple[Meaning, ...] = ()
 ) -> dict[str, Store]:
-    """The output volumes of a segmentation, by name; ``meanings`` are those of label values.
+    """Return the output volumes of a segmentation by name.
 
-    ``labels-2d`` are the labels before small components in 3D are removed.
+    ``labels-2d`` are the labels before small components in 3D are removed. ``meanings`` are the
+    meanings of label values.
     """
     formats: dict[str, Format | None] = {
         "labels": options.format,
@@ -138,7 +139,7 @@ def stores_of(
 
 
 def paths_of(folder: Path, options: Options) -> list[Path]:
-    """All files that a segmentation leaves in its folder, except the ledger."""
+    """Return all paths that a segmentation leaves in its folder, except the ledger."""
     stores = stores_of(folder, options).values()
     paths = [path for store in stores for path in (store.path, store.work)]
     reports = [folder / name for name in ("previews", "porosity.csv", "summary.json")]
@@ -157,7 +158,7 @@ class Outputs:
     classes
         Label values of pore and solid.
     platt
-        Calibration, from scores to the probabilities that are written.
+        Calibration from scores to the probabilities that are written.
     """
 
     def __init__(
@@ -181,7 +182,7 @@ class Outputs:
 
     @contextmanager
     def opened(self) -> Iterator[Self]:
-        """Create the output volumes, or open them to go on."""
+        """Create the output volumes, or open them to continue, for the block."""
         with ExitStack() as stack:
 
             def writer(store: Store) -> VolumeWriter:
@@ -193,7 +194,7 @@ class Outputs:
             yield self
 
     def lost(self, slices: Iterable[int], needed: Iterable[Store]) -> set[int]:
-        """Slices, of those that were written, that are missing in some output now."""
+        """Return which of the written slices are now missing in a needed output."""
         slices, lost = list(slices), set()
         for store in needed:
             if not store.work.exists():
@@ -211,7 +212,7 @@ class Outputs:
         spread: FloatArray | None = None,
         inside: BoolArray | None = None,
     ) -> None:
-        """Write one slice, all (y, x); what is not material is marked, as in a missing slice.
+        """Write one slice, all arrays (y, x); pixels that are not material are marked.
 
         Parameters
         ----------
@@ -241,7 +242,7 @@ class Outputs:
             self._preview(z, labels, grey, inside)
 
     def write_missing(self, z: int, *, unread: bool = True) -> None:
-        """Mark a whole slice; its probability is one half, its uncertainty the largest.
+        """Mark a whole slice; its probability is 127 of 255, its uncertainty 255.
 
         ``unread`` is True for a missing slice, and False for a slice without material.
         """
@@ -264,12 +265,12 @@ class Outputs:
             self._preview(z, solid, volume.slice(z), inside)
 
     def preview(self, z: int) -> Path:
-        """Path of the preview of a slice."""
+        """Return the path of a slice's preview."""
         digits = max(4, len(str(self.shape[0] - 1)))
         return self.folder / "previews" / f"slice_{z:0{digits}d}.png"
 
     def forget_previews(self) -> None:
-        """Remove all previews, also those of earlier starts, whose labels were replaced."""
+        """Remove all previews, also those of earlier starts, after labels have changed."""
         remove_own(self.folder, ["previews/slice_*.png"])
 
     def _preview(

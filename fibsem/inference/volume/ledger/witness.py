@@ -1,4 +1,4 @@
-"""Digests of slices as they were read, so that a volume that changes meanwhile is noticed."""
+"""Digests of slices as they were read, to detect changes of a volume while it is segmented."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fibsem.system.advice import VALID
 
 @dataclass(frozen=True)
 class Rule:
-    """Words for messages about slices that have changed, and advice.
+    """Text and advice of messages about changed slices.
 
     ``damaged`` is the advice if a slice cannot be read at all.
     """
@@ -31,12 +31,12 @@ class Rule:
 
 
 def of_volume() -> Rule:
-    """The rule that a volume must not change."""
+    """Return the rule that a volume must not change."""
     return Rule("a volume must not change while it is segmented", _former(), advised_missing())
 
 
 def of_mask() -> Rule:
-    """The rule that a mask of material must not change."""
+    """Return the rule that a mask of material must not change."""
     return Rule(f"a mask of `{VALID}` must not change while a volume is segmented", _former())
 
 
@@ -47,8 +47,8 @@ def _former() -> str:
 class Witness(Around):
     """A source that enters the digest of each slice into ``read_as`` when it is first read.
 
-    A slice with another digest the second time is an error, since results would be of two films in
-    one; the message begins with the ``rule``.
+    A later reading with another digest is an error, since results would mix two films; the message
+    begins with the text of the ``rule``.
     """
 
     def __init__(self, source: Source, read_as: dict[int, str], rule: Rule) -> None:
@@ -80,7 +80,7 @@ def enter(now: Mapping[int, str], read_as: dict[int, str], where: object, rule: 
 
 
 def changed_under(slices: Iterable[int], where: object, rule: Rule) -> UserError:
-    """The error for slices that have changed while a volume was segmented."""
+    """Return the error for slices that have changed while a volume was segmented."""
     return UserError(
         f"{rule.text}, but slice {listed(slices)} of it is not what was read before ({where}); "
         f"{rule.remedy}."
@@ -88,7 +88,7 @@ def changed_under(slices: Iterable[int], where: object, rule: Rule) -> UserError
 
 
 def listed(slices: Iterable[int]) -> str:
-    """Indices of slices as text, shortened.
+    """Return indices of slices as text, with at most eight of them.
 
     >>> listed([7, 3]), listed(range(100))
     ('3, 7', '0, 1, 2, 3, 4, 5, 6, 7 and 92 more')
@@ -99,7 +99,7 @@ def listed(slices: Iterable[int]) -> str:
 
 
 def witnessed(volume: Volume, read_as: dict[int, str], rule: Rule) -> Volume:
-    """Make a volume that enters the digests of its slices into ``read_as`` when they are read."""
+    """Return the volume, with digests of its slices entered into ``read_as`` as they are read."""
     return volume.with_source(_watched(volume.source, read_as, rule))
 
 
@@ -113,7 +113,7 @@ def _watched(source: Source, read_as: dict[int, str], rule: Rule) -> Source:
 
 
 def plain(volume: Volume) -> Volume:
-    """A volume as its files are, without replacement of missing slices."""
+    """Return a volume as its files are, without replaced or covered slices."""
     source = volume.source
     while isinstance(source, MendedSource | CoveredSource | Witness):
         source = source.source
@@ -126,14 +126,14 @@ def check_unchanged(
     read_as: Mapping[int, str],
     rule: Rule,
 ) -> None:
-    """Refuse a result if slices have changed after they were read.
+    """Check that slices have not changed after they were read.
 
     Only slices whose files have another time or size are read again.
 
     Raises
     ------
     UserError
-        With the slices.
+        If slices have changed; names them.
     """
     touched = [z for z, stamp in stamps_of(volume).items() if stamp != before[z] and z in read_as]
     now = slice_digests(plain(volume), touched)
@@ -149,11 +149,11 @@ class Watched:
     Attributes
     ----------
     volume
-        The volume to read from; its slices are compared with what was read at first.
+        The volume to read from; its slices are compared with the first reading.
     stamps, read_as
         Sizes and times of its files before it was read; digests of the slices that were read.
     rule
-        Words for messages.
+        Text of messages.
     """
 
     volume: Volume
@@ -163,10 +163,10 @@ class Watched:
 
     @classmethod
     def of(cls, volume: Volume, rule: Rule) -> Watched:
-        """Watch a volume from now on."""
+        """Start watching a volume."""
         stamps, read_as = stamps_of(volume), dict[int, str]()
         return cls(witnessed(volume, read_as, rule), stamps, read_as, rule)
 
     def check(self) -> None:
-        """Raise an error if slices have changed since they were read."""
+        """Raise ``UserError`` if slices have changed since they were read."""
         check_unchanged(self.volume, self.stamps, self.read_as, self.rule)

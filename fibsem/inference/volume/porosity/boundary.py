@@ -1,7 +1,7 @@
 """Change of a volume's porosity if all outlines of pores are drawn one pixel further.
 
-An annotator who draws every outline a pixel too far errs by as much, in every square; intervals
-from squares cannot show this error.
+An annotator who draws every outline a pixel too far makes this error in every square, so that
+intervals from squares cannot show it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SLICES = 20
 
 
 def porosity_per_px_of_boundary(work: Work) -> float | None:
-    """Length of outlines in a unit of area, from some slices, times a pixel; None if undefined.
+    """Return the length of outlines per area times a pixel, from some slices; None if undefined.
 
     ``quantify`` measures the same on all slices.
     """
@@ -33,7 +33,7 @@ def porosity_per_px_of_boundary(work: Work) -> float | None:
 
 
 def some_slices(work: Work) -> Iterator[Phases]:
-    """Labels of some slices that are not missing, as pore, solid and neither."""
+    """Yield the labels of some slices that are not missing, as pore, solid and neither."""
     labels = reopen(work.outputs.labels.path, Manner(labels=True))
     table = np.full(256, NEITHER, np.uint8)
     table[list(work.segmenter.classes)] = (PORE, SOLID)

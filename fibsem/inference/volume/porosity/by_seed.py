@@ -9,13 +9,16 @@ import numpy as np
 from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.system.summaries.porosity import Seeds
 
-#: How the porosity of each seed was measured: a ranking chooses no threshold, so that it uses
-#: another one than the promoted model.
+#: Squares and threshold of each seed's porosity: a ranking does not choose a threshold, so its
+#: threshold may differ from that of the promoted model.
 SEEDS_ON = "validation squares at threshold 0.5, unsmoothed"
 
 
 def porosity_by_seed(own: FilmSquares | None, tested: Sequence[FilmSquares]) -> Seeds:
-    """Porosities of a film by trainings with other seeds, on its ``own`` squares."""
+    """Return the porosities of a film by trainings with other seeds, on its ``own`` squares.
+
+    ``tested`` are the squares of all films; those of other films give their spreads.
+    """
     others = {f.sample: _sd(f.seeds) for f in tested if f is not own and len(f.seeds) > 1}
     if own and len(own.seeds) > 1:
         each = own.seeds

@@ -1,7 +1,7 @@
 """Porosity of a volume by each member of an ensemble alone.
 
-It shows how far trainings differ. It is not a part of the interval of the porosity, since all
-members may err to one side, which only labelled squares can show.
+It shows the difference between trainings. It does not enter the interval of the porosity, since
+all members may err to one side, which only labelled squares can show.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from fibsem.system.summaries.porosity import Members
 
 #: Most places at which members are scored one by one, and their sides in pixels.
 MOST_PLACES, SIDE = 16, 256
-#: Largest share of the volume in these places, but two places at least.
+#: Largest share of the volume in these places, apart from a minimum of two places.
 SHARE = 0.05
 
 
 def porosity_by_member(
     work: Work, scorer_of: ScorerOf, mapped: float, missing: Collection[int]
 ) -> Members | None:
-    """Porosity of the whole volume by each member alone, estimated on some places.
+    """Estimate the porosity of the whole volume by each member alone, from some places.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def porosity_by_member(
 
 
 def _asked(work: Work, scorer: Scorer, missing: Collection[int]) -> Moved:
-    """Difference in porosity on some places between each member alone and all together."""
+    """Measure on some places how the porosity by each member differs from that by all together."""
     volume, extent = work.corrected, work.plan.extent
     count = int(SHARE * np.prod(volume.shape) / SIDE**2)
     pixels, moved = 0, np.zeros(len(scorer.members))

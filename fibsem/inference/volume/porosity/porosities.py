@@ -37,7 +37,7 @@ class Porosities:
     sample: str | None
 
     def to_json(self) -> Record:
-        """The record in the summary."""
+        """Return the record in the summary."""
         return {
             **self.film.to_json(), "missing": list(self.missing), "sample": self.sample,
         }  # fmt: skip
@@ -61,7 +61,7 @@ def porosities(
     tested
         Test squares of the films that the model was tested on.
     models
-        Number of bundles in ``weights``; the test squares are of one.
+        Number of bundles in ``weights``; test squares belong to a single one.
     """
     by_map = porosity_of(work.volume.path, pores, work.pixels)
     mine = [film for film in tested if film.is_of(work.volume)]

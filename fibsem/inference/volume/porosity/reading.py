@@ -1,4 +1,4 @@
-"""How a film was read: what counted as material, and which grey values as black and white."""
+"""How a film was read: the extent of its material, and the range of its grey values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from fibsem.system.records import Stored
 
 @dataclass(frozen=True)
 class Reading(Stored):
-    """Settings that the labels of a film depend on, beside the model.
+    """Settings besides the model that the labels of a film depend on.
 
     Attributes
     ----------
     valid
-        ``auto``, ``all``, or ``mask`` with a digest of it.
+        ``auto``, ``all``, or ``mask`` followed by the mask's digest.
     left_out
         Number of voxels that are not material.
     value_range
@@ -30,15 +30,15 @@ class Reading(Stored):
 
     @classmethod
     def of(cls, extent: Extent, valid: str, value_range: tuple[float, float]) -> Reading:
-        """Make a reading from an extent and the choice of ``valid``; counts in every slice."""
+        """Create a reading from an extent and the option ``valid``; reads the extent's slices."""
         if extent.mask is not None:
             valid = f"mask {digest_of(list(slice_digests(extent.mask).values()), 12)}"
         return cls(valid, sum(extent.left_out().values()), value_range)
 
     def unlike(self, other: Reading) -> str | None:
-        """Words for how another reading differs; None if both give the same labels.
+        """Describe how another reading differs; None if both give the same labels.
 
-        Different values of ``valid`` are the same if neither leaves anything out.
+        Different values of ``valid`` are equivalent if neither leaves voxels out.
 
         >>> Reading("auto", 9, (0, 255)).unlike(Reading("all", 0, (0, 255)))
         'valid=auto, and not with valid=all'

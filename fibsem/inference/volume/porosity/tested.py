@@ -28,7 +28,7 @@ from fibsem.places import Spot, by_place
 from fibsem.system.records import Record, typed
 from fibsem.system.summaries.promotion import SquareRow
 
-#: Number of slices that are compared first, as other films mostly differ in them.
+#: Number of slices that are compared first, since other films mostly differ in them.
 FIRST = 3
 
 
@@ -63,14 +63,14 @@ class FilmInterval:
 class FilmSquares:
     """Test squares of one film: labels compared with predictions.
 
-    They represent the film only if they were placed at random, and not where pores caught the eye.
+    They represent the film only if they were placed at random, not at conspicuous pores.
 
     Attributes
     ----------
     sample
         Name of the film in its dataset.
     shape, slices
-        Shape of the film, and digests of its slices, by which it is recognised in other places.
+        Shape of the film, and digests of its slices, by which it is recognised in other files.
     squares
         Squares by place: squares of one place lie above each other, and have similar errors.
     parts
@@ -106,7 +106,7 @@ class FilmSquares:
         cls, sample: str, volume: Volume, rows: Sequence[SquareRow],
         seeds: Sequence[float] = (), reading: Reading | None = None,
     ) -> FilmSquares:  # fmt: skip
-        """Make it from rows of a film's labelled squares, after post-processing."""
+        """Create it from rows of a film's labelled squares, after post-processing."""
         places = by_place((Spot(sample, row.at, row.size), Confusion(row.chosen)) for row in rows)
         squares = [pooled(some) for some in places.values()]
         digests = slice_digests(plain(volume))
@@ -120,14 +120,14 @@ class FilmSquares:
 
     @classmethod
     def most(cls, films: Sequence[FilmSquares], reading: Reading | None) -> FilmSquares:
-        """Choose between several samples of one film: the one with the most squares.
+        """Return the sample of a film with the most squares, first among those read like this.
 
-        Only one is used, since squares of another sample may lie in the same places.
+        Only one sample is used, since squares of another one may lie in the same places.
         """
         return max(films, key=lambda one: (one.reads_as(reading), len(one.squares)))
 
     def reads_as(self, reading: Reading | None) -> bool:
-        """Whether the film was read in this way, as far as the bundle says."""
+        """Return whether the film was read in this way; True if the bundle does not say."""
         return self.reading is None or reading is None or not self.reading.unlike(reading)
 
     def to_json(self) -> Record:
@@ -144,11 +144,11 @@ class FilmSquares:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> FilmSquares:
-        """Read what :meth:`to_json` gave."""
+        """Create it from a record of :meth:`to_json`."""
         return typed(cls, record)
 
     def is_of(self, volume: Volume) -> bool:
-        """Whether a volume is this film."""
+        """Return whether a volume is this film, by shape and digests of its slices."""
         if volume.shape != self.shape:
             return False
         every = sorted(self.slices)
@@ -172,7 +172,7 @@ class FilmSquares:
         )
 
     def unfit(self, mapped: float) -> str | None:
-        """Why the squares cannot correct this porosity of the film; None if they can."""
+        """Explain why the squares cannot correct this porosity of the film; None if they can."""
         if len(self.squares) < FEWEST_SQUARES:
             return _too_few(len(self.squares))
         if err_alike(self.squares):
@@ -187,7 +187,7 @@ class FilmSquares:
 
 
 def _too_few(places: int) -> str:
-    """Words for why so few places give no interval.
+    """Explain why so few places do not give an interval.
 
     >>> _too_few(1)
     'the test squares lie in 1 place, 6 are needed'
