@@ -90,7 +90,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-#: Types of keys that commands read without a dataclass: ``overwrite=no`` is a true string.
+#: Types of keys that commands read without a dataclass: the string ``no`` would count as true.
 TYPES: dict[str, type] = {
     "overwrite": bool, "rollback": bool, "history": bool, "segment": bool, "seeds": int,
 }  # fmt: skip

@@ -192,7 +192,7 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     """
     try:
         return _read(folder)
-    except MemoryError:  # says nothing of the files
+    except MemoryError:  # the files may be intact
         raise
     except Exception as error:  # damaged files raise errors of every kind
         raise UserError(

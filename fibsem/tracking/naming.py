@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from fibsem.system.spelling import Spelling
 
-#: Encoding of a part of a metric key: letters, digits, ``-``, ``.`` and space; a whole key has at
-#: most 250 characters.
+#: Encoding of a part of a metric key: letters, digits, ``_``, ``-``, ``.`` and space. A whole key
+#: has at most 250 characters.
 METRICS = Spelling(
     illegal=re.compile(r"[^\w\-. ]|_(?=x)|^\.(?=\.*$)"),
     number="_x{:X}-",

@@ -133,7 +133,7 @@ def patch_scores(
     windows: Sequence[LabelledWindow],
     pixels: Pixels,
 ) -> FloatArray:
-    """Score pixels of some windows patch by patch, (len(pixels),) float32."""
+    """Return the probability of solid at pixels of windows, (len(pixels),) float32, by patches."""
     parts = []
     for start in range(0, len(pixels), PATCH_BATCH):
         some = pixels.take(np.arange(start, min(start + PATCH_BATCH, len(pixels))))

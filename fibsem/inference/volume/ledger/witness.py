@@ -144,7 +144,7 @@ def check_unchanged(
 
 @dataclass(frozen=True)
 class Watched:
-    """A volume that is read several times and must not change meanwhile.
+    """A volume that is read several times and must not change in between.
 
     Attributes
     ----------
