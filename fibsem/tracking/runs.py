@@ -215,9 +215,7 @@ class Tracking:
             yield
         except BaseException as error:
             status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-            with contextlib.suppress(
-                Exception
-            ):  # an error of the store must not hide the first one
+            with contextlib.suppress(Exception):  # the store's error must not hide the first
                 if not shared():
                     self.close(run_id, status)
             raise
