@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 
 from fibsem.config import Tree, read_path, require, run_command
 from fibsem.errors import UserError
 
+#: What names a screen, or what Qt draws on in place of one.
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 #: What a picture may be saved as: formats with a palette.
 PICTURES = (".png", ".gif", ".bmp", ".tif", ".tiff")
 
@@ -39,24 +42,47 @@ def main(tree: Tree) -> None:
     require("screenshot", screenshot, named, f"a file {' or '.join(PICTURES)}")
     for limit in limits_of_labels(segmented.summary):
         print(f"{folder}: {limit}")
-    if find_spec("napari") is None:
-        raise UserError(
-            "napari must be installed to view, but is not; make install-view, or pip install "
-            "'fibsem-sweep[view]'."
-        )
+    _check_window()
     from fibsem.reporting.viewer import view
 
     view(segmented, **paths, z=z)
 
 
+def _check_window() -> None:
+    """Refuse to view where no window can be opened, of which Qt dies.
+
+    Raises
+    ------
+    UserError
+        If napari is not installed, or nothing names a screen.
+    """
+    if find_spec("napari") is None:
+        raise UserError(
+            "napari must be installed to view, but is not; make install-view, or pip install "
+            "'fibsem-sweep[view]'."
+        )
+    if sys.platform == "linux" and not any(map(os.environ.get, SCREENS)):
+        raise UserError(
+            f"a window must have a screen, but none of {', '.join(SCREENS)} names one; the choices "
+            "are ssh -X, xvfb-run -a before a command with screenshot=FILE, and slices.html of "
+            "python -m fibsem.report in a browser."
+        )
+
+
 def positional(arguments: list[str]) -> list[str]:
-    """A folder by itself as the key that it is.
+    """A folder by itself as the key that it is; what stands behind a dash belongs to it.
 
     >>> positional(["outputs/segment/a=b", "z=4"]), positional(["OUT", "--help"])
     (['outputs/segment/a=b', 'z=4'], ['segmentation=OUT', '--help'])
+    >>> positional(["--cfg", "job"])
+    ['--cfg', 'job']
     """
+    behind = zip(arguments, ["", *arguments], strict=False)
     return [
-        one if "=" in one or one.startswith("-") else f"segmentation={one}" for one in arguments
+        one
+        if "=" in one or one.startswith("-") or before.startswith("-")
+        else f"segmentation={one}"
+        for one, before in behind
     ]
 
 

@@ -23,6 +23,7 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
+from fibsem.view import SCREENS
 
 pytestmark = [pytest.mark.view, pytest.mark.slow]
 
@@ -74,6 +75,20 @@ def python(tmp_path_factory):
     finally:
         screen.terminate()
         screen.wait()
+
+
+def test_without_a_screen_there_is_one_line(segmented):
+    """Where Qt would end the process by a signal."""
+    if find_spec("napari") is None or sys.platform != "linux":
+        pytest.skip("napari is not installed (make install-view), or windows need no such names")
+    environment = {key: value for key, value in os.environ.items() if key not in SCREENS}
+    done = subprocess.run(
+        [sys.executable, "-m", "fibsem.view", segmented / "out"], env=environment, cwd=ROOT,
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr[-3000:]
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: a window must have a screen, but none of DISPLAY, ")
 
 
 @pytest.fixture(scope="module")
