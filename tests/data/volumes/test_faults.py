@@ -233,6 +233,15 @@ def test_a_folder_that_leads_to_itself_is_refused_at_once(tmp_path, gaps):
     assert "holds none among its 1 entries" in refusal(tmp_path / "film", gaps=gaps)
 
 
+def test_the_folder_of_a_dataset_in_place_of_its_slices_names_them(tmp_path):
+    for name in ("masks", "slices", "notes", ".hidden"):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(tmp_path / name / "a0.tif", GREY[0])
+    (tmp_path / "notes" / "a0.tif").rename(tmp_path / "notes" / "a0.txt")
+    said = refusal(tmp_path)
+    assert said.endswith("holds none among its 3 entries; there are some in masks, slices.")
+
+
 @pytest.fixture
 def reachable(film):
     """A dataset of the film where others may read it, too."""

@@ -139,6 +139,8 @@ def _tiffs(folder: File) -> dict[str, File]:
         holds = f"none among its {len(entries)} entries{most}" if entries else "nothing"
         other = most and endings[0][0].lower() not in TIFF
         advice = "; docs/data.md has lines that save other pictures as TIFF" if other else ""
+        inside = sorted(entry.name for entry in entries if _names_inside(entry))
+        advice += f"; there are some in {', '.join(inside[:3])}" if inside else ""
         raise UserError(
             "a folder must hold TIFF slices (.tif, .tiff) or an OME-Zarr, "
             f"but {folder} holds {holds}{advice}."
