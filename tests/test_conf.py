@@ -204,6 +204,7 @@ def test_the_thesis_protocol():
         (["train.loss_weight=nan"], r"`train.loss_weight` must be a finite number, but got nan"),
         (["train.max_seconds=1" + 400 * "0"], r"`train.max_seconds` must be a finite number"),
         (["epochs=3"], r"but got 'epochs'; near it are search.hyperband.epochs, train.epochs \("),
+        (["train.epoch=3"], r"near it are train.epochs, search.hyperband.epochs \("),
         (["lr=0.1"], r"but got 'lr'; near it are train.learning_rate \("),
         (["final.steps=3"], r"but got 'final.steps'; near it are train.steps \("),
         (["+epochs=3"], r"a key must be one that the command has, but got 'epochs'"),

@@ -67,7 +67,8 @@ class ReportResult(Result):
         if summary["of_former_data"]:
             lines.append(f"warning: {FORMER}")
         if others:
-            lines.append(f"left out: {others} results on other data of this name")
+            several = "s" * (others > 1)
+            lines.append(f"left out: {others} result{several} on other data of this name")
         if elsewhere:
             lines.append(f"not shown: {elsewhere_text(elsewhere)}")
         return "\n".join(lines)

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -292,9 +293,17 @@ class Configuration:
             for part in path:
                 node = node.get(part) if isinstance(node, dict) else None  # type: ignore[assignment]
             if not isinstance(node, dict) or last not in node:
-                raise UserError(f"a swept key must exist in the configuration, but got {key!r}.")
+                raise _unknown_axis(key, node)
             node[last] = value
         return Configuration(changed)
+
+
+def _unknown_axis(key: str, beside: Any) -> UserError:
+    """What is said of a swept key that there is not, with those beside it that may be meant."""
+    table, _, last = key.rpartition(".")
+    near = get_close_matches(last, beside) if isinstance(beside, dict) else []
+    choices = f"; near it are {', '.join(f'{table}.{one}' for one in near)}" if near else ""
+    return UserError(f"a swept key must exist in the configuration, but got {key!r}{choices}.")
 
 
 def _texts(value: Any) -> Iterator[str]:

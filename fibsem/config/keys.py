@@ -111,6 +111,8 @@ def unknown_key(key: str, command: str) -> UserError:
     word = ELSEWHERE.get(word, word)
     near = [name for name in keys if last[name] == word]
     near = near or [n for n in keys if last[n] in difflib.get_close_matches(word, last.values())]
+    beside = key.rpartition(".")[0]  # of the same table first
+    near.sort(key=lambda name: name.rpartition(".")[0] != beside)
     choices = f"; near it are {', '.join(near)}" if near else ""
     return UserError(
         f"a key must be one that the command has, but got {key!r}{choices} (--cfg job lists all)."

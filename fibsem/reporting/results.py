@@ -227,13 +227,19 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
     if not (own or guests):
         raise UserError(
             f"`data={dataset}` must have results in {', '.join(map(str, folders))}, but has none; "
-            "python -m fibsem.evaluate, sweep, promote and segment make some."
+            f"{_others_in(every)}python -m fibsem.evaluate, sweep, promote and segment make some."
         )
     now = opened.data if opened else None
     data = _state_of(own, now)
     kept = [result for result in every if result in guests or (result in own and _on(result, data))]
     others = len(own) + len(guests) - len(kept)
     return Results(dataset, data, tuple(kept), others, now, elsewhere)
+
+
+def _others_in(every: Iterable[FinishedCommand[Any]]) -> str:
+    """Name the datasets that results are of: a report was meant of one of them, perhaps."""
+    names = sorted({result.lineage.dataset for result in every if result.lineage.dataset})
+    return f"there are some of {', '.join(names)} (data= or data.path=); " if names else ""
 
 
 def _state_of(own: Sequence[FinishedCommand[Any]], now: str | None) -> str | None:

@@ -195,9 +195,10 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     except MemoryError:  # the files may be intact
         raise
     except Exception as error:  # damaged files raise errors of every kind
+        what = f"is not one: {first_line(error)}" if folder.exists() else "is not there."
         raise UserError(
             f"`{key}` must be a folder with bundle.json and the weights of a model, but "
-            f"{folder} is not one: {first_line(error)}"
+            f"{folder} {what}"
         ) from error
 
 
@@ -298,7 +299,7 @@ def find_bundle(weights: str, tracking_uri: str, key: str = "weights") -> Bundle
         raise UserError(
             f"`{key}` must name a registered model or a bundle's folder, but got {weights} "
             f"({str(error).splitlines()[0]}); fibsem.promote registers one, tracking.uri says "
-            "where."
+            f"where; what fibsem.train leaves will do, too: {key}=outputs/train/NAME."
         ) from error
     return replace(load_bundle(Path(local) / "artifacts" / "bundle", key), version=number)
 

@@ -49,6 +49,8 @@ def test_a_copy_is_read_anew():
     assert copied.run == given.run
     with pytest.raises(UserError, match=r"none\.of\.them"):
         given.with_values({"none.of.them": 1})
+    with pytest.raises(UserError, match=r"but got 'train\.epoch'; near it are train\.epochs"):
+        given.with_values({"train.epoch": 1})
 
 
 @pytest.mark.parametrize(

@@ -169,3 +169,7 @@ def test_nothing_is_one_line(tmp_path):
         find_results([tmp_path], "film")
     with pytest.raises(UserError, match=r"nowhere is not there"):
         find_results([tmp_path / "nowhere"], "film")
+    put(tmp_path / "a", {**SWEEP, "dataset": "demo"})
+    put(tmp_path / "b", {**SWEEP, "dataset": "clay"})
+    with pytest.raises(UserError, match=r"has none; there are some of clay, demo \(data= or"):
+        find_results([tmp_path], "film")

@@ -108,8 +108,18 @@ def _picture(row: Row, column: str, table: Path) -> Path:
             return path
     raise UserError(
         f"column {column}, line {row.line} of {table} must name a picture, but "
-        f"{name!r} is not there."
+        f"{name!r} is not there{_otherwise_called(table.parent / names[-1]) if names else ''}."
     )
+
+
+def _otherwise_called(path: Path) -> str:
+    """Name the file that may be meant: saved in another format, or with a capital."""
+    stem = path.stem.casefold()
+    try:
+        near = sorted(file.name for file in path.parent.iterdir() if file.stem.casefold() == stem)
+    except (OSError, ValueError):  # no such folder, or no name that one could have
+        return ""
+    return f", while {' and '.join(near)} {'are' if near[1:] else 'is'}" if near else ""
 
 
 def _box(row: Row, mask: Mask, table: Path) -> Box:

@@ -312,7 +312,7 @@ def test_a_start_that_does_not_know_its_squares_may_have_seen_those_of_the_test(
                        r"\(2dcnn 11x11x3\) does; the choices are its model and nbhd"),
         ("preprocess.scaling=none", r"`preprocess.scaling` must be standardise, as of .* got none"),
         ("model=threshold", r"`train.init` must be null for model=threshold"),
-        ("train.init=nowhere", r"`train.init` must be a folder with bundle.json .* but nowhere"),
+        ("train.init=nowhere", r"`train.init` must be a folder with .* but nowhere is not there"),
         ("train.init=models:/fibsem@nobody", r"`train.init` must name a registered model"),
         ("train.init={}#0123456789abcdef", r"`train.init` must be the weights that this was begun"),
     ],
