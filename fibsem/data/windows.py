@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.dataset.crowded import guards_that_divide
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.dataset.samples import Region
@@ -140,10 +141,11 @@ def labelled_regions(dataset: Dataset, split: Split) -> tuple[Region, ...]:
     """The regions of a split; refused where there are none."""
     regions = dataset.regions(split)
     if not regions:
+        guards = guards_that_divide(dataset)
         raise UserError(
             f"dataset {dataset.name} must have labelled {split} regions for this, but it has none; "
-            "add `regions` or `labels`, name the parts in a column `split` of the region table, or "
-            "lower split.guard_px and split.guard_slices."
+            "add `regions` or `labels`, name the parts in a column `split` of the region table"
+            f"{f', or {guards}' if guards else ''}."
         )
     return regions
 

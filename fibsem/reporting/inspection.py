@@ -11,8 +11,10 @@ from typing import Literal
 import numpy as np
 
 from fibsem.analysis import figures
+from fibsem.data.dataset.crowded import guards_that_divide
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.samples import Region, Sample, by_split, left_out
+from fibsem.data.dataset.split import Split
 from fibsem.data.doubts.contrast import Classed, by_class, classed, grey_of
 from fibsem.data.doubts.doubts import doubts
 from fibsem.data.doubts.tilt import left_in
@@ -120,12 +122,24 @@ class Inspection:
                     f"material and is left out ({kinds}); `valid: all` in the manifest keeps it"
                 )
             if not sample.regions:
-                yield f"{sample.name}: no labels, it can only be segmented"
+                yield f"{sample.name}: no labels, it can only be segmented{self._drawing_advice}"
                 continue
             for split, regions in by_split(sample).items():
                 if not regions:
-                    yield f"{sample.name}: no {split} regions"
+                    yield f"{sample.name}: no {split} regions{self._division_advice(split)}"
             yield from self._unexpected(sample)
+
+    def _division_advice(self, split: Split) -> str:
+        """What gives a part some squares that has none in any sample."""
+        guards = "" if self.dataset.regions(split) else guards_that_divide(self.dataset)
+        return f"; name the parts in a column `split`, or {guards}" if guards else ""
+
+    @cached_property
+    def _drawing_advice(self) -> str:
+        """Where that is told, as long as no film of the dataset has labels."""
+        if any(sample.regions for sample in self.dataset.samples):
+            return ""
+        return "; docs/data.md (Drawing squares) cuts squares out of it to draw in"
 
     def _unexpected(self, sample: Sample) -> Iterator[str]:
         """What the labels of a sample say of the porosity that is expected of it."""

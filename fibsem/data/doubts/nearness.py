@@ -8,7 +8,7 @@ from itertools import permutations
 
 from fibsem.data.dataset.digests import UNREADABLE
 from fibsem.data.dataset.samples import Sample
-from fibsem.data.dataset.split import SplitRecipe
+from fibsem.data.dataset.split import SPLITS, SplitRecipe, neighbours
 from fibsem.geometry import Box, Triple
 
 #: Share of a test square that a training square covers, and share of the test squares of which it
@@ -122,9 +122,24 @@ def within_reach(sample: Sample, reach: Triple, recipe: SplitRecipe) -> Iterator
     if near:
         z, *sides = reach
         slices, px = max(recipe.guard_slices, z), max(recipe.guard_px, *sides)
+        wider = SplitRecipe(guard_px=px, guard_slices=slices)
+        groups = neighbours([one.box for one in sample.regions], wider)
         yield (
             f"{sample.name}: around {near} of {len(judged)} squares that are not for training the "
             f"network sees pixels that it sees in training, too: it reaches {max(sides)} pixels "
-            f"and {z} slices; split.guard_px={px} split.guard_slices={slices} keep them apart, in "
-            "another division for every command"
+            f"and {z} slice{'s' * (z != 1)}; {_apart_by(wider, len(groups))}"
         )
+
+
+def _apart_by(wider: SplitRecipe, groups: int) -> str:
+    """What keeps squares apart that a network sees together: keys that leave no part empty."""
+    if groups >= len(SPLITS):
+        return (
+            f"split.guard_px={wider.guard_px} split.guard_slices={wider.guard_slices} keep them "
+            "apart, in another division for every command"
+        )
+    return (
+        "all squares are too near each other for a division that keeps them apart, and scores may "
+        "be too good: squares farther apart, or a network that reaches less far (a smaller nbhd, "
+        "fewer model.blocks)"
+    )

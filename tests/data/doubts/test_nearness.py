@@ -30,6 +30,8 @@ def sample_of(boxes, recipe, **changes):
 
 #: In one slice, 90 pixels between them: inputs that reach 45 do not overlap.
 ROW = [Box((0, 0, 154 * k), (1, 64, 154 * k + 64)) for k in range(5)]
+#: Far from these, and from each other.
+FAR = [Box((0, 900, 400 * k), (1, 964, 400 * k + 64)) for k in range(2)]
 
 
 @given(squares, st.integers(0, 60), st.integers(0, 8))
@@ -41,19 +43,26 @@ def test_the_guard_keeps_apart_what_reaches_no_further(boxes, px, slices):
 @pytest.mark.parametrize(("reach", "near"), [((5, 40, 40), 0), ((5, 45, 45), 0), ((5, 46, 46), 1)])
 def test_inputs_that_really_overlap_are_counted(reach, near):
     recipe = SplitRecipe()
-    said = list(within_reach(sample_of(ROW, recipe), reach, recipe))
+    said = list(within_reach(sample_of(ROW + FAR, recipe), reach, recipe))
     assert len(said) == bool(near)
     for line in said:
-        assert f"a: around {near} of 2 squares" in line
+        assert f"a: around {near} of 3 squares" in line
         assert "it reaches 46 pixels and 5 slices; split.guard_px=46 split.guard_slices=5" in line
 
 
 def test_many_slices_reach_over_the_guard_too():
-    stacked = [Box((12 * k, 0, 0), (12 * k + 1, 64, 64)) for k in range(5)]
+    stacked = [*FAR, *(Box((12 * k, 0, 0), (12 * k + 1, 64, 64)) for k in range(5))]
     recipe = SplitRecipe()
     assert list(within_reach(sample_of(stacked, recipe), (5, 40, 40), recipe)) == []
     [said] = within_reach(sample_of(stacked, recipe), (7, 40, 40), recipe)
     assert "split.guard_px=40 split.guard_slices=7" in said
+
+
+def test_keys_that_would_leave_a_part_empty_are_not_advised():
+    near = [Box((0, 0, 70 * k), (1, 64, 70 * k + 64)) for k in range(5)]
+    [said] = within_reach(sample_of(near, (recipe := SplitRecipe(guard_px=0))), (1, 89, 89), recipe)
+    assert "too near each other for a division that keeps them apart" in said
+    assert "split.guard_px" not in said
 
 
 def test_parts_that_a_table_names_are_left_to_whoever_named_them():
