@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -154,6 +154,8 @@ def best_trials(
         )
     if former := len(runs) - len(same):
         print(f"{former} of {len(runs)} trials were made with other data, and do not count")
+    for line in _namesakes(same, studies or ()):
+        print(line)
     if most_seconds is not None:
         same = _affordable(same, most_seconds, where)
     goal = common_objective(tracking, same)
@@ -265,6 +267,18 @@ def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> 
     return runs
 
 
+def _namesakes(runs: Sequence[Run], studies: Iterable[str]) -> Iterator[str]:
+    """Say of which name there are several sweeps: in folders that are called alike, they are."""
+    for study in studies:
+        own = (run.data.tags for run in runs if run.data.tags.get(names.STUDY) == study)
+        number = len({tags.get(names.PARENT) for tags in own})
+        if number > 1:
+            yield (
+                f"{number} sweeps are called {study}, and trials of all of them are taken; another "
+                "study=NAME of a sweep tells them apart"
+            )
+
+
 def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Run]:
     """Runs whose networks take at most so many seconds per gigapixel."""
     costs = [run.data.metrics.get(names.COST, np.inf) for run in runs]
@@ -280,7 +294,9 @@ def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Ru
 
 def common_objective(tracking: Tracking, runs: Sequence[Run]) -> Objective:
     """First objective of the sweeps of some trials; if they differ, the validation loss."""
-    one_each = {run.data.tags.get(names.STUDY): run.info.run_id for run in runs}
+    one_each = {
+        tuple(map(run.data.tags.get, (names.STUDY, names.PARENT))): run.info.run_id for run in runs
+    }
     trees = (tracking.read_json(run_id, "config.json") for run_id in one_each.values())
     keys = {first_objective(tree) for tree in trees}
     return Objective.named(keys.pop()) if len(keys) == 1 else LOSS
