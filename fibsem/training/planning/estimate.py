@@ -90,12 +90,14 @@ def in_steps(epochs: int, steps: int, trainings: int = 1) -> str:
     return f"{epochs} epoch{'s' * (epochs > 1)} of {steps} steps, {total} in all"
 
 
-def duration(seconds: float) -> str:
-    """Format a duration in seconds, minutes or hours.
+def duration(seconds: float, *, exact: bool = False) -> str:
+    """Format a duration in seconds, minutes or hours; ``exact`` adds a decimal to minutes.
 
     >>> duration(42), duration(600), duration(9000)
     ('42 s', '10 min', '2.5 h')
+    >>> duration(148, exact=True)
+    '2.5 min'
     """
     if seconds < 120:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.{int(exact)}f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -17,6 +17,8 @@ def test_an_overrun_is_said(capsys):
     said = capsys.readouterr().out
     assert said.startswith("90 s were used of 60 s (150 %): the machine was")
     assert said.endswith("; the plan's steps stay, and budget_is=hard cuts off what is late\n")
+    budget_record(replace(PLAN, budget_s=120.0), 148.0)
+    assert capsys.readouterr().out.startswith("2.5 min were used of 2.0 min (123 %): ")
     budget_record(PLAN, 90.0, CutOff(0, 1))  # a hard one, which names itself no more
     assert capsys.readouterr().out.endswith("; what is done without a limit, scores among it, is "
                                             "not cut off\n")  # fmt: skip
