@@ -103,7 +103,7 @@ def _why_none(
     if models > 1:
         return f"test squares are of one model, and not of the mean of {models}"
     if not tested:
-        return "the model has no test squares with it"
+        return "the model has no test squares with it (promote scores them)"
     if own is None:
         return "the model was not tested on squares of this film, and those of others do not count"
     if reading and own.reading and (unlike := own.reading.unlike(reading)):
