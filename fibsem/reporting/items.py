@@ -40,7 +40,7 @@ TITLES: Mapping[str, str] = {
     "porosity_by_slice": "Porosity of every slice",
     "pore_sizes": "Pore volume by local thickness, and by intrusion from a face",
     "porosity_of_parts": "How far parts of a film differ in porosity, by their size",
-    "ranking": "The best trials, run again with fresh seeds",
+    "ranking": "The best trials, in their sweep and, where they were run again, with fresh seeds",
     "labelled": "Every labelled pixel before and after post-processing",
     **{
         f"confusion-{split}-{when}": f"Confusion matrix of all labelled {word} pixels, {when} "

@@ -67,7 +67,7 @@ def test_two_promotions_of_one_version_keep_their_tables(tmp_path, report):
         "0.0400",
         "by sample HPC22 0.0900 and 0.0200, HPC30 0.0700 and 0.0300.",
         "30.50 % by the map, no interval: an older version made it; were the map true, its slices ",
-        "The best trials, run",
+        "The best trials, in their sweep",
     ):
         assert known in page
 

@@ -82,7 +82,7 @@ def parallel_coordinates(
     """
     columns = {**values, label: list(figure_of_merit)}
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(1.15 * len(columns) + 1.2, 3.2), layout="constrained")
+        figure = Figure(figsize=(0.8 * len(columns) + 1.2, 3.2), layout="constrained")
         ax = figure.subplots()
     heights = np.array([_on_axis(ax, k, column) for k, column in enumerate(columns.values())])
     merit = np.asarray(figure_of_merit, float)
@@ -96,7 +96,7 @@ def parallel_coordinates(
             ax.plot(drawn, line[drawn], color=colour, lw=0.8, ls=":", alpha=0.8)
     ax.set(xlim=(-0.3, len(columns) - 0.7), ylim=(-0.08, 1.08), yticks=[])
     names = [name.split(".")[-1] for name in columns]
-    ax.set_xticks(range(len(columns)), names, rotation=30, ha="right", fontsize=7)
+    ax.set_xticks(range(len(columns)), names, rotation=30, ha="right", fontsize=8)
     for spine in ("left", "bottom"):
         ax.spines[spine].set_visible(False)
     return figure
@@ -112,7 +112,7 @@ def _on_axis(ax: Axes, k: int, column: Sequence[Any]) -> list[float]:
         scaled = np.log(values) if log else np.asarray(values, float)
         low, high = float(scaled.min()), float(scaled.max())
         for height, value in ((0.0, min(values)), (1.0, max(values))):
-            ax.text(k + 0.04, height, f"{value:.3g}", fontsize=6, va="center")
+            ax.text(k + 0.04, height, f"{value:.3g}", fontsize=7, va="center")
         return [
             float("nan") if value is None
             else ((np.log(value) if log else value) - low) / (high - low)
@@ -122,7 +122,7 @@ def _on_axis(ax: Axes, k: int, column: Sequence[Any]) -> list[float]:
     place = {name: i / max(1, len(names) - 1) for i, name in enumerate(names)}
     for name, height in place.items():
         ax.text(k + 0.04, height, f"{name:.3g}" if isinstance(name, float) else str(name),
-                fontsize=6, va="center")  # fmt: skip
+                fontsize=7, va="center")  # fmt: skip
     return [
         float("nan") if value is None else place[value if numbers else str(value)]
         for value in column
