@@ -58,14 +58,17 @@ def main() -> None:
         print(f"{name:9}{shares}   {volumes[name].corrected}")
     picture = draw("HPC30", 12)
     begun = sum(sweep["trials"][state] for state in ("complete", "pruned"))  # some go no further
+    best = " ".join(f"{key}={value}" for key, value in sweep["best"]["params"].items())
     print(
-        f"\nBest of {begun} trials: {sweep['best']['params']}\n"
+        f"\nBest of {begun} trials: {best}\n"
         f"Test mIoU on every labelled pixel: {promoted['test_all']['miou']:.3f}\n"
         f"Took {time.perf_counter() - started:.0f} s. Where things are:\n"
         f"  {OUT}/inspect           tables and figures of the data\n"
         f"  {OUT}/sweep             the study and its trials\n"
         f"  {picture}\n"
         f"  {OUT}/promote/volumes   segmented volumes (OME-Zarr) and porosity by slice\n"
+        "All of it on one page, with slices to look through:\n"
+        "  .venv/bin/python -m fibsem.report data=demo\n"
         "Compare the runs in a browser:\n"
         "  .venv/bin/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db"
     )
