@@ -21,7 +21,7 @@ from fibsem.system.summaries.sweep import Counts
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.material.datasets import obtain
 from fibsem.training.run import CHECKPOINT
-from tests.search.sweeps import epoch, finished, opened_of
+from tests.search.sweeps import epoch, finished, journal_in, opened_of
 
 
 @pytest.fixture
@@ -33,7 +33,10 @@ def begin(tiny, store, tmp_path, monkeypatch):
 
     def make(*overrides, folder="sweep"):
         given = [f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", "space.axes.model.blocks=[1]",
-                 *store, f"output={tmp_path / folder}", *overrides]  # fmt: skip
+                 *store, f"output={tmp_path / folder}"]  # fmt: skip
+        if "search=keras_tuner" not in overrides:
+            given.append(f"search.storage={journal_in(tmp_path / folder)}")
+        given += overrides
         config = Configuration(compose("sweep", given))
         opened.append(opened_of(config, tmp_path / folder))
         return opened[-1]
