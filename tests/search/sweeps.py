@@ -55,7 +55,7 @@ def opened(*overrides, tiny, store, folder):
     """A sweep of small networks that nobody works on yet, its study in a journal where it may be.
 
     Every storage keeps a study as every other one (``studies/test_slots.py``); a journal is read
-    and written in a tenth of the time of a database. Sweeps that train (``Runs``) have databases.
+    and written several times as fast as a database. Sweeps that train (``Runs``) have databases.
     """
     given = [f"data.path={tiny}", "nbhd=11x11x3", "space=smoke", f"output={folder}", *store]
     if "search=keras_tuner" not in overrides:
