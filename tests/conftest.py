@@ -83,9 +83,10 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_configure():
-    """What tests start is told of closed terminals, whatever began the tests."""
+    """What tests start is told of closed terminals, whatever began them; imports take less time."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     gc.disable()  # what is imported for the tests is no garbage
+    once.keep_memory()
 
 
 def pytest_collection_finish(session):
@@ -96,7 +97,7 @@ def pytest_collection_finish(session):
             importlib.import_module(f"fibsem.{name}")
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)  # configurations and networks are full of cycles
+    gc.set_threshold(20_000, 50, 100)  # configurations and networks are full of cycles
     gc.enable()
 
 
