@@ -115,8 +115,6 @@ def _once():
         once.parse_overrides(patch)
         once.compose_groups(patch)
         once.calibrate_films(patch)
-        if "optuna" in sys.modules:
-            once.look_at_changes(patch)
         if "mlflow" in sys.modules:
             once.read_migrations(patch)
             once.lay_out_stores(patch)

@@ -16,15 +16,15 @@ from pathlib import Path
 
 #: Networks that are kept to be used again.
 KEPT = 16
-#: What GNU's library of C is told: from which size on what is let go goes back to the system at
-#: once, how much of the rest is kept, and how much is asked for at a time.
+#: Parameters of glibc's ``mallopt``: the size from which arrays are mapped (-3), how much free memory
+#: is kept (-1), and how much the heap grows by (-2), in bytes.
 MEMORY = {-3: 2**25, -1: 2**30, -2: 2**24}
 
 
 def keep_memory():
-    """The system clears each page that it gives out: that of a large array goes back each time.
+    """Keep the memory of large arrays in this process instead of returning it to the system.
 
-    Pages are given out half as often, in nine tenths of the time of trainings and quantifications.
+    The kernel clears every page that it hands out. With this there are half as many page faults.
     """
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # other libraries have none
         for setting, size in MEMORY.items():
@@ -65,18 +65,13 @@ def parse_overrides(patch):
 
 
 def compose_groups(patch):
-    """Hydra merges all groups anew for each configuration; their values alone differ each time.
-
-    It also tells each what it is, for half of the time, which ``hydra.compose`` takes out again.
-    """
+    """Hydra merges all groups anew for each configuration; their values alone differ each time."""
     from hydra._internal import config_loader_impl as loading
     from hydra._internal.config_repository import CachingConfigRepository
     from hydra._internal.defaults_list import Overrides
-    from omegaconf import OmegaConf
 
     find, lists = loading.create_defaults_list, {}
     merge, known = loading.ConfigLoaderImpl._compose_config_from_defaults_list, {}
-    load, alone = loading.ConfigLoaderImpl._load_configuration_impl, {}
 
     def paths(repo):
         return tuple(source.path for source in repo.get_sources())
@@ -98,32 +93,9 @@ def compose_groups(patch):
             known[key] = pickle.dumps(merge(self, defaults, repo))
         return pickle.loads(known[key])
 
-    def without_hydra(self, defaults, repo):
-        key = (paths(repo), *map(astuple, defaults))
-        if key not in alone:
-            tree = composed(self, defaults, repo)
-            del tree["hydra"]
-            alone[key] = pickle.dumps(tree)
-        return pickle.loads(alone[key])
-
-    def loaded(self, config_name, overrides, run_mode, from_shell=True, **how):
-        if from_shell or any(one.lstrip("+~").startswith("hydra") for one in overrides):
-            return load(self, config_name, overrides, run_mode, from_shell, **how)
-        self.ensure_main_config_source_available()
-        given, repo = self._parse_overrides_and_create_caching_repo(config_name, overrides)
-        self.validate_sweep_overrides_legal(given, run_mode, from_shell)
-        found = loading.create_defaults_list(
-            repo, config_name, given, prepend_hydra=True, skip_missing=False
-        )
-        tree = without_hydra(self, found.defaults, repo)
-        OmegaConf.set_struct(tree, True)
-        self._apply_overrides_to_config(found.config_overrides, tree)
-        return tree
-
     patch.setattr(CachingConfigRepository, "__init__", copied)
     patch.setattr(loading, "create_defaults_list", defaults)
     patch.setattr(loading.ConfigLoaderImpl, "_compose_config_from_defaults_list", composed)
-    patch.setattr(loading.ConfigLoaderImpl, "_load_configuration_impl", loaded)
 
 
 def read_migrations(patch):
@@ -149,29 +121,6 @@ def read_migrations(patch):
 
     patch.setattr(util, "load_python_file", load)
     patch.setattr(ScriptDirectory, "from_config", staticmethod(in_order))
-
-
-def look_at_changes(patch):
-    """A sweep looks at its study eight times a trial: Optuna reads what SQLite has written anew."""
-    from optuna.storages._cached_storage import _CachedStorage
-
-    read = _CachedStorage._read_trials_from_remote_storage
-
-    def looked(self, study_id):
-        seen, written = self.__dict__.setdefault("seen", {}), _transactions(self._backend.engine)
-        if written is None or seen.get(study_id) != written:
-            read(self, study_id)
-            seen[study_id] = written  # before it was read: what others wrote meanwhile is read anew
-
-    patch.setattr(_CachedStorage, "_read_trials_from_remote_storage", looked)
-
-
-def _transactions(engine):
-    """How many transactions have changed the file of an SQLite database; None of another one."""
-    if engine.dialect.name != "sqlite" or not (path := Path(engine.url.database or "")).is_file():
-        return None
-    with path.open("rb") as file:
-        return file.read(28)[24:]  # where its format has them
 
 
 def lay_out_stores(patch):
@@ -252,12 +201,10 @@ def prepare_operations(patch):
     """TensorFlow prepares an operation, or a graph, for half a millisecond to half a second.
 
     It does so again after each seed, which operations that count for themselves begin again with
-    (the package uses none), and for each name of a variable, which it shows in an error, as it does
-    the lines of code that led to an operation.
+    (the package uses none), and for each name of a variable, which it shows in an error.
     """
     from tensorflow.python.eager import context
     from tensorflow.python.ops import gen_resource_variable_ops as operations
-    from tensorflow.python.util import tf_stack
 
     make = operations.var_handle_op
 
@@ -265,15 +212,15 @@ def prepare_operations(patch):
         return make(debug_name="" if context.executing_eagerly() else debug_name, **how)
 
     patch.setattr(operations, "var_handle_op", made)
-    patch.setattr(tf_stack, "extract_stack", functools.cache(tf_stack.extract_stack))
     patch.setattr(context.pywrap_tfe, "TFE_ContextClearCaches", lambda handle: None)
 
 
 def wait_for_no_disk(patch):
-    """A file takes 10 ms to be on a disk, a transaction 30: no test lets its machine go down.
+    """Let SQLite neither wait for the disk nor keep its rollback journal there.
 
-    Nor is the process of the tests killed: it keeps what a transaction may undo in its memory, for
-    each of which a file is made and removed. Processes that are forked from it have such files.
+    A file takes 10 ms to reach the disk, a transaction 30. The machine does not go down in a test,
+    and the process of the tests is not killed. Processes that tests start and kill have a journal
+    file, as in use.
     """
     opened, here = sqlite3.connect, os.getpid()
 
