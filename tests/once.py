@@ -16,8 +16,8 @@ from pathlib import Path
 
 #: Networks that are kept to be used again.
 KEPT = 16
-#: Parameters of glibc's ``mallopt``: the size from which arrays are mapped (-3), how much free memory
-#: is kept (-1), and how much the heap grows by (-2), in bytes.
+#: Parameters of glibc's ``mallopt`` in bytes: the size from which arrays are mapped (-3), how much
+#: free memory is kept (-1), and how much the heap grows by (-2).
 MEMORY = {-3: 2**25, -1: 2**30, -2: 2**24}
 
 
