@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from fibsem.config import CONF, Tree, compose, flat, override, require, with_architecture
+from fibsem.config import CONF, Tree, compose, override, require, with_architecture
 from fibsem.config.keys import own_keys
 from fibsem.errors import UserError, one_line
 from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest
@@ -54,10 +54,23 @@ def tree_of(
     'python -m fibsem.train data=demo nbhd=9x9x1 train.steps=7'
     """
     named = {key: value for key, value in given.items() if value is not None}
-    leaves = flat({**named, **(options or {})})
+    leaves = _leaves({**named, **(options or {})})
     typed = [*overrides_of(dataset), *(override(key, v) for key, v in leaves)]
     remember_typed(typed)
     return compose(command, with_architecture(command, typed))
+
+
+def _leaves(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values; figures by their names, which have slashes, are one value.
+
+    >>> dict(_leaves({"search": {"trials": 8, "constraints": {"val/miou": 0.8}}}))
+    {'search.trials': 8, 'search.constraints': {'val/miou': 0.8}}
+    """
+    for key, value in options.items():
+        if isinstance(value, Mapping) and not any("/" in str(name) for name in value):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
 
 
 def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -194,6 +194,8 @@ def override(key: str, value: object) -> str:
     ('train.steps=200', 'test=true', 'output=a b')
     >>> override("study", ["A", "b, c"]), override("range", None)
     ('study=["A","b, c"]', 'range=null')
+    >>> override("search.constraints", {"cost/seconds_per_gigapixel": 2000})
+    'search.constraints={cost/seconds_per_gigapixel: 2000}'
 
     Raises
     ------
@@ -214,6 +216,8 @@ def _written(value: Any, key: str) -> str:
     axes = getattr(value, "ndim", 0)
     if isinstance(value, list | tuple) or axes == 1:
         return f"[{','.join(_written(item, key) for item in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name}: {_written(one, key)}' for name, one in value.items())}}}"
     plain = value.item() if hasattr(value, "item") and not axes else value
     if isinstance(plain, bool):
         return str(plain).lower()

@@ -41,6 +41,14 @@ def test_an_axis_is_added_as_on_the_command_line():
     assert tree == compose("sweep", typed)
 
 
+@pytest.mark.parametrize("nested", [True, False])
+def test_bounds_of_figures_are_a_mapping_in_python_too(nested):
+    bounds = {"cost/seconds_per_gigapixel": 2000, "val_all/miou": 0.8}
+    given = {"search": {"constraints": bounds}} if nested else {"search.constraints": bounds}
+    typed = ["search.constraints={cost/seconds_per_gigapixel: 2000, val_all/miou: 0.8}"]
+    assert tree_of("sweep", None, given) == compose("sweep", with_architecture("sweep", typed))
+
+
 def test_texts_in_a_list_stay_what_they_are():
     names = ["a, b", "it's", "[x]", "${seed}", "2024_01_15", "null"]
     assert tree_of("promote", None, {"study": names})["study"] == names
