@@ -52,10 +52,11 @@ def export(tree: Tree) -> Path:
     folder = output_folder("segment", tree, "export")
     check_unlike(models := load_all(names, store.uri))
 
+    from fibsem.data.volumes.lengths import in_words
     from fibsem.inference.model.bioimage import write_description
     from fibsem.inference.model.onnx_form import write_onnx
     from fibsem.inference.model.segmenter import Segmenter, first_one_warnings
-    from fibsem.inference.volume.before.likeness import differs, in_words
+    from fibsem.inference.volume.before.likeness import differs
 
     named = {f"{k} {model.name}": model.bundle.segmenter for k, model in enumerate(models, 1)}
     for warning in first_one_warnings(named):

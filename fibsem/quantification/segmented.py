@@ -13,7 +13,7 @@ import numpy as np
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film, Phases, Spacing
 from fibsem.data.dataset.digests import digest_of
 from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen, stated_nm
-from fibsem.data.volumes.lengths import differing
+from fibsem.data.volumes.lengths import differing, unlikely
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -167,6 +167,7 @@ def limits_of_labels(film: SegmentedFilm) -> list[str]:
             f"nobody stated the size of a voxel along {', '.join(assumed)}: lengths in nm are as "
             "sure as that it is the model's (quantify voxel_nm=[z,y,x] states it)"
         )
+    limits += unlikely(film.voxel_nm or UNKNOWN_NM)
     if missing:
         many = "1 slice is" if len(missing) == 1 else f"{len(missing)} slices are"
         limits.append(f"{many} missing ({_listed(missing)}): figures are of what is there")

@@ -21,6 +21,8 @@ from fibsem.geometry import Box
 COLUMNS = ("mask", "z", "y", "x")
 #: What people call the parts, and how like `split` the name of a column is that means it.
 PARTS, LIKE = {*SPLITS, "training", "validation", "valid", "testing"}, 0.75
+#: What people call the sides of a square, which its mask has.
+SIDES = {"height": 0, "h": 0, "width": 1, "w": 1}
 #: A whole number, also as a spreadsheet writes it that thinks of decimals; and what may be a
 #: thousand as well as one with three decimals.
 WHOLE = re.compile(r"([+-]?\d{1,9})(?:[.,]0+)?")
@@ -63,6 +65,7 @@ def read_regions(
     boxes = [_box(row, mask, table) for row, mask in zip(rows, masks, strict=True)]
     _check_once(rows, masks, boxes, table)
     _check_parts_named(rows, table)
+    _check_sides(rows, masks, table)
     divided = not any(row.values.get("split") for row in rows)
     splits = (
         divide(boxes, recipe, salt=[number])
@@ -167,6 +170,18 @@ def _check_parts_named(rows: Sequence[Row], table: Path) -> None:
                 f"the parts of squares must stand in a column `split`, but {table} has a column "
                 f"{column} ({shown}); call it split, with {', '.join(SPLITS)}, or leave it out."
             )
+
+
+def _check_sides(rows: Sequence[Row], masks: Sequence[Mask], table: Path) -> None:
+    """Refuse a mask of another size than the table tells: it was scaled, or is another one."""
+    for row, mask in zip(rows, masks, strict=True):
+        for column in (column for column in SIDES if row.values.get(column)):
+            side, pixels = _whole(row, column, table), mask.shape[SIDES[column]]
+            if side != pixels:
+                raise UserError(
+                    f"a mask must be as large as its line says, but {column} in line {row.line} of "
+                    f"{table} is {side}, and {row.values['mask']} has {pixels} pixels."
+                )
 
 
 def _split_name(row: Row, table: Path) -> Split:

@@ -21,7 +21,7 @@ from fibsem.data.doubts.unused_labels import drawn_for_nothing
 from fibsem.data.material import odd_in
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import VoxelNm, stated_nm
-from fibsem.data.volumes.lengths import differing
+from fibsem.data.volumes.lengths import agreed_nm, differing, unlikely
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -51,6 +51,8 @@ def doubts(
     """
     if classes is None:
         classes = {sample.name: list(classed(sample)) for sample in dataset.samples}
+    files_nm = agreed_nm(*(sample.volume.voxel_nm for sample in dataset.samples))
+    yield from unlikely(dataset.voxel_nm, files_nm)
     yield from inverted_or_unrelated(classes)
     for sample in dataset.samples:
         yield from sizes_that_differ(sample, dataset.voxel_nm)

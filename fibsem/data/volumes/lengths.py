@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from numbers import Real
 
 from fibsem.data.volumes.faults import SliceError
-from fibsem.data.volumes.voxels import VoxelNm
+from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 
 #: Nanometres by symbol, of which the case counts, and by word.
 SYMBOLS = {
@@ -36,6 +36,10 @@ SMALLEST_NM = 0.1
 LARGEST_NM = 1e6
 #: Units from which on one of them is no size of a voxel that was measured.
 LARGE_UNIT_NM = 1e3
+#: What FIB-SEM resolves and cuts, nm; what is said to lie beyond is more often of another unit.
+USUAL_NM = 1.0, 1e3
+#: How far from square pixels may be; one that was not corrected for a tilt of 52 degrees is 1.27.
+SQUARE = 1.5
 #: Share by which voxel sizes may differ and still be the same.
 SAME_SIZE = 0.05
 
@@ -88,6 +92,39 @@ def differing(one: VoxelNm, other: VoxelNm) -> list[str]:
         for axis, a, b in zip("zyx", one, other, strict=True)
         if a and b and not math.isclose(a, b, rel_tol=SAME_SIZE)
     ]
+
+
+def in_words(voxel_nm: VoxelNm) -> str:
+    """A voxel as people write it.
+
+    >>> in_words((50.0, None, 10.0))
+    '50 x ? x 10'
+    """
+    return " x ".join("?" if nm is None else f"{nm:g}" for nm in voxel_nm)
+
+
+def unlikely(voxel_nm: VoxelNm, files: VoxelNm = UNKNOWN_NM) -> Iterator[str]:
+    """Say what of a voxel size looks like another unit, or like another order of the axes.
+
+    Pixels that the ``files`` themselves state are as they are, however far from square.
+
+    >>> list(unlikely((50.0, 10.0, 10.0)))
+    []
+    >>> next(unlikely((0.5, 0.1, 0.1)))[:67]
+    'voxels of 0.5 x 0.1 x 0.1 nm (z, y, x) are finer than FIB-SEM resol'
+    >>> next(unlikely((10.0, 10.0, 50.0)))[:44]
+    'pixels of 10 x 50 nm (y, x) are far from squ'
+    """
+    sizes, (finest, coarsest) = [nm for nm in voxel_nm if nm], USUAL_NM
+    voxel = f"voxels of {in_words(voxel_nm)} nm (z, y, x) are"
+    if sizes and min(sizes) < finest:
+        yield f"{voxel} finer than FIB-SEM resolves: were micrometres meant? Sizes are in nm"
+    if sizes and max(sizes) > coarsest:
+        yield f"{voxel} coarser than FIB-SEM cuts: sizes are in nm, 1000 for a micrometre"
+    _, y, x = voxel_nm
+    of_files = all(files[1:]) and not differing(voxel_nm, files)
+    if y and x and not of_files and max(y, x) > SQUARE * min(y, x):
+        yield f"pixels of {y:g} x {x:g} nm (y, x) are far from square: sizes stand as z, y, x"
 
 
 def agreed_nm(*voxel_nm: VoxelNm) -> VoxelNm:

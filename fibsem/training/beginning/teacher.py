@@ -27,11 +27,12 @@ from fibsem.data.dataset.dataset import Dataset, check_depth
 from fibsem.data.dataset.samples import Region
 from fibsem.data.dataset.split import SplitRecipe
 from fibsem.data.preprocessing import Recipe
+from fibsem.data.volumes.lengths import in_words
 from fibsem.data.windows import HalfArray, labelled_regions
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.volume.before.likeness import differs, in_words
+from fibsem.inference.volume.before.likeness import differs
 from fibsem.training.beginning.origin import TEACHER, Origin, too_good
 from fibsem.training.beginning.trained_before import (
     TrainedBefore,

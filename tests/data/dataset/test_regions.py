@@ -59,6 +59,26 @@ def test_parts_in_a_column_of_another_name_are_not_overlooked(table, column, val
     assert [region.split for region in found] == [row[4] for row in ROWS]
 
 
+@pytest.mark.parametrize(
+    ("columns", "values", "wrong"),
+    [
+        (["h", "w"], ["5", "6"], None),
+        (["Width", "Height"], ["6.0", "5"], None),
+        (["w"], [""], None),
+        (["h", "w"], ["6", "5"], "h in line 2"),
+        (["width", "height"], ["6", "10"], "height in line 2"),
+    ],
+)
+def test_a_mask_is_as_large_as_its_line_says(table, columns, values, wrong):
+    """Sides that a program wrote beside a square were not read; a scaled mask passed."""
+    path = table(text([[*row, *values] for row in ROWS], [*HEAD, *columns]))
+    if wrong is None:
+        assert [region.box.shape for region in regions(path)] == [(1, 5, 6)] * len(ROWS)
+        return
+    with pytest.raises(UserError, match=f"as large as its line says, but {wrong}"):
+        regions(path)
+
+
 def renamed(name):
     return [[row[0].replace("m", name).replace(f"{name}asks", "masks"), *row[1:]] for row in ROWS]
 

@@ -12,6 +12,7 @@ from fibsem.data.greys import greys_of
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.faults import SliceError
+from fibsem.data.volumes.lengths import unlikely
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Box
 from fibsem.inference.volume.before.bands import one_class_bands
@@ -23,6 +24,7 @@ from fibsem.inference.volume.before.likeness import (
     grey_warnings,
     mirrored,
     overruled,
+    removing_nothing,
     scale_warnings,
     size_warnings,
 )
@@ -42,7 +44,11 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
     Its grey values are compared and told of once, the voxel size as it is stated now.
     """
     sizes, greys = [*mirrored(work.volume.shape, work.segmenter.halo)], work.ledger.decided.greys
-    sizes += clipped(_as_stored(work), work.volume.value_range)
+    sizes += [
+        *clipped(_as_stored(work), work.volume.value_range),
+        *unlikely(stated, work.volume.voxel_nm),
+    ]
+    sizes += removing_nothing(work.options.min_volume_nm3, work.outputs.voxel_nm)
     if trained:
         sizes += [*overruled(stated, work.volume.voxel_nm), *size_warnings(stated, trained)]
     for warning in sizes:

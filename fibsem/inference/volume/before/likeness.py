@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -11,10 +12,10 @@ import numpy as np
 from fibsem.data.greys import Histogram, Moments, distance
 from fibsem.data.preprocessing import Scaling
 from fibsem.data.volumes import VoxelNm, stated_nm
-from fibsem.data.volumes.lengths import differing
+from fibsem.data.volumes.lengths import differing, in_words, unlikely
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Triple
-from fibsem.system.advice import RANGE, VOXEL_NM
+from fibsem.system.advice import MIN_VOLUME_NM3, RANGE, VOXEL_NM
 from fibsem.system.summaries.figures import AxisName
 
 #: Relative difference of voxel sizes up to which there is no warning.
@@ -112,8 +113,25 @@ def overruled(given: VoxelNm, files: VoxelNm) -> Iterator[str]:
         yield f"the files state {files[k]:g} nm along {axis}, but `{VOXEL_NM}` says {given[k]:g} nm"
 
 
+def removing_nothing(least_nm3: float, voxel_nm: VoxelNm) -> Iterator[str]:
+    """Say where components of less volume than this are none: a voxel has as much.
+
+    >>> list(removing_nothing(1e6, (50.0, 10.0, 10.0)))
+    []
+    >>> list(removing_nothing(0.001, (50.0, 10.0, 10.0)))
+    ['`min_volume_nm3` of 0.001 removes nothing: a voxel has 5000 nm3, and a cubic micrometre 1e9']
+    """
+    voxel = math.prod(nm or math.inf for nm in voxel_nm)
+    if 0 < least_nm3 <= voxel:
+        yield (
+            f"`{MIN_VOLUME_NM3}` of {least_nm3:g} removes nothing: a voxel has {voxel:g} nm3, and "
+            "a cubic micrometre 1e9"
+        )
+
+
 def stated_unlike(given: VoxelNm, files: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
-    """Say where the files of a film state another size than is typed, or than the models know."""
+    """Say where a size is unlikely, or another one than the files state, or the models know."""
+    yield from unlikely(stated_nm(given, files), files)
     yield from overruled(given, files)
     yield from size_warnings(stated_nm(given, files), models)
 
@@ -185,12 +203,3 @@ def scale_warnings(
             f"scaling={scaling} of the model leaves them so: {RANGE.at('[low,high]')} says what "
             "is black and white"
         )
-
-
-def in_words(voxel_nm: VoxelNm) -> str:
-    """A voxel as people write it.
-
-    >>> in_words((50.0, None, 10.0))
-    '50 x ? x 10'
-    """
-    return " x ".join("?" if nm is None else f"{nm:g}" for nm in voxel_nm)

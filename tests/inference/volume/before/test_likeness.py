@@ -137,10 +137,35 @@ def test_a_size_that_is_given_against_the_files_is_said(segmenter, tmp_path):
     )  # fmt: skip
     assert record["voxel_nm"] == pytest.approx([10, 10, 50])
     assert record["warnings"] == [
+        "pixels of 10 x 50 nm (y, x) are far from square: sizes stand as z, y, x",
         "the files state 50 nm along z, but `voxel_nm` says 10 nm",
         "the files state 10 nm along x, but `voxel_nm` says 50 nm",
     ]
     assert said == [f"warning: {line}" for line in record["warnings"]]
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(SIZE, []), ((0.5, 0.1, 0.1), ["finer than FIB-SEM"]), ((10.0, 10.0, 50.0), ["from square"])],
+)
+def test_a_size_in_another_unit_or_order_is_said(segmenter, tmp_path, size, said):
+    """Of a film whose files state none nothing else tells: pores were a thousandth as wide."""
+    record = segment_volume(
+        ArrayVolume(FEW), segmenter, tmp_path, Options(previews=0), voxel_nm=size, say=str
+    )
+    assert len(record["warnings"]) == len(said)
+    assert all(part in line for part, line in zip(said, record["warnings"], strict=True))
+
+
+@pytest.mark.parametrize(("least", "said"), [(0.001, 1), (5000.0, 1), (5001.0, 0), (0.0, 0)])
+def test_a_least_volume_that_removes_nothing_is_said(segmenter, tmp_path, least, said):
+    """People think of cubic micrometres, or of voxels: nothing was removed, with exit 0."""
+    options = Options(previews=0, min_volume_nm3=least)
+    record = segment_volume(ArrayVolume(FEW), segmenter, tmp_path, options,
+                            voxel_nm=SIZE, say=str)  # fmt: skip
+    lines = [line for line in record["warnings"] if "removes nothing" in line]
+    assert len(lines) == said
+    assert all("a voxel has 5000 nm3" in line for line in lines)
 
 
 @pytest.mark.parametrize(("ends", "said"), [((0, 60), 1), ((160, 255), 1), ((0, 255), 0)])
