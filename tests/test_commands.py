@@ -29,6 +29,7 @@ MISTAKES = [
     (("segment", "probabilities=yes"), "`probabilities` must be true or false, but got 'yes'"),
     (("promote", "candidates=two"), "`candidates` must be a whole number, but got 'two'"),
     (("sweep", "search=keras_tuner", "search.hyperband.epochs=0"), "epochs` must be at least 1"),
+    (("train", "data.name=hpc"), "`data.name` must be left to `data`, but got hpc; data=hpc takes"),
     (("sweep", "search.constraints={foo: 1}", "search.dry_run=true"), "`search.constraints` must"),
     (("train", "train.optimizer=lion"), "`train.optimizer` must be one of"),
     (("sweep", "train.optimizer=lion"), "`train.optimizer` must be one of"),

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from fibsem.config import CONF, Tree, compose, override, require, with_architecture
+from fibsem.config import (
+    CONF,
+    Tree,
+    check_whole,
+    compose,
+    override,
+    require,
+    with_architecture,
+)
 from fibsem.config.keys import own_keys
 from fibsem.errors import UserError, one_line
 from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest
@@ -57,20 +65,30 @@ def tree_of(
     leaves = _leaves({**named, **(options or {})})
     typed = [*overrides_of(dataset), *(override(key, v) for key, v in leaves)]
     remember_typed(typed)
+    check_whole(typed)
     return compose(command, with_architecture(command, typed))
 
 
 def _leaves(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values; figures by their names, which have slashes, are one value.
+    """Dotted keys and values; an axis, and figures by their names, are one value each.
 
     >>> dict(_leaves({"search": {"trials": 8, "constraints": {"val/miou": 0.8}}}))
     {'search.trials': 8, 'search.constraints': {'val/miou': 0.8}}
     """
     for key, value in options.items():
-        if isinstance(value, Mapping) and not any("/" in str(name) for name in value):
+        if isinstance(value, Mapping) and not _is_value(value):
             yield from _leaves(value, f"{path}{key}.")
         else:
             yield f"{path}{key}", value
+
+
+def _is_value(mapping: Mapping[str, Any]) -> bool:
+    """Whether a mapping is an axis of a space, or of figures, whose names have slashes.
+
+    What an axis was before goes: one that is given by its ends is not logarithmic any more.
+    """
+    names = set(map(str, mapping))
+    return names >= {"low", "high"} or "values" in names or any("/" in name for name in names)
 
 
 def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from fibsem.config.architecture import with_architecture
 from fibsem.config.grouped import as_grouped, without_groups
 from fibsem.config.keys import CONF, check_keys, unknown_key
+from fibsem.config.named import check_whole
 from fibsem.config.overrides import for_hydra, is_multirun, meant, without_password
 from fibsem.config.reading import Tree, check_types, flat
 from fibsem.config.runs import AUTO
@@ -208,6 +209,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
         with ending_at_once():
             given = sys.argv[1:]
             remember_typed(given)  # before any message can quote them
+            check_whole(given)
             sys.argv[1:] = _checked(name, with_architecture(name, given))
             _keep_no_password(given)
             with _one_line_errors(name):

@@ -49,6 +49,25 @@ def test_bounds_of_figures_are_a_mapping_in_python_too(nested):
     assert tree_of("sweep", None, given) == compose("sweep", with_architecture("sweep", typed))
 
 
+@pytest.mark.parametrize(
+    ("key", "axis", "typed"),
+    [
+        ("space.axes.train.learning_rate", {"low": 0.001, "high": 0.01},
+         "{low: 0.001, high: 0.01}"),
+        ("+space.axes.train.decay", {"low": 1e-4, "high": 0.01, "log": True},
+         "{low: 0.0001, high: 0.01, log: true}"),
+        ("+space.axes.train.loss", {"values": ["bce", "bce_iou"], "when": {"model.name": "unet"}},
+         "{values: [bce,bce_iou], when: {model.name: unet}}"),
+    ],
+)  # fmt: skip
+def test_an_axis_is_another_one_as_on_the_command_line(key, axis, typed):
+    """Ends were put into the axis of before, which stayed logarithmic."""
+    tree = tree_of("sweep", None, {key: axis}, model="2dcnn")
+    given = compose("sweep", ["model=2dcnn", f"{key}={typed}"])
+    assert tree == {**given, "command": tree["command"]}
+    assert tree["space"]["axes"]["train"][key.rpartition(".")[2]] == axis
+
+
 def test_texts_in_a_list_stay_what_they_are():
     names = ["a, b", "it's", "[x]", "${seed}", "2024_01_15", "null"]
     assert tree_of("promote", None, {"study": names})["study"] == names

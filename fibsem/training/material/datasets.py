@@ -74,6 +74,12 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
         dataset = load_dataset(archive.locate(root, download=config.download), split)
     else:
         folder = place_of(root, config.name)
+        if _is_simulated(root):
+            print(
+                f"warning: {root} is a dataset itself, which data.path={root} takes; this is of "
+                f"the phantom in {folder}",
+                file=sys.stderr,
+            )
         _simulated(folder, config.phantom)
         dataset = load_dataset(folder, split).named(config.name)
     dataset.digests  # noqa: B018 - computed and cached

@@ -31,6 +31,17 @@ def test_a_phantom_that_is_there_is_opened_and_not_simulated(tiny, tmp_path, cap
     assert "phantom was simulated with another samples" in said  # three films, usually
 
 
+def test_a_root_that_is_a_dataset_itself_is_said(tiny, tmp_path, capsys):
+    """Whoever means data.path and types data.root gets the figures of a simulated film."""
+    (tmp_path / "phantom").symlink_to(tiny)
+    given = named("data=phantom", f"data.root={tmp_path}")
+    assert obtain(given, SplitRecipe()).name == "phantom"
+    assert "is a dataset itself" not in capsys.readouterr().err
+    (tmp_path / "dataset.yaml").write_text((tiny / "dataset.yaml").read_text())
+    assert obtain(given, SplitRecipe()).name == "phantom"
+    assert f"is a dataset itself, which data.path={tmp_path} takes" in capsys.readouterr().err
+
+
 def test_a_dataset_in_the_users_home_is_named_as_in_a_shell(tiny, monkeypatch):
     """Bash leaves ``data.path=~/film`` as it is, since the key has a point."""
     monkeypatch.setenv("HOME", str(tiny.parent))
