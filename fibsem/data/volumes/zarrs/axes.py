@@ -79,7 +79,7 @@ def multiscale_nm(multiscale: Mapping[str, Any], full: Mapping[str, Any]) -> Vox
     transforms = [
         one for level in (full, multiscale) for one in level.get("coordinateTransformations", [])
     ]
-    kinds = {str(one["type"]) for one in transforms}
+    kinds = {"path" if "path" in one else str(one["type"]) for one in transforms}
     if len(axes) < 3 or "scale" not in kinds or not kinds <= {"scale", *IN_PLACE}:
         return UNKNOWN_NM
     factors = [1.0, 1.0, 1.0]

@@ -32,6 +32,7 @@ def ome(path, **multiscale):
             (None,) * 3,
         ),
         ([{"type": "sequence", "transformations": [SCALE]}], (None,) * 3),
+        ([{"type": "scale", "path": "scale"}], (None,) * 3),
     ],
 )
 def test_a_unit_without_a_scale_is_no_size_of_a_voxel(tmp_path, level, nm):
