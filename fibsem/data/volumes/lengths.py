@@ -104,7 +104,7 @@ def in_words(voxel_nm: VoxelNm) -> str:
 
 
 def unlikely(voxel_nm: VoxelNm, files: VoxelNm = UNKNOWN_NM) -> Iterator[str]:
-    """Say what of a voxel size looks like another unit, or like another order of the axes.
+    """Warn if a voxel size looks like one in another unit, or in another order of the axes.
 
     Pixels that the ``files`` themselves state are as they are, however far from square.
 

@@ -135,7 +135,7 @@ def segment_volume(
         pores = _labelled(labelling, load, scorer_of, show, say)
         check_unchanged(volume, stamps, ledger.read, of_volume())
         porosity = porosities(work, pores, tested, scorer_of, len(trained))
-        learned = of_training(work, stated, trained, likeness, say)
+        learned = of_training(work, stated, trained, likeness, porosity.film, say)
         figures = {**porosity.to_json(), **as_record(learned), **origin.to_json()}
         return write_records(work, pores, figures)
 

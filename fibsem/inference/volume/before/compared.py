@@ -31,7 +31,9 @@ from fibsem.inference.volume.before.likeness import (
 from fibsem.inference.volume.ledger.decisions import Likeness
 from fibsem.inference.volume.plan import Say
 from fibsem.inference.volume.porosity.boundary import some_slices
+from fibsem.inference.volume.porosity.members import contradicting
 from fibsem.inference.volume.work import Work
+from fibsem.system.summaries.porosity import FilmPorosity
 from fibsem.system.summaries.segmentation import AppliedCalibration, BesideTraining
 
 #: Number of slices in which grey values outside the range are counted.
@@ -82,11 +84,16 @@ def _unlike(work: Work, trained: Sequence[TrainedOn]) -> Likeness:
     far = grey_distance(own.histogram, greys) if greys else None
     learnt, scaling = [model.moments for model in trained], work.segmenter.recipe.scaling
     scales = scale_warnings(own.moments, learnt, scaling)
-    return Likeness(far, (*grey_warnings(far), *scales))
+    return Likeness(far, (*grey_warnings(far, len(greys)), *scales))
 
 
 def of_training(
-    work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], likeness: Likeness, say: Say
+    work: Work,
+    stated: VoxelNm,
+    trained: Sequence[TrainedOn],
+    likeness: Likeness,
+    film: FilmPorosity,
+    say: Say,
 ) -> BesideTraining:
     """Record of how a volume compares with the training data of its models, for the summary."""
     alone = len(trained) == 1 and work.segmenter.symmetry == 1
@@ -96,13 +103,16 @@ def of_training(
         voxel_nm_assumed=assumed_axes(stated, trained),
         calibration=AppliedCalibration(**asdict(work.segmenter.platt), solid_share=share),
         grey_distance=likeness.grey_distance,
-        warnings=(*likeness.warnings, *_bands(work, say)),
+        warnings=(*likeness.warnings, *_once_labelled(work, film, say)),
     )
 
 
-def _bands(work: Work, say: Say) -> list[str]:
-    """Warnings of sides with a single class."""
-    warnings = list(one_class_bands(some_slices(work)))
+def _once_labelled(work: Work, film: FilmPorosity, say: Say) -> list[str]:
+    """Warnings of sides with a single class, and of models that contradict each other."""
+    warnings = [
+        *one_class_bands(some_slices(work)),
+        *contradicting(film.porosity, film.porosity_by_member),
+    ]
     for warning in warnings:
         say(f"warning: {warning}")
     return warnings

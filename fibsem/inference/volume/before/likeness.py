@@ -114,7 +114,7 @@ def overruled(given: VoxelNm, files: VoxelNm) -> Iterator[str]:
 
 
 def removing_nothing(least_nm3: float, voxel_nm: VoxelNm) -> Iterator[str]:
-    """Say where components of less volume than this are none: a voxel has as much.
+    """Warn if `min_volume_nm3` removes no component, as a single voxel has as much volume.
 
     >>> list(removing_nothing(1e6, (50.0, 10.0, 10.0)))
     []
@@ -130,7 +130,7 @@ def removing_nothing(least_nm3: float, voxel_nm: VoxelNm) -> Iterator[str]:
 
 
 def stated_unlike(given: VoxelNm, files: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
-    """Say where a size is unlikely, or another one than the files state, or the models know."""
+    """Warn if a voxel size is unlikely, or differs from that of the files or of the models."""
     yield from unlikely(stated_nm(given, files), files)
     yield from overruled(given, files)
     yield from size_warnings(stated_nm(given, files), models)
@@ -175,12 +175,14 @@ def grey_distance(own: Histogram, trained_on: Sequence[Sequence[Histogram]]) -> 
     return max(min(distance(own, other) for other in greys) for greys in trained_on)
 
 
-def grey_warnings(far: float | None) -> Iterator[str]:
-    """Warn if the distribution of grey values is far from those of the training."""
+def grey_warnings(far: float | None, models: int = 1) -> Iterator[str]:
+    """Warn if the distribution of grey values is far from those of the training of a model."""
     if far is not None and far > FAR:
+        of_one = f" of one of the {models} models" if models > 1 else ""
         yield (
-            f"the grey values are distributed unlike those of every training sample (distance "
-            f"{far:.2f} s.d., of parts of one film at most {FAR:g}): look at the previews first"
+            f"the grey values are distributed unlike those of every training sample{of_one} "
+            f"(distance {far:.2f} s.d., of parts of one film at most {FAR:g}): look at the "
+            "previews first"
         )
 
 

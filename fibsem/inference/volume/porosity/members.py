@@ -6,7 +6,7 @@ all members may err to one side, which only labelled squares can show.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from fibsem.system.summaries.porosity import Members
 MOST_PLACES, SIDE = 16, 256
 #: Largest share of the volume in these places, apart from a minimum of two places.
 SHARE = 0.05
+#: How far from what any member finds the porosity of all may lie before it is said: at most, as a
+#: share of the rarer class, and at least.
+OUTSIDE, APART, LEAST = 0.05, 0.5, 0.001
 
 
 def porosity_by_member(
@@ -54,6 +57,30 @@ def porosity_by_member(
         return None
     each = tuple(min(1.0, max(0.0, mapped + moved)) for moved in alone.moved)
     return Members(each, float(np.std(each, ddof=1)), alone.pixels)
+
+
+def contradicting(mapped: float, members: Members | None) -> Iterator[str]:
+    """Warn if all members together find a porosity far from what any of them finds alone.
+
+    A mean lies between its parts; where it does not, some take for pores what others take for
+    solid, as of films of opposite contrast, and one threshold for all decides.
+
+    >>> list(contradicting(0.35, Members((0.34, 0.37))))
+    []
+    >>> list(contradicting(0.0, Members((0.38, 0.55))))[0][:68]
+    'the models together find 0.00 % pores, and each of them alone 38.00 '
+    """
+    if members is None:
+        return
+    low, high = min(members.each), max(members.each)
+    nearest = min(max(mapped, low), high)
+    far = max(LEAST, min(OUTSIDE, APART * min(nearest, 1 - nearest)))
+    if abs(nearest - mapped) > far:
+        yield (
+            f"the models together find {100 * mapped:.2f} % pores, and each of them alone "
+            f"{100 * low:.2f} to {100 * high:.2f} %: they contradict each other, as models of "
+            "films of opposite contrast do; look at the previews, and at each alone"
+        )
 
 
 def _asked(work: Work, scorer: Scorer, missing: Collection[int]) -> Moved:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tifffile
@@ -15,6 +16,7 @@ from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.volume.porosity import members
 from fibsem.inference.volume.segmentation import segment_volume
+from fibsem.system.summaries.porosity import Members
 from tests.inference.volume.conftest import plain
 
 SHAPE = (5, 37, 53)
@@ -61,6 +63,53 @@ def test_each_member_moves_the_porosity_by_what_it_finds_more(volume, ensemble, 
     assert told["sd"] == pytest.approx(np.std(told["each"], ddof=1))
     assert told["sd"] > 0.01
     assert told["pixels"] == 2 * SHAPE[1] * SHAPE[2]
+
+
+@pytest.mark.parametrize(
+    ("mapped", "each", "said"),
+    [
+        (0.35, (0.34, 0.37), 0),
+        (0.33, (0.34, 0.37), 0),  # what a mean smooths away
+        (0.009, (0.010, 0.012), 0),
+        (0.0, (0.0, 0.0), 0),
+        (0.0001, (0.3774, 0.5540), 1),
+        (0.99, (0.50, 0.60), 1),
+        (0.002, (0.010, 0.012), 1),
+    ],
+)
+def test_a_mean_far_from_all_that_it_is_of_is_said(mapped, each, said):
+    lines = list(members.contradicting(mapped, Members(each)))
+    assert len(lines) == said
+    assert list(members.contradicting(mapped, None)) == []
+
+
+def test_models_of_opposite_contrast_contradict_each_other(volume, trained, tmp_path):
+    """Their mean is one half everywhere: all was solid, with exit 0, where each finds pores."""
+    spec, model = trained(11, filters=4)
+    middle = float(np.median(scores(_alone(spec, model, PostProcessing()), volume, [0])))
+    how = PostProcessing(0.0, 0.499, 1, 0)
+    first = _with_last(model, lambda kernel, bias: (kernel, bias - np.log(middle / (1 - middle))))
+    second = _with_last(first, lambda kernel, bias: (-kernel, -bias))
+    both = Segmenter.ensemble([_alone(spec, one, how) for one in (first, second)])
+    said = []
+    record = segment_volume(volume, both, tmp_path, plain(), say=said.append)
+    assert record["porosity"] == 0
+    assert min(record["porosity_by_member"]["each"]) > 0.2
+    (line,) = (one for one in record["warnings"] if "they contradict each other" in one)
+    assert f"warning: {line}" in said
+
+
+def _with_last(model, change):
+    """A copy of a network with other weights in its last layer."""
+    other = keras.models.clone_model(model)
+    other.set_weights(model.get_weights())
+    last = [layer for layer in other.layers if layer.weights][-1]
+    last.set_weights(change(*last.get_weights()))
+    return other
+
+
+def _alone(spec, model, how):
+    return Segmenter.of(spec, model, Recipe(), how, f"weights-{id(model)}")
 
 
 def test_it_is_asked_once(volume, ensemble, tmp_path, monkeypatch):
