@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -43,6 +43,8 @@ from fibsem.training.beginning.trained_before import (
 from fibsem.training.boxes import box_scores, within
 
 KEY = "train.teacher"
+#: Difference of mean probabilities from which a teacher contradicts the labels.
+AGAINST = 0.2
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,23 @@ class Taught:
         """Return the probabilities of a region or of a part of one, (h, w) float16."""
         box, probabilities = self.maps[region.key]
         return probabilities[within(region.box, box)]
+
+    def against(self, regions: Iterable[Region]) -> Iterator[str]:
+        """Warn if pixels that are labelled pore are likelier solid than those labelled solid."""
+        totals, counts = np.zeros(2), np.zeros(2)
+        for region in regions:
+            labels, probabilities = region.read(), self(region)
+            for value in (0, 1):
+                of_class = probabilities[labels == value]
+                totals[value] += of_class.sum(dtype=np.float64)
+                counts[value] += of_class.size
+        pore, solid = totals / np.maximum(counts, 1)
+        if counts.all() and pore - solid > AGAINST:
+            yield (
+                f"the teacher ({KEY}) calls pixels that are labelled pore solid with a probability "
+                f"of {pore:.2f}, and those labelled solid of {solid:.2f}: was it trained on films "
+                f"of opposite contrast? {KEY}=null learns from labels alone"
+            )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -97,7 +98,9 @@ class Material:
             teacher.check(self.dataset, self.config.split)
             same = teacher.recipe == self.config.preprocess
             volumes = self.volumes if same else corrected_volumes(self.dataset, teacher.recipe)
-            self.cache.taught[address] = teacher.teach(self.dataset, volumes)
+            self.cache.taught[address] = taught = teacher.teach(self.dataset, volumes)
+            for said in taught.against(self.dataset.regions("train")):
+                print(f"warning: {said}", file=sys.stderr)
         return self.cache.taught[address]
 
     @cached_property

@@ -31,7 +31,7 @@ from fibsem.tracking import names
 from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
 from fibsem.training.beginning.start import learned_of_test, pinned
-from fibsem.training.beginning.teacher import Teacher, teacher_of
+from fibsem.training.beginning.teacher import Taught, Teacher, teacher_of
 from fibsem.training.material import epoch_draws
 from fibsem.training.material import material as materials
 from fibsem.training.material.datasets import obtain
@@ -101,6 +101,21 @@ def test_targets_are_what_the_teacher_says_of_each_pixel(material, bundle, netwo
         assert off[nearest].max() < HALF
         seen.add(nearest)
     assert len(seen) > 3 or augment == "false"
+
+
+@pytest.mark.parametrize(("pore", "solid", "said"), [(0.9, 0.1, 1), (0.1, 0.9, 0), (0.5, 0.45, 0)])
+def test_a_teacher_that_contradicts_the_labels_is_said(material, pore, solid, said):
+    """One of films of opposite contrast made a network that knows no better than chance."""
+    regions = material().dataset.regions("train")
+    labels = {one.key: one.read() for one in regions}
+    taught = Taught({
+        one.key: (one.box, np.where(labels[one.key] == 1, solid, pore).astype(np.float16))
+        for one in regions
+    })  # fmt: skip
+    lines = list(taught.against(regions))
+    assert len(lines) == said
+    for line in lines:
+        assert "labelled pore solid with a probability of 0.90, and those labelled solid" in line
 
 
 def test_a_share_lies_between_label_and_teacher(material, bundle):
