@@ -16,6 +16,7 @@ from fibsem.config import (
     CONF,
     Tree,
     check_whole,
+    choices_of,
     compose,
     override,
     require,
@@ -65,8 +66,16 @@ def tree_of(
     leaves = _leaves({**named, **(options or {})})
     typed = [*overrides_of(dataset), *(override(key, v) for key, v in leaves)]
     remember_typed(typed)
-    check_whole(typed)
+    whole = [key for key, value in (options or {}).items() if _is_whole(command, key, value)]
+    check_whole(one for one in typed if not one.startswith(tuple(f"{key}.name=" for key in whole)))
     return compose(command, with_architecture(command, typed))
+
+
+def _is_whole(command: str, group: str, values: object) -> bool:
+    """Whether values of a group are all of one choice, as a saved configuration has them."""
+    if not isinstance(values, Mapping) or values.get("name") not in choices_of(group):
+        return False
+    return set(values) >= set(compose(command, [f"{group}={values['name']}"])[group])
 
 
 def _leaves(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

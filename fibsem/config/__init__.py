@@ -10,7 +10,7 @@ from fibsem.config.budget import Budget
 from fibsem.config.commands import command_line, compose, run_command
 from fibsem.config.configuration import Configuration
 from fibsem.config.keys import CONF
-from fibsem.config.named import check_whole
+from fibsem.config.named import check_whole, choices_of
 from fibsem.config.overrides import as_typed, override
 from fibsem.config.promotion import (
     GateConfig,
@@ -53,6 +53,7 @@ __all__ = [
     "Tree",
     "as_typed",
     "check_whole",
+    "choices_of",
     "command_line",
     "compose",
     "defaults_of",

@@ -32,7 +32,7 @@ def limits_of(
         *limits_of_labels(segmented.summary),
         *_of_film(segmented, connections, material, gaps),
         *_of_parts(segmented.film, connections, sampled, config),
-        *_of_settings(segmented, sampled, config),
+        *_of_settings(segmented.unit, sampled, config),
     ]
 
 
@@ -94,14 +94,8 @@ def _of_parts(
         )
 
 
-def _of_settings(segmented: Segmented, sampled: Sampled, config: QuantifyConfig) -> Iterator[str]:
-    """What surface, correlation and the largest ball were set to."""
-    unit, finest = segmented.unit, min(segmented.film.spacing)
-    if config.reach < finest:
-        yield (
-            f"the correlation has no lag, as voxels of {finest:g} {unit} are wider than the "
-            f"{config.reach:g} that it was to reach (reach=)"
-        )
+def _of_settings(unit: str, sampled: Sampled, config: QuantifyConfig) -> Iterator[str]:
+    """What surface and the largest ball were set to."""
     if config.mesh != "none" and unit != "nm":  # in which the default is meant
         yield f"the surface is coarsened to cells of {config.mesh_cell:g} {unit} (mesh_cell=)"
     volumes = sampled.sizes.volumes

@@ -167,7 +167,8 @@ def limits_of_labels(film: SegmentedFilm) -> list[str]:
             f"nobody stated the size of a voxel along {', '.join(assumed)}: lengths in nm are as "
             "sure as that it is the model's (quantify voxel_nm=[z,y,x] states it)"
         )
-    limits += unlikely(film.voxel_nm or UNKNOWN_NM)
+    size = film.voxel_nm or UNKNOWN_NM
+    limits += unlikely(size, size)  # files may state pixels far from square, which is not recorded
     if missing:
         many = "1 slice is" if len(missing) == 1 else f"{len(missing)} slices are"
         limits.append(f"{many} missing ({_listed(missing)}): figures are of what is there")

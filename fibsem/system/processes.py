@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import logging
 import multiprocessing
 import os
@@ -29,6 +30,8 @@ PATIENCE_S = 5.0
 LONGEST_TEMPORARY = 107 - 32
 #: Index of the start time among the fields of ``/proc/PID/stat`` that follow the name.
 STARTED = 19
+#: Number of commands that this process has begun.
+_COMMANDS = itertools.count()
 #: Temporary folders to use instead of one that is too long.
 SHORT_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
 
@@ -106,14 +109,14 @@ def confine(cores: set[int], accelerator: str | None) -> None:
 
 
 def command_began() -> float:
-    """Return the start of this process's command on the clock of ``time.perf_counter``.
+    """Return the start of the running command on the clock of ``time.perf_counter``.
 
-    In a process that is not a command of this package, as a notebook, this is now.
+    The first command of a process began with it. Further ones, as the jobs of ``--multirun``, and
+    all of a process that is not a command of this package, as a notebook, begin now.
     """
     now, main = time.perf_counter(), getattr(sys.modules["__main__"], "__spec__", None)
-    if main is None or not main.name.startswith("fibsem."):
-        return now
-    return now - _age_s()
+    is_command = main is not None and main.name.startswith("fibsem.")
+    return now - _age_s() if is_command and next(_COMMANDS) == 0 else now
 
 
 def _age_s() -> float:

@@ -15,7 +15,10 @@ from fibsem.errors import UserError
         (["data=hpc", "data.name=demo"], "data=demo takes"),
         (["model.name=3dcnn"], "model=3dcnn takes"),
         (["model=unet", "model.name=2dcnn"], "model=2dcnn takes"),
-        (["space.name=thesis"], "space=thesis takes"),
+        (["experiment=smoke", "data.name=phantom"], "data=phantom takes"),
+        (["+data.name=hpc"], "data=hpc takes"),
+        (["++model.name=3dcnn"], "model=3dcnn takes"),
+        (["data=demo,hpc", "data.name=demo"], "data=demo takes"),
         (['data.name="hpc"'], "data=hpc takes"),
     ],
 )
@@ -35,7 +38,10 @@ def test_the_name_of_a_choice_is_no_choice(given, said):
         ["data.name=" + "n" * 300],
         ["model=3dcnn", "model.name=3dcnn"],
         ["model.name=2dcnn"],
-        ["space.name=mine"],
+        ["space.name=thesis"],
+        ["experiment=smoke", "data.name=demo"],
+        ["+data.path=film", "data.name=demo"],
+        ["experiment=mine", "data.name=film"],
         ["--cfg", "job"],
     ],
 )
@@ -46,7 +52,15 @@ def test_other_names_stay(given):
 @pytest.mark.parametrize("command", ["train", "sweep", "evaluate"])
 def test_python_asks_for_the_choice_too(command):
     """With model.name=3dcnn a network had values of a 2dcnn, and was searched in its space."""
-    for given in ({"model": {"name": "3dcnn"}}, {"model.name": "3dcnn"}):
+    named, beside = {"name": "3dcnn"}, {"name": "3dcnn", "filters": 8}
+    for given in ({"model": named}, {"model": beside}, {"model.name": "3dcnn"}):
         with pytest.raises(UserError, match=r"`model.name` must be left to .*; model=3dcnn takes"):
             tree_of(command, None, given)
     assert tree_of(command, None, {"model": "3dcnn"})["model"]["l2"] == 1e-5
+
+
+def test_a_section_that_was_saved_is_given_back():
+    saved = tree_of("train", None, {"data": "demo"})["data"]
+    assert tree_of("train", None, {"data": saved})["data"] == saved
+    with pytest.raises(UserError, match="`data.name` must be left to `data`"):
+        tree_of("train", None, {"data": {"name": "demo", "root": "data"}})

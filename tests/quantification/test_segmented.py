@@ -197,10 +197,3 @@ def test_a_voxel_in_another_order_is_said_beside_what_follows_from_it(segmented,
     assert any(limit.startswith("pixels of 10 x 50 nm") for limit in record["limits"])
     usual = run(segmented, tmp_path / "q2", "blocks=0")
     assert not any("square" in limit for limit in usual["limits"])
-
-
-@pytest.mark.parametrize(("reach", "said"), [(5, 1), (10, 0)])
-def test_a_correlation_without_a_lag_is_said(segmented, tmp_path, reach, said):
-    record = run(segmented, tmp_path / "q", "blocks=0", f"reach={reach}")
-    limits = [limit for limit in record["limits"] if "the correlation has no lag" in limit]
-    assert len(limits) == said

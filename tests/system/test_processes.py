@@ -147,7 +147,7 @@ from importlib.util import find_spec
 sys.modules["__main__"].__spec__ = find_spec({name!r})
 time.sleep(0.5)
 from fibsem.system.processes import command_began
-print(time.perf_counter() - command_began())
+print(time.perf_counter() - command_began(), time.perf_counter() - command_began())
 """
 
 
@@ -155,8 +155,10 @@ print(time.perf_counter() - command_began())
     ("name", "least_s", "most_s"), [("fibsem.train", 0.5, 60), ("json", -0.1, 0.3)]
 )
 def test_a_command_begins_with_its_process_and_a_notebook_does_not(name, least_s, most_s):
-    """What a user waits for: loading libraries is time of a budget, hours in a notebook are not."""
+    """Loading libraries is time of a budget; hours in a notebook, or in jobs before, are not."""
     done = subprocess.run(
         [sys.executable, "-c", BEGAN.format(name=name)], capture_output=True, text=True, timeout=120
     )
-    assert least_s <= float(done.stdout) <= most_s, done.stderr
+    first, second = map(float, done.stdout.split())
+    assert least_s <= first <= most_s, done.stderr
+    assert -0.1 <= second <= 0.3

@@ -176,11 +176,12 @@ def _check_sides(rows: Sequence[Row], masks: Sequence[Mask], table: Path) -> Non
     """Refuse a mask of another size than the table tells: it was scaled, or is another one."""
     for row, mask in zip(rows, masks, strict=True):
         for column in (column for column in SIDES if row.values.get(column)):
-            side, pixels = _whole(row, column, table), mask.shape[SIDES[column]]
-            if side != pixels:
+            side, pixels = WHOLE.fullmatch(row.values[column]), mask.shape[SIDES[column]]
+            if side and int(side[1]) != pixels:  # another length is no number of pixels
                 raise UserError(
                     f"a mask must be as large as its line says, but {column} in line {row.line} of "
-                    f"{table} is {side}, and {row.values['mask']} has {pixels} pixels."
+                    f"{table} is {side[1]}, and {row.values['mask']} has {pixels} pixels; a column "
+                    "of another meaning needs another name."
                 )
 
 

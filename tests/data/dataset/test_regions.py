@@ -65,6 +65,7 @@ def test_parts_in_a_column_of_another_name_are_not_overlooked(table, column, val
         (["h", "w"], ["5", "6"], None),
         (["Width", "Height"], ["6.0", "5"], None),
         (["w"], [""], None),
+        (["width", "height"], ["5.12", "6.4"], None),
         (["h", "w"], ["6", "5"], "h in line 2"),
         (["width", "height"], ["6", "10"], "height in line 2"),
     ],

@@ -42,6 +42,18 @@ def test_a_root_that_is_a_dataset_itself_is_said(tiny, tmp_path, capsys):
     assert f"is a dataset itself, which data.path={tmp_path} takes" in capsys.readouterr().err
 
 
+def test_a_dataset_that_was_simulated_into_the_root_of_all_is_no_matter(
+    tiny, tmp_path, capsys, monkeypatch
+):
+    """``simulate output=data`` leaves a manifest where those of phantoms lie in folders."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "phantom").symlink_to(tiny)
+    (tmp_path / "data" / "dataset.yaml").write_text((tiny / "dataset.yaml").read_text())
+    assert obtain(named("data=phantom"), SplitRecipe()).name == "phantom"
+    assert "is a dataset itself" not in capsys.readouterr().err
+
+
 def test_a_dataset_in_the_users_home_is_named_as_in_a_shell(tiny, monkeypatch):
     """Bash leaves ``data.path=~/film`` as it is, since the key has a point."""
     monkeypatch.setenv("HOME", str(tiny.parent))
