@@ -10,6 +10,7 @@ from fibsem.analysis.structure import Film
 from fibsem.analysis.structure.blocks import block_shape
 from fibsem.analysis.structure.components import Connections
 from fibsem.analysis.structure.integral_range import IntegralRange
+from fibsem.data.volumes.lengths import unlikely
 from fibsem.inference.volume.ledger.witness import listed
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.sampled import Sampled
@@ -33,6 +34,7 @@ def limits_of(
         *_of_film(segmented, connections, material, gaps),
         *_of_parts(segmented.film, connections, sampled, config),
         *_of_settings(segmented.unit, sampled, config),
+        *unlikely(segmented.given_nm),
     ]
 
 

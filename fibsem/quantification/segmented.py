@@ -13,7 +13,7 @@ import numpy as np
 from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Film, Phases, Spacing
 from fibsem.data.dataset.digests import digest_of
 from fibsem.data.volumes import Manner, Volume, VoxelNm, reopen, stated_nm
-from fibsem.data.volumes.lengths import differing, unlikely
+from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -79,6 +79,8 @@ class Segmented:
     watched
         Its volume of labels, watched for changes, as users correct labels by hand; None for a film
         in memory.
+    given_nm
+        Size of a voxel that was given instead of that of the segmentation, (z, y, x).
 
     Examples
     --------
@@ -94,6 +96,7 @@ class Segmented:
     film: Film
     unit: Unit
     watched: Watched | None = None
+    given_nm: VoxelNm = UNKNOWN_NM
 
     @property
     def voxel_nm(self) -> VoxelNm:
@@ -167,8 +170,6 @@ def limits_of_labels(film: SegmentedFilm) -> list[str]:
             f"nobody stated the size of a voxel along {', '.join(assumed)}: lengths in nm are as "
             "sure as that it is the model's (quantify voxel_nm=[z,y,x] states it)"
         )
-    size = film.voxel_nm or UNKNOWN_NM
-    limits += unlikely(size, size)  # files may state pixels far from square, which is not recorded
     if missing:
         many = "1 slice is" if len(missing) == 1 else f"{len(missing)} slices are"
         limits.append(f"{many} missing ({_listed(missing)}): figures are of what is there")
@@ -227,7 +228,7 @@ def open_segmented(folder: Path, voxel_nm: VoxelNm = UNKNOWN_NM) -> Segmented:
     watched = Watched.of(labels, OF_LABELS)
     phases = _phases_of(watched.volume, summary.classes)
     film = Film(labels.shape, spacing or (1.0, 1.0, 1.0), phases)
-    return Segmented(folder, summary, film, "nm" if spacing else "voxels", watched)
+    return Segmented(folder, summary, film, "nm" if spacing else "voxels", watched, voxel_nm)
 
 
 def _summary_in(folder: Path) -> SegmentedFilm | None:

@@ -62,5 +62,5 @@ def test_python_asks_for_the_choice_too(command):
 def test_a_section_that_was_saved_is_given_back():
     saved = tree_of("train", None, {"data": "demo"})["data"]
     assert tree_of("train", None, {"data": saved})["data"] == saved
-    with pytest.raises(UserError, match="`data.name` must be left to `data`"):
+    with pytest.raises(UserError, match=r"`data.name` must be left to `data`"):
         tree_of("train", None, {"data": {"name": "demo", "root": "data"}})
