@@ -1,4 +1,4 @@
-"""A configuration: the tree that was composed, and what it says, read once."""
+"""Configuration of a command: the composed tree, and the values that are read from it once."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ from fibsem.models.hyperparameters import as_recorded
 from fibsem.models.spec import MODELS, ModelSpec, resolve
 from fibsem.system.secrets import remember
 
-#: Keys that change no step of a plan, and those that a plan is compared by itself.
+#: Keys that do not change the steps of a plan, or that plans compare separately.
 PLANNED_WITHOUT = ("command", "output", "overwrite", "tracking", "data", "budget", "budget_is",
                    "plan")  # fmt: skip
-#: Sides of the neighbourhood that a configuration has where nobody says another.
+#: Default n_y and n_x of the neighbourhood.
 USUAL = (33, 33)
-#: Objectives of a sweep to which none was given.
+#: Default objectives of a sweep, with and without metrics of all labelled pixels.
 OF_FILM, BALANCED = "val_all/miou", "val/loss"
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What a command was given, or one of its trainings.
+    """Configuration of a command, or of one of its trainings.
 
-    The values are read when they are first asked for. A configuration does not change: that of a
-    trial, of a plan or of pinned weights is another one, made by :meth:`with_values`. Every process
-    that has one knows its passwords, so as to keep them to itself.
+    Values are read and checked when they are first used. A configuration is immutable: that of a
+    trial, of a plan or of pinned weights is a new one, made by :meth:`with_values`. Every process
+    that creates or unpickles one registers its passwords, to hide them in all output.
 
     Examples
     --------
@@ -62,17 +62,17 @@ class Configuration:
     tree: Tree
 
     def __post_init__(self) -> None:
-        # the command has lost its passwords already; as an address it would end in its secret
+        # passwords in the command are hidden already; as an address it would seem to end in one
         for text in _texts({key: one for key, one in self.tree.items() if key != "command"}):
             remember(text)
 
     def __reduce__(self) -> tuple[type[Configuration], tuple[Tree]]:
-        """Another process makes and reads it anew."""
+        """Pickle only the tree; another process reads the values again."""
         return Configuration, (self.tree,)
 
     @cached_property
     def run(self) -> RunConfig:
-        """Data, network and training."""
+        """Settings of a training: data, network, schedule, tracking and seed."""
         spec = self.spec
         return RunConfig(
             data=self.data,
@@ -87,7 +87,7 @@ class Configuration:
 
     @cached_property
     def spec(self) -> ModelSpec:
-        """The network; refused where it is to be found among several."""
+        """Architecture with its hyperparameters; raises UserError for ``model=auto``."""
         model = dict(self.tree["model"])
         name, padding = model.pop("name"), model.pop("padding")
         if name == AUTO:
@@ -100,22 +100,22 @@ class Configuration:
 
     @cached_property
     def data(self) -> DataConfig:
-        """Which dataset is read, and where it lies."""
+        """Dataset and its location."""
         return read(DataConfig, self.tree["data"], "data")
 
     @cached_property
     def split(self) -> SplitRecipe:
-        """How the squares of the dataset are divided."""
+        """Settings of the division of labels without a given split."""
         return read(SplitRecipe, self.tree["split"], "split")
 
     @cached_property
     def tracking(self) -> TrackingConfig:
-        """Where runs are logged."""
+        """Settings of the MLflow store."""
         return read(TrackingConfig, self.tree["tracking"], "tracking")
 
     @cached_property
     def budget(self) -> Budget:
-        """How long the command may take."""
+        """Time budget of the command."""
         text, plan, kind = (self.tree[key] for key in ("budget", "plan", "budget_is"))
         require("budget_is", kind, kind in ("soft", "hard"), "soft or hard")
         path = None if plan is None else read_path(plan, "plan")
@@ -123,16 +123,21 @@ class Configuration:
 
     @cached_property
     def estimates_all(self) -> bool:
-        """Whether trainings, of whatever network, tell figures with the classes as labelled."""
+        """Whether trainings estimate metrics of all labelled pixels, for any architecture."""
         return read(TrainConfig, self.tree["train"], "train").estimates_all
 
     @cached_property
     def search(self) -> SearchConfig:
-        """How a sweep searches; where no objective is given, by the one that its validation offers.
+        """Options of a sweep; the default objective depends on the validation.
 
-        The share of both classes in the film weighs in ``val_all/miou``, which orders networks as
-        all labelled pixels do (``experiments/budgets/ranking.py``); the thesis's protocol, or a
-        training without such figures, has the loss on balanced pixels.
+        It is ``val_all/miou``, which weights the classes by their share in the film and ranks
+        networks like all labelled pixels do (``experiments/budgets/ranking.py``). In the protocol
+        of the thesis, or without such metrics, it is the loss on balanced pixels.
+
+        Raises
+        ------
+        UserError
+            If a pruner or rungs compare unfinished trainings by an objective that these lack.
         """
         asked = read(SearchConfig, self.tree["search"], "search")
         if not asked.objectives:
@@ -148,48 +153,48 @@ class Configuration:
 
     @cached_property
     def promotion(self) -> PromoteConfig:
-        """What a promotion is made of, and what it ends in."""
+        """Sweeps, candidates and ensemble members of a promotion."""
         keys = (field.name for field in fields(PromoteConfig))
         return read(PromoteConfig, {key: self.tree[key] for key in keys})
 
     @cached_property
     def rank(self) -> RankConfig:
-        """How it ranks its trials."""
+        """Settings of the ranking of trials."""
         return read(RankConfig, self.tree["rank"], "rank")
 
     @cached_property
     def final(self) -> FinalConfig:
-        """What final trainings have of their own."""
+        """Settings of final trainings that replace those of the trial."""
         return read(FinalConfig, self.tree["final"], "final")
 
     @cached_property
     def postprocessing(self) -> PostProcessingConfig:
-        """What a promotion tries behind the network."""
+        """Grid of the post-processing search."""
         return read(PostProcessingConfig, self.tree["postprocessing"], "postprocessing")
 
     @cached_property
     def gate(self) -> GateConfig:
-        """When it makes a champion."""
+        """Conditions for replacing the champion."""
         return read(GateConfig, self.tree["gate"], "gate")
 
     @cached_property
     def typed(self) -> dict[str, str]:
-        """What a user typed for each key; all else ``conf/`` says."""
+        """Values that the user typed, by key; all other values are defaults of ``conf/``."""
         return typed_values(self.tree.get("command") or "")
 
     @cached_property
     def planning(self) -> str:
-        """Hash of what the steps of a plan follow from, but for data and budget, told apart."""
+        """Hash of all settings that determine the steps of a plan, except data and budget."""
         kept = {key: value for key, value in self.tree.items() if key not in PLANNED_WITHOUT}
         text = json.dumps(kept, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
     def follows(self) -> dict[str, tuple[Any, str]]:
-        """What follows for the trainings of a sweep from how it searches: values, and why.
+        """Training keys that are determined by the search options: value and reason, by key.
 
-        The last of the rungs is the end of a training. Those of Hyperband go on from shorter ones,
-        which a learning rate that ends with the epochs does not allow.
+        Trainings end at the last of the rungs. Trainings of Hyperband continue shorter ones, which
+        rules out learning rates that depend on the number of epochs.
         """
         train = read(TrainConfig, self.tree["train"], "train")
         values: dict[str, tuple[Any, str]] = {}
@@ -201,14 +206,14 @@ class Configuration:
 
     @cached_property
     def settled(self) -> Configuration:
-        """A sweep's configuration with what follows from others; itself where that is so already.
+        """Configuration of a sweep with the values of :attr:`follows`; itself if it has them.
 
-        Its objectives are named: promotion reads in a trial's settings what it was searched by.
+        Default objectives are written out, since promotion reads them from the settings of trials.
 
         Raises
         ------
         UserError
-            If somebody typed another value.
+            If the user typed another value for a key of :attr:`follows`.
         """
         for key, (value, why) in self.follows.items():
             now = dict(flat(self.tree))[key]
@@ -217,7 +222,7 @@ class Configuration:
         return self.with_values({**values, "search.objectives": list(self.search.objectives)})
 
     def notes(self, axes: Iterable[str]) -> Iterator[str]:
-        """What a sweep over some axes makes of what was typed and of defaults, a line each."""
+        """Yield one line for every value that a sweep over some axes replaces or fixes."""
         for key, (value, why) in self.follows.items():
             for change in self.replaced({key: value}, {key}):
                 yield f"search: {change}, {why}"
@@ -226,7 +231,7 @@ class Configuration:
                 yield f"{key}={self.typed[key]} was typed, and is not searched over"
 
     def replaced(self, values: Mapping[str, Any], keys: Container[str]) -> list[str]:
-        """What of some keys other values would replace, as users type it.
+        """Describe which of some keys would change with other values, as overrides.
 
         Examples
         --------
@@ -242,9 +247,9 @@ class Configuration:
         ]
 
     def typed_for_nothing(self, axes: Container[str] = ()) -> Iterator[str]:
-        """What was typed and does nothing, a line each.
+        """Yield one line for every typed key that has no effect.
 
-        ``axes`` are those of a sweep: what says whether a key does anything may be one of them.
+        A key is skipped if its effect depends on one of the ``axes`` of a sweep.
         """
         if said := self._idle_neighbourhood():
             yield said
@@ -254,7 +259,7 @@ class Configuration:
                 yield f"{key}={value} does nothing: {why}"
 
     def _idle_neighbourhood(self) -> str | None:
-        """What is said of a typed n_x and n_y that a network on squares does not have."""
+        """Return a line about typed n_x and n_y if the network ignores them, else None."""
         name = self.tree.get("model", {}).get("name")
         if "nbhd" not in self.typed or name not in MODELS or self.spec.family != "squares":
             return None
@@ -264,7 +269,7 @@ class Configuration:
         return f"n_x and n_y of nbhd={nbhd} do nothing: model={name} sees squares, and n_z slices"
 
     def _why_unused(self, key: str) -> str | None:
-        """Why a key that was typed does nothing; None where it does something."""
+        """Explain why a typed key has no effect; None if it has one."""
         typed = command_of(self.tree.get("command") or "")
         command = "compare" if self.tree.get("compare") else typed
         if why := not_read(key, command):
@@ -274,7 +279,17 @@ class Configuration:
         return why_unused(key, dict(flat(self.tree)))
 
     def with_values(self, values: Mapping[str, Any]) -> Configuration:
-        """One with other values by their dotted keys, which must exist; itself without any.
+        """Return a configuration with some values replaced; itself if there are none.
+
+        Parameters
+        ----------
+        values
+            New values by dotted key.
+
+        Raises
+        ------
+        UserError
+            If a key does not exist.
 
         Examples
         --------
@@ -307,7 +322,7 @@ def _unknown_axis(key: str, beside: Any) -> UserError:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts of a tree."""
+    """Yield all strings in a tree."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -1,6 +1,7 @@
-"""Keys of every command, as they stand in ``conf/``: which are texts, and which one may be meant.
+"""Keys of every command, read from ``conf/``: which have string values, and which are similar.
 
-**A key is a text where its default in conf/ is one**; the empty text there says that none is given.
+**The value of a key is a string if its default in conf/ is one**; an empty string there stands for
+a value that is not given.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ import yaml
 from fibsem.errors import UserError
 
 PACKAGE = Path(__file__).parent.parent
-#: Where the YAML is: inside the package in a wheel, beside it in a checkout.
+#: Folder of the YAML files: inside the package in a wheel, beside it in a checkout.
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
-#: Keys of a file that are not the command's.
+#: Keys of a file that belong to Hydra and not to the command.
 HYDRAS = ("defaults", "hydra")
-#: What has keys that users choose, so that they can be added and taken away.
+#: Patterns of groups whose keys users may add and remove.
 LISTS = ("hydra", "space", r"phantom\.samples")
-#: Keys of conf/ that hold other keys, which nobody types for what they mean.
+#: Groups of conf/ that repeat keys of other groups, and are left out of suggestions.
 TABLES = ("space", "thesis")
-#: Names that other libraries have for a key.
+#: Names of keys in other libraries, and the keys here.
 ELSEWHERE = {
     "batch_size": "batch", "epoch": "epochs", "jobs": "workers", "lr": "learning_rate",
     "n_epochs": "epochs", "n_jobs": "workers", "n_trials": "trials", "num_workers": "workers",
@@ -36,7 +37,7 @@ ELSEWHERE = {
 
 @cache
 def text_keys() -> frozenset[str]:
-    """Dotted keys that are texts, in any file of ``conf/``; what is taken from another key is none.
+    """Return the dotted keys with a string value in any file of ``conf/``, without interpolations.
 
     >>> sorted(key for key in text_keys() if key.startswith("data."))
     ['data.name', 'data.path', 'data.phantom', 'data.root']
@@ -50,7 +51,7 @@ def text_keys() -> frozenset[str]:
 
 
 def _keys_of(file: Path) -> Iterator[tuple[str, Any]]:
-    """Dotted keys of one file, with their defaults."""
+    """Yield the dotted keys of one file, with their defaults."""
     source = file.read_text(encoding="utf-8")
     group = file.parent.relative_to(CONF).parts
     package = () if source.startswith("# @package _global_") else group
@@ -61,7 +62,7 @@ def _keys_of(file: Path) -> Iterator[tuple[str, Any]]:
 
 @cache
 def own_keys(command: str) -> frozenset[str]:
-    """The keys at the top of a command's tree, also of the files that it is made of."""
+    """Return the top-level keys of a command, including those of the files it is composed of."""
     tree = yaml.safe_load((CONF / f"{command}.yaml").read_text(encoding="utf-8"))
     keys = {key for key in tree if key not in HYDRAS}
     for part in tree["defaults"]:
@@ -73,19 +74,20 @@ def own_keys(command: str) -> frozenset[str]:
 
 
 def check_keys(command: str, arguments: Iterable[str]) -> None:
-    """Refuse what Hydra lets a user add or take away, where nobody would ask for it.
+    """Refuse arguments that Hydra accepts, but that are mistakes here.
 
     Raises
     ------
     UserError
-        If an argument adds a key that the command does not have, or takes one away that it needs.
+        If an argument is not ``key=value``, adds a key that the command does not have, or removes
+        one that it needs.
     """
     before = ""
     for argument in arguments:
         name, equals, _ = argument.partition("=")
         key = name.lstrip("+~-")
         first = re.split(r"[./@]", key)[0]
-        # a value, or an address, by itself: behind a space
+        # a value or an address without a key, after a space
         bare = not equals and name[:1] not in ("-", "~") and not before.startswith("-")
         if bare or (equals and not key) or "://" in name:
             raise UserError(f"an argument must be key=value, but got {argument}.")
@@ -102,7 +104,7 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
 
 
 def unknown_key(key: str, command: str) -> UserError:
-    """What is said of a key that a command does not have, with those that may be meant."""
+    """Return the error for a key that a command does not have, with similar keys."""
     every = {name for file in CONF.rglob("*.yaml") for name, _ in _keys_of(file)}
     own = own_keys(command) - set(TABLES)
     keys = sorted(name for name in every if name.split(".")[0] in own)
@@ -120,7 +122,7 @@ def unknown_key(key: str, command: str) -> UserError:
 
 
 def leaves(tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The leaves of a tree, each with the keys that lead to it."""
+    """Yield the leaves of a tree, each with the path of keys to it."""
     for key, value in tree.items():
         if isinstance(value, dict):
             yield from (((str(key), *rest), leaf) for rest, leaf in leaves(value))

@@ -76,7 +76,7 @@ NAMED_BY_WHAT_THEY_READ = ("promote", "segment")
 
 
 def settings_of(command: str, tree: Tree) -> dict[str, object]:
-    """Every setting that changes the results of a command, by dotted key.
+    """Return every setting that changes the results of a command, by dotted key.
 
     Automatic values of a training are resolved.
 
@@ -98,7 +98,7 @@ def settings_of(command: str, tree: Tree) -> dict[str, object]:
 
 
 def defaults_of(command: str, settings: Mapping[str, object]) -> dict[str, object]:
-    """Default values of :func:`settings_of` for the same model.
+    """Return the default values of :func:`settings_of` for the same model.
 
     For network and training these are the values of earlier versions, which did not have the key.
 
@@ -117,12 +117,12 @@ def defaults_of(command: str, settings: Mapping[str, object]) -> dict[str, objec
 
 
 def is_outside(key: str) -> bool:
-    """Whether a dotted key, or a section that it lies in, does not change results."""
+    """Return whether a dotted key, or a section that it lies in, does not change results."""
     return any(key == outside or key.startswith(f"{outside}.") for outside in OUTSIDE)
 
 
 def settings_hash(tree: Tree) -> str:
-    """Eight hex digits that depend on all settings that change results, and on ``data``.
+    """Return eight hex digits that depend on ``data`` and all settings that change results.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def settings_hash(tree: Tree) -> str:
 def output_folder(
     command: str, tree: Tree, dataset: str, *what: str, data: str | None = None
 ) -> Path:
-    """Output folder of a command: as given, or a name that follows from its settings.
+    """Return the output folder of a command: as given, or named after its settings.
 
     A version with other keys may have given another name to the same results: such a folder is
     found by its identity, settings and hash of the ``data``. Folders of versions without an
@@ -172,7 +172,7 @@ def output_folder(
 
 
 def _named_folder(command: str, tree: dict[str, Any], title: str) -> Path:
-    """Name of the folder from a title and the settings that count for the command."""
+    """Return the folder named after a title and the settings that count for the command."""
     counting = tree
     if command in NAMED_BY_WHAT_THEY_READ:
         keys = READ_BY[command]
@@ -183,7 +183,7 @@ def _named_folder(command: str, tree: dict[str, Any], title: str) -> Path:
 def _former_folder(
     folder: Path, command: str, settings: Mapping[str, Any], named: Sequence[str], data: str | None
 ) -> Path | None:
-    """Folder with the same results, named by a version with other keys; None without one."""
+    """Return a folder with the same results that an earlier version named otherwise, or None."""
     title, digits = folder.name.rpartition("-")[0], "[0-9a-f]" * 8
     others = sorted(folder.parent.glob(f"{glob.escape(title)}-{digits}"))
     others = [one for one in others if not _is_of_other_data(one, data)]
@@ -191,7 +191,7 @@ def _former_folder(
 
 
 def _is_of_other_data(folder: Path, data: str | None) -> bool:
-    """Whether the results in a folder are certainly of other data."""
+    """Return whether the results in a folder are certainly of other data."""
     before = Identity.beside(folder)
     then = before.data.get("hash") if before else None
     return None not in (then, data) and not same_data(then, data)
@@ -203,7 +203,9 @@ def _same_results(
     named: Sequence[str],
     defaults: Callable[[Mapping[str, object]], Mapping[str, object]],
 ) -> Path | None:
-    """The first of some folders with the same settings; prints those without an identity.
+    """Return the first of some folders with the same settings, or None.
+
+    Folders with results but without an identity are printed.
 
     Parameters
     ----------
@@ -212,7 +214,7 @@ def _same_results(
     named
         Settings that may differ, as they are derived from the folder.
     defaults
-        Gives values of settings that an earlier version did not have.
+        Returns values of settings that an earlier version did not have.
     """
     older = []
     for folder in folders:
