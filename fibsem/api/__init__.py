@@ -1,8 +1,8 @@
 """fibsem from Python: the commands as functions with typed results.
 
 Options are the keys of the commands: nested, ``train={"steps": 200}``, or dotted,
-``**{"train.steps": 200}``; a wrong one raises a :class:`UserError` of one line. The same call again
-goes on where the first one was stopped, or reads its results, as the same command does.
+``**{"train.steps": 200}``; a wrong one raises a :class:`UserError` of one line. As with commands,
+the same call again resumes interrupted work, or reads the finished results.
 
 >>> from fibsem import api
 >>> print(*(name for name in api.__all__ if name.islower()))  # doctest: +NORMALIZE_WHITESPACE

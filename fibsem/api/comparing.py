@@ -54,7 +54,7 @@ class CompareResult(Result):
 
 
 def paired_text(paired: Paired) -> str:
-    """A difference with its interval and test, or why there is none.
+    """Return a difference with its interval and test, or the reason why there is none.
 
     >>> paired_text(Paired(6, 0.01, 0.002, 0.018, 0.031, "Wilcoxon signed-rank"))
     '+0.0100 [+0.0020, +0.0180], Wilcoxon signed-rank: p = 0.031'
@@ -105,7 +105,7 @@ def compare(
 
 
 def run(tree: Tree) -> CompareResult:
-    """Compare the two evaluations of a configuration."""
+    """Compare the two evaluations that a configuration names."""
     checked(Configuration(tree))
     folders = tree["compare"]
     if not isinstance(folders, list) or len(folders) != 2:

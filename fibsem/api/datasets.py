@@ -39,7 +39,7 @@ class Films(dict[str, Volume]):
 
 @dataclass(frozen=True, repr=False)
 class OpenDataset:
-    """A dataset that was read and checked; all functions take it in place of a name or path.
+    """A dataset that was read and checked; all functions accept it in place of a name or path.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class OpenDataset:
     overrides: tuple[str, ...]
     _opened_in: Path = field(init=False, default_factory=Path.cwd, compare=False)
     _tables: Mapping[Path, int | None] = field(default_factory=dict, compare=False)
-    _root: Path | None = field(default=None, compare=False)  # of the datasets that have names
+    _root: Path | None = field(default=None, compare=False)  # folder of named datasets
 
     @property
     def overrides_here(self) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ class OpenDataset:
     def volumes(self) -> Films:
         """Grey values of every sample by name, read box by box.
 
-        They carry what the manifest says of them: range, voxel size, and what is material.
+        They have the range, voxel size and extent of the material that the manifest states.
         """
         nm = self.dataset.voxel_nm
         return Films(
@@ -127,7 +127,7 @@ class OpenDataset:
     def warnings(self) -> list[str]:
         """Warnings about the dataset, as :func:`inspect` gives them, without its figures.
 
-        All volumes are read for it.
+        It reads all volumes.
 
         Examples
         --------
@@ -157,7 +157,7 @@ class OpenDataset:
         return "\n".join(lines)
 
     def pictures(self) -> Iterable[bytes]:
-        """Some squares with their labels, as PNG; none where nothing is labelled."""
+        """Some squares with their labels, as PNG; none if nothing is labelled."""
         from fibsem.analysis import figures
 
         regions = self._regions
@@ -176,21 +176,21 @@ class OpenDataset:
 
 @one_line_errors
 def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset:
-    """Open a dataset and check every label of it.
+    """Open a dataset and check all of its labels.
 
     Parameters
     ----------
     dataset
-        ``demo`` or ``phantom``, simulated where they are not there; ``hpc``, the published archive;
+        ``demo`` or ``phantom``, simulated if they do not exist; ``hpc``, the published archive;
         or the path of a ``dataset.yaml`` or its folder.
     options
-        ``data`` and ``split`` as on the command line, ``data={"root": "films"}``; they go with it
-        wherever it is used.
+        ``data`` and ``split`` as on the command line, ``data={"root": "films"}``; they apply
+        wherever the opened dataset is used.
 
     Raises
     ------
     UserError
-        If it does not exist, or something in it is wrong.
+        If the dataset does not exist, or something in it is wrong.
 
     Examples
     --------

@@ -85,7 +85,7 @@ class EvaluateResult(Result):
 
     @property
     def runs(self) -> pd.DataFrame:
-        """Every seed: its run in MLflow, its cost and its metrics."""
+        """Table of all seeds: run in MLflow, cost and metrics."""
         import pandas as pd
 
         return pd.json_normalize(list(self.summary["runs"]), sep="/")
@@ -99,7 +99,7 @@ class EvaluateResult(Result):
 
     @property
     def text(self) -> str:
-        """Validation mIoU, and the paths of the tables."""
+        """Validation and test mIoU, and the paths of summary and tables."""
         from fibsem.evaluation.comparison import ends_of, finished_cells
 
         summary, number = self.summary, len(self.summary["runs"])
@@ -117,17 +117,17 @@ class EvaluateResult(Result):
         ])  # fmt: skip
 
     def pictures(self) -> Iterable[bytes]:
-        """Learning curves, the network, and its maps."""
+        """Learning curves, the network and its maps, as PNG."""
         return files(self.place / "figures" / f"{name}.png" for name in FIGURES)
 
 
 def _tables_of(result: EvaluateResult) -> Path:
-    """Where tables lie, in whatever folder people work by now."""
+    """Return the folder of tables, in any working directory."""
     return tables_folder(result.place, str(result.summary["dataset"]))
 
 
 def tables_folder(folder: Path, dataset: str) -> Path:
-    """Where the tables over all evaluations of a dataset lie: beside the folders of each."""
+    """Return the folder of tables over all evaluations of a dataset, beside their folders."""
     return folder.parent / f"tables-{part_name(dataset)}"
 
 
@@ -177,8 +177,8 @@ def evaluate(
 
 
 def checked(given: Configuration) -> EvaluateConfig:
-    """What is wrong with an evaluation is said before anything is opened."""
-    given.budget  # noqa: B018 - read, and refused where it is none
+    """Check the settings of an evaluation before anything is opened, and return its own ones."""
+    given.budget  # noqa: B018 - reads and checks it
     return read(EvaluateConfig, given.tree["evaluation"], "evaluation")
 
 
@@ -220,7 +220,7 @@ def _evaluate(
     folder: Path,
     worked: Worked,
 ) -> Record:
-    """The record of ``summary.json``; that of a finished evaluation is read."""
+    """Evaluate and return the record of ``summary.json``, or read that of a finished evaluation."""
     from fibsem.evaluation.folder import completing, finished, settle
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.planned import say_unplanned
@@ -244,7 +244,7 @@ def _evaluate(
     from fibsem.training.material.material import Material
     from fibsem.training.planning.instead import said_first
 
-    make_folder(tables_folder(folder, dataset.name))  # or all is trained, and cannot be told
+    make_folder(tables_folder(folder, dataset.name))  # an error must be raised before training
     material = Material(dataset, given.run)
     if plan is None and (said := said_first(material, tree["seeds"])):
         print(said)
@@ -262,7 +262,7 @@ def _evaluate(
 def _with_time(
     summary: EvaluationSummary, folder: Path, plan: Plan | None, worked: Worked, *, strict: bool
 ) -> Record:
-    """The record of ``summary.json``: with its time, and what was planned and used of a budget."""
+    """Return the record of ``summary.json`` with its time, and plan and used time of a budget."""
     from fibsem.training.planning.account import budget_record, cut_off
 
     seconds = worked.seconds_with(folder / "summary.json", worked=True)
@@ -275,7 +275,7 @@ def _with_time(
 
 
 def _is_in_store(record: Mapping[str, Any], tracking: Tracking) -> bool:
-    """Whether the store knows a finished evaluation; else it is told everything again."""
+    """Return whether the store has the run of a finished evaluation; if not, it is logged again."""
     run_id = record.get("run_id")
     return run_id is None or tracking.find(run_id) is not None
 
@@ -283,9 +283,9 @@ def _is_in_store(record: Mapping[str, Any], tracking: Tracking) -> bool:
 def _over_all(
     folder: Path, dataset: Dataset, tracking: Tracking, run_id: str, pictures: list[Path]
 ) -> None:
-    """Tables and figures over all evaluations of the dataset, which the run is given, too.
+    """Write tables and figures over all evaluations of the dataset, and log them with the run.
 
-    Of several that end at once each waits for the other: whichever is the last one knows all.
+    A lock serialises evaluations that end at once, so that the last one includes all of them.
     """
     from fibsem.evaluation.comparison import write_over_all
 
@@ -305,7 +305,7 @@ def _planned(
     folder: Path,
     worked: Worked,
 ) -> tuple[Configuration, Plan | None]:
-    """The configuration with what the budget pays for."""
+    """Return the configuration with the steps that fit the budget, and the plan."""
     from fibsem.evaluation.protocol import plan_evaluation
     from fibsem.training.material.material import Material
     from fibsem.training.planning.planned import planned, work_of

@@ -1,4 +1,4 @@
-"""The networks of a model as a file for other programs: what ``segment export=onnx`` does."""
+"""Export the networks of a model to a file for other programs: ``segment export=onnx``."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from fibsem.system.files import write_json
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
 
-#: Name of the file.
+#: Name of the exported file.
 FILE = "network.onnx"
-#: Keys of ``segment`` that are read here; all others are of a volume and its labels.
+#: Keys of ``segment`` that are read here; all others concern a volume and its labels.
 READ = ("export", "weights", "output", "overwrite", "volume", "symmetry", "precision")
 
 
 def export(tree: Tree) -> Path:
-    """Write the mean of the networks as ONNX with their geometry; returns the file.
+    """Write the mean of the networks as ONNX with their geometry, and return its path.
 
-    Beside it lies its description for bioimage.io, with an example.
+    A description for bioimage.io, with an example, is written beside it.
 
     Raises
     ------
     UserError
-        If a volume is given, too, or views or a precision that the graph would not have, the
-        package onnx is missing, a model has no such form, or the folder holds other results.
+        If a volume is given, or views or a precision that the graph does not support; if the
+        package onnx is missing, a model cannot be exported, or the folder holds other results.
     """
     kind, volume = tree["export"], tree["volume"]
     require("export", kind, kind == "onnx", "onnx")
@@ -83,7 +83,7 @@ def export(tree: Tree) -> Path:
 
 
 def _check_way(options: Options) -> None:
-    """Refuse a way of evaluating networks that the graph would not have."""
+    """Refuse several views and precisions other than float32, which the graph does not support."""
     for key, value, only in (
         ("symmetry", options.symmetry, 1),
         ("precision", options.precision, "float32"),

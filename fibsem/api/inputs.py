@@ -18,12 +18,18 @@ from fibsem.inference.options import Options, advised_missing
 
 
 def options_of(tree: Tree) -> Options:
-    """Options of a segmentation, from its configuration."""
+    """Read the options of a segmentation from its configuration tree."""
     return read(Options, {field.name: tree[field.name] for field in fields(Options)})
 
 
 def volume_of(tree: Tree, options: Options) -> Volume:
-    """Open the volume; an error advises ``missing=skip`` where that helps."""
+    """Open the volume of a segmentation.
+
+    Raises
+    ------
+    UserError
+        If it cannot be opened; the message advises ``missing=skip`` if that helps.
+    """
     if tree["volume"] is None:
         raise UserError(
             "`volume` must be given: volume=PATH of a folder of TIFF slices, a TIFF or an OME-Zarr."
@@ -42,12 +48,12 @@ def volume_of(tree: Tree, options: Options) -> Volume:
 
 
 def opened(volume: Voxels | Volume, tree: Tree) -> Volume:
-    """Make a volume of an argument that is no path: an array, or an opened volume.
+    """Convert an array or an opened volume to a volume with the options of a tree.
 
     Raises
     ------
     UserError
-        If it is no volume, or a key is given that only makes sense for a path.
+        If it is not a volume, or a key is given that only makes sense for a path.
     """
     for key in ("pattern", "series", "sparse"):
         asked = tree[key]
@@ -62,7 +68,7 @@ def opened(volume: Voxels | Volume, tree: Tree) -> Volume:
 
 
 def _as_now(volume: Volume) -> Volume:
-    """Open a volume again, so that its files are read as they are now."""
+    """Open a volume again, so that its files are read in their present state."""
     if volume.in_memory or not volume.path.exists():
         return volume.with_source(anew(volume.source))
     return reopen(volume.path, volume.manner, volume.declared)

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class InspectResult(Result):
-    """Tables, warnings and figures of a dataset, whose labels were all read and are valid.
+    """Tables, warnings and figures of a dataset; all labels were read and are valid.
 
     Attributes
     ----------
     figures
-        Histograms, grey values along an axis, classes, and squares of every sample, PNG.
+        Paths of PNG files: histograms, grey values along an axis, classes, and squares of every
+        sample.
 
     Examples
     --------
@@ -80,7 +81,7 @@ class InspectResult(Result):
 
 
 def _undrawn(summary: InspectionSummary) -> Iterator[str]:
-    """Say of which samples not every square is drawn."""
+    """Yield a line for every sample with squares that are not drawn."""
     for name, sample in summary.samples.items():
         drawn, labelled = sample.squares_drawn, sample.squares_labelled
         if drawn < labelled:
@@ -109,7 +110,7 @@ def inspect(
     Raises
     ------
     UserError
-        If it does not exist, or something in it is wrong.
+        If the dataset does not exist, or something in it is wrong.
 
     Examples
     --------

@@ -49,7 +49,7 @@ class LoadedModel:
 
     @property
     def place(self) -> str:
-        """Address that means the same model in other processes and later: a version, no alias."""
+        """Address of the same model in other processes and later: a version, not an alias."""
         name = self.name if ":/" in self.name else str(self._loaded_in / home_path(self.name))
         return place_of(name, self.version)
 
@@ -60,7 +60,7 @@ class LoadedModel:
 
     @property
     def voxel_nm(self) -> tuple[float | None, float | None, float | None]:
-        """Voxel size of its training films, (z, y, x) in nm; None where it is not known."""
+        """Voxel size of its training films, (z, y, x) in nm; None for an unknown size."""
         return self.bundle.voxel_nm
 
     def __repr__(self) -> str:
@@ -116,7 +116,7 @@ def load_folder(folder: Path) -> LoadedModel:
 
 
 def load_all(weights: Sequence[str], uri: str) -> list[LoadedModel]:
-    """Load several models, by their names in a store or their folders."""
+    """Load several models by their names in a store or by their folders."""
     from fibsem.tracking.bundle import find_bundle
 
     return [LoadedModel(name, find_bundle(name, uri)) for name in weights]
@@ -125,7 +125,7 @@ def load_all(weights: Sequence[str], uri: str) -> list[LoadedModel]:
 def check_unlike(models: Sequence[LoadedModel]) -> None:
     """Refuse a list with the same model twice, which would count double.
 
-    An alias may mean a version that is named, too, so that the loaded models are compared.
+    The loaded models are compared, since an alias may mean a version that is listed, too.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def check_unlike(models: Sequence[LoadedModel]) -> None:
 
 
 def place_of(weights: str, version: str | None) -> str:
-    """Address that means the same model in other processes and later.
+    """Return an address that refers to the same model in other processes and later.
 
     >>> place_of("models:/fibsem@champion", "3"), place_of("models:/fibsem/2", "2")
     ('models:/fibsem/3', 'models:/fibsem/2')

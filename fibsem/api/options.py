@@ -1,4 +1,4 @@
-"""Arguments of Python -> the tree of a command, and its errors in one line."""
+"""Convert Python arguments to the configuration tree of a command, and its errors to one line."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ def tree_of(
     options: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> Tree:
-    """The configuration that a command would have.
+    """Return the configuration tree of a command with some options.
 
     Parameters
     ----------
     command
-        Which.
+        Name of the command.
     dataset
-        A name of ``conf/data``, the path of a manifest, or what :func:`open_dataset` gave.
+        A name of ``conf/data``, the path of a manifest, or a dataset from :func:`open_dataset`.
     options
-        Keys and values, nested or dotted; a ``None`` among them is a value.
+        Values by key, nested or dotted; None is a value like any other.
     given
-        More of them, left out where they are ``None``.
+        Further keys; None means that a key is not given.
 
     Raises
     ------
     UserError
-        If there is no such key, or a value is not legal.
+        If a key does not exist, or a value is not legal.
 
     >>> tree_of("train", "demo", {"train": {"steps": 7}}, nbhd="9x9x1", seed=None)["command"]
     'python -m fibsem.train data=demo nbhd=9x9x1 train.steps=7'
@@ -101,7 +101,7 @@ def _is_value(mapping: Mapping[str, Any]) -> bool:
 
 
 def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:
-    """What says on a command line which dataset is meant.
+    """Yield the overrides that name a dataset on a command line.
 
     >>> [*overrides_of("demo"), *overrides_of("my/film"), *overrides_of(Path("demo"))]
     ['data=demo', 'data.path=my/film', 'data.path=demo']
@@ -118,7 +118,7 @@ def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:
 
 
 class _AsInConf:
-    """The default of an option that is not given, as a signature shows it."""
+    """Placeholder for the default of an option in a signature."""
 
     def __repr__(self) -> str:
         return "<as in conf/>"
@@ -128,7 +128,7 @@ AS_IN_CONF = _AsInConf()
 
 
 def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Put the keys of a command into the signature of its function: notebooks complete them.
+    """Add the keys of a command to the signature of its function, so that notebooks complete them.
 
     >>> @completes("quantify")
     ... def measure(film, **options): ...
@@ -152,14 +152,14 @@ def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return with_keys
 
 
-#: Seeds and precision are those of a process: what trains in it does so alone.
+#: Seeds and precision are global in a process, so that only one training may run in it.
 _TRAINING = RLock()
 
 
 def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
-    """Let threads that train wait for each other: their seeds and precisions would mix.
+    """Make threads that train wait for each other, since they share seeds and precision.
 
-    Random numbers of whoever calls go on as if nothing had been seeded meanwhile.
+    The states of the caller's random generators are restored afterwards.
     """
 
     @wraps(function)
@@ -177,10 +177,11 @@ def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function raise as a :class:`UserError` what its command would say in one line.
+    """Make a function raise a :class:`UserError` for what its command would report in one line.
 
-    No output is guarded in a notebook: messages lose their passwords here. And what it tracks by
-    itself goes to its own store afterwards, too. They name keys as arguments, or as the manifest's.
+    Passwords are removed from messages, since the output of a notebook is not guarded. Messages
+    name keys as Python arguments, or as keys of the manifest. MLflow settings of the caller are
+    restored afterwards, so that its own tracking still goes to its own store.
     """
     name = function.__name__
     keys = own_keys(name) if (CONF / f"{name}.yaml").is_file() else OF_FILM

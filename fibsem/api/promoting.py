@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class PromoteResult(Result):
-    """A model that was trained finally, tested and registered.
+    """Result of a promotion: a model after its final training and test, registered in MLflow.
 
     Examples
     --------
@@ -61,22 +61,22 @@ class PromoteResult(Result):
 
     @property
     def version(self) -> str:
-        """Version of the registered model, as text."""
+        """Version of the registered model, as a string."""
         return str(self.summary["version"])
 
     @property
     def champion(self) -> bool:
-        """Whether the promoted model is the champion now."""
+        """Whether the promoted model is the champion."""
         return bool(self.summary["champion"])
 
     @property
     def reason(self) -> str:
-        """Reason of the gate why it became the champion, or not."""
+        """Reason of the gate for making the model the champion, or not."""
         return str(self.summary["gate"]["reason"])
 
     @property
     def model(self) -> LoadedModel:
-        """The promoted model, for :func:`segment`, be it the champion or not."""
+        """The promoted model, for :func:`segment`, whether it is the champion or not."""
         return load_folder(self.place / "bundle")
 
     @property
@@ -96,7 +96,7 @@ class PromoteResult(Result):
 
     @property
     def text(self) -> str:
-        """Version, whether it is the champion and why, folder, and what it can be used for."""
+        """Version, whether it is the champion and why, folder, and the command that uses it."""
         outcome = "is the champion now" if self.champion else "is registered, not champion"
         if self.summary["gate"]["passed"] and not self.champion:  # that verdict is kept
             outcome = "was made champion, which another version is by now"
@@ -107,7 +107,7 @@ class PromoteResult(Result):
         )
 
     def pictures(self) -> Iterable[bytes]:
-        """Learning curve, surface of the post-processing, reliability."""
+        """Learning curve, post-processing search and reliability diagram, as PNG."""
         names = ("learning_curve", "surface", "reliability")
         return files(self.place / "figures" / f"{name}.png" for name in names)
 
@@ -180,13 +180,13 @@ def run(tree: Tree) -> PromoteResult:
     from fibsem.training.planning.worked import worked_on
 
     tracking = Tracking.open(given.tracking, dataset.name)
-    with one_decision(tracking.uri):  # what cannot be decided at the end is said before all work
+    with one_decision(tracking.uri):  # raises now if the gate could not decide at the end
         pass
     trials = best_trials(
         tracking, dataset, given.rank, settings.study, settings.max_seconds_per_gigapixel,
         each_architecture=settings.mixed,
     )  # fmt: skip
-    # what is wrong with `final` is said before the ranking, not after it
+    # errors in `final` are raised before the ranking, not after it
     finals = [final_configuration(trial.tree, tree, tree["seed"]).run for trial in trials]
     if settings.mixed:
         check_mixture(finals)
@@ -213,13 +213,16 @@ def _planned(
     given: Configuration, candidates: Candidates, dataset: Dataset, folder: Path, worked: Worked,
     *, anew: bool,
 ) -> tuple[Configuration, Plan | None]:  # fmt: skip
-    """The plan of a budget, with what it sets; what a promotion without one takes is said."""
+    """Apply the plan of a budget to a configuration; without a budget, print an estimate.
+
+    Returns the configuration and the plan, or None without one.
+    """
     from fibsem.promotion.final import share_for_nothing
     from fibsem.promotion.planning.budget import plan_promotion, values
     from fibsem.training.planning.planned import planned, say_unplanned, work_of
 
     finals, slowest, plan = candidates.finals, candidates.slowest, None
-    # volumes that waited are asked for, or begun by a start that was asked for them
+    # postponed volumes are asked for, or an earlier start has begun them
     typed = {*given.typed, *(["segment"] if (folder / "volumes").is_dir() and not anew else [])}
     if slowest is None:
         say_unplanned(given, finals[0].spec)
@@ -240,7 +243,7 @@ def _planned(
 
 
 def _typed_of_plan(given: Configuration) -> list[str]:
-    """What was typed of ranking and volumes: a plan may leave out what was not."""
+    """Return the typed overrides of ranking and volumes; a plan may reduce all other ones."""
     keys = ("rank.k", "rank.seeds", "candidates", "segment")
     return [f"{key}={given.typed[key]}" for key in keys if key in given.typed]
 
@@ -248,7 +251,7 @@ def _typed_of_plan(given: Configuration) -> list[str]:
 def _foretold(
     given: Configuration, candidates: Candidates, slowest: int, dataset: Dataset
 ) -> str | None:
-    """What a promotion without a budget takes, by what its trials have taken."""
+    """Estimate the time of a promotion without a budget from that of its trials, as a line."""
     from fibsem.promotion.planning.estimate import Took, foretold
 
     trials, one = candidates.trials, candidates.trials[slowest]
@@ -262,7 +265,7 @@ def _foretold(
 def _of_budget(
     given: Configuration, candidates: Candidates, folder: Path, plan: Plan, worked: Worked
 ) -> Record:
-    """What the summary tells of a budget: used, planned, and what a hard one has cut off."""
+    """Return the record of a budget: used, planned, and what a hard budget has cut off."""
     from fibsem.promotion.planning.budget import cut_of
     from fibsem.training.planning.account import budget_record
 
@@ -273,7 +276,13 @@ def _of_budget(
 
 
 def check_mixture(configs: Sequence[RunConfig]) -> None:
-    """Refuse members whose scores cannot be averaged, or only in hours."""
+    """Refuse ensemble members whose scores cannot be averaged, or only in hours.
+
+    Raises
+    ------
+    UserError
+        If the members differ in preprocessing, or a network has no dense form.
+    """
     recipes = {str(config.preprocess) for config in configs}
     if len(recipes) > 1:
         raise UserError(
@@ -289,9 +298,9 @@ def check_mixture(configs: Sequence[RunConfig]) -> None:
 
 
 def checked(given: Configuration) -> PromoteConfig:
-    """What is wrong with a promotion is said before anything is opened."""
+    """Check all settings of a promotion before anything is opened; return the main ones."""
     for key in ("budget", "data", "split", "tracking", "rank", "final", "gate", "postprocessing"):
-        getattr(given, key)  # read, and refused where it is none
+        getattr(given, key)  # reads and checks it
     with called(under("segmentation", KEYS)):
         options = read(Options, given.tree["segmentation"], "segmentation")
         options.check_members(given.promotion.ensemble, "ensemble=5")

@@ -79,7 +79,7 @@ def quantify(
     Parameters
     ----------
     segmentation
-        A result of :func:`segment`, or its folder; of an array only if ``output=`` was given.
+        A result of :func:`segment`, or its folder; for an array only if ``output=`` was given.
     output
         Output folder; None: the default of the command.
     options

@@ -49,7 +49,7 @@ class ReportResult(Result):
 
     @property
     def tables(self) -> list[Path]:
-        """CSV, each with a Markdown and a LaTeX beside it."""
+        """Paths of the tables as CSV; each also exists as Markdown and LaTeX beside it."""
         return [self.place / name for name in self.summary["tables"]]
 
     @property
@@ -98,7 +98,7 @@ def report(
     dataset
         A dataset from :func:`open_dataset`, or its name or path.
     folders
-        Folders in which results are looked for; None: ``outputs``.
+        Folders to search for results; None: ``outputs``.
     output
         Output folder; None: the default of the command.
     options

@@ -19,7 +19,7 @@ MADE = ("run_id", "parent_run_id", "version", "labelling", "measurement", "shows
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """A result, which commands print with the same text.
+    """Result of a function; commands print its text.
 
     Attributes
     ----------
@@ -52,12 +52,12 @@ class Result:
         return self.folder if Path.cwd() == self._made_in else self._made_in / self.folder
 
     def check_kept(self, place: Path) -> None:
-        """Refuse to read from a folder that has another result by now.
+        """Check that a folder still holds this result.
 
         Raises
         ------
         UserError
-            With the name of the folder.
+            If it holds a later one.
         """
         path = place / "summary.json"
         written = known_json(path) if path.is_file() else None
@@ -83,7 +83,7 @@ class Result:
     def _repr_html_(self) -> str:
         try:
             return as_html(in_message(self.text), list(self.pictures()))
-        except (UserError, OSError) as error:  # a later result lies in its folder, or none
+        except (UserError, OSError) as error:  # the folder holds a later result, or none
             return self._without_pictures(error)
 
     def _without_pictures(self, why: Exception) -> str:
@@ -92,7 +92,7 @@ class Result:
 
 
 def as_html(text: str, pictures: Iterable[bytes] = ()) -> str:
-    """HTML of a text with pictures below it, without other files.
+    """Return HTML of a text with embedded pictures below it.
 
     >>> as_html("a < b", [b"png"])
     '<pre>a &lt; b</pre><img src="data:image/png;base64,cG5n" style="max-width:100%">'
@@ -103,5 +103,5 @@ def as_html(text: str, pictures: Iterable[bytes] = ()) -> str:
 
 
 def files(paths: Iterable[Path]) -> Iterable[bytes]:
-    """Contents of those files that exist."""
+    """Return the contents of those files that exist."""
     return (path.read_bytes() for path in paths if path.is_file())

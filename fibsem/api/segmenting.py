@@ -57,7 +57,7 @@ class SegmentResult(Result):
     Attributes
     ----------
     stores
-        ``labels``, and ``probabilities`` and ``uncertainty`` where they were asked for, read box by
+        ``labels``, and ``probabilities`` and ``uncertainty`` if they were requested, read box by
         box.
     previews
         Pictures of some slices, PNG.
@@ -93,15 +93,15 @@ class SegmentResult(Result):
     @property
     def stores(self) -> Mapping[str, Volume]:
         """Labels, probabilities and uncertainty by name, if the folder still holds this result."""
-        self.check_kept(self._made_in / self.folder)  # which is not there of a result in memory
+        self.check_kept(self._made_in / self.folder)  # no such folder for a result in memory
         return self._stores
 
     @property
     def labels(self) -> Labels:
-        """Label values (z, y, x) uint8; the whole volume is read each time it is asked for.
+        """Label values (z, y, x) uint8; every access reads the whole volume.
 
-        Values of pore and solid are :attr:`classes`; missing slices and what is no material have
-        other values.
+        Values of pore and solid are :attr:`classes`; missing slices and voxels outside the material
+        have other values.
         """
         return self.stores["labels"].whole()
 
@@ -130,7 +130,7 @@ class SegmentResult(Result):
 
     @property
     def porosity_ci(self) -> tuple[float, float]:
-        """95 % interval of the porosity over slices, if all labels were right."""
+        """95 % interval of the porosity over slices, assuming that all labels are right."""
         low, high = self.summary["porosity_ci"]
         return low, high
 
@@ -146,7 +146,7 @@ class SegmentResult(Result):
 
     @property
     def text(self) -> str:
-        """Porosity, speed and place, what to do next, and what should be looked at."""
+        """Porosity, speed, folder, the next command, and warnings."""
         summary = self.summary
         missing = f", {len(summary['missing'])} slices missing" if summary["missing"] else ""
         left = 1 - summary["material"]["share"]
@@ -200,8 +200,8 @@ def segment(
         Output folder. None: the default of the command; for an array or an opened volume no folder
         is kept.
     options
-        Any other key of ``python -m fibsem.segment``: ``probabilities=True``,
-        ``voxel_nm=[50, 10, 10]``, ``valid="all"``, but for ``estimate`` and ``export``.
+        Any other key of ``python -m fibsem.segment`` but ``estimate`` and ``export``, such as
+        ``probabilities=True``, ``voxel_nm=[50, 10, 10]`` or ``valid="all"``.
 
     Raises
     ------
@@ -210,8 +210,8 @@ def segment(
 
     Notes
     -----
-    Without a folder labels are held in memory, one byte a voxel, and as much for probabilities;
-    meanwhile they are in a temporary folder, too. A volume on disk is never read as a whole.
+    Without a folder, labels are held in memory, one byte per voxel, and as much for probabilities;
+    during the work they are also in a temporary folder. A volume on disk is never read as a whole.
 
     Examples
     --------
@@ -235,7 +235,7 @@ def segment(
     if isinstance(volume, str | Path):
         return run(tree, loaded)
     stack = opened(volume, tree)
-    if tree["valid"] == "auto":  # the dataset of a volume says it, if anybody does
+    if tree["valid"] == "auto":  # a volume of a dataset may state its extent
         tree = {**tree, "valid": stack.manner.valid}
     if tree["output"] is not None:
         return _label(stack, tree, read_path(tree["output"], "output"), loaded)
@@ -244,7 +244,7 @@ def segment(
 
 
 def _listed(model: Models) -> list[str | Path | LoadedModel]:
-    """List of the models that are given; refused if something else is among them."""
+    """Return the given models as a list; raise UserError if something else is among them."""
     models = [model] if isinstance(model, str | Path | LoadedModel) else model
     if not isinstance(models, list | tuple) or not models:
         models = [models]  # type: ignore[list-item]
@@ -257,7 +257,7 @@ def _listed(model: Models) -> list[str | Path | LoadedModel]:
 def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
     """Segment the volume of a configuration, with models that may be loaded already."""
     volume = volume_of(tree, options_of(tree))
-    voxel_nm_of(tree), weights_of(tree)  # refused before a model is loaded
+    voxel_nm_of(tree), weights_of(tree)  # raises errors before a model is loaded
     folder = output_folder("segment", tree, volume.path.resolve().stem)
     return _label(volume, tree, folder, loaded)
 
@@ -318,7 +318,7 @@ def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentR
 
 
 def _models(tree: Tree, loaded: Loaded = ()) -> list[LoadedModel]:
-    """Models in the order of ``weights``; some may have been loaded before, and are kept so."""
+    """Return the models in the order of ``weights``; those in ``loaded`` are not loaded again."""
     store, names = read(TrackingConfig, tree["tracking"], "tracking"), weights_of(tree)
     places = list(zip(names, loaded or [None] * len(names), strict=True))
     fresh = iter(load_all([name for name, one in places if one is None], store.uri))
@@ -330,7 +330,7 @@ def _models(tree: Tree, loaded: Loaded = ()) -> list[LoadedModel]:
 def _learned_range(
     dtype: np.dtype[Any], models: Sequence[LoadedModel]
 ) -> tuple[float, float] | None:
-    """Range of grey values of the models' training, for a volume without a range of its own."""
+    """Return the grey value range of the training, for a volume without a range of its own."""
     return learned_range(dtype, *(model.bundle.scales for model in models))
 
 

@@ -79,7 +79,7 @@ def simulate(
         ``default``, ``demo`` (a small one) or ``full``; or keys of ``conf/phantom`` that differ
         from the default.
     output
-        Output folder, which is created when all is written; None: the default of the command.
+        Output folder, created only when all files are written; None: the default of the command.
     options
         Any other key of ``python -m fibsem.simulate``, ``**{"phantom.seed": 3}``.
 
@@ -103,7 +103,7 @@ def run(tree: Tree) -> SimulateResult:
     began = time.perf_counter()
     recipe, layout = PhantomRecipe.from_mapping(tree["phantom"]), tree["layout"]
     require("layout", layout, layout in ("manifest", "archive"), "manifest or archive")
-    if layout == "archive":  # which has no place for it
+    if layout == "archive":  # which cannot store a voxel size
         nm, legal = recipe.voxel_nm, tuple(recipe.voxel_nm) == VOXEL_NM
         require("phantom.voxel_nm", list(nm), legal, f"{list(VOXEL_NM)} with layout=archive")
     folder = read_path(tree["output"] or "data/phantom", "output")

@@ -55,12 +55,12 @@ class SweepResult(Result):
 
     @property
     def study(self) -> str:
-        """Name of the study, which ``promote`` takes."""
+        """Name of the study, for ``study`` of :func:`promote`."""
         return str(self.summary["study"])
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """Value, ``params``, ``val``, cost and ``run_id`` of the best trial; None without any."""
+        """Value, ``params``, ``val``, cost and ``run_id`` of the best trial, or None if none."""
         return self.summary["best"]
 
     @property
@@ -72,7 +72,7 @@ class SweepResult(Result):
 
     @property
     def text(self) -> str:
-        """Number of trials, the best one, and how to look at all of them."""
+        """Number of trials, the best trial, and the command that shows all runs."""
         swept = typed(SweepSummary, self.summary)
         best, counts, number = swept.best, swept.trials, swept.infeasible
         outcome = "no trial was completed"
@@ -94,7 +94,7 @@ class SweepResult(Result):
         )
 
     def pictures(self) -> Iterable[bytes]:
-        """Figures of the sweep: history, importances, all trials."""
+        """Figures of the sweep: history, importances and all trials, as PNG."""
         names = ("history", "importance", "parallel_coordinates")
         return files(self.place / "figures" / f"{name}.png" for name in names)
 
@@ -164,7 +164,7 @@ class Prepared:
     def plan(self, budget_s: float, began: float | None = None) -> Plan:
         """Plan trials and steps that fill a budget.
 
-        ``began`` lies before this start by the time of earlier, interrupted starts.
+        ``began`` is earlier than this start by the time of former, interrupted starts.
         """
         from fibsem.search.budget.budget import plan_sweep
 
@@ -172,9 +172,9 @@ class Prepared:
         return plan_sweep(self.given, self.space, self.material, budget_s, began)
 
     def announce(self) -> None:
-        """Print how long the sweep may take, and, if that is long, what could be done instead.
+        """Print how long the sweep may take and, if that is long, faster alternatives.
 
-        In a dry run a network of each architecture is timed.
+        A dry run times a network of each architecture.
         """
         from fibsem.search.budget.brackets import rounds_of
         from fibsem.search.budget.lengths import said_of_all
@@ -193,7 +193,7 @@ class Prepared:
 
 
 def prepare(tree: Tree) -> Prepared:
-    """Check a sweep, open its data, and print how long it may take."""
+    """Check a sweep, open its data, and print its space and how long it may take."""
     began = command_began()
     typed = Configuration(tree)
     given = typed.settled
@@ -269,7 +269,7 @@ def search(prepared: Prepared) -> SweepResult:
     what, anew = (tree["model"]["name"], str(config.spec.nbhd)), tree["overwrite"]
     folder = output_folder("sweep", tree, dataset.name, *what, data=dataset.hash)
     tracking, work = Tracking.open(config.tracking, dataset.name), work_of("sweep", config.spec)
-    # the plan may lie in the folder that is emptied
+    # read first, since the plan may lie in the folder that is emptied next
     named = named_plan(given.budget.plan, dataset.hash, work) if config.spec.is_network else None
     if anew:
         with at_work(folder):
@@ -303,7 +303,7 @@ def search(prepared: Prepared) -> SweepResult:
 
 
 def _finished(sweep: Sweep, plan: Plan | None, worked: Worked) -> Record:
-    """The record of ``summary.json``, with the plan and the used time of a budget."""
+    """Return the record of ``summary.json``, with the plan and used time if there is a budget."""
     from fibsem.search.workers.pace import cut_of, is_over, settle_plan
     from fibsem.training.planning.account import budget_record
 

@@ -1,4 +1,4 @@
-"""Train one network: what ``python -m fibsem.train`` does."""
+"""Train one network: ``python -m fibsem.train``."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TrainResult(Result):
 
     @property
     def run_id(self) -> str:
-        """Id of its run in MLflow."""
+        """Id of the run in MLflow."""
         return str(self.summary["run_id"])
 
     @property
@@ -62,18 +62,18 @@ class TrainResult(Result):
 
     @property
     def val_all(self) -> dict[str, float] | None:
-        """Figures of every labelled validation pixel at the best threshold, where asked for."""
+        """Metrics of all labelled validation pixels at the best threshold, or None."""
         figures = self.summary["val_all"]
         return None if figures is None else dict(figures)
 
     @property
     def model(self) -> LoadedModel:
-        """The network at its best threshold of validation, for :func:`segment`; not tested."""
+        """The network with the best threshold on validation squares, for :func:`segment`."""
         return load_folder(self.place)
 
     @property
     def text(self) -> str:
-        """Scores of the training, where its results are, and what they can be used for."""
+        """Validation scores, the folder, and the command that uses the network."""
         weights = as_typed("weights", str(self.result_folder))
         return (
             f"validation {_scores(self.val, self.val_all)}, after {self.summary['epochs']} epochs; "
@@ -82,7 +82,7 @@ class TrainResult(Result):
         )
 
     def pictures(self) -> Iterable[bytes]:
-        """Loss and mIoU by epoch."""
+        """Validation loss and mIoU by epoch, as PNG."""
         from fibsem.analysis import figures
 
         epochs = [epoch["val"] for epoch in self.summary["history"]]
@@ -91,9 +91,9 @@ class TrainResult(Result):
 
 
 def _scores(val: dict[str, float], val_all: dict[str, float] | None) -> str:
-    """Validation scores in one line.
+    """Return validation scores in one line.
 
-    A rare class is half of the balanced pixels, so that mIoU is much higher on these.
+    A rare class is half of the balanced pixels, so that mIoU is much higher on them.
     """
     balanced = (
         f"{val['miou']:.4f} on balanced pixels (accuracy {val['accuracy']:.4f}, "
@@ -123,16 +123,16 @@ def train(
     Parameters
     ----------
     dataset
-        Of :func:`open_dataset`, or what it takes.
+        A dataset from :func:`open_dataset`, or its name or path.
     nbhd, model, experiment, seed, output
-        As on the command line; None: as in ``conf/``.
+        Keys of the command; None: its defaults, in ``conf/``.
     options
         Any other key of ``python -m fibsem.train``.
 
     Raises
     ------
     UserError
-        In one line, what can be mended.
+        If an option or the dataset is wrong.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def run(tree: Tree) -> TrainResult:
 
 @dataclass(frozen=True)
 class _Start:
-    """A training before its first step: as its plan has it, and what the plan was measured with."""
+    """A training before its first step: planned configuration, plan, and the timed network."""
 
     given: Configuration
     plan: Plan | None = None
@@ -209,7 +209,10 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
 
 
 def _planned(given: Configuration, material: Material, folder: Path, worked: Worked) -> _Start:
-    """Turn a budget into a plan, or go on with the one in the folder; forests have none."""
+    """Turn a budget into a plan, or continue the one in the folder.
+
+    Models that are not networks have no plan.
+    """
     from fibsem.training.planning.budgeting import plan_trainings
     from fibsem.training.planning.planned import planned, say_unplanned, work_of
     from fibsem.training.planning.probing import probe
@@ -223,7 +226,7 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
 
     def make(budget_s: float) -> Plan:
         nonlocal learner
-        material.greys  # noqa: B018 - read now, so that the plan has the time that is left
+        material.greys  # noqa: B018 - read now, so that the plan only has the time that is left
         learner = Learner.of(material.config)
         probed = probe(material, budget_s, learner)
         return plan_trainings(probed, budget_s, worked.seconds, data, traced=True)
@@ -238,7 +241,10 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
 def _run(
     start: _Start, material: Material, folder: Path, tracking: Tracking, begins: bool
 ) -> tuple[TrialResult, Trained | None]:
-    """Train, or read what a former start found; what is trained is None then."""
+    """Train, or read the result of an earlier start.
+
+    Returns the result, and the trained network, or None if the result was read.
+    """
     from fibsem.system.progress import Progress
     from fibsem.training.job import Job
     from fibsem.training.planning.instead import is_surely_short, said_first
@@ -264,7 +270,13 @@ def _keep(
     tree: Tree, material: Material, folder: Path, result: TrialResult,
     trained: Trained | None,
 ) -> None:  # fmt: skip
-    """Write the bundle of a network; one that is there is refused with weights of another."""
+    """Write the bundle of a network, or check an existing one.
+
+    Raises
+    ------
+    UserError
+        If the existing bundle does not fit its weights.
+    """
     from fibsem import models
     from fibsem.tracking.bundle import load_bundle
     from fibsem.training.bundling import is_described, write_bundle
@@ -277,7 +289,7 @@ def _keep(
 
 
 def _show(progress: Progress, train: TrainConfig, foreseen: bool, epoch: Epoch) -> None:
-    """Show an epoch, and behind the first one how long all take, where nobody foresaw it."""
+    """Show an epoch; after the first one also the expected duration, if none was printed before."""
     from fibsem.training.planning.budgeting import forecast
 
     text = f"loss {epoch.val['loss']:.4f}, mIoU {(epoch.val_all or epoch.val)['miou']:.4f}"
