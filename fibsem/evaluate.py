@@ -8,7 +8,7 @@ from fibsem.config import Tree, run_command
 
 
 def main(tree: Tree) -> None:
-    """Evaluate one configuration, or compare two that are finished."""
+    """Evaluate one configuration, or compare two finished evaluations."""
     print(run(tree) if tree["compare"] is None else compare(tree))
 
 

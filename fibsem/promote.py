@@ -7,7 +7,7 @@ from fibsem.config import Configuration, Tree, run_command
 
 
 def main(tree: Tree) -> None:
-    """Promote the best of a dataset's trials; or go back, or show who was champion when."""
+    """Promote the best of a dataset's trials; or roll back, or show the history of champions."""
     checked(given := Configuration(tree))
     if tree["rollback"] or tree["history"]:
         _registry(given.tracking.uri, back=tree["rollback"], why=tree["reason"])
@@ -16,7 +16,7 @@ def main(tree: Tree) -> None:
 
 
 def _registry(uri: str, *, back: bool, why: str | None) -> None:
-    """Go back to the champion before, and show the history."""
+    """Show the history of champions, after a rollback to the previous one with ``back``."""
     from fibsem.analysis.encoding import markdown
     from fibsem.tracking import aliases, champions, versions
 

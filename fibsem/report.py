@@ -15,7 +15,7 @@ from fibsem.tracking.aliases import aliases_now
 
 
 def main(tree: Tree) -> None:
-    """Report on a dataset, tell the lineage of a segmentation, or mend a store that was moved."""
+    """Report on a dataset, print the lineage of a result, or repair a store that was moved."""
     store = read(TrackingConfig, tree["tracking"], "tracking")
     if tree["lineage"] is not None:
         _tell_lineage(tree, store.uri)
@@ -26,7 +26,7 @@ def main(tree: Tree) -> None:
 
 
 def _tell_lineage(tree: Tree, uri: str) -> None:
-    """Print where a segmentation or a promoted model comes from."""
+    """Print and save the lineage of a segmentation or a promoted model."""
     place = read_path(tree["lineage"], "lineage")
     lineage = read_lineage(place)
     lineage = replace(lineage, aliases=aliases_now(uri, lineage.registered))
@@ -38,7 +38,7 @@ def _tell_lineage(tree: Tree, uri: str) -> None:
 
 
 def _repoint(tree: Tree, uri: str) -> None:
-    """Mend the places of artifacts in a store whose folder was moved here."""
+    """Correct the artifact locations in a store whose folder was moved here."""
     from fibsem.tracking.repointing import repoint
 
     old, new = read_path(tree["repoint"], "repoint"), Path.cwd()

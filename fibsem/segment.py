@@ -9,7 +9,7 @@ from fibsem.config import TrackingConfig, Tree, estimate_of, read, run_command
 
 
 def main(tree: Tree) -> None:
-    """Segment one volume, say what it would take, or export the networks."""
+    """Segment one volume, estimate the work, or export the networks."""
     options_of(tree)
     read(TrackingConfig, tree["tracking"], "tracking")
     only_estimate = estimate_of(tree)

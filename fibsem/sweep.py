@@ -7,7 +7,7 @@ from fibsem.config import Tree, run_command
 
 
 def main(tree: Tree) -> None:
-    """Search, or say what a search would take."""
+    """Search hyperparameters, or only estimate the time with ``search.dry_run``."""
     prepared = prepare(tree)
     if not prepared.settings.dry_run:
         print(search(prepared))

@@ -9,14 +9,14 @@ from importlib.util import find_spec
 from fibsem.config import Tree, read_path, require, run_command
 from fibsem.errors import UserError
 
-#: What names a screen, or what Qt draws on in place of one.
+#: Environment variables that name a screen, or a platform plugin of Qt.
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-#: What a picture may be saved as: formats with a palette.
+#: File name suffixes for screenshots: formats with a palette.
 PICTURES = (".png", ".gif", ".bmp", ".tif", ".tiff")
 
 
 def main(tree: Tree) -> None:
-    """Open a window, or save a picture of it."""
+    """Show a segmentation in napari, or save a screenshot of it."""
     if tree["segmentation"] is None:
         raise UserError("`segmentation` must be given: python -m fibsem.view FOLDER.")
     folder = read_path(tree["segmentation"], "segmentation")
@@ -30,7 +30,7 @@ def main(tree: Tree) -> None:
     from fibsem.reporting.measured import check_maps, check_of
 
     segmented = open_segmented(folder)
-    if paths["quantified"] is not None:  # its maps and all else lie in one scale, the later one
+    if paths["quantified"] is not None:  # its voxel size, the later one, holds for all layers
         segmented = open_segmented(folder, check_of(segmented, paths["quantified"]))
         check_maps(paths["quantified"])
     if paths["volume"] is not None:
@@ -49,12 +49,12 @@ def main(tree: Tree) -> None:
 
 
 def _check_window() -> None:
-    """Refuse to view where no window can be opened, of which Qt dies.
+    """Check that a window can be opened; Qt would abort the process otherwise.
 
     Raises
     ------
     UserError
-        If napari is not installed, or nothing names a screen.
+        If napari is not installed, or, on Linux, no variable of ``SCREENS`` is set.
     """
     if find_spec("napari") is None:
         raise UserError(
@@ -70,7 +70,9 @@ def _check_window() -> None:
 
 
 def positional(arguments: list[str]) -> list[str]:
-    """A folder by itself as the key that it is; what stands behind a dash belongs to it.
+    """Return arguments with a bare folder written as ``segmentation=FOLDER``.
+
+    An argument after one with a dash is taken as the value of that option.
 
     >>> positional(["outputs/segment/a=b", "z=4"]), positional(["OUT", "--help"])
     (['outputs/segment/a=b', 'z=4'], ['segmentation=OUT', '--help'])
