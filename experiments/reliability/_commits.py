@@ -1,6 +1,6 @@
 """What makes a change last, and a kill beside it: renames, commits of databases, calls of MLflow.
 
-Installed in a process of the experiment only; the product knows nothing of it.
+It is installed only in processes of the experiment; the package itself is unchanged.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
-#: Calls of a store that only ask.
+#: Prefixes of calls that only read from a store.
 ASKING = ("get_", "search_", "list_", "load_", "download_", "_", "parse_")
-#: What is another one in every run: ids of runs and of what is temporary, and notes of starts.
+#: Parts of names that differ in every run: ids of runs, temporary files, records of starts.
 CHANGING = re.compile(r"[0-9a-f]{32}|tmp-[0-9a-f]{12}|tmp[0-9a-z_]{8}|\d+\.\d+-\d+(?=\.json)")
 
 
 class Points:
-    """The commit points that a process comes by, in order; at one of them it may be killed.
+    """The commit points that a process reaches, in order; it may be killed at one of them.
 
     Parameters
     ----------
     folder
-        Where files count.
+        Only files in this folder count.
     kill
-        Name of a point, how many of that name come before it, and ``before`` or ``after`` it.
+        Name of a point, number of earlier points of that name, and ``before`` or ``after`` it; None
+        for no kill.
     """
 
     def __init__(self, folder: Path, kill: tuple[str, int, str] | None = None) -> None:
@@ -45,7 +46,7 @@ class Points:
         self._lock = threading.Lock()
 
     def at(self, what: str, do: Callable[[], Any]) -> Any:
-        """Do what makes a change last."""
+        """Record a commit point, and carry it out between the two possible kills."""
         name = f"{what} in {site()}"
         with self._lock:
             self.reached.append(name)
@@ -61,7 +62,7 @@ class Points:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def install(self) -> None:
-        """Come by every commit point from now on."""
+        """Intercept all commit points of this process."""
         for name in ("replace", "rename", "link"):
             setattr(os, name, self._renaming(name, getattr(os, name)))
         self._watch_databases()
@@ -101,7 +102,7 @@ class Points:
         commit = DefaultDialect.do_commit
 
         def do_commit(dialect: DefaultDialect, connection: Any) -> None:
-            driver = getattr(connection, "driver_connection", connection)  # of one of a pool
+            driver = getattr(connection, "driver_connection", connection)  # of a pooled one
             if driver.total_changes in (0, changes.get(id(driver))):
                 commit(dialect, connection)  # nothing was written
                 return
@@ -117,13 +118,13 @@ class Points:
 
 
 def database(connection: Any) -> str:
-    """File name of a database in SQLite."""
+    """Return the file name of an SQLite database."""
     rows = connection.execute("PRAGMA database_list").fetchall()
     return Path(rows[0][2]).name
 
 
 def site() -> str:
-    """The two places in the package that are nearest to where we are."""
+    """Return the two innermost functions of the package on the call stack."""
     frame, found = sys._getframe(1), []
     while frame is not None and len(found) < 2:
         module = str(frame.f_globals.get("__name__", ""))

@@ -1,6 +1,6 @@
 """What is changed: mutants of some packages, drawn with a seed, as mutmut makes them.
 
-Types and words for people are left alone: no test reads them, or should.
+Types and messages are not mutated, since tests do not, and should not, check them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: In the order in which they are tried.
+#: Packages, in the order in which they are tried.
 PACKAGES = ("search", "promotion", "training", "analysis")
 #: Mutants of each package by kind: arguments dropped; operators; numbers, values, branches.
 KINDS = {"call": 15, "operator": 20, "value": 15}
 VALUES = ("Integer", "Float", "Name", "Assign", "AnnAssign", "Lambda", "IfExp", "SimpleString")
-#: Calls whose arguments are words for people.
+#: Calls whose arguments are messages.
 WORDS = ("UserError", "print", "say", "progress", "Progress", "show")
 
 Mutant = dict[str, Any]
@@ -24,7 +24,7 @@ Mutant = dict[str, Any]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A change that may be drawn; ``make`` makes the mutated code."""
+    """A mutation that may be drawn; ``make`` returns the mutated code."""
 
     file: str
     before: str
@@ -42,7 +42,7 @@ class Candidate:
 
 
 def candidates(tree: Path, path: Path) -> Iterator[Candidate]:
-    """Every mutant of a file but those of types and of words for people."""
+    """Yield all mutants of a file, except those of types and messages."""
     import libcst as cst
     from libcst import metadata
     from mutmut.mutation.file_mutation import MutationVisitor
@@ -90,7 +90,7 @@ def candidates(tree: Path, path: Path) -> Iterator[Candidate]:
 
 
 def changed_lines(before: str, after: str) -> tuple[list[str], list[str], int]:
-    """The lines that differ, and the number of the first."""
+    """Return the differing lines before and after, and the number of the first one."""
     a, b = before.splitlines(), after.splitlines()
     first = next(k for k, (one, other) in enumerate(zip(a, b, strict=False)) if one != other)
     last = 0
@@ -100,9 +100,9 @@ def changed_lines(before: str, after: str) -> tuple[list[str], list[str], int]:
 
 
 def draw(tree: Path, seed: int) -> list[Mutant]:
-    """The mutants, package by package; first a line is drawn, then one of its mutants.
+    """Draw the mutants of each package: first a line, then one of the mutants of that line.
 
-    A change of one package leaves alone what is drawn of the others.
+    Each package has its own random stream, so that changes of one do not affect the others.
     """
     drawn: list[Mutant] = []
     for package in PACKAGES:

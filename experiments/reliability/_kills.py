@@ -12,18 +12,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked for.
+    """Kills to try.
 
     Parameters
     ----------
     every
-        All commands, among which the kills at random are dealt out.
+        All commands, which share the kills at random moments.
     commands
-        Those whose kills are tried.
+        The commands whose kills are tried.
     beside
-        Kills beside ``all`` commit points, beside the ``first`` one of each call site, or ``none``.
+        Kills at ``all`` commit points, at the ``first`` one of each call site, or at ``none``.
     at_random, seed
-        How many kills at random there are, and what their moments follow from.
+        Number of kills at random moments, and the seed of the moments.
     """
 
     every: tuple[str, ...]
@@ -34,7 +34,7 @@ class Plan:
 
 
 def places(points: list[str]) -> list[tuple[str, int, int]]:
-    """Every point: its name, how many of the name came before, and how many of its call site."""
+    """Return each point with the numbers of earlier points of its name and of its call site."""
     counts: Counter[str] = Counter()
     sites: Counter[str] = Counter()
     found = []
@@ -46,7 +46,7 @@ def places(points: list[str]) -> list[tuple[str, int, int]]:
 
 
 def call_site(name: str) -> str:
-    """Operation and place in the code of a point, whatever file or table it is about.
+    """Return the operation and code location of a point, without its file or table.
 
     >>> call_site("replace to report/tables/sweeps.csv in analysis.encoding.write < reporting")
     'replace in analysis.encoding.write < reporting'
@@ -56,11 +56,11 @@ def call_site(name: str) -> str:
 
 
 def tries(known: dict[str, Any], plan: Plan) -> Iterator[tuple[str, str, Any]]:
-    """Key, command and how to kill it.
+    """Yield the key, command and moment of every kill to try.
 
-    One point of each call site (command, operation, place in the code) comes first, before them
-    before behind them, and all commands in turn, with those at random between them: so a part of
-    it says something of all.
+    The first point of each call site (command, operation, code location) comes first, kills before
+    it precede kills after it, commands take turns, and random kills are interspersed, so that an
+    incomplete series is representative.
     """
     beside, at_random = at_points(known, plan.commands), list(moments(known, plan))
     if plan.beside != "all":
@@ -76,7 +76,7 @@ def tries(known: dict[str, Any], plan: Plan) -> Iterator[tuple[str, str, Any]]:
 
 
 def at_points(known: dict[str, Any], commands: tuple[str, ...]) -> list[tuple[str, str, Any]]:
-    """Key, command, and point with the moment of the kills beside commit points."""
+    """Return the key, command, and point with moment of all kills at commit points."""
     by_turn: list[tuple[Any, str, Any]] = []
     for command in commands:
         for turn, (name, k, of_site) in enumerate(places(known[command]["points"])):
@@ -89,7 +89,7 @@ def at_points(known: dict[str, Any], commands: tuple[str, ...]) -> list[tuple[st
 
 
 def at_sites(points: list[str], command: str) -> dict[str, set[str]]:
-    """Keys of the kills before and after the first point of every call site."""
+    """Return the keys of the kills before and after the first point of every call site."""
     return {
         call_site(name): {f"{command}|{name}|{k}|{moment}" for moment in ("before", "after")}
         for name, k, of_site in places(points)
@@ -98,7 +98,7 @@ def at_sites(points: list[str], command: str) -> dict[str, set[str]]:
 
 
 def moments(known: dict[str, Any], plan: Plan) -> Iterator[tuple[str, str, float]]:
-    """Key, command and seconds of the kills at random, which all commands share."""
+    """Yield the key, command and seconds of the random kills of the chosen commands."""
     chance = random.Random(plan.seed)
     for k in range(plan.at_random):
         command = plan.every[k % len(plan.every)]
@@ -108,7 +108,7 @@ def moments(known: dict[str, Any], plan: Plan) -> Iterator[tuple[str, str, float
 
 
 def table(known: dict[str, Any], tried: dict[str, str], plan: Plan) -> dict[str, Any]:
-    """Figures by command."""
+    """Return counts of points, call sites, kills and their outcomes by command."""
     rows = {}
     for k, command in enumerate(plan.every):
         if command not in known:

@@ -9,20 +9,20 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-#: Keys of what a clock, the machine or chance gives; and those that count attempts.
+#: Keys whose values depend on the clock, the machine or chance, or count attempts.
 NOT_COMPARED = re.compile(
     r".*(seconds|_s|run_id|per_second|per_gigapixel|rss_gib|_ids?|created|ended|when|command|code"
     r"|number|resumed|done|time|stages|token)$"
 )
-#: What a kill leaves of a file that MLflow was copying: nothing reads it, and MLflow leaves it.
+#: Prefix of files that a kill leaves while MLflow copies; nothing reads or removes them.
 UPLOADING = ".artifact.uploading"
-#: Of attempts and of starts: each leaves its own.
+#: Folders with a file or folder for each attempt or start.
 OF_EACH = ("trials/", "worked/")
 CHANCE = re.compile(r"[0-9a-f]{32}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d[^\s\"<]*")
 
 
 def without_clock(record: Any) -> Any:
-    """A record without what is another one in every run."""
+    """Return a record without values that differ in every run."""
     if isinstance(record, dict):
         kept = {key: value for key, value in record.items() if not NOT_COMPARED.match(key)}
         return {key: without_clock(value) for key, value in sorted(kept.items())}
@@ -32,7 +32,7 @@ def without_clock(record: Any) -> Any:
 
 
 def outcome(work: Path, output: str) -> dict[str, Any]:
-    """Everything that counts of a command's end, by kind."""
+    """Return the results of a command that are compared, by kind."""
     folder = work / output
     found: dict[str, Any] = {
         "summary": without_clock(json.loads((folder / "summary.json").read_text())),
@@ -48,20 +48,20 @@ def outcome(work: Path, output: str) -> dict[str, Any]:
 
 
 def files(folder: Path) -> list[str]:
-    """Names of all files but of those of attempts and starts: a killed one leaves its own."""
+    """Return the names of all files, except those of attempts and starts, also of killed ones."""
     names = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     return sorted(CHANCE.sub("ID", name) for name in names if not name.startswith(OF_EACH))
 
 
 def checksums(folder: Path) -> dict[str, int]:
-    """Of every chunk of every volume."""
+    """Return the CRC-32 of every chunk of every volume."""
     names = sorted(str(path.relative_to(folder)) for path in folder.glob("**/c/**/*"))
     chunks = [name for name in names if (folder / name).is_file()]
     return {name: zlib.crc32((folder / name).read_bytes()) for name in chunks}
 
 
 def stored(work: Path) -> dict[str, Any]:
-    """What the MLflow store has."""
+    """Return the contents of the MLflow store: counts of states, finished runs, and models."""
     import mlflow
 
     client = mlflow.MlflowClient(f"sqlite:///{work / 'ml.db'}")
@@ -80,7 +80,7 @@ def stored(work: Path) -> dict[str, Any]:
 
 
 def told(client: Any, run: Any, work: Path) -> dict[str, Any]:
-    """A run: metrics with their steps, and names of its artifacts."""
+    """Return metrics with their steps, tags, parameters and names of artifacts of a run."""
     keys = [key for key in sorted(run.data.metrics) if not key.startswith("time/")]
     history = {key: client.get_metric_history(run.info.run_id, key) for key in keys}
     artifacts = work.glob(f"artifacts/**/{run.info.run_id}/artifacts/**/*")
@@ -105,7 +105,7 @@ def told(client: Any, run: Any, work: Path) -> dict[str, Any]:
 
 
 def models(client: Any) -> list[Any]:
-    """Every version of every registered model, and what points to it."""
+    """Return all registered models with their aliases and versions."""
     return [
         {
             "name": model.name,
@@ -120,7 +120,7 @@ def models(client: Any) -> list[Any]:
 
 
 def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:
-    """What differs, as the path to the first value that does; empty where nothing does."""
+    """Return the path of the first difference and both values, or an empty string if none."""
     return next(_differences(wanted, found, ""), "")
 
 

@@ -1,7 +1,7 @@
 """Kills of earlier sittings, maybe on other machines and commits: by command, beside the results.
 
-A file holds the commit points of a command in order, and for each commit what came of the kills:
-``3b`` is before the fourth point, ``3a`` behind it, ``r3`` the fourth of those at random moments.
+A file holds the commit points of a command in order, and the outcomes of the kills for each git
+commit: ``3b`` is before the fourth point, ``3a`` after it, ``r3`` the fourth at a random moment.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from pathlib import Path
 
 from _kills import places
 
-#: A folder of a trial or a final training: the first digits of an id, another one in every store.
+#: Folder of a trial or a final training: the first digits of an id, which differs in every store.
 OF_RUN = re.compile(r"(?<=/)[0-9a-f]{8}(?=[/-])")
 EQUAL, NOT_REACHED = "equal", "not reached"
 
 
 @dataclass(frozen=True)
 class Kill:
-    """What came of a kill: nothing where the command ended as one that was not killed."""
+    """Outcome of a kill; ``said`` is empty if the results equal those of an undisturbed command."""
 
     said: str
     commit: str
 
 
 def lasting(points: Iterable[str]) -> list[str]:
-    """Names of points that mean the same in every store: runs by the order in which they come.
+    """Return names of points that are the same in every store: runs are numbered as they occur.
 
     >>> lasting(["rename to rank/0a1b2c3d/a", "rename to rank/ffff0000/a"])
     ['rename to rank/1/a', 'rename to rank/2/a']
@@ -42,14 +42,14 @@ def lasting(points: Iterable[str]) -> list[str]:
 
 
 def codes(points: list[str]) -> Iterator[tuple[str, str]]:
-    """Code and key (without the command) of every kill beside points."""
+    """Yield the code and the key (without the command) of every kill at points."""
     for place, (name, k, _) in enumerate(places(points)):
         for moment in ("before", "after"):
             yield f"{place}{moment[0]}", f"{name}|{k}|{moment}"
 
 
 def read(file: Path) -> dict[str, Kill]:
-    """What was tried, by the lasting key without the command."""
+    """Return the kills in a file, by lasting key without the command."""
     if not file.is_file():
         return {}
     record = json.loads(file.read_text())
@@ -64,7 +64,7 @@ def read(file: Path) -> dict[str, Kill]:
 
 
 def write(file: Path, points: list[str], tried: Mapping[str, Kill]) -> None:
-    """Keep the points as they are now, and what was tried beside those that still are there."""
+    """Write the present points, and the kills at points that still exist."""
     names = lasting(points)
     of_key = {key: code for code, key in codes(names)}
     kills: dict[str, dict[str, list[str]]] = {}
@@ -84,6 +84,6 @@ def write(file: Path, points: list[str], tried: Mapping[str, Kill]) -> None:
 
 
 def by_key(points: list[str]) -> dict[str, str]:
-    """The lasting key of every kill beside points, by the one of this store."""
+    """Return the lasting key of every kill at points, by its key in this store."""
     pairs = zip(codes(points), codes(lasting(points)), strict=True)
     return {here: lasts for (_, here), (_, lasts) in pairs}

@@ -13,9 +13,9 @@ Verdict = dict[str, Any]
 
 
 def judged(folder: Path, cases: Iterable[tuple[str, Callable[[], Verdict]]]) -> list[Verdict]:
-    """Judge what is not judged yet; what is kept in a folder is not judged again.
+    """Judge the cases without a verdict in the folder, and return all verdicts.
 
-    Paths of the folder are left out of what is said. A case that is not there gives no verdict.
+    Paths of the folder are removed from messages. Cases that do not exist have no verdict.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "verdicts.json"
@@ -32,7 +32,7 @@ def judged(folder: Path, cases: Iterable[tuple[str, Callable[[], Verdict]]]) -> 
 
 
 def as_before(found: Verdict, wanted: Verdict) -> tuple[str, str | None]:
-    """Whether a command ended as it shall, refused, or went wrong, and what it said."""
+    """Return whether a command was right, refused or wrong, and its message or None."""
     said = found.get("refused") or found.get("failed")
     return "right" if found == wanted else "refused" if "refused" in found else "wrong", said
 

@@ -2,12 +2,12 @@
 
     .venv/bin/python experiments/reliability/claims.py --json FILE
 
-About ten minutes on 2 cores. Eight processes, begun together, claim and complete 1 000 trials
-without training, in studies of 100, in each storage: SQLite, a journal, PostgreSQL (where the
-Debian package postgresql is installed) and Keras-Tuner's files. Every process writes down what it
-got. Storages that the file has already are not tried again.
+About ten minutes on 2 cores. Eight processes, started together, claim and complete 1 000 trials
+without training, in studies of 100, in each storage: SQLite, a journal, PostgreSQL (if the Debian
+package postgresql is installed) and Keras-Tuner's files. Every process records its claims.
+Storages with figures in the file are not tried again.
 
-A study is asked for trials as fast as it gives them, without training any.
+Trials are claimed as fast as the study provides them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-#: Trials of one study.
+#: Number of trials of one study.
 AT_ONCE = 100
 STORAGES = ("sqlite", "journal", "postgres", "keras_tuner")
 
@@ -40,9 +40,9 @@ parser.add_argument("--storages", nargs="+", default=list(STORAGES), choices=STO
 
 
 def studies_of(storage: str, folder: Path, claims: int) -> Iterator[Any]:
-    """Studies of two axes that any number of processes may open.
+    """Yield studies of two axes that any number of processes may open.
 
-    Small ones: who claims reads all that waits, and is to spend its time with claiming.
+    They are small, since a claim reads all waiting trials, and claiming is what shall take time.
     """
     from fibsem.config import SearchConfig
     from fibsem.search import Choice, Range, Space
@@ -66,7 +66,7 @@ def studies_of(storage: str, folder: Path, claims: int) -> Iterator[Any]:
 
 
 def work(storage: str, folder: Path, trials: int) -> None:
-    """Claim and complete until nothing is left; what was claimed goes to a file of its own."""
+    """Claim and complete trials until none is left, and record the claims in a file."""
     own = folder / f"ready-{os.getpid()}"
     own.touch()
     while not (folder / "go").exists():
@@ -80,11 +80,11 @@ def work(storage: str, folder: Path, trials: int) -> None:
 
 
 def run(storage: str, folder: Path, trials: int, workers: int) -> dict[str, float]:
-    """The studies in one storage: what workers were given, and what the studies know of it."""
+    """Run workers on the studies in one storage; return counts of claims and final states."""
     for study in studies_of(storage, folder, trials):
         study.open_slots()
         study.close()
-    forked = multiprocessing.get_context("forkserver")  # which has imported what all of them need
+    forked = multiprocessing.get_context("forkserver")  # imports are shared by all workers
     running = [forked.Process(target=work, args=(storage, folder, trials)) for _ in range(workers)]
     for process in running:
         process.start()
@@ -115,7 +115,7 @@ def run(storage: str, folder: Path, trials: int, workers: int) -> dict[str, floa
 
 @contextlib.contextmanager
 def address(storage: str, folder: Path):
-    """Where a study of this kind is kept; a server only for as long as it is needed."""
+    """Yield the address of a storage, or None if it is missing; a server runs only meanwhile."""
     if storage == "postgres":
         from tests import servers
 
@@ -130,7 +130,7 @@ def address(storage: str, folder: Path):
 
 
 def known(file: Path | None, how: dict[str, int]) -> dict[str, object]:
-    """Figures of the storages that an earlier start came to, if they were tried in this way."""
+    """Return the figures of earlier starts with the same options, or none."""
     if file is not None and file.is_file():
         figures = json.loads(file.read_text())
         if {key: figures[key] for key in how} == how:

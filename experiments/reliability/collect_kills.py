@@ -3,8 +3,8 @@
     .venv/bin/python experiments/reliability/collect_kills.py --folders outputs/commit_points \
         --json experiments/reliability/results/commit_points.json
 
-What was tried is kept in ``results/kills``, by command; `commit_points.py` does not try it again.
-Without folders the table is made of what is there.
+Kills are kept in ``results/kills``, by command; `commit_points.py` does not try them again.
+Without folders the table is made from the kept kills.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ parser.add_argument("--json", type=Path, help="write the table here")
 
 
 def collect(folder: Path, commit: str) -> None:
-    """Add what was tried in a folder."""
+    """Add the kills that were tried in a folder."""
     state = json.loads((folder / "tried.json").read_text())
     for command, known in state["known"].items():
         keys = by_key(known["points"])

@@ -2,12 +2,13 @@
 
     .venv/bin/python experiments/reliability/commit_points.py --json FILE
 
-Some hours on one core; what was tried is kept in `--folder`, and the same command goes on. Every
-command runs once in small and lists its commit points: renames, commits of databases, calls of
-MLflow. Then it is killed (SIGKILL) before and after each of them, and `--random` times at any
-moment, but for what `collect_kills.py` has of earlier sittings, given again, and compared with the
-one that was never killed: summary, files, voxels, runs with their metrics and steps, versions and
-aliases of models; no run may be left RUNNING.
+Some hours on one core; kills are recorded in `--folder`, and the same command continues. Every
+command runs once on small data and lists its commit points: renames, commits of databases, calls
+of MLflow. Then it is killed (SIGKILL) before and after each of them, and `--random` times at random
+moments, except for kills that `collect_kills.py` has of earlier sittings. After each kill the same
+command is given again, and its results are compared with those of the undisturbed command: summary,
+files, voxels, runs with their metrics and steps, versions and aliases of models; no run may be left
+RUNNING.
 
 Processes are forked from one that has imported everything and used nothing.
 """
@@ -40,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 NETWORK = ["nbhd=11x11x3", "model.blocks=1", "model.filters=4", "train.epochs=3", "train.steps=4",
            "train.share=0.02", "train.patience=null"]  # fmt: skip
 THRESHOLD = ["model=threshold", "nbhd=11x11x1", "train.share=0.02"]
-#: Overrides of every command; those below the second one need what the first ones leave.
+#: Overrides of every command; those after the second one need results of the first ones.
 COMMANDS = {
     "train": NETWORK,
     "sweep": [*THRESHOLD, "space=threshold", "search.trials=3", "search.heartbeat_s=80"],
@@ -50,12 +51,12 @@ COMMANDS = {
     "segment": ["weights=models:/fibsem@champion", "slab=2", "probabilities=true"],
     "report": ["folders=[sweep,promote]"],
 }  # fmt: skip
-#: What has to be there before a command.
+#: Commands that must run before a command.
 BEFORE = {"promote": ("sweep",), "segment": ("sweep", "promote"), "report": ("sweep", "promote")}
 
 
 def part(text: str) -> tuple[int, int]:
-    """Place, from zero, and number of the processes that share the kills: ``1/3`` is ``(0, 3)``."""
+    """Parse index and number of the processes that share the kills: ``1/3`` is ``(0, 3)``."""
     place, _, processes = text.partition("/")
     if not 1 <= int(place) <= int(processes):
         raise argparse.ArgumentTypeError(f"{text}: expected K/N with 1 <= K <= N")
@@ -78,14 +79,14 @@ parser.add_argument("--again", action="store_true", help="try once more what dif
 
 
 class Bench:
-    """A folder in which one command after the other is run, killed and judged."""
+    """A folder in which commands are run, killed and judged, one after another."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.work = folder, folder / "work"
         self.film = folder / "film"
 
     def begin(self, command: str) -> None:
-        """Lay the folder out as it is before a command."""
+        """Restore the folder to its state before a command."""
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.copytree(self.template(command), self.work)
 
@@ -93,7 +94,7 @@ class Bench:
         return self.folder / "before" / "-".join(BEFORE.get(command, ("nothing",)))
 
     def forked(self, log: str, do: Callable[[], None]) -> int:
-        """Number of a process that does something in the folder and ends."""
+        """Call a function in a forked process in the folder; return the process id."""
         pid = os.fork()
         if pid:
             return pid
@@ -116,7 +117,7 @@ class Bench:
 
     def command(self, name: str, before: Callable[[], None] = lambda: None,
                 after: Callable[[], None] = lambda: None) -> int:  # fmt: skip
-        """Number of a process that runs a command."""
+        """Run a command in a forked process; return the process id."""
         store = [f"tracking.uri=sqlite:///{self.work / 'ml.db'}",
                  f"tracking.artifacts={self.work / 'artifacts'}"]  # fmt: skip
         volume = [f"volume={self.film / 'HPC45' / 'slices'}"] if name == "segment" else []
@@ -131,7 +132,7 @@ class Bench:
         return self.forked(f"{name}.log", run)
 
     def outcome(self, name: str) -> dict[str, Any]:
-        """What a command has ended with; read by a process that ends, which keeps nothing open."""
+        """Return the results of a command, read in a forked process that leaves nothing open."""
         file = self.folder / "outcome.json"
         file.unlink(missing_ok=True)
 
@@ -145,12 +146,12 @@ class Bench:
 
 
 def wait(pid: int) -> int:
-    """Exit code of a process; negative where a signal ended it."""
+    """Wait for a process and return its exit code, negative if a signal ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def prepare(bench: Bench, commands: list[str]) -> None:
-    """A film, an empty store, and what has to be there before the commands."""
+    """Make a film, an empty store, and the results that the commands need."""
     from fibsem.data.phantom import simulate
     from tests.conftest import TINY
 
@@ -182,7 +183,7 @@ def lay_out(work: Path) -> None:
 
 
 def listed(bench: Bench, command: str) -> dict[str, Any]:
-    """A whole run: its commit points, what it ends with, how long it takes."""
+    """Run a command undisturbed; return its commit points, results and duration."""
     from _commits import Points
 
     points, file = Points(bench.work), bench.folder / "points.json"
@@ -204,7 +205,7 @@ def listed(bench: Bench, command: str) -> dict[str, Any]:
 
 
 def killed_at(bench: Bench, command: str, kill: tuple[str, int, str]) -> bool:
-    """Kill a command beside a commit point; False where it does not come by."""
+    """Kill a command at a commit point; return False if it does not reach the point."""
     from _commits import Points
 
     bench.begin(command)
@@ -212,7 +213,7 @@ def killed_at(bench: Bench, command: str, kill: tuple[str, int, str]) -> bool:
 
 
 def killed_after(bench: Bench, command: str, seconds: float) -> bool:
-    """Kill a command at a moment; False where it was done."""
+    """Kill a command after some seconds; return False if it had ended before."""
     bench.begin(command)
     pid = bench.command(command)
     time.sleep(seconds)
@@ -221,7 +222,7 @@ def killed_after(bench: Bench, command: str, seconds: float) -> bool:
 
 
 def verdict(bench: Bench, command: str, wanted: dict[str, Any]) -> str:
-    """What differs after the same command was given again; empty where nothing does."""
+    """Give the same command again and return the first difference, or an empty string if none."""
     from _outcomes import difference
 
     code = wait(bench.command(command))
@@ -231,7 +232,7 @@ def verdict(bench: Bench, command: str, wanted: dict[str, Any]) -> str:
 
 
 def earlier(command: str, known: dict[str, Any]) -> Iterator[str]:
-    """Keys of kills that came out equal in earlier sittings."""
+    """Yield the keys of kills after which the results were equal in earlier sittings."""
     from _sittings import by_key, read
 
     kills = read(Path(__file__).parent / "results" / "kills" / f"{command}.json")

@@ -23,7 +23,7 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--folder", type=Path, default=Path("outputs/damage"))
 parser.add_argument("--json", type=Path, default=None)
 
-#: What a command left, by file below its folder.
+#: Files to damage, by command, relative to its folder.
 FILES = {
     "train": ["result.json", "run.json", "model.keras", "summary.json", "checkpoint.npz",
               "identity.json"],
@@ -39,7 +39,7 @@ FILES = {
 
 
 def flipped(content: bytes) -> bytes:
-    """One bit in the middle."""
+    """Flip one bit in the middle."""
     changed = bytearray(content)
     changed[len(changed) // 2] ^= 0x10
     return bytes(changed)
@@ -63,7 +63,7 @@ class Damages:
         shutil.copytree(bench.film, self.film, dirs_exist_ok=True)
 
     def whole(self, command: str) -> dict[str, Any]:
-        """The figures of a result that is not damaged."""
+        """Return the figures of an undamaged result."""
         if command == "promote":
             self.whole("sweep")
         if command not in self.done:
@@ -71,16 +71,16 @@ class Damages:
         return self.done[command]
 
     def again(self, command: str, folder: Path, *more: str) -> dict[str, Any]:
-        """The command in a folder."""
+        """Run the command in a folder and return its figures or message."""
         study = {"sweep": ("study=damaged",), "promote": ("study=damaged",)}.get(command, ())
         return self.bench.run(command, self.film, folder, (*study, *more))
 
     def judge(self, command: str, file: str, how: str) -> dict[str, Any]:
-        """Damage a file of a copy, and give the command again."""
+        """Damage a file of a copy, give the command again, and judge the outcome."""
         whole, copy = self.whole(command), self.home / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.home / command, copy)
-        if file == "checkpoint.npz":  # without it nobody looks at the checkpoint
+        if file == "checkpoint.npz":  # else the checkpoint is not read
             (copy / "result.json").unlink()
         path = copy / file
         if not path.is_file():
@@ -97,7 +97,7 @@ class Damages:
 
 
 def main() -> None:
-    """Judge what is not judged yet."""
+    """Judge the remaining cases."""
     args = parser.parse_args()
     bench = Bench(args.folder.resolve())
     bench.bundles()

@@ -2,8 +2,8 @@
 
     .venv/bin/python experiments/reliability/elsewhere.py DATA --json FILE
 
-Two minutes. `DATA` holds the folders `flyem`, `shale` and `vnc`. Looks inside: the margins are no
-part of what is said.
+Two minutes. `DATA` holds the folders `flyem`, `shale` and `vnc`. Looks inside: the margins are not
+part of the messages.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fibsem.data.doubts import placing
 from fibsem.data.material import odd_in
 from fibsem.data.volumes import ArrayVolume, open_volume
 
-#: Slices of a film that are looked at, and how many of them are made odd, one at a time.
+#: Number of slices of a film that are used, and of those that are made odd, one at a time.
 DEPTH, ODD = 30, 8
 
 CHANGES = {
@@ -34,7 +34,7 @@ CHANGES = {
 
 
 def odd(path: Path) -> dict[str, Any]:
-    """Of how many odd slices the number is said, and what is said of the film as it is."""
+    """Return how many odd slices are named, by change, and the messages on the original film."""
     film = open_volume(path).whole()
     said: dict[str, Any] = {"as it is": list(odd_in(ArrayVolume(film)))}
     film, counts = film[:DEPTH], Counter()
@@ -49,7 +49,7 @@ def odd(path: Path) -> dict[str, Any]:
 
 
 def elsewhere(sample: Any) -> dict[str, Any]:
-    """Share of the information that the best other place has, in place and displaced."""
+    """Return the share of the information at the best other place, for true and shifted labels."""
     found = {"in place": _best(sample)}
     for dz in (1, 2, 3):
         regions = tuple(
@@ -79,7 +79,7 @@ def _best(sample: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Look at every film."""
+    """Examine every film."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--json", type=Path)

@@ -34,10 +34,10 @@ REAL = ("flyem/images.tif", "shale/images.tif", "vnc/film.tif")
 
 
 class Film(NamedTuple):
-    """A film, and the clean one that it was made of.
+    """A film, and the clean film that it was made from, if any.
 
-    ``spoil`` is what was done to the clean one where it moves or hides voxels, and ``pores`` are
-    those of the clean one where they are known.
+    ``spoil`` is the change of the clean film if it moves or hides voxels, and ``pores`` are those
+    of the clean film if they are known.
     """
 
     volume: Volume
@@ -46,13 +46,13 @@ class Film(NamedTuple):
     spoil: Callable[[np.ndarray], np.ndarray] = np.asarray
 
     def seen(self, pores: np.ndarray) -> float:
-        """The share of pores in what is seen of the clean film."""
+        """Return the share of pores in the visible part of the clean film."""
         moved = self.spoil(pores.astype(np.uint8) + 2)
         return float(np.mean(moved[moved > 1] == 3))
 
 
 def inputs(real: Path) -> dict[str, Film]:
-    """Films by name."""
+    """Return the films by name."""
     grey, pores = films.film()
     smooth, clipped = films.smooth_and_clipped(), films.clipped(grey)
     holes = smooth == 0
@@ -119,13 +119,13 @@ class Labelling:
         self.clean: dict[int, np.ndarray] = {}
 
     def summary(self, volume: Volume, valid: str) -> dict[str, Any]:
-        """What a segmentation says."""
+        """Segment a volume and return its summary."""
         with tempfile.TemporaryDirectory() as folder:
             options = Options(previews=0, valid=valid)
             return segment_volume(volume, self.segmenter, Path(folder), options, say=str)
 
     def of_clean(self, film: Film) -> float | None:
-        """Porosity of the labels of the clean film, where it is seen; of whole labels elsewhere."""
+        """Return the porosity of the labelled clean film in its visible part, or in the whole."""
         if film.clean is None:
             return None
         if id(film.clean) not in self.clean:
@@ -136,7 +136,7 @@ class Labelling:
 
 
 def main() -> None:
-    """Label every film, and write what came out."""
+    """Label every film and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--real", type=Path, default=Path("../shared/data"))

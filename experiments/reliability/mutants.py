@@ -9,10 +9,10 @@ About two hours on one core. 50 mutants of each of `search`, `training`, `promot
 of its mirrored folder that reach the changed lines run in a fresh process with at most 120 s of
 processor time. Expected: all killed but those that README.md explains.
 
-The mutants are mutmut's. Its own runner forks after the import of what it tests, which TensorFlow
-does not survive; so the runner is this file. What is done is in `outputs/mutants` and is not done
-again: the same command goes on with the commit that it began with. `--again` takes the newest
-commit and tries those alive once more, with new tests; one whose line is no more is `gone`.
+The mutants are those of mutmut. Its own runner forks after importing the tested code, which
+TensorFlow does not support, so this file replaces it. Results are kept in `outputs/mutants`: the
+same command continues with the commit that it began with. `--again` takes the newest commit and
+tries surviving mutants again with the new tests; a mutant whose line no longer exists is `gone`.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from _drawing import PACKAGES, Mutant, draw
 
 ROOT = Path(__file__).parents[2]
 
-#: Seconds of processor time of one mutant; wall time, for what waits; of tests without a mutant.
+#: Seconds for one mutant: processor time, wall time, and time of its tests without a mutation.
 CPU_S, WALL_S, TESTS_S = 120, 600, 90
-#: Of a file that a test writes.
+#: Maximum size of a file that a test writes, in bytes.
 MOST_BYTES = 2**30
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -58,14 +58,14 @@ environment = {
     **os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{tools}", "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
 }  # fmt: skip
-#: Else every process compiles all tests anew, which takes longer than most of them.
+#: Otherwise every process would compile all tests, which takes longer than most of them.
 environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
-#: Hypothesis without deadlines, which a busy machine misses, and with the same examples each time.
+#: Hypothesis with fixed examples, and without deadlines, which a busy machine would miss.
 PYTEST = (
     sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=ci",
 )  # fmt: skip
-#: States of mutants that no test has noticed.
+#: States of mutants that no test detected.
 ALIVE = ("survived", "unreached")
 
 
@@ -73,7 +73,7 @@ ALIVE = ("survived", "unreached")
 
 
 def reach(package: str) -> dict[str, Any]:
-    """Of the quick tests of a mirrored folder: seconds by test, and tests by file and line."""
+    """Run the quick tests of a package; return seconds by test, and tests by file and line."""
     data, report = folder / f"coverage-{package}", folder / f"tests-{package}.xml"
     command = [
         *PYTEST, f"tests/{package}", "-m", "not slow", f"--cov=fibsem/{package}",
@@ -106,9 +106,9 @@ def reach(package: str) -> dict[str, Any]:
 
 
 def tests_for(mutant: Mutant, lines: range, known: dict[str, Any]) -> list[str]:
-    """Tests that reach these lines: those of its own module first, then quick ones.
+    """Return tests that reach these lines: those of the mutant's module first, then quick ones.
 
-    What a fixture reaches, all tests of its file may notice; what runs on import, all there are.
+    Lines reached by a fixture count for all tests of its file, lines run on import for all tests.
     """
     seconds = known["seconds"]
     by_line = known["lines"].get(mutant["file"], {})
@@ -136,7 +136,7 @@ def tests_for(mutant: Mutant, lines: range, known: dict[str, Any]) -> list[str]:
 
 
 def judge(mutant: Mutant, known: dict[str, Any]) -> dict[str, Any]:
-    """Make a mutant in the copy, run the tests that reach it, take it back."""
+    """Apply a mutant to the copied tree, run the tests that reach it, and revert it."""
     path = tree / mutant["file"]
     whole = path.read_text() if path.is_file() else ""
     at = place(whole.splitlines(), mutant)
@@ -156,26 +156,26 @@ def judge(mutant: Mutant, known: dict[str, Any]) -> dict[str, Any]:
 
 
 def place(lines: list[str], mutant: Mutant) -> int | None:
-    """Index of the line that it changes, nearest to where it was drawn; None if it is gone."""
+    """Return the index of the first changed line, nearest to its former place; None if gone."""
     before = mutant["before"]
     places = [k for k in range(len(lines)) if lines[k : k + len(before)] == before]
     return min(places, key=lambda k: abs(k + 1 - mutant["line"]), default=None)
 
 
 def mutated(lines: list[str], mutant: Mutant, at: int) -> str:
-    """The file with the mutant in it."""
+    """Return the source code with the mutant applied."""
     behind = lines[at + len(mutant["before"]) :]
     return "\n".join([*lines[:at], *mutant["after"], *behind]) + "\n"
 
 
 def forget(path: Path) -> None:
-    """Compiled files know the age of their source in whole seconds only."""
+    """Delete compiled files, which record the time of their source only in whole seconds."""
     for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
         compiled.unlink()
 
 
 def run(tests: list[str]) -> dict[str, Any]:
-    """Run tests up to the first that fails, in a process group of their own."""
+    """Run tests until the first failure, in a process group of their own."""
     command = [*PYTEST, "-x", *tests]
     started = time.monotonic()
     process = subprocess.Popen(
@@ -202,13 +202,13 @@ def run(tests: list[str]) -> dict[str, Any]:
 
 
 def limit() -> None:
-    """Bound what endless loops take: of processor time, and of a file that they write."""
+    """Limit processor time and file sizes, against endless loops."""
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 5))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, MOST_BYTES))
 
 
 def end_group(process: subprocess.Popen[str]) -> None:
-    """End what a test has started and left behind, and wait for the tests."""
+    """Kill the process group of the tests with all that they started, and wait for them."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -218,7 +218,7 @@ def end_group(process: subprocess.Popen[str]) -> None:
 
 
 def kept(name: str, make: Callable[[], Any]) -> Any:
-    """The JSON of a step, as a former start left it or made now."""
+    """Return the JSON of a step, from an earlier start if it exists."""
     path = folder / f"{name}.json"
     if not path.is_file():
         beside = path.with_suffix(".part")
@@ -228,7 +228,7 @@ def kept(name: str, make: Callable[[], Any]) -> Any:
 
 
 def copy_tree(commit: str) -> None:
-    """Make a fresh clone of a commit, which says of itself that it is unchanged."""
+    """Make a fresh clone of a commit, in which git takes the mutated files as unchanged."""
     shutil.rmtree(tree, ignore_errors=True)
     git("clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(tree))
     git("-C", str(tree), "checkout", "--quiet", "--detach", commit)
@@ -237,19 +237,19 @@ def copy_tree(commit: str) -> None:
 
 
 def git(*arguments: str) -> str:
-    """What git says."""
+    """Run git and return its output."""
     return subprocess.run(
         ["git", *arguments], stdout=subprocess.PIPE, check=True, text=True
     ).stdout.strip()
 
 
 def newest() -> str:
-    """The commit that is checked out."""
+    """Return the short hash of the commit that is checked out."""
     return git("-C", str(ROOT), "rev-parse", "--short", "HEAD")
 
 
 def interleaved(mutants: list[Mutant]) -> list[Mutant]:
-    """One of each package after the other, in an order drawn: what is done early stands for all."""
+    """Return the mutants in random order, packages in turn, so that any part represents all."""
     rng = random.Random(args.seed)
     of_each = [[one for one in mutants if one["package"] == name] for name in PACKAGES]
     for some in of_each:
@@ -286,7 +286,7 @@ def main() -> None:
 
 
 def write(mutants: list[Mutant], results: dict[int, dict[str, Any]]) -> None:
-    """The figures and one row for every mutant."""
+    """Write the counts, and one row for every mutant."""
     if args.json is None:
         return
     rows = [

@@ -60,7 +60,7 @@ def nothing(film: Path) -> None:
 
 
 def mend_label(film: Path) -> None:
-    """One pixel of one mask that validation sees."""
+    """Invert the first 24 rows of one mask."""
     mask = sorted((film / "film" / "masks").glob("*.tif"))[0]
     image = tifffile.imread(mask)
     image[:24] = 255 - image[:24]
@@ -68,7 +68,7 @@ def mend_label(film: Path) -> None:
 
 
 def brighten(z: int) -> Change:
-    """Other grey values in one slice."""
+    """Return a change of the grey values in one slice."""
 
     def change(film: Path) -> None:
         file = film / "film" / "slices" / f"slice_{z:04d}.tif"
@@ -78,7 +78,7 @@ def brighten(z: int) -> Change:
 
 
 def swap_as_copied(film: Path) -> None:
-    """Another film with the names, sizes and times of this one, as rsync or cp -p leave it."""
+    """Replace the film by another of the same names, sizes and times, as rsync or cp -p may do."""
     import os
 
     for file in sorted((film / "film" / "slices").glob("*.tif")):
@@ -89,7 +89,7 @@ def swap_as_copied(film: Path) -> None:
 
 
 def swap_parts(film: Path) -> None:
-    """A training square and a validation square change their parts."""
+    """Swap the splits of a training square and a validation square."""
     table = film / "film" / "regions.csv"
     rows = table.read_text().splitlines()
     train = next(k for k, row in enumerate(rows) if ",train," in row)
@@ -100,7 +100,7 @@ def swap_parts(film: Path) -> None:
 
 
 def copy_elsewhere(film: Path) -> None:
-    """The same files with other times."""
+    """Write the same files again, with other times."""
     for file in film.rglob("*.tif"):
         content = file.read_bytes()
         file.unlink()
@@ -109,7 +109,7 @@ def copy_elsewhere(film: Path) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A pair of commands: the second has these overrides, or the data are changed before it."""
+    """A pair of commands: the second has further overrides, or follows a change of the data."""
 
     command: str
     name: str
@@ -121,7 +121,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """All pairs."""
+    """Return all pairs of commands."""
     settings = {
         "other model": ("model=threshold",), "other padding": ("model.padding=same",),
         "other filters": ("model.filters=6",), "other rate": ("train.learning_rate=0.05",),
@@ -193,7 +193,7 @@ class Bench:
             simulate(FILM, self.film)
 
     def run(self, command: str, film: Path, output: Path, how: tuple[str, ...]) -> dict[str, Any]:
-        """Run a command; its summary, or what it says of a mistake."""
+        """Run a command; return the figures of its summary, or its error message."""
         how = tuple(key.replace("WEIGHTS2", str(self.folder / "bundle-2")) for key in how)
         store = self.folder / "store"
         common = [
@@ -222,7 +222,7 @@ class Bench:
         return figures(json.loads((output / "summary.json").read_text()))
 
     def bundles(self) -> None:
-        """Two small models that segment."""
+        """Save two small models for segmentations."""
         import keras
 
         from fibsem.analysis.postprocessing import PostProcessing
@@ -240,7 +240,7 @@ class Bench:
 
 
 def figures(record: dict[str, Any]) -> dict[str, Any]:
-    """What of a summary is a figure of the result, whenever and wherever it was made."""
+    """Return the figures in a summary that do not depend on time or place."""
     kept = {key: record.get(key) for key in ("val", "val_all", "test", "porosity", "epochs")}
     if "trials" in record:
         kept |= {"best": record["best"]["value"], "params": record["best"]["params"]}
@@ -252,7 +252,7 @@ def figures(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def judge(bench: Bench, case: Case, number: int) -> dict[str, Any]:
-    """Run both commands of a case, and the second one in a new folder as well."""
+    """Run both commands of a case, the second one also in a new folder, and judge the outcome."""
     home = bench.folder / f"{number:02d}"
     shutil.rmtree(home, ignore_errors=True)
     film = home / "film"
@@ -263,7 +263,7 @@ def judge(bench: Bench, case: Case, number: int) -> dict[str, Any]:
     output, second = home / "output", case.second or case.command
     first = bench.run(case.command, film, output, (*study, *case.before))
     case.change(film)
-    if case.command == "promote" and case.change is not nothing:  # the trials are of these data
+    if case.command == "promote" and case.change is not nothing:  # trials on the changed data
         bench.run("sweep", film, home / "sweep-2", (f"study=study-{number}",))
     again = bench.run(second, film, output, (*study, *case.overrides))
     fresh = bench.run(second, film, home / "fresh", (*study, *case.overrides))
@@ -282,7 +282,7 @@ def judge(bench: Bench, case: Case, number: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Judge all cases that are not judged yet; a table of them."""
+    """Judge the remaining cases and write the table."""
     args = parser.parse_args()
     bench = Bench(args.folder.resolve())
     bench.bundles()

@@ -3,10 +3,10 @@
     .venv/bin/python experiments/reliability/segment_kills.py --json FILE
 
 About eight minutes on 2 cores. 45 slices of 1200 x 1200, slabs of one slice, a 2dcnn of 33x33x3.
-The command is started and ended with SIGKILL at random moments until it has been killed `--kills`
-times, then left alone; then the same with a Dask cluster of two workers, of which one is killed.
-`identical` is whether labels and probabilities, every level of them, are equal byte for byte to
-those of a run that was never stopped.
+The command is started and killed (SIGKILL) at random moments `--kills` times, then left to finish.
+The same is done with a Dask cluster of two workers, of which one is killed. `identical` states
+whether all levels of labels and probabilities are equal byte for byte to those of an undisturbed
+run.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ spec = resolve("2dcnn", Nbhd.parse("33x33x3"), "valid")
 model = build(spec)
 plain = Segmenter.of(spec, model, Recipe(), PostProcessing())
 noise = rng.normal(size=(160, 160, 3)).astype(np.float32)
-middle = float(np.median(Scorer(plain)(noise)))  # so that there are pores and solid
+middle = float(np.median(Scorer(plain)(noise)))  # gives both pores and solid
 how = PostProcessing(sigma=1.0, threshold=middle, min_size=20)
 Bundle(Segmenter.of(spec, model, Recipe(), how), (50.0, 10.0, 10.0)).save(folder / "bundle")
 
@@ -74,7 +74,7 @@ def start(output: str, *overrides: str) -> subprocess.Popen:
 
 
 def arrays(output: str) -> list[np.ndarray]:
-    """Labels and probabilities at every level, the full resolution of the labels first."""
+    """Return labels and probabilities at every level, beginning with the labels in full."""
     stores = [zarr.open_group(folder / output / f"{n}.ome.zarr", mode="r") for n in STORES]
     return [store[level][:] for store in stores for level in sorted(store.array_keys())]
 
@@ -95,9 +95,9 @@ each_s = (time.perf_counter() - began - first_s) / (args.slices - 1)
 kills, moments = 0, []
 while kills < args.kills:
     process = start("cut")
-    time.sleep(random.uniform(1, first_s + 2 * each_s))  # one slab a start in the mean, at most
+    time.sleep(random.uniform(1, first_s + 2 * each_s))  # at most one slab per start on average
     if process.poll() is not None:
-        break  # it was faster than the killer
+        break  # finished before the kill
     process.kill()
     process.wait()
     kills += 1

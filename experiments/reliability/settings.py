@@ -2,9 +2,9 @@
 
     .venv/bin/python experiments/reliability/settings.py --json FILE
 
-Two minutes. A setting is right where a network is built as the project was tested and a run is
-logged where our configuration says, and wrong with anything else. Run against another version of
-the package (PYTHONPATH), the script tells what that one makes of them.
+Two minutes. The outcome of a setting is right if a network is built as in the tests of the project
+and a run is logged where the configuration says, and wrong otherwise. Run against another version
+of the package (PYTHONPATH), the script reports how that version handles the settings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path, help="write the figures here")
 
-#: What a process does that shall not notice anything.
+#: Code of a process that no setting should affect.
 PROBE = """
 from fibsem.geometry import Nbhd
 from fibsem.models import build, resolve
@@ -47,7 +47,7 @@ KERAS = {
     "floatx": "float32", "epsilon": 1e-7, "backend": "tensorflow",
     "image_data_format": "channels_last",
 }  # fmt: skip
-#: What others have in ~/.keras/keras.json.
+#: Settings that users may have in ~/.keras/keras.json.
 FILES = [
     {"image_data_format": "channels_first"}, {"backend": "torch"}, {"backend": "jax"},
     {"floatx": "float64"}, {"floatx": "float16"}, {"floatx": "bfloat16"}, {"epsilon": 0.1},
@@ -61,7 +61,7 @@ VARIABLES = [
 
 
 def unnoticed(home: Path, variables: dict[str, str]) -> bool:
-    """Whether a process with this home and these variables does as any other."""
+    """Return whether a process with this home and these variables works as without them."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("KERAS", "MLFLOW"))}
     environment = plain | {"HOME": str(home)} | variables
     line = [sys.executable, "-c", PROBE]

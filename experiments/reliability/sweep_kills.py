@@ -2,9 +2,9 @@
 
     .venv/bin/python experiments/reliability/sweep_kills.py --json FILE
 
-About ten minutes on 2 cores. Ten times: start the sweep, wait a random while, SIGKILL one worker, a
-moment later the parent, start it again. The last start runs to its end. Counted are the complete
-trials, the children under the one parent run, and the runs that are left 'RUNNING'.
+About ten minutes on 2 cores. Repeated until there were ten kills: start the sweep, wait a random
+time, kill one worker (SIGKILL), and a moment later the parent. The last start runs to its end. The
+complete trials, the children of the parent run, and the runs that are left 'RUNNING' are counted.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ parser.add_argument("--training", action="store_true", help="count them from a f
 
 
 def workers(parent: Command) -> list[psutil.Process]:
-    """Worker processes, which a server of multiprocessing forks."""
+    """Return the worker processes, which a server of multiprocessing forks."""
     try:
         children = psutil.Process(parent.pid).children()
         return [worker for server in children for worker in server.children()]
@@ -54,8 +54,8 @@ def workers(parent: Command) -> list[psutil.Process]:
 
 
 def trains(sweep: Path, since: float) -> bool:
-    """Whether a trial has made a checkpoint after some moment."""
-    with contextlib.suppress(FileNotFoundError):  # one that a finished trial needs no more
+    """Return whether a trial has written a checkpoint since a moment."""
+    with contextlib.suppress(FileNotFoundError):  # finished trials delete their checkpoints
         return any(path.stat().st_mtime > since for path in sweep.glob("trials/*/checkpoint.npz"))
     return False
 
@@ -66,7 +66,7 @@ def kill(process: psutil.Process | Command) -> None:
 
 
 def counted(store: str, sweep: Path) -> dict[str, int]:
-    """Complete trials of a sweep, and the runs that its store has of it."""
+    """Count the complete trials of a sweep, and its runs in the store."""
     import mlflow
 
     client = mlflow.MlflowClient(store)
@@ -91,7 +91,7 @@ def counted(store: str, sweep: Path) -> dict[str, int]:
 
 
 def main() -> None:
-    from tests.processes import Command  # forked from one that has imported what a sweep needs
+    from tests.processes import Command  # forked after the imports of a sweep
 
     args = parser.parse_args()
     random.seed(args.seed)
@@ -119,7 +119,7 @@ def main() -> None:
             time.sleep(0.05)
         time.sleep(random.uniform(0, args.longest))
         if parent.poll() is not None:
-            break  # it was faster than the killer
+            break  # finished before the kill
         if found := workers(parent):
             kill(random.choice(found))
             kills += 1

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-#: Per cent by which a porosity may miss that of the clean film.
+#: Tolerance of the porosity of the clean film, in percentage points.
 POINTS = 0.2
 
 Counts = tuple[int, int, int]
 
-#: What a kind of inputs is about, and where its results are: kinds of `inputs`, or other files.
+#: Results of each kind of inputs: kinds of `inputs`, or other files.
 KINDS = {
     "one output folder, two commands that differ": ["reuse"],
     "what is not material": ["material"],
@@ -64,13 +64,16 @@ KINDS = {
 
 
 def read(name: str) -> Any:
-    """Results by name of the file; None where there are none."""
+    """Read results by the name of their file; None if there are none."""
     path = HERE / "results" / f"{name}.json"
     return json.loads(path.read_text()) if path.is_file() else None
 
 
 def counts(source: str, when: str) -> Counts | None:
-    """Right, refused and wrong of one source, ``""`` after and ``_before``."""
+    """Return the counts right, refused and wrong of a source; None if it was not tried.
+
+    ``when`` is ``"_before"`` for the former version of the package, and ``""`` for the present one.
+    """
     if source == "material":
         return material(when)
     found = read(f"{source}{when}")
@@ -82,17 +85,17 @@ def counts(source: str, when: str) -> Counts | None:
 
 
 def material(when: str) -> Counts:
-    """Films are right where they have the porosity of the clean film in what is seen of it."""
+    """Count a film as right if it has the porosity of the visible part of the clean film."""
     films, key = read("material"), "before" if when else "after"
     right = 0
-    for film in films.values():  # of one without a clean one nothing is to be left out
+    for film in films.values():  # without a clean film nothing may be left out
         wanted = film["before"] if film["clean"] is None else film["clean"]
         right += abs(film[key] - wanted) <= POINTS / 100
     return right, 0, len(films) - right
 
 
 def total(sources: list[str], when: str) -> Counts | None:
-    """The sum over sources; None where one was not tried."""
+    """Return the sum over sources; None if one was not tried."""
     found = [counts(source, when) for source in sources]
     if any(one is None for one in found):
         return None
@@ -101,7 +104,7 @@ def total(sources: list[str], when: str) -> Counts | None:
 
 
 def rows() -> list[str]:
-    """The lines of the table."""
+    """Return the lines of the table."""
     lines = ["| kind | inputs | right / refused / wrong before | after |", "|---|---:|---:|---:|"]
     for kind, sources in KINDS.items():
         before, after = total(sources, "_before"), total(sources, "")
@@ -113,7 +116,7 @@ def rows() -> list[str]:
 
 
 def main() -> None:
-    """Write the table into the page."""
+    """Replace the table in README.md."""
     page = HERE / "README.md"
     head, begin, rest = page.read_text().partition("| kind | inputs |")
     former, end, tail = (begin + rest).partition("\n\n")

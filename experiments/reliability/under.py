@@ -2,9 +2,9 @@
 
     .venv/bin/python experiments/reliability/under.py --json FILE
 
-Some minutes. Each command runs once undisturbed, then with a change in the moment when it puts a
-file of its own in place. It is right where it ends with the figures of the undisturbed one, whose
-data it had read, and refused where it says what changed. Other figures or a traceback are wrong.
+Some minutes. Each command runs once undisturbed, then with a change at the moment when it puts one
+of its files in place. It is right if it ends with the figures of the undisturbed command, whose
+data it had read, and refused if it reports what changed. Other figures or a traceback are wrong.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ parser.add_argument("--folder", type=Path, default=Path("outputs/under"))
 parser.add_argument("--only", default="", help="cases whose name begins so")
 parser.add_argument("--json", type=Path)
 
-#: Changes the folder of a case, in which lie `film` and `bundle`.
+#: Function that changes the folder of a case, which contains `film` and `bundle`.
 Change = Callable[[Path], None]
 
 
 def regrey(home: Path, *, numbers: tuple[int, ...]) -> None:
-    """Other grey values in slices, with names, sizes and times as they were."""
+    """Change the grey values of some slices, but keep names, sizes and times."""
     for z in numbers:
         file = home / "film" / "film" / "slices" / f"slice_{z:04d}.tif"
         before, image = file.stat(), tifffile.imread(file)
@@ -43,46 +43,46 @@ def regrey(home: Path, *, numbers: tuple[int, ...]) -> None:
 
 
 def lose(home: Path, *, z: int) -> None:
-    """A slice that is gone."""
+    """Delete a slice."""
     (home / "film" / "film" / "slices" / f"slice_{z:04d}.tif").unlink()
 
 
 def append(home: Path) -> None:
-    """One slice more at the end of the film."""
+    """Add a slice at the end of the film."""
     slices = home / "film" / "film" / "slices"
     shutil.copy(slices / "slice_0003.tif", slices / "slice_0012.tif")
 
 
 def lose_mask(home: Path) -> None:
-    """A mask that is gone."""
+    """Delete a mask."""
     sorted((home / "film" / "film" / "masks").glob("*.tif"))[0].unlink()
 
 
 def lose_table(home: Path) -> None:
-    """The table of the squares gone."""
+    """Delete the table of the squares."""
     (home / "film" / "film" / "regions.csv").unlink()
 
 
 def resize(home: Path) -> None:
-    """Voxels of another size."""
+    """Change the voxel size."""
     manifest = home / "film" / "dataset.yaml"
     manifest.write_text(manifest.read_text().replace("10", "20"))
 
 
 def other_model(home: Path) -> None:
-    """Another model in the place of this one."""
+    """Replace the model by another one."""
     shutil.rmtree(home / "bundle")
     shutil.copytree(home / "bundle-2", home / "bundle")
 
 
 def of_film(change: Callable[[Path], None]) -> Change:
-    """A change of the film's folder."""
+    """Return a change of a case's folder from a change of its film."""
     return lambda home: change(home / "film")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A command, a change, and the file before whose n-th writing it happens."""
+    """A command, a change, and the file before whose n-th writing the change is made."""
 
     command: str
     name: str
@@ -92,12 +92,12 @@ class Case:
 
 
 def greys(*numbers: int) -> Change:
-    """Other grey values in these slices."""
+    """Return a change of the grey values of some slices."""
     return partial(regrey, numbers=numbers)
 
 
 def cases() -> Iterator[Case]:
-    """All of them."""
+    """Yield all cases."""
     for name, change, nth in (
         ("slices ahead", greys(8, 9, 10), 2),
         ("slices behind", greys(1), 5),
@@ -127,7 +127,7 @@ def cases() -> Iterator[Case]:
 
 @contextlib.contextmanager
 def meanwhile(case: Case, home: Path) -> Iterator[list[str]]:
-    """Make the change when the file comes into its place; names of those that did."""
+    """Make the change before the n-th writing of the file; yield a list, one item per writing."""
     reached: list[str] = []
     replace = os.replace
 
@@ -146,7 +146,7 @@ def meanwhile(case: Case, home: Path) -> Iterator[list[str]]:
 
 
 def run(bench: Bench, home: Path, case: Case, output: str) -> dict[str, Any]:
-    """The command in the folder of a case; its figures, or what it says."""
+    """Run the command in the folder of a case; return its figures or message."""
     options = {
         "segment": (f"weights={home}/bundle", "slab=2"), "evaluate": ("seeds=2",),
         "sweep": (f"study={home.name}",), "promote": (f"study={home.name}",),
@@ -157,7 +157,7 @@ def run(bench: Bench, home: Path, case: Case, output: str) -> dict[str, Any]:
 
 
 def judge(bench: Bench, case: Case, home: Path) -> dict[str, Any]:
-    """The command undisturbed, and with the change."""
+    """Run the command undisturbed and with the change, and judge the outcome."""
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(bench.film, home / "film")
     for source, target in (("bundle-1", "bundle"), ("bundle-2", "bundle-2")):
@@ -179,7 +179,7 @@ def judge(bench: Bench, case: Case, home: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Judge what is not judged yet."""
+    """Judge the remaining cases."""
     args = parser.parse_args()
     bench = Bench(args.folder.resolve())
     bench.bundles()

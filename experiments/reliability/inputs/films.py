@@ -1,7 +1,7 @@
 """The film and the labels that every input is made from, and whether they come out again.
 
-Inputs are held against other versions of the package, too, and import public names of the packages,
-which stay where rooms are moved.
+Inputs are also run against other versions of the package. So they import public names of packages,
+which stay the same when modules are moved.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fibsem.data import load_dataset
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box
 
-#: A name, and whether what is made of the input is right.
+#: Name of an input, and a function that returns whether it is handled right.
 Input = tuple[str, Callable[[], bool]]
 Inputs = Iterator[Input]
 
@@ -33,12 +33,12 @@ _made = iter(range(10**6))
 
 
 def place(name: str = "") -> Path:
-    """A path where nothing is."""
+    """Return a path that does not exist."""
     return _home / f"{next(_made)}{name}"
 
 
 def folder(names: Iterable[str] = PLAIN, images: Iterable[Any] = GREY, **options: Any) -> Path:
-    """A folder of slices."""
+    """Write a folder of slices and return its path."""
     path = place()
     path.mkdir()
     for name, image in zip(names, images, strict=True):
@@ -49,7 +49,7 @@ def folder(names: Iterable[str] = PLAIN, images: Iterable[Any] = GREY, **options
 def film(
     path: Path, wanted: Any = GREY, lost: Collection[int] = (), **options: Any
 ) -> Callable[[], bool]:
-    """Whether a volume is the film, but for slices that it says are missing."""
+    """Return a check that a volume equals the film, except for slices that it names as missing."""
 
     def right() -> bool:
         volume = open_volume(path, **options)
@@ -65,7 +65,7 @@ def film(
 
 
 def nothing(path: Path, **options: Any) -> Callable[[], bool]:
-    """Whatever is read of it is wrong: nobody can know what was meant."""
+    """Return a check that fails for anything that is read, since the input is ambiguous."""
 
     def right() -> bool:
         volume = open_volume(path, **options)
@@ -76,7 +76,7 @@ def nothing(path: Path, **options: Any) -> Callable[[], bool]:
 
 
 def dataset(**changes: str) -> Path:
-    """The film with twelve labelled squares; ``changes`` are lines of its manifest."""
+    """Write the film with twelve labelled squares; ``changes`` are lines of its manifest."""
     path = place()
     (path / "masks").mkdir(parents=True)
     (path / "slices").mkdir()
@@ -97,7 +97,7 @@ def dataset(**changes: str) -> Path:
 
 
 def labels(path: Path, known: bool = True) -> Callable[[], bool]:
-    """Whether the labels of a dataset are those that were drawn, where that can be known."""
+    """Return a check that the labels are those that were drawn; fails if they are ambiguous."""
 
     def right() -> bool:
         regions = load_dataset(path).samples[0].regions

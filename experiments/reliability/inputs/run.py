@@ -2,13 +2,12 @@
 
     .venv/bin/python experiments/reliability/inputs/run.py --json FILE
 
-Half a minute. Every input is made from a film and labels that are known value by value. It counts
-as right where these come out (or the film with its lost slices named), as refused where a
-`UserError` of one line does, and as wrong with anything else: other values, another error, no
-answer within 5 s. Of some inputs nobody can know what was meant: whatever is read of them is wrong.
-Run against another version of the package (PYTHONPATH), the script tells what that one makes of
-them. A kind is a file in `kinds/`, whose `inputs()` gives names and functions that tell whether an
-input is right.
+Half a minute. Every input is made from a film and labels of known values. It counts as right if
+these values are read (or the film with its lost slices named), as refused if a `UserError` of one
+line is raised, and as wrong otherwise: other values, another error, no answer within 5 s. Some
+inputs are ambiguous, so that reading anything is wrong. Run against another version of the package
+(PYTHONPATH), the script reports how that version handles the inputs. A kind is a file in `kinds/`,
+whose `inputs()` returns names and functions that return whether an input is handled right.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ args = parser.parse_args()
 
 
 class NoAnswerError(Exception):
-    """It took too long."""
+    """Raised if an input takes too long."""
 
 
 def late(*_: object) -> None:
@@ -49,7 +48,7 @@ def outcome(right: Callable[[], bool]) -> str:
         return "right" if right() else "wrong"
     except UserError as error:
         return "wrong" if "\n" in str(error) else "refused"
-    except TypeError as error:  # an option that an older version has not
+    except TypeError as error:  # an option that an older version lacks
         return "refused" if "unexpected keyword" in str(error) else "wrong"
     except Exception:
         return "wrong"

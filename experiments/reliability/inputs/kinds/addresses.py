@@ -29,7 +29,7 @@ def lies(name):
 
 
 def hides(address, password):
-    """Nothing answers there; whoever says so says no password."""
+    """Return a check that the error for an unreachable address does not contain the password."""
 
     def right():
         try:

@@ -3,7 +3,7 @@
 import numpy as np
 from kinds.odd_slices import film, named
 
-#: What is said of kinds of slices in turn, of slices that come again, and of jumps.
+#: Words of the messages on alternating kinds of slices, on repeated slices, and on jumps.
 TURN, BEFORE, EARLIER, JUMP = (
     "kinds in turn",
     "as the one before",
@@ -13,17 +13,17 @@ TURN, BEFORE, EARLIER, JUMP = (
 
 
 def long(seed, smooth):
-    """Blobs in noise, (32, 96, 112) uint8."""
+    """Return blobs in noise, (32, 96, 112) uint8."""
     return film(seed, smooth, depth=32)
 
 
 def toned(stack, factor, shift):
-    """As another detector shows it."""
+    """Return a film as another detector shows it."""
     return np.clip(factor * stack.astype(float) + shift, 0, 255).astype(np.uint8)
 
 
 def in_turn(*stacks):
-    """The slices of several films, one of each in turn."""
+    """Interleave the slices of several films."""
     return np.stack(stacks, 1).reshape(-1, *stacks[0].shape[1:])
 
 

@@ -33,7 +33,7 @@ def stack(axes, values=GREY):
 
 
 def sized(path, wanted):
-    """Whether the size of a voxel is as it is stated, or not known."""
+    """Return a check that the voxel size is as stated, or unknown."""
     return lambda: open_volume(path).voxel_nm == wanted
 
 

@@ -1,6 +1,6 @@
 """Cells of tables that a spreadsheet takes for formulas, and numbers that it must not lose.
 
-A table is written without the command that would fill it.
+Tables are written directly, without the commands that produce them.
 """
 
 import csv
@@ -10,7 +10,7 @@ import pandas as pd
 
 try:
     from fibsem.analysis import as_csv
-except ImportError:  # a version that wrote them as they were
+except ImportError:  # a version that wrote cells unchanged
 
     def as_csv(table):
         return table.to_csv(index=False)

@@ -18,11 +18,11 @@ NAME = registry.REGISTERED
 
 
 class KilledError(Exception):
-    """Stands for the end of a process."""
+    """Simulates a killed process."""
 
 
 def begin():
-    """A database with four versions, the first the champion; it takes seconds to lay one out."""
+    """Create a database with four versions, the first one the champion; this takes seconds."""
     home = place()
     home.mkdir()
     config = TrackingConfig(f"sqlite:///{home / 'ml.db'}", str(home / "artifacts"))
@@ -36,7 +36,7 @@ def begin():
 
 
 def store(begun):
-    """Address of a copy of it, and its client."""
+    """Copy a database; return the address of the copy and a client."""
     uri = f"sqlite:///{shutil.copy(begun, place('.db'))}"
     client = MlflowClient(uri, registry_uri=uri)
     client.get_registered_model(NAME)  # connects
@@ -44,15 +44,15 @@ def store(begun):
 
 
 def challenge(uri, version, against):
-    """Make a version champion that was compared with the champion then."""
+    """Make a version champion, after a comparison with the version ``against``."""
     try:
         champions.make_champion(version, uri, "better", instead_of=[against])
-    except TypeError:  # a version that did not ask
+    except TypeError:  # a version without this argument
         champions.make_champion(version, uri, "better")
 
 
 def killed(uri, call, nth):
-    """Make version 2 champion, and be killed before the nth of the calls that write it."""
+    """Make version 2 champion, but stop before call number ``nth``, from 0, of a client method."""
     real, left = getattr(MlflowClient, call), [nth]
 
     def write(self, *arguments):
@@ -74,7 +74,7 @@ def forced(uri, version):
     champions.make_champion(version, uri, "forced", "forced")
 
 
-#: What happened since version 3 was compared with version 1; whether it may still replace it.
+#: Events since version 3 was compared with version 1, and whether it may still replace it.
 SINCE = {
     "nothing": (lambda uri, client: None, True),
     "another was promoted": (lambda uri, client: challenge(uri, "2", "1"), False),
@@ -121,7 +121,7 @@ def since(begun, act, may):
 
 
 def at_once(begun, count):
-    """Whether of several challengers of one champion one alone takes its place."""
+    """Return a check that only one of several simultaneous challengers replaces the champion."""
     uri, _ = store(begun)
 
     def right():

@@ -1,6 +1,7 @@
 """Films without any fill whose solid is white, or whose pores are black: all of it is material.
 
-Right is that nothing is left out, or at most 5 % of it and less than half a point of porosity.
+Right is that nothing is left out, or at most 5 % of the film with an error of the porosity below
+half a percentage point.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from fibsem.data.material import find_extent
 from fibsem.data.volumes import ArrayVolume
 
 SHAPE = (16, 160, 180)
-#: Length of structure along z, y and x.
+#: Lengths of the structure along z, y and x, in voxels.
 STRUCTURES = {
     "fine": (2, 4, 4), "round": (4, 8, 8), "large": (6, 12, 12), "very large": (6, 25, 25),
     "lamellae": (3, 6, 60), "cracks": (2, 1, 60), "upright cracks": (2, 60, 1),

@@ -3,7 +3,7 @@
 import tifffile
 from films import GREY, PLAIN, N, film, folder, nothing
 
-#: What a copy, a cloud, a packer or another program leaves in place of the thirteenth slice.
+#: Files that a copy, a cloud, a packer or another program leaves instead of the thirteenth slice.
 FURTHER = (
     "slice_0012.png", "slice_0012.jpg", "slice_0012.bmp", "slice_0012.dm3", "slice_0012",
     "slice_0012.tif.part", "slice_0012.tif~", "slice_0012.tif.crdownload",
@@ -11,7 +11,7 @@ FURTHER = (
     "slice_0012.tif.gz", "slice_0012.tif.zip", "slice_0012.tif.lnk", "slice_0012.tif.bak",
     "slice_0012.TIFF.tmp", ".slice_0012.tif.icloud", "slice_0012.txt",
 )  # fmt: skip
-#: What lies beside slices.
+#: Files of other kinds beside slices.
 BESIDE = (
     "slice_0003.txt", "slice_0003.hdr", "slice_0003.xml", "slice_0003.tif.xml", "slice_0003.png",
     "._slice_0003.tif", ".slice_0012.tif.a1b2", ".DS_Store", "Thumbs.db",
@@ -22,7 +22,7 @@ DOUBLED = (
     "slice_0003.ome.tif",
 )  # fmt: skip
 ROTATED = {48 + n: 0x660 + n for n in range(10)}
-#: Names, and whether it can be known which slice is which.
+#: Names of slices, and whether their order can be inferred.
 SERIES = {
     "12 AM, 1 AM": ([f"2024-01-15 {k or 12:02d}.00.00 AM.tif" for k in N], True),
     "AM and PM": (

@@ -1,6 +1,6 @@
 """Masks of what is material (`valid`), and films in archives, with one thing that is not as meant.
 
-Looks inside: an archive is opened as the published one is, without labels beside.
+Looks inside: an archive is opened like the published one, but without labels.
 """
 
 import io
@@ -17,7 +17,7 @@ from fibsem.data.volumes.source import open_zip
 
 INSIDE = np.repeat(np.arange(40) > 9, 50).reshape(40, 50).astype("u1")
 PARTS = np.where(INSIDE, np.where(np.arange(50) > 20, 255, 128), 0).astype("u1")
-#: Masks, and whether it is known what is material.
+#: Masks, and whether they define the material unambiguously.
 MASKS = {
     "0 and 1": (INSIDE, True), "0 and 255": (INSIDE * 255, True),
     "a slice each": ([INSIDE] * 12, True),
@@ -32,7 +32,7 @@ MASKS = {
 
 
 def measured(mask, known):
-    """Whether the rest of a film is measured, and nothing else."""
+    """Return a check that exactly the material of the film is measured."""
 
     def right():
         tifffile.imwrite(path := place(".tif"), np.asarray(mask), photometric="minisblack")
@@ -50,7 +50,7 @@ def stored(image, **options):
 
 
 def packed(*more, without=None, **changed):
-    """A film in an archive, as it is opened there; ``changed`` are slices by number."""
+    """Write a film in an archive and return its opener; ``changed`` are slices by number."""
     slices = {f"film/{name}": stored(GREY[k]) for k, name in enumerate(PLAIN) if k != without}
     for number, image in changed.items():
         slices[f"film/{PLAIN[int(number[1:])]}"] = stored(image)

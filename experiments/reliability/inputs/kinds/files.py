@@ -5,7 +5,7 @@ import tifffile
 from films import GREY, PLAIN, N, film, folder, nothing, place
 
 OME = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
-#: Images that ImageJ's notes tell of, directories that are there, and whether it is a film.
+#: Metadata of ImageJ, number of stored directories, and whether the file is a film.
 IMAGEJ = {
     "ImageJ": ({"images": 12, "slices": 12}, 12, True),
     "ImageJ over 4 GB": ({"images": 12, "slices": 12}, 1, True),

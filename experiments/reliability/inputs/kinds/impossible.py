@@ -1,6 +1,6 @@
 """Scores, bundles and ledgers that give no figure: an error, or what is none.
 
-Looks inside: such scores, bundles and ledgers are made by no command.
+Looks inside: no command makes such scores, bundles and ledgers.
 """
 
 import json
@@ -23,13 +23,13 @@ from fibsem.tracking import Bundle, load_bundle
 
 try:
     from fibsem.training import check_alive
-except ImportError:  # a version that took every network for a result
+except ImportError:  # a version that accepted every network
 
     def check_alive(labels, scores):
         pass
 
 
-#: Of nothing; a version before wanted a mapping of it.
+#: Origin of a bundle: none; an earlier version requires a mapping.
 ORIGIN = ({},) if fields(Bundle)[2].default_factory is MISSING else ()
 TRIED = runpy.run_path(str(Path(__file__).parents[4] / "tests" / "impossible.py"))
 FILM = ArrayVolume(np.random.default_rng(0).integers(0, 255, (5, 8, 9)).astype(np.uint8))
@@ -65,7 +65,7 @@ def ledger(changed):
     def opened():
         try:
             return Ledger.open(folder, key, options, FILM)
-        except TypeError:  # a version that did not look at the volume
+        except TypeError:  # a version without this argument
             return Ledger.open(folder, key, options)
 
     def right():

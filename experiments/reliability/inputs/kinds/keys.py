@@ -16,7 +16,7 @@ READ = ("train.epochs=3", "++train.epochs=3", "~space.axes.train.learning_rate",
 
 def taken(command, argument, known=False):
     def right():
-        Configuration(compose(command, [argument])).run  # noqa: B018 - read, and refused
+        Configuration(compose(command, [argument])).run  # noqa: B018 - raises the error
         return known
 
     return right

@@ -1,6 +1,6 @@
 """Layouts of TIFF files: codecs, predictors, tiles, depths of bits, axes, levels, alpha.
 
-A stack is read voxel by voxel, or one line says why not.
+Right is that all voxels are read correctly; a refusal gives the reason in one line.
 """
 
 from functools import partial
@@ -29,7 +29,7 @@ CODECS = {
     "big-endian, differences": {"byteorder": ">", "compression": "zlib", "predictor": True},
     "planes apart": {"planarconfig": "separate"},
 }
-#: Types, the values in them, and whether a volume can have them.
+#: Data types, values of each type, and whether volumes support it.
 TYPES = {
     "uint16": (GREY.astype("u2") * 257, True),
     "float32": ((GREY / 256).astype("f4"), True),
@@ -49,7 +49,7 @@ def stored(values, **options):
 
 
 def pyramid(values, ome):
-    """Smaller levels beside every slice (SubIFDs), or behind it."""
+    """Write a stack with two smaller levels of every slice in SubIFDs."""
     path = place(".ome.tif" if ome else ".tif")
     with tifffile.TiffWriter(path, ome=ome) as tiff:
         tiff.write(values, subifds=2, metadata={"axes": "ZYX"} if ome else None,
@@ -73,7 +73,7 @@ def thumbnails(values, first):
 
 
 def mixed(values, options):
-    """Slices of one film, each stored in its own way."""
+    """Write the slices of one film with alternating options."""
     path = folder([], [])
     for k in N:
         tifffile.imwrite(path / PLAIN[k], values[k], photometric="minisblack",
@@ -100,7 +100,7 @@ def ome(axes, shape):
 
 
 def lacking(text, new):
-    """An OME-TIFF whose XML says something else."""
+    """Write an OME-TIFF with a change in its XML."""
     path = ome("ZYX", (12,))
     data = path.read_bytes()
     assert text in data

@@ -6,13 +6,13 @@ from kinds.odd_slices import film
 from fibsem.data.material import find_extent
 from fibsem.data.volumes import ArrayVolume
 
-#: Orders in which programs hand on an array (z, y, x), and whether its slices are then rows.
+#: Orders of axes in which programs pass on an array (z, y, x).
 ORDERS = {"z x y": (0, 2, 1), "y z x": (1, 0, 2), "x z y": (2, 0, 1), "y x z": (1, 2, 0),
           "x y z": (2, 1, 0)}  # fmt: skip
 
 
 def said(stack, wanted):
-    """Whether it is said that the film lies otherwise, where it does, and not where it does not."""
+    """Return a check that a wrong order of the axes is reported if and only if ``wanted``."""
 
     def right():
         doubts = find_extent(ArrayVolume(np.ascontiguousarray(stack))).doubts

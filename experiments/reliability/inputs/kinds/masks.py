@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def masks(save, pore=0, solid=255, suffix=".tif", known=True):
-    """Whether a dataset whose masks were saved in some way has the labels that were drawn."""
+    """Return a check that a dataset whose masks are saved by ``save`` has the drawn labels."""
     path = dataset(classes=f"{{pore: {pore}, solid: {solid}}}")
     for k in N:
         (path / "masks" / f"m{k}.tif").unlink()

@@ -1,6 +1,6 @@
 """Films that change while they are segmented, by what they are stored as.
 
-Right is the segmentation of the film that was opened, all of it; half of two films is wrong.
+Right is the segmentation of the whole film that was opened; a mixture of two films is wrong.
 """
 
 import functools
@@ -14,7 +14,7 @@ import zarr
 from films import GREY, PLAIN, folder, place
 from kinds.segmentations import segmented_at
 
-#: After how many slices something happens.
+#: Numbers of finished slices after which the film changes.
 MOMENTS = (2, 6, 10)
 OTHER = np.ascontiguousarray(GREY[:, ::-1])
 
@@ -61,7 +61,7 @@ STORED = {
 
 
 def over(path, make):
-    """The same kind of file with other values, with its names, sizes and times."""
+    """Overwrite files with other values, but keep names and times."""
     files = path.rglob("*") if path.is_dir() else [path]
     shown = {file.relative_to(path): file.stat() for file in files}
     new = make()
@@ -73,7 +73,7 @@ def over(path, make):
 
 
 def remade(name):
-    """What is stored in the same way of other values."""
+    """Return a function that stores other values in the same way."""
     with_other = {
         "folder": lambda: folder(images=OTHER),
         "packed folder": lambda: folder(images=OTHER, compression="zlib"),
@@ -93,7 +93,7 @@ def led_elsewhere(path):
 
 
 def swapped(path):
-    """Another folder under its name, as a synchronisation leaves it."""
+    """Replace a folder by another one of the same name, as a synchronisation does."""
     shutil.move(path, place())
     shutil.move(folder(images=OTHER), path)
 
@@ -117,7 +117,7 @@ def renumbered(path):
 
 
 def segmented(path, act=lambda path: None, at=None, **options):
-    """Labels of a film, to which something happens meanwhile."""
+    """Return the labels of a film that is changed by ``act`` after ``at`` slices."""
     left = [act]
 
     def hook(_, done=0, total=0):
@@ -138,7 +138,7 @@ def whole(make, act, at, **options):
 
 
 def inputs():
-    wanted()  # loads what takes seconds to load
+    wanted()  # imports what takes seconds to load
     for name, make in STORED.items():
         yield f"{name}: nothing", whole(make, lambda path: None, 6)
         for at in MOMENTS:

@@ -1,7 +1,7 @@
 """Films of few grey values far from their fill, and clipped pores in films that were moved.
 
-Right is a porosity of what is left within 0.2 points of that of what is seen, with at most 1 % of
-the material given up. The truth stands for the labels, in which fill is a pore.
+Right is a porosity of the material that is found within 0.2 percentage points of that of the
+visible part, with at most 1 % of the material lost. The truth replaces labels; fill counts as pore.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ _field = ndimage.gaussian_filter(_rng.standard_normal(SHAPE), (1, 4, 4))
 PORES = _field < np.quantile(_field, 0.3)
 GREY = np.clip(np.where(PORES, 85, 150) + 22 * _rng.standard_normal(SHAPE), 1, 254)
 CLIPPED = np.clip((GREY - 110) * 255 / 145, 0, 255)
-#: What a film is stored as: type, grey values of 0 to 255, fill.
+#: How a film is stored: data type, mapping of grey values from 0 to 255, fill.
 STORED = {
     "uint16, 32000 to 32255": (np.uint16, lambda grey: grey + 32000, 0),
     "uint16, 32000 to 32255, white fill": (np.uint16, lambda grey: grey + 32000, 65535),
@@ -29,7 +29,7 @@ STORED = {
 
 
 def shifted(stack, fill, order, by):
-    """Every slice moved by so much; order 1 interpolates."""
+    """Shift every slice by ``by(z)`` pixels; order 1 interpolates."""
     moves = [by(z) for z in range(len(stack))]
     return np.stack(
         [
@@ -49,7 +49,7 @@ def jitter(seed, order):
 
 
 def compared(stack, pores, seen):
-    """Pores are what the film has of them, moved as it was, and all fill."""
+    """Return a check of the porosity in the extent that is found, with all fill as pores."""
 
     def right():
         extent = find_extent(ArrayVolume(stack))

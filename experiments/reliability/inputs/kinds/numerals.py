@@ -4,7 +4,7 @@ import codecs
 
 from films import dataset, labels, load_dataset
 
-#: Written, and the number that is meant; None where it is none.
+#: Text of a number, and its value, or None if it is not a number.
 NUMBERS = {
     "050": 50, "08": 8, "010": 10, "0": None, "1:30": None, "1:30.5": None, "0b11": None,
     "0o17": None, "1e2": 100, "1.5E+1": 15, "+7": 7, ".5": 0.5, "5.": 5, "00.5": 0.5, "1_000": 1000,

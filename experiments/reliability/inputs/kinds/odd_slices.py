@@ -10,7 +10,7 @@ DEPTH = 16
 
 
 def film(seed, smooth=2.0, noise=8.0, low=90.0, depth=DEPTH):
-    """Blobs in noise, (depth, 96, 112) uint8."""
+    """Return blobs in noise, (depth, 96, 112) uint8."""
     rng = np.random.default_rng(seed)
     field = ndimage.gaussian_filter(rng.normal(size=(depth, 96, 112)), (smooth, 4, 4))
     grey = np.where(field > np.quantile(field, 0.3), 150, low) + rng.normal(0, noise, field.shape)
@@ -18,7 +18,7 @@ def film(seed, smooth=2.0, noise=8.0, low=90.0, depth=DEPTH):
 
 
 def changed(stack, which, change):
-    """The film with a change to some slices."""
+    """Return the film with a change of some slices."""
     new = stack.copy()
     for z in which:
         new[z] = np.clip(change(stack[z].astype(float)), 0, 255)
@@ -39,7 +39,7 @@ WHERE = {"the first": [0], "one": [6], "two": [6, 11]}
 
 
 def named(stack, *words):
-    """Whether what is said has these words; nothing is said where there are none."""
+    """Return a check that one message has all of the words; without words, that there is none."""
 
     def right():
         doubts = find_extent(ArrayVolume(stack)).doubts

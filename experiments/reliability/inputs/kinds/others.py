@@ -1,6 +1,6 @@
 """Results of one command where another one is told to write its own.
 
-Looks inside: the commands' own functions are called, without a process for each.
+Looks inside: the functions of the commands are called, without a process for each.
 """
 
 import json
@@ -9,13 +9,13 @@ from io import StringIO
 
 from films import dataset, place
 
-import fibsem.reporting.folder  # imported before the time of an input runs
+import fibsem.reporting.folder  # imported before the time limit of an input starts
 import fibsem.tracking.runs  # noqa: F401
 from fibsem import inspect, report
 from fibsem.config import compose
 from fibsem.tracking.aliases import history_now
 
-#: What a summary of each command has.
+#: Some keys of the summary of each command.
 SUMMARIES = {
     "evaluation": ("groups", "val", "seconds_per_gigapixel"),
     "sweep": ("study", "trials", "parent_run_id"),
@@ -28,7 +28,7 @@ SUMMARIES = {
 
 
 def left(command, line, summary):
-    """Whether the summary that was there is still there."""
+    """Return a check that an existing summary is kept."""
     folder = place()
     folder.mkdir()
     (folder / "summary.json").write_text(summary)
@@ -46,7 +46,7 @@ def inputs():
     found.mkdir()
     sweep = {"study": "s", "trials": {}, "parent_run_id": "p", "dataset": "film", "data": "d"}
     (found / "summary.json").write_text(json.dumps(sweep))
-    history_now(uri := f"sqlite:///{place('.db')}")  # lays out the store
+    history_now(uri := f"sqlite:///{place('.db')}")  # creates the store
     store = f"tracking.uri={uri}"
     for kind, keys in SUMMARIES.items():
         summary = json.dumps(dict.fromkeys(keys, 1))

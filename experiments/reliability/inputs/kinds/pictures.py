@@ -14,7 +14,7 @@ def png(turn=lambda m: m, kind="PNG", **options):
 
 
 def shown(colours):
-    """Numbers 0 and 1 that a palette shows as greys or colours."""
+    """Return a function that saves values 0 and 1 with a palette of greys or colours."""
 
     def save(path, m):
         picture = Image.fromarray((m == m.max()).astype("u1"))
@@ -43,7 +43,7 @@ def damaged(change):
 
 
 def one(turn, **options):
-    """A dataset of which one mask is another one."""
+    """Write a dataset with one changed mask."""
     path = dataset()
     file = path / "masks" / "m3.tif"
     tifffile.imwrite(file, turn(TRUTH[3, :20, :20]), **{"photometric": "minisblack", **options})

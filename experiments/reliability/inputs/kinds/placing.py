@@ -11,7 +11,7 @@ SHAPE = (40, 64, 96)
 
 
 def film(seed, smooth=1.5, noise=25.0, share=0.3):
-    """Grey values uint8 and labels, 0 and 255."""
+    """Return grey values and labels, 0 and 255; both uint8."""
     rng = np.random.default_rng(seed)
     field = ndimage.gaussian_filter(rng.normal(size=SHAPE), (smooth, 3, 3))
     solid = field > np.quantile(field, share)
@@ -20,7 +20,7 @@ def film(seed, smooth=1.5, noise=25.0, share=0.3):
 
 
 def told(grey, labels, word):
-    """Whether `inspect` has a warning with a word; without one, whether it has none on places."""
+    """Return a check for warnings with a text; without one, for no warnings on label positions."""
 
     def right():
         home = place()

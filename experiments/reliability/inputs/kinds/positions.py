@@ -4,7 +4,7 @@ from films import N, folder
 
 from fibsem.data.volumes import open_volume
 
-#: Names of slices 20 nm apart, and whether they tell of it.
+#: Names of slices 20 nm apart, and whether they contain this distance.
 NAMES = {
     "slice_{k:05d}_z={um:.4f}um.tif": True,
     "slice_{k:05d}_z={um:.4f}\u00b5m.tif": True,

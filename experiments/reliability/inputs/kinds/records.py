@@ -44,7 +44,7 @@ MISSING = object()
 
 
 def keys(record, before=()):
-    """Every key of a record, and the first item of its lists."""
+    """Yield the paths of all keys of a record, and of the first items of its lists."""
     items = record.items() if isinstance(record, dict) else list(enumerate(record))[:1]
     for key, value in items:
         yield (*before, key)
@@ -65,7 +65,7 @@ def altered(record, path, value):
 
 
 def read(kind, record):
-    """Whether a report is made of it, or without it, or the file is named in one line."""
+    """Return a check that a report is made with or without the record, or the file is named."""
 
     def right():
         home = place()
@@ -87,7 +87,7 @@ def read(kind, record):
 
 def inputs():
     rng = np.random.default_rng(15)
-    read("sweep", SUMMARIES["sweep"])()  # loads what takes seconds to load
+    read("sweep", SUMMARIES["sweep"])()  # imports what takes seconds to load
     for kind, record in SUMMARIES.items():
         yield f"{kind}: whole", read(kind, record)
         tried = [(path, value) for path in keys(record) for value in (*WRONG, MISSING)]

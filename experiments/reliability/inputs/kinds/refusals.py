@@ -57,7 +57,7 @@ ACTS = {
 
 
 def said(act):
-    """What a command makes of an error: a line, or the error with its traceback."""
+    """Return a check of how a command reports an error: in one line, or with its traceback."""
 
     def right():
         try:

@@ -1,9 +1,9 @@
 """Fill in new shapes: fine and steep rims, wedges, cut corners, frames, touching tiles, stripes.
 
-Right is a porosity of what is left within 0.3 points of that of what is seen, with at most 3 % of
-the material given up.
+Right is a porosity of the material that is found within 0.3 percentage points of that of the
+visible part, with at most 3 % of the material lost.
 
-The truth stands for the labels, in which fill is a pore.
+The truth replaces labels; fill counts as pore.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ y, x = np.indices(SHAPE[1:])
 
 
 def cut(*where):
-    """Fill where a slice is true, or in a box of the film."""
+    """Return a function that fills some boxes of the film, or pixels of every slice."""
 
     def spoil(stack, fill):
         new = stack.copy()
@@ -37,7 +37,7 @@ def cut(*where):
 
 
 def mapped(matrix_of, offset_of=lambda z: (0, 0)):
-    """Every slice through an affine map, with fill where nothing was seen."""
+    """Return a function that maps every slice affinely, with fill outside the original."""
 
     def spoil(stack, fill):
         new = np.empty_like(stack)

@@ -1,6 +1,6 @@
 """Names of samples as folders and as keys of metrics, in a real store.
 
-Looks inside: names are stored without a training.
+Looks inside: names are stored directly, without a training.
 """
 
 from films import place
@@ -11,7 +11,7 @@ from fibsem.tracking import Tracking
 try:
     from fibsem.system.file_names import file_name
     from fibsem.tracking.naming import METRICS, metric_part
-except ImportError:  # a version that took them as they were
+except ImportError:  # a version that took names unchanged
     METRICS, file_name, metric_part = None, str, str
 
 NAMES = [

@@ -1,6 +1,6 @@
 """Segmentations that were mended by hand, or whose records were, as `quantify` is given them.
 
-Segmentations of a known truth are made without training a network.
+Segmentations of a known truth are made by a threshold, without training a network.
 """
 
 import json
@@ -51,7 +51,7 @@ def network():
 
 
 def segmented_at(film, folder, progress=None, **options):
-    """Segment a film; ``progress`` is called as the work goes on."""
+    """Segment a film; ``progress`` is called during the work."""
     how = Options(previews=0, **{"valid": "all", **options})
     more = {"voxel_nm": (50.0, 10.0, 10.0), "progress": progress, "say": lambda _: None}
     segment_volume(open_volume(film), network(), folder, how, **more)
@@ -65,7 +65,7 @@ def segmented():
 
 
 def measured(folder, right_of, *line):
-    """Whether what `quantify` finds is right."""
+    """Return a check that the summary of `quantify` is right, by ``right_of``."""
 
     def right():
         out = place()

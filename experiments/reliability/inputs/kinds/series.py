@@ -1,6 +1,6 @@
 """Names of slices that people give: counters of every kind, halves of a film, words, dates.
 
-Right is the film in its order; where the order cannot be known from the names it is refused.
+Right is the film in its order; if the order cannot be inferred from the names, reading is wrong.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Search spaces as people write them: each draw as often as is promised, or one line.
 
-Right are draws within the bounds that do not miss what is promised by five standard errors.
+Right are draws within the bounds, at frequencies within five standard errors of the promised ones.
 """
 
 from collections import Counter
@@ -13,9 +13,9 @@ from fibsem.search import read_space
 
 DRAWS = 3000
 RATE, BLOCKS = "space.axes.train.learning_rate", "~space.axes.model.blocks"
-#: Whole numbers of an axis that is enumerated in parts.
+#: Lower and upper bound of an enumerated axis of whole numbers, and its number of parts.
 WHOLE = [(1, 6, 5), (1, 3, 5), (1, 3, 2), (2, 9, 5), (1, 12, 7), (4, 64, 5)]
-#: What cannot be meant, or is told of by nobody else.
+#: Overrides that are mistakes, and that nothing else would report.
 ODD = [
     "space.strata=abc", "space.strata=2.7", "space.strata=0", "space.strata=true",
     f"{RATE}={{low: a, high: b}}", f"{RATE}={{low: 0.001, high: null}}",
@@ -36,7 +36,7 @@ def space_of(*overrides):
 
 
 def drawn(low, high, strata, log):
-    """Whether whole numbers are drawn as Optuna draws them, enumerated or not."""
+    """Return a check that enumerated whole numbers have the frequencies of draws by Optuna."""
 
     def right():
         axis = f"+space.axes.train.batch={{low: {low}, high: {high}, int: true, log: {log}}}"
@@ -55,7 +55,7 @@ def drawn(low, high, strata, log):
 
 
 def fitting(nbhd, enumerated):
-    """Whether of a range of blocks those are drawn that fit, as of a list."""
+    """Return a check that a range of blocks gives the same fitting values as a list."""
 
     def right():
         size = f"nbhd={nbhd}"

@@ -1,6 +1,6 @@
 """Databases in files by addresses in other forms, and passwords as services call them.
 
-Right is one line that says how an address is written, and a password that nobody sees.
+Right is one line that explains the form of an address, and a password that is not shown.
 """
 
 from films import place
@@ -9,7 +9,7 @@ from kinds.samples import Tracking, TrackingConfig
 
 from fibsem.config import SearchConfig, command_line
 
-#: Of SQLite, in another form than ``sqlite:///PATH``.
+#: Addresses of SQLite in another form than ``sqlite:///PATH``.
 ODD = [
     "sqlite+pysqlite:///x.db", "sqlite://", "sqlite:///", "sqlite:///?timeout=9",
     "sqlite:///:memory:", "sqlite:x.db", "SQLITE:///x.db", "sqlite+pysqlite://",

@@ -36,7 +36,7 @@ def dataset(spots=SPOTS, masks=MASKS, names=range(SQUARES)):
 
 
 def said(wanted=True, **changes):
-    """Whether something is said of the squares, as it should be, or nothing."""
+    """Return a check that there are warnings about the squares if and only if ``wanted``."""
     home = dataset(**changes)
 
     def right():
@@ -47,7 +47,7 @@ def said(wanted=True, **changes):
 
 
 def moved(*by):
-    """All squares moved, those at an edge as far as they can be."""
+    """Return the positions of all squares moved, within the film."""
     most = (GREY.shape[0] - 1, GREY.shape[1] - SIDE, GREY.shape[2] - SIDE)
     return [
         tuple(min(max(a + b, 0), m) for a, b, m in zip(spot, by, most, strict=True))

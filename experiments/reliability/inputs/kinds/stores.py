@@ -25,7 +25,7 @@ NO_STORES = [
 
 
 def inside(act):
-    """Whether something is done in one line, and leaves nothing that is called like an address."""
+    """Return a check that a call leaves no file or folder that is named like an address."""
 
     def right():
         home = place()

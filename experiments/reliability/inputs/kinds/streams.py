@@ -8,7 +8,7 @@ from pathlib import Path
 
 from films import place
 
-#: What a command does first, then a file that it writes while libraries talk.
+#: Code that starts like a command, then writes a file while libraries print.
 BEGIN = """
 import os, sys
 from fibsem.system.secrets import guard_output

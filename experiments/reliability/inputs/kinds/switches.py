@@ -12,7 +12,7 @@ SEEDS = (
     ("train", "seed"), ("train", "sampling.seed"), ("sweep", "search.seed"),
     ("promote", "rank.seed"),
 )  # fmt: skip
-#: What of a configuration a command reads at once.
+#: Attribute of the configuration that each command reads first.
 READ = {
     "train": "run", "sweep": "search", "evaluate": "run", "promote": "rank", "segment": "tree",
     "simulate": "tree",
@@ -21,7 +21,7 @@ NUMBERS = ("-1", "1.5", "true", "0x10", "1:30", "1e400", "-0.5")
 
 
 def taken(command, argument, key, meant):
-    """Whether a value is what is meant by it, where anything is."""
+    """Return a check that an argument gives the value ``meant``; None: it must be refused."""
 
     def right():
         tree = compose(command, [argument])

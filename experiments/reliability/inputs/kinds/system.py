@@ -13,7 +13,7 @@ CODES = (
 
 
 def failing(right, code, times):
-    """A check, while opening one slice fails so many times as on a bad disk or server."""
+    """Return a check during which opening one slice fails ``times`` times, as on a bad disk."""
 
     def failed() -> bool:
         left, open_ = [times], Path.open

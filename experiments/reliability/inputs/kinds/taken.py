@@ -1,8 +1,8 @@
 """What is taken for something else: other bytes, files, folders and times of one name or place.
 
-Right is another film that is another one, a figure that is told of its own film, or one line.
+Right is that films are told apart, that figures belong to their own film, or one line of error.
 
-Looks inside: a report reads the records of two films, without their pages.
+Looks inside: the records of two films are read as for a report, without its pages.
 """
 
 import json
@@ -26,12 +26,12 @@ PORES = {"one": 0.26, "other": 0.45}
 
 
 def swapped(kind):
-    """Whether arrays of the same bytes and other values are two films."""
+    """Return a check that arrays of the same bytes, but other values, count as two films."""
 
     def right():
         one = np.ascontiguousarray(GREY.astype(f"<{kind}") + (0 if kind == "f4" else 256))
         other = one.view(f">{kind}")
-        if kind == "f4":  # of any bytes: only those that are numbers
+        if kind == "f4":  # keep only finite numbers
             other = np.where(np.isfinite(other), other, 0).astype(f">{kind}")
             one = other.view(f"<{kind}")
         return ArrayVolume(one).signature() != ArrayVolume(other).signature()
@@ -40,7 +40,7 @@ def swapped(kind):
 
 
 def mask_of(values):
-    """A mask whose slices have values of their own, of which nobody knows what they mean."""
+    """Return a check of a mask with a value for each slice; several values are ambiguous."""
 
     def right():
         mask = np.zeros(GREY.shape, np.uint8)
@@ -54,7 +54,7 @@ def mask_of(values):
 
 
 def pages(z, pixels, known):
-    """A film of pages, one of which is of another magnification."""
+    """Return a check of a film in pages, one of which has another magnification."""
 
     def right():
         with tifffile.TiffWriter(path := place(".tif")) as file:
@@ -68,7 +68,7 @@ def pages(z, pixels, known):
 
 
 def spaced(names_nm, spacing, known):
-    """Slices whose names and files tell of distances."""
+    """Return a check of slices whose names and files both state distances."""
 
     def right():
         (path := place()).mkdir()
@@ -82,9 +82,9 @@ def spaced(names_nm, spacing, known):
 
 
 def reported(change):
-    """Whether a report tells the porosity of each film after folders, times or names have changed.
+    """Return a check that a report has the right porosities after folders, times or names changed.
 
-    Two films were labelled and measured, by paths relative to where that was typed.
+    Two films were labelled and measured, with paths relative to the working folder of that time.
     """
 
     def right():
@@ -142,7 +142,7 @@ def elsewhere(out):
 
 
 def beside(out):
-    """Another project with a film at the same relative path, where the report is made."""
+    """Make another project with a film at the same relative path, and work there."""
     there = out.parent.parent / f"{out.parent.name}-project" / "out" / "one"
     record = {"labels": "labels", "porosity": 0.9, "slabs": {}, "lineage": [ORIGIN],
               "labelling": "third", "shape": [3, 10, 10]}  # fmt: skip

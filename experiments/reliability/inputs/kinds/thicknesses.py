@@ -13,14 +13,14 @@ PLAIN = "z,nm\n" + "".join(f"{z},{nm}\n" for z, nm in enumerate(NM))
 
 @cache
 def base():
-    """A segmentation, and its porosity by slice."""
+    """Return a segmentation, and its porosity by slice."""
     folder = segmented()
     labels = zarr.open_group(folder / "labels.ome.zarr", mode="r")["0"][:]
     return folder, (labels == 0).mean((1, 2))
 
 
 def table(content, wanted=NM):
-    """Whether slices are weighed by these thicknesses; of None nobody can know them."""
+    """Return a check that slices are weighted by these thicknesses; None: they are ambiguous."""
     folder, by_slice = base()
     path = place(".csv")
     path.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -18,7 +18,7 @@ def palette(greys):
 
 
 def with_tag(values, tag, value):
-    """A tag that tifffile does not write."""
+    """Write a TIFF with a tag that tifffile does not write."""
     path = stored(values, extratags=[(65000, "H", 1, value, False)], byteorder="<")
     mine, wanted = (struct.pack("<HHI", number, 3, 1) for number in (65000, tag))
     path.write_bytes(path.read_bytes().replace(mine, wanted))

@@ -1,6 +1,6 @@
 """Two samples that show one film: nothing may be tested on what is learned from.
 
-What a dataset is refused for is raised where it is opened.
+Errors are raised when the dataset is opened.
 """
 
 import shutil
@@ -16,7 +16,7 @@ PARTS = ["test"] * 3 + ["train"] * 6 + ["val"] * 3
 
 
 def listed(volume, first=0, x=0, parts=PARTS):
-    """A dataset whose film is listed again, with its squares in other parts."""
+    """Write a dataset that lists its film twice, with the squares in other splits."""
     samples = "[{name: film, volume: slices, regions: regions.csv}, "
     path = dataset(samples=f"{samples}{{name: again, volume: {volume}, regions: again.csv}}]")
     rows = [f"masks/m{z}.tif,{z - first},0,{x},{parts[z]}" for z in range(first, 12)]

@@ -8,7 +8,7 @@ from fibsem.data.volumes import open_volume
 from fibsem.errors import UserError
 
 TIMES = ["2024-01-15_11-05-59 AM", "2024-01-15_01-05-59 PM", "2024-01-15_02-05-59 PM"]
-#: What runs in the names of slices, in order.
+#: Numbers in the names of slices, in order.
 NUMBERS = {
     "decimals": ["0.1", "0.25", "0.5", "0.9", "1.05", "1.3", "2"],
     "decimals with commas": ["0,1", "0,25", "0,5", "0,9", "1,05"],
@@ -24,7 +24,7 @@ NUMBERS = {
 
 
 def refused(path, **options):
-    """Whether it is refused, or the film: never another one."""
+    """Return a check that passes for a refusal or the correct film, and fails otherwise."""
 
     def right():
         with contextlib.suppress(UserError):

@@ -20,9 +20,9 @@ ZARR = {
     "nanometer": 1, "micrometer": 1e3, "angstrom": 0.1, "picometer": 1e-3, "millimeter": 1e6,
     "meter": 1e9, "pixel": None,
 }  # fmt: skip
-#: A voxel in nm, whatever it is written in: what is said to be over a millimetre is none.
+#: Voxel size in nm, in any unit; a stated size over a millimetre would be ignored.
 VOXEL_NM = 20.0
-#: Print resolutions that ImageJ takes for the sizes of pixels.
+#: Print resolutions that ImageJ stores as pixel sizes.
 PRINTED = (72, 96, 150, 300, 600)
 
 
@@ -32,7 +32,7 @@ def told(wanted, **options):
 
 
 def levels(steps, scales=None, unit="nanometer"):
-    """An OME-Zarr with levels in some order; each is of other grey values."""
+    """Write an OME-Zarr with levels in some order; each has other grey values."""
     group = zarr.open_group(path := place(), mode="w", zarr_format=2)
     datasets = []
     for step, scale in itertools.zip_longest(steps, scales or ()):

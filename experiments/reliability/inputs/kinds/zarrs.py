@@ -9,7 +9,7 @@ OTHERS = (b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"NRRD0004", b"\x93NUMPY", b"\x89
 
 
 def stored(values=GREY, axes="zyx", where="", told=True, fill=0):
-    """An OME-Zarr; chunks that hold nothing but ``fill`` are left out."""
+    """Write an OME-Zarr; chunks that contain only ``fill`` are left out."""
     root = zarr.open_group(path := place(), mode="w", zarr_format=2)
     group = root.create_group(where) if where else root
     array = group.create_array(
