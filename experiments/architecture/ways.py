@@ -2,11 +2,11 @@
 
     .venv/bin/python experiments/architecture/ways.py --json FILE
 
-It takes a second. ``tests/test_ways.py`` holds it to the latest file in ``results``.
+It takes a second. ``tests/test_ways.py`` compares the counts with the latest file in ``results``.
 
-A *stop* is a function or a class that a command reaches (by its imports and by the names that it
-mentions, read from the syntax trees) and that is handed the value: a parameter or a field is
-annotated with one of the types in which the value travels. Nothing is imported or run.
+A *stop* is a function or a class that a command reaches (through imports and names in the syntax
+trees) and that receives the value: a parameter or a field is annotated with one of the types in
+which the value travels. Nothing is imported or run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from statistics import median, quantiles
 
 PACKAGE = Path(__file__).resolve().parents[2] / "fibsem"
 
-#: Command, and the types in which the value travels through it.
+#: Module of the command, and the types in which the value travels through it.
 WAYS = {
     "configuration through sweep": (
         "fibsem.sweep",
@@ -45,7 +45,7 @@ Node = ast.FunctionDef | ast.ClassDef
 
 @dataclass
 class Module:
-    """What one file defines at its top, and what it has from others, by the name it uses."""
+    """Top-level definitions and imports of one file, by the names it uses."""
 
     name: str
     tree: ast.Module
@@ -63,7 +63,7 @@ class Module:
 
 
 def modules(package: Path) -> dict[str, Module]:
-    """Every module of a package by its dotted name."""
+    """Parse every module of a package; return them by dotted name."""
     read = {}
     for file in sorted(package.rglob("*.py")):
         parts = file.relative_to(package.parent).with_suffix("").parts
@@ -73,7 +73,7 @@ def modules(package: Path) -> dict[str, Module]:
 
 
 def defined(known: dict[str, Module], dotted: str) -> tuple[Module, str] | None:
-    """Module and name where something is defined, through packages that pass it on."""
+    """Return the module and name of a definition, through re-exports; None if it is unknown."""
     place, _, name = dotted.rpartition(".")
     module = known.get(place)
     if module is None:
@@ -84,7 +84,7 @@ def defined(known: dict[str, Module], dotted: str) -> tuple[Module, str] | None:
 
 
 def mentioned(node: ast.AST) -> Iterator[tuple[str, str | None]]:
-    """Names that a definition uses, each with the attribute that is taken from it."""
+    """Yield the names that a definition uses, each with its accessed attribute, or None."""
     for part in ast.walk(node):
         if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
             yield part.value.id, part.attr
@@ -93,7 +93,7 @@ def mentioned(node: ast.AST) -> Iterator[tuple[str, str | None]]:
 
 
 def reached(known: dict[str, Module], command: str) -> Iterator[tuple[Module, Node]]:
-    """Every function and class that a command reaches; of a class all methods."""
+    """Yield every function and class that a command reaches; a class includes all its methods."""
     waiting = [(known[command], name) for name in known[command].own]
     seen = set()
     while waiting:
@@ -112,7 +112,7 @@ def reached(known: dict[str, Module], command: str) -> Iterator[tuple[Module, No
 
 
 def handed(node: Node, types: set[str]) -> Iterator[str]:
-    """Names of what is handed the value: a function, or a class and its methods."""
+    """Yield the names of a function, or of a class and its methods, that receive the value."""
     if isinstance(node, ast.FunctionDef):
         if any(names(argument.annotation) & types for argument in arguments(node)):
             yield node.name
@@ -126,18 +126,18 @@ def handed(node: Node, types: set[str]) -> Iterator[str]:
 
 
 def arguments(node: ast.FunctionDef) -> list[ast.arg]:
-    """The parameters of a function."""
+    """Return the parameters of a function."""
     return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
 
 
 def names(annotation: ast.AST | None) -> set[str]:
-    """The names in an annotation."""
+    """Return the names in an annotation."""
     parts = ast.walk(annotation) if annotation else ()
     return {part.id for part in parts if isinstance(part, ast.Name)}
 
 
 def way(known: dict[str, Module], command: str, types: set[str]) -> dict[str, object]:
-    """Stops and files of a value on its way through a command."""
+    """Return the stops of a value on its way through a command, and the number of their files."""
     stops = sorted(
         f"{module.name}:{name}"
         for module, node in reached(known, command)
@@ -147,7 +147,7 @@ def way(known: dict[str, Module], command: str, types: set[str]) -> dict[str, ob
 
 
 def lengths(known: dict[str, Module]) -> dict[str, dict[str, float]]:
-    """Median and 90th percentile of the lines of functions, and their number, by package."""
+    """Return number, median and 90th percentile of the lines of functions, by package."""
     lines: dict[str, list[int]] = {"all": []}
     for name, module in known.items():
         package = ".".join(name.split(".")[:2])
@@ -164,7 +164,7 @@ def lengths(known: dict[str, Module]) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    """Print the figures, and keep them where a file is named."""
+    """Print the figures, and write them if a file is given."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--package", type=Path, default=PACKAGE, help="the package's folder")

@@ -21,7 +21,7 @@ def options(description: str) -> argparse.ArgumentParser:
 
 
 def report(figures: dict, path: Path | None) -> None:
-    """Print the figures, and write them with the machine they are from."""
+    """Print the figures with a description of the machine, and write them if a path is given."""
     figures = {**figures, "machine": {"cpus": os.cpu_count(), "processor": platform.machine()}}
     print(json.dumps(figures, indent=2))
     if path:
@@ -30,7 +30,7 @@ def report(figures: dict, path: Path | None) -> None:
 
 
 def seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """Median time of a call, after one that does not count."""
+    """Return the median time of a call, after a warm-up call."""
     work()
     times = []
     for _ in range(repeats):
@@ -41,7 +41,7 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
 
 
 def matmul_gflops(size: int = 4096) -> float:
-    """Rate of a float32 matrix product in TensorFlow, GFLOP/s."""
+    """Return the rate of a float32 matrix product in TensorFlow, in GFLOP/s."""
     import tensorflow as tf
 
     matrix = tf.random.stateless_normal((size, size), (1, 2))

@@ -3,10 +3,10 @@
     .venv/bin/python experiments/benchmarks/architectures.py --json FILE
 
 About three minutes on 2 cores. 33x33 with the n_z of the study (11; 3 for the 2dcnn), valid
-padding, default sizes. For each: pixels per second of the dense form and of `predict` on batches of
-patches with the same weights, their ratio, the largest difference of the two results, and the share
-of the rate of a matrix product (measured in the same run) that the convolutions of the dense form
-reach. The U-Net has no patch form, the 1dcnn no dense one.
+padding, default sizes. For each architecture: pixels per second of the dense form and of `predict`
+on batches of patches with the same weights, their ratio, the largest difference of the two results,
+and the share of the rate of a matrix product (measured in the same run) that the convolutions of
+the dense form reach. The U-Net has no patch form, the 1dcnn has no dense form.
 """
 
 from __future__ import annotations

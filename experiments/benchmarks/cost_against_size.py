@@ -3,15 +3,16 @@
     .venv/bin/python experiments/benchmarks/cost_against_size.py --json FILE
 
 About 20 minutes on 2 cores for each of --repeats. 1, 2, 4 and 8 slices of 2247 x 3372, and two
-slices of a quarter and of half of that area, each segmented by the command in a process of its own,
-all in turn: 2dcnn, 81x81x3, four blocks, float32, smoothing and small objects, tiles of one shape
-(749 x 843). The weights are untrained. What is done is kept in --folder and not done again.
+slices of a quarter and of half of that area, are segmented in turn by the command, each in a
+process of its own: 2dcnn, 81x81x3, four blocks, float32, smoothing and small objects, tiles of one
+shape (749 x 843). The weights are untrained. Finished runs are kept in --folder and not repeated.
 
-Three parts of a run do not depend on its size or hardly: `process_s` until the segmentation begins
-(Python, TensorFlow, the model), `start_s` until its first slab begins (the correction, which reads
-up to 20 slices, and the dense network), and in the rest, `labelling_s`, the trace of the first tile
-with the reading before and the finishing after, which nothing overlaps. The last is found by a
-straight line: labelling_s = first_s + pixels * s_per_pixel, least squares of relative deviations.
+Three parts of a run hardly depend on its size: `process_s` until the segmentation begins (Python,
+TensorFlow, the model), `start_s` until its first slab begins (the correction, which reads up to 20
+slices, and the dense network), and, within the remaining `labelling_s`, the trace of the first tile
+with the reading before and the finishing after it, which overlap with nothing. The last part is the
+intercept of a line: labelling_s = first_s + pixels * s_per_pixel, least squares of relative
+deviations.
 `flat_time` is the largest deviation of (labelling_s - first_s) / pixels from its median,
 `flat_time_with_first` that of labelling_s / pixels; `flat_memory` that of the peak memory.
 """
@@ -46,7 +47,7 @@ from fibsem.models import build, resolve
 from fibsem.tracking import Bundle
 
 rows, columns = args.size
-#: Slices and share of the area of every volume.
+#: Shape (z, y, x) of every volume.
 SHAPES = {
     "1_full": (1, rows, columns),
     "2_full": (2, rows, columns),
@@ -57,13 +58,13 @@ SHAPES = {
 }
 BY_DEPTH = ["1_full", "2_full", "4_full", "8_full"]
 BY_AREA = ["2_quarter", "2_half", "2_full"]
-#: A third of the height and a quarter of the width: tiles of all volumes are alike (749 x 843).
+#: A third of the height and a quarter of the width, so that all tiles are equal (749 x 843).
 TILE = max(-(-rows // 3), -(-columns // 4))
 bundle = args.folder / "bundle"
 
 
 def coarse_and_fine() -> np.ndarray:
-    """One slice of structure under noise, uint16."""
+    """Return one slice of structure under noise, uint16."""
     rng = np.random.default_rng(0)
     coarse = gaussian_filter(rng.normal(size=(rows, columns)).astype(np.float32), 12)
     grey = coarse / coarse.std() + rng.normal(size=coarse.shape)
@@ -71,7 +72,7 @@ def coarse_and_fine() -> np.ndarray:
 
 
 def prepare() -> None:
-    """Write the volumes, and a network whose threshold gives both classes."""
+    """Write the volumes, and an untrained network with a threshold that gives both classes."""
     grey = coarse_and_fine()
     for name, shape in SHAPES.items():
         if (folder := args.folder / "volumes" / name).is_dir():
@@ -92,7 +93,7 @@ def prepare() -> None:
 
 
 def segment(name: str, repeat: int) -> dict:
-    """Segment a volume by the command, or find it done; its seconds and its peak."""
+    """Segment a volume by the command, or read the kept figures of an earlier run."""
     kept = args.folder / "runs" / f"{name}-{repeat}.json"
     if kept.is_file():
         return json.loads(kept.read_text())
@@ -123,20 +124,20 @@ def segment(name: str, repeat: int) -> dict:
 
 
 def medians(runs: list[dict]) -> dict:
-    """The median of every number over repeats."""
+    """Return the median of every number over the repeats."""
     numbers = [key for key, value in runs[0].items() if isinstance(value, float | int)]
     return {**runs[0], **{key: median(run[key] for run in runs) for key in numbers}}
 
 
 def line(sizes: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Intercept and slope of the straight line with the least relative deviations."""
+    """Return intercept and slope of a line, by least squares of relative deviations."""
     terms = np.stack([np.ones_like(sizes), sizes], axis=1) / values[:, None]
     (start, slope), *_ = np.linalg.lstsq(terms, np.ones_like(values), rcond=None)
     return float(start), float(slope)
 
 
 def largest_deviation(values: np.ndarray) -> float:
-    """Of values from their median, relative to it."""
+    """Return the largest relative deviation of values from their median."""
     return float(np.abs(values / np.median(values) - 1).max())
 
 

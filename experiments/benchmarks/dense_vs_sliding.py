@@ -38,7 +38,7 @@ dense = TILE**2 / seconds(lambda: scorer(block), 5)
 patch = PATCHES / seconds(lambda: network.predict(patches, batch_size=BATCH, verbose=0), 3)
 paper = PATCHES / seconds(lambda: thesis.predict(patches, batch_size=BATCH, verbose=0), 3)
 
-# the same pixels by both ways, so that the ratio is of equal results
+# the same pixels in both ways, so that the ratio compares equal results
 reference = network.predict(
     np.stack([block[k : k + 81, k : k + 81] for k in range(64)]), verbose=0
 ).ravel()

@@ -4,11 +4,11 @@
 
 About two minutes on 2 cores. Both have value, gradient and two eigenvalues of the Hessian at five
 sigmas (1 to 16 pixels) of one slice, 100 trees, and the same 12 000 training pixels of a simulated
-film. Rates are of a slice of 2247 x 3372 pixels from grey values to probabilities, each in a
-process of its own, so that the peak of its memory is its own: ours goes tile by tile.
+film. Rates are for a slice of 2247 x 3372 pixels from grey values to probabilities. Each forest
+runs in a process of its own, to measure its peak memory; ours works tile by tile.
 
-Looks inside: the forest learns from the very pixels that scikit-image is given, and slabs are timed
-alone.
+Looks inside: the forest learns from the same pixels as that of scikit-image, and slabs are timed
+separately.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TREES, SIGMAS, PIXELS = 100, [1.0, 2.0, 4.0, 8.0, 16.0], 12_000
 
 
 def slice_and_labels():
-    """Noise at two scales, and the sign of the coarse one as labels."""
+    """Return noise at two scales as a slice, and the sign of the coarse noise as labels."""
     import numpy as np
     from scipy.ndimage import gaussian_filter
 

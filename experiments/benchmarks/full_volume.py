@@ -3,9 +3,9 @@
     .venv/bin/python experiments/benchmarks/full_volume.py --json FILE [--slices 200] [--unet]
 
 2dcnn, 81x81x3, four blocks, or the U-Net with its defaults; smoothing and small objects included;
-2247 x 3372 pixels a slice, six slices by default. A film is simulated and a network trained for two
-minutes first; both stay in --folder. The segmentation is the command as users type it, in a process
-of its own. One that was interrupted is gone on with, but its time is not reported.
+2247 x 3372 pixels per slice, six slices by default. First a film is simulated and a network is
+trained for two minutes; both are kept in --folder. The segmentation is the command as users type
+it, in a process of its own. An interrupted one is resumed, but its time is not reported.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ if not (bundle / "bundle.json").is_file():
     Bundle(segmenter, (50.0, 10.0, 10.0)).save(bundle)
 
 slices = next(film.glob("*/slices"))
-clock = args.folder / f"{output.name}-seconds.json"  # to start a finished one tells no time
+clock = args.folder / f"{output.name}-seconds.json"  # a finished run has no time
 if not clock.is_file():
     started = time.perf_counter()
     command(
@@ -85,7 +85,7 @@ if summary["slabs"]["resumed"]:
 import keras
 import numpy as np
 
-# the network alone: one tile of the run with its surroundings, in the precision that was used
+# the network alone: one tile of the run with its halo, in the precision of the run
 member = load_bundle(bundle).segmenter.members[0]
 height, width = summary["tile"]
 _, up, left = member.spec.halo
@@ -94,7 +94,7 @@ block = np.random.default_rng(0).normal(size=around).astype("float32")
 scorer = BlockScorer(member.spec, member.model, summary["precision"])
 network_px_per_s = height * width / seconds(lambda: scorer(block), 3)
 
-# the thesis's way, end to end: cut patches of a strip, predict them, smooth and threshold
+# as in the thesis, end to end: cut patches of a strip, predict them, smooth and threshold
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.data.volumes import open_volume
 from fibsem.geometry import Box

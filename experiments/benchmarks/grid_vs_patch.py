@@ -3,8 +3,8 @@
     .venv/bin/python experiments/benchmarks/grid_vs_patch.py --json FILE [--seconds 80] [--seeds 3]
 
 About 10 minutes on 2 cores. The phantom `demo`, 2dcnn at 49x49x3 with valid padding; batches of 128
-patches against 16 windows of 8 x 8 with weights by class. `ratio` is the median over the seeds of
-the time in which grid reaches the best score of patch, divided by the time patch was given.
+patches against 16 windows of 8 x 8 with class weights. `ratio` is the median over the seeds of the
+time in which grid mode reaches the best score of patch mode, divided by the time of patch mode.
 Expected: a third at most.
 """
 
@@ -28,7 +28,10 @@ from fibsem import api
 
 
 def curve(mode: str, seed: int) -> list[tuple[float, float]]:
-    """(seconds of training and validation, validation mIoU) after every epoch; kept in a file."""
+    """Return (seconds, validation mIoU) after every epoch, and keep them in a file.
+
+    Seconds include training and validation.
+    """
     known = args.state / f"{args.data}-{args.nbhd}-{args.seconds:g}-{mode}-{seed}.json"
     if not known.is_file():
         trained = api.train(

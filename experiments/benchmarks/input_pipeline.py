@@ -3,9 +3,9 @@
     .venv/bin/python experiments/benchmarks/input_pipeline.py --json FILE
 
 About two minutes on 2 cores. For patch and grid mode at 33x33x3 and 81x81x3 on the phantom:
-samples a second that the pipeline delivers by itself, samples a second that are trained on, their
-ratio, and the share of an epoch that validation takes. Expected: ratios above 3, validation below a
-tenth. The keys without a prefix are those of the tightest case.
+samples per second of the input pipeline alone, samples per second in training, their ratio, and the
+share of an epoch that validation takes. Expected: ratios above 3, validation below a tenth. Keys
+without a prefix are those of the tightest case.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def case(mode: str, nbhd: str) -> dict[str, float]:
         )
     ).run  # fmt: skip
     material = Material(obtain(config.data, config.split), config)
-    next(epoch_batches(material, 0)[0]())  # reads the data
+    next(epoch_batches(material, 0)[0]())  # read the data first
     started = time.perf_counter()
     samples = sum(labels.size for _, labels, _ in epoch_batches(material, 0)[0]())
     pipeline = samples / (time.perf_counter() - started)
-    epoch = train(material).history[-1]  # the first one compiles
+    epoch = train(material).history[-1]  # the first epoch includes compilation
     trained = samples / epoch.seconds
     return {
         "samples_per_s": pipeline,

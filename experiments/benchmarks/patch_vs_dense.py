@@ -6,7 +6,7 @@ About ten minutes on 2 cores; a row is printed as soon as it is timed. One slice
 2dcnn with default sizes. Expected: dense is hundreds of times faster, the more the larger the
 neighbourhood.
 
-Looks inside: single batches and blocks are timed, and the batch of `predict` is the one in use.
+Looks inside: single batches and blocks are timed, with the batch size that segmentations use.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NEIGHBOURHOODS = tuple(f"{n}x{n}x{nz}" for n in (11, 33, 49, 65, 81) for nz in (
 
 @dataclass(frozen=True)
 class Row:
-    """One neighbourhood: what patch by patch extracts for a slice, and both times for it."""
+    """One neighbourhood: size of the extracted patches of a slice, and both times for it."""
 
     nbhd: Nbhd
     extracted_gib: float
@@ -68,7 +68,7 @@ def rows(neighbourhoods: Sequence[str], patches: int = PATCH_BATCH) -> Iterator[
 
 
 def main() -> None:
-    """Print the table in Markdown, line by line, and keep it where a file is named."""
+    """Print the table in Markdown, line by line, and write it if a file is given."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--nbhd", nargs="+", default=NEIGHBOURHOODS)

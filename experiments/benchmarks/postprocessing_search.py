@@ -2,20 +2,20 @@
 
     .venv/bin/python experiments/benchmarks/postprocessing_search.py --json FILE
 
-A few minutes on 2 cores. The squares are made up: a phantom's structure, blurred, with noise
-that is correlated over some pixels, as scores of solid of a network that was trained on balanced
-classes. No square is read from disk, and scoring them is not part of the time.
+A few minutes on 2 cores. The squares are synthetic: the structure of a phantom, blurred, with noise
+that is correlated over some pixels, as scores of solid of a network trained on balanced classes. No
+square is read from disk, and scoring them is not part of the time.
 
-Beside the seconds of both searches, and of those by a sample of the squares (a quarter of each),
-there is what they are held against:
+The seconds of both searches, and of those on a sample of the squares (a quarter of each), are
+compared with
 
-- the plain way, one combination and square after the other by the definition, in one thread. Its
-  surface and its best combination on a small grid must be the same; its time for everything is
-  extrapolated from a sample of combinations and squares (``plain_seconds_extrapolated``);
-- the floor: what a float32 matrix product of as many operations takes that the Gaussians of the
-  second round need (``floor_seconds``), at the rate measured here with all cores.
+- the plain way: one combination and square after another by the definition, in one thread. Its
+  surface and its best combination on a small grid must be the same; its total time is extrapolated
+  from a sample of combinations and squares (``plain_seconds_extrapolated``);
+- the floor: the time of a float32 matrix product with as many operations as the Gaussians of the
+  second round (``floor_seconds``), at the rate measured here with all cores.
 
-Looks inside: the search is held against its definition, square by square.
+Looks inside: the search is compared with its definition, square by square.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def grid_of(*overrides: str) -> SearchGrid:
 
 
 def make_square(rng: np.random.Generator, margin: int) -> ScoredSquare:
-    """Scores as after training on balanced classes: solid is as likely as pore before one looks."""
+    """Return a square with scores as after training on balanced classes, with equal priors."""
     extent = (args.side + 2 * margin,) * 2
 
     def noise(sigma_px: float) -> np.ndarray:
@@ -76,7 +76,7 @@ def timed_search(squares, grid):
 
 
 def timed_by_sample(rng, squares, grid):
-    """The search on a quarter of every square, and the last few combinations on all pixels."""
+    """Search on a quarter of every square, and the last few combinations on all pixels."""
     half, parts = args.side // 2, []
     for square in squares:
         y, x = rng.integers(0, 2, 2) * half
@@ -87,7 +87,7 @@ def timed_by_sample(rng, squares, grid):
 
 
 def every_combination(grid):
-    """All of a grid, in the order of the surface."""
+    """Return all combinations of a grid, in the order of the surface."""
     return [
         PostProcessing(sigma, threshold, rounds, min_size)
         for rounds in grid.rounds
@@ -98,7 +98,7 @@ def every_combination(grid):
 
 
 def equals_plain(squares, grid):
-    """Whether surface and best are those of trying everything by the definition."""
+    """Return whether surface and best equal those of trying all combinations by the definition."""
     _, best, surface = timed_search(squares, grid)
     tried = {how: pooled(s.confusion(how) for s in squares).miou for how in every_combination(grid)}
     first = max(tried, key=tried.get)
@@ -106,7 +106,7 @@ def equals_plain(squares, grid):
 
 
 def plain_seconds(squares, grid, rng):
-    """Seconds of the plain way for everything, from a random sample of it."""
+    """Return the seconds of the plain way for everything, extrapolated from a random sample."""
     combinations = every_combination(grid)
     started = time.perf_counter()
     for _ in range(args.sample):
@@ -117,7 +117,7 @@ def plain_seconds(squares, grid, rng):
 
 
 def floor_seconds(squares, grid):
-    """Time of a matrix product with the operations of the Gaussians of the second round."""
+    """Return the time of a matrix product with the operations of the Gaussians of round two."""
     pixels = sum(square.scores.size for square in squares) * len(grid.thresholds)
     reaches = [int(4 * sigma + 0.5) for sigma in grid.sigmas]
     operations = sum(4 * (BLOCK + 2 * reach) * pixels for reach in reaches)

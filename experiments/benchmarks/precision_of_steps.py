@@ -2,10 +2,10 @@
 
     .venv/bin/python experiments/benchmarks/precision_of_steps.py --json FILE
 
-About ten minutes on 2 cores. The trainer as it is, data, optimiser and averages included, on the
-small phantom: the second epoch of a training, in turns, the least of each. Expected, where the
-processor multiplies bfloat16: ratios below 0.9 for architectures that say ``quick_in_bfloat16``.
-The keys without a prefix are those of 81x81x3.
+About ten minutes on 2 cores. Complete training steps, including data, optimiser and averages, on
+the small phantom: the second epoch of a training, precisions in turn, minimum over the repeats.
+Expected, if the processor supports bfloat16: ratios below 0.9 for architectures that declare
+``quick_in_bfloat16``. Keys without a prefix are those of 81x81x3.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ args = parser.parse_args()
 from fibsem.config import Configuration, compose
 from fibsem.training import Material, obtain, train
 
-#: Steps of an epoch, so that each takes some seconds.
+#: Steps per epoch, chosen so that each epoch takes some seconds.
 CASES = {
     ("unet", "33x33x3"): 200, ("2dcnn", "33x33x3"): 120, ("2dcnn", "81x81x3"): 20,
     ("2dcnn", "113x113x3"): 12, ("mv2dcnn", "33x33x3"): 40, ("triplanar", "33x33x3"): 60,

@@ -5,7 +5,7 @@
 The labels are the exact pores of a phantom film of 45 % porosity, written slice by slice, with the
 summary of a segmentation beside them. The command runs in a process of its own. Then a corner of
 the film that fits into memory is measured once in slabs of one slice and once as a whole: every
-figure must be equal. --parts of a million voxels are measured for pore sizes and transport.
+figure must be equal. Pore sizes and transport are measured on --parts of a million voxels.
 
 Looks inside: slabs of a chosen height are compared with the whole, which no command offers.
 """
@@ -39,7 +39,7 @@ recipe = replace(PhantomRecipe(), shape=tuple(args.shape), squares=3, square_px=
 
 
 def write(folder: Path, shape: tuple[int, ...], plane) -> None:
-    """Labels, slice by slice, and the summary of a segmentation."""
+    """Write labels, slice by slice, and the summary of a segmentation."""
     if (folder / "summary.json").exists():
         return
     labels = folder / "labels.ome.zarr"

@@ -30,7 +30,7 @@ environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "MLFLOW_DISABLE_TELEME
 
 
 def sweep(name: str, *overrides: str) -> tuple[Path, float]:
-    """Run one sweep; returns its folder and its time."""
+    """Run one sweep; return its folder and its seconds."""
     command = [
         sys.executable, "-m", "fibsem.sweep", "data=demo", "nbhd=33x33x3", "space=smoke",
         "space.axes.model.blocks=[3]", "space.axes.model.filters=[16]", "train.patience=null",
@@ -44,7 +44,7 @@ def sweep(name: str, *overrides: str) -> tuple[Path, float]:
 
 
 def overhead(name: str, *overrides: str) -> float:
-    """Share of the time from the first claim to the last tell that is not training epochs."""
+    """Return the share of the time from first claim to last result that is not training epochs."""
     place, _ = sweep(
         name, f"train.max_seconds={args.seconds}", "train.epochs=100000",
         f"search.trials={args.trials}", *overrides,

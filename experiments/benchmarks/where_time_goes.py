@@ -3,9 +3,9 @@
     .venv/bin/python experiments/benchmarks/where_time_goes.py --json FILE
 
 About three minutes. 2dcnn, 81x81x3, four blocks, one tile of 768 x 768 in float32. Every layer is
-timed alone on input of its own shape and held against the rate of a matrix product. Then the whole
+timed alone on input of its own shape and compared with the rate of a matrix product. Then the whole
 network is timed in variants: XLA; Eigen's kernels instead of oneDNN's (a process of its own); ReLU
-in place of ELU; one and two threads. None of the variants is used; they say what would be gained.
+in place of ELU; one and two threads. None of the variants is in use; they show the possible gains.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ tile = tf.constant(rng.normal(size=(1, grown, grown, 3)).astype(np.float32))
 
 
 def timed(call, *inputs) -> float:
-    """Median seconds of a function as a graph, the fetch of its output left out."""
+    """Return the median seconds of a function as a graph, without fetching its output."""
     graph = tf.function(lambda *given: tf.reduce_max(call(*given)))
     return seconds(lambda: graph(*inputs).numpy())
 
@@ -59,7 +59,7 @@ if args.only_network:
 
 
 def elsewhere(*arguments: str, **environment: str) -> float:
-    """Seconds of the network in another process."""
+    """Return the seconds of the network in another process."""
     line = [sys.executable, __file__, "--only-network", "--side", str(args.side), *arguments]
     done = subprocess.run(
         line, env=os.environ | environment, capture_output=True, text=True, check=True

@@ -13,7 +13,7 @@ from fibsem.training import Material, obtain, scored_squares
 
 
 def material_of(command: str, overrides: Sequence[str], like: Material | None = None) -> Material:
-    """What a training with these overrides learns from; ``like`` has read the same dataset."""
+    """Return the material of a training; ``like`` is another one with the same dataset."""
     config = Configuration(compose(command, list(overrides))).run
     if like is not None:
         return like.for_config(config)
@@ -23,7 +23,7 @@ def material_of(command: str, overrides: Sequence[str], like: Material | None = 
 def every_pixel(
     material: Material, model: object, split: str
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Labels (0 pore, 1 solid) and scores of all labelled pixels of a split, each once."""
+    """Return labels (0 pore, 1 solid) and scores of all labelled pixels of a split, each once."""
     scorer = BlockScorer(material.config.spec, model)
     labels, scores = [], []
     for _, square in scored_squares(material, scorer, split):

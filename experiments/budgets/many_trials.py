@@ -2,10 +2,11 @@
 
     .venv/bin/python experiments/budgets/many_trials.py --json FILE
 
-The command itself, watched from outside: after every twenty-five trials the memory of the command
-with all that it started, the largest of these processes, and the bytes of the output folder, of the
-study and of MLflow's store with its artifacts. Growth is told by trial over the last two thirds of
-the sweep, behind what is loaded once; the last look comes before the last trials. Seconds a trial.
+The command is observed from outside. After every twenty-five trials these are recorded: memory of
+the command with its child processes, and of the largest of them; bytes of the output folder, of the
+study, and of the MLflow store with its artifacts. Growth is given per trial over the last two
+thirds of the sweep, when everything is loaded; the last record is before the last trials. Seconds
+per trial are given, too.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Sight:
-    """What is there after so many trials, in MiB."""
+    """Sizes in memory and on disk after a number of trials, in MiB."""
 
     trials: int
     seconds: float
@@ -43,7 +44,7 @@ class Sight:
 
 
 def memory(command: psutil.Process) -> list[float]:
-    """Of the command and of each process that it started, without what they share twice."""
+    """Return the MiB of the command and its child processes; shared memory is divided (PSS)."""
     sizes = []
     for process in [command, *command.children(recursive=True)]:
         with contextlib.suppress(psutil.Error):
@@ -52,27 +53,27 @@ def memory(command: psutil.Process) -> list[float]:
 
 
 def disk(place: Path) -> float:
-    """Of a file or of all files of a folder."""
+    """Return the MiB of a file, or of all files in a folder."""
     files = [place] if place.is_file() else place.rglob("*")
     total = 0
     for path in files:
-        with contextlib.suppress(OSError):  # a file of a moment
+        with contextlib.suppress(OSError):  # a temporary file
             total += path.stat().st_blocks * 512
     return total / MIB
 
 
 def ended(study: Path) -> int:
-    """Trials that are complete, as the study tells."""
+    """Return the number of complete trials in the study."""
     with contextlib.closing(sqlite3.connect(f"file:{study}?mode=ro", uri=True)) as database:
         try:
             query = "SELECT count(*) FROM trials WHERE state = 'COMPLETE'"
             return int(database.execute(query).fetchone()[0])
-        except sqlite3.Error:  # not laid out yet
+        except sqlite3.Error:  # without tables yet
             return 0
 
 
 def sights(command: list[str], folder: Path, every: int) -> list[Sight]:
-    """Run the sweep to its end and look at it after every so many trials."""
+    """Run the sweep to its end, and record its sizes after every ``every`` trials."""
     seen: list[Sight] = []
     started = time.perf_counter()
     with (folder / "sweep.log").open("w") as log:
@@ -100,7 +101,7 @@ def sights(command: list[str], folder: Path, every: int) -> list[Sight]:
 
 
 def growth(seen: list[Sight], name: str) -> float:
-    """MiB a trial, a line through the last two thirds."""
+    """Return the growth in MiB per trial, by a line through the last two thirds."""
     late = seen[len(seen) // 3 :]
     counts = [sight.trials for sight in late]
     return float(np.polyfit(counts, [getattr(sight, name) for sight in late], 1)[0])

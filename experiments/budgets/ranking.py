@@ -2,11 +2,12 @@
 
     .venv/bin/python experiments/budgets/ranking.py --json FILE [--real DIR]
 
-Networks of several ages and rates are scored twice: on the pieces that stand for the validation
-split, and on every labelled pixel. Told are Spearman's rank correlations, and how far the figures
-lie apart in units of the standard error that is told with them. Then, which figure of these pieces
-should choose: the rank correlation of each with the mIoU of every test pixel, at the threshold of
-the pieces, and the test mIoU of the network that it would pick. Some ten minutes on two cores.
+Networks of several ages and learning rates are scored twice: on the pieces that represent the
+validation split, and on every labelled pixel. Spearman's rank correlations are given, and the
+differences of the metrics in comparison with their estimated standard errors. Then follows which
+metric of the pieces should choose networks: the rank correlation of each with the mIoU of every
+test pixel, at the threshold of the pieces, and the test mIoU of the network that it would pick.
+Some ten minutes on two cores.
 
 Looks inside: one network is scored in two ways after every few epochs.
 """
@@ -33,7 +34,7 @@ parser.add_argument("--data", default="vnc/mitochondria.yaml", help="of the real
 args = parser.parse_args()
 
 AGES, RATES, FILTERS = (15, 40, 100), (0.0005, 0.002, 0.008), (4, 8)
-#: What a search may choose by: whether on balanced or on all pixels, which figure, and its sign.
+#: Objectives of a search: on balanced or on all (natural) pixels, name of the metric, and its sign.
 FIGURES = {
     "val/loss": ("balanced", "loss", -1), "val/miou": ("balanced", "miou", 1),
     "val_all/miou": ("natural", "miou", 1),
@@ -41,14 +42,14 @@ FIGURES = {
 
 
 def exhaustive(material: Material, model: object, split: str) -> Estimate:
-    """Every labelled pixel of a split, each once, as if it were drawn."""
+    """Return an estimate from every labelled pixel of a split, each once."""
     labels, scores = every_pixel(material, model, split)
     counts = int((labels == 0).sum()), int((labels == 1).sum())
     return Estimate(labels, scores, np.ones(labels.size), np.zeros(labels.size, np.int64), counts)
 
 
 def choice(figures: list[float], tested: list[float]) -> dict[str, float]:
-    """How well a figure, the larger the better, orders networks by what they do on test pixels."""
+    """Compare a metric, of which larger is better, with the test mIoU of the networks."""
     return {
         "spearman": float(spearmanr(figures, tested).statistic),
         "picked_test_miou": tested[int(np.argmax(figures))],
@@ -57,7 +58,7 @@ def choice(figures: list[float], tested: list[float]) -> dict[str, float]:
 
 
 def networks() -> list[Material]:
-    """The settings that are compared, on one dataset that is read once."""
+    """Return the compared settings, on one dataset that is read once."""
     found: list[Material] = []
     for steps in AGES:
         for rate in RATES:

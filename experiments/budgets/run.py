@@ -2,11 +2,11 @@
 
     .venv/bin/python experiments/budgets/run.py --json FILE [--seconds 60 120] [--only train/rare]
 
-Each setting is a command as a user types it, in a process of its own; one that is finished is not
-run again, and the shortest come first. All of them take about five hours of an otherwise idle
-machine. Datasets are the small phantom, real stacks of ``--real`` (two are labelled in every
-slice), and a film of 1 % pores, labelled in every slice, which is simulated here. ``--film DIR``,
-made by ``benchmarks/full_volume.py --slices 200``, is labelled in every slice here and trained on.
+Each setting is a command as a user types it, in a process of its own; the shortest come first, and
+finished ones are not run again. All take about five hours on an otherwise idle machine. Datasets
+are the small phantom, real stacks in ``--real`` (two are labelled in every slice), and a simulated
+film of 1 % pores that is labelled in every slice. ``--film DIR``, made by
+``benchmarks/full_volume.py --slices 200``, is also labelled in every slice and used for training.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import tifffile
 from fibsem.data.phantom import PhantomRecipe, simulate
 
 HERE = Path("outputs/budgets")
-GIB = 2**20  # getrusage tells KiB
+GIB = 2**20  # in KiB, the unit of getrusage
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path, required=True, help="figures, and a table beside as .md")
@@ -40,7 +40,7 @@ args = parser.parse_args()
 
 
 def rare_film() -> Path:
-    """A phantom of 1 % pores with a mask of every slice: 12 train, 4 validate, 4 test."""
+    """Simulate 1 % pores with a mask of every slice: 12 train, 4 validation, 4 test."""
     folder = HERE / "rare"
     if not (folder / "dataset.yaml").is_file():
         film = PhantomRecipe().samples["HPC22"]._replace(porosity=0.01)
@@ -61,9 +61,9 @@ def rare_film() -> Path:
 
 
 def full_film(slices: Path) -> dict[str, list[str]]:
-    """A film of full size with a mask of every slice, and with one of a square in some.
+    """Label a film of full size in every slice, and in squares of some slices; return overrides.
 
-    Masks are what a threshold gives: for time and memory any do.
+    The masks come from a threshold, since time and memory do not depend on them.
     """
     folder = (HERE / "full").resolve()
     tables = {"full": folder / "full.csv", "full-squares": folder / "squares.csv"}
@@ -92,7 +92,7 @@ def full_film(slices: Path) -> dict[str, list[str]]:
 
 
 def datasets() -> dict[str, list[str]]:
-    """Overrides by name; real stacks where they are."""
+    """Return the overrides of the datasets by name, with the real stacks that exist."""
     found = {"demo": ["data=demo"], "rare": [f"data.path={rare_film()}"]}
     for name, file in (("flyem", "flyem/dataset.yaml"), ("membranes", "vnc/membranes.yaml"),
                        ("mitochondria", "vnc/mitochondria.yaml")):  # fmt: skip
@@ -102,7 +102,7 @@ def datasets() -> dict[str, list[str]]:
 
 
 def settings() -> Iterator[tuple[str, str, list[str], int]]:
-    """Name, command, overrides and seconds of every setting; a sweep before its promotion."""
+    """Yield name, command, overrides and seconds of every setting; sweeps before promotions."""
     few = ["segment=false", "candidates=1"]
     for seconds in args.seconds:
         for name, data in datasets().items():
@@ -115,7 +115,7 @@ def settings() -> Iterator[tuple[str, str, list[str], int]]:
 
 
 def measured(name: str, command: str, overrides: list[str], seconds: int) -> dict[str, object]:
-    """Run a setting in a process of its own; its figures."""
+    """Run a setting in a process of its own and return its figures."""
     output = HERE / name.replace("/", "-")
     line = [
         sys.executable, "-m", f"fibsem.{command}", "nbhd=33x33x3", f"budget={seconds}s",
@@ -150,7 +150,7 @@ def measured(name: str, command: str, overrides: list[str], seconds: int) -> dic
 
 
 def chosen(name: str) -> bool:
-    """Whether ``--only`` names a setting, or what it is one of."""
+    """Return whether ``--only`` names a setting, or a group that contains it."""
     parts = args.only.split("/") if args.only else []
     return name.split("/")[: len(parts)] == parts
 
@@ -159,7 +159,7 @@ COLUMNS = ("used_s", "told_s", "trials", "val_share", "steps_per_s", "peak_rss_g
 
 
 def table(figures: dict[str, dict[str, object]]) -> str:
-    """The settings as Markdown."""
+    """Return the settings as a table in Markdown."""
     rows = [f"| command | dataset | given_s | {' | '.join(COLUMNS)} |"]
     rows.append(f"|---|---|--:|{'--:|' * len(COLUMNS)}")
     for name, one in figures.items():

@@ -2,13 +2,13 @@
 
     .venv/bin/python experiments/budgets/searches.py --json FILE [--minutes 5] [--seeds 3]
 
-One space (``2d``, 2dcnn at 33x33x3) on a small phantom and a real film, seed by seed one way after
-the other; a sweep that is finished is not run again. All of them take 95 minutes of an otherwise
-idle machine. Halving plans its steps itself. The study's scheme goes through blocks x learning rate
-and draws the rest at random; TPE learns from eight random trials on, and the median pruner ends
-what is behind after two epochs. These two train for nine epochs, of so many steps that twelve whole
-trainings fill the time. What counts is the network that a sweep is best with: its mIoU on every
-labelled test pixel, which no sweep has seen, at its threshold of validation.
+One space (``2d``, 2dcnn at 33x33x3) on a small phantom and a real film; for each seed one way after
+another; finished sweeps are not run again. All take 95 minutes on an otherwise idle machine.
+Halving plans its own steps. The study's scheme enumerates blocks x learning rate and draws the rest
+at random; TPE learns after eight random trials, and the median pruner ends inferior trainings after
+two epochs. These two train for nine epochs, with as many steps that twelve whole trainings fill the
+time. The best network of each sweep is compared: its mIoU on every labelled test pixel, which no
+sweep has seen, at its validation threshold.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ HALVING, *OTHERS = WAYS
 
 
 def steps_of_others(film: str) -> int:
-    """Of an epoch: twelve trainings take as long as a sweep, by the times in halving's plan."""
+    """Return the steps per epoch with which twelve trainings fill a sweep, by halving's plan."""
     plan = json.loads((folder_of(film, HALVING, 0) / "plan.json").read_text())
     training_s = 60 * args.minutes / WHOLE - plan["once_s"]
     return max(1, int((training_s / EPOCHS - plan["validation_s"]) / plan["step_s"]))
 
 
 def folder_of(film: str, way: str, seed: int) -> Path:
-    """Of a sweep."""
+    """Return the output folder of a sweep."""
     return HERE / f"{film}-{way.partition(',')[0].replace(' ', '-')}-{seed}"
 
 
 def overrides(film: str, way: str, seed: int) -> list[str]:
-    """Of a sweep, as a user types them."""
+    """Return the overrides of a sweep, as a user types them."""
     given = [FILMS[film], *SPACE, f"seed={seed}", f"search.seed={seed}", *WAYS[way]]
     if way == HALVING:
         return [*given, f"budget={60 * args.minutes:.0f}s"]
@@ -74,7 +74,7 @@ def overrides(film: str, way: str, seed: int) -> list[str]:
 
 
 def swept(film: str, way: str, seed: int) -> float | None:
-    """Run a sweep; how many seconds it took, and None where it was done before."""
+    """Run a sweep and return its seconds; None if it was finished before."""
     folder = folder_of(film, way, seed)
     if (folder / "summary.json").is_file():
         return None
@@ -89,7 +89,7 @@ def swept(film: str, way: str, seed: int) -> float | None:
 
 
 def tested(film: str, way: str, seed: int, best: dict) -> float:
-    """Mean IoU of the best network of a sweep on every labelled test pixel."""
+    """Return the mean IoU of the best network of a sweep on every labelled test pixel."""
     (folder,) = (
         file.parent
         for file in folder_of(film, way, seed).glob("trials/*/result.json")
@@ -104,7 +104,7 @@ def tested(film: str, way: str, seed: int, best: dict) -> float:
 
 
 def told(film: str, way: str, seed: int) -> dict[str, object]:
-    """What a sweep came to."""
+    """Run a sweep, or read a finished one, and return its figures."""
     seconds = swept(film, way, seed)
     folder = folder_of(film, way, seed)
     summary = json.loads((folder / "summary.json").read_text())
@@ -120,12 +120,12 @@ def told(film: str, way: str, seed: int) -> dict[str, object]:
 
 
 def spread(found: list[float]) -> str:
-    """Mean and standard deviation, as far as there is one."""
+    """Return the mean, with the standard deviation of several values, as text."""
     return f"{np.mean(found):.4f}" + (f" ± {np.std(found, ddof=1):.4f}" if len(found) > 1 else "")
 
 
 def table(record: dict[str, dict[str, object]]) -> str:
-    """The sweeps by film and way as Markdown."""
+    """Return the sweeps by film and way as a table in Markdown."""
     lines = ["| film | search | trials, of them pruned | validation mIoU of the best | test mIoU |"]
     lines.append("|---|---|--:|--:|--:|")
     for film in FILMS:

@@ -3,9 +3,9 @@ r"""How a step of training grows with its operations, over the networks of three
     .venv/bin/python experiments/budgets/sizes.py --data vnc/membranes-squares.yaml \
         --json experiments/budgets/results/sizes.json
 
-Networks with which a sweep of each space begins are timed, one after the other, on a machine that
-does nothing else: a line through the logarithms. Where the JSON is there already, it is fitted as
-it stands. ``GROWTH`` in ``fibsem/search/budget/sizes.py`` comes from here.
+The first networks of a sweep over each space are timed, one after another, on an otherwise idle
+machine, and a line is fitted to the logarithms. An existing JSON is only fitted.
+``GROWTH`` in ``fibsem/search/budget/sizes.py`` is from this experiment.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ parser.add_argument("--networks", type=int, default=10, help="of each space (def
 args = parser.parse_args()
 
 SPACES = (["model=2dcnn", "nbhd=33x33x3"], ["model=2dcnn", "nbhd=81x81x3"], ["model=unet"])
-#: Of which a probe times steps as those of a budget of so many seconds.
+#: Budget in seconds, which determines how many steps the probe times.
 BUDGET_S = 60.0
 
 
 def networks(space: list[str]) -> list[dict[str, object]]:
-    """Operations and seconds of a step of the first networks of a space."""
+    """Return operations and seconds of a step of the first networks of a space."""
     given = Configuration(compose("sweep", [f"data.path={args.real / args.data}", *space]))
     in_order = read_space(given.tree).plan(given.search.seed, enumerate_cells=True)
     points = list(islice(in_order, args.networks))

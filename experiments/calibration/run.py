@@ -4,7 +4,7 @@
     .venv/bin/python experiments/calibration/run.py outputs/demo/promote data=demo
 
 See README.md. The first argument is the folder of a finished promotion, the others name its data as
-on the command line; --json adds to what is there.
+on the command line; --json adds to an existing file.
 
 Looks inside: it needs the probabilities of every labelled pixel, which a promotion does not keep.
 """
@@ -32,13 +32,13 @@ from fibsem.training import Material, obtain, scored_squares
 
 
 def pixels(squares: list, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and smoothed scores of all labelled pixels of some squares."""
+    """Return labels and smoothed scores of all labelled pixels of some squares."""
     parts = [labelled_pixels(square, sigma) for square in squares]
     return tuple(np.concatenate(some) for some in zip(*parts, strict=True))
 
 
 def errors(squares: list, platt: Platt, temperature: float) -> dict:
-    """Expected calibration error of some squares, and how far porosity is told wrong."""
+    """Return the expected calibration error of some squares, and the bias of the porosity."""
     labels, scores = pixels(squares, platt.smoothed_px)
     alone = replace(platt, temperature=temperature, offset=0.0)
     ways = {"plain": scores, "temperature": alone.line(scores), "line": platt.line(scores)}
@@ -51,7 +51,7 @@ def errors(squares: list, platt: Platt, temperature: float) -> dict:
 
 
 def temperature_of(squares: list, sigma: float) -> float:
-    """The temperature that would be fitted without an offset, on the validation squares."""
+    """Return the temperature that a fit without an offset gives on some squares."""
     labels, scores = pixels(squares, sigma)
     found = minimize_scalar(
         lambda log: cross_entropy(labels, with_temperature(scores, 2.0**log)), bounds=(-3, 3),
@@ -61,7 +61,7 @@ def temperature_of(squares: list, sigma: float) -> float:
 
 
 def examine(promotion: Path, overrides: list[str]) -> dict:
-    """Errors on the test squares of a promoted model, by sample and of all."""
+    """Return errors of a promoted model on the test squares, by sample and over all."""
     segmenter = load_bundle(promotion / "bundle").segmenter
     tree = compose("promote", overrides)
     dataset = obtain(

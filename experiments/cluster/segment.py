@@ -2,13 +2,13 @@
 
     python experiments/cluster/segment.py --jobs 8 volume=/shared/stack output=/shared/labels
 
-Needs `pip install 'fibsem-sweep[distributed]'`. Everything behind the options goes to
-`fibsem.segment`. Volume, model and output must lie on disks that all nodes reach. Where jobs come
-and go, slabs of a job that ended are done again elsewhere; where the command itself is stopped,
-started again it goes on. `--local` starts the same jobs on this machine, to try it.
+Needs `pip install 'fibsem-sweep[distributed]'`. All arguments after the options go to
+`fibsem.segment`. Volume, model and output must lie on disks that all nodes reach. Slabs of a job
+that ended are done again by another job; if the command itself is stopped, the same command resumes
+it. `--local` starts the same jobs on this machine, as a trial.
 
-Whoever reaches a Dask scheduler can run any code as its user. So it answers only who holds the
-certificate of this run, which lies in a folder of the user's alone; README.md says more.
+Anybody who reaches a Dask scheduler can run any code as its user. So the scheduler requires the
+certificate of this run, which lies in a folder that only the user can read; see README.md.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ parser.add_argument("--queue", help="SLURM's partition")
 parser.add_argument("--shared", type=Path, default=Path.cwd(), help="a folder that all nodes reach")
 parser.add_argument("--local", action="store_true")
 
-#: Pages of Dask about itself know no certificate: they are for this machine alone.
+#: Address of Dask's dashboard, which has no certificate: only this machine can reach it.
 OWN = "127.0.0.1:0"
 
 
 def credentials(folder: Path) -> Security:
-    """A key and a certificate of this run alone, in files that nobody else reads."""
+    """Write a key and a certificate for this run, in files that only the user can read."""
     made = Security.temporary()
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     for file, text in ((key, made.tls_client_key), (certificate, made.tls_client_cert)):
@@ -53,7 +53,7 @@ def credentials(folder: Path) -> Security:
 
 
 def variables(security: Security) -> dict[str, str]:
-    """How Dask in another process finds them."""
+    """Return environment variables by which Dask in another process finds the certificate."""
     prefix = "DASK_DISTRIBUTED__COMM__"
     return {
         f"{prefix}REQUIRE_ENCRYPTION": "True",
@@ -65,9 +65,9 @@ def variables(security: Security) -> dict[str, str]:
 
 def main() -> int:
     args, overrides = parser.parse_known_args()
-    with TemporaryDirectory(prefix=".dask-", dir=args.shared) as folder:  # 0700
+    with TemporaryDirectory(prefix=".dask-", dir=args.shared) as folder:  # mode 0700
         security = credentials(Path(folder))
-        # one process a job: the network uses all of its cores
+        # one process per job: the network uses all of its cores
         how = {
             "cores": args.cores, "processes": 1, "memory": args.memory, "security": security,
             "worker_extra_args": ["--dashboard-address", OWN],

@@ -2,7 +2,7 @@
 
     .venv/bin/python experiments/coverage/run.py --json experiments/coverage/results/coverage.json
 
-See README.md. What is done is kept in --folder, film by film, and not done again.
+See README.md. Finished films are kept in --folder and not repeated.
 
 Looks inside: intervals are judged on thousands of drawn films of known truth, with no model and no
 files.
@@ -41,21 +41,22 @@ from fibsem.data.phantom import PhantomRecipe, draw
 from fibsem.data.phantom.render import signals
 from fibsem.system import write_json
 
-#: This volume: twelve films, four of each porosity; material: small films of one porosity.
+#: For intervals of this volume: twelve films, four of each porosity. For intervals of the material:
+#: small films of one porosity.
 VOLUME = replace(PhantomRecipe(), seed=11, shape=(24, 384, 384), squares=3)
 MATERIAL = replace(PhantomRecipe(), seed=12, shape=(12, 192, 192), squares=3, square_px=64)
 POROSITIES = (0.22, 0.30, 0.45)
 SQUARE, COUNTS, ANNOTATORS = 64, (6, 12, 20), ("true", "noisy", "biased")
 MATERIAL_POROSITY = 0.30
-#: Draws of films with replacement, for the limits of a share that comes from few films.
+#: Number of resamples of the films, for confidence limits of a share from few films.
 RESAMPLED = 10_000
-#: Of the smoothing before Otsu's threshold, pixels.
+#: Standard deviation of the smoothing before Otsu's threshold, in pixels.
 SIGMA = 2.0
 
 
 @dataclass(frozen=True)
 class Phantom:
-    """A film with its truth, what an annotator makes of it, and a map; (z, y, x), true is pore."""
+    """A film with labels by annotator, including the truth, and a map; (z, y, x), true is pore."""
 
     labels: dict[str, np.ndarray]
     mapped: np.ndarray
@@ -76,7 +77,7 @@ class Phantom:
         return cls({"true": truth, "noisy": noisy, "biased": biased}, mapped)
 
     def squares(self, who: str, n: int, rng: np.random.Generator) -> list[Confusion]:
-        """Squares anywhere in the film."""
+        """Return confusion matrices of ``n`` squares at random positions in the film."""
         found = []
         for _ in range(n):
             room = np.subtract(self.mapped.shape, (0, SQUARE - 1, SQUARE - 1))
@@ -88,24 +89,27 @@ class Phantom:
 
     @property
     def per_px(self) -> float:
-        """What the map says that its porosity changes by per pixel of boundary, as `segment`."""
+        """Change of the map's porosity per pixel shift of boundaries, as `segment` estimates it."""
         return porosity_per_px_of_slices(np.uint8(~self.mapped), VOLUME.voxel_nm)
 
 
 def scored(interval: tuple[float, float], truth: float) -> list[float]:
-    """Whether an interval holds the truth, its width, and its score: 40 times what it misses by."""
+    """Return whether an interval contains the truth, its width, and its score.
+
+    The score is the width plus 40 times the distance of the truth from the interval.
+    """
     low, high = interval
     return [float(low <= truth <= high), high - low,
             high - low + 40 * (max(0.0, low - truth) + max(0.0, truth - high))]  # fmt: skip
 
 
 def by_slices(mapped: np.ndarray) -> tuple[float, float]:
-    """The interval of the thesis."""
+    """Return the interval of the thesis."""
     return normal_interval(mapped.mean((1, 2)).tolist())
 
 
 def estimates_of(porosity: float, squares: list[Confusion]) -> dict[str, PorosityEstimate]:
-    """Both estimators of the porosity of a film."""
+    """Return the porosity of a film by both estimators, without those that are undefined."""
     both = {
         "difference": difference_estimate(porosity, squares),
         "post_stratified": post_stratified_estimate(porosity, squares),
@@ -114,7 +118,7 @@ def estimates_of(porosity: float, squares: list[Confusion]) -> dict[str, Porosit
 
 
 def this_volume(k: int, draws: int) -> dict:
-    """All draws of squares from one film."""
+    """Return the record of all draws of squares from one film."""
     film = Phantom.of(VOLUME, str(k), POROSITIES[k % 3])
     truth, porosity = float(film.labels["true"].mean()), float(film.mapped.mean())
     record = {"truth": truth, "mapped": porosity, "per_px": film.per_px,
@@ -122,7 +126,7 @@ def this_volume(k: int, draws: int) -> dict:
               "thesis": scored(by_slices(film.mapped), truth)}  # fmt: skip
     rng = np.random.default_rng([1, k])
     for who in ANNOTATORS:
-        # what one who knows the spread of all squares would tell
+        # width of the interval if the spread of the squares were known
         many = film.squares(who, 400, rng)
         sd = np.std([map_error([square] * 2).bias for square in many])
         for n in COUNTS:
@@ -136,7 +140,7 @@ def this_volume(k: int, draws: int) -> dict:
 
 
 def material(k: int) -> dict:
-    """One film of many: the truth is the porosity that all of them have on average."""
+    """Return the record of one film of many, whose truth is their expected porosity."""
     film = Phantom.of(MATERIAL, str(k), MATERIAL_POROSITY)
     truth, mapped = film.labels["true"], film.mapped
     porosity, per_px = float(mapped.mean()), film.per_px
@@ -168,7 +172,7 @@ def ranged(pores: np.ndarray):
 
 
 def kept(folder: Path, name: str, count: int, make) -> Iterator[dict]:
-    """One record a film, as a former run left it or made now."""
+    """Yield one record per film, from an earlier run if it exists."""
     for k in range(count):
         path = folder / f"{name}-{k}.json"
         if not path.exists():
@@ -178,10 +182,10 @@ def kept(folder: Path, name: str, count: int, make) -> Iterator[dict]:
 
 
 def coverage(films: list[list[list[float]]]) -> dict:
-    """Share that holds the truth with its limits, mean width, mean score; of films, or of one each.
+    """Return the share of intervals with the truth and its limits, and mean width and score.
 
-    Intervals of one film are not independent: films are drawn anew with replacement (percentiles
-    of their mean). Of films with one interval each the limits are binomial.
+    Intervals of one film are not independent, so films are resampled with replacement (percentiles
+    of their mean). For films with one interval each the limits are binomial.
     """
     held, width, score = np.mean([one for film in films for one in film], axis=0)
     if all(len(film) == 1 for film in films):
@@ -221,7 +225,7 @@ def of_material(records: list[dict]) -> dict:
     for who in ANNOTATORS:
         for n in COUNTS:
             errors = [record[f"difference {who} {n} error"] for record in records]
-            # one who knows what films and squares vary by
+            # estimate with the true variation of films and squares
             oracle = PorosityEstimate(
                 0.5, float(np.hypot(sd, np.sqrt(np.mean(np.square(errors))))), 1e9
             )

@@ -2,8 +2,8 @@
 
     .venv/bin/python experiments/demo/mlflow_ui.py --store sqlite:///mlruns/mlflow.db --png FILE
 
-Starts an MLflow server on loopback and looks at it with a headless Chromium (Debian's package
-`chromium`, or the one that CHROMIUM names). Prints what the page says, so that a test can read it.
+Starts an MLflow server on loopback and opens it in a headless Chromium (Debian's package
+`chromium`, or the one that CHROMIUM names). Prints the text of the page, for tests.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ trials = families[parent.info.run_id]
 
 
 def address(port: int) -> str:
-    """The page that compares the trials."""
+    """Return the address of the page that compares the trials."""
     runs = quote(json.dumps([run.info.run_id for run in trials]))
     which = quote(json.dumps([parent.info.experiment_id]))
     return f"http://127.0.0.1:{port}/#/compare-runs?runs={runs}&experiments={which}"
@@ -80,13 +80,13 @@ try:
         page = browser.new_page(viewport={"width": 1500, "height": 900})
         page.goto(address(port))
         page.get_by_text("Parallel Coordinates Plot").first.wait_for(timeout=60_000)
-        for label in ("Close", "Close assistant"):  # the assistant's panel takes a quarter
+        for label in ("Close", "Close assistant"):  # the assistant's panel covers a quarter
             for button in page.get_by_role("button", name=label, exact=True).all():
                 if button.is_visible():
                     button.click()
         boxes = page.get_by_role("combobox")
         for box, names in zip((boxes.nth(0), boxes.nth(1)), (AXES, METRICS), strict=True):
-            for _ in range(3):  # what MLflow chose
+            for _ in range(3):  # remove the defaults of MLflow
                 box.press("Backspace")
             for name in names:
                 box.fill(name)

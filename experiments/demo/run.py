@@ -1,7 +1,7 @@
 """The main job on a small phantom, as a user would type it: `make demo`.
 
 Simulates three films, inspects them, sweeps over architectures for four minutes, promotes the best
-trial in four more and segments the three volumes. A second start goes on, or is done at once.
+trial in four more and segments the three volumes. A second start resumes, or ends at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def run(command: str, *overrides: str) -> dict:
 
 
 def draw(sample: str, z: int) -> Path:
-    """One slice, the pores found in it and the true ones."""
+    """Draw one slice with the pores that were found, and the true ones."""
     data = Path("data/demo") / sample
     stacks = [
         api.open_volume(path)
@@ -57,7 +57,7 @@ def main() -> None:
         shares = f"{100 * truth[name]['porosity']:7.2f} {100 * film['porosity']:7.2f}"
         print(f"{name:9}{shares}   {volumes[name].corrected}")
     picture = draw("HPC30", 12)
-    begun = sum(sweep["trials"][state] for state in ("complete", "pruned"))  # some go no further
+    begun = sum(sweep["trials"][state] for state in ("complete", "pruned"))  # some are pruned
     best = " ".join(f"{key}={value}" for key, value in sweep["best"]["params"].items())
     print(
         f"\nBest of {begun} trials: {best}\n"

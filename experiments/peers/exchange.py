@@ -1,7 +1,7 @@
 """What every method is given and what it gives back: arrays in a folder, NumPy alone.
 
-Every method has the same corrected grey values, the same squares and the same slices, and all are
-timed by the same lines, in whichever environment they live.
+Every method gets the same corrected grey values, squares and slices, and all are timed by the same
+code, in their different environments.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
-#: (y, x, 3) corrected grey values -> (y, x) probability of solid.
+#: Function from (y, x, 3) corrected grey values to (y, x) probabilities of solid.
 Score = Callable[[FloatArray], FloatArray]
 
-#: Pixels around a square: a U-Net is given 105, and windows of 256 that overlap by a quarter then
+#: Pixels around a square: a U-Net needs 105, and windows of 256 that overlap by a quarter then
 #: cross a square of 256 as they cross a slice.
 MARGIN = 192
 
 
 @dataclass(frozen=True)
 class Material:
-    """The folder that the driver has written: of a dataset, or of the film that is timed.
+    """Folder written by the driver, for a dataset or for the film that is timed.
 
-    ``<split>_images.npz`` : of each square (h + 2 MARGIN, w + 2 MARGIN, 3) float32, the slice in
-    the middle.
-    ``<split>_labels.npz`` : of each square (h, w) uint8, 0 pore, 1 solid, 255 unlabelled.
+    ``<split>_images.npz`` : for each square (h + 2 MARGIN, w + 2 MARGIN, 3) float32, with its slice
+    in the middle.
+    ``<split>_labels.npz`` : for each square (h, w) uint8, 0 pore, 1 solid, 255 unlabelled.
     ``pixels.npy`` : (k, 4) int32, the balanced sample that forests learn: square, y, x, label.
     ``film.npy``, ``film_corrected.npy`` : (z, y, x) uint16 and float32, the slices that are timed.
     """
@@ -54,20 +54,20 @@ class Material:
         return np.load(self.folder / f"{name}.npy", mmap_mode="r")
 
     def slices(self) -> list[FloatArray]:
-        """Every slice of the film with its neighbours, (y, x, 3), mirrored at the ends."""
+        """Return every slice of the film with its neighbours, (y, x, 3), mirrored at the ends."""
         film = self.film()
         around = np.pad(np.arange(len(film)), 1, mode="reflect" if len(film) > 1 else "edge")
         return [np.stack(film[around[z : z + 3]], axis=-1) for z in range(len(film))]
 
 
 def read_all(path: Path) -> list[npt.NDArray[Any]]:
-    """Arrays of any shapes, in their order."""
+    """Read arrays of any shapes from a file, in order."""
     with np.load(path) as stored:
         return [stored[f"arr_{k}"] for k in range(len(stored.files))]
 
 
 def arguments(description: str) -> argparse.Namespace:
-    """Read what the driver says to a method."""
+    """Parse the arguments that the driver gives to a method."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("stage", choices=("fit", "squares", "slices"))
     parser.add_argument("--material", type=Path, required=True)
@@ -81,12 +81,12 @@ def arguments(description: str) -> argparse.Namespace:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def write(path: Path, record: dict) -> None:
-    """Write a record whole or not at all: that it is there means that the stage is done."""
+    """Write a record atomically, since its existence means that the stage is finished."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".tmp")
     beside.write_text(json.dumps(record, indent=2) + "\n")
@@ -94,7 +94,7 @@ def write(path: Path, record: dict) -> None:
 
 
 def score_squares(material: Material, output: Path, score: Score) -> None:
-    """Score the labelled squares with their surroundings; writes ``<split>_scores.npz``."""
+    """Score the labelled squares with their surroundings, and write ``<split>_scores.npz``."""
     output.mkdir(parents=True, exist_ok=True)
     inner = slice(MARGIN, -MARGIN)
     for split in ("val", "test"):
@@ -103,7 +103,7 @@ def score_squares(material: Material, output: Path, score: Score) -> None:
 
 
 def score_slices(material: Material, score: Score) -> float:
-    """Seconds for all slices of the film, after one that does not count."""
+    """Return the seconds for all slices of the film, after a warm-up slice."""
     slices = material.slices()
     score(slices[0])
     started = time.perf_counter()
@@ -114,7 +114,7 @@ def score_slices(material: Material, score: Score) -> float:
 
 
 def report(material: Material, output: Path, seconds: float) -> None:
-    """Write what the driver wants to know of an inference; the last thing in its process."""
+    """Write time, pixels and peak memory of an inference, at the end of its process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     record = {"seconds": seconds, "pixels": int(material.film().size), "peak_rss_gib": peak}
     write(output / "result.json", record)

@@ -13,7 +13,7 @@ OURS, SKIMAGE, MONAI = "ours.py", "skimage_forest.py", "monai_unet.py"
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the tables: what trains and scores, and what it is told."""
+    """A row of the tables: script that trains and scores, and its arguments."""
 
     name: str
     script: str
@@ -36,7 +36,7 @@ class Method:
         data: tuple[str, ...] = (),
         monai_python: Path | None = None,
     ) -> None:
-        """Run a stage and wait for it."""
+        """Run a stage in a process and wait for it."""
         python = monai_python if self.script == MONAI else sys.executable
         command = [
             python, HERE / self.script, name, "--material", material, "--trained", trained,
@@ -48,7 +48,7 @@ class Method:
 
 
 METHODS = [
-    Method("unet", OURS),  # picked by budget= alone
+    Method("unet", OURS),  # the default of budget=
     Method("unet, random weights", OURS, ("model=unet", "nbhd=33x33x3", "train.init=null")),
     Method("2dcnn(33,33,3)", OURS, ("model=2dcnn", "nbhd=33x33x3")),
     Method("2dcnn(81,81,3)", OURS, ("model=2dcnn", "nbhd=81x81x3", "model.blocks=4")),
@@ -61,7 +61,7 @@ METHODS = [
 
 
 def named(names: list[str]) -> list[Method]:
-    """Those of the given names, in their order; all where none is given."""
+    """Return the methods of some names, in this order; all methods without names."""
     known = {method.name: method for method in METHODS}
     if unknown := set(names) - set(known):
         sys.exit(f"error: methods must be of {', '.join(known)}, but got {', '.join(unknown)}")

@@ -1,9 +1,9 @@
 """A U-Net of MONAI, and ``sliding_window_inference`` at its default overlap of a quarter.
 
-Runs in an environment of its own (requirements.txt). Trained like this project's networks where
-that can be: the same squares, eight-fold symmetry, binary cross-entropy weighted by the classes of
-the whole training set, validation in between, best weights kept. Adam and crops of half a square
-are what MONAI's tutorials use.
+Runs in an environment of its own (requirements.txt). It is trained like the networks of this
+project as far as possible: the same squares, eight-fold symmetry, binary cross-entropy with class
+weights of the whole training set, intermediate validation, best weights kept. Adam and crops of
+half a square are as in MONAI's tutorials.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NETWORKS = {
     ),
 }
 BATCH, CROP = 4, 128
-#: What extents must be a multiple of, and the label of pixels that have none.
+#: Extents must be a multiple of this; and the value of unlabelled pixels.
 MULTIPLE, UNLABELLED = 16, 255
 LEARNING_RATE = 2e-3
 #: Steps between two validations.
@@ -43,7 +43,7 @@ file = args.trained / "weights.pt"
 
 
 def squares(split: str) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Images (3, y, x) and labels (1, y, x) of the squares themselves."""
+    """Return images (3, y, x) and labels (1, y, x) of the squares without their surroundings."""
     inner = slice(MARGIN, -MARGIN)
     images = [np.moveaxis(image[inner, inner], -1, 0) for image in material.images(split)]
     labels = [torch.from_numpy(labels)[None] for labels in material.labels(split)]
@@ -51,7 +51,7 @@ def squares(split: str) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
 
 
 def batch(images: list, labels: list, side: int, rng: np.random.Generator) -> list:
-    """Crops at random places of random squares, each in one of its eight positions."""
+    """Return random crops of random squares, each in one of eight rotations and reflections."""
     parts = []
     for k in rng.integers(len(images), size=BATCH):
         y, x = (int(rng.integers(extent - side + 1)) for extent in images[k].shape[-2:])
@@ -63,7 +63,7 @@ def batch(images: list, labels: list, side: int, rng: np.random.Generator) -> li
 
 
 def whole(stack: torch.Tensor, value: float) -> torch.Tensor:
-    """Grown below and to the right to a multiple of all strides together."""
+    """Pad at the bottom and the right to a multiple of the total stride."""
     height, width = (-extent % MULTIPLE for extent in stack.shape[-2:])
     return torch.nn.functional.pad(stack, (0, width, 0, height), value=value)
 
@@ -78,7 +78,7 @@ def fit() -> None:
     seen = [whole(x, 0.0) for x in seen]
     truth = [whole(y, UNLABELLED) for y in truth]
     counts = torch.bincount(torch.cat([one.flatten() for one in labels]).long(), minlength=256)
-    weights = torch.zeros(256)  # and none for what is unlabelled
+    weights = torch.zeros(256)  # unlabelled pixels keep zero
     weights[:2] = counts[:2].sum() / (2 * counts[:2])
 
     def loss_of(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -118,7 +118,7 @@ def fit() -> None:
 
 
 def score(image: np.ndarray) -> np.ndarray:
-    """Probabilities of a whole slice, window by window."""
+    """Return the probabilities of a whole slice, window by window."""
     with torch.inference_mode():
         inputs = torch.from_numpy(image).permute(2, 0, 1)[None]
         return sliding_window_inference(inputs, ROI, WINDOWS, predict).sigmoid()[0, 0].numpy()

@@ -27,7 +27,7 @@ from fibsem.inference.tiling.tuning import tiling_of
 from fibsem.inference.volume.labelling.slab import SlabWorker
 from fibsem.models import ModelSpec
 
-#: Slices of a whole film: from so many on the command times its tiles.
+#: Slices of a whole film, with which the command times its tiles.
 WHOLE = 200
 
 args = arguments(__doc__)
@@ -41,7 +41,7 @@ def segmenter_of() -> Segmenter:
 
 
 def fit() -> None:
-    """Train as a user does who has so much time: nothing but data, network and budget is said."""
+    """Train as a user with a time budget does: only data, network and budget are given."""
     command = [
         sys.executable, "-m", "fibsem.train", *args.what, f"seed={args.seed}",
         f"output={args.trained}",
@@ -51,7 +51,7 @@ def fit() -> None:
     planned = "model=forest" not in args.what
     started = time.perf_counter()
     subprocess.run([*command, *([f"budget={args.seconds:g}s"] if planned else [])], check=True)
-    seconds = time.perf_counter() - started  # start-up, probe, validation and score included
+    seconds = time.perf_counter() - started  # with start-up, probe, validation and scoring
     trained = json.loads((args.trained / "summary.json").read_text())
     spec = Configuration(compose("train", with_architecture("train", args.what))).run.spec
     record = {"train_seconds": seconds, "parameters": trained["parameters"]}
@@ -66,7 +66,7 @@ def squares() -> None:
     cut = slice(MARGIN - scorer.halo[1], scorer.halo[1] - MARGIN)
 
     def score(image: np.ndarray) -> np.ndarray:
-        """In the middle of zeros that nobody looks at."""
+        """Score the square itself; its surroundings, which are not used, get zeros."""
         scores = np.zeros(image.shape[:2], np.float32)
         scores[MARGIN:-MARGIN, MARGIN:-MARGIN] = scorer(np.ascontiguousarray(image[cut, cut]))
         return scores
@@ -75,7 +75,7 @@ def squares() -> None:
 
 
 def slices() -> None:
-    """Score slices as the command does: from 16 bit on, tile by tile, in the tiles of a film."""
+    """Score slices as the command does: from 16-bit values, in the tiles of a whole film."""
     segmenter = segmenter_of()
     scorer = Scorer(segmenter, args.precision)
     volume = ArrayVolume(np.array(material.film("film")))

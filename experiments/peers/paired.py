@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Resamplings, and the share of them between the limits.
+#: Number of resamples, and the share of them between the limits.
 DRAWS, LEVEL = 2000, 0.95
 
 #: Pixel counts of every test square, [label][prediction], of each seed.
@@ -12,17 +12,17 @@ Counts = list[list[list[list[int]]]]
 
 
 def miou(counts: np.ndarray) -> np.ndarray:
-    """Mean IoU of pooled confusion matrices, (..., 2, 2)."""
+    """Return the mean IoU of pooled confusion matrices, (..., 2, 2)."""
     both = np.diagonal(counts, axis1=-2, axis2=-1)
     either = counts.sum(-1) + counts.sum(-2) - both
     return np.mean(both / np.maximum(either, 1), axis=-1)
 
 
 def difference(ours: Counts, other: Counts) -> tuple[float, float, float]:
-    """Mean over the seeds of pooled mIoU, ours less the other's, and its 95 % limits.
+    """Return the mean difference of pooled mIoU over the seeds, ours minus other, with 95 % limits.
 
-    Seeds and test squares are drawn again with replacement, the same for both: squares are what
-    differs from place to place, seeds what differs from training to training.
+    Seeds and test squares are resampled with replacement, the same for both methods: squares vary
+    from place to place, seeds from training to training.
     """
     a, b = np.array(ours, np.int64), np.array(other, np.int64)  # (seed, square, 2, 2)
     rng = np.random.default_rng(0)

@@ -4,14 +4,13 @@
         --data demo ../shared/data/vnc/membranes-squares.yaml \
         --json experiments/peers/results/accuracy.json
 
-A cell is a dataset, a time of training, a seed and a method; each takes its time and about 15 s,
-one after the other, each stage in a process of its own. Cells that the file of --json holds are not
-run again, so that it goes on where it was stopped. Methods take turns within a seed, so that a
-machine that drifts drifts for all. ``README.md`` says how to make the environment of
-``--monai-python``; without it the rows of MONAI are left out.
+A cell is a dataset, a training time, a seed and a method. Cells run one after another, each in its
+training time plus about 15 s, each stage in a process of its own. Cells in the file of --json are
+not run again, so that an interrupted run can be resumed. Methods take turns within a seed, so that
+a drift of the machine affects all. ``README.md`` describes the environment of ``--monai-python``;
+without it the rows of MONAI are left out.
 
-The other methods are given the windows and the squares that ours are trained and
-scored on.
+The other methods get the same windows and squares for training and scoring as ours.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ DEFAULT = ["unet", "MONAI UNet, 0.1 M", "MONAI UNet, 1.6 M", "scikit-image fores
 
 
 def chosen_data(data: str) -> tuple[str, ...]:
-    """What a command is told to take a dataset by its path, or by its name."""
+    """Return the override that selects a dataset by its path, or by its name."""
     return (f"data.path={Path(data).resolve()}",) if Path(data).exists() else (f"data={data}",)
 
 
 def prepare(data: str, folder: Path) -> None:
-    """Write what all methods are given; see ``exchange.Material``."""
+    """Write the input of all methods; see ``exchange.Material``."""
     if (folder / "done.json").is_file():
         return
     tree = compose(
@@ -69,7 +68,7 @@ def prepare(data: str, folder: Path) -> None:
 
 
 def judged(material: Path, output: Path) -> dict:
-    """MIoU over all pixels of the test squares, at the best threshold on validation."""
+    """Return the mIoU over all pixels of the test squares, at the best validation threshold."""
     chosen, surface = search(squares_of(material, output, "val"), THRESHOLDS)
     tested = [square.confusion(chosen).counts for square in squares_of(material, output, "test")]
     return {
@@ -90,7 +89,7 @@ def cell(
     method: Method, material: Path, folder: Path, data: str, seconds: float, seed: int
 ) -> dict:
     """Train, score and judge one method."""
-    shutil.rmtree(folder, ignore_errors=True)  # of a cell that was stopped
+    shutil.rmtree(folder, ignore_errors=True)  # of an interrupted cell
     told = {"data": chosen_data(data), "seed": seed, "monai_python": args.monai_python}
     method.stage("fit", material, folder / "trained", seconds=seconds, **told)
     method.stage("squares", material, folder / "trained", output=folder / "scores", **told)
@@ -103,7 +102,7 @@ def cell(
 
 
 def groups(cells: dict[str, dict]) -> dict[tuple[str, str], dict[str, dict[str, dict]]]:
-    """(dataset, seconds) -> method -> seed -> its cell."""
+    """Group cells by (dataset, seconds), then method, then seed."""
     found: dict[tuple[str, str], dict[str, dict[str, dict]]] = {}
     for name in sorted(cells):
         data, seconds, method, seed = name.split(" | ")
@@ -112,7 +111,7 @@ def groups(cells: dict[str, dict]) -> dict[tuple[str, str], dict[str, dict[str, 
 
 
 def table(cells: dict[str, dict]) -> str:
-    """The figures as Markdown: every method, and by how much ours is ahead over their seeds."""
+    """Return a table in Markdown: every method, and how far the U-Net is ahead of it."""
     lines = [
         "| dataset | time (s) | method | test mIoU by seed | steps | unet ahead by (95 % limits) |",
         "|---|--:|---|--:|--:|--:|",

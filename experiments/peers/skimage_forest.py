@@ -1,7 +1,7 @@
 """scikit-image's TrainableSegmenter with its default forest and its default features.
 
-The features are those of the three slices, each as a channel. ``predict`` gives labels; what is
-taken here is the vote it is made of, because every method has its threshold chosen.
+The features are those of the three slices, each as a channel. ``predict`` returns labels; here the
+underlying votes are used, because a threshold is chosen for every method.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def fit() -> None:
         segmenter.compute_features(image)
         here = square == k
         rows.append(segmenter.features[y[here] + MARGIN, x[here] + MARGIN])
-    order = np.argsort(square, kind="stable")  # the rows are square by square
+    order = np.argsort(square, kind="stable")  # rows are ordered by square
     fit_segmenter(label[order] + 1, np.concatenate(rows), segmenter.clf)  # 0 is unlabelled there
     seconds = time.perf_counter() - started
     args.trained.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def fit() -> None:
 
 
 def score(image: np.ndarray) -> np.ndarray:
-    """Of a whole slice: its features, then the votes."""
+    """Return the votes for solid of a whole slice."""
     features = multiscale_basic_features(image, channel_axis=-1)
     votes = joblib.load(file).predict_proba(features.reshape(-1, features.shape[-1]))
     return votes[:, 1].reshape(image.shape[:2]).astype(np.float32)

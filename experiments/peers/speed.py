@@ -4,7 +4,7 @@
         --trained outputs/peers/cells --json experiments/peers/results/speed.json
 
 Each method scores --slices slices of --size pixels from an array in memory to probabilities in
-memory, after one slice that does not count, --repeats times in turn with the others.
+memory, after one warm-up slice, --repeats times in turn with the others.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ args = parser.parse_args()
 
 
 def prepare(material: Path) -> None:
-    """A film that nobody was trained on, as it is and corrected."""
+    """Simulate a film that no method was trained on; write its raw and corrected grey values."""
     film = material / "dataset"
     if (material / "correction.json").is_file():
         return

@@ -2,7 +2,7 @@
 
     .venv/bin/python experiments/pretraining/run.py --steps 12000
 
-Started again, it goes on where it was. Looks inside: the weights go into the package.
+An interrupted run is resumed. Looks inside: the weights are written into the package.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from fibsem.data.phantom import FilmRecipe, PhantomRecipe, simulate
 from fibsem.system import write_json
 
 EPOCHS = 8
-#: The network that is shown the films. Of the default, with one pool more, the upper levels begin
-#: with its weights; deeper ones begin at random, see the README.
+#: Size of the trained network. The default network has one pool more: its upper levels start with
+#: these weights, deeper ones at random; see the README.
 UPPER_LEVELS = {"model.blocks": 2, "model.growth": "2d"}
 SQUARES, SQUARE_PX, SHAPE = 16, 128, (10, 448, 448)
-#: A film has few pores, some or many.
+#: Ranges of the porosity of films with few, some or many pores.
 POROSITIES = ((0.03, 0.15), (0.15, 0.5), (0.5, 0.8))
-#: How films differ: ranges of the keys of a recipe, drawn evenly, or evenly in the logarithm.
+#: Ranges of recipe keys that differ between films, drawn uniformly or log-uniformly.
 EVENLY = {
     "band_ratio": (1.5, 3.0), "floor_share": (0.05, 0.6), "pore_share": (0.7, 0.95),
     "rim_share": (0.0, 0.5),
@@ -42,7 +42,7 @@ BY_FACTORS = {
 
 
 def recipe(number: int) -> PhantomRecipe:
-    """One film, drawn by its number: its structure, optics and noise."""
+    """Draw the recipe of a film by its number: structure, optics and noise."""
     rng = np.random.default_rng((20, number))
 
     def factor(least: float, most: float) -> float:
@@ -64,12 +64,12 @@ def recipe(number: int) -> PhantomRecipe:
 
 
 def name(number: int) -> str:
-    """Of a film."""
+    """Return the name of a film."""
     return f"F{number:03d}"
 
 
 def films(folder: Path, count: int) -> Path:
-    """Simulate those that are missing; the manifest of all as samples of one dataset."""
+    """Simulate missing films; return the manifest of a dataset with all films as samples."""
     for number in range(count):
         if not (folder / name(number)).is_dir():
             simulate(recipe(number), folder / name(number))
@@ -77,7 +77,7 @@ def films(folder: Path, count: int) -> Path:
     samples = [
         {"name": film, "volume": f"{film}/{film}/slices", "regions": f"{film}/{film}/regions.csv"}
         for film in map(name, range(count))
-    ]  # sizes of voxels differ, but no network is told them
+    ]  # voxel sizes differ, but networks do not use them
     manifest = {
         "name": "films", "voxel_nm": {"z": 50.0, "y": 10.0, "x": 10.0},
         "classes": {"pore": 0, "solid": 255}, "ignore": None, "samples": samples,
@@ -87,7 +87,7 @@ def films(folder: Path, count: int) -> Path:
 
 
 def main() -> None:
-    """From nothing to the file of weights."""
+    """Simulate the films, train the network and write the file of weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--films", type=int, default=96)
     parser.add_argument("--steps", type=int, default=12000)

@@ -2,11 +2,11 @@
 
     .venv/bin/python experiments/promotion/run.py --flyem ../shared/data/flyem
 
-About 35 minutes on 2 cores; it goes on where it was stopped. On the phantom and on a real stack: a
+About 35 minutes on 2 cores; an interrupted run is resumed. On the phantom and on a real stack: a
 sweep of four trials of a 2dcnn at 33x33x3, then `promote ensemble=5`. Compared on the test squares:
-the best trial run again with three seeds (mean and s.d.), one finally trained network, the mean of
-five of them. Post-processing and temperature of each are chosen on the validation squares. The
-trials that were run again are scored on the test squares here, which a promotion never does.
+the best trial run again with three seeds (mean and s.d.), one network after final training, and the
+mean of five of them. Post-processing and temperature of each are chosen on the validation squares.
+The repeated trials are scored on the test squares here, which a promotion never does.
 
 Looks inside: members of an ensemble are scored one by one, and trials on test squares, which no
 promotion does.
@@ -49,7 +49,7 @@ PROMOTE = [
 
 
 def command(name: str, output: Path, *overrides: str) -> dict:
-    """Run one command, unless it is finished; returns its summary."""
+    """Run one command, unless it is finished, and return its summary."""
     if not (output / "summary.json").is_file():
         line = [sys.executable, "-m", f"fibsem.{name}", f"output={output}", *overrides]
         subprocess.run(line, check=True)
@@ -96,7 +96,7 @@ from fibsem.training.scoring.squares import CHOSEN, labelled_figures
 
 
 def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:
-    """Figures on the test squares of the mean of the networks in some folders."""
+    """Return figures on the test squares for the mean of the networks in some folders."""
     if known.is_file():
         return read_json(known)
     spec = material.config.spec

@@ -2,7 +2,7 @@
 
     .venv/bin/python experiments/real/flyem.py --data ../shared/data/flyem --json FILE
 
-Under 40 minutes on 2 cores; goes on where it was stopped. See README.md in this folder.
+Under 40 minutes on 2 cores; an interrupted run is resumed. See README.md in this folder.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ THRESHOLDS = np.linspace(0.02, 0.98, 97)
 
 
 def command(name: str, output: Path, *overrides: str) -> dict:
-    """Run a command as a user would; its summary, from an earlier start if it is there."""
+    """Run a command as a user would, unless it is finished, and return its summary."""
     summary = output / "summary.json"
     if not summary.is_file():
         line = [sys.executable, "-m", f"fibsem.{name}", f"output={output}", *overrides]
@@ -75,7 +75,7 @@ def network(args: argparse.Namespace) -> dict:
 
 
 def best_threshold(scored: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
-    """Threshold with the best pooled mIoU, and that mIoU."""
+    """Return the threshold with the best pooled mIoU, and that mIoU."""
     by = {float(t): pooled_miou(scored, float(t)) for t in THRESHOLDS}
     best = max(by, key=by.__getitem__)
     return best, by[best]
@@ -94,7 +94,7 @@ def features(grey: np.ndarray) -> np.ndarray:
 
 
 def forest(film: api.OpenDataset) -> dict:
-    """Scikit-image's features in the slice with a random forest on balanced pixels."""
+    """Score a random forest on balanced pixels, with scikit-image's features of the slice."""
     started = time.perf_counter()
     train = film.squares("train")
     pixels = balanced_pixels(
@@ -130,7 +130,7 @@ def forest(film: api.OpenDataset) -> dict:
 
 
 def otsu(film: api.OpenDataset) -> dict:
-    """Otsu on the smoothed slice, and the best global threshold of the validation slices."""
+    """Score Otsu's threshold of the smoothed slice, and the best threshold on validation."""
 
     def smoothed(split: str) -> list[tuple[np.ndarray, np.ndarray]]:
         return [(gaussian(grey, 1), labels) for grey, labels in film.squares(split)]

@@ -3,11 +3,11 @@
     .venv/bin/python experiments/recipes/distillation.py --data PATH --budget 10min --steps 800 \
         --seeds 3 --json experiments/recipes/results/FILE.json
 
-A U-Net is trained for a budget. Then 2dcnn at 33x33x3 and 81x81x3 are, each seed from labels alone
-and from labels and the U-Net, with as many steps and the same seed. Every cell (window, share,
-seed) is one of ``run.py``: a process of its own, its threshold the best one on all labelled
-validation pixels, the figure the mIoU over all labelled test pixels. Cells that the file of --json
-holds are not trained again, and the U-Net is that of its folder.
+A U-Net is trained for a budget. Then 2dcnn at 33x33x3 and 81x81x3 are trained, for each seed from
+labels alone and from labels and the U-Net, with the same number of steps. Every cell (window,
+share, seed) is one of ``run.py``: a process of its own, with the best threshold on all labelled
+validation pixels and the mIoU over all labelled test pixels. Cells in the file of --json are not
+trained again, and an existing U-Net in its folder is used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EPOCHS = 4
 
 
 def teacher(data: str, budget: str, folder: Path) -> dict:
-    """Train the U-Net where it is not there yet; its summary."""
+    """Train the U-Net, unless it is finished, and return its summary."""
     line = ["-m", "fibsem.train", data, "model=unet", f"budget={budget}", f"output={folder}"]
     subprocess.run([sys.executable, *line], check=True)
     return json.loads((folder / "summary.json").read_text())
@@ -38,7 +38,7 @@ def cell(args: argparse.Namespace, given: list[str]) -> dict:
 
 
 def gains(cells: dict[str, dict], nbhd: str, share: float, seeds: int) -> dict:
-    """What a share of the teacher gains in mIoU over labels alone, seed by seed."""
+    """Return the gain in mIoU with a share of the teacher over labels alone, by seed and mean."""
     pairs = [(cells.get(f"{nbhd} {share:g} {k}"), cells.get(f"{nbhd} 0 {k}")) for k in range(seeds)]
     each = [
         taught["test_miou"] - plain["test_miou"]

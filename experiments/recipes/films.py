@@ -3,11 +3,11 @@
     .venv/bin/python experiments/recipes/films.py --json experiments/recipes/results/films.json \
         --seeds 10 --seconds 60
 
-Every cell is ``python -m fibsem.train model=... budget=...`` in a process of its own, with nothing
-else said; cells that the file of --json holds are not trained again. With ``--steps`` a training
-has so many steps instead, whatever else the machine does. Films that are made here: squares of 64,
-and a class of 1 %; networks of ``one-slice`` see one slice, and ``-slices`` are labelled slice by
-slice. Every cell tells the version of the code.
+Every cell is ``python -m fibsem.train model=... budget=...`` in a process of its own, without other
+options; cells in the file of --json are not trained again. With ``--steps`` trainings have a fixed
+number of steps instead, independent of the load of the machine. Two films are simulated here: with
+squares of 64 pixels, and with a class of 1 %. Networks of ``one-slice`` see one slice, and
+``-slices`` are labelled slice by slice. Every cell records the version of the code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fibsem.tracking import code_version
 HERE = Path("outputs/films")
 MAIN = ("unet", "2dcnn")
 OTHERS = ("mv2dcnn", "triplanar", "multichannel", "3dcnn", "1dcnn", "forest", "threshold")
-#: Passes over the validation pieces where steps are given.
+#: Epochs, and thus validations, of a training with --steps.
 EPOCHS = 4
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -41,7 +41,7 @@ parser.add_argument("--only", default="", help="cells whose name begins so")
 
 
 def films(real: Path) -> dict[str, list[str]]:
-    """Overrides by name; real stacks where they are."""
+    """Return the overrides of the films by name, with the real stacks that exist."""
     small = replace(PhantomRecipe(), shape=(24, 384, 384), squares=20)
     rare = {"rare": PhantomRecipe().samples["HPC22"]._replace(porosity=0.01)}
     made = {
@@ -65,7 +65,7 @@ def films(real: Path) -> dict[str, list[str]]:
 
 
 def cells(args: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
-    """Name and overrides of every cell: a seed of all films first."""
+    """Yield name and overrides of every cell, with all films of one seed before the next seed."""
     found = films(args.real)
     for seed in range(args.seeds):
         for film, data in found.items():
@@ -76,7 +76,7 @@ def cells(args: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
 
 
 def trained(name: str, overrides: list[str], args: argparse.Namespace) -> dict:
-    """Figures of a cell over the film's own class ratio, or why it has none."""
+    """Train a cell; return its figures at the class ratio of the film, or its error message."""
     folder = HERE / "cells" / name
     how = [f"budget={args.seconds:g}s"]
     if args.steps is not None:
@@ -103,7 +103,7 @@ def trained(name: str, overrides: list[str], args: argparse.Namespace) -> dict:
 
 
 def table(found: dict[str, dict]) -> str:
-    """Films x architectures over their seeds, as Markdown."""
+    """Return a table of films x architectures over their seeds, in Markdown."""
     rows = ["| film | model | seeds | mIoU, least / median / most | least IoU of a class | failed "
             "| begun again |", "|---|---|--:|---|--:|--:|--:|"]  # fmt: skip
     for key in dict.fromkeys(name.rsplit("/", 1)[0] for name in found):

@@ -3,13 +3,12 @@
     .venv/bin/python experiments/recipes/run.py --data PATH --model unet --steps 300 --seeds 1 \
         --json experiments/recipes/results/FILE.json
 
-Every cell (line, seed) is a training in a process of its own, whose threshold is the best one on
-all labelled validation pixels; the figure is the mIoU over all labelled test pixels. Cells that the
-file of --json holds are not trained again. With --seconds a training has so much time, with --steps
-so many steps, whatever else the machine does meanwhile.
+Every cell (line, seed) is a training in a process of its own, with the best threshold on all
+labelled validation pixels; its figure is the mIoU over all labelled test pixels. Cells in the file
+of --json are not trained again. --seconds sets the time of a training, --steps the number of steps,
+which is independent of the load of the machine.
 
-A training is scored on the test squares at a threshold of its own, with nothing
-tracked.
+Nothing is tracked in MLflow.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from fibsem.tracking import code_version
 
-#: What switches a line off. ``whole`` is the recipe, ``former`` what was usual before it.
+#: Overrides that switch a line off. ``whole`` is the recipe, ``former`` the defaults before it.
 LINES = {
     "whole": [],
     "former": ["train=sgd", "model.activation=elu"],
@@ -48,7 +47,7 @@ LINES = {
     "keep": ["train.keep=loss"],
     "bfloat16": ["train.precision=float32"],
 }
-#: What the recipe does without: a negative gain speaks for it.
+#: Additions that the recipe does without; a negative gain means that they help.
 LINES |= {
     "iou": ["train.loss=bce_iou"],
     "dice": ["train.loss=bce_dice"],
@@ -61,7 +60,7 @@ LINES |= {
     "few_windows": ["train.windows=4"],
     "fewer_windows": ["train.windows=2"],
 }
-#: Lines that only a U-Net has, and what else it was before.
+#: Lines that only a U-Net has, and its other former defaults.
 UNET = ("norm", "residual", "transpose", "stem", "init", "frame", "pools")
 FORMER_UNET = ["model.blocks=2", "model.growth=2d", "model.norm=none", "model.residual=false",
                "model.up=nearest", "model.stem=1", "train.grid=64"]  # fmt: skip
@@ -81,7 +80,7 @@ args = parser.parse_args()
 
 
 def overrides(line: str, seed: int) -> list[str]:
-    """Those of a cell."""
+    """Return the overrides of a cell."""
     data = f"data.path={args.data}" if Path(args.data).exists() else f"data={args.data}"
     budget = [
         f"train.epochs={args.epochs}",
@@ -95,7 +94,7 @@ def overrides(line: str, seed: int) -> list[str]:
 
 
 def cell(given: list[str]) -> dict:
-    """Train one, choose its threshold, score the test squares."""
+    """Train one network, choose its threshold and score the test squares."""
     from fibsem.analysis import pooled
     from fibsem.analysis.postprocessing import THRESHOLDS, search
     from fibsem.config import Configuration, compose
@@ -127,7 +126,7 @@ def cell(given: list[str]) -> dict:
 
 
 def figures(cells: dict[str, dict]) -> dict[str, dict]:
-    """Of every line: what it gains in mIoU over the seeds that both have, and what it costs."""
+    """Return the gain in mIoU and the cost in seconds of every line, over common seeds."""
     lines = {}
     for line in LINES:
         pairs = [

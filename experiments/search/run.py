@@ -2,9 +2,9 @@
 
     .venv/bin/python experiments/search/run.py
 
-Six sweeps of `--minutes` each, one after the other; what is done is not done again. The thesis's
-scheme goes through blocks x learning rate and draws the rest at random, without pruning. The
-results go to experiments/search/results: every trial, a table, a figure.
+Six sweeps of `--minutes` each, one after another; finished ones are not repeated. The scheme of the
+thesis enumerates blocks x learning rate and draws the rest at random, without pruning. The results
+are written to experiments/search/results: all trials, a table and a figure.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ COMMON = [
 
 
 def sweep(way: str, seed: int) -> Path:
-    """Run one sweep, or find it done."""
+    """Run one sweep, unless it is finished, and return its folder."""
     folder = args.folder / f"{WAYS[way][0].rpartition('=')[2]}-{seed}"
     if (folder / "summary.json").is_file():
         return folder
@@ -55,7 +55,7 @@ def sweep(way: str, seed: int) -> Path:
 
 
 def trials(folder: Path) -> list[tuple[float, float | None, str]]:
-    """(minutes since the first trial began, validation loss, state), in order of their ends."""
+    """Return (minutes since the first start, validation loss, state) of trials as they ended."""
     import optuna
 
     study = optuna.load_study(study_name=folder.name, storage=f"sqlite:///{folder / 'study.db'}")

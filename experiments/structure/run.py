@@ -3,10 +3,10 @@
     make demo
     .venv/bin/python experiments/structure/run.py --json experiments/structure/results/demo.json
 
-See README.md. What is done is kept in --folder, film by film, and not done again.
+See README.md. Finished films are kept in --folder and not repeated.
 
-Looks inside: single parts of a film are measured, of the truth, the annotator and the segmentation
-alike.
+Looks inside: single parts of a film are measured in the same way for the truth, the annotator and
+the segmentation.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from fibsem.quantification.streamed import Streamed
 from fibsem.system import known_json, replace_file, write_json
 from fibsem.system.summaries import FilmPorosity, Interval
 
-#: Squares that the annotator labels after the segmentation, pixels along their sides.
+#: Number of squares that the annotator labels after the segmentation, and their side in pixels.
 SQUARES, SIDE = 12, 64
-#: Draws of the labels; parts of a film and their voxels.
+#: Options of the measurement: parts of a film, their voxels, and draws of the labels.
 HOW = QuantifyConfig(blocks=9, block_voxels=390_000, largest=600.0, reach=600.0, draws=16)
 SINGLE = ("porosity", "components", "reachable_share", "surface_per_um",
           "porosity_per_px_of_boundary", "integral_range_nm3",
@@ -44,32 +44,32 @@ MEDIANS = ("pore_size_nm", "throat_size_nm", "chord_nm")
 
 
 def quiet(*_: object) -> None:
-    """Nobody looks on."""
+    """Show no progress."""
 
 
 def annotated(truth: np.ndarray, recipe: PhantomRecipe, seed: int) -> np.ndarray:
-    """All of a film as the phantom's annotator draws it, slice by slice, (z, y, x); 0 pore."""
+    """Return a film as drawn by the annotator of the phantom, (z, y, x) uint8; 0 is pore."""
     rng, margin = np.random.default_rng([3, seed]), 4 * round(recipe.annotator_sd_px + 1)
     padded = np.pad(truth, ((0, 0), (margin,) * 2, (margin,) * 2), mode="reflect")
     return np.stack([draw(image, recipe, rng, margin) > 0 for image in padded]).astype(np.uint8)
 
 
 def places(shape: tuple[int, int, int], seed: int) -> list[tuple]:
-    """Squares anywhere in the film."""
+    """Return squares at random positions in the film."""
     rng, room = np.random.default_rng([4, seed]), np.subtract(shape, (0, SIDE - 1, SIDE - 1))
     starts = [tuple(map(int, rng.integers(0, room))) for _ in range(SQUARES)]
     return [(z, slice(y, y + SIDE), slice(x, x + SIDE)) for z, y, x in starts]
 
 
 def part_errors(labels: np.ndarray, solid: np.ndarray, where: list[tuple]) -> PartErrors:
-    """How far the probabilities are off in small parts of the squares."""
+    """Return the errors of the probabilities in small parts of the squares."""
     known = np.ones((SIDE, SIDE), bool)
     each = [PartErrors.of(labels[at] == 0, 1 - solid[at], known) for at in where]
     return sum(each, PartErrors())
 
 
 def structure(segmented: Segmented) -> tuple[dict, Sampled]:
-    """Every figure that is one number, and the parts that some were measured on."""
+    """Return all figures that are single numbers, and the sampled parts of the film."""
     streamed = Streamed.of(segmented.film, HOW, quiet)
     widest = min(n * step for n, step in zip(segmented.film.shape, segmented.film.spacing,
                                              strict=True))  # fmt: skip
@@ -84,7 +84,7 @@ def structure(segmented: Segmented) -> tuple[dict, Sampled]:
 
 
 def one_film(k: int, name: str, data: Path, bundle: Path, folder: Path) -> dict:
-    """Structure of one film from its truth, an annotator and a segmentation."""
+    """Return the structure of one film from its truth, an annotator and a segmentation."""
     found = api.segment(data / name / "slices", bundle, probabilities=True, output=folder / name)
     segmented = open_segmented(found.folder)
     truth = (open_volume(data / name / "truth_slices").whole() > 0).astype(np.uint8)
@@ -124,7 +124,7 @@ def one_film(k: int, name: str, data: Path, bundle: Path, folder: Path) -> dict:
 
 
 def moved(film: Film, truth: np.ndarray, sampled: Sampled) -> dict[str, float]:
-    """What the truth of the parts differs by from the labels there, on average over the parts."""
+    """Return the mean difference of the figures of the parts, truth minus labels."""
     each = []
     for block in sampled.blocks:
         right = figures_of_part(truth[block.slices], film, HOW)
@@ -134,7 +134,7 @@ def moved(film: Film, truth: np.ndarray, sampled: Sampled) -> dict[str, float]:
 
 
 def table(records: list[dict]) -> str:
-    """Two tables in Markdown: every figure by its source, and the carried interval."""
+    """Return two tables in Markdown: every figure by its source, and the carried intervals."""
     rows = [
         {"film": record["sample"], "figure": key,
          **{name: "none" if value is None else f"{value:.4g}"
@@ -145,7 +145,7 @@ def table(records: list[dict]) -> str:
 
 
 def held(records: list[dict]):
-    """Whether what the draws move reaches truth and annotator, figure by figure and way by way."""
+    """Yield, for every figure, whether each carried interval contains truth and annotator."""
     for record in records:
         told = record["carried"]
         true = record["figures"]["porosity"][0]
