@@ -69,7 +69,7 @@ PYTEST = (
 ALIVE = ("survived", "unreached")
 
 
-# which tests reach it
+# tests that reach a mutant
 
 
 def reach(package: str) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def tests_for(mutant: Mutant, lines: range, known: dict[str, Any]) -> list[str]:
     return chosen
 
 
-# what the tests say
+# results of the tests
 
 
 def judge(mutant: Mutant, known: dict[str, Any]) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def end_group(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-# all of it, from where it stopped
+# the whole series, resumed where it stopped
 
 
 def kept(name: str, make: Callable[[], Any]) -> Any:
