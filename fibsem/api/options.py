@@ -79,7 +79,7 @@ def _is_whole(command: str, group: str, values: object) -> bool:
 
 
 def _leaves(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values; an axis, and figures by their names, are one value each.
+    """Yield dotted keys and values; an axis, or a mapping of metrics, counts as one value.
 
     >>> dict(_leaves({"search": {"trials": 8, "constraints": {"val/miou": 0.8}}}))
     {'search.trials': 8, 'search.constraints': {'val/miou': 0.8}}
@@ -92,9 +92,10 @@ def _leaves(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, A
 
 
 def _is_value(mapping: Mapping[str, Any]) -> bool:
-    """Whether a mapping is an axis of a space, or of figures, whose names have slashes.
+    """Return whether a mapping is an axis of a space, or a mapping of metrics (names with slashes).
 
-    What an axis was before goes: one that is given by its ends is not logarithmic any more.
+    Such a value replaces the former one as a whole: an axis with new ends but without ``log`` is no
+    longer logarithmic.
     """
     names = set(map(str, mapping))
     return names >= {"low", "high"} or "values" in names or any("/" in name for name in names)

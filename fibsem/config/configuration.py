@@ -314,7 +314,7 @@ class Configuration:
 
 
 def _unknown_axis(key: str, beside: Any) -> UserError:
-    """What is said of a swept key that there is not, with those beside it that may be meant."""
+    """Return the error for a swept key that does not exist, with similar keys in its group."""
     table, _, last = key.rpartition(".")
     near = get_close_matches(last, beside) if isinstance(beside, dict) else []
     choices = f"; near it are {', '.join(f'{table}.{one}' for one in near)}" if near else ""

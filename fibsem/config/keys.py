@@ -113,7 +113,7 @@ def unknown_key(key: str, command: str) -> UserError:
     word = ELSEWHERE.get(word, word)
     near = [name for name in keys if last[name] == word]
     near = near or [n for n in keys if last[n] in difflib.get_close_matches(word, last.values())]
-    beside = key.rpartition(".")[0]  # of the same table first
+    beside = key.rpartition(".")[0]  # keys of the same group come first
     near.sort(key=lambda name: name.rpartition(".")[0] != beside)
     choices = f"; near it are {', '.join(near)}" if near else ""
     return UserError(
