@@ -40,24 +40,24 @@ Cells = Mapping[Path, EvaluationSummary]
 
 
 def finished_in(folder: Path) -> EvaluationSummary | None:
-    """The summary of a finished evaluation; None if the folder has none, or a damaged one."""
+    """Return the summary of a finished evaluation, or None if it is missing or damaged."""
     return known_json(folder / "summary.json", _evaluation)
 
 
 def _evaluation(record: Any) -> EvaluationSummary | None:
-    """Read the summary of an evaluation; None if the record is another command's."""
+    """Parse the summary of an evaluation; None for the record of another command."""
     return typed(EvaluationSummary, record) if kind_of(record) == "evaluation" else None
 
 
 def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
-    """Finished evaluations of one dataset in the sub-folders of a folder."""
+    """Return the finished evaluations of a dataset, by sub-folder of ``folder``."""
     places = [path.parent for path in sorted(folder.glob("*/summary.json"))]
     cells = {place: finished_in(place) for place in places}
     return {place: one for place, one in cells.items() if one and same_data(one.data, data)}
 
 
 def ends_of(runs: Iterable[Run]) -> list[str]:
-    """A warning about seeds whose best threshold is the smallest or largest that was tried."""
+    """Return a warning for each seed whose best threshold is the smallest or largest tried."""
     ends = (
         (run.seed, at_an_end(run.threshold, THRESHOLDS.thresholds))
         for run in runs
@@ -67,9 +67,9 @@ def ends_of(runs: Iterable[Run]) -> list[str]:
 
 
 def write_over_all(home: Path, data: str, folder: Path) -> tuple[list[Path], list[Path]]:
-    """Write tables and figures over all evaluations of a dataset; returns the files of both.
+    """Write tables and figures over all evaluations of a dataset; returns both lists of files.
 
-    Tables and figures of earlier evaluations that are not made again are removed.
+    Files of an earlier call that are not written again are removed.
     """
     cells = finished_cells(home, data)
     written, drawn = write_tables(cells, folder), draw_cells(cells, folder)
@@ -83,9 +83,9 @@ def _names(files: Iterable[Path]) -> list[str]:
 
 
 def write_tables(cells: Cells, folder: Path) -> list[Path]:
-    """Write every table of the protocol as CSV and Markdown; returns the files.
+    """Write every table of the protocol as CSV, Markdown and LaTeX; returns the files.
 
-    Evaluations stand in the order of their folders.
+    Evaluations are sorted by folder.
     """
     cells = dict(sorted(cells.items()))
     evaluations = list(cells.values())
@@ -110,7 +110,7 @@ def write_tables(cells: Cells, folder: Path) -> list[Path]:
 
 
 def draw_cell(folder: Path, seeds: Iterable[int], material: Material) -> list[Path]:
-    """Figures of one evaluation: learning curves, the network, its maps, one test square."""
+    """Draw learning curves, network and feature maps of an evaluation; save one test square."""
     runs = list(read_seeds(folder, seeds))
     spec = material.config.spec
     place = folder / "figures"
@@ -136,7 +136,7 @@ def draw_cell(folder: Path, seeds: Iterable[int], material: Material) -> list[Pa
 
 
 def _save_square(path: Path, material: Material, model: models.Model, run: SeedScores) -> None:
-    """Save a model's labels of the first test square, for the figure over all models."""
+    """Save the labels predicted for the first test square, for the figure of all models."""
     before = _square(path)
     if before is not None and before.run_id == run.run_id:
         return
@@ -152,7 +152,7 @@ def _save_square(path: Path, material: Material, model: models.Model, run: SeedS
 
 
 def draw_cells(cells: Cells, folder: Path) -> list[Path]:
-    """Figures over all evaluations of a dataset, in the order of their folders."""
+    """Draw the figures over all evaluations of a dataset, sorted by folder."""
     cells = dict(sorted(cells.items()))
     by_line: dict[str, dict[int, tuple[float, float]]] = {}
     seeds: dict[str, list[float]] = {}
@@ -178,16 +178,16 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
 
 
 def _line_of(one: EvaluationSummary, name: str) -> str:
-    """Name of the curve of an evaluation: of all that differ only in n_x and n_y."""
+    """Return the name of a curve, shared by evaluations that differ only in n_x and n_y."""
     plain = "" if one.model == "2dcnn" else f"{one.model}, "
     loss = "" if one.loss == "bce" else f" {one.loss}"
-    apart = name.removeprefix(tables.name_of(one))  # what distinguishes it from others of its name
+    apart = name.removeprefix(tables.name_of(one))  # distinguishes evaluations of one name
     return f"{plain}n_z = {one.sides[2]}{loss}{apart}"
 
 
 @dataclass(frozen=True)
 class _Square:
-    """What :func:`_save_square` saved; earlier versions did not name the run."""
+    """Contents of a file by :func:`_save_square`; earlier versions did not store the run."""
 
     grey: npt.NDArray[np.float32]
     labels: npt.NDArray[np.uint8]
@@ -207,7 +207,7 @@ def _square(path: Path) -> _Square | None:
 
 
 def _one_square(squares: Mapping[str, _Square]) -> Any:
-    """Predictions of all models that were saved for the same square as the first one's."""
+    """Draw the predictions of all models that were saved for the first model's square."""
     first = next(iter(squares.values()))
     by_model = {
         name: (one.predicted, Confusion.of(one.labels, one.predicted).miou)
@@ -226,7 +226,7 @@ class Comparison:
     squares, test_squares
         Paired difference over places, and the number of squares in them.
     seeds
-        Paired difference over the seeds that both have.
+        Paired difference over the seeds that both evaluations have.
     """
 
     first: str
@@ -239,14 +239,14 @@ class Comparison:
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two finished evaluations on the same test squares, and over the same seeds.
 
-    A square counts by its mIoU at the threshold that was chosen on validation, as a mean over
-    seeds; a seed counts by its mIoU over the pixels of all test squares. Squares of one place are
-    one pair, by their mean.
+    The value of a square is its mIoU at the threshold chosen on validation, averaged over seeds.
+    The value of a seed is its mIoU over the pixels of all test squares. Squares of one place are
+    averaged and form one pair.
 
     Raises
     ------
     UserError
-        If a folder holds no finished evaluation, or the two were not made on the same data.
+        If a folder holds no finished evaluation, or the two have different data.
     """
     both = [_finished(folder) for folder in (first, second)]
     if not same_data(both[0].data, both[1].data):
@@ -288,7 +288,7 @@ Key = tuple[str, str, Triple]
 
 
 def _spots(runs: Iterable[SeedScores]) -> dict[Key, Spot]:
-    """Position of every square; its size is read from a run that has it."""
+    """Return the position of every square, with its size if any run has it."""
     spots: dict[Key, Spot] = {}
     for square in (square for run in runs for square in run.scores.squares):
         if square.size or square.key not in spots:
@@ -297,7 +297,7 @@ def _spots(runs: Iterable[SeedScores]) -> dict[Key, Spot]:
 
 
 def _by_square(runs: Iterable[SeedScores]) -> dict[Key, float]:
-    """Mean over seeds of the mIoU of every test square.
+    """Average the mIoU of every test square over seeds.
 
     Only classes that are labelled in a square count: see :attr:`Confusion.miou_of_labelled`.
     """
@@ -311,6 +311,6 @@ def _by_square(runs: Iterable[SeedScores]) -> dict[Key, float]:
 
 
 def _pooled(run: SeedScores) -> float | None:
-    """MIoU over the pixels of all test squares; None if none was scored."""
+    """Return the mIoU over the pixels of all test squares, or None if none was scored."""
     counts = pooled(confusions(run.scores.squares, "test", CHOSEN))
     return counts.miou if counts.pixels else None

@@ -1,4 +1,4 @@
-"""The folder of an evaluation: continued or refused by its identity, begun anew, or finished."""
+"""Claim the folder of an evaluation: continue it, begin anew, or refuse another evaluation."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def settle(
     folder, tree, data
         The folder, the configuration, and the digests of the dataset.
     tracking
-        The store, which knows evaluations of earlier versions, and in which removed runs are ended.
+        MLflow store, to look up evaluations of earlier versions and to end removed runs.
     overwrite
         Whether earlier results are removed.
 
     Raises
     ------
     UserError
-        If the folder holds another evaluation; names what differs.
+        If the folder holds another evaluation; the message names what differs.
     """
     now = Identity("evaluation", settings_of("evaluate", tree), data)
     run_id = parent_of(folder)
@@ -73,17 +73,17 @@ def settle(
 
 
 def parent_of(folder: Path) -> str | None:
-    """Id of the parent run of an evaluation; None if it was not begun."""
+    """Return the id of an evaluation's parent run, or None before it has begun."""
     return known_json(folder / PARENT, RUN)
 
 
 def seeds_of(tree: Tree) -> range:
-    """Seeds of the runs of an evaluation."""
+    """Return the seeds of the runs of an evaluation."""
     return range(tree["seed"], tree["seed"] + tree["seeds"])
 
 
 def scores_of(folder: Path, seed: int) -> Path:
-    """The file with the scores of a seed."""
+    """Return the path of a seed's ``scores.json``."""
     return folder / f"seed-{seed}" / "scores.json"
 
 
@@ -100,7 +100,7 @@ class _Finished:
 
 
 def _seeds_in(record: Any) -> tuple[int, ...] | None:
-    """Seeds in the summary of an evaluation; None if it is another command's."""
+    """Return the seeds in an evaluation's summary; None for the summary of another command."""
     if kind_of(record) != "evaluation":
         return None
     return tuple(run.seed for run in typed(_Finished, record).runs)
@@ -108,14 +108,14 @@ def _seeds_in(record: Any) -> tuple[int, ...] | None:
 
 @contextmanager
 def completing(folder: Path) -> Iterator[None]:
-    """Context of the work after a summary; the next start repeats it if it is interrupted."""
+    """Mark the work after a summary as unfinished, so that an interrupted start repeats it."""
     write_json(folder / TO_DO, {})
     yield
     remove(folder / TO_DO)
 
 
 def finished(folder: Path, tree: Tree) -> Record | None:
-    """The record of ``summary.json`` if it has exactly the seeds asked for, with scores."""
+    """Return ``summary.json`` if it has exactly the requested seeds, with scores, else None."""
     if (folder / TO_DO).exists():
         return None
     file, seeds = folder / "summary.json", tuple(seeds_of(tree))

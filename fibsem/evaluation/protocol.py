@@ -1,7 +1,7 @@
 """The evaluation protocol: one configuration trained with k seeds (thesis 3.7, 4.2).
 
-Each seed is a child run of one parent run. Confusion matrices are kept for every square, so that
-combined figures follow by adding them.
+Each seed is a child run of one parent run. Confusion matrices are stored by square, so that they
+can be added for combined figures.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from fibsem.training.run import run_job
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation: a configuration on a dataset, which is one cell of a table."""
+    """Evaluation of a configuration on a dataset, one cell of a table."""
 
     given: Configuration
     material: Material
@@ -71,7 +71,7 @@ class Evaluation:
         return summary
 
     def _summary(self, parent: str, seeds: Sequence[SeedScores]) -> EvaluationSummary:
-        """The summary over all seeds, without the time that was taken."""
+        """Summarise all seeds; ``seconds`` is None."""
         config, dataset = self.material.config, self.material.dataset
         spec, train, uri = config.spec, config.train, config.tracking.absolute_uri
         figures = over_seeds([seed.figures for seed in seeds])
@@ -138,16 +138,16 @@ class Evaluation:
 
         result, _ = run_job(job, material, self.tracking, show)
         scores = self._scores(folder, material, seed, result)
-        # logged after the last epoch, as the training has curves with these names
+        # logged after the last epoch, since the training has curves of these names
         self.tracking.log_changed(result.run_id, _metrics(scores), step=result.epochs)
         return scores
 
     def _scores(
         self, folder: Path, material: Material, seed: int, result: TrialResult
     ) -> SeedScores:
-        """Score a finished training, or read its scores; they get the run id of this training.
+        """Score a finished training, or read its stored scores, under this training's run id.
 
-        Scores are not kept if squares were changed meanwhile.
+        Scores are not stored if squares have changed meanwhile.
         """
         file = folder / "scores.json"
         kept = known_json(file, SeedScores.from_json)
@@ -165,7 +165,7 @@ class Evaluation:
 
 
 def _metrics(seed: SeedScores) -> dict[str, float]:
-    """Metrics of a seed by their names in MLflow."""
+    """Return the metrics of a seed by their names in MLflow."""
     metrics = {names.COST_OF_PROMOTED: seed.scores.seconds_per_gigapixel}
     for split in SPLITS:
         metrics |= names.grouped(split, seed.scores.balanced[split].figures)
@@ -175,7 +175,7 @@ def _metrics(seed: SeedScores) -> dict[str, float]:
 def plan_evaluation(
     material: Material, seeds: int, patch_limit: int, budget_s: float, began: float
 ) -> Plan:
-    """Plan an evaluation with a budget: a training for each seed, and scores of every square.
+    """Plan an evaluation within a budget: one training per seed, and scores of every square.
 
     Parameters
     ----------
@@ -184,13 +184,13 @@ def plan_evaluation(
     budget_s
         The budget in seconds.
     began
-        When the command began, by ``time.perf_counter``.
+        Start of the command, from ``time.perf_counter``.
     """
     timed = probe(material, budget_s)
     limit = math.inf if material.config.spec.convertible else patch_limit
     scored = [pixels_of(material, split) for split in SPLITS]
     pixels = sum(count for count in scored if count <= limit)
-    if pixels_of(material, "val") > limit:  # squares for the threshold are scored all the same
+    if pixels_of(material, "val") > limit:  # squares of the threshold search still are
         pixels += sum(region.box.size for region in searched_squares(material, limit))
     each_s = timed.pixel_s * pixels
     spent_s = time.perf_counter() - began

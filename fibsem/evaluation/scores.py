@@ -31,7 +31,7 @@ from fibsem.training.scoring.scoring import scored_squares
 from fibsem.training.scoring.spilling import spilled
 from fibsem.training.scoring.squares import SquareCounts, square_counts
 
-#: What a user can do if the scores of a seed are lost or damaged.
+#: Advice if the scores of a seed are lost or damaged.
 AGAIN = "the same fibsem.evaluate scores that seed again"
 
 
@@ -57,12 +57,12 @@ class BalancedScores:
         return cls(scored.balanced, scored.confusion)
 
     def to_json(self) -> Record:
-        """The record that is stored: figures and confusion matrix as one mapping."""
+        """Return figures and confusion matrix as one mapping, for storage."""
         return {**self.figures, "confusion": self.confusion.counts}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> BalancedScores:
-        """Read what :meth:`to_json` made."""
+        """Parse a record from :meth:`to_json`."""
         figures = {key: value for key, value in record.items() if key != "confusion"}
         return cls(figures, typed(Confusion, {"counts": record.get("confusion")}))
 
@@ -95,7 +95,7 @@ class ModelScores:
 
 @dataclass(frozen=True)
 class SeedScores:
-    """Scores and training of one seed, as ``scores.json`` holds them."""
+    """Training and scores of one seed, the contents of ``scores.json``."""
 
     seed: int
     run_id: str
@@ -125,7 +125,7 @@ class SeedScores:
         }
 
     def to_json(self) -> Record:
-        """The record that is stored."""
+        """Return the record for ``scores.json``."""
         return {
             "seed": self.seed,
             "run_id": self.run_id,
@@ -137,15 +137,15 @@ class SeedScores:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> SeedScores:
-        """Read what :meth:`to_json` made."""
+        """Parse a record from :meth:`to_json`."""
         return typed(cls, {**typed(Record, record), "scores": record})
 
 
 def score_model(material: Material, model: Model, patch_limit: int, folder: Path) -> ModelScores:
-    """Score a trained model on every split; a folder holds scores for the search of a threshold.
+    """Score a trained model on every split; scores for the threshold search go to ``folder``.
 
-    For a model that goes patch by patch, squares of splits with more than ``patch_limit`` labelled
-    pixels are not scored, which is printed; the threshold is then chosen on some of them.
+    In patch mode the squares of splits with more than ``patch_limit`` pixels are not scored, which
+    is printed; the threshold is then chosen on a subset of the validation squares.
     """
     scorer = BlockScorer(material.config.spec, model)
     splits = [s for s in SPLITS if scorer.mode != "patch" or pixels_of(material, s) <= patch_limit]
@@ -176,9 +176,9 @@ def score_model(material: Material, model: Model, patch_limit: int, folder: Path
 
 
 def searched_squares(material: Material, limit: float) -> list[Region]:
-    """Validation squares on which a threshold is chosen, spread over all samples and slices.
+    """Select validation squares for the threshold search, spread over all samples and slices.
 
-    They have ``limit`` pixels together at most, but there is one square at least, if there are any.
+    They have at most ``limit`` pixels in total, but at least one square is selected if any exists.
     """
     every = list(material.dataset.regions("val"))
     for count in range(len(every), 1, -1):
@@ -189,14 +189,14 @@ def searched_squares(material: Material, limit: float) -> list[Region]:
 
 
 def pixels_of(material: Material, split: Split) -> int:
-    """Pixels of the labelled squares of a split."""
+    """Count the pixels of the labelled squares of a split."""
     return sum(region.box.size for region in material.dataset.regions(split))
 
 
 def read_seeds(folder: Path, seeds: Iterable[int]) -> Iterator[SeedScores]:
-    """The scores of some seeds of an evaluation, in their order.
+    """Yield the scores of the given seeds of an evaluation, in order.
 
-    The folder may have scores of further seeds, of an earlier start that had more of them.
+    The folder may hold scores of further seeds, from an earlier start with more of them.
 
     Raises
     ------

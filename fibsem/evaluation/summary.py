@@ -19,7 +19,7 @@ Scores = dict[str, float]
 
 
 def metrics_of(summary: EvaluationSummary) -> Scores:
-    """Mean and s.d. of all figures of an evaluation, by their names in MLflow."""
+    """Return mean and s.d. of all figures of an evaluation, by their names in MLflow."""
     return {
         f"{group}/{figure}_{kind}": value
         for group in summary.groups
@@ -29,18 +29,18 @@ def metrics_of(summary: EvaluationSummary) -> Scores:
 
 
 def over_seeds(values: Sequence[Scores]) -> dict[str, Spread]:
-    """Mean and s.d. of every figure."""
+    """Compute mean and s.d. of every figure over seeds."""
     return {key: Spread.of([value[key] for value in values]) for key in values[0]}
 
 
 def balanced_of(seeds: Sequence[SeedScores]) -> dict[Split, Balanced]:
-    """Figures on balanced pixels, at a threshold of 0.5, by split."""
+    """Summarise figures on balanced pixels, at a threshold of 0.5, by split."""
     figures = {split: [seed.scores.balanced[split].figures for seed in seeds] for split in SPLITS}
     return {split: Balanced(**over_seeds(some)) for split, some in figures.items()}
 
 
 def labelled_of(seeds: Sequence[SeedScores]) -> dict[str, SquareFigures]:
-    """Figures on all labelled pixels, by groups ``<split>_<kind>`` that all seeds have."""
+    """Summarise figures on all labelled pixels, by groups ``<split>_<kind>`` of all seeds."""
     groups = {}
     for split in SPLITS:
         for kind, name in KINDS.items():
@@ -52,7 +52,7 @@ def labelled_of(seeds: Sequence[SeedScores]) -> dict[str, SquareFigures]:
 
 
 def figures_by_sample(seeds: Sequence[SeedScores]) -> dict[str, dict[str, SquareFigures]]:
-    """Figures on all labelled pixels of each sample alone, by group."""
+    """Summarise figures on all labelled pixels of each sample, by group."""
     names = dict.fromkeys(square.sample for seed in seeds for square in seed.scores.squares)
     return {sample: _of_sample(seeds, sample) for sample in names}
 
@@ -70,7 +70,7 @@ def _of_sample(seeds: Sequence[SeedScores], sample: str) -> dict[str, SquareFigu
 
 
 def seed_entry(seed: SeedScores) -> Run:
-    """The entry of one seed in the summary."""
+    """Return the entry of one seed in the summary."""
     scores = seed.scores
     return Run(
         seed.seed, seed.run_id, seed.epochs, seed.train_seconds, seed.parameters, scores.threshold,
