@@ -1,4 +1,4 @@
-"""Test squares that were already used to train the models that final trainings begin with."""
+"""Squares that the starting models and teachers of final trainings were trained on."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fibsem.training.beginning.start import origins
 
 @dataclass(frozen=True)
 class Begun(Stored):
-    """Squares that starting models and teachers of some trainings had learned from.
+    """Squares that the starting models and teachers of some trainings were trained on.
 
     Attributes
     ----------
     learned, complete
-        The squares by the digest of their slice; and whether every starting model lists its own.
+        Squares by the digest of their slice, and whether every starting model lists its squares.
     test_squares
-        Number of the promotion's test squares among them; None if a starting model does not say.
+        Number of the promotion's test squares among them, or None if unknown for a starting model.
     """
 
     learned: Mapping[str, tuple[Edges, ...]]
@@ -32,16 +32,16 @@ class Begun(Stored):
     test_squares: int | None
 
     def with_own(self, own: Learned) -> Learned | None:
-        """Squares of the starting models and of these trainings; None if one does not list them."""
+        """Add the squares of these trainings; None if a starting model does not list its own."""
         return merged([own, self.learned]) if self.complete else None
 
     def squares(self, dataset: Dataset) -> set[tuple[str, Triple]]:
-        """Squares of a dataset that a starting model has learned from: sample, and first voxel."""
+        """Return sample and first voxel of the squares that a starting model was trained on."""
         return {(one.sample, one.box.start) for one in learned_before(dataset, self.learned)}
 
 
 def begun_with(work: Promotion, configs: Sequence[RunConfig]) -> Begun:
-    """Squares of the starting models of final trainings; kept, as these may be moved later."""
+    """Find the squares of starting models, and store them as the models may be moved later."""
     return work.steps.once("starts", Begun, lambda: _begun(work.dataset, configs))
 
 

@@ -1,4 +1,4 @@
-"""Calibrates probabilities by a line of logits, and measures calibration errors."""
+"""Calibrate probabilities by a linear map of logits, and measure calibration errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fibsem.errors import UserError
 
 
 def fit_calibration(squares: Sequence[ScoredSquare], sigma: float = 0.0) -> Calibration:
-    """Calibrate on every labelled pixel of scored squares, margins left out, square by square.
+    """Fit a calibration to all labelled pixels of scored squares, without their margins.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def fit_calibration(squares: Sequence[ScoredSquare], sigma: float = 0.0) -> Cali
 
     Notes
     -----
-    All labelled pixels count, and not the balanced sample that networks are trained on, so that
-    pores and solid are as frequent as in the squares.
+    All labelled pixels are used instead of the balanced sample that networks are trained on, so
+    that pores and solid are as frequent as in the squares.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class _Pixels:
 
 
 def labelled_pixels(square: ScoredSquare, sigma: float = 0.0) -> LabelledScores:
-    """Labels and smoothed scores of every labelled pixel of a square, its margin left out."""
+    """Return labels and smoothed scores of a square's labelled pixels, without its margin."""
     labelled = square.labels != IGNORE
     return square.labels[labelled], smooth(square.scores, sigma)[square.inner][labelled]
 
@@ -82,7 +82,7 @@ class Reliabilities:
 
 
 def calibration_errors(squares: Sequence[Reliabilities]) -> dict[str, float]:
-    """Expected calibration error of all pixels of some squares, before and after the line.
+    """Compute the expected calibration error of all pixels, before and after calibration.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def calibration_errors(squares: Sequence[Reliabilities]) -> dict[str, float]:
     Returns
     -------
     dict
-        ``ece_before`` and ``ece_after``; nan where nothing is labelled.
+        ``ece_before`` and ``ece_after``; nan if no pixel is labelled.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def calibration_errors(squares: Sequence[Reliabilities]) -> dict[str, float]:
 def errors_by_sample(
     squares: Sequence[tuple[Region, Reliabilities]],
 ) -> dict[str, dict[str, float]]:
-    """Calibration errors by sample, which may be large for one film and small over all."""
+    """Compute the calibration errors of each sample, which the error over all may hide."""
     samples: dict[str, list[Reliabilities]] = {}
     for region, square in squares:
         samples.setdefault(region.sample, []).append(square)

@@ -1,4 +1,4 @@
-"""The trials that a promotion may make its model of, each with the settings of a final training."""
+"""Candidates of a promotion: trials, each with the settings of its final training."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from fibsem.promotion.trials import Trial
 
 @dataclass(frozen=True)
 class Candidates:
-    """The trials of a promotion, best first, and the settings of a final training of each."""
+    """Trials of a promotion, best first, and the settings of the final training of each."""
 
     trials: Sequence[Trial]
     finals: Sequence[RunConfig]
 
     def first(self, count: int) -> Candidates:
-        """The first so many candidates, which are the best."""
+        """Return the best ``count`` candidates."""
         return Candidates(self.trials[:count], self.finals[:count])
 
     @property
     def name(self) -> str:
-        """Short name of these trials, for the folder of their promotion."""
+        """Short name for the folder of the promotion, a hash of the trials' run ids."""
         return hashlib.sha256("".join(one.run_id for one in self.trials).encode()).hexdigest()[:8]
 
     @property
@@ -33,9 +33,9 @@ class Candidates:
 
     @property
     def slowest(self) -> int | None:
-        """Index of the slowest network, by which a budget is planned; None without a network.
+        """Index of the trial with the slowest network, or None if no trial is of a network.
 
-        The ranking may choose any of the trials for the final training.
+        Budgets are planned for it, since the ranking may choose any trial for the final training.
         """
         networks = [k for k, final in enumerate(self.finals) if final.spec.is_network]
         return max(networks, key=lambda k: self.trials[k].epoch_s, default=None)

@@ -1,4 +1,4 @@
-"""Chooses post-processing and calibration of a model on the validation squares."""
+"""Choose post-processing and calibration of a model on the validation squares."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from fibsem.training.scoring.squares import SquareCounts
 
 @dataclass(frozen=True)
 class BestSteps(Stored):
-    """The post-processing that is best on all labelled validation pixels, and a calibration.
+    """Best post-processing on all labelled validation pixels, and a calibration.
 
     Attributes
     ----------
     best
         The post-processing.
     surface
-        Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds); of a sample of pixels if
-        only these were tried, None without a search.
+        Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds), on a sample of pixels
+        where only these were searched; None without a search.
     calibration
         Temperature and calibration error.
     rows
-        The validation squares, before and after post-processing.
+        Confusion matrices of the validation squares, before and after post-processing.
     """
 
     best: PostProcessing
@@ -56,7 +56,7 @@ class BestSteps(Stored):
     rows: tuple[SquareCounts, ...]
 
     def applied_to(self, plain: Segmenter) -> Segmenter:
-        """A model with this post-processing and calibration."""
+        """Return a model with this post-processing and calibration."""
         return replace(
             plain, postprocessing=self.best, temperature=self.calibration.temperature,
             offset=self.calibration.offset, smoothed_px=self.best.sigma,
@@ -76,7 +76,7 @@ class BestSteps(Stored):
 
 @dataclass(frozen=True)
 class Chosen:
-    """A model with its chosen post-processing; ``margin``: pixels around squares in the search."""
+    """Model with its chosen post-processing; ``margin`` is the search's margin in pixels."""
 
     segmenter: Segmenter
     margin: int
@@ -84,7 +84,7 @@ class Chosen:
 
 
 def choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:
-    """Choose for the challenger; if that is an ensemble, also for its first member alone."""
+    """Choose for the challenger and, if it is an ensemble, for its first member alone."""
     config, material = work.given.postprocessing, finals[0].material
     models = {"challenger": finals, **({"single": finals[:1]} if len(finals) > 1 else {})}
     chosen = {}
@@ -119,7 +119,7 @@ def _search(
 def sample_of(
     scored: Sequence[tuple[Region, ScoredSquare]], pieces: Pieces, margin: int
 ) -> SampledParts:
-    """The sampled pieces of a split, cut out of its scored squares."""
+    """Cut the sampled pieces of a split out of its scored squares."""
     by_region = {region.key: (region.box, square) for region, square in scored}
     parts = []
     for piece in pieces.regions:

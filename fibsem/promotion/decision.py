@@ -1,4 +1,4 @@
-"""Keeps the verdict by which a promotion made a champion, since it does so only once."""
+"""Store the verdict that made a version the champion; a promotion does so only once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fibsem.system.records import typed
 from fibsem.system.summaries.promotion import Gate
 from fibsem.tracking import registry
 
-#: File that says that the promotion has made a champion, and by which verdict.
+#: File with the verdict by which the promotion has made a champion.
 FILE = "crowned.json"
-#: What a user can do if this file is damaged.
+#: Advice if this file is damaged.
 REMEDY = "the choices are to remove it, upon which the gate decides again, or overwrite=true"
 
 
@@ -31,12 +31,12 @@ def decide(folder: Path, version: str, gate: Gate) -> None:
 
 
 def decided(folder: Path, run_id: str, uri: str) -> Gate | None:
-    """The verdict by which the version of a run became the champion; None if it did not yet.
+    """Return the verdict that made a run's version the champion, or None if there is none.
 
     Raises
     ------
     UserError
-        If the file is damaged, so that nobody can tell whether there was one.
+        If the file is damaged, so that it is unknown whether there was a verdict.
     """
     path = folder / FILE
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Scores a finally trained model on labelled squares, split by split."""
+"""Score a finally trained model on labelled squares, split by split."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from fibsem.training.scoring.squares import SquareCounts, square_counts
 def validation_squares(
     segmenter: Segmenter, material: Material, margin: int, folder: Path
 ) -> list[tuple[Region, ScoredSquare]]:
-    """Score all validation squares with a margin around, and keep the scores in a folder."""
+    """Score all validation squares with a margin; scores are written to ``folder``."""
     return spilled(squares_with_scores(segmenter, material, "val", margin), folder)
 
 
@@ -40,14 +40,14 @@ def confusions_of(
     postprocessing: PostProcessing,
     platt: Platt | None = None,
 ) -> list[SquareCounts]:
-    """Confusion matrices of squares, before and after post-processing."""
+    """Count confusion matrices of squares, before and after post-processing."""
     return [square_counts(region, square, postprocessing, platt) for region, square in squares]
 
 
 def score_split(
     segmenter: Segmenter, material: Material, split: Split, margin: int
 ) -> list[SquareCounts]:
-    """Confusion matrices of every labelled square of a split, before and after post-processing."""
+    """Count confusion matrices of a split's squares, before and after post-processing."""
     squares = squares_with_scores(segmenter, material, split, margin)
     return confusions_of(squares, segmenter.postprocessing, segmenter.platt)
 
@@ -55,7 +55,7 @@ def score_split(
 def squares_with_scores(
     segmenter: Segmenter, material: Material, split: Split, margin: int
 ) -> Iterator[tuple[Region, ScoredSquare]]:
-    """Squares with their scores; for models that go patch by patch the time left is shown."""
+    """Yield the squares of a split with their scores, and show the progress."""
     total = len(material.dataset.regions(split))
     with Progress(f"{split} squares") as progress:
         squares = scored_squares(material, Scorer(segmenter), split, margin)
@@ -65,11 +65,11 @@ def squares_with_scores(
 
 
 def balanced_figures(segmenter: Segmenter, material: Material, split: Split) -> Figures:
-    """Figures of an ensemble on balanced pixels, at a threshold of 0.5.
+    """Compute figures of an ensemble on balanced pixels, at a threshold of 0.5.
 
-    Members of one architecture are scored on the pixels that their trainings are scored on. These
-    pixels depend on the stride of the network, so that mixed ensembles are scored on all labelled
-    pixels of the same pieces.
+    Members of one architecture are scored on the same pixels as in their trainings. These pixels
+    depend on the stride of the network, so mixed ensembles are scored on all labelled pixels of
+    the same pieces.
     """
     members, pieces = segmenter.members, material.config.train.validation == "pieces"
     if pieces and any(member.spec != members[0].spec for member in members):
@@ -100,7 +100,7 @@ def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estima
 
 
 def examined(squares: Sequence[SquareCounts]) -> Examined:
-    """Rows of a model's squares after post-processing, for the gate."""
+    """Collect a model's scores after post-processing, for the gate."""
     by_sample: dict[str, list[Confusion]] = {}
     for square in squares:
         by_sample.setdefault(square.sample, []).append(square.chosen)

@@ -27,12 +27,12 @@ from fibsem.training.scoring.squares import CHOSEN, SquareCounts, labelled_figur
 
 @dataclass(frozen=True)
 class Scores(Stored):
-    """Scores of the promoted models on other data than the test squares.
+    """Scores of the promoted models that do not use the test squares.
 
     Attributes
     ----------
     rows
-        Rows of the challenger's training and validation squares.
+        Confusion matrices of the challenger on training and validation squares.
     val
         Figures of the challenger on balanced validation pixels.
     seconds_per_gigapixel
@@ -46,10 +46,10 @@ class Scores(Stored):
 
 @dataclass(frozen=True)
 class CalibrationOnTest:
-    """A calibration that was fitted on validation squares, and its errors on the test squares.
+    """Calibration that was fitted on validation squares, and its errors on the test squares.
 
-    ``errors`` are calibration errors before and after it over all test squares, ``by_sample`` over
-    those of each film.
+    ``errors`` are the calibration errors before and after it on all test squares, ``by_sample`` on
+    the test squares of each film.
     """
 
     chosen: Calibration
@@ -58,7 +58,7 @@ class CalibrationOnTest:
 
     @property
     def summary(self) -> Calibrated:
-        """The record in ``summary.json``."""
+        """Record for ``summary.json``."""
         chosen, errors = self.chosen, self.errors
         return Calibrated(
             temperature=chosen.temperature,
@@ -86,15 +86,15 @@ class ChallengerFigures:
     Attributes
     ----------
     postprocessing, calibration
-        Chosen on validation squares; errors of the probabilities on test squares.
+        Both chosen on validation squares; calibration errors on test squares.
     val, test
         Figures on balanced pixels of these splits.
     squares
-        Every labelled square, before and after post-processing.
+        Confusion matrices of all labelled squares, before and after post-processing.
     seconds_per_gigapixel
-        Cost in use.
+        Cost of the model.
     ensemble
-        The ensemble compared with its first member; None for a single network.
+        Comparison of the ensemble with its first member, or None for a single network.
     """
 
     postprocessing: PostProcessing
@@ -107,12 +107,12 @@ class ChallengerFigures:
 
     @cached_property
     def labelled(self) -> dict[str, Figures]:
-        """Figures on every labelled pixel, with post-processing, by ``train_all`` and the like."""
+        """Figures on all labelled pixels with post-processing, by group, such as ``train_all``."""
         return {f"{s}_all": labelled_figures(self.squares, s, CHOSEN) for s in SPLITS}
 
     @property
     def by_sample(self) -> pd.DataFrame:
-        """Every labelled pixel before and after post-processing (Tables 4.10 and 4.12)."""
+        """Figures on labelled pixels, before and after post-processing (Tables 4.10, 4.12)."""
         return tables.post_processing([one.row for one in self.squares])
 
 

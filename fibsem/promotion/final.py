@@ -2,7 +2,7 @@
 
 In patch mode ``final.share`` of the labelled pixels is drawn once; in grid mode windows are drawn
 from all labelled pixels afresh in every epoch, and the share sets the number of steps. A trial with
-steps of its own, as of a sweep's budget, keeps them where ``final.steps`` is null.
+its own number of steps, as from a sweep's budget, keeps it if ``final.steps`` is null.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ OWN = ("epochs", "share", "max_seconds", "shift_sd", "shift_probability")
 
 
 def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
-    """The configuration of a trial with the data and the budget of the final training.
+    """Return the configuration of a trial with data and settings of the final training.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
     values = {f"train.{key}": final[key] for key in OWN}
     # test squares are scored once, at the end of the promotion
     values |= {"train.patience": None, "train.test": False, "seed": seed}
-    if trained["train"].get("keep") != "all":  # else kept as the trial's
+    if trained["train"].get("keep") != "all":  # "all" stays as in the trial
         values["train.keep"] = "miou"
     if final["steps"]:
         values |= {"train.steps": final["steps"], "train.schedule": "cosine"}
@@ -69,7 +69,7 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
 
 
 def kept_steps(steps: Iterable[int | None], tree: Tree) -> str | None:
-    """A notice if the steps of trials are kept, so that ``final.share`` does not set them."""
+    """Return a notice if trials keep their steps, so that ``final.share`` does not set them."""
     own = {count for count in steps if count is not None}
     if tree["final"]["steps"] or not own:
         return None
@@ -81,14 +81,14 @@ def kept_steps(steps: Iterable[int | None], tree: Tree) -> str | None:
 
 
 def share_for_nothing(given: Configuration, trained: Iterable[Tree]) -> str | None:
-    """A notice if ``final.share`` was typed and has no effect, since steps are given.
+    """Return a notice if ``final.share`` was typed but has no effect, since steps are given.
 
     Parameters
     ----------
     given
         The configuration of the promotion, with the steps of its plan.
     trained
-        Configurations of the trials: in patch mode the share has its effect all the same.
+        Configurations of the trials; in patch mode the share has an effect nevertheless.
     """
     share, steps = given.typed.get("final.share"), given.tree["final"]["steps"]
     if share is None or not steps:
@@ -101,7 +101,7 @@ def share_for_nothing(given: Configuration, trained: Iterable[Tree]) -> str | No
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """Seconds that a hard budget leaves to a training."""
+    """Time limit of a training under a hard budget, in seconds."""
 
     max_seconds: float
 
@@ -126,7 +126,7 @@ class Final:
     folder: Path
 
     def figure(self, goal: Objective) -> float | None:
-        """Value of an objective in the epoch that was kept; None if it was not measured."""
+        """Return the value of an objective for the kept weights, or None if not measured."""
         return goal.of_weights(self.result.groups)
 
     @property
@@ -135,7 +135,7 @@ class Final:
 
     @property
     def summary(self) -> FinalNetwork:
-        """The record of this network in ``summary.json``."""
+        """Record of this network for ``summary.json``."""
         spec = self.material.config.spec
         return FinalNetwork(
             model=spec.name,
@@ -152,7 +152,7 @@ class Final:
 
 
 def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> list[Final]:
-    """Train candidates finally; returns the best one, and further members of its ensemble.
+    """Run the final trainings; returns the best network and further members of its ensemble.
 
     Trainings that an earlier start of the command has finished are not repeated.
 
@@ -208,7 +208,7 @@ def _members(work: Promotion, first: Final, members: int) -> Iterator[Final]:
 
 
 def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final | None:
-    """Train a trial's configuration finally; None if it diverges, which is printed."""
+    """Run the final training of a trial; prints a message and returns None if it diverges."""
     folder = work.folder / "final" / f"{trial.run_id[:8]}-seed-{seed}"
     given = final_configuration(trial.tree, work.tree, seed)
     if (limit_s := _limit_s(work, folder)) is not None:
@@ -235,7 +235,7 @@ def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final
 
 
 def _limit_s(work: Promotion, folder: Path) -> float | None:
-    """Seconds that a hard budget leaves to a training; kept, so that a later start has the same."""
+    """Return a training's time limit in seconds or None, stored so that later starts share it."""
     path = folder.with_suffix(".json")
     kept = known_json(path, partial(typed, TimeLimit))
     if kept is None and (limit_s := work.pace.limit_s(len([*folder.parent.glob(RESULTS)]))):
@@ -245,7 +245,7 @@ def _limit_s(work: Promotion, folder: Path) -> float | None:
 
 
 def segmenter_of(finals: Sequence[Final]) -> Segmenter:
-    """Segmenter of the mean of finally trained networks, without post-processing."""
+    """Make a segmenter that averages finally trained networks, without post-processing."""
     material = finals[0].material
     return Segmenter(
         members=tuple(Member(final.material.config.spec, final.model) for final in finals),

@@ -1,4 +1,4 @@
-"""The folder of a promotion: continued or refused by its identity, or begun anew."""
+"""Claim the folder of a promotion: continue it, begin anew, or refuse another promotion."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TABLES = (
     *(f"confusion-{split}-{when}" for split in SPLITS for when in ("before", "after")),
 )  # fmt: skip
 FIGURES = ("learning_curve", "reliability", "steps", "surface")
-#: Everything that a promotion leaves in its folder, but for the volumes.
+#: All files that a promotion leaves in its folder, except for volumes.
 OWN = (
     "crowned.json", "version.json", "summary.json", "lineage.json", "scores.json", "test.json",
     "starts.json", "chosen-*.json", "symmetry-*.json", "trials.json",
@@ -43,7 +43,7 @@ OWN = (
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Trials and settings of a promotion, as earlier versions kept them."""
+    """Trials and settings of a promotion, as earlier versions stored them."""
 
     run_ids: tuple[str, ...]
     settings: Tree
@@ -57,16 +57,16 @@ def settle(
     Parameters
     ----------
     folder, tree
-        The folder, and the configuration; ``overwrite`` in it removes earlier results.
+        The folder, and the configuration, whose ``overwrite`` removes earlier results.
     trials, dataset
-        Ids of the trials' runs, and the data.
+        Run ids of the trials, and the data.
     tracking
-        The store, which knows the data of promotions of earlier versions.
+        MLflow store, to look up the data of promotions of earlier versions.
 
     Raises
     ------
     UserError
-        If the folder holds another promotion; names what differs.
+        If the folder holds another promotion; the message names what differs.
     """
     data = {
         **dataset.digests,
@@ -93,7 +93,7 @@ def settle(
 
 
 def _former(folder: Path, tracking: Tracking) -> Identity | None:
-    """Identity of a promotion of an earlier version, from its settings and its run."""
+    """Read the identity of a promotion of an earlier version, from its settings and its run."""
     chosen = known_json(folder / "trials.json", partial(typed, _Chosen))
     parent = known_json(folder / "parent.json", RUN)
     if chosen is None or parent is None:  # before the first step
@@ -108,7 +108,7 @@ def _former(folder: Path, tracking: Tracking) -> Identity | None:
     settings = {
         key: value
         for key, value in flat(chosen.settings)
-        if not key.startswith("data.")  # which the hash stands for
+        if not key.startswith("data.")  # covered by the hash
     }
     return Identity(
         "promotion",

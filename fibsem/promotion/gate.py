@@ -1,4 +1,4 @@
-"""Decides whether a challenger replaces the champion that it was compared with."""
+"""Decide whether a challenger replaces the champion that it was compared with."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from fibsem.training.scoring.squares import SquareCounts
 
 
 def gate(work: Promotion, run_id: str, tested: Look, learned: int | None = 0) -> Gate:
-    """The verdict on a challenger; one that became the champion before keeps its verdict.
+    """Return the verdict on a challenger; a verdict that once made it the champion is kept.
 
-    A refusal is not kept: the promotion may be started again with another gate.
+    Refusals are not stored, so that the promotion may be started again with another gate.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def gate(work: Promotion, run_id: str, tested: Look, learned: int | None = 0) ->
     tested
         Scores of challenger and champion on the test squares.
     learned
-        Number of test squares that its starting model had learned from; None if unknown.
+        Number of test squares that its starting models were trained on, or None if unknown.
     """
     config, uri = work.given.gate, work.tracking.uri
     former = decided(work.folder, run_id, uri)
@@ -74,15 +74,15 @@ def verdict(
 ) -> Gate:
     """Compare challenger and champion by their scores on the test squares.
 
-    A champion of another dataset cannot be compared. One that was trained with other labels or
-    another split may have learned from these test squares; the reason says so.
+    A champion of another dataset cannot be compared. A champion that was trained with other labels
+    or another split may have learned from these test squares, which is added to the reason.
 
     Parameters
     ----------
     rows
-        Of :class:`~fibsem.promotion.testing.Look`.
+        Scores of the test squares, from :class:`~fibsem.promotion.testing.Look`.
     champion
-        ``dataset`` and ``data`` (hash) that the champion was made with; None where there was none.
+        ``dataset`` and ``data`` (hash) that the champion was trained on, or None without one.
     """
     ours = examined(rows["challenger"])
     if champion is None:

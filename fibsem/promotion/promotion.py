@@ -1,7 +1,7 @@
 """A promotion, step by step: rank, train, choose, test, gate, publish.
 
-Every step leaves its result in the promotion's folder, so that the same command, started again,
-goes on after the last finished step.
+Every step stores its result in the promotion's folder, so that the same command, started again,
+continues after the last finished step.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from fibsem.tracking.beginning import FileNotes, take_up
 
 
 def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
-    """Promote the best of some trials.
+    """Promote the best of the given trials.
 
-    The test squares are scored once, and the run has a tag that says so.
+    The test squares are scored only once, which a tag of the run records.
     """
     work = _begun(work, [trial.run_id for trial in trials])
     with work.tracking.cut_off(work.parent):

@@ -1,4 +1,4 @@
-"""Publishes a promotion: tables, figures, bundle, registered version, metrics."""
+"""Publish a promotion: tables, figures, bundle, registered version, metrics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def publish(
     Raises
     ------
     UserError
-        If data were changed meanwhile: then nothing is registered, or a film is not segmented.
+        If data have changed meanwhile: nothing is registered, or a film's results are not logged.
     """
     finals, gate = challenger.finals, challenger.gate
     figures = draw(work, chosen, challenger)
@@ -51,19 +51,19 @@ def register(
     work: Promotion, run_id: str, bundle: Path, gate: Gate, tags: Mapping[str, object],
     may_replace: Sequence[str],
 ) -> str:  # fmt: skip
-    """Register the bundle once, and make it the champion if the gate passed; returns its version.
+    """Register the bundle once, make it the champion if the gate passed, and return its version.
 
     Raises
     ------
     UserError
-        If there is another champion by now than those that it ``may_replace``.
+        If the current champion is not among the versions that it ``may_replace``.
     """
     uri, version = work.tracking.uri, registry.version_of(run_id, work.tracking.uri)
     if version is None:
         example = example_of(work.dataset.samples[0].volume)
         version = registry.register(bundle, run_id, uri, tags, example=example)
     registry.note_verdict(version, uri, tags, bundle)  # an earlier start may have had another gate
-    # once: after a rollback the same command does not make it the champion again
+    # only once: after a rollback the same command must not make it the champion again
     if gate.passed and decided(work.folder, run_id, uri) is None:
         champions.make_champion(
             version, uri, gate.reason, "forced" if gate.forced else "promoted",

@@ -1,7 +1,7 @@
-"""Ranks the best trials of a sweep by trainings with fresh seeds.
+"""Rank the best trials of a sweep by trainings with fresh seeds.
 
-The best of many trials on one validation set is partly luck. Trainings with other seeds show what
-remains, and the spread between seeds shows which differences mean something.
+The best of many trials on one validation set is partly luck. Trainings with other seeds show how
+much remains, and the spread between seeds shows which differences are meaningful.
 """
 
 from __future__ import annotations
@@ -56,18 +56,18 @@ class Ranked:
         return Spread.of([run.val["miou"] for run in self.runs])
 
     def figure(self, goal: Objective) -> Spread:
-        """Mean and spread of an objective over the repetitions, each of which must have it."""
+        """Return mean and standard deviation of an objective over the repetitions."""
         return Spread.of([value for run in self.runs if (value := run.figure(goal)) is not None])
 
     @cached_property
     def by_square(self) -> dict[str, float]:
-        """Mean over the seeds of the mIoU of every validation square, at T = 0.5."""
+        """MIoU of every validation square at a threshold of 0.5, averaged over the seeds."""
         squares = self.runs[0].squares if self.runs else {}
         return {key: float(np.mean([run.squares[key] for run in self.runs])) for key in squares}
 
     @property
     def porosities(self) -> dict[str, list[float]]:
-        """Porosity of a sample's validation squares by each seed, by sample."""
+        """Porosity of the validation squares of each sample, one value per seed."""
         samples = self.runs[0].porosities if self.runs else {}
         return {
             name: [run.porosities[name] for run in self.runs if name in run.porosities]
@@ -75,10 +75,10 @@ class Ranked:
         }
 
     def against(self, other: Ranked, regions: Iterable[Region] = ()) -> Paired | None:
-        """Compare two trials over validation squares, in pairs: this trial minus the other.
+        """Compare two trials in pairs over validation squares, this trial minus the other.
 
-        Squares of one place are one pair, by their mean. ``regions`` say where squares begin; a
-        square that is not among them is a place of its own. None if the trials were scored on
+        Squares of one place are averaged and form one pair. ``regions`` has the positions of
+        squares; a square without one is its own place. Returns None if the trials were scored on
         different pixels, or were not repeated.
         """
         common = [name for name in self.by_square if name in other.by_square]
@@ -96,7 +96,7 @@ class Ranked:
         )
 
     def sentence(self, goal: Objective) -> str:
-        """The trial's figure in the sweep, and mean and spread of an objective over fresh seeds."""
+        """Describe the trial's value in the sweep, and its mean and s.d. over fresh seeds."""
         text = f"trial {self.trial.number} ({self.trial.name}): {self.trial.in_sweep} in the sweep"
         if not self.runs:
             return text
@@ -107,7 +107,7 @@ class Ranked:
         return f"{text}, {goal.key} {spread} (s.d.) over {len(self.runs)} seeds"
 
     def placed(self, rank: int, difference: Paired | None, goal: Objective) -> RankedTrial:
-        """Row of this trial in the ranking: rank by the ``goal``, and difference to the first."""
+        """Return the row of this trial in the ranking, with its difference to the first trial."""
         trial = self.trial
         return RankedTrial(
             rank=rank,
@@ -124,7 +124,7 @@ class Ranked:
         )
 
     def _again(self, goal: Objective) -> RunAgain:
-        """Figures of the repetitions in the ranking."""
+        """Return the figures of the repetitions for the ranking."""
         figure = self.figure(goal)
         return RunAgain(
             rank_value=figure.mean,
@@ -139,14 +139,14 @@ class Ranked:
 
 
 def against_first(difference: Paired) -> AgainstFirst:
-    """The paired comparison with the first trial in the ranking."""
+    """Summarise the paired comparison with the first trial in the ranking."""
     p_value = difference.p_value
     tied = p_value is None or p_value >= TIED
     return AgainstFirst(difference.mean, p_value, tied, difference.pairs)
 
 
 def order_of(count: int, chosen_by: str) -> str:
-    """A sentence on what trials were chosen by, and what they are ranked by."""
+    """Return a sentence on how trials were chosen, and how they are ranked."""
     if count == 1:
         return f"the best trial is chosen by {chosen_by}"
     costs = chosen_by.startswith("cost/")
@@ -155,7 +155,7 @@ def order_of(count: int, chosen_by: str) -> str:
 
 
 def order_goal(ranked: Sequence[Ranked]) -> Objective:
-    """Objective that trials are ranked by: the one of the sweep, if all repetitions have it.
+    """Return the objective of the ranking: the sweep's if all repetitions have it, else mIoU.
 
     Repetitions of earlier versions have only the mIoU on balanced pixels.
     """
@@ -165,9 +165,9 @@ def order_goal(ranked: Sequence[Ranked]) -> Objective:
 
 
 def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[Ranked]:
-    """Train trials again with fresh seeds, and order them by the mean of their objective.
+    """Train trials again with fresh seeds, and sort them by the mean of their objective.
 
-    Trials that diverge with a seed come last. Finished repetitions are kept for later starts.
+    Trials that diverged with any seed come last. Later starts reuse finished repetitions.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[R
 def _repetitions(
     work: Promotion, trials: Sequence[Trial], rank_config: RankConfig
 ) -> Iterator[tuple[Trial, Repetition]]:
-    """Repeat all trials seed by seed, so that if time is over all have equally many."""
+    """Repeat all trials seed by seed, so that all have equally many when time runs out."""
     material: Material | None = None
     with Progress("ranking") as progress:
         for done in range(total := len(trials) * rank_config.seeds):
@@ -232,14 +232,14 @@ def _goes_on(work: Promotion, first: str, seed: int, config: RankConfig) -> bool
 
 
 def _showing(progress: Progress, text: str, done: int, total: int) -> Callable[[Epoch], None]:
-    """Function that shows the epochs of one training within the progress of all."""
+    """Return a callback that shows the epochs of one training within the progress of all."""
     return lambda epoch: progress(f"{text}: mIoU {epoch.val['miou']:.4f}", done, total)
 
 
 def placed(ranked: Sequence[Ranked], regions: Sequence[Region] = ()) -> list[RankedTrial]:
-    """Ranked trials, best first, each with its difference to the first.
+    """Return the rows of the ranking, best first, each with its difference to the first.
 
-    ``regions`` are the validation squares, which say where each lies.
+    ``regions`` are the validation squares with their positions.
     """
     goal = order_goal(ranked)
     return [

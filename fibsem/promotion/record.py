@@ -26,7 +26,7 @@ from fibsem.system.summaries.promotion import (
 
 @dataclass(frozen=True)
 class Challenger:
-    """Everything about a challenger after the verdict of the gate, before it is published.
+    """A challenger with the verdict of the gate, before it is published.
 
     Attributes
     ----------
@@ -35,11 +35,11 @@ class Challenger:
     ranking
         The trials, best first.
     finals
-        Networks whose mean probability the challenger gives, the best first.
+        Networks whose probabilities the challenger averages, best first.
     gate
         The verdict.
     test_squares_learned
-        Number of test squares that its starting models had learned from; None if unknown.
+        Number of test squares that its starting models were trained on, or None if unknown.
     figures
         Figures on every split.
     symmetry
@@ -88,10 +88,10 @@ class Challenger:
         return losses
 
     def tested(self, begun: Begun) -> list[FilmSquares]:
-        """Test squares of every film with their scores, for porosities of the bundle's users.
+        """Return the scored test squares of every film, by which users correct porosities.
 
-        Squares that a starting model had learned from are left out, since they cannot correct a
-        porosity. Each film also has the porosities by the seeds of the ranking.
+        Squares that a starting model was trained on are left out, since they cannot correct a
+        porosity. Each film also has its porosities for the seeds of the ranking.
         """
         dataset = self.finals[0].material.dataset
         learned = begun.squares(dataset)
@@ -111,7 +111,7 @@ class Challenger:
     def summary(
         self, bundle: Path, version: str, champion: bool, samples: Mapping[str, PromotedFilm]
     ) -> PromotionSummary:
-        """The summary of the promotion after the challenger was published."""
+        """Return the summary of the promotion, after the challenger was published."""
         figures = self.figures
         labelled = {group: OnLabelled(**some) for group, some in figures.labelled.items()}
         return PromotionSummary(

@@ -1,4 +1,4 @@
-"""Makes what others use of a promotion: lineage, bundle with model card, segmented volumes."""
+"""Make the products of a promotion: lineage, bundle with model card, segmented volumes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from fibsem.training.material.datasets import check_unchanged
 
 
 def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]) -> Lineage:
-    """The lineage of the mean of some finally trained networks.
+    """Return the lineage of an ensemble of finally trained networks.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def write_bundle(folder: Path, segmenter: Segmenter, begun: Begun, challenger: C
 
 
 def registry_tags(dataset: Dataset, gate: Gate, code: str | None, miou: float) -> dict[str, object]:
-    """Tags of the registered version: dataset, version of the code, verdict, test mIoU."""
+    """Return the tags of a registered version: dataset, code version, verdict, test mIoU."""
     return {
         names.DATASET: dataset.name,
         names.DATA: dataset.hash,
@@ -109,12 +109,12 @@ def registry_tags(dataset: Dataset, gate: Gate, code: str | None, miou: float) -
 
 
 def _for(sample: Sample, options: Options) -> Options:
-    """Options of a segmentation, with what the manifest says of a sample's material."""
+    """Return the options of a segmentation, with a sample's extent if the manifest sets it."""
     return options if sample.valid == "auto" else replace(options, valid=sample.valid)
 
 
 def _names(sample: Sample) -> tuple[KeyNames, KeyNames]:
-    """How messages name keys of a segmentation in a promotion, where they lie elsewhere."""
+    """Return how messages name segmentation keys, below ``segmentation`` or in the manifest."""
     own = [key for key in KEYS if key != "valid" or sample.valid == "auto"]
     return under("segmentation", own), in_manifest(OF_FILM)
 
@@ -163,7 +163,7 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
 
 
 def _metrics(film: SegmentationSummary, part: str) -> dict[str, float | None]:
-    """Metrics of a film; the porosity is corrected if it has enough test squares."""
+    """Return the metrics of a film, also of a porosity corrected by enough test squares."""
     low, high = film.porosity_ci
     metrics = {
         f"porosity/{part}": film.porosity,

@@ -1,4 +1,4 @@
-"""Trains a trial's configuration again with a fresh seed."""
+"""Train a trial's configuration again with a fresh seed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fibsem.training.run import run_job
 from fibsem.training.scoring.objectives import Objective
 from fibsem.training.steps.health import DivergedError
 
-#: Name of a repetition's record, and the files of all records in the folder of a promotion.
+#: Name of a repetition's record, and the pattern of all records in the folder of a promotion.
 AGAIN, REPEATED = "again", "rank/*/*/again.json"
 
 
@@ -35,7 +35,7 @@ class Repetition(Stored):
     seed
         Seed of the training.
     diverged
-        Why it came to no result; if it did, all other fields are empty.
+        Reason if the training diverged, else None; with a reason the fields below are empty.
     run_id, val, val_all, epochs, train_seconds, seconds_per_gigapixel
         Fields of its :class:`~fibsem.training.results.TrialResult`.
     squares, pixels, porosities
@@ -55,11 +55,11 @@ class Repetition(Stored):
     val_all: Figures | None = None
 
     def figure(self, goal: Objective) -> float | None:
-        """Value of an objective; None for costs, and if it was not measured."""
+        """Return the value of an objective; None for costs, or if it was not measured."""
         return goal.of_weights({"val": self.val, "val_all": self.val_all})
 
     def to_json(self) -> Record:
-        """The record that is stored: the reason, or the figures."""
+        """Return the record for storage: the reason, or the figures."""
         if self.diverged is not None:
             return {"seed": self.seed, "diverged": self.diverged}
         record = super().to_json()
@@ -68,7 +68,7 @@ class Repetition(Stored):
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Repetition:
-        """Read what :meth:`to_json` made: the reason, or every figure."""
+        """Parse a record from :meth:`to_json`: the reason, or every figure."""
         repetition = super().from_json(record)
         needed = {one.name for one in fields(cls)} - {"diverged", "porosities", "val_all"}  # newer
         if repetition.diverged is None and (missing := sorted(needed - record.keys())):
@@ -77,7 +77,7 @@ class Repetition(Stored):
 
 
 def repeated(trained: Tree, tree: Tree, seed: int) -> Configuration:
-    """The configuration of a trial with the data of a promotion and another seed."""
+    """Return the configuration of a trial with the data of a promotion and another seed."""
     common = {key: tree[key] for key in ("data", "tracking", "command")}
     # test squares are scored once, at the end of the promotion
     return Configuration({**trained, **common, "seed": seed}).with_values({"train.test": False})
@@ -90,7 +90,7 @@ def repeat(
     material: Material,
     show: Callable[[Epoch], None],
 ) -> Repetition:
-    """Train a trial again; the result is kept, so that a later start reads it.
+    """Train a trial again, or read the result that an earlier start has stored.
 
     Parameters
     ----------

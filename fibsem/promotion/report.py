@@ -27,8 +27,8 @@ from fibsem.training.scoring.squares import CHOSEN, HALF, confusions
 def write_tables(challenger: Challenger, folder: Path) -> list[Path]:
     """Write every table of a promotion as CSV, Markdown and LaTeX; returns the files.
 
-    The ranking, all labelled pixels before and after post-processing by sample and combined
-    (Tables 4.10 and 4.12), and the confusion matrices of both (Table 4.9).
+    These are the ranking, all labelled pixels before and after post-processing by sample and
+    combined (Tables 4.10 and 4.12), and the confusion matrices of both (Table 4.9).
     """
     squares = challenger.figures.squares
     made = {"ranking": tables.ranking(challenger.places), "labelled": challenger.figures.by_sample}
@@ -40,7 +40,7 @@ def write_tables(challenger: Challenger, folder: Path) -> list[Path]:
 
 
 def draw(work: Promotion, chosen: Chosen, challenger: Challenger) -> list[Path]:
-    """Draw learning curves, the surface of the search, its steps on one square, reliability."""
+    """Draw learning curves, reliability, search surface, and post-processing of one square."""
     material, choice = challenger.finals[0].material, chosen.choice
     scorer, grid = Scorer(chosen.segmenter), work.given.postprocessing.grid
     region, scored = next(scored_squares(material, scorer, "val", grid.margin))
@@ -58,15 +58,15 @@ def draw(work: Promotion, chosen: Chosen, challenger: Challenger) -> list[Path]:
 
 
 def _each(values: Iterable[object]) -> str:
-    """Values of the members without repetitions, as text."""
+    """Join the distinct values of the members as text."""
     return " + ".join(dict.fromkeys(map(str, values)))
 
 
 def epoch_facts(material: Material) -> EpochFacts:
-    """What a training sees in an epoch, in words for the model card.
+    """Return what a training sees in an epoch, for the model card.
 
     In grid mode the share of pixels only sets the number of steps. In patch mode, and for models
-    that are fitted at once, it is the share that is drawn, unless steps are given.
+    that are fitted at once, this share of the pixels is drawn, unless steps are given.
     """
     train, spec = material.config.train, material.config.spec
     if train.mode == "grid":
@@ -79,7 +79,7 @@ def epoch_facts(material: Material) -> EpochFacts:
 
 
 def card_facts(challenger: Challenger) -> CardFacts:
-    """Facts for the model card of a challenger."""
+    """Collect the facts for the model card of a challenger."""
     finals, measured = challenger.finals, challenger.figures
     rows = measured.by_sample.to_dict("records")
     return CardFacts(
@@ -105,7 +105,7 @@ def card_facts(challenger: Challenger) -> CardFacts:
 
 
 def _model(specs: Sequence[ModelSpec], parameters: Sequence[int]) -> ModelFacts:
-    """Facts about the networks for the model card, without repetitions."""
+    """Collect the distinct facts about the networks for the model card."""
     return ModelFacts(
         name=_each(spec.name for spec in specs),
         nbhd=_each(spec.nbhd for spec in specs),

@@ -1,4 +1,4 @@
-"""The argument that every step of a promotion gets."""
+"""The common argument of all steps of a promotion."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Promotion:
     folder, tracking
         Folder of its results, and store of its runs.
     parent
-        Id of its run, the parent of its trainings; empty before the run is begun.
+        Id of its run, the parent of its trainings; empty before the run begins.
     say
         Called with a line for every decision.
     pace
-        Time that is left.
+        Time limits of its trainings.
     """
 
     given: Configuration

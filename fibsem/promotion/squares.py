@@ -1,4 +1,4 @@
-"""Scores a network on each validation square, so that two trials can be compared in pairs."""
+"""Score a network on each validation square, so that two trials can be compared in pairs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class SquareMious:
     squares
         MIoU by the name of the square; only squares with a labelled pixel.
     pixels
-        Which pixels were scored: ``all`` labelled ones; or, if these would take hours patch by
-        patch, those that are ``drawn`` for validation, or a ``balanced`` sample with its share.
+        Which pixels were scored: ``all`` labelled ones or, if that would take hours patch by
+        patch, the pixels ``drawn`` for validation, or a ``balanced`` sample with its share.
     porosities
         Share of the labelled pixels in a sample's squares that the network labels as pores; only
         if ``all`` pixels were scored.

@@ -1,4 +1,4 @@
-"""Keeps results of finished steps of a promotion for later starts of the command."""
+"""Store results of finished steps of a promotion for later starts of the command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.records import Stored
 from fibsem.training.material.datasets import check_unchanged
 
-#: Name of the reader of the data in messages about changed data.
+#: Name of the command in messages about changed data.
 PROMOTION = "this promotion"
 
 
@@ -31,12 +31,12 @@ class Steps:
         return (self.folder / f"{name}.json").is_file()
 
     def once(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
-        """Result of a step: read if an earlier start has finished it, else made now and kept.
+        """Return the result of a step, read from an earlier start, or made now and stored.
 
         Raises
         ------
         UserError
-            If the data were changed meanwhile: the result is not kept.
+            If the data have changed meanwhile; the result is not stored.
         """
         path = self.folder / f"{name}.json"
         before = known_json(path, kind.from_json)

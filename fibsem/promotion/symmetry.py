@@ -1,4 +1,4 @@
-"""Measures gain and cost of averaging mirrored and turned views.
+"""Measure gain and cost of averaging mirrored and turned views.
 
 The gain is measured on the sampled pieces of the validation part, so that it takes seconds. The
 test squares are scored once, by the model without views.
@@ -29,12 +29,12 @@ GainRow = dict[str, Figure]
 
 @dataclass(frozen=True)
 class Symmetries(Stored):
-    """Figures by the number of views: 1 (the model alone), 2, and as many as were asked for.
+    """Figures by the number of views: 1 (the model alone), 2, and up to the requested number.
 
     ``val_miou`` is the mIoU of all labelled validation pixels, estimated from the pieces, with
-    post-processing. ``gain`` is the mean over ``squares`` of what views add to the mIoU of each,
-    with a 95 % interval from ``low`` to ``high``, which a single square has not. Squares above each
-    other in different slices count as one. Models that go patch by patch have no such figures.
+    post-processing. ``gain`` is the mean increase of the mIoU by views over ``squares``, with a
+    95 % interval from ``low`` to ``high``, which needs more than one square. Squares above each
+    other in different slices count as one. Models without a dense form have no figures.
     """
 
     views: Mapping[str, GainRow]
@@ -58,7 +58,7 @@ class Symmetries(Stored):
 def measure_views(
     work: Promotion, segmenter: Segmenter, material: Material
 ) -> Mapping[str, GainRow]:
-    """Measure gain and cost of two views, and of those that the volumes are segmented with."""
+    """Measure gain and cost of two views, and of the number that volumes are segmented with."""
     most = max(2, work.tree["segmentation"]["symmetry"])
     symmetries = work.steps.once(
         f"symmetry-{most}", Symmetries, lambda: compare_views(segmenter, material, most)
@@ -98,13 +98,13 @@ def _confusions(
 
 
 def _of_all(pieces: Pieces, parts: list[Confusion]) -> float:
-    """MIoU of the whole split: a piece counts by how many pixels it represents."""
+    """Estimate the mIoU of a split, with pieces weighted by the pixels they represent."""
     counts = np.tensordot(pieces.weight, np.array([part.counts for part in parts]), 1)
     return Confusion.from_counts(np.rint(counts).astype(int).tolist()).miou
 
 
 def _by_square(pieces: Pieces, parts: list[Confusion]) -> dict[int, float]:
-    """MIoU of every square with pieces in it and a labelled pixel."""
+    """Return the mIoU of every square with pieces and a labelled pixel, by its number."""
     numbers = np.unique(pieces.square).tolist()
     of = {n: pooled(parts[k] for k in np.flatnonzero(pieces.square == n)) for n in numbers}
     return {n: one.miou_of_labelled for n, one in of.items() if one.pixels}

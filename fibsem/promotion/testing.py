@@ -1,4 +1,4 @@
-"""Scores the test squares, once, by all models that are compared on them."""
+"""Score the test squares, once, with all models that are compared on them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from fibsem.training.scoring.squares import SquareCounts, square_counts
 
 @dataclass(frozen=True)
 class Look(Stored):
-    """Scores of some models on the test squares, and the champion among them.
+    """Scores of models on the test squares, with the champion if there is one.
 
     Attributes
     ----------
     rows
-        Scores of the squares by model; ``champion`` is among them if it is of this dataset.
+        Confusion matrices of the squares by model; with ``champion`` if it is of this dataset.
     balanced, calibration
         Figures on the balanced sample, and calibration errors before and after calibration, by
-        model; not of the champion.
+        model without the champion.
     against, against_run
-        Version of the champion and its run; None without one. The run tells it from a version of
-        the same number in another store; records of earlier versions do not have it.
+        Version of the champion and its run, or None without one. The run distinguishes it from
+        the same version number in another store; records of earlier versions lack it.
     champion
         ``dataset`` and ``data`` (hash) that the champion was trained on.
     calibration_by_sample
@@ -52,9 +52,9 @@ class Look(Stored):
     when: str = ""
 
     def may_replace(self, run_id: str, uri: str) -> list[str]:
-        """Versions that a run's version may replace as champion: the one compared, and its own.
+        """Return the versions that a run may replace as champion: the compared one and its own.
 
-        Another store has another version of the same number.
+        The compared version is left out in another store, where its number is another version.
         """
         here = self.against is not None and self.against_run in (
             None, registry.run_of(self.against, uri),
@@ -64,9 +64,9 @@ class Look(Stored):
 
 
 def to_beat(work: Promotion) -> Bundle | None:
-    """The champion that a challenger is compared with; None without one.
+    """Load the champion that a challenger is compared with, or return None without one.
 
-    If the champion was deleted, it is the champion before.
+    If the champion was deleted, the previous champion is loaded.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def to_beat(work: Promotion) -> Bundle | None:
 
 
 def _not_compared(work: Promotion, why: str, else_: str, cause: Exception | None = None) -> None:
-    """Print that ``force`` skips the comparison with the champion; an error without it."""
+    """Warn that ``force`` skips the comparison with the champion; raise an error without it."""
     if not work.given.gate.force:
         before = champions.version_before(work.tracking.uri)
         back = f"rollback=true, which makes version {before} the champion, " if before else ""
@@ -110,7 +110,7 @@ def _not_compared(work: Promotion, why: str, else_: str, cause: Exception | None
 
 
 def _too_deep(champion: Bundle, work: Promotion) -> int | None:
-    """Slices in a champion's field, if they reach across the gap between the splits; else None."""
+    """Return the slices of a champion's field if it spans the gap between splits, else None."""
     if champion.dataset != work.dataset.name:
         return None
     n_z = max(member.spec.nbhd.z for member in champion.segmenter.members)
@@ -122,7 +122,7 @@ def _too_deep(champion: Bundle, work: Promotion) -> int | None:
 
 
 def look(work: Promotion, segmenters: Mapping[str, Segmenter], material: Material) -> Look:
-    """Score the test squares by some models and by the champion; kept for later starts.
+    """Score the test squares with the given models and the champion.
 
     See :func:`to_beat` for the champion.
     """
@@ -144,7 +144,7 @@ def examine_on_test(
     margin: int,
     champion: Bundle | None,
 ) -> Look:
-    """Score the test squares by all models that are compared on them."""
+    """Score the test squares with all models that are compared on them."""
     theirs = None
     if champion is not None and champion.dataset == material.dataset.name:
         theirs = champion.segmenter
@@ -165,7 +165,7 @@ def examine_on_test(
 def _examined(
     segmenter: Segmenter, material: Material, margin: int
 ) -> tuple[tuple[SquareCounts, ...], list[tuple[Region, Reliabilities]]]:
-    """Score the test squares by a model, square by square, to save memory."""
+    """Score the test squares with a model, square by square to save memory."""
     rows, curves = [], []
     for region, square in squares_with_scores(segmenter, material, "test", margin):
         rows.append(square_counts(region, square, segmenter.postprocessing, segmenter.platt))
@@ -174,6 +174,6 @@ def _examined(
 
 
 def _champions(champion: Segmenter, material: Material, margin: int) -> list[SquareCounts]:
-    """Score the test squares by the champion, which has its own networks and preprocessing."""
+    """Score the test squares with the champion, which has its own networks and preprocessing."""
     config = replace(material.config, preprocess=champion.recipe, spec=champion.members[0].spec)
     return score_split(champion, Material(material.dataset, config), "test", margin)

@@ -1,4 +1,4 @@
-"""Finds the best finished trials of one or more sweeps in MLflow."""
+"""Find the best finished trials of one or more sweeps in MLflow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fibsem.training.scoring.objectives import Objective
 LOSS = Objective.named(names.VAL_LOSS)
 #: Sections of a trial's configuration that determine the network and its training.
 CONFIGURATION = ("model", "nbhd", "preprocess", "sampling", "train")
-#: Key that a hard budget sets for a trial, by the time that is left.
+#: Key that a hard budget sets for each trial, from the time that is left.
 LIMIT = "train.max_seconds"
 
 
@@ -85,7 +85,7 @@ class Trial:
         return json.dumps(kept, sort_keys=True, default=str)
 
     def sweep(self, tracking: Tracking) -> FromSweep:
-        """The sweep of the trial for its lineage, with the command of the latest start."""
+        """Return the sweep of the trial for its lineage, with the command of the latest start."""
         siblings = [
             run
             for run in (tracking.children(self.parent) if self.parent else [])
@@ -98,7 +98,7 @@ class Trial:
         return FromSweep(self.study, self.parent, self.code, tree.get("command"))
 
     def fresh_seeds(self, config: RankConfig) -> list[int]:
-        """Seeds for repetitions, without the seed of the trial."""
+        """Return the seeds for repetitions, without the seed of the trial."""
         own = self.tree.get("seed")
         return [seed for seed in range(config.seed, config.seed + config.seeds + 1) if seed != own][
             : config.seeds
@@ -114,26 +114,26 @@ def best_trials(
     *,
     each_architecture: bool = False,
 ) -> list[Trial]:
-    """The ``config.k`` best finished trials of some sweeps by their first objective, best first.
+    """Return the ``config.k`` best finished trials of sweeps by their first objective, best first.
 
-    Of trials that differ only in their seeds the best one counts. Trials of sweeps with different
-    first objectives are chosen by their validation loss.
+    Of trials that differ only in their seeds, only the best counts. If the sweeps have different
+    first objectives, trials are chosen by their validation loss.
 
     Parameters
     ----------
     tracking, dataset
         The store, and the data that trials must have been trained on.
     studies
-        Names of studies; None: all of the dataset.
+        Names of studies, or None for all of the dataset.
     most_seconds
-        Slower networks, in seconds per gigapixel, are left out.
+        Maximum cost of a network in seconds per gigapixel, or None without a limit.
     each_architecture
         Whether to take ``config.k`` trials of each architecture, of which there must be two.
 
     Raises
     ------
     UserError
-        If there is no such trial, or only one architecture where each is asked for.
+        If there is no such trial, or only one architecture with ``each_architecture``.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def best_trials(
 def _different(
     valued: Sequence[tuple[float, Run]], goal: Objective, most: int, tracking: Tracking
 ) -> list[Trial]:
-    """The best trials of different configurations."""
+    """Return the best trials with different configurations."""
     trials: dict[str, Trial] = {}
     for value, run in valued:
         trial = _trial(run, goal, value, tracking)
@@ -218,9 +218,9 @@ def _trial(run: Run, goal: Objective, value: float, tracking: Tracking) -> Trial
 
 
 def unhurried(tree: Tree) -> Tree:
-    """The configuration of a trial without the time limit that a hard budget gave it.
+    """Remove the time limit that a hard budget gave to the configuration of a trial.
 
-    This limit differs from trial to trial by chance. A limit that a user typed stays.
+    This limit differs from trial to trial by chance. A limit that the user typed is kept.
 
     Examples
     --------
@@ -237,7 +237,7 @@ def unhurried(tree: Tree) -> Tree:
 
 
 def _seconds(typed: str | None) -> float | None:
-    """Seconds from the text that was typed; None if it was ``null`` or not typed."""
+    """Parse typed seconds; None for ``null``, or if nothing was typed."""
     try:
         return None if typed is None else float(typed)
     except ValueError:
@@ -245,9 +245,9 @@ def _seconds(typed: str | None) -> float | None:
 
 
 def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> list[Run]:
-    """Runs of the finished trials of some sweeps, or of all; without pruned trials.
+    """Return the runs of finished trials of the given sweeps, or of all.
 
-    Trials beyond the ``search.constraints`` of their sweep are left out, too.
+    Pruned trials and trials beyond the ``search.constraints`` of their sweep are left out.
     """
     runs = [
         run
@@ -280,7 +280,7 @@ def _namesakes(runs: Sequence[Run], studies: Iterable[str]) -> Iterator[str]:
 
 
 def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Run]:
-    """Runs whose networks take at most so many seconds per gigapixel."""
+    """Return the runs whose networks take at most ``most_seconds`` per gigapixel."""
     costs = [run.data.metrics.get(names.COST, np.inf) for run in runs]
     kept = [run for run, cost in zip(runs, costs, strict=True) if cost <= most_seconds]
     if not kept:
@@ -293,7 +293,7 @@ def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Ru
 
 
 def common_objective(tracking: Tracking, runs: Sequence[Run]) -> Objective:
-    """First objective of the sweeps of some trials; if they differ, the validation loss."""
+    """Return the first objective of the trials' sweeps, or validation loss if they differ."""
     one_each = {
         tuple(map(run.data.tags.get, (names.STUDY, names.PARENT))): run.info.run_id for run in runs
     }
@@ -303,13 +303,13 @@ def common_objective(tracking: Tracking, runs: Sequence[Run]) -> Objective:
 
 
 def first_objective(tree: Tree) -> str:
-    """First objective of a trial's sweep."""
+    """Return the first objective of a trial's sweep."""
     named = tree.get("search", {}).get("objectives")
     return str(named[0]) if named else LOSS.key
 
 
 def ranked_by(trials: Sequence[Trial]) -> str:
-    """A sentence on what the trials of a promotion are ranked by, and why."""
+    """Return a sentence on what the trials of a promotion are ranked by, and why."""
     goal = trials[0].goal.key
     if {first_objective(trial.tree) for trial in trials} == {goal}:
         return f"{goal}, the first objective of their sweep"

@@ -1,1 +1,1 @@
-"""How the time of a promotion is planned, and how long it will take without a plan."""
+"""Plan the time of a promotion, or estimate it without a budget."""

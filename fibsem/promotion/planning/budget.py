@@ -1,4 +1,4 @@
-"""Plans a promotion with a budget of time: repetitions, final trainings and their steps."""
+"""Plan a promotion within a time budget: repetitions, final trainings and their steps."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ from fibsem.training.results import TrialResult
 SIDE = 128
 #: Largest share of the time for all trainings that repetitions for the ranking may take.
 RANKING = 0.5
-#: Time of a pixel of labelled squares over that of a pixel of the timed block, for margins, reading
-#: and counting; measured 1.17 with slices of 1024 x 1024.
+#: Time per pixel of labelled squares relative to the timed block, because of margins, reading and
+#: counting; measured 1.17 with slices of 1024 x 1024.
 SCORED = 1.15
-#: Seconds of what is done once after the scores (figures, tables, a bundle and its version);
-#: seconds for each volume beside its pixels (search for what is no material, certificate, tracing,
-#: previews); time of a pixel of a volume over that of its scores. As in a promotion of the demo.
+#: Seconds for work done once after scoring (figures, tables, bundle and its version); seconds per
+#: volume apart from its pixels (search for its extent, certificate, tracing, previews); time per
+#: pixel of a volume relative to scoring it. Values of a promotion of the demo.
 PUBLISHED_S, OPENED_S, WRITTEN = 6.0, 3.0, 1.3
 
 
 def plan_promotion(
     given: Configuration, candidates: Candidates, dataset: Dataset, began: float, budget_s: float
 ) -> Plan:  # fmt: skip
-    """Plan a promotion: final trainings get what ranking, scores, search and volumes leave.
+    """Plan a promotion: final trainings get the time left by ranking, scores, search and volumes.
 
-    Volumes are left for another start of the command if they would take more time than the final
-    trainings and make these shorter than in the sweep, unless ``segment`` was typed.
+    Volumes are postponed to another start of the command if they would take more time than the
+    final trainings and make these shorter than in the sweep, unless ``segment`` was typed.
 
     Parameters
     ----------
     given, candidates, dataset
-        The configuration, and the trials; at least one is of a network.
+        The configuration, and the trials, at least one of them of a network.
     began
-        When the command began, by ``time.perf_counter``.
+        Start of the command, from ``time.perf_counter``.
     budget_s
         The budget in seconds.
     """
@@ -84,7 +84,7 @@ def plan_promotion(
 
 @dataclass(frozen=True)
 class _Shared:
-    """A plan, the time of volumes in it, and whether its trainings are too short."""
+    """Plan of a promotion, seconds of its volumes, and a warning if trainings are too short."""
 
     plan: Plan
     volumes_s: float
@@ -92,7 +92,7 @@ class _Shared:
 
     @property
     def crowded(self) -> bool:
-        """Whether trainings are shorter than in the sweep, and volumes take longer than they."""
+        """Whether trainings are shorter than in the sweep, and take less time than volumes."""
         return self.warning is not None and self.volumes_s > self.plan.seconds
 
 
@@ -128,18 +128,18 @@ def _shared(
 def shorter(
     plan: Plan, trials: Sequence[Tree], dataset: Dataset, instead: Sequence[str]
 ) -> str | None:
-    """A warning if final trainings have fewer steps than their trials; else None.
+    """Return a warning if final trainings have fewer steps than their trials, else None.
 
     Parameters
     ----------
     plan
         Plan of the promotion.
     trials
-        How the trials were trained.
+        Configurations of the trials.
     dataset
-        Data that they learned from.
+        Training data.
     instead
-        Advice on what would leave more time.
+        Options that would leave more time.
     """
     longest = max(tree["train"]["epochs"] * _steps(tree, dataset) for tree in trials)
     steps = plan.epochs * plan.steps
@@ -152,7 +152,7 @@ def shorter(
 def _probed(
     candidates: Candidates, dataset: Dataset, timed: Callable[[int], Probe]
 ) -> tuple[Probe, list[float]]:
-    """Time the slowest network: seconds of its final training, and of each trial's repetition."""
+    """Time the slowest network; returns its times and the seconds of each trial's repetition."""
     slowest = candidates.slowest
     assert slowest is not None
     trial, took = candidates.trials[slowest], timed(slowest)
@@ -164,7 +164,7 @@ def _probed(
 def _scoring_s(
     given: Configuration, candidates: Candidates, dataset: Dataset, timed: Probe
 ) -> float:
-    """Seconds of the steps after the final trainings."""
+    """Estimate the seconds of the steps after the final trainings."""
     views = any(one.spec.is_network and one.spec.convertible for one in candidates.finals)
     searched = len(scored_models(given.promotion)) * search_s(dataset, given.postprocessing)
     scored = SCORED * timed.pixel_s * squares_px(given, dataset, views=views)
@@ -172,7 +172,7 @@ def _scoring_s(
 
 
 def _volumes_s(given: Configuration, dataset: Dataset, timed: Probe) -> float:
-    """Seconds to segment the whole volumes; 0 if they are left for later."""
+    """Estimate the seconds to segment the whole volumes; 0 if ``segment`` is false."""
     if not given.tree["segment"]:
         return 0.0
     written_s = WRITTEN * timed.pixel_s * volumes_px(given, dataset)
@@ -182,11 +182,11 @@ def _volumes_s(given: Configuration, dataset: Dataset, timed: Probe) -> float:
 def trained_anew(
     given: Configuration, candidates: Candidates, anew_s: Sequence[float], seconds: float
 ) -> RankingPlan:
-    """How many of the best trials are repeated in some seconds, and with how many seeds.
+    """Choose how many of the best trials to repeat within ``seconds``, and with how many seeds.
 
-    As many repetitions as there is time for, up to those that ``rank`` asks for. What was typed of
-    ``rank`` stays, and there are as many trials as a typed number of ``candidates``. If there is no
-    time for two trials, the best one is taken without repetitions.
+    There are as many repetitions as fit, up to the number that ``rank`` requests. Typed values of
+    ``rank`` are kept, and there are at least as many trials as a typed number of ``candidates``. If
+    there is no time for two trials, the best one is taken without repetitions.
 
     Parameters
     ----------
@@ -211,15 +211,15 @@ def trained_anew(
 
 
 def slower(now_s: float, epoch_s: float, train_s: float) -> float:
-    """Time of an epoch now over its time in the sweep; 1 if MLflow does not have the latter.
+    """Return the time of an epoch now relative to the sweep; 1 if MLflow does not have the latter.
 
-    The workers of a sweep may have shared the machine, also with other work. A single epoch
-    contains what a training does once, so it says nothing.
+    Workers of a sweep may have shared the machine, also with other work. The ratio is also 1 after
+    a single epoch, which includes work that a training does only once.
 
     Parameters
     ----------
     now_s
-        Seconds of an epoch of the trial with today's steps.
+        Seconds of an epoch of the trial, at the time per step measured now.
     epoch_s, train_s
         Seconds of its last epoch in the sweep, and of all its epochs.
 
@@ -232,20 +232,20 @@ def slower(now_s: float, epoch_s: float, train_s: float) -> float:
 
 
 def _steps(tree: Tree, dataset: Dataset) -> int:
-    """Number of steps in an epoch of a trial."""
+    """Return the number of steps in an epoch of a trial."""
     train = Configuration(tree).run.train
     return train.epoch_length.steps_of(labelled_px(dataset, train.steps))
 
 
 def labelled_px(dataset: Dataset, *steps: int | None) -> int:
-    """Number of labelled training pixels; counted only if some steps follow from them, else 0."""
+    """Count labelled training pixels; 0 if all ``steps`` are given and none depend on them."""
     return 0 if all(steps) else sum(dataset.pixels("train"))
 
 
 def cut_of(plan: Plan, folder: Path, repetitions: int) -> CutOff:
-    """Print what a hard budget has cut off of a promotion.
+    """Print and return what a hard budget has cut off from a promotion.
 
-    Trainings that diverged are left out. Repetitions that were not begun were printed before.
+    Diverged trainings are left out. Repetitions that did not begin were printed before.
     """
     results = sorted(folder.glob("final/*/result.json"))
     cut = cut_off(plan, [read_json(file, TrialResult.from_json).epochs for file in results])
@@ -253,7 +253,7 @@ def cut_of(plan: Plan, folder: Path, repetitions: int) -> CutOff:
 
 
 def final_trainings(promotion: PromoteConfig, architectures: Sequence[str]) -> int:
-    """Number of final trainings: candidates, and further members of an ensemble."""
+    """Count the final trainings: candidates, and further members of an ensemble."""
     if promotion.mixed:
         return max(promotion.ensemble, len(set(architectures)))
     return min(promotion.candidates, len(architectures)) + promotion.ensemble - 1
@@ -262,10 +262,10 @@ def final_trainings(promotion: PromoteConfig, architectures: Sequence[str]) -> i
 def values(
     plan: Plan, limit_s: float | None, *, mixed: bool = False, typed: Container[str] = ()
 ) -> dict[str, object]:
-    """Configuration of a promotion that follows from its plan, by dotted key.
+    """Return the settings of a promotion that follow from its plan, by dotted key.
 
     For ``mixed`` ensembles all trials are kept, so that each architecture has its best ones.
-    Volumes that were left for later are segmented once ``segment`` is among the ``typed`` keys. See
+    Postponed volumes are segmented once ``segment`` is among the ``typed`` keys. See
     :meth:`fibsem.training.planning.plan.Plan.values`.
     """
     set_by: dict[str, object] = {"final.epochs": plan.epochs, "final.steps": plan.steps}

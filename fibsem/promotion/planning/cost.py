@@ -22,19 +22,19 @@ SIDE = 128
 
 
 def scored_models(promotion: PromoteConfig) -> list[int]:
-    """Number of members of each model that is scored: the challenger and, of an ensemble, one."""
+    """Return the number of members of each scored model: an ensemble, and one member of it."""
     return [promotion.ensemble, *([1] if promotion.ensemble > 1 else [])]
 
 
 def dataset_px(dataset: Dataset, split: Split) -> int:
-    """Pixels of the labelled squares of a split."""
+    """Count the pixels of the labelled squares of a split."""
     return sum(one.box.size for one in dataset.regions(split))
 
 
 def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
-    """Pixels of labelled squares that are scored, summed over the members of all models.
+    """Count scored pixels of labelled squares, summed over the members of all models.
 
-    With ``views`` the pieces of the validation part are scored again in every number of views.
+    With ``views`` the validation pieces are scored again with every number of views.
     """
     sizes = {split: dataset_px(dataset, split) for split in SPLITS}
     members, *single = scored_models(given.promotion)
@@ -46,13 +46,13 @@ def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
 
 
 def volumes_px(given: Configuration, dataset: Dataset) -> int:
-    """Pixels of whole volumes that are scored, summed over members and views."""
+    """Count scored pixels of whole volumes, summed over members and views."""
     voxels = sum(int(np.prod(sample.volume.shape)) for sample in dataset.samples)
     return voxels * given.promotion.ensemble * int(given.tree["segmentation"]["symmetry"])
 
 
 def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
-    """Seconds of the search for a post-processing, estimated by timing one on a small square."""
+    """Estimate the seconds of the post-processing search by timing one on a small square."""
     noise = np.random.default_rng(0).normal(size=(SIDE, SIDE))
     scores = gaussian_filter(noise, 3)
     scores = ((scores - scores.min()) / np.ptp(scores)).astype(np.float32)
@@ -74,5 +74,5 @@ def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
 
 
 def _pixel_s(work: Callable[[], object]) -> float:
-    """Seconds of some work for each pixel of the small square; the better of two times."""
+    """Measure the seconds of ``work`` per pixel of the small square, the faster of two runs."""
     return min(timeit.repeat(work, number=1, repeat=2)) / SIDE**2

@@ -1,4 +1,4 @@
-"""What is said before a promotion without a budget that takes over an hour."""
+"""Expected time of a promotion without a budget, if it is over an hour."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from fibsem.training.planning.instead import FEWEST_STEPS, LONG_S
 
 @dataclass(frozen=True)
 class Took:
-    """Times of trials in their sweep: an epoch of the slowest one, and all trainings together.
+    """Times of trials in their sweep: an epoch of the slowest one, and all trainings in total.
 
-    ``train`` and ``seconds_per_gigapixel`` are of the slowest trial, too; ``architectures`` are of
-    every trial.
+    ``train`` and ``seconds_per_gigapixel`` also belong to the slowest trial; ``architectures`` has
+    one entry per trial.
     """
 
     epoch_s: float
@@ -29,9 +29,9 @@ class Took:
 
 
 def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Dataset) -> str | None:
-    """The expected time of a promotion without a budget, in words; None if it is under an hour.
+    """Describe the expected time of a promotion without a budget; None if it is under an hour.
 
-    Nothing is timed for it: it follows from the times of the trials that MLflow has.
+    Nothing is timed: the estimate follows from the times of the trials in MLflow.
     """
     each_s = took.epoch_s * final.epochs * _longer(took.train, final, dataset)
     each_s = min(each_s, final.max_seconds or math.inf)
@@ -51,6 +51,6 @@ def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Data
 
 
 def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:
-    """Steps of an epoch of the final training over those of an epoch of the trial."""
+    """Return the steps in an epoch of the final training relative to the trial."""
     labelled = labelled_px(dataset, before.steps, final.steps)
     return final.epoch_length.steps_of(labelled) / before.epoch_length.steps_of(labelled)

@@ -1,7 +1,7 @@
-"""The time that is left to the trainings of a promotion with a hard budget.
+"""Time left for the trainings of a promotion with a hard budget.
 
-Trainings have their planned steps as long as there is time for them. If repetitions of trials take
-longer than planned, there are fewer seeds, and then the final trainings are cut off earlier.
+Trainings run their planned steps if there is time. If repetitions of trials take longer than
+planned, fewer seeds are used, and then the final trainings are cut off earlier.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from fibsem.training.planning.plan import Plan
 
 @dataclass(frozen=True)
 class TimeLeft:
-    """The time of a promotion, and how it is used.
+    """Time limits of the trainings of a promotion.
 
     Attributes
     ----------
     plan
-        Plan of a hard budget; None: no limit.
+        Plan of a hard budget, or None without a limit.
     worked
-        Measures the seconds that all starts of the command have worked.
+        Returns the seconds that all starts of the command have worked.
     """
 
     plan: Plan | None = None
     worked: Callable[[], float] = float
 
     def repeats(self, rounds: int) -> bool:
-        """Whether there is time to repeat all trials with one more seed, of some planned rounds.
+        """Whether there is time to repeat all trials with one more of ``rounds`` planned seeds.
 
         The time of final trainings and scores is reserved; a round begins if at least half of its
-        planned time is left beside that.
+        planned time is left in addition.
         """
         if self.plan is None:
             return True
@@ -39,7 +39,7 @@ class TimeLeft:
         return self.plan.budget_s - self.worked() >= needed_s
 
     def limit_s(self, finished: int) -> float | None:
-        """Seconds for each final training that is still to come; None without a limit."""
+        """Return the seconds for each remaining final training, or None without a limit."""
         if self.plan is None:
             return None
         left_s = self.plan.budget_s - self.worked() - self.plan.scoring_s
