@@ -1,1 +1,1 @@
-"""How many trials of how many steps fill a budget of time."""
+"""Number and length of the trials that fill a time budget."""

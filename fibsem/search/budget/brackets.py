@@ -1,4 +1,4 @@
-"""The brackets of Keras-Tuner's Hyperband: trainings and epochs of each of their rounds."""
+"""Brackets of Keras-Tuner's Hyperband: trainings and epochs of each round."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator
 from itertools import chain, cycle
 
-#: Hyperband's factor: one in three trainings of a round goes on, for three times the epochs.
+#: Hyperband's factor: one in three trainings of a round continues, for three times the epochs.
 FACTOR = 3
 
 Bracket = tuple[tuple[int, int], ...]
 
 
 def brackets_of(longest: int) -> list[Bracket]:
-    """Rounds of one iteration of Hyperband [1]_, as Keras-Tuner sizes them, the most halving first.
+    """Return the brackets of a Hyperband iteration [1]_, sized as in Keras-Tuner, longest first.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def brackets_of(longest: int) -> list[Bracket]:
     count = 1
     while longest / FACTOR**count >= 1:
         count += 1
-    last = math.ceil(1 + math.log(longest, FACTOR))  # trainings at the end of all together
+    last = math.ceil(1 + math.log(longest, FACTOR))  # trainings of the bracket without halving
     return [
         tuple(
             (math.ceil(last / (k + 1) * FACTOR**left), math.ceil(longest / FACTOR**left))
@@ -44,7 +44,7 @@ def brackets_of(longest: int) -> list[Bracket]:
 
 
 def rounds_of(trials: int, longest: int) -> Iterator[tuple[int, int]]:
-    """Rounds of all brackets, one bracket after the other, again until there are so many trials.
+    """Yield the rounds of all brackets in turn, repeatedly, until they have ``trials`` trainings.
 
     Examples
     --------

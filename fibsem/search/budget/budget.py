@@ -1,4 +1,4 @@
-"""A sweep that fills a budget: how many trials, of how many steps, from some that are timed."""
+"""Plan a sweep that fills a time budget: number and steps of trials, from timed networks."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from fibsem.training.planning.budgeting import VALIDATING, plan_trainings
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.probing import Probe, probe
 
-#: Least time of a trial, as multiples of what every trial does once (building and tracing its
-#: network), and its fewest steps.
+#: Minimum time of a trial, in multiples of its one-time work (building and tracing its network),
+#: and its minimum number of steps.
 ONCES, STEPS = 5.0, 300
 MOST_TRIALS = 100
-#: Most networks of the space whose operations are counted; each takes a tenth of a second.
+#: Maximum number of networks whose operations are counted; each takes a tenth of a second.
 COUNTED = 16
-#: Numbers in a checkpoint for each parameter of a network, two of the optimiser's among them.
+#: Values in a checkpoint per parameter of a network, including two of the optimiser.
 IN_CHECKPOINT = 5
-#: Rungs of a successive halving, (trials, epochs) each; and those with half as many validations.
+#: Rungs of a successive halving as (trials, epochs), and a version with half as many validations.
 RUNGS = ((9, 2), (3, 6), (1, 18))
 COARSE = ((9, 1), (3, 3), (1, 9))
-#: Most successive halvings in one budget, the fewest steps of an epoch, and the largest share of
-#: the time that building and tracing of networks may take.
+#: Maximum successive halvings in one budget, minimum steps of an epoch, and maximum share of the
+#: time for building and tracing networks.
 MOST_TIMES, SHORTEST, MOST_ONCE = 8, 60, 0.3
-#: Most rounds in which a successive halving is planned anew for the networks that begin in it.
+#: Maximum number of times that a successive halving is planned for the networks of its first rung.
 MOST_ROUNDS = 5
 
 
@@ -47,16 +47,16 @@ def plan_sweep(
     budget_s: float,
     began: float,
 ) -> Plan:
-    """Time some networks of a space, and plan how many trials of how many steps fill a budget.
+    """Time some networks of a space, and plan number and steps of trials that fill a budget.
 
     Parameters
     ----------
     given, space, material
-        The sweep.
+        Configuration, search space and training data of the sweep.
     budget_s
-        Given.
+        The budget in seconds.
     began
-        When the command began, by ``time.perf_counter``.
+        Start of the command, from ``time.perf_counter``.
     """
     search, data = given.search, material.dataset.hash
     points = first(space, search.seed, search.sampler)
@@ -80,7 +80,7 @@ def plan_sweep(
             plan = replace(plan, growth=grown(probes, timed, like), lengthens=True)
     if plan is None:
         trials = number_of_trials(like, budget_s - spent_s, search.workers)
-        like = estimated(networks[:trials])  # those that begin, in this order
+        like = estimated(networks[:trials])  # the networks that are trained, in order
         trials = number_of_trials(like, budget_s - spent_s, search.workers)
         plan = plan_trainings(like, budget_s, spent_s, data, trials=trials, workers=search.workers)
         pruned = search.pruner != "none"
@@ -95,7 +95,7 @@ def plan_sweep(
 
 
 def _timed(some: Sequence[Material], workers: int, budget_s: float) -> list[Probe]:
-    """Times of some networks, measured beside each other as workers will train them."""
+    """Time networks, as many at once as there are workers."""
     if workers == 1:
         return [probe(one, budget_s) for one in some]
     readings = [
@@ -110,7 +110,7 @@ def _timed(some: Sequence[Material], workers: int, budget_s: float) -> list[Prob
 
 
 def first(space: Space, seed: int, sampler: str) -> list[Values]:
-    """First points of a sweep, whose networks' operations are counted."""
+    """Return the first points of a sweep, whose networks' operations are counted."""
     points = space.plan(seed, enumerate_cells=sampler == "enumerated")
     return list(islice(points, COUNTED))
 
@@ -118,11 +118,11 @@ def first(space: Space, seed: int, sampler: str) -> list[Values]:
 def disk_mib(
     plan: Plan, keep: int | None, parameters: float, *, all_checkpoints: bool = False
 ) -> float:
-    """Disk space in MiB that a sweep needs at most, for weights and checkpoints of its trials.
+    """Estimate the maximum disk space of a sweep's weights and checkpoints, in MiB.
 
-    Kept are the weights and checkpoints of the best trials, and the checkpoints of trials that may
-    go on. A checkpoint holds weights, their averages, the best weights and the optimiser's state.
-    With several objectives nothing is removed, and with Keras-Tuner no checkpoint is.
+    A sweep keeps weights and checkpoints of its best trials, and checkpoints of trials that may
+    continue. A checkpoint holds weights, their averages, the best weights and the optimiser's
+    state. Nothing is removed with several objectives, and no checkpoint with Keras-Tuner.
     """
     trials = most_trials(plan)
     kept = trials if keep is None else min(keep, trials)
@@ -132,7 +132,7 @@ def disk_mib(
 
 
 def most_trials(plan: Plan) -> int:
-    """Most trials of a sweep with this plan; twice the planned ones if it fills its time."""
+    """Return the maximum trials of a plan: twice the planned number if it fills its time."""
     if plan.pruned:
         return MOST_TRIALS
     return 2 * plan.trials if plan.fills else plan.trials
@@ -141,10 +141,10 @@ def most_trials(plan: Plan) -> int:
 def halving(
     like: Probe, budget_s: float, spent_s: float, data: str, workers: int = 1
 ) -> Plan | None:
-    """Successive halving that fills what is left of a budget; None where that is too little.
+    """Plan a successive halving for the rest of a budget, or None if there is too little time.
 
-    Nine trials begin, three of them go on, and one of these to the end; this is repeated as often
-    as it fits. Where validations would take too much of the time, there are half as many.
+    Nine trials begin, three of them continue, and one of these is trained to the end, repeated as
+    often as it fits. If validations would take too much of the time, there are half as many.
     """
     for once, times in product((RUNGS, COARSE), range(MOST_TIMES, 0, -1)):
         rungs = tuple((times * number, last) for number, last in once)
@@ -160,20 +160,20 @@ def of_those_that_begin(
     networks: Sequence[Sized],
     halve: Callable[[Probe], Plan | None],
 ) -> tuple[Probe, Plan | None]:
-    """Plan a successive halving by the average of the networks that begin in it; returns both.
+    """Plan a successive halving for the average of its first networks; returns average and plan.
 
-    How many networks begin follows from their average time, and which networks are averaged
-    follows from how many begin: so it is planned again until both agree. If they never do, fewer
-    begin, and some time is left.
+    The number of networks that begin follows from their average time, which in turn depends on how
+    many begin: so it is planned again until both agree. If they never do, the plan with fewer
+    trials is taken, and some time is left.
 
     Parameters
     ----------
     estimated
-        Gives the average of some networks.
+        Returns the average times of some networks.
     networks
-        In the order in which they begin.
+        Networks in the order in which they begin.
     halve
-        Gives the plan for an average; None where there is no time for it.
+        Returns the plan for average times, or None if there is too little time.
     """
     tried: list[tuple[Probe, Plan]] = []
     begin = len(networks)
@@ -190,12 +190,12 @@ def of_those_that_begin(
 
 
 def by_brackets(like: Probe, longest: int, budget_s: float, spent_s: float, data: str) -> Plan:
-    """All brackets of Hyperband, or the first one; their epochs have as many steps as fit.
+    """Plan all brackets of Hyperband, or only the first one, with as many steps an epoch as fit.
 
     Raises
     ------
     UserError
-        If that is too little for one.
+        If the budget is too short for one bracket.
     """
     brackets = brackets_of(longest)
     for count in (len(brackets), 1):
@@ -216,7 +216,7 @@ def in_rungs(
     like: Probe, budget_s: float, spent_s: float, data: str,
     rungs: tuple[tuple[int, int], ...], workers: int = 1,
 ) -> Plan:  # fmt: skip
-    """Rungs whose steps fill what is left of a budget; below 1 where nothing is."""
+    """Plan rungs whose steps fill the rest of a budget; steps are below 1 if nothing is left."""
     trials, epochs = sum(count for count, _ in rungs), max(epochs for _, epochs in rungs)
     plan = Plan(
         budget_s, data, trials, epochs, 0, like.step_s, like.validation_s, like.once_s, rungs,
@@ -232,12 +232,12 @@ def long_enough(plan: Plan) -> bool:
 
 
 def fewest(like: Probe | Plan) -> int:
-    """Fewest steps of an epoch, so that its validation takes no more than its share of the time."""
+    """Return the minimum steps of an epoch that keep validation within its share of the time."""
     return max(SHORTEST, math.ceil((1 / VALIDATING - 1) * like.validation_s / like.step_s))
 
 
 def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> dict[str, object]:
-    """Configuration of a sweep that follows from its plan, by dotted key.
+    """Return the settings of a sweep that follow from its plan, by dotted key.
 
     ``halves`` is False for Keras-Tuner's Hyperband, which has rungs of its own. No time limit is
     set here: each training gets its limit when it begins. See
@@ -249,6 +249,6 @@ def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> 
 
 
 def number_of_trials(like: Probe, seconds: float, workers: int = 1) -> int:
-    """Trials long enough to compare that fit into some seconds; at least one for each worker."""
+    """Return how many trials of comparable length fit into a time, at least one per worker."""
     least = like.once_s + max((ONCES - 1) * like.once_s, STEPS * like.step_s + like.validation_s)
     return max(workers, min(MOST_TRIALS, workers * max(1, int(seconds / least))))

@@ -1,4 +1,4 @@
-"""What is printed before the first trial: how long a sweep without a budget may take."""
+"""Estimates before the first trial: how long one trial and all of them may take."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def said_of_all(
     materials: Sequence[Material], trials: int, workers: int, *, planned: bool, dry_run: bool,
     rungs: Sequence[Sequence[int]] = (),
 ) -> Iterator[str]:  # fmt: skip
-    """Time some steps; yields sentences on how long a trial may be, and all of them together.
+    """Time some steps, and yield sentences on the duration of a trial and of all trials.
 
     Parameters
     ----------
     materials
-        What a network of each architecture learns from, or of the first architecture alone.
+        Training data for a network of each architecture, or of the first architecture alone.
     trials, workers
-        Their numbers.
+        Number of trials, and of workers.
     planned
         Whether there is a budget; if not, one is suggested.
     dry_run
-        Whether there is a sentence on the time of all trials, too.
+        Whether to yield a sentence on the time of all trials, too.
     rungs
-        (trials, epochs) of a successive halving; empty where every training is whole.
+        (trials, epochs) of a successive halving; empty without one.
     """
     timed = [estimate_training(one) for one in materials]
     if rungs:
@@ -47,14 +47,14 @@ def said_of_all(
 
 
 def _seconds(one: TimeEstimate, trials: int, rungs: Sequence[Sequence[int]]) -> float:
-    """Seconds of all trials if each were like this one; epochs of earlier rungs count once."""
+    """Estimate the seconds of all trials from one; epochs of earlier rungs count once."""
     if not rungs or one.at_once:
         return trials * one.trial_s
     return sum(stage.count * one.training_s(stage.epochs) for stage in stages_of(rungs))
 
 
 def _beside(workers: int, at_once: int) -> str:
-    """Words for several workers, which share the time or not."""
+    """Describe how several workers share the machine; empty for one worker."""
     if workers == 1:
         return ""
     shared = f"train on {at_once} accelerators" if at_once > 1 else "share what one would use"

@@ -1,9 +1,9 @@
-"""The average time of the trials of a space, from a few networks that are timed.
+"""Estimate the average time of the trials of a space from a few timed networks.
 
-Two networks of a space may differ tenfold in size, so the average time of two or four that are
-timed says little about all. The operations of a step are known without timing: the timed networks
-show how time grows with operations, and the operations of many networks give the average time (a
-ratio estimator; Cochran, Sampling Techniques, 1977, chapter 6).
+Two networks of a space may differ tenfold in size, so the average of two or four timed networks
+says little about all. The operations of a step are known without timing: the timed networks show
+how time grows with operations, and the operations of many networks give the average time (a ratio
+estimator; Cochran, Sampling Techniques, 1977, chapter 6).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from fibsem.training.material.material import Material
 from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.probing import Probe
 
-#: One network is timed for every so many seconds of the budget, up to a number.
+#: Seconds of the budget for each network that is timed, and the maximum number of these networks.
 PROBE_EVERY_S, MOST_PROBES = 120.0, 4
 #: A step with x times the operations takes x ** GROWTH times as long, which is less than x: small
-#: maps, memory traffic and the optimiser do not grow alike. GROWTH and GROWTH_SD are mean and
-#: standard deviation of that power before anything is timed; measured were 0.35 (2dcnn at
-#: 33x33x3), 0.52 (unet) and 0.85 (2dcnn at 81x81x3). SCATTER is how far single networks lie from
-#: this line, as a standard deviation of the logarithm: measured 0.08, 0.22 and 0.10
+#: maps, memory traffic and the optimiser grow differently. GROWTH and GROWTH_SD are mean and
+#: standard deviation of that power before anything is timed; measured values are 0.35 (2dcnn at
+#: 33x33x3), 0.52 (unet) and 0.85 (2dcnn at 81x81x3). SCATTER is the residual standard deviation
+#: of the logarithm for single networks: measured 0.08, 0.22 and 0.10
 #: (``experiments/budgets``).
 GROWTH, GROWTH_SD, SCATTER = 0.5, 0.25, 0.13
-#: One of three trainings goes on to the next rung, mostly of a larger network. Winners of seven
+#: One of three trainings continues in the next rung, mostly of a larger network. Winners of seven
 #: sweeps took 1.13 times as long as the average network, by operations; the largest third 1.17.
 GO_ON = 3
 
@@ -57,10 +57,10 @@ class Sized:
 
 
 def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tuple[int, list[int]]:
-    """Choose networks to time, a group at once with one for each worker: (groups, their indices).
+    """Choose networks to time in groups of one per worker; returns (number of groups, indices).
 
-    At least one network of each architecture is timed. Of several of one architecture they are
-    spread over the sizes, so that the average and the growth of the time can be estimated.
+    At least one network of each architecture is timed. Several of one architecture are spread over
+    its sizes, so that average and growth of the time can be estimated.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tup
     groups = list(of_each.values())
     wanted = max(len(groups), min(MOST_PROBES, int(budget_s // PROBE_EVERY_S)))
     count = min(len(networks), -(-wanted // workers) * workers)
-    # one after the other is given one more, as long as it has any
+    # architectures take turns in getting one more network, as long as they have any
     turns = [group for k in range(count) for group in groups if k < len(group)][:count]
     some = [k for group in groups for k in _spread(group, turns.count(group))]
     rounds = -(-count // workers)
@@ -84,7 +84,7 @@ def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tup
 
 
 def _spread(ordered: Sequence[int], count: int) -> list[int]:
-    """Some elements of a sequence, in the middle of parts that are equally long."""
+    """Pick ``count`` elements, each from the middle of one of as many equal parts."""
     return [ordered[int((k + 0.5) * len(ordered) / count)] for k in range(count)]
 
 
@@ -94,7 +94,7 @@ def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[
     Parameters
     ----------
     probes, timed
-        Measured times, and the networks that they are of.
+        Measured times, and the networks that they belong to.
     networks
         Networks that a sweep may train; architectures that were not timed are left out.
 
@@ -112,12 +112,12 @@ def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[
 
 
 def grown(probes: Sequence[Probe], timed: Sequence[Sized], like: Probe) -> Growth:
-    """Fit how the time of a step grows with operations, by architecture, from networks timed.
+    """Fit how the time of a step grows with operations, by architecture, to timed networks.
 
     Parameters
     ----------
     probes, timed
-        Measured times, and the networks that they are of.
+        Measured times, and the networks that they belong to.
     like
         The average network.
 
@@ -134,9 +134,9 @@ def grown(probes: Sequence[Probe], timed: Sequence[Sized], like: Probe) -> Growt
 
 
 def _of_largest(steps_s: Sequence[float]) -> float:
-    """Time of the largest third of some networks over the average time; 1 without any.
+    """Return the average time of the largest third of networks relative to all; 1 without any.
 
-    In a successive halving mostly these go on: larger networks of a space are better.
+    In a successive halving mostly these continue, since larger networks of a space are better.
     """
     if not steps_s:
         return 1.0
@@ -150,11 +150,11 @@ def _timed(network: Sized, timed: Sequence[Sized]) -> bool:
 
 
 def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
-    """Estimate the power by which time grows with operations, from what is expected and measured.
+    """Estimate the power by which time grows with operations, from a prior and measured times.
 
     It is the posterior mean of the slope of log time against log operations, within architectures
     (Gelman et al., Bayesian Data Analysis, 2013, section 14.8). Two networks of one size leave the
-    expected power as it is; two of very different sizes nearly replace it.
+    prior unchanged; two of very different sizes nearly replace it.
 
     Examples
     --------
@@ -189,7 +189,7 @@ def _of(network: Sized, probes: Sequence[Probe], timed: Sequence[Sized], power: 
 
 
 def with_longer_steps(probe: Probe, times: float) -> Probe:
-    """The time of a network whose steps take so many times as long."""
+    """Return the times of a network whose steps take ``times`` times as long."""
     return replace(
         probe,
         step_s=times * probe.step_s,
@@ -199,6 +199,6 @@ def with_longer_steps(probe: Probe, times: float) -> Probe:
 
 
 def mean(probes: Sequence[Probe]) -> Probe:
-    """The mean of some measured times."""
+    """Average some measured times."""
     table = [(one.step_s, one.validation_s, one.once_s, one.pixel_s) for one in probes]
     return Probe(*np.mean(table, axis=0).tolist())
