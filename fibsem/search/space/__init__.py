@@ -1,1 +1,1 @@
-"""What may be swept: read from YAML, checked, restricted to what is legal, drawn."""
+"""Search spaces: read from YAML, checked, restricted to legal points, sampled."""

@@ -1,4 +1,4 @@
-"""The space that a configuration declares, read and checked against it."""
+"""Read the search space of a configuration, and check it against the configuration."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from fibsem.search.space.space import (
 #: change the figures by which trials are compared.
 SWEPT = ("nbhd", "model", "train", "preprocess", "seed")
 COMPARED_BY = ("train.validation", "train.test")
-#: Keys that name a model to begin with or to learn from: it is looked up once, when a sweep begins,
-#: so that they are no axes either.
+#: Keys of a starting model and a teacher, which are not axes either: the model is looked up once,
+#: when a sweep begins.
 MODELS_BEFORE = ("train.init", "train.teacher")
-#: No axis where ``train.validation`` is ``lattice``: it sets how many pixels validation scores.
+#: Not an axis if ``train.validation`` is ``lattice``: it sets how many pixels validation scores.
 LATTICE = ("train.share",)
 
 
@@ -50,8 +50,8 @@ def read_space(tree: Tree) -> Space:
     Raises
     ------
     UserError
-        If an axis is no key of the configuration, has no value, or depends on an axis that does not
-        come before it.
+        If an axis is not a key of the configuration, has no value, or depends on an axis that does
+        not come before it.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def read_space(tree: Tree) -> Space:
         return space
 
     def by_itself(name: str) -> Values:
-        """Default settings of a training of an architecture, as ``fibsem.train`` has them."""
+        """Return the default settings of ``fibsem.train`` for an architecture."""
         return given.with_values({"model.name": name}).run.settings
 
     several = axes.get("model.name")
@@ -107,7 +107,7 @@ def read_space(tree: Tree) -> Space:
 
 
 def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
-    """One training for each architecture of a sweep, at the first point that is drawn of it."""
+    """Return one training per architecture of a sweep, at its first drawn point."""
     if given.tree["model"]["name"] != AUTO:
         return [given]
     named: dict[str, Values] = {}
@@ -119,14 +119,14 @@ def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
 def _defaults(
     space: Space, names: Iterable[str], by_itself: Callable[[str], Values]
 ) -> Iterator[Values]:
-    """Default settings of each architecture as points of the space, where they lie in it.
+    """Yield the default settings of each architecture as points, if they lie in the space.
 
-    Architectures that begin with weights of the package come first.
+    Architectures that start from weights of the package come first.
     """
     for name in sorted(names, key=lambda name: not has_weights(name)):
         try:
             now = by_itself(name)
-        except UserError:  # of a neighbourhood that only other points have
+        except UserError:  # its neighbourhood is legal only with other values
             continue
         point: Values = {}
         for key, one in space.axes.items():
@@ -138,14 +138,14 @@ def _defaults(
 
 
 def _as_drawn(axis: Axis, value: Any) -> Any:
-    """A value in the form that the axis has: lists, where a configuration has tuples."""
+    """Convert a value to the form of an axis: lists instead of a configuration's tuples."""
     if isinstance(axis, Range):
         return value if axis.integer or value is None else float(value)
     return list(value) if isinstance(value, tuple) else value
 
 
 def scalings_of(space: Space, base: str) -> tuple[str, ...]:
-    """Values of ``preprocess.scaling`` in a space; ``base`` is that of trials without the axis."""
+    """Return the values of ``preprocess.scaling``, with ``base`` if trials may lack the axis."""
     key = "preprocess.scaling"
     axis = space.axes.get(key)
     some = tuple(map(str, axis.values)) if isinstance(axis, Choice) else ()
@@ -153,7 +153,7 @@ def scalings_of(space: Space, base: str) -> tuple[str, ...]:
 
 
 def repeats(space: Space, drawn: int) -> str | None:
-    """A warning where more trials are drawn than the space has points; None if there are enough.
+    """Return a warning if more trials are drawn than the space has points, else None.
 
     Examples
     --------
@@ -171,17 +171,17 @@ def repeats(space: Space, drawn: int) -> str | None:
 
 
 def check_used(whys: Mapping[str, Sequence[str | None]]) -> None:
-    """Refuse an axis that has no effect: trials that differ in it alone differ by chance.
+    """Refuse an axis that has no effect: trials that differ only in it would differ by chance.
 
     Parameters
     ----------
     whys
-        For each axis, why it has no effect in each of some trainings; None where it has one.
+        For each axis, the reason why it has no effect in each training, or None if it has one.
 
     Raises
     ------
     UserError
-        If an axis has no effect in any of them, and the key that it needs is no axis either.
+        If an axis has no effect in any training, and no key that it depends on is an axis.
     """
     for key, those in whys.items():
         if all(those) and not any(other in whys for other in used_with(key)):
@@ -192,9 +192,9 @@ def check_used(whys: Mapping[str, Sequence[str | None]]) -> None:
 
 
 def _check_architecture(backend: str, space: str, axes: Mapping[str, Axis]) -> None:
-    """Refuse a sweep over architectures where nothing could draw them."""
+    """Refuse a sweep over architectures that backend or space cannot draw."""
     models = ", ".join(MODELS)
-    if backend != "optuna":  # whose oracles draw every axis, also those that do not exist
+    if backend != "optuna":  # oracles draw every axis, even if it does not exist
         raise UserError(
             f"`search.backend` must be optuna with model=auto, but got {backend}; the choices are "
             f"search=default or one model of {models}."

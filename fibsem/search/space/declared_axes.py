@@ -1,4 +1,4 @@
-"""Reads the axes of a space from YAML, and checks their values."""
+"""Read the axes of a space from YAML, and check their values."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from fibsem.search.space.space import GEOMETRY, Axis, Choice, Conditions, Range
 
 #: Keys of a space in YAML; other keys may hold lists that its values refer to (``${...}``).
 KEYS = ("name", "enumerate", "strata", "defaults_first", "axes", "limits")
-#: Sections of the configuration, and the classes that give their values types.
+#: Sections of the configuration with typed values, and the classes with the types.
 TYPED: Mapping[str, type] = {"train": TrainConfig, "preprocess": Recipe}
 
 
 def check_names(declared: Mapping[str, Any]) -> None:
-    """Refuse a key of a space that is misspelt: it would have no effect.
+    """Refuse a misspelt key of a space, which would have no effect.
 
     >>> check_names({"name": "mine", "axes": {}, "rates": {}})
     """
@@ -33,7 +33,7 @@ def check_names(declared: Mapping[str, Any]) -> None:
 
 
 def strata_of(declared: Mapping[str, Any]) -> int:
-    """Number of parts into which an enumerated range is cut."""
+    """Return the number of parts into which an enumerated range is divided."""
     strata = declared.get("strata", 5)
     legal = isinstance(strata, int) and not isinstance(strata, bool) and strata >= 1
     require("space.strata", strata, legal, "a whole number, at least 1")
@@ -48,7 +48,7 @@ def begins_with_defaults(declared: Mapping[str, Any]) -> bool:
 
 
 def check_conditions(key: str, when: Conditions, axes: Mapping[str, Axis]) -> None:
-    """Refuse an axis that depends on an axis not before it, or on a value that it does not have."""
+    """Refuse conditions on an axis that is not an earlier one, or on values that it lacks."""
     for other, values in when.items():
         if other not in axes:
             raise UserError(
@@ -69,7 +69,7 @@ def _may_be(axis: Axis, value: Any) -> bool:
 
 
 def check_values(key: str, axis: Axis) -> None:
-    """Refuse values that are wrong for every network and training, whatever the other axes are."""
+    """Refuse values that are wrong for every network and training, regardless of other axes."""
     section, _, name = key.partition(".")
     for value in axis.values if isinstance(axis, Choice) else (axis.low, axis.high):
         if isinstance(axis, Range) and axis.integer:
@@ -104,12 +104,12 @@ def axes_of(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Axis
             yield key, _each(key, numbers) if key in GEOMETRY else numbers, when
         elif isinstance(node, dict):
             yield from axes_of(node, f"{key}.")
-        elif node is not None:  # null takes an axis out
+        elif node is not None:  # null removes an axis
             yield key, Choice((node,)), when
 
 
 def flat_lists(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, list[Any]]]:
-    """Dotted keys and lists of values of a nested mapping; a single value is a list of one."""
+    """Yield dotted keys and lists of values of a nested mapping; a single value gives a list."""
     for name, node in tree.items():
         if isinstance(node, dict):
             yield from flat_lists(node, f"{path}{name}.")
@@ -118,7 +118,7 @@ def flat_lists(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, l
 
 
 def _choice(key: str, values: list[Any]) -> Choice:
-    """Make a choice of the values of a list, each drawn equally often."""
+    """Make a choice from a list of distinct values, each drawn equally often."""
     texts = [json.dumps(value, default=str) for value in values]
     again = [text for k, text in enumerate(texts) if text in texts[:k]]
     require(f"space.axes.{key}", ", ".join(again), not again, "a list of different values")
@@ -126,7 +126,7 @@ def _choice(key: str, values: list[Any]) -> Choice:
 
 
 def _each(key: str, numbers: Range) -> Choice:
-    """A range of whole numbers as a choice, where only some fit the network (``GEOMETRY``)."""
+    """Convert a range of integers to a choice, as only some may fit the network (``GEOMETRY``)."""
     legal = numbers.integer and not numbers.log
     require(f"space.axes.{key}", f"{numbers.low:g} to {numbers.high:g}", legal, "a list, or low "
             "and high with int: true, and without log")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Points of a space that do not depend on results: the same for a slot, whoever asks for it."""
+"""Points of a space that do not depend on results, so that every slot has a fixed one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class PlannedPoints:
     """Points of a grid, of cells in turn, or at random, by slot.
 
     For samplers that learn from results (TPE, CMA-ES) only the default settings of the space are
-    planned: they begin with these, too.
+    planned, as their first points.
 
-    The point of a slot depends on ``search.seed`` and its number alone. All points before it are
-    drawn first, and kept, so that a thousand slots take a thousand draws.
+    The point of a slot depends only on ``search.seed`` and its number. Points are drawn in order
+    and cached, so that a thousand slots take a thousand draws.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class PlannedPoints:
             self._drawn = [dict(point) for point in space.defaults]
 
     def of_slot(self, slot: int) -> Values | None:
-        """The point of a slot; empty if the sampler draws it later, None if a grid has no more."""
+        """Return the point of a slot; empty if a sampler draws it, None if a grid is exhausted."""
         if self._further is None:
             return self._drawn[slot] if slot < len(self._drawn) else {}
         while len(self._drawn) <= slot:

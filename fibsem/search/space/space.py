@@ -1,4 +1,4 @@
-"""Search spaces: axes, which of their combinations are possible, and how points are drawn.
+"""Search spaces: axes, the legal combinations of their values, and draws of points.
 
 Neither Optuna nor Keras-Tuner is imported here: one space serves both.
 """
@@ -42,16 +42,16 @@ class Choice:
         return value in self.values
 
     def strata(self, count: int) -> tuple[Choice, ...]:
-        """Parts of one value each."""
+        """Return one part for each value."""
         return tuple(Choice((value,)) for value in self.values)
 
 
 @dataclass(frozen=True)
 class Range:
-    """A number between two bounds, uniform or log-uniform; whole if ``integer``.
+    """A number between two bounds, uniform or log-uniform; an integer if ``integer``.
 
-    Whole numbers are drawn as a continuous number that is rounded, from half below the lowest to
-    half above the highest, as Optuna's own samplers draw them.
+    Integers are rounded from continuous numbers, drawn from half below the lowest to half above the
+    highest, as in Optuna's samplers.
 
     Examples
     --------
@@ -85,11 +85,11 @@ class Range:
 
     @property
     def continuous(self) -> Range:
-        """The range that is rounded to whole numbers."""
+        """Continuous range whose values are rounded to integers."""
         return Range(self.low - 0.5, self.high + 0.5, self.log)
 
     def strata(self, count: int) -> tuple[Range | Rounded, ...]:
-        """Equally probable parts."""
+        """Divide the range into ``count`` equally probable parts."""
         if self.integer:
             return tuple(map(Rounded, self.continuous._parts(count)))
         return self._parts(count)
@@ -100,7 +100,7 @@ class Range:
         return tuple(Range(float(a), float(b), self.log) for a, b in pairwise(edges))
 
     def points(self, count: int) -> tuple[float, ...]:
-        """Evenly spaced values with both ends, for a grid; all values if there are so few."""
+        """Return evenly spaced values with both ends; all integers if at most ``count``."""
         if self.integer and count > self.high - self.low:
             return tuple(range(int(self.low), int(self.high) + 1))
         spaced = np.geomspace if self.log else np.linspace
@@ -112,7 +112,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Rounded:
-    """A part of a range of whole numbers: a continuous range whose values are rounded."""
+    """Part of a range of integers: a continuous range whose values are rounded."""
 
     continuous: Range
 
@@ -134,13 +134,13 @@ Conditions = Mapping[str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Limit:
-    """Values that axes may have if other axes have certain values: a U-Net has 3 blocks at most."""
+    """Values of axes that are allowed by values of other axes: a U-Net has at most 3 blocks."""
 
     when: Conditions
     left: Conditions
 
     def allows(self, given: Values) -> bool:
-        """Whether a (partial) assignment keeps to this limit."""
+        """Whether a (partial) assignment respects this limit."""
         if not all(given.get(key) in values for key, values in self.when.items()):
             return True
         return all(given[key] in values for key, values in self.left.items() if key in given)
@@ -150,12 +150,12 @@ class Limit:
 class Space:
     """Axes by dotted configuration key, and which of them are enumerated.
 
-    ``fits`` says whether a (partial) assignment is possible at all: what neighbourhood and padding
-    forbid, and what leaves a head kernel wider than 9, is removed before cells are enumerated.
-    ``conditions`` maps an axis to the values of other axes with which it exists: the width of a
-    second dense layer exists if there is a second dense layer. ``limits`` narrow an axis that
-    exists. ``defaults`` are legal points that are drawn before all others, each in place of a point
-    of the cell that it lies in.
+    ``fits`` tests whether a (partial) assignment is possible: combinations that neighbourhood and
+    padding forbid, or that leave a head kernel wider than 9, are removed before cells are
+    enumerated. ``conditions`` maps an axis to the values of other axes for which it exists: the
+    width of a second dense layer exists if there is a second dense layer. ``limits`` narrow an axis
+    that exists. ``defaults`` are legal points that are drawn before all others, each in place of a
+    point of its cell.
 
     Examples
     --------
@@ -179,13 +179,13 @@ class Space:
         return all(limit.allows(given) for limit in self.limits) and self.fits(given)
 
     def exists(self, key: str, given: Values) -> bool:
-        """Whether an axis exists beside the values of the axes before it."""
+        """Whether an axis exists, given the values of earlier axes."""
         conditions = self.conditions.get(key, {})
         return all(given.get(other) in values for other, values in conditions.items())
 
     @property
     def architectures(self) -> int:
-        """Number of architectures in the space; one if the architecture is no axis."""
+        """Number of architectures in the space; one if the architecture is not an axis."""
         axis = self.axes.get("model.name")
         return len(axis.values) if isinstance(axis, Choice) else 1
 
@@ -205,14 +205,14 @@ class Space:
         return total
 
     def _values(self, key: str, points: int) -> tuple[Any, ...]:
-        """Values of an axis; of a range as many as a grid has, ``points``."""
+        """Return the values of an axis: ``points`` of a range, or all integers if it is 0."""
         axis = self.axes[key]
         if isinstance(axis, Choice):
             return axis.values
         return axis.points(points or int(axis.size))
 
     def _points(self, keys: Sequence[str], values: Sequence[Sequence[Any]]) -> Iterator[Values]:
-        """Legal combinations, without axes that do not exist; each once."""
+        """Yield every legal combination once, without axes that do not exist."""
         fits: dict[str, bool] = {}  # by the axes of GEOMETRY; no other axis matters
         for point in self._combinations(list(zip(keys, values, strict=True)), {}):
             mark = repr([(key, point[key]) for key in GEOMETRY if key in point])
@@ -224,7 +224,7 @@ class Space:
     def _combinations(
         self, axes: Sequence[tuple[str, Sequence[Any]]], given: Values
     ) -> Iterator[Values]:
-        """All ways to complete the given values within the limits; the last axis varies fastest."""
+        """Complete the given values in all ways within the limits; the last axis varies fastest."""
         if not axes:
             yield given
             return
@@ -238,14 +238,14 @@ class Space:
                 yield from self._combinations(others, point)
 
     def grid(self, seed: int, points: int) -> list[Values]:
-        """Every legal point, ``points`` values of each range, in an order drawn from the seed."""
+        """Return every legal point in random order, with ``points`` values of each range."""
         keys = list(self.axes)
         every = list(self._points(keys, [self._values(key, points) for key in keys]))
         order = np.random.default_rng([seed, 2]).permutation(len(every))
         return [every[k] for k in order]
 
     def cells(self) -> list[dict[str, Stratum]]:
-        """The cells of the enumerated axes that hold a legal point, in order.
+        """Return the cells of the enumerated axes that contain a legal point, in order.
 
         A cell fixes each enumerated choice to one value and each enumerated range to one stratum.
         """
@@ -256,10 +256,10 @@ class Space:
         return [cell for cell in cells if self._possible(cell)]
 
     def plan(self, seed: int, *, enumerate_cells: bool = True) -> Iterator[Values]:
-        """Endless points: cells in turn, shuffled in every round, and other axes drawn at random.
+        """Yield points endlessly: cells in turn, shuffled in every round, other axes at random.
 
-        The defaults come first. The k-th draw depends on the seed and k alone, so that a sweep that
-        is continued, or given more trials, goes on with the draws it would have had.
+        The defaults come first. The k-th draw depends only on the seed and k, so that a sweep that
+        is continued, or given more trials, has the same draws as one without interruption.
 
         Parameters
         ----------
@@ -287,7 +287,7 @@ class Space:
                 number += 1
 
     def draw(self, rng: np.random.Generator, cell: Mapping[str, Stratum] | None = None) -> Values:
-        """One legal point at random; ``cell`` narrows some of the axes."""
+        """Draw a legal point at random; ``cell`` narrows some of the axes."""
         axes: dict[str, Stratum] = {**self.axes, **(cell or {})}
         for _ in range(10_000):
             values: Values = {}
@@ -299,7 +299,7 @@ class Space:
         raise UserError(f"`space={self.name}` must hold a network that fits, but none was found.")
 
     def choices(self, key: str, given: Values) -> Axis:
-        """The axis of a key without the values that are impossible beside the ``given`` ones."""
+        """Return an axis without the values that are impossible together with ``given``."""
         axis = self.axes[key]
         if isinstance(axis, Range):
             return axis
@@ -328,7 +328,7 @@ class Space:
 def _in_cells(
     points: Sequence[Values], cells: Sequence[Mapping[str, Stratum]]
 ) -> dict[int, Values]:
-    """The first of some points in each cell, by the index of the cell."""
+    """Return the first point in each cell, by the index of the cell."""
     by_cell: dict[int, Values] = {}
     for point in points:
         for k, cell in enumerate(cells):
@@ -339,7 +339,7 @@ def _in_cells(
     return by_cell
 
 
-#: Keys that decide together whether a network is possible.
+#: Keys that together determine whether a network is possible.
 GEOMETRY = (
     "model.name",
     "nbhd",
