@@ -1,1 +1,1 @@
-"""Studies: slots of a budget, kept by Optuna or Keras-Tuner, and who runs them."""
+"""Studies: slots of a budget, stored by Optuna or Keras-Tuner, and their owners."""

@@ -1,4 +1,4 @@
-"""Translates between the axes of a space and the parameters of Optuna's trials."""
+"""Translate between the axes of a space and the parameters of Optuna's trials."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Axes:
         return by_code[trial.suggest_categorical(_name(key, axis, allowed), list(by_code))]
 
     def parameters(self, values: Values) -> dict[str, object]:
-        """Parameters of Optuna for given hyperparameters, as :meth:`suggest` will ask for them."""
+        """Return the Optuna parameters of hyperparameters, as :meth:`suggest` requests them."""
         return dict(self._parameters(values))
 
     def _parameters(self, values: Values) -> Iterator[tuple[str, object]]:
@@ -60,7 +60,7 @@ class Axes:
             given[key] = value
 
     def _allowed(self, key: str, axis: Choice, given: Values) -> Choice:
-        """Values that an axis may have beside those of earlier axes; all for planned points."""
+        """Return the values allowed by those of earlier axes, or all for planned points."""
         if self.sampler in PLANNED:
             return axis
         allowed = self.space.choices(key, given)
@@ -68,7 +68,7 @@ class Axes:
         return allowed
 
     def _by_position(self, axis: Choice) -> bool:
-        """Whether numbers of a list are drawn by position: CMA-ES draws categories at random."""
+        """Whether a list of numbers is drawn by position, as CMA-ES draws categories at random."""
         return self.sampler == "cmaes" and _ordered(axis)
 
 
@@ -79,16 +79,16 @@ def _suggest_number(trial: Trial, key: str, axis: Range) -> float:
 
 
 def _name(key: str, axis: Choice, allowed: Choice) -> str:
-    """Name of a categorical parameter, which cannot change its choices within a study."""
+    """Return the name of a categorical parameter, whose choices are fixed within a study."""
     return key if allowed.values == axis.values else f"{key} of {list(allowed.values)}"
 
 
 def _ordered(axis: Choice) -> bool:
-    """Whether a choice is a list of numbers in order."""
+    """Whether a choice is a sorted list of numbers."""
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in axis.values)
     return numbers and list(axis.values) == sorted(axis.values)
 
 
 def _encoded(value: Any) -> Any:
-    """A value as a storage keeps it: lists as JSON."""
+    """Encode a value for the storage: lists as JSON."""
     return json.dumps(value) if isinstance(value, list | tuple | dict) else value

@@ -1,6 +1,6 @@
-"""A journal file of an Optuna study that survives a line cut off by a kill or a full disk.
+"""Journal file of an Optuna study that survives a line cut off by a kill or a full disk.
 
-Optuna's own backend cannot read a journal any more if another line follows one that is cut off.
+Optuna's own backend can no longer read a journal if another line follows an incomplete one.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ END = b"\n"
 
 
 class Journal(BaseJournalBackend):
-    """A file of one JSON record a line, in the format of Optuna's ``JournalFileBackend``.
+    """File with one JSON record per line, in the format of Optuna's ``JournalFileBackend``.
 
-    Records are only appended, each by one write. Half a line is of a writer that was killed before
-    it knew that its record was written: it is skipped, and the next record begins a new line.
+    Records are only appended, each by one write. An incomplete line comes from a writer that was
+    killed before its write returned: it is skipped, and the next record begins a new line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +34,7 @@ class Journal(BaseJournalBackend):
         self._damaged: set[int] = set()
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
-        """Records of the file, from a record number on."""
+        """Yield the records of the file from a record number on."""
         number, offset = self._read if self._read[0] <= log_number_from else (0, 0)
         with self.path.open("rb") as file:
             file.seek(offset)

@@ -1,4 +1,4 @@
-"""Translates trials of Optuna into attempts and outcomes of a sweep."""
+"""Translate trials of Optuna into attempts and outcomes of a sweep."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class EndAttributes(TypedDict, total=False):
 class TrialAttributes(EndAttributes, total=False):
     """User attributes of a trial, by their keys in the storage.
 
-    ``values`` are hyperparameters as JSON. Keys of ``end`` replace the others. ``own_failure`` was
-    stored by earlier versions in place of a cause.
+    ``values`` are hyperparameters as JSON. Keys of ``end`` override the others. Earlier versions
+    stored ``own_failure`` instead of a cause.
     """
 
     slot: int
@@ -50,9 +50,9 @@ class TrialAttributes(EndAttributes, total=False):
 def attributes_of(
     opening: Opening, values: Values, continues: int | None = None
 ) -> TrialAttributes:
-    """User attributes of a new trial, which :func:`attempt_of` reads.
+    """Return the user attributes of a new trial, which :func:`attempt_of` reads.
 
-    ``values`` are empty if they are drawn later; ``continues`` is the number of an attempt.
+    ``values`` are empty if they are drawn later; ``continues`` is the number of another attempt.
     """
     attrs = TrialAttributes(
         slot=opening.slot, attempt=opening.attempt, strikes=opening.strikes,
@@ -66,7 +66,7 @@ def attributes_of(
 
 
 def attempt_of(frozen: FrozenTrial) -> Attempt:
-    """The attempt that a trial of Optuna stands for."""
+    """Convert a trial of Optuna to an attempt."""
     attrs = _attributes(frozen)
     cause = attrs.get("cause")
     return Attempt(
@@ -85,7 +85,7 @@ def attempt_of(frozen: FrozenTrial) -> Attempt:
 
 
 def _attributes(frozen: FrozenTrial) -> TrialAttributes:
-    """User attributes of a trial, with those of its end if it failed."""
+    """Return the user attributes of a trial, updated with its end if it failed."""
     attrs = cast(TrialAttributes, frozen.user_attrs)
     if frozen.state != TrialState.FAIL:
         return attrs
@@ -95,7 +95,7 @@ def _attributes(frozen: FrozenTrial) -> TrialAttributes:
 
 
 def outcome_of(frozen: FrozenTrial) -> Outcome:
-    """The outcome of a trial of Optuna."""
+    """Convert a trial of Optuna to an outcome."""
     attrs = _attributes(frozen)
     record = attrs.get("record", {})
     return Outcome(

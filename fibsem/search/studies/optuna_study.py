@@ -1,9 +1,9 @@
-"""A study in Optuna, in any of its storages: attempts are trials, which are claimed atomically.
+"""A study in any storage of Optuna: attempts are trials, which are claimed atomically.
 
-It is Optuna's ask and tell with enqueued trials. A trial is one attempt. It is claimed by changing
-its state from waiting to running, and ended by changing it from running to another state: every
-storage allows either to one process only, so that two workers never run one slot, and the budget is
-exact. (Optuna's own ``ask`` would create a new trial if none is waiting.)
+It uses Optuna's ask and tell with enqueued trials. A trial is one attempt. It is claimed by
+changing its state from waiting to running, and ended by changing it from running to another state.
+Every storage allows each change to one process only, so that two workers never run one slot, and
+the budget is exact. (Optuna's own ``ask`` would create a new trial if none is waiting.)
 """
 
 from __future__ import annotations
@@ -117,13 +117,13 @@ class OptunaStudy:
             self._open(opening, values or {}, before.number if before else None)
 
     def _needed(self, attempts: list[Attempt]) -> int:
-        """Number of slots in the budget."""
+        """Return the number of slots in the budget."""
         if self.rungs:
             return slots_of(self.rungs, attempts, self.search.retries)
         return slots_needed(attempts, self.search.trials, self.search.retries)
 
     def _costs(self, trials: Iterable[FrozenTrial]) -> dict[int, float]:
-        """Last value of the first objective by trial number, as a cost: small is good."""
+        """Return the last first objective of trials by number, as a cost (smaller is better)."""
         return {
             frozen.number: self.goals[0].cost(frozen.intermediate_values[frozen.last_step])
             for frozen in trials
@@ -151,7 +151,7 @@ class OptunaStudy:
         return None
 
     def _take(self, attempt: Attempt) -> bool:
-        """Change a waiting trial to running; False where another process was first."""
+        """Change a waiting trial to running; returns False if another process was first."""
         try:
             if not self.trials.take(attempt.number):
                 return False
@@ -186,7 +186,7 @@ class OptunaStudy:
             return False  # a resumed training reports its earlier epochs again
         trial = self._running[attempt.number]
         if epoch.epoch > latest:
-            # compared in the direction of the study, and the value of what is pruned
+            # compared in the study's direction, and the final value of a pruned trial
             trial.report(self.goals[0].of_epoch(epoch), epoch.epoch)
             self._reported[attempt.number] = epoch.epoch
         if self.rungs:
@@ -204,7 +204,7 @@ class OptunaStudy:
         self._publish(attempt, TrialState.PRUNED, record)
 
     def diverge(self, attempt: Attempt, reason: str, record: TrialRecord) -> None:
-        # samplers take a trial that is pruned without a value for worse than all complete ones
+        # samplers rank a trial that is pruned without a value below all complete ones
         self._publish(attempt, TrialState.PRUNED, {**record, "reason": reason}, valued=False)
 
     def _publish(
@@ -228,7 +228,7 @@ class OptunaStudy:
         except UpdateFinishedTrialError as error:
             if self.trials.get(attempt.number).state != state:
                 raise LostError from error
-            # the storage had done it, and its answer was lost
+            # the storage made the change, but its answer was lost
         self._running.pop(attempt.number, None)
 
     def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
@@ -261,14 +261,14 @@ class OptunaStudy:
         return gone
 
     def _drop_duplicates(self, attempts: list[Attempt]) -> None:
-        """End waiting attempts at filled slots, which two processes have opened at once."""
+        """End waiting attempts at filled slots, which two processes opened at once."""
         full = {a.slot for a in attempts if a.state in ("complete", "pruned")}
         for attempt in attempts:
             if attempt.state == "waiting" and attempt.slot in full:
                 self._drop(attempt)
 
     def _drop(self, attempt: Attempt) -> None:
-        """End a waiting attempt that is not needed, as a duplicate."""
+        """Mark a waiting attempt that is not needed as a duplicate, and end it."""
         with contextlib.suppress(UpdateFinishedTrialError):
             self.trials.note(attempt.number, "duplicate", True)
             self.trials.close(attempt.number, TrialState.FAIL)
@@ -289,7 +289,7 @@ class OptunaStudy:
         self.study.set_user_attr(key, value)
 
     def elect(self) -> bool:
-        try:  # the only thing that every storage does once for all processes is to create a study
+        try:  # creating a study is the only operation that every storage does only once
             optuna.create_study(storage=self.trials.storage, study_name=elected(self.name))
         except optuna.exceptions.DuplicatedStudyError:
             return False

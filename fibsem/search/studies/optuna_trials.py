@@ -1,9 +1,9 @@
-"""The trials of an Optuna study, by number.
+"""Access to the trials of an Optuna study by number.
 
-Public methods of ``Study`` and ``Trial`` are used where there are any. There are none to take a
-certain waiting trial (``ask`` takes any, or makes a new one), to write to a trial of another
-process, to end a waiting trial, or to prune a trial without a value (``tell`` gives it its last
-report). For these, methods of the storage are called that every `optuna.storages.BaseStorage` has.
+Public methods of ``Study`` and ``Trial`` are used where they exist. None of them can take a
+given waiting trial (``ask`` takes any, or makes a new one), write to a trial of another process,
+end a waiting trial, or prune a trial without a value (``tell`` gives it its last report). For
+these, methods of the storage are called that every `optuna.storages.BaseStorage` has.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ class Trials:
         self._ids: dict[int, int] = {}
 
     def all(self) -> list[FrozenTrial]:
-        """All trials in any state, read now."""
+        """Return all trials in any state, as they are now."""
         return self.study.get_trials(deepcopy=False)
 
     def get(self, number: int) -> FrozenTrial:
-        """A trial by its number, read now."""
+        """Return a trial by its number, as it is now."""
         return self.storage.get_trial(self._id(number))
 
     def take(self, number: int) -> bool:
-        """Change a trial from waiting to running; False where another process was first."""
+        """Change a trial from waiting to running; False if another process was first."""
         return self.storage.set_trial_state_values(self._id(number), state=TrialState.RUNNING)
 
     def begin(
         self, number: int, sampler: optuna.samplers.BaseSampler, pruner: optuna.pruners.BasePruner
     ) -> Trial:
-        """A running trial of this process, to suggest parameters from."""
+        """Return a running trial of this process, which suggests parameters."""
         study = optuna.load_study(
             study_name=self.study.study_name, storage=self.storage, sampler=sampler, pruner=pruner
         )
         return Trial(study, self._id(number))
 
     def note(self, number: int, key: str, value: Any) -> None:
-        """Write a user attribute of a trial, also of another process's."""
+        """Write a user attribute of a trial, even if it belongs to another process."""
         self.storage.set_trial_user_attr(self._id(number), key, value)
 
     def tell(self, number: int, state: TrialState, values: list[float] | None = None) -> None:
@@ -65,16 +65,16 @@ class Trials:
         try:
             self.study.tell(number, values, state=state)
         except ValueError as error:
-            if self.get(number).state.is_finished():  # `tell` says so by a ValueError
+            if self.get(number).state.is_finished():  # `tell` raises a ValueError then
                 raise UpdateFinishedTrialError from error
             raise
 
     def close(self, number: int, state: TrialState) -> None:
-        """End a trial without a value, be it running or waiting."""
+        """End a running or waiting trial without a value."""
         self.storage.set_trial_state_values(self._id(number), state=state)
 
     def _id(self, number: int) -> int:
-        """Id of a trial in its storage; ``trial.number`` counts within the study."""
+        """Return the id of a trial in its storage; ``trial.number`` counts within the study."""
         if number not in self._ids:
             trial_id = self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
             self._ids[number] = trial_id

@@ -1,4 +1,4 @@
-"""The outcome of an attempt, the same for every backend, for tables, reports and MLflow."""
+"""Outcomes of attempts, the same for every backend, for tables, reports and MLflow."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fibsem.system.summaries.sweep import Best, is_infeasible
 from fibsem.tracking import names
 from fibsem.training.scoring.objectives import Objective
 
-#: Column of ``trials.json``: epochs after which a training was begun again with a tenth of its
-#: learning rate, since the one in its hyperparameters was too large.
+#: Column of ``trials.json``: epochs after which a training was restarted with a tenth of its
+#: learning rate, since the rate in its hyperparameters was too large.
 RESTARTED = "begun_again_after_epoch"
 
 
@@ -25,13 +25,13 @@ class Outcome:
     attempt
         The attempt.
     reason
-        Why it failed, or that it is beyond a bound of the search; else empty.
+        Why it failed, or which bounds of the search it exceeds; else empty.
     objectives
         Values of a complete trial, in the order of ``search.objectives``.
     record
-        What a study keeps of its :class:`~fibsem.training.results.TrialResult`.
+        Stored part of its :class:`~fibsem.training.results.TrialResult`.
     started, ended
-        Times, in seconds since 1970.
+        Times in seconds since 1970, or None.
     """
 
     attempt: Attempt
@@ -63,7 +63,7 @@ class Outcome:
 
     @property
     def run_id(self) -> str | None:
-        """Id of its run in MLflow; None if none was begun."""
+        """Id of its run in MLflow, or None if it has none."""
         return self.record.get("run_id")
 
     @property
@@ -85,13 +85,13 @@ class Outcome:
 
     @property
     def restarted(self) -> dict[str, int]:
-        """The column ``begun_again_after_epoch``, if the training was begun again; else empty."""
+        """Column ``begun_again_after_epoch`` if the training was restarted, else empty."""
         epochs = self.record.get("restart")
         return {} if epochs is None else {RESTARTED: epochs}
 
     @property
     def seconds_per_gigapixel(self) -> float | None:
-        """Seconds per gigapixel of the network; None if they were not measured."""
+        """Cost of the network in seconds per gigapixel, or None if it was not measured."""
         return (self.record.get("cost") or {}).get("seconds_per_gigapixel")
 
     @property
@@ -106,11 +106,11 @@ class Outcome:
 
     @property
     def infeasible(self) -> bool:
-        """Whether the attempt is complete, and beyond a bound of ``search.constraints``."""
+        """Whether the attempt is complete but exceeds a bound of ``search.constraints``."""
         return is_infeasible(self.state, self.reason)
 
     def as_best(self) -> Best:
-        """The record of this trial as the best one of a sweep."""
+        """Return the record of this trial as the best one of a sweep."""
         return Best(
             value=self.first(),
             params=self.values,
@@ -120,12 +120,12 @@ class Outcome:
         )
 
     def first(self) -> float:
-        """The first objective of a complete trial."""
+        """Return the first objective of a complete trial."""
         assert self.objectives is not None
         return self.objectives[0]
 
 
 def best_first(outcomes: Iterable[Outcome], goal: Objective) -> list[Outcome]:
-    """Complete trials ordered by an objective; those beyond ``search.constraints`` come last."""
+    """Sort complete trials by an objective; trials beyond ``search.constraints`` come last."""
     complete = [one for one in outcomes if one.complete]
     return sorted(complete, key=lambda one: (one.infeasible, goal.cost(one.first())))

@@ -1,6 +1,6 @@
-"""Tells whether the process that runs an attempt still lives; elsewhere by its heartbeat.
+"""Detect whether the process of an attempt is alive, on other machines by its heartbeat.
 
-A process is identified by the boot of its machine, its namespace, its number and the tick of its
+A process is identified by the boot of its machine, its namespace, its pid and the tick of its
 start, none of which changes when the clock is set.
 """
 
@@ -24,11 +24,11 @@ from fibsem.system.interrupts import forget, raise_soon
 from fibsem.system.pulse import pulse
 from fibsem.system.threads import start_beside
 
-#: Seconds that a main thread which seems to hang has to react, before its process is ended.
+#: Seconds that a hanging main thread has to react before its process is ended.
 LAST_S = 10.0
-#: Seconds between two looks of an idle observer.
+#: Seconds between two polls of an idle observer.
 LOOK_S = 2.0
-#: Fields of /proc/PID/stat behind the name of the program: the state, and the tick of the start.
+#: Fields of /proc/PID/stat after the name of the program: state, and tick of the start.
 STATE, STARTED = 0, 19
 
 
@@ -44,7 +44,7 @@ class Owner:
 
     @classmethod
     def me(cls) -> Owner:
-        """The current process as an owner, with a new token."""
+        """Return the current process as an owner, with a new token."""
         pid = os.getpid()
         started = _started(pid)
         assert started is not None
@@ -52,7 +52,7 @@ class Owner:
 
     @classmethod
     def read(cls, text: str | None) -> Owner | None:
-        """Read what :meth:`text` wrote; None for texts of earlier versions, without a machine."""
+        """Parse :meth:`text`; None for texts of earlier versions, which lack the machine."""
         record = json.loads(text) if text else None
         return cls(**record) if isinstance(record, dict) else None
 
@@ -67,12 +67,12 @@ class Owner:
 
     @property
     def alive(self) -> bool:
-        """Whether the process of an owner on this machine exists, be it stopped or running."""
+        """Whether the process of an owner on this machine exists, stopped or running."""
         return _started(self.pid) == self.started
 
 
 def boot_id() -> str:
-    """An id of this boot of the machine, which differs between machines with one name."""
+    """Return an id of this boot of the machine, which differs between machines of one name."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
@@ -81,14 +81,14 @@ def boot_id() -> str:
 
 
 def _started(pid: int) -> int | None:
-    """When a process began, in ticks since boot; None where it has ended."""
+    """Return when a process began, in ticks since boot, or None if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return None if fields[STATE] in "ZX" else int(fields[STARTED])
     except (ProcessLookupError, FileNotFoundError):
         if Path("/proc/self/stat").exists():
             return None
-    try:  # a system without /proc: the time of the start
+    try:  # a system without /proc: use the time of the start
         return int(1000 * psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return None
@@ -97,8 +97,8 @@ def _started(pid: int) -> int | None:
 class Watch:
     """Measures how long a value has not changed, by the clock of the observer.
 
-    Clocks of machines differ, so only the time counts in which this observer has seen the value
-    unchanged. Of the time between two looks ``most_s`` count at most: an observer that looks
+    Clocks of machines differ, so only time counts during which this observer has seen the value
+    unchanged. At most ``most_s`` seconds between two looks count, since an observer that looks
     seldom, was stopped, or lost its database cannot know what happened in between.
     """
 
@@ -107,7 +107,7 @@ class Watch:
         self._beats: dict[int, tuple[object, float, float]] = {}
 
     def silence_s(self, number: int, value: object) -> float:
-        """Seconds for which the value of an attempt is known not to have changed."""
+        """Return the seconds for which an attempt's value is known not to have changed."""
         now = time.monotonic()
         before, silence, looked = self._beats.get(number, (None, 0.0, now))
         silence = silence + min(now - looked, self.most_s) if before == value else 0.0
@@ -119,7 +119,7 @@ class Watch:
 class Beat:
     """A heartbeat of a worker: a count, the steps of its training, and how long a step may take.
 
-    A process without a heartbeat for longer than that is stopped, or hangs.
+    A process without a heartbeat for more than ``patience_s`` seconds is stopped, or hangs.
     """
 
     count: int
@@ -132,7 +132,7 @@ class Beat:
 
     @classmethod
     def read(cls, stored: object) -> Beat | None:
-        """Read what :meth:`text` wrote; None for the plain counts of earlier versions."""
+        """Parse :meth:`text`; None for the plain counts of earlier versions."""
         return cls(*json.loads(stored)) if isinstance(stored, str) else None
 
 
@@ -154,7 +154,7 @@ class Observer:
         self._watch = Watch(max(beat_s, LOOK_S))
 
     def verdict(self, number: int, owner: str | None, beat: object) -> str | None:
-        """Why a running attempt of another process is to be given up; None if it is not."""
+        """Return why another process's running attempt must be given up, or None if it need not."""
         silence_s = self._watch.silence_s(number, beat)
         theirs = Owner.read(owner)
         if theirs is None or not theirs.here:
@@ -175,14 +175,14 @@ class Heart:
     Parameters
     ----------
     beat
-        Called to report. A :class:`LostError` is raised in the main thread; other errors are tried
-        again at the next heartbeat, since a database may be away.
+        Called to report. A :class:`LostError` is raised in the main thread; after other errors the
+        next heartbeat tries again, since a database may be unavailable for a while.
     every_s
         Seconds between two reports.
     stall_s
-        Seconds without a step, at least, after which a training is given up.
+        Minimum seconds without a step after which a training is given up.
     stalled
-        Makes the error that is raised in the main thread, from a reason.
+        Makes the error to raise in the main thread from a reason.
     abandon
         Called with the reason if the main thread does not react to the error.
     """
@@ -221,7 +221,7 @@ class Heart:
             except LostError as lost:
                 self._raise(lost)
                 return
-            except Exception as error:  # the training goes on; others see that it is silent
+            except Exception as error:  # the training continues; other workers notice
                 print(f"heartbeat missed: {type(error).__name__}")
 
     def _raise(self, error: BaseException) -> None:
@@ -240,6 +240,6 @@ class Heart:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
-        self._thread.join(1.0)  # a database that is away may hold it for longer
+        self._thread.join(1.0)  # an unavailable database may block it for longer
         if self._raised is not None:
             forget(self._raised)

@@ -1,8 +1,8 @@
-"""Successive halving: many short trainings, of which the best go on from their checkpoints.
+"""Successive halving: many short trainings, the best of which continue from checkpoints.
 
 The slots of a sweep are numbered rung by rung. A training of the first rung stops after the epochs
-of that rung; the next rung has a slot for each of the best trainings, which go on from their
-checkpoints (Jamieson and Talwalkar, 2016). So the number of steps is known beforehand, and no step
+of that rung; the next rung has a slot for each of the best trainings, which continue from their
+checkpoints (Jamieson and Talwalkar, 2016). So the number of steps is known in advance, and no step
 is trained twice. A failed training is not replaced, unless the sweep would end without a model.
 """
 
@@ -20,7 +20,7 @@ from fibsem.training.planning.stages import stages_of
 
 @dataclass(frozen=True)
 class Rung:
-    """Slots from ``first`` on, ``count`` of them, whose trainings stop after ``epochs``."""
+    """``count`` slots, beginning with ``first``, whose trainings stop after ``epochs``."""
 
     first: int
     count: int
@@ -28,7 +28,7 @@ class Rung:
 
 
 def read_rungs(numbers: Sequence[Sequence[int]]) -> tuple[Rung, ...]:
-    """Rungs from their numbers of trials and epochs.
+    """Make rungs from their numbers of trials and epochs.
 
     >>> read_rungs([[9, 2], [3, 6]])
     (Rung(first=0, count=9, epochs=2), Rung(first=9, count=3, epochs=6))
@@ -38,7 +38,7 @@ def read_rungs(numbers: Sequence[Sequence[int]]) -> tuple[Rung, ...]:
 
 
 def epochs_at(rungs: Sequence[Rung], slot: int) -> int | None:
-    """Epochs after which the training of a slot stops; None for slots that train to the end."""
+    """Return the epochs after which a slot's training stops, or None if it trains to the end."""
     for rung in rungs[:-1]:
         if rung.first <= slot < rung.first + rung.count:
             return rung.epochs
@@ -46,7 +46,7 @@ def epochs_at(rungs: Sequence[Rung], slot: int) -> int | None:
 
 
 def epochs_in(numbers: Sequence[Sequence[int]], trials: int) -> float:
-    """Epochs that some first slots train; without rungs, one unit of work for each slot.
+    """Return the epochs of the first ``trials`` slots; without rungs, one unit for each slot.
 
     >>> epochs_in([[9, 2], [3, 6], [1, 18]], 10), epochs_in([], 10)
     (22.0, 10.0)
@@ -60,9 +60,9 @@ def epochs_in(numbers: Sequence[Sequence[int]], trials: int) -> float:
 def heir(
     rungs: Sequence[Rung], slot: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
 ) -> Attempt | None:
-    """The attempt whose training a slot continues; None for slots of the first rung.
+    """Return the attempt whose training a slot continues, or None if the slot begins anew.
 
-    Slots after the last rung belong to it, too: they are opened as long as it has no result.
+    Slots after the last rung also belong to it: they are opened as long as it has no result.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ def heir(
     attempts
         All attempts of the study.
     costs
-        Values of the objective as costs (small is good), by the number of the attempt.
+        Values of the objective as costs (smaller is better), by the number of the attempt.
 
     Raises
     ------
     NotYetError
-        If the rung before is not finished.
+        If the previous rung is not finished.
     NobodyError
         If no training is left to continue, and another slot of the rung has a result, or may get
         one.
@@ -95,7 +95,7 @@ def heir(
 
 
 def slots_of(rungs: Sequence[Rung], attempts: Iterable[Attempt], retries: int) -> int:
-    """Number of slots of a successive halving: all rungs, and more while the last has no result.
+    """Count the slots of a successive halving: all rungs, and more while the last has no result.
 
     A slot that was given up in an earlier rung is not replaced.
     """
@@ -117,7 +117,7 @@ def slots_of(rungs: Sequence[Rung], attempts: Iterable[Attempt], retries: int) -
 
 
 def left_behind(rungs: Sequence[Rung], attempts: Sequence[Attempt]) -> set[int]:
-    """Numbers of finished attempts that no slot will continue."""
+    """Return the numbers of finished attempts that no slot will continue."""
     ended = [a for a in attempts if a.state in ("complete", "pruned")]
     full = {a.slot for a in ended if not a.duplicate}
     waited_for = {
@@ -134,11 +134,11 @@ class NotYetError(Exception):
 
 
 class NobodyError(Exception):
-    """A rung before has left fewer trainings than there are slots."""
+    """The previous rung has left fewer trainings than there are slots."""
 
 
 def _at(rungs: Sequence[Rung], k: int, attempts: Iterable[Attempt]) -> list[Attempt]:
-    """Attempts at the slots of a rung; the last rung has all slots after it, too."""
+    """Return the attempts at the slots of a rung; the last rung includes all slots after it."""
     end = rungs[k + 1].first if k + 1 < len(rungs) else math.inf
     return [a for a in attempts if rungs[k].first <= a.slot < end and not a.duplicate]
 
@@ -146,7 +146,7 @@ def _at(rungs: Sequence[Rung], k: int, attempts: Iterable[Attempt]) -> list[Atte
 def _ranked(
     rungs: Sequence[Rung], k: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
 ) -> list[Attempt]:
-    """Trainings of a finished rung that the next rung may continue, the best first.
+    """Return trainings of a finished rung that the next rung may continue, best first.
 
     Slots that were given up, or for which no training was left, count as finished.
     """

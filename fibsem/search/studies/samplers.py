@@ -13,18 +13,18 @@ from fibsem.training.scoring.objectives import Objective
 
 
 def objectives(keys: Iterable[str]) -> list[Objective]:
-    """The objectives of a sweep by their names."""
+    """Return the objectives of a sweep by their names."""
     return [Objective.named(key) for key in keys]
 
 
 def bounds(constraints: Mapping[str, float] | None) -> dict[Objective, float]:
-    """Bounds of ``search.constraints``: upper ones of what is minimised, lower ones of the rest."""
+    """Return ``search.constraints``: upper bounds of minimised objectives, lower ones of others."""
     items = (constraints or {}).items()
     return {Objective.named(key, "search.constraints"): bound for key, bound in items}
 
 
 def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler:
-    """Optuna's sampler by its name in ``search.sampler``."""
+    """Make Optuna's sampler by its name in ``search.sampler``."""
     startup = search.startup_trials
     if search.sampler == "tpe":
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
@@ -40,7 +40,7 @@ def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler
 
 
 def make_pruner(search: SearchConfig) -> optuna.pruners.BasePruner:
-    """Optuna's pruner by its name in ``search.pruner``."""
+    """Make Optuna's pruner by its name in ``search.pruner``."""
     startup, first = search.startup_trials, search.pruner_warmup
     if search.pruner == "median":
         return optuna.pruners.MedianPruner(startup, n_warmup_steps=first)

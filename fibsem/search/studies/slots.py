@@ -3,10 +3,10 @@
 A slot is a place for one complete or pruned trial. An attempt at a slot that was killed, or failed,
 is followed by another attempt with the same hyperparameters, up to a number; then the slot is given
 up and a further one is opened. Which slots are open follows from the attempts alone, so that any
-process on any machine can go on.
+process on any machine can continue.
 
-An attempt belongs to the process that claimed it, and ends once. Another process may end it (if it
-seems dead); later reports of its own process are refused. So two processes never write for one
+An attempt belongs to the process that claimed it, and ends once. Another process may end it if its
+own process seems dead, whose later reports are then refused. So two processes never write for one
 attempt.
 """
 
@@ -29,10 +29,10 @@ State = Literal["waiting", "running", "complete", "pruned", "failed", "stopped"]
 ALIVE = ("waiting", "running", "complete", "pruned")
 #: Why an attempt ended without a result. ``own``: the training failed; the next attempt begins with
 #: another seed. ``ended``: its process died while another process watched it. ``killed``: it died
-#: together with the process that watched it. After these two the next attempt goes on from the
+#: together with the process that watched it. After these two the next attempt continues from the
 #: checkpoint. All three count against the number of attempts. ``let_go``: the user or the
-#: environment stopped it; the next attempt goes on from the checkpoint, and this one counts for
-#: nothing.
+#: environment stopped it; the next attempt continues from the checkpoint, and this one does not
+#: count.
 Cause = Literal["own", "ended", "killed", "let_go"]
 
 
@@ -45,12 +45,12 @@ class Attempt:
     number
         Number of the trial in the study.
     slot, attempt
-        Place in the budget, and number of attempts at it before.
+        Slot in the budget, and number of earlier attempts at it.
     strikes
-        Attempts before this one that count against ``search.retries``; those stopped by the user do
+        Earlier attempts that count against ``search.retries``; attempts stopped by the user do
         not.
     failures
-        Attempts before this one that failed by themselves; each starts from another seed.
+        Earlier attempts whose training failed; after each of them the seed changes.
     state
         State of the attempt; ``stopped`` if its cause is ``let_go``.
     values
@@ -58,12 +58,12 @@ class Attempt:
     final
         Whether a further attempt would only repeat the failure.
     duplicate
-        Whether two processes opened this attempt at once, and the other one counts: it has the
-        lower number.
+        Whether two processes opened this attempt at once, and the other one, with the lower
+        number, counts.
     cause
         Why it ended without a result.
     continues
-        Number of an attempt at another slot whose training this one goes on with.
+        Number of an attempt at another slot whose training this one continues.
     """
 
     number: int
@@ -80,7 +80,7 @@ class Attempt:
 
     @property
     def place(self) -> str:
-        """Name of the attempt's folder, which is its alone."""
+        """Name of the attempt's own folder."""
         return f"{self.slot:04d}" + (f"-{self.attempt}" if self.attempt else "")
 
 
@@ -96,9 +96,9 @@ class Opening:
 
 
 def to_open(attempts: Iterable[Attempt], needed: int, retries: int) -> Iterator[Opening]:
-    """What must be opened to fill the needed slots: new slots, and attempts that were lost.
+    """Yield what must be opened to fill the needed slots: new slots, and lost attempts.
 
-    An attempt is lost if a process ended the one before and died before it opened the next.
+    An attempt is lost if a process ended the previous one and died before it opened the next.
     """
     by_slot = _by_slot(attempts)
     for slot in range(needed):
@@ -112,7 +112,7 @@ def to_open(attempts: Iterable[Attempt], needed: int, retries: int) -> Iterator[
 
 
 def slots_needed(attempts: Iterable[Attempt], budget: int, retries: int) -> int:
-    """Number of slots for a budget: one for each trial, and one for each slot given up."""
+    """Count the slots for a budget: one for each trial, and one for each slot given up."""
     by_slot, needed, slot = _by_slot(attempts), budget, 0
     while slot < needed:
         tried = by_slot.get(slot, [])
@@ -131,12 +131,12 @@ def _by_slot(attempts: Iterable[Attempt]) -> dict[int, list[Attempt]]:
 
 
 def last_of(tried: Iterable[Attempt]) -> Attempt:
-    """The latest of the attempts at one slot."""
+    """Return the latest of the attempts at one slot."""
     return max(tried, key=lambda attempt: attempt.attempt)
 
 
 def next_attempt(failed: Attempt, retries: int) -> Opening | None:
-    """The attempt that follows a failed one; None if the slot is given up.
+    """Return the attempt that follows a failed one, or None if the slot is given up.
 
     ``strikes`` and ``failures`` of the failed attempt include itself.
     """
@@ -149,12 +149,12 @@ def next_attempt(failed: Attempt, retries: int) -> Opening | None:
 
 @dataclass(frozen=True)
 class End:
-    """What is stored of an attempt that ended without a result.
+    """Stored end of an attempt that has no result.
 
     Attributes
     ----------
     strikes, failures
-        Attempts that count, and trainings that failed, both with this one.
+        Attempts that count, and failed trainings, both including this one.
     final
         Whether no further attempt at its slot follows.
     cause
@@ -168,13 +168,13 @@ class End:
 
     @classmethod
     def of(cls, attempt: Attempt, cause: Cause, final: bool) -> End:
-        """The end of an attempt; ``let_go`` does not count as a strike."""
+        """Return the end of an attempt; ``let_go`` does not count as a strike."""
         strikes = attempt.strikes + (cause != "let_go")
         return cls(strikes, attempt.failures + (cause == "own"), final, cause)
 
 
 def predecessors(attempt: Attempt, attempts: Iterable[Attempt]) -> list[Attempt]:
-    """Earlier attempts whose training this one continues: same slot and seed, the latest first."""
+    """Return earlier attempts that this one continues: same slot and seed, latest first."""
     same = [
         other
         for other in attempts
@@ -198,10 +198,10 @@ def opened_before(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
 
 
 class TrialRecord(TypedDict, total=False):
-    """What a study keeps of a training, by key; an unfinished training has fewer keys.
+    """Results of a training that a study stores; an unfinished training has fewer keys.
 
-    Most keys are fields of :class:`~fibsem.training.results.TrialResult`. ``beyond`` has by how
-    much each bound of ``search.constraints`` is exceeded, and ``reason`` says so in words.
+    Most keys are fields of :class:`~fibsem.training.results.TrialResult`. ``beyond`` has the excess
+    over each bound of ``search.constraints``, and ``reason`` describes it.
     """
 
     run_id: str | None
@@ -217,9 +217,9 @@ class TrialRecord(TypedDict, total=False):
 
 
 class Study(Protocol):
-    """What a sweep needs of a search backend, Optuna or Keras-Tuner.
+    """Interface of a search backend, Optuna or Keras-Tuner.
 
-    Methods that report of an attempt raise :class:`fibsem.errors.LostError` if another process has
+    Methods that report on an attempt raise :class:`fibsem.errors.LostError` if another process has
     ended it; all methods raise :class:`fibsem.errors.OutageError` if the storage does not answer.
     """
 
@@ -253,13 +253,13 @@ class Study(Protocol):
         """End attempts whose process is gone; returns them, with the reasons."""
 
     def attempts(self) -> list[Attempt]:
-        """Every attempt in the study."""
+        """Return every attempt in the study."""
 
     def outcomes(self) -> list[Outcome]:
-        """The outcome of every attempt."""
+        """Return the outcome of every attempt."""
 
     def get(self, key: str) -> Any:
-        """A property of the study, or None."""
+        """Return a property of the study, or None."""
 
     def set(self, key: str, value: Any) -> None:
         """Set a property of the study."""
@@ -272,5 +272,5 @@ class Study(Protocol):
 
 
 def filled(attempts: Iterable[Attempt | Outcome]) -> int:
-    """Number of slots with a complete or pruned trial."""
+    """Count the slots with a complete or pruned trial."""
     return len({a.slot for a in attempts if a.state in ("complete", "pruned")})

@@ -1,4 +1,4 @@
-"""Opens storages of Optuna, and makes them do what Optuna takes for granted."""
+"""Open storages of Optuna, with locks that Optuna relies on and with errors of our own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
 from fibsem.system.records import typed
 
-#: Number of an advisory lock in PostgreSQL; any that nothing else uses will do.
+#: Key of an advisory lock in PostgreSQL; any otherwise unused number.
 LAYOUT = 0x66696273656D
 #: SQLite waits a minute for another worker's write, and begins no transaction by itself.
 SQLITE: dict[str, object] = {"connect_args": {"timeout": 60, "isolation_level": None}}
@@ -87,8 +87,8 @@ def _open(address: str) -> BaseStorage:
 def _take_the_lock(connection: Connection) -> None:
     """Begin a transaction with SQLite's write lock.
 
-    Optuna reads a trial's state, FOR UPDATE, before it changes it. SQLite does not know the clause:
-    two workers both read 'waiting', and both changed it to 'running'.
+    Optuna reads a trial's state, FOR UPDATE, before it changes it. SQLite ignores the clause, so
+    two workers could both read 'waiting' and change it to 'running'.
     """
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -97,7 +97,7 @@ def _take_the_lock(connection: Connection) -> None:
 def _alone_with(url: str, file: Path | None) -> Iterator[None]:
     """Hold a lock while the tables of a new database are created.
 
-    Of two processes that create a table at once one gets an error, even if both looked before.
+    If two processes create a table at once, one gets an error, even if both checked before.
     """
     if file is not None and file.parent.is_dir():
         with alone(file.with_name(f".{file.name}.lock")):
@@ -116,14 +116,14 @@ def _alone_with(url: str, file: Path | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def answered(url: str | None) -> Iterator[None]:
-    """Turn errors of a storage into ours, and hold signals back until a call to it has ended.
+    """Translate errors of a storage, and delay signals until a call to it has ended.
 
     Raises
     ------
     OutageError
         If the storage does not answer.
     LostError
-        If a trial to be written to has ended, since another worker has given it up.
+        If the trial to write to has ended because another worker gave it up.
     """
     try:
         with uninterrupted():
@@ -147,7 +147,7 @@ def release(storage: BaseStorage) -> None:
 
 @dataclass(frozen=True)
 class SweepNotes:
-    """What a study keeps of the sweep that began it; a field is None until the sweep notes it.
+    """Properties that a sweep stores in its study; a field is None until it is stored.
 
     Attributes
     ----------
@@ -162,14 +162,14 @@ class SweepNotes:
 
 
 def notes_in(name: str, url: str, folder: Path) -> SweepNotes | None:
-    """Notes of a sweep in a study; None if the storage has no study of this name."""
+    """Return the notes of a sweep in a study, or None if the study is missing or empty."""
     storage = open_storage(url, folder)
     try:
         study = optuna.load_study(study_name=name, storage=storage)
         notes = study.user_attrs
         begun = notes or study.get_trials(deepcopy=False)
         return typed(SweepNotes, notes) if begun else None
-    except KeyError:  # there is none
+    except KeyError:  # no study of this name
         return None
     finally:
         release(storage)
@@ -185,5 +185,5 @@ def delete_study(name: str, url: str, folder: Path) -> None:
 
 
 def elected(name: str) -> str:
-    """Name of a second study: the process that creates it creates the parent run."""
+    """Return the name of a second study; the process that creates it creates the parent run."""
     return f"{name} (elected)"

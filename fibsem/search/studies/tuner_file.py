@@ -23,13 +23,13 @@ from fibsem.system.records import typed
 
 #: Properties of a study, by name.
 Properties = dict[str, Any]
-#: State of an oracle or a trial, as Keras-Tuner gives it and takes it back.
+#: State of an oracle or a trial, which Keras-Tuner saves and restores.
 TunerState = dict[str, Any]
 
 
 @dataclass
 class Kept:
-    """One attempt as it is kept in ``slots.json``."""
+    """One attempt as it is stored in ``slots.json``."""
 
     number: int
     slot: int
@@ -54,9 +54,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class _State:
-    """The contents of ``slots.json``; earlier versions kept the oracle in other files.
+    """Contents of ``slots.json``; earlier versions stored the oracle in other files.
 
-    Of the hyperparameters of ``trials`` only the values are kept, since all have one space.
+    Only the values of hyperparameters of ``trials`` are stored, since all have one space.
     """
 
     attrs: Properties
@@ -65,7 +65,7 @@ class _State:
     trials: dict[str, TunerState] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
-        """The record that is written; states of Keras-Tuner are not copied."""
+        """Return the record to write; states of Keras-Tuner are not copied."""
         return {**vars(self), "attempts": [asdict(kept) for kept in self.attempts]}
 
 
@@ -84,7 +84,7 @@ class StudyFile:
     oracle
         The oracle of Keras-Tuner, with the state in the file.
     kept, properties
-        Attempts and properties of the study; :meth:`save` writes what was changed.
+        Attempts and properties of the study; :meth:`save` writes changes.
     """
 
     def __init__(self, folder: Path, make: Callable[[], Oracle]) -> None:
@@ -106,7 +106,7 @@ class StudyFile:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the lock of the study, and read the file first; calls may be nested."""
+        """Hold the lock of the study, after reading the file again; calls may be nested."""
         with uninterrupted(), self._thread:
             if self._depth:
                 yield
@@ -137,7 +137,7 @@ class StudyFile:
         self._read_at = self._stamp()
 
     def _stamp(self) -> tuple[int, ...]:
-        """Inode, time and size of the file, which change whenever it is replaced."""
+        """Return inode, time and size of the file, which change whenever it is replaced."""
         stat = self._path.stat()
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
@@ -152,7 +152,7 @@ class StudyFile:
         self.oracle.set_state(oracle)
 
     def save(self) -> None:
-        """Write everything, whole or not at all."""
+        """Write the file atomically."""
         for name, trial in self.oracle.trials.items():
             if self._trials.get(name, {}).get("status") != trial.status:
                 state = trial.get_state()

@@ -1,4 +1,4 @@
-"""Makes oracles of Keras-Tuner for a space and a sampler, and reads what they draw."""
+"""Make oracles of Keras-Tuner for a space and a sampler, and read their draws."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:
     """Ask an oracle for a trial.
 
     The Gaussian process of ``bayesian`` warns if few trials leave its length scales at a bound. The
-    warning is suppressed: further trials mend this.
+    warning is suppressed, since further trials resolve this.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -27,7 +27,7 @@ def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:
 def make_oracle(
     search: SearchConfig, space: Space, goal: Objective
 ) -> keras_tuner.engine.oracle.Oracle:
-    """Make the oracle of a sampler, without a limit of trials: the slots are the budget."""
+    """Make the oracle of a sampler, without a limit on trials, since slots are the budget."""
     objective = keras_tuner.Objective(goal.key, "min" if goal.direction == "minimize" else "max")
     common = {
         "objective": objective,
@@ -51,7 +51,7 @@ def make_oracle(
 
 
 def _hyperparameters(space: Space) -> keras_tuner.HyperParameters:
-    """The space for Keras-Tuner; values of choices by position, so that they may have any type."""
+    """Translate a space for Keras-Tuner, with choices by position so that they have any type."""
     hp = keras_tuner.HyperParameters()
     for key, axis in space.axes.items():
         if isinstance(axis, Choice):
@@ -64,7 +64,7 @@ def _hyperparameters(space: Space) -> keras_tuner.HyperParameters:
 
 
 def values_of(space: Space, drawn: Values) -> Values:
-    """Hyperparameters of axes that exist, by key, with epochs if Hyperband sets them."""
+    """Return the hyperparameters of existing axes, with epochs if Hyperband sets them."""
     values: Values = {}
     for key, axis in space.axes.items():
         if space.exists(key, values):

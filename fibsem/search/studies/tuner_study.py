@@ -1,7 +1,7 @@
-"""A study in Keras-Tuner: its oracles, used as ask and tell over the space and slots of a sweep.
+"""A study in Keras-Tuner: ask and tell with its oracles over the space and slots of a sweep.
 
-An oracle has no database and no heartbeat. Its state, and the trial of every slot, are kept in one
-file, ``slots.json``, which is read and written behind a lock: so the same command may be given
+An oracle has no database and no heartbeat. Its state, and the trial of every slot, are stored in
+one file, ``slots.json``, which is protected by a lock, so that the same command may be started
 twice on one machine, and the second one joins. For several workers or machines use Optuna.
 
 Hyperband continues the best trainings of one round in the next, from their checkpoints.
@@ -39,7 +39,7 @@ from fibsem.training.results import Epoch
 from fibsem.training.scoring.objectives import Objective
 
 COMPLETED, INVALID = kt_trial.TrialStatus.COMPLETED, kt_trial.TrialStatus.INVALID
-#: Impossible points that an oracle may draw one after the other, before the space counts as empty.
+#: Impossible points that an oracle may draw in a row before the space counts as empty.
 MOST_DRAWS = 1000
 
 
@@ -117,7 +117,7 @@ class TunerStudy:
         return None
 
     def _draw(self, kept: Kept) -> bool:
-        """Ask the oracle for possible hyperparameters; False if it has no more."""
+        """Ask the oracle for possible hyperparameters; returns False if it has no more."""
         for _ in range(MOST_DRAWS):
             trial = draw(self.oracle, f"slot-{kept.slot}")
             if trial.status != kt_trial.TrialStatus.RUNNING:
@@ -135,7 +135,7 @@ class TunerStudy:
         )
 
     def _complete_number(self, oracle_id: str | None) -> int | None:
-        """Number of the complete attempt of an oracle's trial."""
+        """Return the number of the complete attempt of an oracle's trial, or None."""
         return next(
             (k.number for k in self.file.kept if oracle_id and k.oracle_id == oracle_id
              and k.state == "complete"),
@@ -161,7 +161,7 @@ class TunerStudy:
         self._end(kept, "complete")
 
     def _tell_of_diverged(self) -> None:
-        """Give trials that diverged before there was any value the worst value so far."""
+        """Report the worst value so far for trials that diverged before there was any value."""
         worst = self._worst()
         for kept in self.file.kept:
             trial = self.oracle.trials.get(kept.oracle_id or "")
@@ -183,7 +183,7 @@ class TunerStudy:
         self._end(kept, "pruned")
 
     def _worst(self) -> float | None:
-        """The worst value of the trials so far; None without any."""
+        """Return the worst value of the trials so far, or None without any."""
         values = [one.objectives[0] for one in self.file.kept if one.objectives is not None]
         return max(values, key=self.goals[0].cost, default=None)
 
@@ -214,7 +214,7 @@ class TunerStudy:
         return following is not None
 
     def _ours(self, attempt: Attempt, *states: str) -> Kept:
-        """An attempt of this process that is running, or in one of these states."""
+        """Return an attempt of this process that is running, or in one of ``states``."""
         kept = self.file.kept[attempt.number]
         if kept.owner != self.me.text() or kept.state not in ("running", *states):
             raise LostError
