@@ -1,8 +1,8 @@
-"""Runs a training in this process or in one of its own, whose death ends only this trial.
+"""Run a training in this process, or in a new one whose death ends only this trial.
 
 Processes are forked from a server that has loaded TensorFlow, so that they start in under half a
-second. The child sends epochs and signs of life through a pipe; the answer to an epoch says whether
-to go on.
+second. The child sends epochs and signs of life through a pipe; the answer to an epoch is whether
+to continue.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import run_job
 
-#: Called with each epoch; raises PrunedError if the trial shall end.
+#: Called with each epoch; raises PrunedError to end the trial.
 OnEpoch = Callable[[Epoch], None]
 Execute = Callable[[Job, OnEpoch], TrialResult]
 #: Contexts of multiprocessing that start processes.
 Context = ForkContext | ForkServerContext
 
-#: Seconds between two looks at a child, and between two of its signs of life.
+#: Seconds between two polls of a child, and between two of its signs of life.
 LOOK_S = 0.5
-#: Signals of a process that crashes; all others are sent by a person or by a limit of the system.
+#: Signals of a crashing process; all others are sent by a user or because of a system limit.
 ITS_OWN = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV,
            signal.SIGSYS, signal.SIGTRAP)  # fmt: skip
 #: Modules that MLflow imports late: the fork server imports them once for all processes.
@@ -55,12 +55,12 @@ LAZY = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.tracking.rest_st
 
 
 def fresh() -> ForkServerContext:
-    """The context of processes that train: a fork server."""
+    """Return the multiprocessing context of trainings, a fork server."""
     return forking(__name__, "fibsem.search.studies.optuna_study", *LAZY)
 
 
 class InProcess:
-    """Trains in this process, and keeps what it has read of the dataset from trial to trial."""
+    """Trains in this process, and reuses the dataset that it has read in later trials."""
 
     def __init__(self, material: Material, tracking: Tracking) -> None:
         self.material, self.tracking = material, tracking
@@ -91,7 +91,7 @@ class UpToMemory:
     isolated
         Makes the executor for new processes.
     most_gib
-        Memory of this process from which on new ones are used.
+        Memory of this process in GiB above which new processes are used.
     """
 
     def __init__(self, here: Execute, isolated: Callable[[], Execute], most_gib: float) -> None:
@@ -135,7 +135,7 @@ def in_own_process(
     work
         Called in the new process; sends epochs along the line, and returns the result.
     on_epoch
-        Called here with each epoch; raises PrunedError if the trial shall end.
+        Called here with each epoch; raises PrunedError to end the trial.
     """
     ours, theirs = context.Pipe()
     process = context.Process(target=_child, args=(work, theirs))
@@ -181,7 +181,7 @@ def _converse(pipe: Connection, process: BaseProcess, on_epoch: OnEpoch) -> Tria
 
 
 def _death(exitcode: int | None) -> TrialFailedError:
-    """The error for a process that died without a word: its own fault, or a signal from outside."""
+    """Return the error for a process that died silently, by its own fault or by a signal."""
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         hint = ", out of memory?" if exitcode == -signal.SIGKILL else ""
@@ -193,7 +193,7 @@ def _death(exitcode: int | None) -> TrialFailedError:
 
 
 def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
-    """Main function of the process of a trial: sends the result, unless it was asked to end."""
+    """Run the process of a trial: send the result, unless it was asked to end."""
     die_with_parent()
     guard_output()
     line = Line(pipe)
@@ -208,7 +208,7 @@ def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
 
 
 class Line:
-    """The child's end of the pipe, used by the training and by the thread of signs of life."""
+    """The child's end of the pipe, shared by the training and the thread of signs of life."""
 
     def __init__(self, pipe: Connection) -> None:
         self.pipe, self._lock = pipe, threading.Lock()

@@ -1,12 +1,12 @@
-"""Sets the steps of whole trainings, so that the last ones fill the end of a budget.
+"""Set the steps of whole trainings, so that the last ones fill the end of a budget.
 
-Networks of a space differ in size, so that after the planned trainings there is time for some
-others, or for none. Before each training the time of its own network is estimated: if another
-training fits behind it, it gets the planned steps; else it gets what is left, up to 1.5 times the
-planned steps. A planned training gets no fewer than planned, a further one half of them at least;
-if that takes too long, its network is left out, and the next one is considered. The steps are noted
-in the study before training begins, and in the plan of a sweep that has ended, so that repetitions
-use the same.
+Networks of a space differ in size, so that after the planned trainings there may be time for
+further ones. Before each training its time is estimated from the size of its network: if another
+training fits after it, it gets the planned steps; else it gets the rest, up to 1.5 times the
+planned steps. A planned training gets at least the planned steps, a further one at least half of
+them; if that takes too long, its network is left out, and the next one is considered. The steps are
+stored in the study before training begins, and in the plan of a sweep that has ended, so that
+repetitions use the same.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from fibsem.training.planning.plan import Plan
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
 
-#: Fewest and most steps of a training at the end of a budget, as multiples of the planned ones.
+#: Minimum and maximum steps of a training at the end of a budget, relative to the planned ones.
 LEAST, MOST = 0.5, 1.5
 #: Reason of a slot without a training.
 LEFT_OUT = "left out: too large a network for the time that is left"
 
 
 def settled_steps(sweep: Sweep, slot: int) -> int | None:
-    """Steps of an epoch that were noted for a slot; None if none were, 0 if it is left out."""
+    """Return the stored steps of a slot's epochs; None without any, 0 if the slot is left out."""
     plan = sweep.pace.plan
     if plan is None or not plan.fits_last:
         return None
@@ -40,7 +40,7 @@ def settled_steps(sweep: Sweep, slot: int) -> int | None:
 
 
 def settled_otherwise(sweep: Sweep, attempts: Iterable[Attempt]) -> tuple[tuple[int, int], ...]:
-    """Slots whose trainings have other steps than planned, with the steps of an epoch."""
+    """Return the slots whose trainings have other steps than planned, with their steps."""
     plan = sweep.pace.plan
     steps = {slot: settled_steps(sweep, slot) for slot in {one.slot for one in attempts}}
     others = ((slot, some) for slot, some in steps.items() if some is not None)
@@ -48,9 +48,9 @@ def settled_otherwise(sweep: Sweep, attempts: Iterable[Attempt]) -> tuple[tuple[
 
 
 def settle_steps(sweep: Sweep, attempt: Attempt) -> bool:
-    """Note how many steps an epoch of an attempt has, unless that was noted before.
+    """Store the steps of an attempt's epochs, unless they were stored before.
 
-    Returns whether it is trained, which it is not if its network is too large for the time left.
+    Returns whether to train it; False if its network is too large for the time left.
     """
     plan = _measured(sweep)
     if plan is not None and sweep.study.get(_note(attempt.slot)) is None:
@@ -63,8 +63,8 @@ def settle_steps(sweep: Sweep, attempt: Attempt) -> bool:
 def has_room(sweep: Sweep) -> bool:
     """Whether another training begins: a planned one, or a short one if there is time for it.
 
-    The answer may change while other workers train the last planned ones, since one may fail. A
-    training that was interrupted keeps its steps, and goes on.
+    The answer may change while other workers train the last planned trials, since these may fail.
+    An interrupted training keeps its steps, and continues.
     """
     plan = _measured(sweep)
     if plan is None:
@@ -76,7 +76,7 @@ def has_room(sweep: Sweep) -> bool:
 
 
 def _measured(sweep: Sweep) -> Plan | None:
-    """The plan, if its last trainings fill its time; None with a hard budget, which cuts them."""
+    """Return the plan if its last trainings fill its time; None with a hard budget."""
     plan = sweep.pace.plan
     if plan is None or not plan.fits_last or plan.filled is not None or sweep.pace.strict:
         return None
@@ -84,12 +84,12 @@ def _measured(sweep: Sweep) -> Plan | None:
 
 
 def _note(slot: int) -> str:
-    """Property of the study with steps of an epoch of a slot, and its expected seconds."""
+    """Return the study's key for the steps of a slot's epochs and its expected seconds."""
     return f"steps/{slot}"
 
 
 def _steps_that_fit(sweep: Sweep, plan: Plan, attempt: Attempt, times: float) -> int:
-    """Steps of an epoch of an attempt: as planned while others follow, else what fits, or 0."""
+    """Return the steps of an attempt's epochs: as planned while others follow, else what fits."""
     outcomes = sweep.study.outcomes()
     after = [one for one in outcomes if one.state == "running" and one.slot > attempt.slot]
     others = _begun(one for one in outcomes if one.slot != attempt.slot and one not in after)
@@ -105,19 +105,19 @@ def _steps_that_fit(sweep: Sweep, plan: Plan, attempt: Attempt, times: float) ->
 
 
 def _shortest_s(plan: Plan) -> float:
-    """Expected time of the shortest training of the average network."""
+    """Return the expected seconds of the shortest training of the average network."""
     return plan.seconds_of(LEAST * plan.steps)
 
 
 def _left_s(sweep: Sweep, outcomes: Sequence[Outcome]) -> float:
-    """Seconds that are left, in the plan's terms: fewer if trainings take longer than planned."""
+    """Return the seconds left, scaled down if trainings take longer than planned."""
     return sweep.pace.for_trainings_s / _slower(sweep, outcomes)
 
 
 def _slower(sweep: Sweep, outcomes: Iterable[Outcome]) -> float:
-    """Time of finished trainings over their expected time, as a median; 1 without any.
+    """Return the median ratio of actual to expected time of finished trainings; 1 without any.
 
-    A median, since a machine may have slept meanwhile. Interrupted trainings are left out.
+    It is a median, since a machine may have slept meanwhile. Interrupted trainings are left out.
     """
     first = (one for one in outcomes if one.complete and not one.attempt.attempt)
     taken = [
@@ -129,10 +129,10 @@ def _slower(sweep: Sweep, outcomes: Iterable[Outcome]) -> float:
 
 
 def _goes_on(one: Outcome) -> bool:
-    """Whether an attempt waits to go on with an interrupted training."""
+    """Whether an attempt waits to continue an interrupted training."""
     return one.state == "waiting" and one.attempt.attempt > one.attempt.failures
 
 
 def _begun(outcomes: Iterable[Outcome]) -> int:
-    """Slots that are filled, or whose training is running."""
+    """Count the slots that are filled, or whose training is running."""
     return len({one.slot for one in outcomes if one.state in ("complete", "pruned", "running")})

@@ -1,4 +1,4 @@
-"""Removes files of trials, but for the weights of the best and checkpoints still needed."""
+"""Remove files of trials, except for the weights of the best and for needed checkpoints."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ WEIGHTS = ("model.keras", "model.skops")
 
 
 def tidy(sweep: Sweep) -> None:
-    """Remove the weights of trials that are not among the best by the only objective.
+    """Remove the weights of trials that are not among the best ``search.keep`` ones.
 
-    Checkpoints of finished trials are removed, too, unless another training goes on from them.
+    Checkpoints of finished trials are removed, too, unless another training continues from them.
+    Nothing is removed with several objectives.
     """
     search, trials = sweep.search, sweep.folder / "trials"
     if search.keep is None or len(sweep.goals) > 1:
@@ -42,7 +43,7 @@ def tidy(sweep: Sweep) -> None:
 
 
 def inherit(attempt: Attempt, attempts: Iterable[Attempt], trials: Path) -> None:
-    """Copy the checkpoint that an attempt goes on from into the attempt's own folder.
+    """Copy the checkpoint that an attempt continues from into the attempt's own folder.
 
     A folder of this name may be left over from a deleted study; its identity says whether it is.
     """

@@ -1,10 +1,10 @@
-"""Sets the epochs of trainings of the last rung: as planned, or more if time is left.
+"""Set the epochs of trainings of the last rung: as planned, or more if time is left.
 
-A plan is made from a few networks that are timed for a moment, and assumes that trainings of the
-last rung are of large networks. The earlier epochs of these trainings tell their time better. So
-before the first step of each slot of the last rung its epochs are set by the time that is left, and
-never to fewer than planned. They are noted in the study, so that another process that goes on with
-the slot, or a repetition by the plan, trains as many.
+A plan is made from a few briefly timed networks, and assumes that trainings of the last rung are of
+large networks. The earlier epochs of these trainings give better estimates. So before the first
+step of each slot of the last rung its epochs are set from the time that is left, and never to fewer
+than planned. They are stored in the study, so that another process that continues the slot, or a
+repetition of the plan, trains as many.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def settled_length(sweep: Sweep, slot: int) -> int | None:
-    """Epochs that were noted for a slot of the last rung; None for all other slots."""
+    """Return the stored epochs of a slot of the last rung, or None for other slots."""
     plan = sweep.pace.plan
     if plan is None or not sweep.pace.lengthens(slot):
         return None
@@ -30,23 +30,23 @@ def settled_length(sweep: Sweep, slot: int) -> int | None:
 
 
 def settled_lengths(sweep: Sweep, attempts: Iterable[Attempt]) -> tuple[tuple[int, int], ...]:
-    """Slots of the last rung with the epochs that were noted for them.
+    """Return the slots of the last rung with their stored epochs.
 
-    Those that came to no result are among them: a repetition must fail in the same way.
+    Slots without a result are included, since a repetition must fail in the same way.
     """
     lengths = {slot: settled_length(sweep, slot) for slot in {one.slot for one in attempts}}
     return tuple(sorted((slot, epochs) for slot, epochs in lengths.items() if epochs is not None))
 
 
 def settle_length(sweep: Sweep, attempt: Attempt, attempts: Sequence[Attempt]) -> None:
-    """Note how many epochs a slot of the last rung has, unless that was noted before.
+    """Store the epochs of a slot of the last rung, unless they were stored before.
 
     Parameters
     ----------
     sweep
         The sweep, with its plan and the time that is left.
     attempt
-        The attempt at the slot; the checkpoint that it goes on from lies in its folder.
+        The attempt at the slot; the checkpoint that it continues from is in its folder.
     attempts
         All attempts of the study.
     """
@@ -59,14 +59,14 @@ def settle_length(sweep: Sweep, attempt: Attempt, attempts: Sequence[Attempt]) -
 
 
 def _note(slot: int) -> str:
-    """Property of the study with the epochs of a slot."""
+    """Return the study's key for the epochs of a slot."""
     return f"length/{slot}"
 
 
 def _epochs_that_fit(sweep: Sweep, attempt: Attempt, attempts: Iterable[Attempt]) -> int:
-    """Epochs for which there is time, by the time of earlier epochs; 0 if there are none.
+    """Return the epochs that fit, by the time of earlier epochs; 0 if there are none.
 
-    No more than fit the checkpoint's learning rates, of which more epochs would need a longer
+    The checkpoint's learning rates limit the number, since more epochs would need a longer
     warm-up.
     """
     pace = sweep.pace
@@ -81,7 +81,7 @@ def _epochs_that_fit(sweep: Sweep, attempt: Attempt, attempts: Iterable[Attempt]
 
 
 def _turns(sweep: Sweep, slot: int, attempts: Iterable[Attempt]) -> int:
-    """Trainings of the last rung that one worker still has to do, this slot among them."""
+    """Count the trainings of the last rung that a worker still has to do, with this slot."""
     slots = {one.slot for one in attempts if not one.duplicate and sweep.pace.lengthens(one.slot)}
     before, workers = sum(one < slot for one in slots), sweep.search.workers
     return -(-len(slots) // workers) - before // workers

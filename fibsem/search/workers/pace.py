@@ -1,7 +1,7 @@
-"""The time of a sweep: until when trainings may begin, and how long each may take.
+"""Time limits of a sweep: until when trainings may begin, and how long each may take.
 
 With a hard budget the planned time of later rungs is reserved, so that on a slow machine trainings
-of the first rung are cut, and not the one that would become the model.
+of the first rung are cut, and not the one that becomes the model.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ if TYPE_CHECKING:
 
 #: Reason of a slot of a rung without a training.
 CUT = "cut off: the time is kept for trainings that go on"
-#: Share of a budget that is kept back for work after the last training, and for slow epochs.
+#: Share of a budget that is reserved for work after the last training, and for slow epochs.
 KEPT_BACK = 0.03
 
 
 @dataclass(frozen=True)
 class Pace:
-    """The time that a sweep may take; times are comparable between processes of one machine.
+    """Time limits of a sweep; times are comparable between processes of one machine.
 
     Attributes
     ----------
     until
-        Time from which on no training begins, by ``time.monotonic``.
+        Time after which no training begins, from ``time.monotonic``.
     strict
         Whether a hard budget sets ``until``; if not, the ``planned`` trials may begin after it.
     plan
-        The plan of a budget, if there is one.
+        Plan of a budget, or None without one.
     rungs
-        Rungs of a successive halving by that plan.
+        Rungs of the plan's successive halving.
     clock
-        Gives the time, ``time.monotonic``.
+        Returns the time, ``time.monotonic``.
     planned
         Number of trials that are trained in any case; 1 without a plan, or with a pruner.
     of_budget
-        The pace of the budget alone, if ``search.max_seconds`` ends earlier.
+        Pace of the budget alone, if ``search.max_seconds`` ends earlier.
     ends
         Time at which the budget is used up; with a soft budget trainings may begin later, too.
     """
@@ -75,7 +75,7 @@ class Pace:
         plan: Plan | None = None,
         rungs: tuple[Rung, ...] = (),
     ) -> Pace:
-        """The pace that ends after the least of some seconds."""
+        """Return the pace that ends after the smallest number of seconds; None is no limit."""
         left_s = min((one for one in seconds if one is not None), default=math.inf)
         return cls(time.monotonic() + left_s, strict, plan, rungs, planned=planned)
 
@@ -85,21 +85,21 @@ class Pace:
         return self.until - self.clock()
 
     def over(self, trials: int) -> bool:
-        """Whether no further training begins in a sweep with so many finished trials."""
+        """Whether no further training begins in a sweep with ``trials`` finished trials."""
         least, kept = 0.0, self._kept
         if kept is not None:
             least = kept.once_s + FEWEST_STEPS * kept.step_s + kept.validation_s
         return self.left_s <= least and (self.strict or trials >= self.planned)
 
     def stopped(self, trials: int) -> bool:
-        """Whether this start of the command is over, while the budget has time for further ones."""
+        """Whether this start of the command is over, but the budget has time for further ones."""
         return self.of_budget is not None and self.over(trials) and not self.of_budget.over(trials)
 
     def cuts(self, slot: int) -> bool:
         """Whether a slot gets no training, so that time is left for later rungs.
 
         The time of later rungs is reserved; a training begins if at least half of its planned time
-        is left beside that.
+        is left in addition.
         """
         k, kept = self._rung_of(slot), self._kept
         if kept is None or k is None:
@@ -107,9 +107,9 @@ class Pace:
         return self.left_s < kept.after_s(k) + 0.5 * kept.training_s(k)
 
     def limit_s(self, slot: int) -> float | None:
-        """Seconds that a training which begins now may take; None without a limit.
+        """Return the limit in seconds of a training that begins now, or None without a limit.
 
-        A training that stops at the next rung has no limit, which would change its learning rate.
+        Trainings that stop at the next rung have none, as it would change their learning rates.
         """
         kept = self._kept
         if kept is None or self._rung_of(slot) is not None:
@@ -119,19 +119,19 @@ class Pace:
     def lengthens(self, slot: int) -> bool:
         """Whether a training gets more epochs than planned if time is left for them.
 
-        These are trainings of the last rung, and those that replace one there without a result.
+        These are trainings of the last rung, and trainings that replace one there without a result.
         """
         last = self.rungs[-1].first if self.rungs else math.inf
         return self.plan is not None and self.plan.lengthens and slot >= last
 
     @property
     def for_trainings_s(self) -> float:
-        """Seconds of the budget that are left for trainings, without what is kept back."""
+        """Seconds of the budget that are left for trainings, without the reserved share."""
         assert self.plan is not None
         return self.ends - self.clock() - KEPT_BACK * self.plan.budget_s
 
     def each_s(self, turns: int) -> float:
-        """Seconds for the epochs of the next of some trainings that follow each other."""
+        """Return the seconds for the epochs of each of ``turns`` consecutive trainings."""
         assert self.plan is not None
         return self.for_trainings_s / turns - self.plan.once_s
 
@@ -141,7 +141,7 @@ class Pace:
         return self.plan if self.strict else None
 
     def _rung_of(self, slot: int) -> int | None:
-        """Index of the rung of a slot; None for the last rung."""
+        """Return the index of a slot's rung, or None for the last rung."""
         return next((k for k, rung in enumerate(self.rungs[:-1]) if _holds(rung, slot)), None)
 
 
@@ -153,17 +153,17 @@ def budget_pace(
     plan: Plan | None, budget_s: float | None, worked_s: float, most_s: float | None,
     *, strict: bool = False, rungs: Sequence[Sequence[int]] = (),
 ) -> Pace:  # fmt: skip
-    """The pace of a sweep with a budget, some seconds of which earlier starts have used.
+    """Return the pace of a sweep with a budget, of which earlier starts have used some time.
 
     ``budget_is=hard`` is a limit, and so is every budget of models that are fitted at once, since
     their time cannot be planned. With a pruner, which ends trainings early, further trainings begin
-    as long as half the time of a whole one is left, and none would end later than a tenth after the
-    budget. Without one they begin as long as they fit; see :mod:`fibsem.search.workers.filling`.
+    while half the time of a whole one is left, unless one would exceed the budget by more than a
+    tenth. Without a pruner they begin while they fit; see :mod:`fibsem.search.workers.filling`.
 
     Parameters
     ----------
     plan, budget_s
-        The plan, if there is one, and the given time.
+        The plan or None, and the given time in seconds.
     worked_s
         Seconds that earlier starts have used.
     most_s
@@ -188,21 +188,21 @@ def budget_pace(
 
 
 def _begun_anyway(plan: Plan) -> int | None:
-    """Number of trials that are trained even if a soft budget is used up; None for all."""
+    """Return how many trials are trained even if a soft budget is used up, or None for all."""
     if plan.filled is not None or not (plan.pruned or plan.fills):
         return None
     return plan.trials if plan.fills else 1
 
 
 def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
-    """Print what a hard budget has cut off of a sweep's plan."""
+    """Print and return what a hard budget has cut off from a sweep's plan."""
     outcomes = sorted(sweep.study.outcomes(), key=lambda one: one.attempt.attempt)
     latest = {one.slot: one for one in outcomes}
     ended = [one for one in latest.values() if one.state in ("complete", "pruned", "failed")]
     complete = [one for one in ended if one.complete]
     epochs = [one.record["epochs"] for one in complete]
     wanted = [sweep.epochs_of(one.values, one.slot) or plan.epochs for one in complete]
-    # other trials than planned begin after small networks, pruned trials and failed ones
+    # small networks, pruned trials and failed ones leave time for unplanned trials
     cut = cut_off(plan, epochs, max(0, plan.trials - len(ended)), wanted)
     if not epochs:
         filling, anyway = sum(one.state != "failed" for one in ended), _begun_anyway(plan)
@@ -218,7 +218,7 @@ def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
 def is_over(sweep: Sweep) -> bool:
     """Whether a sweep with a budget has ended, with a model.
 
-    It has not if ``search.max_seconds`` stopped it, or other processes still train.
+    It has not ended if ``search.max_seconds`` stopped it, or other processes still train.
     """
     now = sweep.study.outcomes()
     has_model = any(one.complete for one in now)
@@ -227,9 +227,9 @@ def is_over(sweep: Sweep) -> bool:
 
 
 def settle_plan(plan: Plan, sweep: Sweep, folder: Path) -> Plan:
-    """Keep in the plan how many trainings a sweep did, and their lengths, for repetitions by it.
+    """Store number and lengths of a sweep's trainings in its plan, for repetitions.
 
-    A plan that has them already stays as it is.
+    A plan that already has them is returned unchanged.
     """
     counted = (plan.pruned or plan.fills) and plan.filled is None
     measured = plan.lengthens and not plan.lengths and plan.filled is None

@@ -1,4 +1,4 @@
-"""Ends the runs of attempts in MLflow: FINISHED if the study counts the trial.
+"""End the runs of attempts in MLflow, as FINISHED if the study counts the trial.
 
 A run is RUNNING until the study has ended its attempt; the process that ended the attempt then ends
 the run. If it was killed between the two, a later start ends the run.
@@ -17,7 +17,7 @@ from fibsem.tracking.runs import Tracking
 
 
 def run_of(folder: Path) -> str | None:
-    """Id of the run of an attempt, read from its folder; None if it began none in this folder."""
+    """Return the id of an attempt's run from its folder, or None if it has begun none there."""
     file = folder / "run.json"
     return read_json(file, RUN, remedy="remove it") if file.is_file() else None
 
@@ -39,7 +39,7 @@ def publish(tracking: Tracking, run_id: str | None, outcome: Outcome) -> None:
 
 
 def status_of(outcome: Outcome) -> str:
-    """Status in MLflow for the run of an attempt that has ended."""
+    """Return the MLflow status for the run of an attempt that has ended."""
     if outcome.diverged:
         return "FAILED"
     if outcome.state in ("complete", "pruned"):
@@ -48,7 +48,7 @@ def status_of(outcome: Outcome) -> str:
 
 
 def reconcile(tracking: Tracking, parent: str, outcomes: Iterable[Outcome]) -> None:
-    """End every run whose attempt has ended, and no other: other processes may be training."""
+    """End every run whose attempt has ended, and no other, as other processes may be training."""
     by_number = {one.number: one for one in outcomes}
     at_work = {one.slot for one in by_number.values() if one.state == "running"}
     for run in tracking.children(parent):

@@ -1,4 +1,4 @@
-"""Shares of the machine for workers, and timing of networks that train beside each other."""
+"""Shares of the machine for workers, and timing of networks that train at the same time."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def shares(count: int) -> list[Share]:
 
 
 def abreast(workers: int) -> int:
-    """Number of trainings that run at once at full speed: one for each accelerator, else one.
+    """Return how many trainings run at full speed at once: one for each accelerator, else one.
 
-    On processors workers share the cores, of which one training uses all: two workers needed 0.81
-    of the time of one for four trials (``experiments/benchmarks``), counted as no gain.
+    Without accelerators workers share the cores, all of which one training uses: two workers needed
+    0.81 of the time of one for four trials (``experiments/benchmarks``), counted as no gain.
     """
     return max(1, min(workers, len(visible_accelerators())))
 
 
-#: Functions that read, in another process, a dataset and what a network learns from.
+#: Functions that read a dataset and its training data in another process.
 Reading = tuple[Callable[[], Dataset], Callable[[Dataset], Material]]
 
 

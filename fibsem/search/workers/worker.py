@@ -1,8 +1,8 @@
-"""One worker of a sweep: it claims a slot, trains, and reports to the study.
+"""Worker of a sweep, which claims a slot, trains, and reports to the study.
 
-What a worker does follows from the study alone. If the database is away it waits. An attempt is its
-own from the claim to the end, with a folder and a run of its own; if another process has ended the
-attempt meanwhile, the worker drops it.
+What a worker does follows from the study alone. It waits while the database is unavailable. An
+attempt belongs to it from the claim to the end, with its own folder and run; if another process has
+ended the attempt meanwhile, the worker drops it.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from fibsem.training.steps.checkpoint import trained_s
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
 
-#: Seconds between two looks for an open slot while other workers have all of them.
+#: Seconds between two polls for an open slot while other workers have all of them.
 POLL_S = 1.0
-#: Seconds in which a worker that hangs may report it, and its exit code.
+#: Seconds that a hanging worker has to report it, and its exit code.
 LAST_S, HUNG = 10.0, 75
-#: Fields of a training's result that the study keeps.
+#: Fields of a training's result that the study stores.
 KEPT = (
     "run_id", "val", "val_all", "cost", "epochs", "train_seconds", "parameters", "restart",
 )  # fmt: skip
@@ -58,9 +58,9 @@ Show = Callable[[str, int, int], None]
 
 @dataclass
 class Held:
-    """An attempt that this worker has claimed, and how far it is.
+    """An attempt that this worker has claimed, and its progress.
 
-    It has so many seconds, where a hard budget limits it.
+    ``limit_s`` is its time limit in seconds under a hard budget.
     """
 
     attempt: Attempt
@@ -111,7 +111,7 @@ class Worker:
     def _turn(self) -> bool:
         """Train one trial, an interrupted one first; returns whether there may be more."""
         if self.held is None:
-            now = self.study.outcomes()  # one look at a storage that may be far away
+            now = self.study.outcomes()  # one request to a storage that may be remote
             done = filled(now)
             self.show(self.sweep.best_so_far(now), done, self.search.trials)
             if self.sweep.is_full(now) or self.sweep.pace.over(done):
@@ -134,7 +134,7 @@ class Worker:
         return True
 
     def _wait_for_others(self) -> bool:
-        """Whether to wait for other workers, whose trials may fail and be open again."""
+        """Wait if other workers are training, whose trials may fail; returns whether any are."""
         if not any(attempt.state == "running" for attempt in self.study.attempts()):
             return False
         time.sleep(POLL_S)
@@ -148,7 +148,7 @@ class Worker:
             self._publish(attempt)
 
     def _job(self, held: Held) -> Job:
-        """The job of an attempt; its seed is another one after each training that failed."""
+        """Return the job of an attempt, with another seed after each training that failed."""
         attempt, failures = held.attempt, held.attempt.failures
         drawn = attempt.values.get("seed")
         seed = (self.sweep.given.tree["seed"] if drawn is None else drawn) + 1000 * failures
@@ -228,7 +228,7 @@ class Worker:
             tidy(self.sweep)
 
     def _kept(self, result: TrialResult) -> TrialRecord:
-        """What the study keeps of a result, and by how much it exceeds bounds of the search."""
+        """Return the record of a result for the study, with its excess over bounds."""
         record = result.to_json()
         figures = {goal: goal.of(result.groups) for goal in self.sweep.bounds}
         beyond = {g.key: g.beyond(figures[g], bound) for g, bound in self.sweep.bounds.items()}
@@ -265,7 +265,7 @@ class Worker:
         )
 
     def _failed(self, held: Held, failure: TrialFailedError) -> None:
-        """Report why a trial failed; one that diverged fills its slot, and is not tried again."""
+        """Report why a trial failed; a diverged trial fills its slot, and is not repeated."""
         cause: Cause = "own" if failure.own else "ended"
         folder = self.trials / held.attempt.place
         if failure.diverged:
@@ -297,7 +297,7 @@ class Worker:
         if held is None or held.settled:
             return
         reason = "interrupted" if isinstance(why, KeyboardInterrupt) else f"stopped: {why}"
-        # the network itself may make the accelerator fail: it counts, and is not tried for ever
+        # the network itself may make the accelerator fail: it counts, and is not retried for ever
         cause: Cause = "ended" if isinstance(why, DeviceError) else "let_go"
         with contextlib.suppress(Exception):
             self.study.fail(held.attempt, reason, cause)

@@ -1,4 +1,4 @@
-"""Several workers on one machine: a process each, with its share of the cores or an accelerator."""
+"""Several workers on one machine: one process each, with some cores or an accelerator."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def run_trials(sweep: Sweep, count: int) -> None:
 
 
 def run_workers(sweep: Sweep, count: int, show: Show) -> None:
-    """Run some workers until the budget is used up; those that die are started again.
+    """Run ``count`` workers until the budget is used up, and restart workers that die.
 
     Raises
     ------
     UserError
-        If a worker stopped for a reason that the user can mend, or after a long outage.
+        If a worker stopped for a reason that the user can fix, or after a long outage.
     """
     context = fresh()
     dealt = shares(count)
@@ -106,13 +106,13 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
 
 
 def _end_all(processes: Sequence[Any]) -> None:
-    """End workers, with time for them to end their trials first."""
+    """End workers, after giving them time to end their trials."""
     ask_to_end(*processes)
     stop(*processes)
 
 
 def _worker(given: Configuration, folder: Path, pace: Pace, share: Share) -> None:
-    """One worker process."""
+    """Run one worker process."""
     share.take()
 
     from fibsem.tracking.runs import Tracking
