@@ -1,4 +1,4 @@
-"""The identity of a sweep, kept in its folder and in its study, which may lie in a database."""
+"""Identity of a sweep, stored in its folder and in its study, which may be in a database."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from fibsem.training.former import former_identity
 if TYPE_CHECKING:
     from fibsem.search.studies.storage import SweepNotes
 
-#: Seconds to wait for what another process does for all of them, and between two looks.
+#: Seconds to wait for a property that another process sets, and between two polls.
 PATIENCE_S, LOOK_S = 30.0, 0.5
 #: Figures that a sweep may draw; the Pareto front is a figure and a table.
 FIGURES, FRONT = ("history", "parallel_coordinates", "importance"), "pareto"
-#: Everything that a sweep leaves in its folder.
+#: All files that a sweep leaves in its folder.
 OWN = (
     "summary.json", "trials.json", *each((*FIGURES, FRONT), FIGURE, "figures/"),
     *each([FRONT], TABLE, "figures/"), "figures/",
@@ -39,12 +39,12 @@ OWN = (
 
 
 def study_name(name: str | None, folder: Path) -> str:
-    """Name of the study of a sweep: as given, or the name of its folder."""
+    """Return the name of a sweep's study: as given, or the name of its folder."""
     return str(name or folder.name)
 
 
 def check_folder(folder: Path, now: Identity) -> None:
-    """Refuse a folder that holds results of other settings or data; names what differs."""
+    """Refuse a folder with results of other settings or data; the error names what differs."""
     folder.mkdir(parents=True, exist_ok=True)
     check_others(folder, now.kind)
     if (before := Identity.beside(folder)) is not None:
@@ -71,23 +71,23 @@ def settle_study(
     tracking: Tracking,
     storage: str | None = None,
 ) -> bool:
-    """Note in a study which sweep it belongs to; returns whether this process is its first.
+    """Store a sweep's identity in its study; returns whether this process is its first.
 
     Parameters
     ----------
     study, now
-        The study, and what the sweep is computed from.
+        The study, and the identity of the sweep.
     settings
-        Hash of all settings, which earlier versions kept in place of an identity.
+        Hash of all settings, which earlier versions stored instead of an identity.
     folder, tracking
-        Of the sweep.
+        Folder and MLflow store of the sweep.
     storage
-        Address of the database, where ``search.storage`` names one that others may use, too.
+        Address of the database if ``search.storage`` names one, which other sweeps may share.
 
     Raises
     ------
     UserError
-        If the study belongs to another sweep; names what differs.
+        If the study belongs to another sweep; the message names what differs.
     """
     if study.get("settings") is None and study.get("identity") is None:
         if study.elect():
@@ -110,7 +110,7 @@ def _checking(
     """Make a function that refuses a study of another identity.
 
     In a shared database another sweep may have taken the name of the study, so the message asks
-    for another name, and not for another folder.
+    for another name instead of another folder.
     """
     defaults = partial(_defaults, now)
     if storage is None:
@@ -128,7 +128,7 @@ def _set(study: Study, now: Identity, settings: str) -> None:
 def _former(
     study: Study, now: Identity, settings: str, folder: Path, tracking: Tracking
 ) -> Identity:
-    """The identity of a study of an earlier version, which kept only a hash of all settings."""
+    """Return the identity of an earlier version's study, which has only a hash of settings."""
     parent = study.get("parent_run_id")
     if parent is None:  # killed before its first trial
         return Identity("sweep", now.settings, now.data)
@@ -143,7 +143,7 @@ def _defaults(now: Identity) -> dict[str, object]:
 
 
 def wait_for(study: Study, key: str) -> Any:
-    """Wait for a property of the study that another process sets; None if it died before."""
+    """Wait for a study's property that another process sets; None if it is not set in time."""
     deadline = time.monotonic() + PATIENCE_S
     while study.get(key) is None and time.monotonic() < deadline:
         time.sleep(LOOK_S)
@@ -153,12 +153,12 @@ def wait_for(study: Study, key: str) -> Any:
 def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking) -> None:
     """Remove the trials, figures and study of a sweep, and no other file.
 
-    Its runs stay in MLflow; those with the status RUNNING are ended as KILLED.
+    Its runs stay in MLflow; runs with the status RUNNING are ended as KILLED.
 
     Raises
     ------
     UserError
-        If the folder holds something else, or the study is not the one that the folder began.
+        If the folder holds something else, or the study was not begun from this folder.
     """
     check_others(folder, "sweep")
     if (before := Identity.beside(folder)) is not None:
@@ -176,7 +176,7 @@ def begin_anew(study: str, storage: str | None, folder: Path, tracking: Tracking
 
 
 def _parent_of(runs: Iterable[str], tracking: Tracking) -> str | None:
-    """The parent run of a sweep, read from the first of its trials that MLflow knows."""
+    """Return the parent run of a sweep, read from its first trial that is in MLflow."""
     for run_id in runs:
         if (run := tracking.find(run_id)) is not None:
             parent: str | None = run.data.tags.get(names.PARENT)
@@ -185,10 +185,10 @@ def _parent_of(runs: Iterable[str], tracking: Tracking) -> str | None:
 
 
 def _own_parent(study: str, storage: str, folder: Path) -> str | None:
-    """The parent run of a study, after a check that it was begun from this folder.
+    """Return the parent run of a study, after checking that it was begun from this folder.
 
-    A database may be shared, and names of studies are chosen freely: the study of another sweep is
-    not removed.
+    A database may be shared, and names of studies are chosen freely: the study of another sweep
+    must not be removed.
     """
     from fibsem.search.studies.storage import notes_in
 
@@ -203,7 +203,7 @@ def _own_parent(study: str, storage: str, folder: Path) -> str | None:
 
 
 def _is_own(notes: SweepNotes, folder: Path) -> bool:
-    """Whether a study belongs to the sweep in a folder: both keep the identity of the sweep."""
+    """Whether a study belongs to the sweep in a folder, by the identities stored in both."""
     here, begun = Identity.beside(folder), notes.identity
     if here is None or begun is None:
         return False
@@ -211,5 +211,5 @@ def _is_own(notes: SweepNotes, folder: Path) -> bool:
 
 
 def _place(study: str, storage: str) -> str:
-    """Name and address of a study, without a password."""
+    """Return name and address of a study, without a password."""
     return f"the study {study} in {hidden(storage)}"

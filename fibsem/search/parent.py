@@ -1,4 +1,4 @@
-"""The parent run of a sweep: one in MLflow for each study, however many processes join it."""
+"""Parent run of a sweep: one per study in MLflow, shared by all of its processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fibsem.tracking.runs import Tracking
 def parent_run(
     study: Study, tree: Tree, space: Space, dataset: Dataset, tracking: Tracking, *, first: bool
 ) -> str:
-    """Id of the parent run of a study; the ``first`` process of the sweep creates it."""
+    """Return the id of a study's parent run, which the ``first`` process creates."""
     run_id = study.get("parent_run_id")
     if run_id is None and not first:
         run_id = wait_for(study, "parent_run_id")
@@ -54,7 +54,7 @@ def parent_run(
 
 @dataclass(frozen=True)
 class StudyNotes:
-    """What a study knows of the parent run of its trials."""
+    """Notes on a parent run, stored as properties of its study."""
 
     study: Study
 

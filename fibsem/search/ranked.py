@@ -1,7 +1,7 @@
-"""A ranked list of trials for the page of a sweep's parent run in MLflow.
+"""Ranked list of trials for the page of a sweep's parent run in MLflow.
 
 MLflow's table shows which runs belong together only until it is sorted by a metric, and the page of
-a parent run does not list its children. So its description does, with links, the best first.
+a parent run does not list its children. So its description lists them, best first, with links.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from fibsem.search.studies.outcomes import Outcome, best_first
 from fibsem.tracking import names
 from fibsem.training.scoring.objectives import Objective
 
-#: Characters of a description that every store of MLflow keeps.
+#: Length of a description that every MLflow store accepts, in characters.
 LONGEST = 5000
 
 
 def ranking_note(outcomes: Sequence[Outcome], goals: Sequence[Objective], experiment: str) -> str:
-    """Complete trials, best first, as a table in Markdown; as many as fit into a description.
+    """Format complete trials, best first, as a Markdown table with as many rows as fit.
 
     Parameters
     ----------

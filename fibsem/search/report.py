@@ -22,12 +22,12 @@ from fibsem.search.space.space import Axis, Choice
 from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.sweep import Sweep
 
-#: Fewest complete trials for an importance of hyperparameters; of fewer it is only noise.
+#: Minimum number of complete trials for importances, which are only noise with fewer.
 FEWEST = 8
 
 
 def report_sweep(sweep: Sweep) -> list[Path]:
-    """Draw the figures of a sweep, and log them with its parent run; returns the files."""
+    """Draw the figures of a sweep, log them on its parent run, and return the files."""
     trials = [one for one in sweep.study.outcomes() if one.complete]
     if not trials:
         return []
@@ -67,7 +67,7 @@ def report_sweep(sweep: Sweep) -> list[Path]:
 
 
 def _pareto(sweep: Sweep, trials: list[Outcome], folder: Path) -> list[Path]:
-    """Figure and table of the trials that no other one beats."""
+    """Draw the Pareto front, and write its trials as a table."""
     front = sweep.pareto()
     names = [goal.key for goal in sweep.goals]
     numbers = {one.number for one in front}
@@ -86,11 +86,11 @@ def _pareto(sweep: Sweep, trials: list[Outcome], folder: Path) -> list[Path]:
 
 
 def importances(sweep: Sweep, trials: list[Outcome]) -> dict[str, float]:
-    """Importance of each hyperparameter for the first objective, by fANOVA.
+    """Compute the importance of each hyperparameter for the first objective, by fANOVA.
 
-    An importance is a hyperparameter's share in the explained variance. They add up to one, even if
-    the differences between trials are chance. Only hyperparameters that every trial has are
-    compared; empty with too few trials, or where nothing varies.
+    An importance is a hyperparameter's share of the explained variance. Importances add up to one,
+    even if trials differ only by chance. Only hyperparameters that every trial has are compared.
+    The result is empty with fewer than ``FEWEST`` trials, or if nothing varies.
     """
     keys = [
         key

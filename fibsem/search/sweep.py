@@ -1,9 +1,9 @@
 """A sweep: one or several workers train its trials, and each trial is a run in MLflow.
 
-The state of a sweep is kept in its study alone. A worker reads from it what to do: end attempts
-whose process died, open slots that are missing, claim a slot, train, report. So the same command
-goes on where it was stopped, and the same command on another machine joins. A run is FINISHED in
-MLflow if, and only if, the study counts its trial.
+The state of a sweep is stored in its study alone. A worker reads from it what to do: end attempts
+whose process died, open missing slots, claim a slot, train, report. So the same command continues
+where it was stopped, and the same command on another machine joins. A run is FINISHED in MLflow if,
+and only if, the study counts its trial.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ BAD = ("own", "ended")
 
 @dataclass
 class Sweep:
-    """A sweep that was opened: its study, its data, its parent run.
+    """An open sweep: its study, its data, its parent run.
 
-    ``before`` are numbers of the attempts that had ended before this start; ``pace`` says how long
-    it may train.
+    ``before`` has the numbers of attempts that ended before this start; ``pace`` limits the time of
+    training.
     """
 
     given: Configuration
@@ -78,12 +78,12 @@ class Sweep:
     ) -> Sweep:
         """Open or create the study of a configuration, and its parent run.
 
-        Without a ``pace`` it may train for ``search.max_seconds``.
+        Without a ``pace``, training is limited to ``search.max_seconds``.
 
         Raises
         ------
         UserError
-            If the folder or the study belongs to another sweep; names what differs.
+            If the folder or the study belongs to another sweep; the message names what differs.
         """
         given, dataset = given.settled, material.dataset
         search, tree = given.search, given.tree
@@ -119,9 +119,10 @@ class Sweep:
         return self.given.search
 
     def executor(self, in_process: Callable[[], InProcess]) -> Execute:
-        """Executor of trainings: in processes of their own, or here until memory gets scarce.
+        """Return the executor of trainings: new processes, or this one until memory gets scarce.
 
-        If this process holds an accelerator, all run here, since other processes could not use it.
+        If this process holds an accelerator, all trainings run here, since other processes could
+        not use it.
         """
         isolated = partial(Isolated, self.tracking, self.material.dataset.digests)
         if self.search.isolate:
@@ -132,7 +133,7 @@ class Sweep:
 
     @property
     def _most_gib(self) -> float:
-        """Memory in GiB from which on a worker uses new processes; half the machine's for all."""
+        """Memory in GiB above which a worker uses new processes; by default its part of half."""
         return self.search.memory_gib or machine_gib() / 2 / self.search.workers
 
     def work(self, execute: Execute, show: Show) -> None:
@@ -140,10 +141,10 @@ class Sweep:
         Worker(self, execute, show).work()
 
     def epochs_of(self, values: Values, slot: int | None = None) -> int | None:
-        """Epochs of a training that reaches the last rung, by the size of its network.
+        """Return the epochs of a training that reaches the last rung, by the size of its network.
 
-        A ``slot`` of the last rung may have a number of its own, which the study keeps. None
-        without a plan: then the configuration says how many.
+        A ``slot`` of the last rung may have its own number of epochs, stored in the study. Returns
+        None without a plan; then the configuration sets the number.
         """
         settled = None if slot is None else settled_length(self, slot)
         if settled is not None:
@@ -155,24 +156,24 @@ class Sweep:
         return None if sized is None else plan.epochs_of(sized.architecture, sized.operations)
 
     def times_of(self, values: Values) -> float:
-        """Time of a step over that of the average network, by the plan; 1 if it does not say."""
+        """Return the time of a step relative to the plan's average network; 1 if unknown."""
         plan, sized = self.pace.plan, self._sized(values)
         if plan is None or plan.growth is None or sized is None:
             return 1.0
         return plan.growth.times(sized.architecture, sized.operations) or 1.0
 
     def _sized(self, values: Values) -> Sized | None:
-        """Architecture and operations of a trial's network; None for other models."""
-        with suppress(UserError):  # the training itself will say what is wrong
+        """Return architecture and operations of a trial's network, or None for other models."""
+        with suppress(UserError):  # the training itself will raise the error
             config = self.given.with_values(values).run
             if config.spec.is_network:
                 return Sized.of(self.material.for_config(config))
         return None
 
     def check_failures(self, now: Sequence[Outcome]) -> None:
-        """Stop if too many trials fail one after the other: something is wrong with all of them.
+        """Raise an error if too many trials fail in a row, which suggests a common cause.
 
-        Failures before this start do not count, as the user may have mended the cause.
+        Failures before this start do not count, as the user may have fixed the cause.
         """
         new = [one for one in now if one.ended and one.number not in self.before]
         new.sort(key=lambda one: one.ended or 0)
@@ -198,13 +199,13 @@ class Sweep:
         return filled(now) >= self.search.trials and (has_model or not self.search.rungs)
 
     def is_shared(self) -> bool:
-        """Whether another command is training trials, if called when this one has ended its own."""
+        """Whether another command is training trials; called after this one has ended its own."""
         return any(attempt.state == "running" for attempt in self.study.attempts())
 
     # results
 
     def best(self, now: Sequence[Outcome] | None = None) -> Outcome | None:
-        """The best complete trial by the first objective, among the outcomes ``now``."""
+        """Return the best complete trial by the first objective, or None without any."""
         goal, feasible = self.goals[0], _feasible(self.study.outcomes() if now is None else now)
         return min(feasible, key=lambda one: goal.cost(one.first()), default=None)
 
@@ -235,12 +236,12 @@ class Sweep:
         return self.summary(seconds)
 
     def reconcile(self) -> None:
-        """End runs in MLflow whose attempts have ended, if a kill came in between."""
+        """End runs in MLflow that a kill left open after their attempts had ended."""
         reconcile(self.tracking, self.parent, self.study.outcomes())
         self.report_parent()
 
     def summary(self, seconds: float) -> SweepSummary:
-        """The summary of the sweep so far."""
+        """Return the summary of the sweep so far."""
         best, dataset = self.best(), self.material.dataset
         states = [attempt.state for attempt in self.study.attempts() if not attempt.duplicate]
         return SweepSummary(
@@ -262,7 +263,7 @@ class Sweep:
         )  # fmt: skip
 
     def pareto(self) -> list[Outcome]:
-        """The Pareto front: trials that no other trial beats in all objectives."""
+        """Return the Pareto front: trials that no other trial dominates."""
         trials = _feasible(self.study.outcomes())
 
         def costs(one: Outcome) -> tuple[float, ...]:
@@ -279,7 +280,7 @@ class Sweep:
         return sorted((one for one in trials if not dominated(one)), key=costs)
 
     def table(self) -> list[Record]:
-        """The rows of ``trials.json``, one for each attempt."""
+        """Return the rows of ``trials.json``, one for each attempt."""
         return [
             {
                 **as_record(TrialRow(one.number, one.slot, one.state, one.reason)),
@@ -293,12 +294,12 @@ class Sweep:
 
 
 def _feasible(now: Sequence[Outcome]) -> list[Outcome]:
-    """The complete trials within ``search.constraints``."""
+    """Return the complete trials within ``search.constraints``."""
     return [one for one in now if one.complete and not one.infeasible]
 
 
 def backend_of(name: str) -> Callable[[str, Path, SearchConfig, Space, list[Objective]], Study]:
-    """Class of the study of a backend, imported only when it is used."""
+    """Return the study class of a backend, imported only when it is used."""
     if name == "keras_tuner":
         from fibsem.search.studies.tuner_study import TunerStudy
 
