@@ -33,7 +33,7 @@ class Candidates:
 
     @property
     def slowest(self) -> int | None:
-        """Index of the trial with the slowest network, or None if no trial is of a network.
+        """Index of the trial with the slowest network, or None without networks.
 
         Budgets are planned for it, since the ranking may choose any trial for the final training.
         """

@@ -43,7 +43,7 @@ class Promotion:
 
     @property
     def tree(self) -> Tree:
-        """Configuration of the promotion as a tree, as it is logged in MLflow."""
+        """Configuration of the promotion as a tree, as logged in MLflow."""
         return self.given.tree
 
     @property

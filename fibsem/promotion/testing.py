@@ -27,7 +27,7 @@ class Look(Stored):
     Attributes
     ----------
     rows
-        Confusion matrices of the squares by model; with ``champion`` if it is of this dataset.
+        Confusion matrices of the squares by model, including ``champion`` if of this dataset.
     balanced, calibration
         Figures on the balanced sample, and calibration errors before and after calibration, by
         model without the champion.

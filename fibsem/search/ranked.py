@@ -24,7 +24,7 @@ def ranking_note(outcomes: Sequence[Outcome], goals: Sequence[Objective], experi
     Parameters
     ----------
     outcomes
-        Outcomes of the study; those without objectives are left out.
+        Outcomes of the study; attempts without objectives are left out.
     goals
         Objectives of the sweep.
     experiment

@@ -133,7 +133,7 @@ class Sweep:
 
     @property
     def _most_gib(self) -> float:
-        """Memory in GiB above which a worker uses new processes; by default its part of half."""
+        """Memory in GiB above which a worker uses new processes; by default half of all, shared."""
         return self.search.memory_gib or machine_gib() / 2 / self.search.workers
 
     def work(self, execute: Execute, show: Show) -> None:

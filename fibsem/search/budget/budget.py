@@ -132,7 +132,7 @@ def disk_mib(
 
 
 def most_trials(plan: Plan) -> int:
-    """Return the maximum trials of a plan: twice the planned number if it fills its time."""
+    """Return the maximum number of trials; twice the planned ones if a plan fills its time."""
     if plan.pruned:
         return MOST_TRIALS
     return 2 * plan.trials if plan.fills else plan.trials
@@ -249,6 +249,6 @@ def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> 
 
 
 def number_of_trials(like: Probe, seconds: float, workers: int = 1) -> int:
-    """Return how many trials of comparable length fit into a time, at least one per worker."""
+    """Return how many trials, long enough to compare, fit into a time; at least one per worker."""
     least = like.once_s + max((ONCES - 1) * like.once_s, STEPS * like.step_s + like.validation_s)
     return max(workers, min(MOST_TRIALS, workers * max(1, int(seconds / least))))

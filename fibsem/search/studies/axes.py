@@ -60,7 +60,7 @@ class Axes:
             given[key] = value
 
     def _allowed(self, key: str, axis: Choice, given: Values) -> Choice:
-        """Return the values allowed by those of earlier axes, or all for planned points."""
+        """Return the values that earlier axes allow, or all values for planned points."""
         if self.sampler in PLANNED:
             return axis
         allowed = self.space.choices(key, given)

@@ -36,11 +36,11 @@ class Trials:
         self._ids: dict[int, int] = {}
 
     def all(self) -> list[FrozenTrial]:
-        """Return all trials in any state, as they are now."""
+        """Return all trials in any state, read from the storage."""
         return self.study.get_trials(deepcopy=False)
 
     def get(self, number: int) -> FrozenTrial:
-        """Return a trial by its number, as it is now."""
+        """Return a trial by its number, read from the storage."""
         return self.storage.get_trial(self._id(number))
 
     def take(self, number: int) -> bool:

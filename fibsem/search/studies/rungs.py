@@ -60,7 +60,7 @@ def epochs_in(numbers: Sequence[Sequence[int]], trials: int) -> float:
 def heir(
     rungs: Sequence[Rung], slot: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
 ) -> Attempt | None:
-    """Return the attempt whose training a slot continues, or None if the slot begins anew.
+    """Return the attempt whose training a slot continues, or None if it starts from scratch.
 
     Slots after the last rung also belong to it: they are opened as long as it has no result.
 

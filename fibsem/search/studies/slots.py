@@ -5,9 +5,9 @@ is followed by another attempt with the same hyperparameters, up to a number; th
 up and a further one is opened. Which slots are open follows from the attempts alone, so that any
 process on any machine can continue.
 
-An attempt belongs to the process that claimed it, and ends once. Another process may end it if its
-own process seems dead, whose later reports are then refused. So two processes never write for one
-attempt.
+An attempt belongs to the process that claimed it, its owner, and ends once. Another process may end
+it if the owner seems dead; later reports of the owner are refused. So two processes never write for
+one attempt.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Open storages of Optuna, with locks that Optuna relies on and with errors of our own."""
+"""Open storages of Optuna, add the locks that Optuna relies on, and translate errors."""
 
 from __future__ import annotations
 

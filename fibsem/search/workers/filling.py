@@ -89,7 +89,7 @@ def _note(slot: int) -> str:
 
 
 def _steps_that_fit(sweep: Sweep, plan: Plan, attempt: Attempt, times: float) -> int:
-    """Return the steps of an attempt's epochs: as planned while others follow, else what fits."""
+    """Return the steps of an attempt's epochs: as planned if others follow, else what fits or 0."""
     outcomes = sweep.study.outcomes()
     after = [one for one in outcomes if one.state == "running" and one.slot > attempt.slot]
     others = _begun(one for one in outcomes if one.slot != attempt.slot and one not in after)

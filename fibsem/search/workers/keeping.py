@@ -45,7 +45,7 @@ def tidy(sweep: Sweep) -> None:
 def inherit(attempt: Attempt, attempts: Iterable[Attempt], trials: Path) -> None:
     """Copy the checkpoint that an attempt continues from into the attempt's own folder.
 
-    A folder of this name may be left over from a deleted study; its identity says whether it is.
+    A folder of this name may be left over from a deleted study, which its identity shows.
     """
     everything = list(attempts)
     folder = trials / attempt.place

@@ -48,7 +48,7 @@ class Pace:
     rungs
         Rungs of the plan's successive halving.
     clock
-        Returns the time, ``time.monotonic``.
+        Function that returns the time, by default ``time.monotonic``.
     planned
         Number of trials that are trained in any case; 1 without a plan, or with a pruner.
     of_budget

@@ -17,7 +17,7 @@ from fibsem.tracking.runs import Tracking
 
 
 def run_of(folder: Path) -> str | None:
-    """Return the id of an attempt's run from its folder, or None if it has begun none there."""
+    """Return the id of an attempt's run from its folder, or None if there is none."""
     file = folder / "run.json"
     return read_json(file, RUN, remedy="remove it") if file.is_file() else None
 

@@ -191,7 +191,7 @@ class Worker:
                 keras.backend.clear_session()  # collects garbage too
 
     def _prepare(self, held: Held) -> None:
-        """Copy the checkpoint that an attempt goes on from, and set its time limit."""
+        """Copy the checkpoint that an attempt continues from, and set its time limit."""
         attempts = self.study.attempts()
         inherit(held.attempt, attempts, self.trials)
         settle_length(self.sweep, held.attempt, attempts)
