@@ -268,7 +268,7 @@ def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> 
 
 
 def _namesakes(runs: Sequence[Run], studies: Iterable[str]) -> Iterator[str]:
-    """Say of which name there are several sweeps: in folders that are called alike, they are."""
+    """Yield a notice for each study name of several sweeps, as in folders of the same name."""
     for study in studies:
         own = (run.data.tags for run in runs if run.data.tags.get(names.STUDY) == study)
         number = len({tags.get(names.PARENT) for tags in own})
