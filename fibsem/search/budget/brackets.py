@@ -13,7 +13,7 @@ Bracket = tuple[tuple[int, int], ...]
 
 
 def brackets_of(longest: int) -> list[Bracket]:
-    """Return the brackets of a Hyperband iteration [1]_, sized as in Keras-Tuner, longest first.
+    """Return the brackets of a Hyperband iteration [1]_ as in Keras-Tuner, most rounds first.
 
     Parameters
     ----------
