@@ -54,6 +54,8 @@ def _of_experiment(name: str | None) -> dict[str, str]:
 def choices_of(group: str) -> set[str]:
     """Names of the files of a group.
 
+    Examples
+    --------
     >>> sorted(choices_of("data"))
     ['demo', 'hpc', 'phantom']
     """
