@@ -1,7 +1,7 @@
 """Write ``bundle.json`` beside the weights of a training, which makes it a usable model.
 
-The model segments volumes as a promoted one does, at the threshold that scored best in validation,
-but it is neither tested nor smoothed nor calibrated.
+The model segments volumes as a promoted one does, at the threshold that scored best in validation
+(0.5 if ``val_all`` was not measured), but it is neither tested nor smoothed nor calibrated.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class TrialResult(Stored):
     history
         All epochs, in order.
     best_epoch
-        Epoch whose weights were kept.
+        Number of the epoch whose weights were kept, from 0.
     train_seconds
         Time of training and validation, summed over all starts.
     parameters, field

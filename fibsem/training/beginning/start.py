@@ -83,8 +83,8 @@ class Start:
 def start_of(address: str, tracking_uri: str) -> Start:
     """Return the initial weights at an address, or None (random weights) if there is no address.
 
-    UserError is raised if the model has no network, or its weights do not match the digest of the
-    address.
+    UserError is raised if there is no model at the address, the model has no network, or its
+    weights do not match the digest of the address.
     """
     place = DIGEST.sub("", address)
     if place == SHIPPED:

@@ -177,7 +177,8 @@ def teacher_of(address: str, tracking_uri: str) -> Teacher:
     Raises
     ------
     UserError
-        If a network of the model has no dense form, or does not match the digest of the address.
+        If there is no model at the address, it has a member without a dense form, or it does not
+        match the digest of the address.
     """
     place = DIGEST.sub("", address)
     model = trained_at(place, tracking_uri, KEY)

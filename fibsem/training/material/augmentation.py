@@ -19,7 +19,8 @@ from fibsem.data.dataset.labels import IGNORE
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Pixels between neighbouring nodes of the displacement field, which are drawn independently.
+#: Maximum pixels between neighbouring nodes of the displacement field; nodes are drawn
+#: independently.
 NODE_PX = 32
 
 
@@ -112,7 +113,7 @@ class Bend:
     def drawn(
         cls, side: int, sd_px: float, rng: np.random.Generator, *, fixed: int | None = None
     ) -> Bend:
-        """Draw normal displacements at nodes ``NODE_PX`` apart, with cubic splines between.
+        """Draw normal displacements at nodes at most ``NODE_PX`` apart, with cubic splines between.
 
         Parameters
         ----------

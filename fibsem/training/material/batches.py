@@ -78,9 +78,9 @@ def patch_epoch(
 ) -> Iterator[Batch]:
     """Yield patches around drawn pixels in random order.
 
-    If ``steps`` exceed one pass, the pixels are repeated, each time in a new order. The last batch
-    of a single pass is filled up from its beginning, so that all batches have the same shape. The
-    teacher's probabilities have a share of ``teacher_share`` in the labels.
+    If ``steps`` exceed one pass, the pixels are repeated, in a new order for each whole pass. What
+    whole passes lack is filled up from the beginning of the first one, so that all batches have the
+    same shape. The teacher's probabilities have a share of ``teacher_share`` in the labels.
 
     Yields
     ------

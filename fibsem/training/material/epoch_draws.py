@@ -13,7 +13,7 @@ from fibsem.training.material.changing import PLACES, Changing
 from fibsem.training.material.reader import WindowReader
 from fibsem.training.material.supply import Supply, rare_class
 
-#: Maximum size of the windows of two epochs together, in bytes.
+#: Maximum size of all windows in bytes; beyond it, of the changing windows of two epochs together.
 MOST_BYTES = 2**30
 
 

@@ -124,7 +124,7 @@ class Supply:
 
 
 def rare_class(counts: npt.NDArray[np.integer], share: float | None) -> tuple[int | None, float]:
-    """Return the class that extra windows are drawn for in grid mode, and their share.
+    """Return the class that extra windows are drawn for, or None, and their share.
 
     Parameters
     ----------

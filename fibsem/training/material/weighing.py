@@ -33,7 +33,8 @@ def class_weights(
     Parameters
     ----------
     counts
-        Pore and solid pixels of the training set, which give the weights if no class is rare.
+        Pore and solid pixels of the training set, which give the weights, without a maximum, if the
+        supply has no rare class.
     supply, extent, stride
         Supply to draw from, side of a square in pixels, and distance of the pixels that count.
     rng

@@ -99,13 +99,14 @@ class Plan(Stored):
     fills
         Whether further trainings follow the planned ones in the time that small networks leave.
     filled
-        Number of trainings that began, or None if unknown.
+        Number of slots with a complete or pruned trial; None until the sweep has ended.
     lengthens
         Whether trainings of the last rung get more epochs if time is left. With ``fills``: whether
         trainings at the end of the budget get as many steps as fit.
     lengths
-        Slots of the last rung with the epochs that each reached, if known. With ``fills``: slots
-        that deviate from the plan with their steps per epoch, 0 for a slot that was left out.
+        Slots of the last rung with the epochs that were set for each; empty until the sweep has
+        ended. With ``fills``: slots that deviate from the plan with their steps per epoch, 0 for a
+        slot that was left out.
     """
 
     budget_s: float

@@ -66,9 +66,9 @@ class CheckpointRecord(Stored):
     def most_epochs(self) -> float:
         """Maximum number of epochs to which the training may be extended.
 
-        It is the present number if a past learning rate depended on it: in the final decay, in an
-        unfinished warm-up, or after a restart, which is only considered in the first part of a
-        training.
+        It is the present number if a past learning rate depended on it: after the first step of any
+        schedule but ``wsd``, in the final decay of ``wsd``, in an unfinished warm-up, or after a
+        restart, since networks are checked from a share of the epochs on.
         """
         settings = self.identity.settings if self.identity else {}
         own, warmup = settings["train.epochs"], settings.get("train.warmup")

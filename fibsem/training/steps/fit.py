@@ -85,7 +85,8 @@ def train(
     Raises
     ------
     DivergedError
-        If a loss is not finite, or the network of the best epoch has learned nothing.
+        If a loss is not finite or the network has learned nothing, unless with ``train.restart`` a
+        second start or the epochs before give a usable network.
     UserError
         If the checkpoint is of another training.
 

@@ -40,7 +40,7 @@ class DivergedError(UserError):
 
 
 class CollapsedError(DivergedError):
-    """Raised when a network is constant, or almost never predicts one of the classes."""
+    """Raised when a network predicts (almost) the same everywhere, or has learned nothing."""
 
     word = "collapsed"
 

@@ -64,7 +64,8 @@ class TrainingState:
         Raises
         ------
         DivergedError
-            The ``error``, if restarts are off, or no restart is left and no weights were kept.
+            The ``error``, if restarts are off; or if no restart, epoch or time is left, and no
+            weights were kept.
         """
         if not self.settings.restart:
             raise error
