@@ -54,7 +54,7 @@ def as_of_a_tile(scorer: BlockScorer | Scorer, side: int) -> float:
     members = getattr(scorer, "members", [scorer])
     dense = [one for one in members if one.network is not None and one.mode == "dense"]
     if scorer.mode != "dense" or not dense:
-        return 1.0  # patches have no halo, and its features cost little
+        return 1.0  # patches have no halo, and that of features costs little
     tile, block = (
         sum(operations_in_block(one.network, one.halo, _aligned(pixels, scorer)) for one in dense)
         / _aligned(pixels, scorer) ** 2

@@ -18,7 +18,8 @@ import tensorflow as tf
 OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 #: Feature maps in memory at once, as multiples of one layer's input and output (measured: below 2).
 MAPS_ALIVE = 2.0
-#: Size of TensorFlow's memory pool over that of the maps in it (measured: up to 1.2).
+#: Size of TensorFlow's memory pool, which grows by doubling, over that of the maps in it (measured:
+#: up to 1.2).
 POOL = 1.5
 #: Bytes for everything else in the process while a tile is computed.
 SPARE = 2**28

@@ -146,7 +146,7 @@ class Segmenter:
         return cls(members, first.recipe, first.postprocessing, identity, first.classes)
 
     def with_views(self, symmetry: int) -> Segmenter:
-        """Return the segmenter with a number of views; unchanged if no member is a network.
+        """Return the segmenter with some views; unchanged for one view or without networks.
 
         Like an ensemble, the mean of several views is not calibrated.
         """

@@ -42,7 +42,7 @@ class Certificate(Stored):
     largest_difference
         Largest difference over all members.
     pixels
-        Number of pixels compared for each member.
+        Number of pixels compared, summed over places and members.
     against
         What was compared: dense evaluation with ``patches``, or a ``whole`` tile with smaller ones.
     """

@@ -16,7 +16,7 @@ def finish(work: Work, show: Show) -> list[int | None]:
     Returns
     -------
     list of int or None
-        Pore voxels of every slice; None for missing slices.
+        Pore voxels of every slice; None for slices that are missing or have no material.
     """
     pores = [entry.pores for entry in work.ledger.slices()]
     if work.outputs.flat:

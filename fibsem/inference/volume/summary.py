@@ -163,7 +163,7 @@ def porosity_of(volume: Path, pores: Sequence[int | None], pixels: Sequence[int]
     Raises
     ------
     UserError
-        If all slices with material are missing.
+        If every slice is missing or has no material.
     """
     with_material = [z for z, count in enumerate(pores) if count is not None and pixels[z]]
     present = [(pores[z] or 0) / pixels[z] for z in with_material]

@@ -29,6 +29,8 @@ TURNS = {"upper": 0, "right": 1, "lower": 2, "left": 3}
 def one_class_bands(slices: Iterable[Phases]) -> Iterator[str]:
     """Warn of sides along which most slices have a band of a single class.
 
+    Also warn if all slices together show only one class.
+
     Parameters
     ----------
     slices

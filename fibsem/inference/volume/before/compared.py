@@ -43,7 +43,8 @@ SLICES = 5
 def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say) -> Likeness:
     """Compare the grey values of a volume with those of the training; warn of differences.
 
-    Its grey values are compared and told of once, the voxel size as it is stated now.
+    Grey values are compared once, and the result is kept in the ledger; voxel sizes and the range
+    are checked at every start.
     """
     sizes, greys = [*mirrored(work.volume.shape, work.segmenter.halo)], work.ledger.decided.greys
     sizes += [

@@ -18,7 +18,7 @@ from fibsem.inference.volume.ledger.ledger import Ledger
 from fibsem.system.advice import MEMORY_GIB, WORKERS
 from fibsem.system.again import same_command
 
-#: Processes that may die between two finished slabs before the work is given up.
+#: Processes that may die between two finished slabs, for each worker, before the work is given up.
 MOST_DEATHS = 3
 
 

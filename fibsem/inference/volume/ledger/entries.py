@@ -17,7 +17,7 @@ class SliceRecord:
     Attributes
     ----------
     pores
-        Pore pixels; None for a missing slice.
+        Pore pixels; None for a slice that is missing or has no material.
     beside_missing
         Whether a missing slice was replaced in its neighbourhood.
     uncertainty

@@ -22,8 +22,8 @@ from fibsem.system.summaries.porosity import Members
 MOST_PLACES, SIDE = 16, 256
 #: Largest share of the volume in these places, apart from a minimum of two places.
 SHARE = 0.05
-#: How far from what any member finds the porosity of all may lie before it is said: at most, as a
-#: share of the rarer class, and at least.
+#: Distance of the ensemble's porosity from the range of its members' above which there is a
+#: warning: largest value, value as a share of the rarer class, and smallest value.
 OUTSIDE, APART, LEAST = 0.05, 0.5, 0.001
 
 
@@ -62,8 +62,8 @@ def porosity_by_member(
 def contradicting(mapped: float, members: Members | None) -> Iterator[str]:
     """Warn if all members together find a porosity far from what any of them finds alone.
 
-    A mean lies between its parts; where it does not, some take for pores what others take for
-    solid, as of films of opposite contrast, and one threshold for all decides.
+    Normally it lies between theirs. If it does not, some take for pores what others take for solid,
+    as models of films of opposite contrast do, and the common threshold decides.
 
     >>> list(contradicting(0.35, Members((0.34, 0.37))))
     []

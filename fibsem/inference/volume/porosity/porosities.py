@@ -57,7 +57,7 @@ def porosities(
     work, scorer_of
         The segmentation, and its scorers.
     pores
-        Pore pixels by slice; None for missing slices.
+        Pore pixels by slice; None for slices that are missing or have no material.
     tested
         Test squares of the films that the model was tested on.
     models
