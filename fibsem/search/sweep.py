@@ -205,7 +205,7 @@ class Sweep:
     # results
 
     def best(self, now: Sequence[Outcome] | None = None) -> Outcome | None:
-        """Return the best complete trial by the first objective, or None without any."""
+        """Return the best trial within the bounds by the first objective; None if there is none."""
         goal, feasible = self.goals[0], _feasible(self.study.outcomes() if now is None else now)
         return min(feasible, key=lambda one: goal.cost(one.first()), default=None)
 
@@ -263,7 +263,7 @@ class Sweep:
         )  # fmt: skip
 
     def pareto(self) -> list[Outcome]:
-        """Return the Pareto front: trials that no other trial dominates."""
+        """Return the Pareto front: trials within the bounds that no other such trial dominates."""
         trials = _feasible(self.study.outcomes())
 
         def costs(one: Outcome) -> tuple[float, ...]:

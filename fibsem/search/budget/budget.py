@@ -22,11 +22,11 @@ from fibsem.training.planning.budgeting import VALIDATING, plan_trainings
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.probing import Probe, probe
 
-#: Minimum time of a trial, in multiples of its one-time work (building and tracing its network),
-#: and its minimum number of steps.
+#: Minimum time of a trial, in multiples of its one-time work (building and tracing its network, and
+#: scoring the kept one), and its minimum number of steps.
 ONCES, STEPS = 5.0, 300
 MOST_TRIALS = 100
-#: Maximum number of networks whose operations are counted; each takes a tenth of a second.
+#: Maximum number of networks whose operations are counted; each takes at most a tenth of a second.
 COUNTED = 16
 #: Values in a checkpoint per parameter of a network, including two of the optimiser.
 IN_CHECKPOINT = 5
@@ -34,7 +34,7 @@ IN_CHECKPOINT = 5
 RUNGS = ((9, 2), (3, 6), (1, 18))
 COARSE = ((9, 1), (3, 3), (1, 9))
 #: Maximum successive halvings in one budget, minimum steps of an epoch, and maximum share of the
-#: time for building and tracing networks.
+#: time for such one-time work.
 MOST_TIMES, SHORTEST, MOST_ONCE = 8, 60, 0.3
 #: Maximum number of times that a successive halving is planned for the networks of its first rung.
 MOST_ROUNDS = 5
@@ -132,7 +132,10 @@ def disk_mib(
 
 
 def most_trials(plan: Plan) -> int:
-    """Return the maximum number of trials; twice the planned ones if a plan fills its time."""
+    """Return the maximum number of trials.
+
+    With a pruner it is :data:`MOST_TRIALS`; if the plan fills its time, twice the planned ones.
+    """
     if plan.pruned:
         return MOST_TRIALS
     return 2 * plan.trials if plan.fills else plan.trials

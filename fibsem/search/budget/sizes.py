@@ -22,12 +22,11 @@ from fibsem.training.planning.probing import Probe
 
 #: Seconds of the budget for each network that is timed, and the maximum number of these networks.
 PROBE_EVERY_S, MOST_PROBES = 120.0, 4
-#: A step with x times the operations takes x ** GROWTH times as long, which is less than x: small
-#: maps, memory traffic and the optimiser grow differently. GROWTH and GROWTH_SD are mean and
+#: A step with x times the operations takes x ** GROWTH times as long, which is less than x, since
+#: small maps, memory traffic and the optimiser grow less. GROWTH and GROWTH_SD are mean and
 #: standard deviation of that power before anything is timed; measured values are 0.35 (2dcnn at
-#: 33x33x3), 0.52 (unet) and 0.85 (2dcnn at 81x81x3). SCATTER is the residual standard deviation
-#: of the logarithm for single networks: measured 0.08, 0.22 and 0.10
-#: (``experiments/budgets``).
+#: 33x33x3), 0.52 (unet) and 0.85 (2dcnn at 81x81x3). SCATTER is the residual standard deviation of
+#: the logarithm for single networks: measured 0.08, 0.22 and 0.10 (``experiments/budgets``).
 GROWTH, GROWTH_SD, SCATTER = 0.5, 0.25, 0.13
 #: One of three trainings continues in the next rung, mostly of a larger network. Winners of seven
 #: sweeps took 1.13 times as long as the average network, by operations; the largest third 1.17.

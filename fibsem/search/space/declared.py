@@ -50,8 +50,8 @@ def read_space(tree: Tree) -> Space:
     Raises
     ------
     UserError
-        If an axis is not a key of the configuration, has no value, or depends on an axis that does
-        not come before it.
+        If an axis is not a key of the configuration or may not be one, has no or illegal values, or
+        depends on an axis that does not come before it.
 
     Examples
     --------

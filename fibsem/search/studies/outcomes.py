@@ -73,7 +73,7 @@ class Outcome:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Validation loss and mIoU of a complete trial, by their names in MLflow."""
+        """Validation loss, mIoU and median pore IoU of a complete trial, by MLflow name."""
         val_all = self.record.get("val_all") or {}
         named = {
             names.VAL_LOSS: self.val.get("loss"),

@@ -154,7 +154,7 @@ class Observer:
         self._watch = Watch(max(beat_s, LOOK_S))
 
     def verdict(self, number: int, owner: str | None, beat: object) -> str | None:
-        """Return why another process's running attempt must be given up, or None if it need not."""
+        """Return why a running attempt that is not trained here must be given up, else None."""
         silence_s = self._watch.silence_s(number, beat)
         theirs = Owner.read(owner)
         if theirs is None or not theirs.here:

@@ -256,7 +256,7 @@ class Study(Protocol):
         """Return every attempt in the study."""
 
     def outcomes(self) -> list[Outcome]:
-        """Return the outcome of every attempt."""
+        """Return the outcome of every attempt, without duplicates."""
 
     def get(self, key: str) -> Any:
         """Return a property of the study, or None."""

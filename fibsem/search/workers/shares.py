@@ -69,7 +69,7 @@ def probe_at_once(some: Sequence[Reading], budget_s: float) -> list[Probe]:
     Raises
     ------
     UserError
-        If one of the processes dies before it has sent a result.
+        If one of the processes dies before it has sent a result, or sends an error message.
     """
     context, started = fresh(), []
     try:
