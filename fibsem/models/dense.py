@@ -41,7 +41,8 @@ def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32
     Returns
     -------
     keras.Model
-        (batch, y + n_y - 1, x + n_x - 1, z) in, (batch, y, x, 1) float32 out.
+        (batch, y + 2 halo_y, x + 2 halo_x, z) in, (batch, y, x, 1) float32 out; the halo is that of
+        the spec.
 
     Raises
     ------

@@ -20,7 +20,8 @@ from fibsem.system.records import Record, WrittenAs, typed
 
 __all__ = ["MAX_HEAD", "MODELS", "Field", "ModelSpec", "Padding", "resolve"]
 
-#: Maximum head width; wider heads have millions of weights and make the dense form slow.
+#: Maximum head width in search spaces, for ``valid``; wider heads have millions of weights and make
+#: the dense form slow.
 MAX_HEAD = 9
 
 
@@ -195,8 +196,8 @@ def resolve(
     Raises
     ------
     UserError
-        If the name, padding or a hyperparameter is not supported, or the network has more blocks
-        than the neighbourhood admits.
+        If the name, padding or a hyperparameter is not supported, the neighbourhood of a pixel
+        network has different n_x and n_y, or the network has more blocks than it admits.
 
     Examples
     --------

@@ -21,7 +21,7 @@ from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Logit of the score at the mean grey values of the two classes.
+#: Logit of the score at half the distance between the means of the two classes above the threshold.
 LOGIT_AT_MEANS = 2.0
 
 
