@@ -66,8 +66,8 @@ class CheckpointRecord(Stored):
     def most_epochs(self) -> float:
         """Maximum number of epochs to which the training may be extended.
 
-        It is the present number if a past learning rate depended on it: after the first step of any
-        schedule but ``wsd``, in the final decay of ``wsd``, in an unfinished warm-up, or after a
+        It is the present number for any schedule but ``wsd``. With ``wsd`` it is so if a past
+        learning rate depended on it: in the final decay, in an unfinished warm-up, or after a
         restart, since networks are checked from a share of the epochs on.
         """
         settings = self.identity.settings if self.identity else {}

@@ -1,4 +1,4 @@
-"""Detect trainings without a result: networks that predict the same for every pixel.
+"""Detect trainings without a result: constant networks, and networks that learned nothing.
 
 A network whose units died or saturated gives one score, or one class, for any input. It still has a
 loss and an mIoU, and a porosity of 0 or 100 %.
