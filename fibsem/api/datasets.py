@@ -26,7 +26,7 @@ from fibsem.errors import UserError
 SHOWN = 6
 #: File name suffixes of slices.
 SLICES = (".tif", ".tiff", ".png")
-#: Bytes from which on a file is taken for an archive, not for a manifest or a table.
+#: Size in bytes above which a file, an archive, is recognised by size and time, not by content.
 LARGE = 2**26
 
 

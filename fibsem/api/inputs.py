@@ -28,7 +28,8 @@ def volume_of(tree: Tree, options: Options) -> Volume:
     Raises
     ------
     UserError
-        If it cannot be opened; the message advises ``missing=skip`` if that helps.
+        If none is given, or it cannot be opened; the message advises ``missing=skip`` if that
+        helps.
     """
     if tree["volume"] is None:
         raise UserError(

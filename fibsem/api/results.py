@@ -35,20 +35,20 @@ class Result:
 
     @property
     def place(self) -> Path:
-        """Absolute path of the folder, if it still holds this result."""
+        """Absolute path of the folder; raises UserError if it holds a later result."""
         place = self._made_in / self.folder
         self.check_kept(place)
         return place
 
     @property
     def folder_here(self) -> Path:
-        """The folder as it was given; absolute if the working directory has changed."""
+        """The checked folder as it was given; absolute if the working directory has changed."""
         place = self.place
         return self.folder if Path.cwd() == self._made_in else place
 
     @property
     def result_folder(self) -> Path:
-        """The folder as text; absolute if the working directory has changed."""
+        """Path of the folder, unchecked; absolute if the working directory has changed."""
         return self.folder if Path.cwd() == self._made_in else self._made_in / self.folder
 
     def check_kept(self, place: Path) -> None:

@@ -60,7 +60,7 @@ class SweepResult(Result):
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """Value, ``params``, ``val``, cost and ``run_id`` of the best trial, or None if none."""
+        """Value, ``params``, ``val``, cost and ``run_id`` of the best trial; None without one."""
         return self.summary["best"]
 
     @property
