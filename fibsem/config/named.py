@@ -1,4 +1,4 @@
-"""A choice of a group by its name alone, ``data.name=hpc``: all else would be another one's."""
+"""Refuse a name such as ``data.name=hpc`` whose file ``data=hpc`` is not chosen."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from fibsem.config.keys import CONF
 from fibsem.config.overrides import meant
 from fibsem.errors import UserError
 
-#: Groups whose files hold a name, and the default choice.
+#: Groups whose files set the key ``name``, and the default file of each.
 CHOSEN = {"model": "2dcnn", "data": "phantom"}
 
 
 def check_whole(arguments: Iterable[str]) -> None:
-    """Refuse the name of a choice that is not chosen.
+    """Refuse a ``model.name`` or ``data.name`` of a file that is not chosen.
 
-    With ``data.name=hpc`` a phantom was simulated and measured as ``hpc``. A dataset of one's own
-    may have any name.
+    The other keys would be those of another file: ``data.name=hpc`` alone would simulate a phantom
+    and call it ``hpc``. A dataset given by ``data.path`` may have any name.
 
     Raises
     ------
     UserError
-        Names what takes the choice.
+        If there is such a name; the message says how to choose the file.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def check_whole(arguments: Iterable[str]) -> None:
 
 
 def _of_experiment(name: str | None) -> dict[str, str]:
-    """Choices of :data:`CHOSEN` that an experiment makes."""
+    """Return the files that an experiment chooses for groups of :data:`CHOSEN`."""
     file = CONF / "experiment" / f"{name}.yaml"
     if name not in choices_of("experiment"):
         return {}
@@ -52,7 +52,7 @@ def _of_experiment(name: str | None) -> dict[str, str]:
 
 
 def choices_of(group: str) -> set[str]:
-    """Names of the files of a group.
+    """Return the names of the files of a group.
 
     Examples
     --------

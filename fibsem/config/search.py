@@ -100,7 +100,7 @@ class SearchConfig:
         )  # fmt: skip
 
     def _check_rungs(self) -> None:
-        """Check rungs: fewer and fewer trials, more and more epochs, one objective, and Optuna."""
+        """Check rungs: never more trials than before, more epochs, one objective, and Optuna."""
         if not self.rungs:
             return
         pairs = all(len(rung) == 2 and min(rung) >= 1 for rung in self.rungs)

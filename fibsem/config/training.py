@@ -174,7 +174,7 @@ class TrainConfig:
 
     @property
     def kept_by(self) -> Literal["all", "loss", "miou"]:
-        """Criterion of the best epoch: ``keep``, or the loss if ``val_all`` is not estimated."""
+        """Criterion of the best epoch: ``keep``, but the loss for ``all`` without ``val_all``."""
         return "loss" if self.keep == "all" and not self.estimates_all else self.keep
 
     @property
