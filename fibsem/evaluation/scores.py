@@ -145,7 +145,7 @@ def score_model(material: Material, model: Model, patch_limit: int, folder: Path
     """Score a trained model on every split; scores for the threshold search go to ``folder``.
 
     In patch mode the squares of splits with more than ``patch_limit`` pixels are not scored, which
-    is printed; the threshold is then chosen on a subset of the validation squares.
+    is printed; if these are validation squares, the threshold is chosen on a subset of them.
     """
     scorer = BlockScorer(material.config.spec, model)
     splits = [s for s in SPLITS if scorer.mode != "patch" or pixels_of(material, s) <= patch_limit]
