@@ -142,7 +142,7 @@ def settle(
     own
         Patterns of the files that ``overwrite`` removes: all files of such results.
     overwrite
-        Start anew, even if the existing results differ or are damaged.
+        Start anew, even if existing results of this kind differ or are damaged.
     former
         Returns the identity of results that earlier versions left without one, or None if there
         are none.
@@ -152,7 +152,8 @@ def settle(
     Raises
     ------
     UserError
-        If the folder holds results of another identity; names the differences.
+        If the folder holds results of another kind or, without ``overwrite``, of another identity;
+        names the differences.
     """
     kept = Identity.beside(folder)
     if kept is None:

@@ -37,7 +37,7 @@ C = TypeVar("C")
 AGAIN_S = 0.01
 #: Seconds that a block may hold an interrupt back.
 HELD_S = 10.0
-#: Seconds that a command has to end after Ctrl-C.
+#: Seconds that a command has to end after Ctrl-C, SIGTERM or a closed terminal.
 END_S = 20.0
 #: Exit code of a process that was asked to end and ended cleanly.
 INTERRUPTED = 130

@@ -51,7 +51,7 @@ def sole(path: Path, refusal: UserError, *, shared: bool = False) -> Iterator[No
     """Hold a lock on a file, or raise ``refusal`` at once if another process holds it.
 
     Several processes may hold a ``shared`` lock, which excludes only exclusive ones. On a file
-    system without locks, ``shared`` does nothing.
+    system without locks, a ``shared`` lock is not taken.
     """
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with _open(path) as file:

@@ -64,7 +64,8 @@ class EvaluationSummary:
     Attributes
     ----------
     test_squares_learned
-        Number of test squares that the initial weights were trained on; None if unknown.
+        Number of test squares that the initial model or the teacher was trained on; None if
+        unknown.
     train, val, test
         Figures on balanced pixels, at threshold 0.5.
     train_all, val_all, test_all

@@ -27,7 +27,8 @@ class InspectedSample:
     shape, dtype
         Shape (z, y, x) and dtype of the volume.
     mean, std, median, gradient
-        Statistics of the grey values in [0, 1], and their slope along the slice per pixel.
+        Statistics of the grey values in [0, 1], and their slope per pixel along x or, with
+        ``preprocess.gradient=y``, along y.
     regions
         Labelled regions of each split.
     squares_labelled, squares_drawn

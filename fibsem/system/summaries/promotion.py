@@ -76,7 +76,7 @@ class Calibrated:
 
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:
-    """An ensemble compared with its first member: test mIoU of both, that one's calibration error.
+    """An ensemble compared with its first member, whose figures begin with ``single_``.
 
     ``cost_ratio`` is the ratio of the ensemble's seconds to those of its first member.
     """
@@ -276,7 +276,7 @@ class PromotionSummary:
     seeds, members
         Seeds and networks of the final trainings, best first.
     test_squares_learned
-        Number of test squares that the initial weights were trained on; None if unknown.
+        Number of test squares that initial models or teachers were trained on; None if unknown.
     val, test
         Figures on balanced pixels; ``<split>_all`` on all labelled pixels, with post-processing.
     squares

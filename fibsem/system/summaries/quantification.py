@@ -22,8 +22,8 @@ class SizeFigures:
     Attributes
     ----------
     p10, median, p90
-        Sizes that a tenth, half, and nine tenths of the pore volume do not exceed; None if no
-        tested ball covers that share.
+        Sizes that a tenth, half, and nine tenths of the pore volume do not exceed; None if at
+        least that share is too small for any ball.
     median_between
         Tested ball sizes around the median.
     none_fits_share

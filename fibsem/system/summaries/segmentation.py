@@ -40,7 +40,7 @@ class FilmPlace:
 
 @dataclass(frozen=True)
 class AppliedCalibration:
-    """Temperature and offset of the logits, prior smoothing, and the share of solid assumed."""
+    """Temperature and offset of the logits, smoothing before it, and share of solid in the fit."""
 
     temperature: float | None = None
     offset: float | None = None

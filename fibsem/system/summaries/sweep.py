@@ -52,7 +52,7 @@ class SweepSummary:
     trials, infeasible
         Number of trials by state, and of complete trials that violate ``search.constraints``.
     best
-        Best trial by the first objective; None if no trial is complete.
+        Best trial by the first objective; None if none is complete and within the constraints.
     pareto
         Pareto front, if there are several objectives.
     """
