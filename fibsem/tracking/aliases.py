@@ -25,7 +25,7 @@ PATIENCE_S = 3.0
 
 
 def aliases_now(uri: str, registered: Mapping[str, str | None]) -> dict[str, list[str]]:
-    """Return the sorted aliases of registered versions, for those that the store has.
+    """Return the sorted aliases of registered versions that the store has; {} without an answer.
 
     Parameters
     ----------

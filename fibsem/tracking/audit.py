@@ -39,7 +39,7 @@ class Audit:
         Test squares of its films.
     learned
         Squares that it was trained on, by the digest of their slice; None if they are unknown for
-        it or for its initial weights.
+        it, its initial weights or its teacher.
 
     Examples
     --------

@@ -116,7 +116,7 @@ class Bundle:
 
     @property
     def learned(self) -> Learned | None:
-        """Squares that it was trained on; None if unknown for it or for its initial weights."""
+        """Squares that it was trained on; None if unknown for it, its first weights or teacher."""
         return self.audit.learned
 
     def save(self, folder: Path) -> None:
@@ -158,7 +158,7 @@ def learned_in(folder: Path) -> Learned | None:
 
 
 def voxel_nm_in(folder: Path) -> VoxelNm:
-    """Return the voxel size of the bundle in a folder, with None for unknown axes."""
+    """Return the voxel size of the bundle in a folder; None for unknown axes, or without one."""
     return known_json(folder / "bundle.json", _voxel_nm) or (None, None, None)
 
 

@@ -40,8 +40,8 @@ def signature(dtype: npt.DTypeLike) -> ModelSignature:
 
     Input is a stack (z, y, x) of this dtype, output are labels (z, y, x) uint8. There are three
     parameters: ``output`` is ``labels`` or ``probabilities``, ``range`` the grey values that map
-    to 0 and 1 (empty: those of the dtype), ``valid`` whether voxels that are not material are left
-    out (``auto``) or labelled (``all``).
+    to 0 and 1 (empty: those that the training samples declared, or of the dtype), ``valid`` whether
+    voxels that are not material are left out (``auto``) or labelled (``all``).
 
     Notes
     -----
