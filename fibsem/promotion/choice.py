@@ -42,8 +42,8 @@ class BestSteps(Stored):
     best
         The post-processing.
     surface
-        Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds), on a sample of pixels
-        where only these were searched; None without a search.
+        Pooled validation mIoU, (rounds, min_sizes, sigmas, thresholds): of all pixels, or of the
+        sample where only that was evaluated; None where neither was.
     calibration
         Temperature and calibration error.
     rows

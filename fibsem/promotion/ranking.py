@@ -27,9 +27,9 @@ from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch
 from fibsem.training.scoring.objectives import Objective
 
-#: p-value above which the difference of two trials over squares may be noise: they are tied.
+#: p-value from which the difference of two trials over squares may be noise: they are tied.
 TIED = 0.05
-#: Objective for the ranking if the objective of the sweep is a cost.
+#: Objective for the ranking if repetitions lack that of the sweep, as they lack costs.
 MIOU = Objective.named(names.VAL_MIOU)
 
 
@@ -167,7 +167,8 @@ def order_goal(ranked: Sequence[Ranked]) -> Objective:
 def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[Ranked]:
     """Train trials again with fresh seeds, and sort them by the mean of their objective.
 
-    Trials that diverged with any seed come last. Later starts reuse finished repetitions.
+    Trials that diverged with some seeds come last, those that diverged with all are left out. Later
+    starts reuse finished repetitions.
 
     Raises
     ------

@@ -66,7 +66,8 @@ class Look(Stored):
 def to_beat(work: Promotion) -> Bundle | None:
     """Load the champion that a challenger is compared with, or return None without one.
 
-    If the champion was deleted, the previous champion is loaded.
+    If the champion was deleted, the previous champion is loaded. Also None, with a warning, if
+    ``force`` allows to skip a comparison that is impossible.
 
     Raises
     ------
