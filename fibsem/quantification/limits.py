@@ -97,7 +97,7 @@ def _of_parts(
 
 
 def _of_settings(unit: str, sampled: Sampled, config: QuantifyConfig) -> Iterator[str]:
-    """What surface and the largest ball were set to."""
+    """Yield caveats on the cells of the mesh and on the largest ball that was tried."""
     if config.mesh != "none" and unit != "nm":  # in which the default is meant
         yield f"the surface is coarsened to cells of {config.mesh_cell:g} {unit} (mesh_cell=)"
     volumes = sampled.sizes.volumes
