@@ -130,19 +130,19 @@ class Inspection:
             yield from self._unexpected(sample)
 
     def _division_advice(self, split: Split) -> str:
-        """What gives a part some squares that has none in any sample."""
+        """Return advice on filling a split that has no squares in any sample, or ""."""
         guards = "" if self.dataset.regions(split) else guards_that_divide(self.dataset)
         return f"; name the parts in a column `split`, or {guards}" if guards else ""
 
     @cached_property
     def _drawing_advice(self) -> str:
-        """Where that is told, as long as no film of the dataset has labels."""
+        """Advice on drawing squares if no sample of the dataset has labels, else ""."""
         if any(sample.regions for sample in self.dataset.samples):
             return ""
         return "; docs/data.md (Drawing squares) cuts squares out of it to draw in"
 
     def _unexpected(self, sample: Sample) -> Iterator[str]:
-        """What the labels of a sample say of the porosity that is expected of it."""
+        """Warn if the expected porosity contradicts the labels, or cannot be compared with them."""
         expected, labelled = sample.expected_porosity, self.porosities[sample.name]
         if expected is None or labelled.porosity is None:
             return

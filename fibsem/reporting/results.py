@@ -237,7 +237,7 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
 
 
 def _others_in(every: Iterable[FinishedCommand[Any]]) -> str:
-    """Name the datasets that results are of: a report was meant of one of them, perhaps."""
+    """Name the datasets of all results, as a hint for the message; "" without any."""
     names = sorted({result.lineage.dataset for result in every if result.lineage.dataset})
     return f"there are some of {', '.join(names)} (data= or data.path=); " if names else ""
 

@@ -143,7 +143,7 @@ def _slice(volume: Volume, z: int) -> npt.NDArray[Any]:
 
 
 def described(layer: Any) -> dict[str, object]:
-    """Name, resolutions and place of a layer."""
+    """Return the name, shape of each resolution, scale and units of a layer."""
     data = layer.data if layer.multiscale else [layer.data]
     return {
         "name": layer.name,
