@@ -18,7 +18,7 @@ from fibsem.analysis.postprocessing import reaching
 
 DoubleArray = npt.NDArray[np.float64]
 
-#: Thresholds in the order of preference among equals: even ones, then towards 0 and 1.
+#: Thresholds in the order of preference among equals: 0, even ones, then towards 0 and 1.
 TRIED = np.array([0.0, *reaching([k / 400 for k in range(1, 400)])])
 #: Thresholds in ascending order, which bin the scores; indices of ``TRIED`` and of 0.5 in them.
 THRESHOLDS = np.sort(TRIED)

@@ -72,7 +72,7 @@ class Confusion:
         return sum(map(sum, self.counts))
 
     def iou(self, value: int) -> float:
-        """Return the intersection over union of a class; nan if it is not labelled or predicted."""
+        """Return the intersection over union of a class; nan if neither labelled nor predicted."""
         both = self.counts[value][value]
         either = sum(self.counts[value]) + sum(row[value] for row in self.counts) - both
         return both / either if either else float("nan")

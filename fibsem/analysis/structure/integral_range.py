@@ -60,7 +60,8 @@ def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
     cells
         Counts of pore and known voxels, from :class:`.CellCounts`.
     cutoff
-        Length up to which the covariance is summed; None: four times its first zero.
+        Length up to which the covariance is summed; None: four times its first zero, within a ball
+        (or disc) of at most a twentieth of the film's volume.
 
     Notes
     -----
