@@ -94,7 +94,7 @@ class Correction(Stored):
     scale: float
 
     def apply(self, grey: FloatArray, box: Box) -> FloatArray:
-        """Return corrected grey values of a box, (z, y, x) float32 in [0, 1], as a new array."""
+        """Correct grey values in [0, 1] of a box, (z, y, x) float32; returns a new array."""
         if self.recipe.gradient == "none":
             line: FloatArray = np.zeros(1, np.float32)
         else:
@@ -188,13 +188,13 @@ def fit_correction(
     """Fit a recipe to a volume from at most ``most_slices`` evenly spaced slices.
 
     Only material counts, if an extent is given. Memory is that of one slice. ``mode`` divides by
-    the fullest of 1024 bins of the grey values, ignoring saturated ones: clipped black pores are
-    no grey value to divide by.
+    the centre of the fullest bin of the grey values, of width 1/1024, ignoring saturated ones:
+    clipped black pores are no grey value to divide by.
 
     Raises
     ------
     UserError
-        If the grey values do not vary, so that there is nothing to scale.
+        If nothing is material, or the grey values do not vary, so that there is nothing to scale.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Labelled regions with what is around them, corrected and in memory."""
+"""Labelled regions with their surroundings, corrected and in memory."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from fibsem.geometry import Box, Triple
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
 HalfArray = npt.NDArray[np.float16]
-#: Pixels before and after: of rows, and of columns.
+#: Pixels added before and after a region: rows, and columns.
 Growth = tuple[tuple[int, int], tuple[int, int]]
-#: What a teacher gives the pixels of a region: probabilities of solid, (h, w).
+#: Returns a teacher's probabilities of solid for a region, (h, w) float16.
 Teaching = Callable[[Region], HalfArray]
 
 
@@ -34,7 +34,7 @@ class LabelledWindow:
     Attributes
     ----------
     region
-        Where it comes from.
+        The labelled region.
     image
         (h + 2 halo_y, w + 2 halo_x, n_z) float32, slices last: a window cut from it is contiguous
         along a row. Mirrored at the borders of the volume.
@@ -43,7 +43,7 @@ class LabelledWindow:
     halo
         Pixels of ``image`` around ``labels``, (z, y, x).
     taught
-        Probabilities of solid that a teacher gives them, (h, w) float16; None without a teacher.
+        A teacher's probabilities of solid, (h, w) float16; None without a teacher.
     """
 
     region: Region
@@ -53,7 +53,7 @@ class LabelledWindow:
     taught: HalfArray | None = None
 
     def around(self, y: int, x: int, height: int, width: int, reach: tuple[int, int]) -> FloatArray:
-        """Pixels from ``reach`` before the label pixel (y, x); (height, width, n_z), a view."""
+        """Return a view (height, width, n_z) from ``reach`` before the label pixel (y, x) on."""
         top, left = y + self.halo[1] - reach[0], x + self.halo[2] - reach[1]
         return self.image[top : top + height, left : left + width]
 
@@ -73,18 +73,18 @@ def load_windows(
     Parameters
     ----------
     dataset, split
-        What to read.
+        The dataset, and the split to read.
     volumes
         The corrected volume of every sample, by name.
     halo
-        Surroundings to read, (z, y, x).
+        Voxels to read around each region, (z, y, x).
     at_least
         Height and width to which smaller regions are grown; the grown pixels are ``IGNORE``.
     spare
-        None: they are grown below and to the right. Else on all sides, and by so many pixels more:
-        then what is cut from a window holds a region anywhere near its middle.
+        None: smaller regions are grown below and to the right. Else they are grown evenly on both
+        sides, by this many pixels more, so that crops hold a region at varying positions.
     teaching
-        What a teacher says of every region, if there is one.
+        Returns a teacher's probabilities for a region; None without a teacher.
 
     Notes
     -----
@@ -119,9 +119,9 @@ def read_windows(
 ) -> tuple[LabelledWindow, ...]:
     """Read regions with their surroundings, those of neighbouring slices together.
 
-    Parameters as of :func:`load_windows`; ``regions`` in the order in which they lie. With a
-    ``multiple`` (and no ``spare``) labels are grown above and to the left, so that they begin at
-    one.
+    Parameters are those of :func:`load_windows`; ``regions`` are in the order of their slices. With
+    ``multiple`` and without ``spare``, labels are grown above and to the left, so that they begin
+    at a multiple of it.
     """
     return tuple(
         _window(
@@ -138,7 +138,7 @@ def read_windows(
 
 
 def labelled_regions(dataset: Dataset, split: Split) -> tuple[Region, ...]:
-    """The regions of a split; refused where there are none."""
+    """Return the labelled regions of a split; raise UserError if there are none."""
     regions = dataset.regions(split)
     if not regions:
         guards = guards_that_divide(dataset)
@@ -151,9 +151,9 @@ def labelled_regions(dataset: Dataset, split: Split) -> tuple[Region, ...]:
 
 
 def growth(box: Box, at_least: int = 1, spare: int | None = None, multiple: int = 1) -> Growth:
-    """Pixels by which the window of a region is larger than the region.
+    """Return the pixels by which the window of a region is larger than the region.
 
-    Parameters as of :func:`load_windows` and :func:`read_windows`.
+    Parameters are those of :func:`load_windows` and :func:`read_windows`.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def growth(box: Box, at_least: int = 1, spare: int | None = None, multiple: int 
 
 
 def grown(box: Box, by: Growth) -> Box:
-    """A box of one slice, larger by so many pixels."""
+    """Return a box of one slice, enlarged by a :data:`Growth`."""
     (z, y, x), (end, bottom, right) = box.start, box.stop
     (above, below), (left_of, right_of) = by
     return Box((z, y - above, x - left_of), (end, bottom + below, right + right_of))

@@ -62,7 +62,8 @@ def locate(root: Path, *, download: bool = False, deposit: Deposit = HPC) -> Pat
     Raises
     ------
     UserError
-        If it is missing and ``download`` is false, or if the download fails or is incomplete.
+        If it is missing and ``download`` is false, if the disk has too little room, or if the
+        download fails or is incomplete.
     """
     packed = root / deposit.file_name
     for place in (packed.with_suffix(""), packed):
@@ -96,7 +97,7 @@ def locate(root: Path, *, download: bool = False, deposit: Deposit = HPC) -> Pat
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a path has the archive's layout: ``data/raw``, possibly one folder deeper."""
+    """Return whether a path is a zip, or a folder with the archive's layout in or below it."""
     look = _is_home if kind_of(path) == "folder" else zipfile.is_zipfile
     return reading(path, lambda: look(path), "an archive must be a folder or a file")
 

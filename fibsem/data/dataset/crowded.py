@@ -1,4 +1,4 @@
-"""Squares that lie too near each other to be divided, and what divides them all the same."""
+"""Narrower guards for squares that lie too near each other to be divided into three splits."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.split import SHARES, SPLITS, SplitRecipe, neighbours
 from fibsem.geometry import Box
 
-#: Surroundings of squares that lie too near each other for wider ones, slices and pixels.
+#: Guards (slices, pixels) that are tried, the widest first.
 NARROWER = ((5, 20), (2, 40), (2, 20), (1, 20), (0, 20), (0, 0))
 
 
 def guards_that_divide(dataset: Dataset) -> str:
-    """Which keys would give every part some squares, where these stay together; empty if none."""
+    """Return advice on keys with which every split gets squares, or "" if none helps."""
     squares = [[one.box for one in s.regions] for s in dataset.samples if s.divided]
     recipe = narrower(squares)
     if recipe is None:
@@ -26,18 +26,20 @@ def guards_that_divide(dataset: Dataset) -> str:
 
 
 def narrower(samples: Sequence[Sequence[Box]]) -> SplitRecipe | None:
-    """The widest of some surroundings with which squares can fill every part as they should.
+    """Return the widest guards whose largest group of squares fits into the training split.
+
+    Squares within the guards of each other form a group, which is not divided.
 
     Parameters
     ----------
     samples
-        The squares of each.
+        The squares of each sample.
 
     Returns
     -------
     SplitRecipe or None
-        The narrowest where most squares stay together in any case; None where all of them are in
-        fewer than three groups whatever their surroundings.
+        The narrowest guards with three groups if no largest group fits; None if there are fewer
+        than three groups with all guards.
 
     Examples
     --------

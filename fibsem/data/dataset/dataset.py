@@ -261,8 +261,9 @@ def checked(dataset: Dataset) -> Dataset:
     Raises
     ------
     UserError
-        If samples share a name, a region lies outside its volume or overlaps one of another
-        split, a label value is not declared, or a split lacks a class.
+        If there is no sample, samples have names that a disk may not tell apart, a region lies
+        outside its volume or overlaps one of another split, a label value is not declared, or a
+        split with regions lacks a class.
     """
     names = [sample.name for sample in dataset.samples]
     if not names:

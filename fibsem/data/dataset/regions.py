@@ -1,4 +1,4 @@
-"""Region tables: CSV as people and spreadsheets write it, one square a line."""
+"""Read region tables: CSV files with one labelled square per line."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 COLUMNS = ("mask", "z", "y", "x")
-#: What people call the parts, and how like `split` the name of a column is that means it.
+#: Names of splits, and similarity of a column's name to `split` from which it is taken for it.
 PARTS, LIKE = {*SPLITS, "training", "validation", "valid", "testing"}, 0.75
-#: What people call the sides of a square, which its mask has.
+#: Optional columns with the sides of a square, and the axis of its mask.
 SIDES = {"height": 0, "h": 0, "width": 1, "w": 1}
-#: A whole number, also as a spreadsheet writes it that thinks of decimals; and what may be a
-#: thousand as well as one with three decimals.
+#: A whole number, also with zeros as decimals; and one that may have a mark of thousands or three
+#: decimals.
 WHOLE = re.compile(r"([+-]?\d{1,9})(?:[.,]0+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]000")
 
 
 @dataclass(frozen=True)
 class RegionTable:
-    """The squares of a table, and their pictures.
+    """The squares of a table, and the files of their masks and truths.
 
-    ``divided`` says that they were divided here: the table has no column ``split``.
+    ``divided`` is whether the recipe divided them, as the table states no splits.
     """
 
     regions: tuple[Region, ...]
@@ -44,21 +44,21 @@ class RegionTable:
 def read_regions(
     table: Path, sample: str, number: int, classes: Classes, recipe: SplitRecipe
 ) -> RegionTable:
-    """Read ``mask,z,y,x[,split][,truth][,annotator]``; without ``split`` squares are divided.
+    """Read ``mask,z,y,x[,split][,truth][,annotator]``; without ``split`` the recipe divides.
 
     Parameters
     ----------
     table
-        A CSV file; masks are named from its folder.
+        A CSV file; paths of masks are relative to its folder.
     sample, number
-        Name and number of the sample, the latter to divide each in its own way.
+        Name and number of the sample; the number is a part of the seed of its division.
     classes, recipe
-        What labels mean, and how they are divided.
+        Meaning of the label values, and settings of the division.
 
     Raises
     ------
     UserError
-        If a line cannot be used; the message names it.
+        If the table or a line is invalid; the message names the line.
     """
     rows = read_rows(table)
     masks = [Mask(_picture(row, "mask", table), classes) for row in rows]
@@ -96,14 +96,14 @@ def read_regions(
 
 
 def read_rows(table: Path) -> list[Row]:
-    """Read the lines of a table that hold a square; empty lines and remarks (#) are left out."""
+    """Read the rows of a region table, skipping empty lines and comments (#)."""
     if kind_of(table) != "file":
         raise UserError(f"`regions` must name a CSV file, but {table} is not there.")
     return read_table(table, COLUMNS, "a region table", f"{','.join(COLUMNS)}[,split]")
 
 
 def _picture(row: Row, column: str, table: Path) -> Path:
-    """A picture that a table names; from Windows with backslashes."""
+    """Return the path of a picture named in a table, possibly with backslashes."""
     name = row.values[column]
     names = [name, name.replace("\\", "/")] if name else []
     for path in (table.parent / name for name in names):
@@ -116,7 +116,7 @@ def _picture(row: Row, column: str, table: Path) -> Path:
 
 
 def _otherwise_called(path: Path) -> str:
-    """Name the file that may be meant: saved in another format, or with a capital."""
+    """Name files that differ in extension or case only, as a hint for a message; else ""."""
     stem = path.stem.casefold()
     try:
         near = sorted(file.name for file in path.parent.iterdir() if file.stem.casefold() == stem)
@@ -149,7 +149,7 @@ def _whole(row: Row, column: str, table: Path) -> int:
 def _check_once(
     rows: Sequence[Row], masks: Sequence[Mask], boxes: Sequence[Box], table: Path
 ) -> None:
-    """A square that is listed twice would count twice, also by another spelling of its path."""
+    """Raise UserError for a mask listed twice at one place, which would count twice."""
     listed: dict[tuple[str, Box], int] = {}
     for row, mask, box in zip(rows, masks, boxes, strict=True):
         before = listed.setdefault((os.path.normpath(mask.path), box), row.line)
@@ -161,7 +161,7 @@ def _check_once(
 
 
 def _check_parts_named(rows: Sequence[Row], table: Path) -> None:
-    """Refuse parts in a column of another name: squares that are to be tested would be trained."""
+    """Raise UserError if splits are in a column of another name, which would be ignored."""
     for column in rows[0].values if rows and "split" not in rows[0].values else ():
         values = {row.values[column].casefold() for row in rows} - {""}
         if (values and values <= PARTS) or get_close_matches(column, ["split"], cutoff=LIKE):
@@ -173,7 +173,7 @@ def _check_parts_named(rows: Sequence[Row], table: Path) -> None:
 
 
 def _check_sides(rows: Sequence[Row], masks: Sequence[Mask], table: Path) -> None:
-    """Refuse a mask of another size than the table tells: it was scaled, or is another one."""
+    """Raise UserError if a mask has another size than the table states: it may have been scaled."""
     for row, mask in zip(rows, masks, strict=True):
         for column in (column for column in SIDES if row.values.get(column)):
             side, pixels = WHOLE.fullmatch(row.values[column]), mask.shape[SIDES[column]]

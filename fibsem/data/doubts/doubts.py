@@ -1,4 +1,4 @@
-"""What of a dataset should be looked at before anything is learnt from it."""
+"""Warnings about a dataset that should be checked before training."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
-#: Slices that are named, and those of a large film of floats that are looked through.
+#: Largest number of slices that a message names, and number of slices read of a large float film.
 NAMED, LOOKED_AT = 8, 20
-#: Masks of a film that are asked for the size of their pixels, at most.
+#: Largest number of masks of a film whose pixel size is read.
 ASKED = 20
 
 
@@ -37,17 +37,17 @@ def doubts(
     classes: Mapping[str, Sequence[Classed]] | None = None,
     look_through: float = math.inf,
 ) -> Iterator[str]:
-    """Say what is odd of a dataset: of its samples together, and of each.
+    """Yield warnings about a dataset as a whole, then about each sample.
 
     Parameters
     ----------
     dataset
-        What may be learnt from.
+        The dataset to check.
     classes
-        Grey values of the labelled squares of each sample, where they were read already.
+        Grey values of the labelled squares of each sample; None: they are read.
     look_through
-        Voxels of a film up to which every slice of it is read; of a larger one only what needs a
-        few squares is said.
+        Largest number of voxels of a film whose slices are all read; larger films are not checked
+        for odd slices, and only some slices of floats for invalid values.
     """
     if classes is None:
         classes = {sample.name: list(classed(sample)) for sample in dataset.samples}
@@ -67,7 +67,7 @@ def doubts(
 
 
 def sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
-    """Say along which axes the files of a sample state another voxel size than the dataset has."""
+    """Warn about axes along which a sample's files state another voxel size than the dataset."""
     stated = sample.volume.voxel_nm
     for axis in differing(stated, voxel_nm):
         k = "zyx".index(axis)
@@ -78,7 +78,7 @@ def sizes_that_differ(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
 
 
 def masks_that_were_scaled(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
-    """Say which masks state pixels of another size than film and dataset have; some are asked."""
+    """Warn about the first of some masks that states another pixel size than film and dataset."""
     files_nm = stated_nm(sample.volume.voxel_nm, voxel_nm)
     film_nm = stated_nm(voxel_nm, sample.volume.voxel_nm)
     for k in evenly_spaced(len(sample.regions), ASKED):
@@ -97,17 +97,17 @@ def masks_that_were_scaled(sample: Sample, voxel_nm: VoxelNm) -> Iterator[str]:
 
 
 def unusable(sample: Sample, digests: Mapping[int, str], *, every: bool) -> Iterator[str]:
-    """Say which slices of a film cannot be read: trainings may never meet them, segmenting does.
+    """Warn about slices that cannot be read: a training may not use them, a segmentation does.
 
     Parameters
     ----------
     sample
-        Whose film.
+        The sample to check.
     digests
-        Of its slices, which tell what is damaged.
+        Digests of its slices, which are ``unreadable`` for damaged ones.
     every
-        Whether all slices of floats are read again, of which digests do not tell whether they are
-        grey values; else some are.
+        Whether all slices of floats are read again, because digests do not show whether values are
+        valid; else some are.
     """
     again = _floats(sample, every=every)
     looked_at = [z for z, digest in digests.items() if z in again or digest == UNREADABLE]
@@ -128,7 +128,7 @@ def unusable(sample: Sample, digests: Mapping[int, str], *, every: bool) -> Iter
 
 
 def _floats(sample: Sample, *, every: bool) -> Sequence[int]:
-    """Slices that are looked through for floats that are no grey values."""
+    """Return the slices to check for floats that are no grey values; none for integers."""
     depth = sample.volume.shape[0]
     if sample.volume.dtype.kind != "f":
         return ()
@@ -136,7 +136,7 @@ def _floats(sample: Sample, *, every: bool) -> Sequence[int]:
 
 
 def _why_not(sample: Sample, z: int) -> str:
-    """Why a slice cannot be read as grey values; nothing where it can."""
+    """Return why a slice cannot be read as grey values, or "" if it can."""
     try:
         sample.volume.read_unit(Box((z, 0, 0), (z + 1, *sample.volume.shape[1:])))
     except UserError as error:
@@ -145,13 +145,13 @@ def _why_not(sample: Sample, z: int) -> str:
 
 
 def unlike_slices(sample: Sample) -> Iterator[str]:
-    """Say which slices of a film are unlike their neighbours; each is read once."""
+    """Warn about slices that are unlike their neighbours; each is read once."""
     extent = sample.extent if sample.extent and sample.extent.mask else None
     yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume, extent))
 
 
 def not_on_material(sample: Sample) -> Iterator[str]:
-    """Say how many labels do not count, because their pixels show no material."""
+    """Warn about labelled pixels that do not count because they show no material."""
     reached = [count for region in sample.regions if (count := left_out(region))]
     if reached:
         yield (
@@ -161,7 +161,7 @@ def not_on_material(sample: Sample) -> Iterator[str]:
 
 
 def of_labels(sample: Sample) -> Iterator[str]:
-    """Say what is odd of the labels of a film; some hundred squares are read."""
+    """Yield all warnings about the labels of a sample; some hundred squares are read."""
     yield from not_on_material(sample)
     yield from drawn_for_nothing(sample)
     yield from listed_twice(sample)

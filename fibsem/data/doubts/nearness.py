@@ -1,4 +1,4 @@
-"""Whether what a network sees of training squares overlaps what it sees where it is judged."""
+"""Warn if the surroundings of training squares overlap those of validation or test squares."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from fibsem.data.dataset.samples import Sample
 from fibsem.data.dataset.split import SPLITS, SplitRecipe, neighbours
 from fibsem.geometry import Box, Triple
 
-#: Share of a test square that a training square covers, and share of the test squares of which it
-#: is said. Squares that are placed by chance cover each other, too.
+#: Minimum share of a test square that a training square covers, and share of covered test squares
+#: above which to warn. Squares placed at random cover each other, too.
 COVERED, AMONG = 0.5, 1 / 3
 
 
 def scored_where_learned(sample: Sample, slices: int) -> Iterator[str]:
-    """Say if a table names parts so that much is tested just over or under what is learned.
+    """Warn if a table puts many test squares just above or below training squares.
 
-    Slices that follow each other show nearly the same pores: what was learned by heart scores well.
+    Neighbouring slices show nearly the same pores, so that memorised squares score well.
 
     Parameters
     ----------
     sample
-        Whose parts were named.
+        The sample to check; nothing is yielded if its squares were divided or cut from a stack.
     slices
-        How far above each other squares are one place.
+        Distance in slices up to which squares above each other count as one place.
     """
     if sample.divided or sample.dense:
         return
@@ -44,17 +44,18 @@ def scored_where_learned(sample: Sample, slices: int) -> Iterator[str]:
 def across_samples(
     samples: Sequence[Sample], slices: Mapping[str, Mapping[int, str]], reach: Triple
 ) -> Iterator[str]:
-    """Say if what a network sees in training of one sample it is judged on in another one.
+    """Warn if training squares of one sample are near scored squares of another, of the same film.
 
-    Two samples may show one film, as one of dense labels and one of squares: each is divided by
-    itself. (That they share pixels is refused, :func:`fibsem.data.dataset.samples.check_apart`.)
+    Two samples may show one film, such as one with dense labels and one with squares, and each is
+    divided by itself. (Shared pixels are an error, see
+    :func:`fibsem.data.dataset.samples.check_apart`.)
 
     Parameters
     ----------
     samples
-        Of a dataset.
+        The samples of a dataset.
     slices
-        Digest of every slice of each sample: where films are the same.
+        Digest of every slice of each sample, by which equal slices are found.
     reach
         Pixels on each side that an output depends on, (z, y, x).
     """
@@ -79,19 +80,19 @@ def across_samples(
 
 
 def _alone(slices: Mapping[int, str]) -> dict[str, int]:
-    """Numbers of slices by their digest; of those that look alike, as blank ones do, none."""
+    """Return slice numbers by digest, without unreadable and repeated (such as blank) slices."""
     count = Counter(slices.values())
     return {d: z for z, d in slices.items() if d != UNREADABLE and count[d] == 1}
 
 
 def _further(box: Box, slices: int) -> Box:
-    """A box so many slices further."""
+    """Return a box moved along z by a number of slices."""
     (z, *start), (end, *stop) = box.start, box.stop
     return Box((z + slices, start[0], start[1]), (end + slices, stop[0], stop[1]))
 
 
 def _covered(box: Box, other: Box) -> float:
-    """Share of a square that another one covers; none where their slices are others."""
+    """Return the share of a square that another box covers; 0 if they do not overlap."""
     if not box.overlaps(other):
         return 0.0
     sides = [min(box.stop[k], other.stop[k]) - max(box.start[k], other.start[k]) for k in (1, 2)]
@@ -99,20 +100,19 @@ def _covered(box: Box, other: Box) -> float:
 
 
 def within_reach(sample: Sample, reach: Triple, recipe: SplitRecipe) -> Iterator[str]:
-    """Say if the division left squares of different parts nearer than a network reaches.
+    """Warn if the division left squares of different splits within the reach of a network.
 
-    Of parts that a table names only squares above each other are said
-    (:func:`scored_where_learned`); of dense labels the depth is checked
-    (:func:`fibsem.data.dataset.dataset.check_depth`).
+    Splits named in a table are checked by :func:`scored_where_learned`, dense labels by
+    :func:`fibsem.data.dataset.dataset.check_depth`.
 
     Parameters
     ----------
     sample
-        Whose squares were divided.
+        The sample to check.
     reach
         Pixels on each side that an output depends on, (z, y, x).
     recipe
-        What they were divided by.
+        The recipe by which its squares were divided.
     """
     if not sample.divided:
         return
@@ -132,7 +132,7 @@ def within_reach(sample: Sample, reach: Triple, recipe: SplitRecipe) -> Iterator
 
 
 def _apart_by(wider: SplitRecipe, groups: int) -> str:
-    """What keeps squares apart that a network sees together: keys that leave no part empty."""
+    """Return advice on keeping squares apart: wider guards if they leave three groups or more."""
     if groups >= len(SPLITS):
         return (
             f"split.guard_px={wider.guard_px} split.guard_slices={wider.guard_slices} keep them "

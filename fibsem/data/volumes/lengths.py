@@ -1,4 +1,4 @@
-"""Numbers and lengths as people and programs write them."""
+"""Parse numbers, lengths and voxel sizes from manifests and file metadata."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numbers import Real
 from fibsem.data.volumes.faults import SliceError
 from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm
 
-#: Nanometres by symbol, of which the case counts, and by word.
+#: Nanometres of units by symbol (case-sensitive), and by word.
 SYMBOLS = {
     "nm": 1.0, "pm": 1e-3, "Å": 0.1, "m": 1e9, "um": 1e3, "μm": 1e3, r"\u00B5m": 1e3, "mm": 1e6,
     "cm": 1e7, "dm": 1e8, "km": 1e12, "in": 2.54e7, "ft": 3.048e8, "mil": 2.54e4, "thou": 2.54e4,
@@ -30,22 +30,22 @@ WORDS = {
 }  # fmt: skip
 
 
-#: Nanometres of an atom: a voxel that is said to be smaller is measured in something else.
+#: Size of an atom in nm: smaller voxel sizes are not valid, as they are in another unit.
 SMALLEST_NM = 0.1
-#: A millimetre: what is said to be larger is no voxel of any microscope of this field.
+#: A millimetre in nm: no microscope of this field has larger voxels, so they are not valid.
 LARGEST_NM = 1e6
-#: Units from which on one of them is no size of a voxel that was measured.
+#: Smallest unit in nm of which a size of exactly 1 is a default and was not measured.
 LARGE_UNIT_NM = 1e3
-#: What FIB-SEM resolves and cuts, nm; what is said to lie beyond is more often of another unit.
+#: Usual range of voxel sizes of FIB-SEM in nm; values outside are more often in another unit.
 USUAL_NM = 1.0, 1e3
-#: How far from square pixels may be; one that was not corrected for a tilt of 52 degrees is 1.27.
+#: Largest ratio of the sides of a pixel; 1.27 if a tilt of 52 degrees was not corrected.
 SQUARE = 1.5
-#: Share by which voxel sizes may differ and still be the same.
+#: Relative difference up to which voxel sizes count as equal.
 SAME_SIZE = 0.05
 
 
 def finite(value: object) -> float | None:
-    """A finite number, else None; to YAML and JSON truth values are numbers, too.
+    """Return a finite number as a float; None for anything else, including booleans.
 
     >>> finite(3), finite(True), finite(float("inf")), finite("3"), finite(10**400)
     (3.0, None, None, None, None)
@@ -60,7 +60,7 @@ def finite(value: object) -> float | None:
 
 
 def voxel_size(value: object) -> float | None:
-    """The side of a voxel in nm, as people write it; None of what can be none.
+    """Return a number as the side of a voxel in nm; None unless it is from 0.1 nm to 1 mm.
 
     >>> voxel_size(10), voxel_size(0.01), voxel_size("10"), voxel_size(1e7)
     (10.0, None, None, None)
@@ -70,7 +70,7 @@ def voxel_size(value: object) -> float | None:
 
 
 def stated_nm(*voxel_nm: VoxelNm) -> VoxelNm:
-    """Voxel size of which each axis is that of the first one to state it.
+    """Return the voxel size that takes each axis from the first size that states it.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def stated_nm(*voxel_nm: VoxelNm) -> VoxelNm:
 
 
 def differing(one: VoxelNm, other: VoxelNm) -> list[str]:
-    """Axes on which both sizes are known, and not the same.
+    """Return the axes on which both sizes are known and differ by more than 5 %.
 
     >>> differing((50.0, None, 10.0), (52.0, 10.0, 20.0))
     ['x']
@@ -95,7 +95,7 @@ def differing(one: VoxelNm, other: VoxelNm) -> list[str]:
 
 
 def in_words(voxel_nm: VoxelNm) -> str:
-    """A voxel as people write it.
+    """Format a voxel size, with ``?`` for an unknown axis.
 
     >>> in_words((50.0, None, 10.0))
     '50 x ? x 10'
@@ -106,7 +106,7 @@ def in_words(voxel_nm: VoxelNm) -> str:
 def unlikely(voxel_nm: VoxelNm, files: VoxelNm = UNKNOWN_NM) -> Iterator[str]:
     """Warn if a voxel size looks like one in another unit, or in another order of the axes.
 
-    Pixels that the ``files`` themselves state are as they are, however far from square.
+    A pixel size that the ``files`` themselves state may be far from square.
 
     >>> list(unlikely((50.0, 10.0, 10.0)))
     []
@@ -128,7 +128,7 @@ def unlikely(voxel_nm: VoxelNm, files: VoxelNm = UNKNOWN_NM) -> Iterator[str]:
 
 
 def agreed_nm(*voxel_nm: VoxelNm) -> VoxelNm:
-    """Voxel size of which each axis is what all state who state it; not known where they differ.
+    """Return the voxel size on which all sizes agree; None on axes that differ or are unknown.
 
     >>> agreed_nm((100.0, None, 10.0), (50.0, 10.0, 10.0))
     (None, 10.0, 10.0)
@@ -140,7 +140,7 @@ def agreed_nm(*voxel_nm: VoxelNm) -> VoxelNm:
 
 
 def usual_nm(sizes: Sequence[VoxelNm]) -> VoxelNm:
-    """The voxel size that most slices state along each axis; None where none does.
+    """Return the voxel size that most slices state along each axis; None where none does.
 
     >>> usual_nm([(None, 20.0, 20.0), (None, 10.0, 10.0), (50.0, 10.0, 10.1)])
     (50.0, 10.0, 10.0)
@@ -150,7 +150,7 @@ def usual_nm(sizes: Sequence[VoxelNm]) -> VoxelNm:
 
 
 def _usual(sizes: Iterable[float | None]) -> float | None:
-    """The size that most others are like, the first of several such."""
+    """Return the size that equals most sizes within 5 %, the first one in case of a tie."""
     stated = Counter(nm for nm in sizes if nm is not None)
 
     def alike(nm: float) -> int:
@@ -162,7 +162,7 @@ def _usual(sizes: Iterable[float | None]) -> float | None:
 
 
 def check_same_nm(voxel_nm: VoxelNm, others: VoxelNm, name: object) -> None:
-    """Refuse a slice of another magnification than most have."""
+    """Raise SliceError for a slice with another voxel size than most."""
     if differing(voxel_nm, others):
         raise SliceError(
             f"all slices must have the voxel size (z, y, x) of most, {others} nm, but {name} "
@@ -171,7 +171,7 @@ def check_same_nm(voxel_nm: VoxelNm, others: VoxelNm, name: object) -> None:
 
 
 def length_nm(value: object, unit: object = "nm") -> float | None:
-    """A length in nm, None where it is none; slices that are counted backwards are as far apart.
+    """Return a length in nm without its sign, or None if it is no valid voxel size.
 
     >>> length_nm(-0.05, "um"), length_nm("0,5"), length_nm("nan"), length_nm(3, "pixel")
     (50.0, 0.5, None, None)
@@ -185,10 +185,10 @@ def length_nm(value: object, unit: object = "nm") -> float | None:
 
 
 def axes_nm(*axes: tuple[object, object]) -> VoxelNm:
-    """Voxel size from the length and the unit of each axis, (z, y, x); None where it is not known.
+    """Return the voxel size from the length and unit of each axis, (z, y, x); None where unknown.
 
-    One micrometre, or another one of a large unit, is what programs write of a size that they do
-    not know: of z alone for single pictures, or of all axes. No voxel of this field has it.
+    Programs write 1 um, or 1 of a larger unit, for a size that they do not know: along z for single
+    images, or along all axes. It counts as unknown along z, and in y and x if neither was measured.
 
     >>> axes_nm((1, "um"), (0.01, "um"), (0.01, "um")), axes_nm((1, "um"), (1, "um"), (1, "um"))
     ((None, 10.0, 10.0), (None, None, None))
@@ -206,7 +206,7 @@ def axes_nm(*axes: tuple[object, object]) -> VoxelNm:
 
 
 def unit_nm(unit: str) -> float | None:
-    """Nanometres of a unit as people and programs write it, one or several; None of another.
+    """Return the nanometres of a unit of length, singular or plural, or None for any other text.
 
     >>> unit_nm("Micrometers"), unit_nm("inches"), unit_nm("\u00b5m"), unit_nm("pixel")
     (1000.0, 25400000.0, 1000.0, None)

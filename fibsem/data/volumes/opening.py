@@ -35,7 +35,7 @@ def open_volume(
     ----------
     path
         A folder of TIFF slices (also inside a zip archive), a TIFF with one or many pages, or an
-        OME-Zarr (0.4 or 0.5, full resolution).
+        OME-Zarr (0.1 to 0.5, full resolution).
     value_range
         The grey values that map to 0 and 1; by default the range of the stored integers, and
         [0, 1] for float32.

@@ -37,7 +37,8 @@ class Manner:
     pattern, series
         Which of several series in a folder to open, and which of several in a file.
     labels
-        Whether it holds labels: of any integer dtype, or indices of a palette.
+        Whether it holds labels: booleans, integers, floats with integer values, or indices of a
+        palette.
     voxel_nm
         Voxel size (z, y, x) in nm given on opening, None where it is not given.
     valid

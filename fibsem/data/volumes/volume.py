@@ -73,7 +73,7 @@ class Volume:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """uint8, uint16 or float32."""
+        """uint8, uint16 or float32; labels may also be booleans, other integers or floats."""
         return self.source.dtype
 
     @property

@@ -42,7 +42,7 @@ class VolumeWriter(ABC):
         self._start()
 
     def write(self, z: int, block: Voxels) -> None:
-        """Write a block (k, y, x) at slices z to z + k.
+        """Write a block (k, y, x) at slices z to z + k - 1.
 
         Raises
         ------

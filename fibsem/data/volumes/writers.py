@@ -75,6 +75,8 @@ def create_volume(
     ------
     UserError
         If ``format`` is unknown, or ``path`` is occupied and may not or cannot be continued.
+    ValueError
+        If the dtype is another one, or the shape is not three positive extents.
 
     Notes
     -----
