@@ -68,7 +68,7 @@ class TrainResult(Result):
 
     @property
     def model(self) -> LoadedModel:
-        """The network with the best threshold on validation squares, for :func:`segment`."""
+        """The network with its best validation threshold, for :func:`segment`; untested."""
         return load_folder(self.place)
 
     @property
