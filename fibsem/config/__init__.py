@@ -9,8 +9,8 @@ from fibsem.config.architecture import why_no_unet, with_architecture
 from fibsem.config.budget import Budget
 from fibsem.config.commands import command_line, compose, run_command
 from fibsem.config.configuration import Configuration
-from fibsem.config.keys import CONF
-from fibsem.config.named import check_whole, choices_of
+from fibsem.config.keys import CONF, choices_of
+from fibsem.config.named import check_chosen
 from fibsem.config.overrides import as_typed, override
 from fibsem.config.promotion import (
     GateConfig,
@@ -52,7 +52,7 @@ __all__ = [
     "TrainConfig",
     "Tree",
     "as_typed",
-    "check_whole",
+    "check_chosen",
     "choices_of",
     "command_line",
     "compose",

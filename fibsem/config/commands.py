@@ -13,8 +13,8 @@ from typing import Any
 
 from fibsem.config.architecture import with_architecture
 from fibsem.config.grouped import as_grouped, without_groups
-from fibsem.config.keys import CONF, check_keys, unknown_key
-from fibsem.config.named import check_whole
+from fibsem.config.keys import CONF, check_keys, choices_of, unknown_key
+from fibsem.config.named import check_chosen
 from fibsem.config.overrides import for_hydra, is_multirun, meant, without_password
 from fibsem.config.reading import Tree, check_types, flat
 from fibsem.config.runs import AUTO
@@ -111,8 +111,7 @@ def command_line(command: str, overrides: Iterable[str]) -> str:
 
 def _choices(group: str, *without: str) -> str:
     """List the files of a group, some left out; ``--help`` shows it by ``${choices:model}``."""
-    names = {file.stem for file in (CONF / group).glob("*.yaml")}
-    return ", ".join(sorted(names - set(without)))
+    return ", ".join(sorted(choices_of(group) - set(without)))
 
 
 class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_errors()
@@ -209,7 +208,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
         with ending_at_once():
             given = sys.argv[1:]
             remember_typed(given)  # before any message can quote them
-            check_whole(given)
+            check_chosen(given)
             sys.argv[1:] = _checked(name, with_architecture(name, given))
             _keep_no_password(given)
             with _one_line_errors(name):

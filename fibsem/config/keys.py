@@ -35,6 +35,17 @@ ELSEWHERE = {
 }  # fmt: skip
 
 
+def choices_of(group: str) -> set[str]:
+    """Return the names of the files of a group.
+
+    Examples
+    --------
+    >>> sorted(choices_of("data"))
+    ['demo', 'hpc', 'phantom']
+    """
+    return {file.stem for file in (CONF / group).glob("*.yaml")}
+
+
 @cache
 def text_keys() -> frozenset[str]:
     """Return the dotted keys with a string value in any file of ``conf/``, without interpolations.

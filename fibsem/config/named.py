@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import yaml
 
-from fibsem.config.keys import CONF
+from fibsem.config.keys import CONF, choices_of
 from fibsem.config.overrides import meant
 from fibsem.errors import UserError
 
@@ -14,7 +14,7 @@ from fibsem.errors import UserError
 CHOSEN = {"model": "2dcnn", "data": "phantom"}
 
 
-def check_whole(arguments: Iterable[str]) -> None:
+def check_chosen(arguments: Iterable[str]) -> None:
     """Refuse a ``model.name`` or ``data.name`` of a file that is not chosen.
 
     The other keys would be those of another file: ``data.name=hpc`` alone would simulate a phantom
@@ -27,7 +27,7 @@ def check_whole(arguments: Iterable[str]) -> None:
 
     Examples
     --------
-    >>> check_whole(["model=3dcnn", "data.path=film", "data.name=demo"])
+    >>> check_chosen(["model=3dcnn", "data.path=film", "data.name=demo"])
     """
     overrides = [one.lstrip("+") for one in arguments if "=" in one and not one.startswith("-")]
     given = {one.partition("=")[0]: meant(one) for one in overrides}
@@ -49,14 +49,3 @@ def _of_experiment(name: str | None) -> dict[str, str]:
     listed = yaml.safe_load(file.read_text(encoding="utf-8")).get("defaults", [])
     chosen = {key: value for one in listed if isinstance(one, dict) for key, value in one.items()}
     return {group: chosen[key] for group in CHOSEN if (key := f"override /{group}") in chosen}
-
-
-def choices_of(group: str) -> set[str]:
-    """Return the names of the files of a group.
-
-    Examples
-    --------
-    >>> sorted(choices_of("data"))
-    ['demo', 'hpc', 'phantom']
-    """
-    return {file.stem for file in (CONF / group).glob("*.yaml")}

@@ -3,7 +3,7 @@
 import pytest
 
 from fibsem.api.options import tree_of
-from fibsem.config import check_whole
+from fibsem.config import check_chosen
 from fibsem.errors import UserError
 
 
@@ -25,7 +25,7 @@ from fibsem.errors import UserError
 def test_the_name_of_a_choice_is_no_choice(given, said):
     """With data.name=hpc a phantom was simulated, learned from and told as hpc."""
     with pytest.raises(UserError, match=f"must be left to .*; {said}"):
-        check_whole(given)
+        check_chosen(given)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_name_of_a_choice_is_no_choice(given, said):
     ],
 )
 def test_other_names_stay(given):
-    check_whole(given)
+    check_chosen(given)
 
 
 @pytest.mark.parametrize("command", ["train", "sweep", "evaluate"])

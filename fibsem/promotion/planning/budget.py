@@ -33,8 +33,6 @@ from fibsem.training.planning.plan import Plan, RankingPlan
 from fibsem.training.planning.probing import Probe, probe
 from fibsem.training.results import TrialResult
 
-#: Side in pixels of the square on which the search for a post-processing is timed.
-SIDE = 128
 #: Largest share of the time for all trainings that repetitions for the ranking may take.
 RANKING = 0.5
 #: Time per pixel of labelled squares relative to the timed block, because of margins, reading and

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from fibsem.config import CONF, DataConfig, RunConfig, compose, read_path
+from fibsem.config import DataConfig, RunConfig, choices_of, compose, read_path
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset import archive
 from fibsem.data.dataset.dataset import Dataset
@@ -217,7 +217,7 @@ def _is_simulated(folder: Path) -> bool:
 
 def phantom_recipe(name: str) -> PhantomRecipe:
     """Read the recipe of ``conf/phantom/<name>.yaml``; raise UserError if there is none."""
-    choices = sorted(file.stem for file in (CONF / "phantom").glob("*.yaml"))
+    choices = sorted(choices_of("phantom"))
     if name not in choices:
         raise UserError(f"`data.phantom` must be one of {', '.join(choices)}, but got {name}.")
     return PhantomRecipe.from_mapping(compose("simulate", [f"phantom={name}"])["phantom"])
