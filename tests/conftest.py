@@ -101,6 +101,11 @@ def pytest_collection_finish(session):
     gc.enable()
 
 
+def pytest_sessionfinish():
+    """Nor is what is left at the end: pytest looks through all of it, ten times."""
+    gc.freeze()
+
+
 def _package(request):
     """The package that a file of tests is of: its first folder in `tests/`, or in `fibsem/`."""
     return request.path.relative_to(request.config.rootpath).parts[1]

@@ -25,7 +25,7 @@ from fibsem.system.advice import OF_FILM, called, in_manifest
 from fibsem.system.again import begin_with
 from fibsem.system.interrupts import END_S, INTERRUPTED, end_cleanly, stopped
 from fibsem.system.libraries import disinherit
-from fibsem.system.processes import ending_at_once
+from fibsem.system.processes import collect_seldom, ending_at_once
 from fibsem.system.secrets import guard_output, remember_typed
 from fibsem.system.streams import open_closed
 from fibsem.system.threads import STOPS
@@ -185,6 +185,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     open_closed()
     guard_output()
     disinherit()
+    collect_seldom()
     failed: list[int] = []  # errors are reported here, before Hydra would report them
     several, here = is_multirun(sys.argv[1:]), os.getpid()
 

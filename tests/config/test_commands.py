@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fibsem.config import compose
+from fibsem.system.processes import YOUNG
 
 #: A command that does what a test wants.
 COMMAND = """
@@ -144,6 +145,12 @@ def test_what_other_programs_set_for_mlflow_is_left(run):
     act = f"print(*sorted({{*{[*others]}, *{[*ours]}}} & set(os.environ)))"
     done = run(act, **others, **ours)
     assert done.stdout.split() == sorted(ours)
+
+
+def test_a_command_looks_for_garbage_more_seldom_than_python(run):
+    """What it loads is none, and would be looked through a dozen times."""
+    done = run("import gc; print(gc.get_threshold()[0])")
+    assert int(done.stdout) == YOUNG
 
 
 def test_every_job_of_a_multirun_says_its_own_error_and_the_worst_one_gives_the_code(run):

@@ -27,7 +27,14 @@ from fibsem.system.interrupts import (
     uninterrupted,
 )
 from fibsem.system.outages import weathered
-from fibsem.system.processes import ask_to_end, die_with_parent, forking, rss_gib, stop
+from fibsem.system.processes import (
+    ask_to_end,
+    collect_seldom,
+    die_with_parent,
+    forking,
+    rss_gib,
+    stop,
+)
 from fibsem.system.pulse import follow, pulse
 from fibsem.system.secrets import guard_output
 from fibsem.system.threads import STOPS, start_beside
@@ -195,6 +202,7 @@ def _death(exitcode: int | None) -> TrialFailedError:
 def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
     """Run the process of a trial: send the result, unless it was asked to end."""
     die_with_parent()
+    collect_seldom()
     guard_output()
     line = Line(pipe)
     start_beside(line.keep_posted)

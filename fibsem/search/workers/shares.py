@@ -12,6 +12,7 @@ from fibsem.search.workers.executors import LOOK_S, fresh
 from fibsem.system.again import anew, begin_with
 from fibsem.system.interrupts import END_S, end_cleanly, interruption_point
 from fibsem.system.processes import (
+    collect_seldom,
     confine,
     core_shares,
     die_with_parent,
@@ -35,6 +36,7 @@ class Share:
     def take(self) -> None:
         """Restrict this process to its share; called before TensorFlow is imported."""
         die_with_parent()
+        collect_seldom()
         guard_output()
         begin_with(self.anew)
         end_cleanly(*STOPS, at_most_s=END_S, once=True)

@@ -1,5 +1,6 @@
 """What a trial's process and its sweep say to each other, over a real pipe."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -19,7 +20,7 @@ from fibsem.errors import OutageError
 from fibsem.search.workers import executors
 from fibsem.system import pulse
 from fibsem.system.interrupts import INTERRUPTED, end_cleanly
-from fibsem.system.processes import rss_gib
+from fibsem.system.processes import YOUNG, rss_gib
 from fibsem.system.threads import STOPS
 from fibsem.tracking.runs import Tracking
 from fibsem.training.failures import PrunedError, TrialFailedError
@@ -133,6 +134,15 @@ def trains_long(began, line):
         Path(began).with_suffix(".ended").touch()
         raise
     return "done", None
+
+
+def looks(line):
+    """The work of a trial that tells how often it looks for garbage."""
+    return "done", gc.get_threshold()[0]
+
+
+def test_the_process_of_a_trial_looks_for_garbage_as_seldom_as_a_command():
+    assert executors.in_own_process(FORKED, looks, print) == YOUNG
 
 
 def sweeps(began):

@@ -16,6 +16,7 @@ from fibsem.inference.volume.labelling.remote import RemoteSegmentation, SlabRes
 from fibsem.inference.volume.labelling.slab import Slab
 from fibsem.system.advice import WORKERS
 from fibsem.system.processes import (
+    collect_seldom,
     confine,
     core_shares,
     die_with_parent,
@@ -111,6 +112,7 @@ def _begin(k: int, count: int) -> None:
     """Set up the k-th process with its share of the cores, and an accelerator if there is one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends us
     die_with_parent()
+    collect_seldom()
     guard_output()
     accelerators = visible_accelerators()
     confine(
