@@ -1,0 +1,107 @@
+"""The built pages in a real browser, as wide as a desk's screen and as a telephone's."""
+
+import functools
+import json
+import os
+import queue
+import shutil
+import subprocess
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+SITE = Path(__file__).parents[1] / "build" / "site"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+#: Widths of a desk's screen and of a telephone in CSS pixels.
+WIDTHS = {"desk": 1280, "telephone": 390}
+#: Opens every page in a frame of a given width, and writes down what is wider than it.
+LOOK = """<!doctype html><title>look</title><body><script>
+const pages = %s, told = {};
+async function look() {
+  for (const page of pages) {
+    const frame = document.createElement("iframe");
+    frame.style.cssText = "width: %dpx; height: 800px; border: 0";
+    frame.src = page;
+    document.body.append(frame);
+    await new Promise(ready => frame.onload = ready);
+    const seen = frame.contentDocument;
+    told[page] = {
+      wide: seen.documentElement.scrollWidth,
+      heading: seen.querySelector("article h1")?.textContent ?? "",
+      lost: [...seen.images].filter(one => !one.complete || !one.naturalWidth).map(one => one.src),
+      narrow: [...seen.querySelectorAll("article td")]
+        .filter(cell => cell.textContent.trim().length > 40 && cell.offsetWidth < 90)
+        .map(cell => cell.textContent.trim().slice(0, 60)),
+    };
+    frame.remove();
+  }
+  await fetch("/told", {method: "POST", body: JSON.stringify(told)});
+}
+look();
+</script>"""
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves the pages and the one that looks at them, whose findings it puts into a queue."""
+
+    def do_GET(self):
+        if not self.path.startswith("/look-"):
+            return super().do_GET()
+        pages = [page.name for page in sorted(SITE.glob("*.html"))]
+        self._answer((LOOK % (json.dumps(pages), int(self.path[6:]))).encode())
+
+    def do_POST(self):
+        self.server.told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self._answer(b"")
+
+    def _answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def look(tmp_path_factory):
+    """Function (width) -> what is told of every page at that width."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=SITE))
+    server.told = queue.Queue()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def told(width):
+        line = [
+            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            f"--user-data-dir={tmp_path_factory.mktemp('browser')}", "--remote-debugging-port=0",
+            f"--window-size={width + 100},900", f"http://127.0.0.1:{server.server_port}/look-{width}",
+        ]  # fmt: skip
+        browser = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            return server.told.get(timeout=120)
+        finally:
+            browser.terminate()
+            browser.wait(30)
+
+    yield told
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian package chromium)")
+@pytest.mark.skipif(not SITE.is_dir(), reason="the pages are not built (make docs)")
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_pages_are_read_without_moving_them_sideways(look, width):
+    told = look(width)
+    assert {"index.html", "data.html", "sweeps.html", "api.html", "glossary.html"} <= set(told)
+    for page, seen in told.items():
+        assert seen["wide"] <= width, f"{page} is {seen['wide']} px wide"
+        assert not seen["lost"], f"{page} lacks pictures"
+        assert not seen["narrow"], f"{page} has cells that nobody can read: {seen['narrow'][:3]}"
+        assert seen["heading"] or page == "404.html"
