@@ -31,6 +31,10 @@ async function look() {
       wide: seen.documentElement.scrollWidth,
       heading: seen.querySelector("article h1")?.textContent ?? "",
       lost: [...seen.images].filter(one => !one.complete || !one.naturalWidth).map(one => one.src),
+      beyond: [...seen.querySelectorAll("article :is(p, li, h1, h2, h3, img, pre, code, a)")]
+        .filter(one => !one.parentNode.closest("table, pre"))  // these are moved by themselves
+        .filter(one => one.getBoundingClientRect().right > %d)
+        .map(one => one.textContent.trim().slice(0, 60) || one.src),
       narrow: [...seen.querySelectorAll("article td")]
         .filter(cell => cell.textContent.trim().length > 40 && cell.offsetWidth < 90)
         .map(cell => cell.textContent.trim().slice(0, 60)),
@@ -50,7 +54,8 @@ class Handler(SimpleHTTPRequestHandler):
         if not self.path.startswith("/look-"):
             return super().do_GET()
         pages = [page.name for page in sorted(SITE.glob("*.html"))]
-        self._answer((LOOK % (json.dumps(pages), int(self.path[6:]))).encode())
+        width = int(self.path[6:])
+        self._answer((LOOK % (json.dumps(pages), width, width)).encode())
 
     def do_POST(self):
         self.server.told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -102,6 +107,7 @@ def test_pages_are_read_without_moving_them_sideways(look, width):
     assert {"index.html", "data.html", "sweeps.html", "api.html", "glossary.html"} <= set(told)
     for page, seen in told.items():
         assert seen["wide"] <= width, f"{page} is {seen['wide']} px wide"
+        assert not seen["beyond"], f"{page} has text beyond its edge: {seen['beyond'][:3]}"
         assert not seen["lost"], f"{page} lacks pictures"
         assert not seen["narrow"], f"{page} has cells that nobody can read: {seen['narrow'][:3]}"
         assert seen["heading"] or page == "404.html"
