@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy.typing as npt
 from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.dataset.samples import Region, Sample
 from fibsem.data.preprocessing import evenly_spaced
+from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 
 Greys = npt.NDArray[np.float32]
-#: Reads the grey values at another place of a region, or returns None if it cannot be read.
-ReadShifted = Callable[[Region], Greys | None]
+#: Reads the grey values at another place than a region's, or returns None if it cannot.
+ReadAt = Callable[["Near"], Greys | None]
 #: A region and its labels.
 Labelled = tuple[Region, npt.NDArray[np.uint8]]
 
@@ -50,13 +52,14 @@ NOTHING, AS_WELL, MOST_OF_IT = 0.02, 0.15, 0.5
 def misplaced(sample: Sample) -> Iterator[str]:
     """Yield a message if the labels of a sample seem to belong elsewhere.
 
-    Takes the time to read at most 16 regions at 24 places each, and the memory of one region.
+    Takes the time to decode at most 16 regions at 9 places each, and the memory of one region.
     """
     regions = _looked_at(sample)
     if len(regions) < FEWEST:
         return
-    here = _informations(regions, _in_slice(sample, 0))
-    elsewhere = {name: _informations(regions, place) for name, place in _places(sample)}
+    names, places = zip(*_places(sample), strict=True)
+    here, *others = _informations(sample, regions, (_in_slice(0), *places))
+    elsewhere = dict(zip(names, others, strict=True))
     better = {name: t for name, t in elsewhere.items() if _excess(t, here) > ERRORS}
     if better:
         name, other = max(better.items(), key=lambda item: float(np.nanmean(item[1])))
@@ -80,47 +83,45 @@ def _looked_at(sample: Sample) -> list[Labelled]:
     return [both[k] for k in evenly_spaced(len(both), MOST)] if both else []
 
 
-def _places(sample: Sample) -> Iterator[tuple[str, ReadShifted]]:
+def _places(sample: Sample) -> Iterator[tuple[str, ReadAt]]:
     """Yield the other places that labels may belong to, with a description of each."""
     for dz in (*range(-REACH, 0), *range(1, REACH + 1)):
         many = "slice" if abs(dz) == 1 else "slices"
-        yield f"{abs(dz)} {many} {'later' if dz > 0 else 'earlier'}", _in_slice(sample, dz)
+        yield f"{abs(dz)} {many} {'later' if dz > 0 else 'earlier'}", _in_slice(dz)
     for dy, dx in product(range(-NEAR, NEAR + 1), repeat=2):
         if (dy, dx) != (0, 0):
-            yield f"({dy:+}, {dx:+}) pixels on (y, x)", _in_slice(sample, 0, dy, dx)
+            yield f"({dy:+}, {dx:+}) pixels on (y, x)", _in_slice(0, dy, dx)
     for name, axes in MIRRORED.items():
         if sample.dense or axes != (0,):
             yield f"mirrored in {name}", _mirrored(sample, axes)
     for name, axes in TURNED.items():
         yield name, _mirrored(sample, axes, exchanged=True)
     if not sample.dense:
-        yield "where y and x of their places are exchanged", _elsewhere(sample)
-        yield "where z of their places is counted from the last slice", _from_the_end(sample)
+        yield "where y and x of their places are exchanged", _elsewhere
+        yield "where z of their places is counted from the last slice", _from_the_end
 
 
-def _in_slice(sample: Sample, dz: int, dy: int = 0, dx: int = 0) -> ReadShifted:
-    def read(region: Region) -> Greys | None:
-        z, y, x = (a + by for a, by in zip(region.box.start, (dz, dy, dx), strict=True))
-        return _read(
-            sample, Box((z, y, x), (z + 1, y + region.box.shape[1], x + region.box.shape[2]))
-        )
+def _in_slice(dz: int, dy: int = 0, dx: int = 0) -> ReadAt:
+    def read(near: Near) -> Greys | None:
+        z, y, x = (a + by for a, by in zip(near.box.start, (dz, dy, dx), strict=True))
+        return near.read(Box((z, y, x), (z + 1, y + near.box.shape[1], x + near.box.shape[2])))
 
     return read
 
 
-def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False) -> ReadShifted:
+def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False) -> ReadAt:
     """Return a reader of mirrored places, of a stack as a whole or of each mask by itself."""
     shape = sample.volume.shape
 
-    def read(region: Region) -> Greys | None:
-        start, sides = list(region.box.start), list(region.box.shape)
+    def read(near: Near) -> Greys | None:
+        start, sides = list(near.box.start), list(near.box.shape)
         for axis in axes if sample.dense else ():
-            start[axis] = shape[axis] - region.box.stop[axis]
+            start[axis] = shape[axis] - near.box.stop[axis]
         if exchanged:
             sides[1:] = sides[:0:-1]
             start[1:] = start[:0:-1] if sample.dense else start[1:]
         z, y, x = start
-        greys = _read(sample, Box((z, y, x), (z + 1, y + sides[1], x + sides[2])))
+        greys = near.read(Box((z, y, x), (z + 1, y + sides[1], x + sides[2])))
         if greys is None:
             return None
         inside = tuple(axis - 1 for axis in axes if axis)
@@ -129,40 +130,62 @@ def _mirrored(sample: Sample, axes: tuple[int, ...], *, exchanged: bool = False)
     return read
 
 
-def _elsewhere(sample: Sample) -> ReadShifted:
-    """Return a reader of the places of regions with x and y exchanged."""
-
-    def read(region: Region) -> Greys | None:
-        z, y, x = region.box.start
-        _, h, w = region.box.shape
-        return _read(sample, Box((z, x, y), (z + 1, x + h, y + w)))
-
-    return read
+def _elsewhere(near: Near) -> Greys | None:
+    """Read the place of a region with x and y exchanged."""
+    z, y, x = near.box.start
+    _, h, w = near.box.shape
+    return near.read(Box((z, x, y), (z + 1, x + h, y + w)))
 
 
-def _from_the_end(sample: Sample) -> ReadShifted:
-    """Return a reader of the places of regions with slices counted from the last one."""
-    depth = sample.volume.shape[0]
-
-    def read(region: Region) -> Greys | None:
-        (z, y, x), (_, bottom, right) = region.box.start, region.box.stop
-        return _read(sample, Box((depth - 1 - z, y, x), (depth - z, bottom, right)))
-
-    return read
+def _from_the_end(near: Near) -> Greys | None:
+    """Read the place of a region with slices counted from the last one."""
+    depth = near.volume.shape[0]
+    (z, y, x), (_, bottom, right) = near.box.start, near.box.stop
+    return near.read(Box((depth - 1 - z, y, x), (depth - z, bottom, right)))
 
 
-def _read(sample: Sample, box: Box) -> Greys | None:
-    if not box.inside(sample.volume.shape) or box.start[0] in sample.volume.missing:
+class Near:
+    """Grey values at places near a region; what surrounds it in its own slice is decoded once.
+
+    Most of the places lie in the slice of the region, a pixel away from it or mirrored in it, and
+    compressed slices take longer to decode than to look through.
+    """
+
+    def __init__(self, volume: Volume, box: Box) -> None:
+        self.volume, self.box = volume, box
+        (z, y, x), side = box.start, max(box.shape)  # also if its y and x were exchanged
+        square = Box(box.start, (z + 1, y + side, x + side))
+        self.around = square.grow((0, NEAR, NEAR)).clip(volume.shape)
+
+    @cached_property
+    def _surroundings(self) -> Greys | None:
+        return _read(self.volume, self.around)
+
+    def read(self, box: Box) -> Greys | None:
+        """Return the grey values in a box of one slice, or None if they cannot be read."""
+        if not box.inside(self.volume.shape):
+            return None
+        if box.within(self.around) and self._surroundings is not None:
+            return self._surroundings[box.slices_in(self.around)[1:]]
+        return _read(self.volume, box)
+
+
+def _read(volume: Volume, box: Box) -> Greys | None:
+    if box.start[0] in volume.missing:
         return None
     try:
-        return sample.volume.read_unit(box)[0]
+        return volume.read_unit(box)[0]
     except UserError:  # unreadable slices are reported elsewhere
         return None
 
 
-def _informations(regions: list[Labelled], place: ReadShifted) -> npt.NDArray[np.float64]:
-    """Information of each region's labels on the grey values at a place; nan where it has none."""
-    return np.array([information(place(region), labels) for region, labels in regions])
+def _informations(
+    sample: Sample, regions: list[Labelled], places: Iterable[ReadAt]
+) -> npt.NDArray[np.float64]:
+    """Information of labels on grey values, (places, regions); nan at places without any."""
+    near = ((Near(sample.volume, region.box), labels) for region, labels in regions)
+    by_region = [[information(place(one), labels) for place in places] for one, labels in near]
+    return np.array(by_region).T
 
 
 def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import ndimage
 
 from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.dataset.manifest import load_dataset
 from fibsem.data.dataset.samples import Region, Sample
 from fibsem.data.dataset.split import SplitRecipe
+from fibsem.data.doubts import placing
 from fibsem.data.doubts.doubts import doubts, of_labels
 from fibsem.data.doubts.placing import misplaced
 from fibsem.data.volumes import ArrayVolume
@@ -70,6 +73,34 @@ def test_where_labels_belong_is_said(labels, said):
     (line,) = misplaced(sample(labels))
     assert line.startswith("film: ")
     assert said in line
+
+
+@given(
+    start=st.tuples(*(st.integers(-2, n + 1) for n in SHAPE)),
+    sides=st.tuples(st.integers(1, SIDE + 4), st.integers(1, SIDE + 4)),
+    region=st.integers(0, 71),
+)
+def test_what_lies_near_a_region_is_what_the_film_has_there(start, sides, region):
+    film = sample(SOLID)
+    near = placing.Near(film.volume, film.regions[region].box)
+    z, y, x = start
+    box = Box(start, (z + 1, y + sides[0], x + sides[1]))
+    right = film.volume.read_unit(box)[0] if box.inside(SHAPE) else None
+    np.testing.assert_equal(near.read(box), right)
+
+
+def test_what_surrounds_a_region_is_decoded_once(monkeypatch):
+    """Of 23 places of a square mask 15 lie there, and decoding them was most of the time."""
+    read, reading = [], placing._read
+    monkeypatch.setattr(
+        placing, "_read", lambda volume, box: read.append(box) or reading(volume, box)
+    )
+    film = sample(SOLID, dense=False)
+    about = placing.Near(film.volume, film.regions[30].box)
+    for _, place in placing._places(film):
+        place(about)
+    assert read.count(about.around) == 1
+    assert len(read) <= 1 + 6 + 2
 
 
 def test_few_labels_of_a_large_stack_are_found():
