@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from fibsem.training.steps import muon
 from fibsem.training.steps.muon import Muon
 
 RATE = 0.01
@@ -50,6 +52,19 @@ def test_a_step_is_as_long_whatever_the_loss_is_multiplied_by(scale):
         stepped(Muon(RATE), np.zeros_like(gradient), [factor * gradient]) for factor in (1, scale)
     )
     np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
+
+
+def test_kernels_of_as_many_channels_share_what_is_traced():
+    """It was traced for each kernel: a quarter of the operations of a step."""
+    before = muon._iterated.experimental_get_tracing_count()
+    shapes = [(3, 3, 9, 29), (3, 3, 29, 29), (1, 1, 40, 29), (3, 3, 29, 31)]
+    kernels = [keras.Variable(normal(shape)) for shape in shapes]
+    optimizer = Muon(RATE)
+    optimizer.build(kernels)
+    step = tf.function(lambda *grads: optimizer.apply(grads, kernels), autograph=False)
+    for seed in (1, 2):
+        step(*(tf.constant(normal(shape, seed)) for shape in shapes))
+    assert muon._iterated.experimental_get_tracing_count() - before == 2
 
 
 def test_offsets_and_excluded_layers_have_the_steps_of_adamw():
