@@ -263,6 +263,7 @@ def _with_time(
     summary: EvaluationSummary, folder: Path, plan: Plan | None, worked: Worked, *, strict: bool
 ) -> Record:
     """Return the record of ``summary.json`` with its time, and plan and used time of a budget."""
+    from fibsem.evaluation.folder import whole_epochs
     from fibsem.training.planning.account import budget_record, cut_off
 
     seconds = worked.seconds_with(folder / "summary.json", worked=True)
@@ -270,7 +271,7 @@ def _with_time(
     if plan is None:
         return record
     used_s = worked.finish()
-    cut = cut_off(plan, [run.epochs for run in summary.runs]) if strict else None
+    cut = cut_off(plan, whole_epochs(folder, summary.seeds)) if strict else None
     return record | budget_record(plan, used_s, cut)
 
 

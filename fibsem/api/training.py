@@ -202,7 +202,7 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
         "seconds": worked.seconds_with(folder / "summary.json", worked=begins),
     }
     if start.plan is not None:
-        cut = cut_off(start.plan, [result.epochs]) if start.given.budget.strict else None
+        cut = cut_off(start.plan, [result.whole_epochs]) if start.given.budget.strict else None
         record |= budget_record(start.plan, worked.finish(), cut)
     write_json(folder / "summary.json", record, again=False)
     return TrainResult(record, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from fibsem.tracking.beginning import BEGUN, RUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 from fibsem.training.former import former_identity
+from fibsem.training.results import TrialResult
 
 #: File with the id of the parent run.
 PARENT = "parent.json"
@@ -80,6 +81,12 @@ def parent_of(folder: Path) -> str | None:
 def seeds_of(tree: Tree) -> range:
     """Return the seeds of the runs of an evaluation."""
     return range(tree["seed"], tree["seed"] + tree["seeds"])
+
+
+def whole_epochs(folder: Path, seeds: Iterable[int]) -> list[int]:
+    """Return the number of epochs of each seed's training that no time limit cut."""
+    results = (folder / f"seed-{seed}" / "result.json" for seed in seeds)
+    return [read_json(path, TrialResult.from_json).whole_epochs for path in results]
 
 
 def scores_of(folder: Path, seed: int) -> Path:

@@ -13,7 +13,9 @@ class Epoch:
     """Metrics of one epoch; ``seconds`` excludes validation, which takes ``val_seconds``.
 
     ``val`` weights the classes equally; ``val_all`` evaluates the same scores at the labelled class
-    frequencies and is empty without ``train.val_all``.
+    frequencies and is empty without ``train.val_all``. ``steps`` is the number of steps, or None
+    for models that are fitted at once and in records of earlier versions. ``cut`` is whether a time
+    limit ended the epoch before its last step; no epoch follows then.
     """
 
     epoch: int
@@ -23,6 +25,8 @@ class Epoch:
     seconds: float
     val_seconds: float
     val_all: Figures = field(default_factory=dict)
+    steps: int | None = None
+    cut: bool = False
 
     def metrics(self) -> Figures:
         """Return the metrics of the epoch by their MLflow names."""
@@ -90,6 +94,11 @@ class TrialResult(Stored):
     def epochs(self) -> int:
         """Number of epochs."""
         return len(self.history)
+
+    @property
+    def whole_epochs(self) -> int:
+        """Number of epochs without one that a time limit cut."""
+        return sum(not epoch.cut for epoch in self.history)
 
     @property
     def groups(self) -> dict[str, Figures | None]:

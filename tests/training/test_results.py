@@ -1,6 +1,17 @@
 """What a training found, as it is kept."""
 
-from fibsem.training.results import TrialResult
+from dataclasses import replace
+
+from fibsem.training.results import Epoch, TrialResult
+
+
+def test_an_epoch_that_a_time_limit_cut_is_not_whole():
+    whole = Epoch(0, 0.1, 0.5, {"loss": 0.5}, 1.0, 0.1, steps=9)
+    cut = replace(whole, epoch=1, steps=4, cut=True)
+    result = TrialResult("run", {"loss": 0.4}, (whole, cut), 0, 1.5, 20, 9, {})
+    assert (result.epochs, result.whole_epochs) == (2, 1)
+    again = TrialResult.from_json(result.to_json())
+    assert again.history == (whole, cut)
 
 
 def test_a_result_without_more_than_it_must_have_says_so():

@@ -246,7 +246,7 @@ def cut_of(plan: Plan, folder: Path, repetitions: int) -> CutOff:
     Diverged trainings are left out. Repetitions that did not begin were printed before.
     """
     results = sorted(folder.glob("final/*/result.json"))
-    cut = cut_off(plan, [read_json(file, TrialResult.from_json).epochs for file in results])
+    cut = cut_off(plan, [read_json(file, TrialResult.from_json).whole_epochs for file in results])
     return replace(cut, not_repeated=repetitions - len(list(folder.glob(REPEATED))))
 
 

@@ -200,8 +200,9 @@ def opened_before(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
 class TrialRecord(TypedDict, total=False):
     """Results of a training that a study stores; an unfinished training has fewer keys.
 
-    Most keys are fields of :class:`~fibsem.training.results.TrialResult`. ``beyond`` has the excess
-    over each bound of ``search.constraints``, and ``reason`` describes it.
+    Most keys are fields of :class:`~fibsem.training.results.TrialResult`. ``whole_epochs`` is there
+    if a time limit cut the last epoch. ``beyond`` has the excess over each bound of
+    ``search.constraints``, and ``reason`` describes it.
     """
 
     run_id: str | None
@@ -209,6 +210,7 @@ class TrialRecord(TypedDict, total=False):
     val_all: dict[str, float] | None
     cost: dict[str, float | None] | None
     epochs: int
+    whole_epochs: int
     train_seconds: float
     parameters: int
     restart: int | None

@@ -234,6 +234,8 @@ class Worker:
         beyond = {g.key: g.beyond(figures[g], bound) for g, bound in self.sweep.bounds.items()}
         worse = [f"{g.key} is {figures[g]:.6g}" for g in figures if beyond[g.key] > 0]
         kept = cast(TrialRecord, {key: record[key] for key in KEPT})
+        if result.whole_epochs < result.epochs:
+            kept["whole_epochs"] = result.whole_epochs
         if beyond:
             kept["beyond"] = beyond
         if worse:

@@ -76,7 +76,7 @@ def cut_off(
     plan
         Plan of the trainings.
     epochs
-        Epochs of each training that ended.
+        Whole epochs of each training that ended.
     not_begun
         Number of trainings that there was no time for.
     wanted

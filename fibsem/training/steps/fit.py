@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,12 +187,12 @@ def _one_epoch(
     state: TrainingState, feed: Feed,
 ) -> Epoch:  # fmt: skip
     """Train for one epoch, then score the averaged weights."""
-    started, epoch, settings = time.perf_counter(), len(state.history), material.config.train
+    started, epoch, settings = time.perf_counter(), len(state.history), state.settings
     batches, steps = epoch_batches(material, epoch)
-    rate = state.rate(steps)
+    rate, end = state.rate(steps), EndOfEpoch(started + state.left_s)
     loss = learner.steps.fit(
         feed.of(batches), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False,
-        callbacks=[rate, AfterStep(learner)],
+        callbacks=[rate, AfterStep(learner), end],
     )  # fmt: skip
     train_loss = float(loss.history["loss"][0])
     if not math.isfinite(train_loss):
@@ -206,10 +206,13 @@ def _one_epoch(
     ended = time.perf_counter()
     done = settings.done(epoch + 1, state.seconds + ended - started)
     watched = settings.restart and state.restart is None and done >= WATCHED
-    if watched and (epoch + 1) * steps >= UNTAUGHT:
+    if watched and epoch * steps + end.steps >= UNTAUGHT:
         check_alive(*scores.alike)
         check_taught([*(one.val["loss"] for one in state.history), val["loss"]], val["accuracy"])
-    return Epoch(epoch, rate.last, train_loss, val, trained - started, ended - trained, val_all)
+    return Epoch(
+        epoch, rate.last, train_loss, val, trained - started, ended - trained, val_all,
+        steps=end.steps, cut=end.steps < steps,
+    )  # fmt: skip
 
 
 class AfterStep(keras.callbacks.Callback):
@@ -223,3 +226,29 @@ class AfterStep(keras.callbacks.Callback):
         """Update the weight average after a step, and let a pending interrupt through."""
         self.learner.update()
         step()
+
+
+class EndOfEpoch(keras.callbacks.Callback):
+    """Keras callback that ends an epoch at a given time, or if its mean loss is not finite.
+
+    Parameters
+    ----------
+    until
+        Time after which no further step begins, by ``time.perf_counter``.
+
+    Attributes
+    ----------
+    steps
+        Number of steps so far.
+    """
+
+    def __init__(self, until: float) -> None:
+        super().__init__()
+        self.until, self.steps = until, 0
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """End the epoch after this step if there is a reason to."""
+        self.steps += 1
+        loss = (logs or {}).get("loss", 0.0)  # Keras has read it already, for its callbacks
+        if not math.isfinite(loss) or time.perf_counter() >= self.until:
+            self.model.stop_training = True

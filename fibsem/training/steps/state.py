@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -128,13 +129,31 @@ class TrainingState:
         return first + later.index(min(later)) if later else first - 1
 
     @property
+    def left_s(self) -> float:
+        """Seconds for the steps of another epoch, so that its validation ends with the time limit.
+
+        Infinite without a limit. A first validation is not known, and takes no time here.
+        """
+        if self.settings.max_seconds is None:
+            return math.inf
+        validation_s = self.history[-1].val_seconds if self.history else 0.0
+        return self.settings.max_seconds - self.seconds - validation_s
+
+    @property
+    def cut(self) -> bool:
+        """Whether the time limit ended the last epoch before its last step."""
+        return bool(self.history) and self.history[-1].cut
+
+    @property
     def cut_off(self) -> str | None:
-        """Message that the time limit ended the training before its last epoch, or None."""
-        train, done = self.settings, len(self.history)
-        if train.max_seconds is None or self.seconds < train.max_seconds or done >= train.epochs:
+        """Message that the time limit ended the training before its last step, or None."""
+        train, done = self.settings, sum(not epoch.cut for epoch in self.history)
+        steps = self.history[-1].steps if self.history else 0
+        if train.max_seconds is None or done >= train.epochs or not (self.cut or self.left_s <= 0):
             return None
+        more = f" and {steps} step{'s' * (steps != 1)}" if self.cut else ""
         limit = f"the {train.max_seconds:.0f} s that it may take (train.max_seconds)"
-        return f"the training ended after {done} of {train.epochs} epochs, with {limit}"
+        return f"the training ended after {done} of {train.epochs} epochs{more}, with {limit}"
 
     @property
     def ended(self) -> bool:
@@ -145,7 +164,8 @@ class TrainingState:
             self.over
             or done >= train.epochs
             or (train.patience is not None and waited >= train.patience and done > 0)
-            or (train.max_seconds is not None and self.seconds >= train.max_seconds)
+            or self.cut
+            or self.left_s <= 0
         )
 
 

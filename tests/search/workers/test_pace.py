@@ -40,8 +40,11 @@ def halving(here):
         one.study.close()
 
 
-def work(sweep, machine):
-    """Work it off; returns the slots that were trained, and the limit of each training."""
+def work(sweep, machine, *, cut=False):
+    """Work it off; returns the slots that were trained, and the limit of each training.
+
+    With ``cut`` a training that has a limit ends within its last epoch.
+    """
     slots, limits, reached = [], [], {}
 
     def execute(job, on_epoch):
@@ -57,6 +60,8 @@ def work(sweep, machine):
                 reached[rate] = number + 1
             told.append(epoch(number, 0.1 + rate))
             on_epoch(told[-1])
+        if cut and limit_s is not None:
+            told[-1] = replace(told[-1], cut=True)
         return replace(finished(0.1 + rate), history=tuple(told))
 
     sweep.work(execute, lambda *_: None)
@@ -111,6 +116,14 @@ def test_a_training_that_ends_early_is_said(halving, capsys):
     sweep = halving(machine)
     work(sweep, machine)
     assert cut_of(PLAN, sweep) == CutOff(not_begun=4, ended_early=1)
+    assert "1 of 9 ended after 3 of 4 epochs" in capsys.readouterr().out
+
+
+def test_a_training_that_ends_within_its_last_epoch_ended_early_too(halving, capsys):
+    machine = Machine(1.0)
+    sweep = halving(machine)
+    work(sweep, machine, cut=True)
+    assert cut_of(PLAN, sweep) == CutOff(not_begun=0, ended_early=1)
     assert "1 of 9 ended after 3 of 4 epochs" in capsys.readouterr().out
 
 

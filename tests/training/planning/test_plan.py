@@ -4,6 +4,7 @@ import json
 from contextlib import nullcontext
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given as every
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.planned import FILE, planned, read_plan
 from fibsem.training.planning.probing import probe
+from fibsem.training.steps.fit import AfterStep
 
 PLAN = Plan(60.0, "abc", 1, 2, 3, 0.1, 0.2, 5.0)
 
@@ -224,6 +226,23 @@ def test_a_probe_times_real_steps(material, monkeypatch):
     found = probe(material("train.steps=1"), 30.0)
     for seconds in (found.step_s, found.validation_s, found.once_s, found.pixel_s):
         assert 0 < seconds < 60
+
+
+def test_a_network_that_diverges_while_it_is_timed_is_timed_all_the_same(material, monkeypatch):
+    """Its steps would seem to take no time, and a plan have a hundred times too many."""
+    made, after = [], AfterStep.on_train_batch_end
+
+    def count(self, batch, logs=None):
+        made.append(logs["loss"])
+        if len(made) == 3:
+            self.model.weights[0].assign(np.full(self.model.weights[0].shape, np.nan))
+        after(self, batch, logs)
+
+    monkeypatch.setattr(AfterStep, "on_train_batch_end", count)
+    monkeypatch.setattr(probing, "half_of", lambda *_: 7)
+    probe(material(), 30.0)
+    assert np.isfinite(made).sum() == 3
+    assert len(made) == 2 + 3 + 7 + 7
 
 
 def test_one_plan_gives_one_result(small, new_store, tmp_path, material):

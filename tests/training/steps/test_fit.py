@@ -164,6 +164,50 @@ def test_a_loss_that_is_no_number_ends_the_training(material):
         train(material("train.learning_rate=1e30"))
 
 
+@pytest.fixture
+def counted(monkeypatch):
+    """The steps that are made, one entry each."""
+    made, after = [], fit.AfterStep.on_train_batch_end
+
+    def count(self, batch, logs=None):
+        made.append(batch)
+        after(self, batch, logs)
+
+    monkeypatch.setattr(fit.AfterStep, "on_train_batch_end", count)
+    return made
+
+
+def test_an_epoch_ends_with_the_step_whose_loss_is_no_number(material, counted):
+    """All of its steps were made first: of a plan with one epoch, twice the budget."""
+    with pytest.raises(DivergedError, match="loss is"):
+        train(material("train.learning_rate=1e30", "train.epochs=1", "train.steps=60"))
+    assert len(counted) < 10
+
+
+def test_a_time_that_is_over_ends_a_training_within_an_epoch(material, counted, tmp_path, capsys):
+    """With the step in which it ends, here the one that compiles; continued, nothing follows."""
+    setting = material("train.max_seconds=0.001", "train.epochs=2", "train.steps=60")
+    trained = train(setting, checkpoint=tmp_path / "checkpoint.npz")
+    (epoch,) = trained.history
+    assert (epoch.steps, epoch.cut, len(counted)) == (1, True, 1)
+    said = "the training ended after 0 of 2 epochs and 1 step, with the 0 s that it may take"
+    assert said in capsys.readouterr().out
+    again = train(setting, checkpoint=tmp_path / "checkpoint.npz")
+    assert (again.history, len(counted)) == (trained.history, 1)
+    for a, b in zip(again.model.get_weights(), trained.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_no_epoch_begins_that_has_no_time_but_for_its_validation():
+    state = TrainingState(TrainConfig(epochs=9, max_seconds=2.25))
+    state.take(epochs_of([0.5])[0], list)
+    assert state.left_s == pytest.approx(2.25 - 1.1 - 0.1)
+    assert not state.ended
+    state.take(epochs_of([0.5])[0], list)
+    assert state.seconds < 2.25
+    assert state.ended
+
+
 def epochs_of(losses):
     return [
         Epoch(k, 0.1, 1.0, {"loss": loss, "miou": 1 - loss}, 1.0, 0.1)
