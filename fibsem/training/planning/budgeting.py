@@ -17,6 +17,9 @@ from fibsem.training.results import Epoch
 #: Maximum number of validations of a training, and their maximum share of its time. The last figure
 #: is for trainings whose averaged weights are hardly ever best before the end.
 MOST_EPOCHS, VALIDATING, VALIDATING_WHOLE = 25, 0.1, 0.05
+#: Minimum number of epochs, as far as their validations take no more than `VALIDATING`: what a kill
+#: or a divergence costs is at most an epoch.
+FEWEST_EPOCHS = 4
 
 
 def plan_trainings(
@@ -66,16 +69,25 @@ def plan_trainings(
 
 
 def divide(probed: Probe, seconds: float) -> tuple[int, int]:
-    """Return epochs and steps per epoch that fill the time; a twentieth at most is validation."""
+    """Return epochs and steps per epoch that fill the time.
+
+    A twentieth at most is validation, or a tenth if there were fewer than :data:`FEWEST_EPOCHS`.
+    """
     if seconds <= probed.validation_s:
         return 1, 0
-    most = min(max(1, int(VALIDATING_WHOLE * seconds / probed.validation_s)), MOST_EPOCHS)
+
+    def within(share: float) -> int:
+        return max(1, int(share * seconds / probed.validation_s))
 
     def filled(epochs: int) -> tuple[int, int]:
         return epochs, int((seconds / epochs - probed.validation_s) / probed.step_s)
 
+    least = min(within(VALIDATING), FEWEST_EPOCHS)
+    most = max(least, min(within(VALIDATING_WHOLE), MOST_EPOCHS))
     # between half and all of these epochs, choose the number whose whole steps leave the least time
-    return max(map(filled, range(-(-most // 2), most + 1)), key=probed.seconds_of)
+    choices = map(filled, range(max(least, -(-most // 2)), most + 1))
+    enough = [(epochs, steps) for epochs, steps in choices if epochs * steps >= FEWEST_STEPS]
+    return max(enough or [filled(1)], key=probed.seconds_of)
 
 
 def forecast(first: Epoch, train: TrainConfig) -> str | None:

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from fibsem.config import TrainConfig
 from fibsem.errors import UserError
-from fibsem.training.planning.budgeting import MOST_EPOCHS, forecast, plan_trainings
+from fibsem.training.planning.budgeting import (
+    FEWEST_EPOCHS,
+    MOST_EPOCHS,
+    divide,
+    forecast,
+    plan_trainings,
+)
 from fibsem.training.planning.instead import FEWEST_STEPS
 from fibsem.training.planning.probing import Probe
 from fibsem.training.results import Epoch
@@ -25,7 +31,27 @@ def test_a_plan_fills_its_budget_and_validates_a_twentieth_of_it(step, validatio
     assert used >= budget - plan.epochs * step - 1e-6
     assert plan.epochs * plan.steps >= FEWEST_STEPS
     assert 1 <= plan.epochs <= MOST_EPOCHS
-    assert plan.epochs == 1 or plan.epochs * validation <= 0.05 * left
+    share = 0.05 if plan.epochs > FEWEST_EPOCHS else 0.1
+    assert plan.epochs == 1 or plan.epochs * validation <= share * left
+    if plan.epochs < FEWEST_EPOCHS:
+        assert (plan.epochs + 1) * validation > 0.1 * left * (1 - 1e-9)
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(15, 1), (25, 2), (35, 3), (50, 4), (90, 4)])
+def test_a_plan_is_of_more_than_one_epoch_if_validations_leave_nine_tenths(seconds, epochs):
+    """A single one could not be cut, and a kill lost all of it; 50 s of this network were one."""
+    found, steps = divide(Probe(0.03, 1.0, 6.0, 1e-6), seconds)
+    assert found == epochs
+    assert seconds - 0.03 * epochs <= found * (0.03 * steps + 1.0) <= seconds
+
+
+@given(times, st.floats(1e-3, 1.0), st.floats(1.1, 3.0))
+def test_a_tenth_more_than_twenty_steps_and_a_validation_need_is_enough(step, validation, more):
+    """However many epochs, whose steps are whole ones."""
+    epochs, steps = divide(
+        Probe(step, validation, 6.0, 1e-6), more * (FEWEST_STEPS * step + validation)
+    )
+    assert epochs * steps >= FEWEST_STEPS
 
 
 @given(st.integers(1, 5), st.floats(0, 3))
