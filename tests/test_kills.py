@@ -101,6 +101,25 @@ def test_a_killed_training_with_a_budget_tells_the_time_of_both_starts(command, 
     assert start["seconds"] < found["seconds"] <= found["budget"]["used_s"] < first_s + second_s
 
 
+def test_a_hard_budget_counts_what_a_kill_has_lost(command, tiny, material):
+    """Work of the first start that is in no checkpoint; it was trained to the end of its plan."""
+    how = [f"data.path={tiny}", *TRAINING[:4], "budget_is=hard"]
+    plan = Plan(600.0, material().dataset.hash, 1, 4, 2000, 0.07, 2.0, 5.0)
+    (command.folder / "plan.json").write_text(json.dumps(plan.to_json()))
+    how += [f"plan={command.folder / 'plan.json'}"]
+    killed = command("train", "cut", *how)
+    kill_when(killed, (command.folder / "cut" / "run.json").exists)
+    (note,) = (command.folder / "cut" / "worked").iterdir()
+    start = json.loads(note.read_text())
+    lost = {"began": start["began"] - 3600, "seconds": 599.0}
+    note.write_text(json.dumps(start | lost))
+    found = finish(command("train", "cut", *how), command, "cut")
+    assert sum(epoch["steps"] for epoch in found["history"]) < plan.steps
+    assert found["budget"]["cut"]["ended_early"] == 1
+    log = (command.folder / "cut.log").read_text()
+    assert "budget_is=hard cut off what was late: the training ended after 0 of 4 epochs" in log
+
+
 def test_a_killed_training_ends_as_the_whole_one(command, tiny):
     how = [f"data.path={tiny}", *TRAINING]
     whole = finish(command("train", "whole", *how), command, "whole")

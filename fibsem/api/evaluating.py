@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -248,7 +248,10 @@ def _evaluate(
     material = Material(dataset, given.run)
     if plan is None and (said := said_first(material, tree["seeds"])):
         print(said)
-    evaluation = Evaluation(given, material, folder, tracking, config.patch_limit)
+    evaluation = Evaluation(
+        given, material, folder, tracking, config.patch_limit,
+        _left_s(plan, worked) if given.budget.strict else None,
+    )  # fmt: skip
     with Progress("seeds") as progress:
         summary = evaluation.run(progress)
     pictures = draw_cell(folder, summary.seeds, material)
@@ -273,6 +276,13 @@ def _with_time(
     used_s = worked.finish()
     cut = cut_off(plan, whole_epochs(folder, summary.seeds)) if strict else None
     return record | budget_record(plan, used_s, cut)
+
+
+def _left_s(plan: Plan | None, worked: Worked) -> Callable[[int], float] | None:
+    """Return a function from the number of finished trainings to the seconds of each other one."""
+    from fibsem.training.planning.left import left_for_each
+
+    return None if plan is None else lambda finished: left_for_each(plan, worked.seconds, finished)
 
 
 def _is_in_store(record: Mapping[str, Any], tracking: Tracking) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -179,11 +179,15 @@ def run(tree: Tree) -> TrainResult:
 
 @dataclass(frozen=True)
 class _Start:
-    """A training before its first step: planned configuration, plan, and the timed network."""
+    """A training before its first step: planned configuration, plan, and the timed network.
+
+    ``left_s`` returns the seconds that a hard budget leaves for its epochs.
+    """
 
     given: Configuration
     plan: Plan | None = None
     learner: Learner | None = None
+    left_s: Callable[[], float] | None = None
 
 
 def _train(given: Configuration, material: Material, folder: Path, worked: Worked) -> TrainResult:
@@ -214,6 +218,7 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
     Models that are not networks have no plan.
     """
     from fibsem.training.planning.budgeting import plan_trainings
+    from fibsem.training.planning.left import left_for_each
     from fibsem.training.planning.planned import planned, say_unplanned, work_of
     from fibsem.training.planning.probing import probe
     from fibsem.training.steps.learner import Learner
@@ -235,7 +240,9 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
         given, folder, data, make, work=work_of("train", spec),
         anew=given.tree["overwrite"], spent_s=lambda: worked.here_s,
     )  # fmt: skip
-    return _Start(given, plan, learner)
+    if plan is None or not given.budget.strict:
+        return _Start(given, plan, learner)
+    return _Start(given, plan, learner, lambda: left_for_each(plan, worked.seconds))
 
 
 def _run(
@@ -260,6 +267,7 @@ def _run(
         name=material.config.name,
         tags={names.COMMAND: names.TRAIN},
         overwrite="always" if start.given.tree["overwrite"] else "never",
+        left_s=start.left_s,
     )
     with Progress("epochs") as progress:
         show = partial(_show, progress, job.config.train, foreseen)

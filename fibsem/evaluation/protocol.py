@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fibsem import models
@@ -44,13 +45,18 @@ from fibsem.training.run import run_job
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Evaluation of a configuration on a dataset, one cell of a table."""
+    """Evaluation of a configuration on a dataset, one cell of a table.
+
+    ``left_s`` returns the seconds that a hard budget leaves for the epochs of each training, from
+    the number of finished ones.
+    """
 
     given: Configuration
     material: Material
     folder: Path
     tracking: Tracking
     patch_limit: int
+    left_s: Callable[[int], float] | None = None
 
     @property
     def _seeds(self) -> range:
@@ -130,6 +136,7 @@ class Evaluation:
             name=given.run.name,
             tags={names.COMMAND: names.EVALUATION, names.TEST: names.SCORED},
             parent=parent,
+            left_s=self.left_s and partial(self.left_s, k),
         )
 
         def show(epoch: Epoch) -> None:

@@ -219,6 +219,7 @@ def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final
         name=f"final {trial.name} seed {seed}",
         tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},
         parent=work.parent,
+        left_s=lambda: work.pace.limit_s(_finished(folder)),
     )
     material, epochs = Material(work.dataset, job.config), job.config.train.epochs
     with Progress(text) as progress:
@@ -238,10 +239,15 @@ def _limit_s(work: Promotion, folder: Path) -> float | None:
     """Return a training's time limit in seconds or None, stored so that later starts share it."""
     path = folder.with_suffix(".json")
     kept = known_json(path, partial(typed, TimeLimit))
-    if kept is None and (limit_s := work.pace.limit_s(len([*folder.parent.glob(RESULTS)]))):
+    if kept is None and (limit_s := work.pace.limit_s(_finished(folder))):
         kept = TimeLimit(limit_s)
         write_json(path, asdict(kept))
     return None if kept is None else kept.max_seconds
+
+
+def _finished(folder: Path) -> int:
+    """Count the final trainings that have ended, in folders beside that of one."""
+    return len([*folder.parent.glob(RESULTS)])
 
 
 def segmenter_of(finals: Sequence[Final]) -> Segmenter:

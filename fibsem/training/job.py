@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,9 @@ class Job:
     published
         Whether to end the run with the training. The run of a trial stays open until the study has
         recorded the state of the trial.
+    left_s
+        Returns the seconds that a hard budget leaves for the epochs from now on, or None for no
+        limit; see :func:`fibsem.training.train`.
 
     Examples
     --------
@@ -46,6 +49,7 @@ class Job:
     parent: str | None = None
     overwrite: Overwrite = "never"
     published: bool = True
+    left_s: Callable[[], float | None] | None = None
 
     @property
     def tree(self) -> Tree:

@@ -11,6 +11,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from fibsem import models
@@ -98,9 +99,10 @@ def run_job(
         return _finished(earlier, job, material, tracking), None
     run_id = job.take_up(material, tracking)
     with _ended(run_id, tracking, published=job.published):
-        result, trained = _train_and_score(
-            job.folder, material, tracking, run_id, on_epoch, learner
+        learn = partial(
+            train, checkpoint=job.folder / CHECKPOINT, learner=learner, left_s=job.left_s
         )
+        result, trained = _train_and_score(job.folder, material, tracking, run_id, on_epoch, learn)
         _check_unchanged(material.dataset, job.folder / CHECKPOINT)
         write_json(done, result.to_json())
     return result, trained
@@ -183,13 +185,13 @@ def _train_and_score(
     tracking: Tracking,
     run_id: str,
     on_epoch: Callable[[Epoch], None] | None,
-    learner: Learner | None,
+    learn: Callable[..., Trained],
 ) -> tuple[TrialResult, Trained]:
     spec = material.config.spec
     cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(spec)}
     tracking.log_changed(run_id, names.grouped("cost", cost))
     report = _logging(tracking, run_id, on_epoch)
-    trained = train(material, checkpoint=folder / CHECKPOINT, on_epoch=report, learner=learner)
+    trained = learn(material, on_epoch=report)
     scorer = BlockScorer(spec, trained.model)
     cost["seconds_per_gigapixel"] = seconds_per_gigapixel(scorer)
     result = _scored(material, trained, scorer, run_id, cost)

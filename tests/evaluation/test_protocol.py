@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -25,6 +26,8 @@ from fibsem.system.files import write_json
 from fibsem.system.locks import alone
 from fibsem.tracking.runs import Tracking
 from fibsem.training.material.datasets import obtain
+from fibsem.training.planning.plan import Plan
+from fibsem.training.planning.worked import FOLDER
 from fibsem.training.scoring.estimating import estimate
 from fibsem.training.scoring.scoring import score_all
 from fibsem.training.scoring.squares import HALF, confusions
@@ -87,6 +90,21 @@ def test_figures_by_square_add_up_to_the_plain_scores(evaluated, material):
     assert pooled(confusions(run.scores.squares, "test", HALF)).record()["miou"] == expected["miou"]
     balanced = estimate(mine, model, "test").balanced
     assert run.scores.balanced["test"].figures["loss"] == pytest.approx(balanced["loss"], abs=1e-6)
+
+
+def test_a_hard_budget_counts_the_work_of_starts_before(small, new_store, material, tmp_path):
+    """Of 600 s one is left for the epochs of each seed, which are planned to take 4 min."""
+    new_store(tmp_path)
+    plan = Plan(600.0, material().dataset.hash, 2, 3, 2000, 0.04, 0.2, 5.0)
+    write_json(tmp_path / "plan.json", plan.to_json())
+    before = {"began": time.time() - 3600, "seconds": 599.0}
+    write_json(tmp_path / "cell" / FOLDER / f"{before['began']:.3f}-1.json", before)
+    how = ["budget_is=hard", f"plan={tmp_path / 'plan.json'}"]
+    evaluate.main(compose("evaluate", overrides(small, tmp_path, "cell", *how)))
+    record = json.loads((tmp_path / "cell" / "summary.json").read_text())
+    assert record["budget"]["cut"]["ended_early"] == 2
+    for seed in read_seeds(tmp_path / "cell", [0, 1]):
+        assert sum(epoch.steps for epoch in seed.history) < plan.steps
 
 
 def test_a_finished_cell_is_not_run_again(evaluated, capsys):

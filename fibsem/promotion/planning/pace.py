@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fibsem.training.planning.left import left_for_each
 from fibsem.training.planning.plan import Plan
 
 
@@ -42,5 +43,4 @@ class TimeLeft:
         """Return the seconds for each remaining final training, or None without a limit."""
         if self.plan is None:
             return None
-        left_s = self.plan.budget_s - self.worked() - self.plan.scoring_s
-        return max(1.0, left_s / max(1, self.plan.trials - finished) - self.plan.once_s)
+        return left_for_each(self.plan, self.worked(), finished)

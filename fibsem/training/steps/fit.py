@@ -66,6 +66,7 @@ def train(
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     learner: Learner | None = None,
+    left_s: Callable[[], float | None] | None = None,
 ) -> Trained:
     """Train the model of ``material.config`` on its training pixels.
 
@@ -81,6 +82,10 @@ def train(
     learner
         Learner of this configuration to reuse; it is reset. It may have its steps traced already,
         or a distribution strategy other than that of all accelerators of the machine.
+    left_s
+        Returns the seconds that are left for epochs, or None. If ``train.max_seconds`` would end
+        later, the training ends with them: what an earlier start lost to a kill is in neither the
+        checkpoint nor that limit.
 
     Raises
     ------
@@ -113,6 +118,7 @@ def train(
     keeping = Keeping(learner, state, checkpoint, continuation(material))
     if checkpoint is not None and checkpoint.is_file():
         restore(learner, state, checkpoint, keeping.identity)
+    state.limit(left_s() if left_s else None)
     for epoch in state.history if on_epoch else ():
         on_epoch(epoch)  # type: ignore[misc]
     for epoch in _epochs(learner, material, score, state):

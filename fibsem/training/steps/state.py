@@ -48,6 +48,12 @@ class TrainingState:
         """Seconds of training and validation so far."""
         return self.lost_s + seconds_of(self.history)
 
+    def limit(self, left_s: float | None) -> None:
+        """End the training ``left_s`` seconds from now, if ``train.max_seconds`` is not sooner."""
+        most_s = self.settings.max_seconds
+        if most_s is not None and left_s is not None:
+            self.settings = replace(self.settings, max_seconds=min(most_s, self.seconds + left_s))
+
     def forget(self) -> None:
         """Discard the best weights, because their network had learned nothing."""
         self.best, self.best_weights = -1, []

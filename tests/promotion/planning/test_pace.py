@@ -79,10 +79,11 @@ def test_final_trainings_share_what_is_left(
     work, trials, monkeypatch, tmp_path, worked_s, finished, limit_s
 ):
     """Less 30 s of scores, and 5 s in which each begins; a later start keeps the limit."""
-    found = []
+    found, left = [], []
 
     def run_job(job, *others):
         found.append(job.config.train.max_seconds)
+        left.append(job.left_s())
         return None, None
 
     monkeypatch.setattr(final, "run_job", run_job)
@@ -91,6 +92,8 @@ def test_final_trainings_share_what_is_left(
     for seconds in (worked_s, worked_s + 7):
         final.final_training(work(seconds), trials[0], 3, "final training")
     assert found == [pytest.approx(limit_s)] * 2
+    assert left[0] == pytest.approx(limit_s)  # a later start ends in time nevertheless
+    assert left[1] == pytest.approx(max(1.0, limit_s - 7 / (2 - finished)))
 
 
 def test_without_a_hard_budget_nothing_is_limited(work, trials, monkeypatch):
@@ -98,4 +101,5 @@ def test_without_a_hard_budget_nothing_is_limited(work, trials, monkeypatch):
     monkeypatch.setattr(final, "run_job", lambda job, *_: (found.append(job), None))
     final.final_training(replace(work(0), pace=TimeLeft()), trials[0], 3, "final training")
     assert found[0].config.train.max_seconds is None
+    assert found[0].left_s() is None
     assert TimeLeft().repeats(3)

@@ -198,6 +198,27 @@ def test_a_time_that_is_over_ends_a_training_within_an_epoch(material, counted, 
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_training_ends_with_the_seconds_that_are_left_of_a_hard_budget(material, tmp_path):
+    """In a later start too, whose checkpoint does not know of the time that was lost to a kill."""
+    how, file = ("train.max_seconds=999", "train.epochs=3", "train.steps=4"), tmp_path / "kept.npz"
+    trained = train(material(*how), left_s=lambda: 1e-6)
+    assert [(epoch.steps, epoch.cut) for epoch in trained.history] == [(1, True)]
+    cut_off_after(material(*how), 1, file)
+    trained = train(material(*how), checkpoint=file, left_s=lambda: 1e-6)
+    assert [(epoch.steps, epoch.cut) for epoch in trained.history] == [(4, False)]
+    assert not any(one.cut for one in train(material(*how), left_s=lambda: None).history)
+
+
+@pytest.mark.parametrize(("most_s", "ends_s"), [(None, None), (3.0, 3.0), (9.0, 6.1)])
+def test_the_sooner_of_two_limits_counts(most_s, ends_s):
+    """Of 1.1 s an epoch, and 5 s that are left after it."""
+    state = TrainingState(TrainConfig(max_seconds=most_s), epochs_of([0.5]))
+    state.limit(None)
+    assert state.settings.max_seconds == most_s
+    state.limit(5.0)
+    assert state.settings.max_seconds == (ends_s and pytest.approx(ends_s))
+
+
 def test_no_epoch_begins_that_has_no_time_but_for_its_validation():
     state = TrainingState(TrainConfig(epochs=9, max_seconds=2.25))
     state.take(epochs_of([0.5])[0], list)
