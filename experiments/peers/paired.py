@@ -18,6 +18,14 @@ def miou(counts: np.ndarray) -> np.ndarray:
     return np.mean(both / np.maximum(either, 1), axis=-1)
 
 
+def median_iou_pore(squares: np.ndarray) -> float:
+    """Return the median IoU of pore over squares with a labelled pore, from (square, 2, 2)."""
+    both = squares[:, 0, 0]
+    either = squares[:, 0].sum(-1) + squares[:, :, 0].sum(-1) - both
+    labelled = squares[:, 0].sum(-1) > 0
+    return float(np.median(both[labelled] / either[labelled]))
+
+
 def difference(ours: Counts, other: Counts) -> tuple[float, float, float]:
     """Return the mean difference of pooled mIoU over the seeds, ours minus other, with 95 % limits.
 

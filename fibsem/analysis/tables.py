@@ -267,6 +267,9 @@ def _run_again(ordered_by: str | None, again: RunAgain, diverged: bool) -> dict[
     if ordered_by is not None and ordered_by != "val/miou":
         cells[ordered_by] = plus_minus(Spread(again.rank_value, again.rank_value_sd), 4)
     cells["val mIoU"] = plus_minus(Spread(again.val_miou, again.val_miou_sd), 4)
+    median, sd = again.val_iou_pore_median, again.val_iou_pore_median_sd
+    spread = None if median is None else Spread(median, math.nan if sd is None else sd)
+    cells["val pore IoU, median of squares"] = plus_minus(spread, 4)
     cells["seeds"] = str(again.seeds)
     if diverged:
         cells["diverged"] = str(again.diverged)

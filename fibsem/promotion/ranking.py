@@ -59,6 +59,13 @@ class Ranked:
         """Return mean and standard deviation of an objective over the repetitions."""
         return Spread.of([value for run in self.runs if (value := run.figure(goal)) is not None])
 
+    @property
+    def iou_pore_median(self) -> Spread | None:
+        """Median IoU of pore over the validation squares, or None if no repetition has it."""
+        medians = [(run.val_all or {}).get("iou_pore_median") for run in self.runs]
+        measured = [value for value in medians if value is not None]
+        return Spread.of(measured) if measured else None
+
     @cached_property
     def by_square(self) -> dict[str, float]:
         """MIoU of every validation square at a threshold of 0.5, averaged over the seeds."""
@@ -125,7 +132,7 @@ class Ranked:
 
     def _again(self, goal: Objective) -> RunAgain:
         """Return the figures of the repetitions for the ranking."""
-        figure = self.figure(goal)
+        figure, median = self.figure(goal), self.iou_pore_median
         return RunAgain(
             rank_value=figure.mean,
             rank_value_sd=figure.std,
@@ -135,6 +142,8 @@ class Ranked:
             diverged=self.failures,
             train_seconds=float(np.mean([run.train_seconds for run in self.runs])),
             val_porosity_by_seed=self.porosities,
+            val_iou_pore_median=None if median is None else median.mean,
+            val_iou_pore_median_sd=None if median is None else median.std,
         )
 
 

@@ -78,6 +78,9 @@ def sweeps(results: Results) -> Section:
             "objective": sweep.objectives[0],
             "best": _figure(sweep.best.value) if sweep.best else "",
             "validation mIoU": _figure(sweep.best.val["miou"]) if sweep.best else "",
+            "validation pore IoU, median of squares": _figure(
+                sweep.best.iou_pore_median if sweep.best else None
+            ),
             "time (min)": f"{sweep.seconds / 60:.1f}",
         }
         for sweep in (result.summary for result in swept)

@@ -234,6 +234,11 @@ def test_a_ranking_says_what_cannot_be_told_apart():
     assert table["val mIoU"][0] == "0.8000 ± 0.0100"
     assert table["loss in the sweep"][0] == "0.4123"
     assert table["s per gigapixel"][0] == "812"
+    assert list(table["val pore IoU, median of squares"]) == [""] * 4  # of versions before
+    for sd, cell in ((0.02, "0.6543 ± 0.0200"), (None, "0.6543")):  # None: as read, of one seed
+        again = replace(rows[0].again, val_iou_pore_median=0.65432, val_iou_pore_median_sd=sd)
+        known = tables.ranking([replace(rows[0], again=again), rows[1]])
+        assert list(known["val pore IoU, median of squares"]) == [cell, ""]
     assert "diverged" not in table
     assert "val/miou in the sweep" not in table
     by_miou = tables.ranking([replace(rows[0], ranked_by="val/miou", search_value=0.81234)])

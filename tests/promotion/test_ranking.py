@@ -215,6 +215,18 @@ def test_places_follow_the_objective_of_the_sweep(monkeypatch, goal, former, by,
     assert f", {by} 0." in ranked[0].sentence(order_goal(ranked))
 
 
+def test_the_median_of_squares_is_that_of_the_repetitions_that_have_it(monkeypatch):
+    """Those of earlier versions and without train.val_all have none."""
+    trials = [Trial(name, name, "0", 0.5, 100.0, "s", "p", "c", {}, Objective.named("val/miou"))
+              for name in "ab"]  # fmt: skip
+    for medians, mean in (((0.5, 0.7), 0.6), ((0.5, None), 0.5), ((None, None), None)):
+        made = [(trial, replace(run_of(seed, 0.8), val_all={"miou": 0.7, "iou_pore_median": one}))
+                for trial in trials for seed, one in enumerate(medians)]  # fmt: skip
+        monkeypatch.setattr(ranking, "_repetitions", lambda *_, made=made: iter(made))
+        row = placed(rank(None, trials, RankConfig(k=2, seeds=2)))[0]
+        assert row.again.val_iou_pore_median == (mean and pytest.approx(mean))
+
+
 def test_one_trial_is_taken_as_it_is(swept):
     tree, dataset, tracking, folder = swept
     trials = best_trials(tracking, dataset, RankConfig(k=1))

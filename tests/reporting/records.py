@@ -19,8 +19,8 @@ TRIALS = [
 ]
 
 
-def sweep(folder, study):
-    best = {"value": 0.7, "val": {"miou": 0.7}}
+def sweep(folder, study, **best):
+    best = {"value": 0.7, "val": {"miou": 0.7}, **best}
     record = {
         "study": study,
         "trials": {"complete": 3, "pruned": 0, "failed": 0},

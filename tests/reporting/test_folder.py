@@ -30,6 +30,15 @@ def test_the_best_trials_of_a_sweep_come_first(tmp_path, report):
     assert "3 complete trials in 1 sweep<" in page
 
 
+@pytest.mark.parametrize(("median", "cell"), [(0.4321, "0.4321"), (None, "")])
+def test_the_best_of_a_sweep_has_its_median_over_squares(tmp_path, report, median, cell):
+    """Sweeps of earlier versions have an empty cell."""
+    sweep(tmp_path / "out" / "a", "a", **({} if median is None else {"iou_pore_median": median}))
+    record, _ = report()
+    table = pd.read_csv(tmp_path / "report" / record["tables"][0], dtype=str, keep_default_na=False)
+    assert list(table["validation pore IoU, median of squares"]) == [cell]
+
+
 def test_trials_beyond_a_bound_stand_behind_the_best_with_the_reason(tmp_path, report):
     """They are never the best, however good their figure is."""
     sweep(tmp_path / "out" / "a", "a")

@@ -42,7 +42,8 @@ def test_the_median_of_squares_stands_beside_it():
     one = outcome(3, 0.5)
     record = {**one.record, "val_all": {"miou": 0.7, "iou_pore_median": 0.625}}
     one = replace(one, record=record)
-    assert one.figures["val_all/iou_pore_median"] == 0.625
+    assert one.figures["val_all/iou_pore_median"] == one.as_best().iou_pore_median == 0.625
+    assert outcome(3, 0.5).as_best().iou_pore_median is None
     head, _, row = ranking_note([one], [Objective.named("val/loss")], "7").splitlines()[2:]
     assert head == "| rank | trial | val/loss | val/miou | val_all/iou_pore_median | model.blocks |"
     assert row == "| 1 | [3](#/experiments/7/runs/run3) | 0.5 | 0.9 | 0.625 | 2 |"

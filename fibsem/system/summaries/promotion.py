@@ -104,6 +104,9 @@ class RunAgain:
         Mean training time of the runs.
     val_porosity_by_seed
         Porosity on the validation squares for each seed, by sample.
+    val_iou_pore_median, val_iou_pore_median_sd
+        Mean and standard deviation of the median IoU of pore over the validation squares; None in
+        records of earlier versions and without ``train.val_all``.
     """
 
     rank_value: Number
@@ -114,6 +117,8 @@ class RunAgain:
     diverged: int
     train_seconds: float
     val_porosity_by_seed: Mapping[str, Sequence[Number]]
+    val_iou_pore_median: float | None = field(default=None, metadata=UNLESS_NONE)
+    val_iou_pore_median_sd: float | None = field(default=None, metadata=UNLESS_NONE)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from fibsem.system.records import Figures, Record, typed
+from fibsem.system.records import UNLESS_NONE, Figures, Record, typed
 from fibsem.system.summaries.figures import Text
 
 
@@ -21,11 +21,16 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The best trial of a sweep: value of the first objective, hyperparameters, figures and run."""
+    """The best trial of a sweep: value of the first objective, hyperparameters, figures and run.
+
+    ``iou_pore_median`` is the median IoU of pore over the validation squares; None in records of
+    earlier versions and without ``train.val_all``.
+    """
 
     value: float
     params: Mapping[str, Any] | None = None
     val: Figures
+    iou_pore_median: float | None = field(default=None, metadata=UNLESS_NONE)
     seconds_per_gigapixel: float | None = None
     run_id: Text = None
 

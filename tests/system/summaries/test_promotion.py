@@ -1,5 +1,7 @@
 """Rows of a promotion's record, of this version and of earlier ones."""
 
+from dataclasses import replace
+
 import pytest
 
 from fibsem.system.summaries.promotion import AgainstFirst, RankedTrial, RunAgain
@@ -15,7 +17,10 @@ SECOND = RankedTrial(
 ALONE = RankedTrial(1, "7", "blocks=1", "r", 0.41, "val/loss", 0.41, None, 812.3)
 
 
-@pytest.mark.parametrize("row", [FIRST, SECOND, ALONE])
+MEDIAN = replace(FIRST, again=replace(AGAIN, val_iou_pore_median=0.6, val_iou_pore_median_sd=0.1))
+
+
+@pytest.mark.parametrize("row", [FIRST, SECOND, ALONE, MEDIAN])
 def test_a_flat_row_is_read_as_the_trial_that_wrote_it(row):
     record = row.to_json()
     assert not {"again", "against_first"} & record.keys()
