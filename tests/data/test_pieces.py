@@ -203,3 +203,11 @@ def test_every_square_knows_its_sample():
     number = dict(zip(names, pieces.sample[pieces.square], strict=True))
     assert sorted(number.values()) == [0, 1]
     assert [number[name] for name in names] == pieces.sample[pieces.square].tolist()
+
+
+@pytest.mark.parametrize("extent", [1, 127, 191, 192, 193, 320, 3372])
+def test_no_piece_is_larger_than_one_and_a_half_times_its_side(extent):
+    """By which the memory of validation is bounded, whatever the shape of the labels."""
+    parts = cut_regions([region_of(np.zeros((extent, 5), np.uint8))], SIDE).regions
+    assert sum(part.box.shape[1] for part in parts) == extent
+    assert max(part.box.shape[1] for part in parts) <= 1.5 * SIDE

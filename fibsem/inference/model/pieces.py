@@ -17,8 +17,11 @@ from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Input pixels in one pass of a network, whose maps take some 50 to 200 MB.
+#: Input pixels in one pass of a network.
 AT_ONCE = 2**18
+#: Memory in MiB that the maps of a pass take at most, of a network in its default size; measured
+#: were 17 (U-Net) to 99 (3dcnn).
+MEMORY_MIB = 200
 
 
 class PieceScorer:
