@@ -1,6 +1,7 @@
 """From a budget of time to steps: laws of the division, and that a plan is made once."""
 
 import json
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -19,7 +20,9 @@ from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.planned import FILE, planned, read_plan
 from fibsem.training.planning.probing import probe
+from fibsem.training.results import TrialResult
 from fibsem.training.steps.fit import AfterStep
+from fibsem.training.steps.state import seconds_of
 
 PLAN = Plan(60.0, "abc", 1, 2, 3, 0.1, 0.2, 5.0)
 
@@ -263,11 +266,18 @@ def test_one_plan_gives_one_result(small, new_store, tmp_path, material):
 
 @pytest.mark.slow
 def test_a_training_takes_the_time_that_it_is_given(small, new_store, tmp_path):
-    """On a machine that does other work meanwhile it may take longer, but never forever."""
+    """Its plan fills what the probe leaves of it, and is kept to whatever the machine does."""
     given = [*small, *new_store(tmp_path), f"output={tmp_path / 'timed'}", "budget=10s"]
+    began = time.perf_counter()
     train.main(compose("train", given))
-    used = json.loads((tmp_path / "timed" / "summary.json").read_text())["budget"]["used_s"]
-    assert 4 < used < 60
+    took_s = time.perf_counter() - began
+    found = json.loads((tmp_path / "timed" / "summary.json").read_text())
+    plan, used_s = Plan.from_json(found["plan"]), found["budget"]["used_s"]
+    assert plan.trial_s < 10
+    assert [epoch["steps"] for epoch in found["history"]] == [plan.steps] * plan.epochs
+    assert found["budget"]["given_s"] == 10
+    assert seconds_of(TrialResult.from_json(found).history) == found["train_seconds"]
+    assert found["train_seconds"] < found["seconds"] <= used_s < took_s
 
 
 @every(
