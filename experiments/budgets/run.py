@@ -20,12 +20,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
 from fibsem.data.phantom import PhantomRecipe, simulate
+from fibsem.tracking import code_version
 
 HERE = Path("outputs/budgets")
 GIB = 2**20  # in KiB, the unit of getrusage
@@ -122,23 +124,24 @@ def measured(name: str, command: str, overrides: list[str], seconds: int) -> dic
         f"output={output}", f"tracking.uri=sqlite:///{HERE / 'mlflow.db'}",
         f"tracking.artifacts={HERE / 'artifacts'}", *overrides,
     ]  # fmt: skip
+    made = {"given_s": seconds, "version": code_version(), "date": date.today().isoformat()}
     load, started = os.getloadavg()[0], time.perf_counter()
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     used = time.perf_counter() - started
     if process.returncode:
-        return {"given_s": seconds, "failed": process.returncode, "used_s": used, "load": load}
+        return {**made, "failed": process.returncode, "used_s": used, "load": load}
     summary = json.loads((output / "summary.json").read_text())
     history = summary.get("history", [])
-    validating = sum(epoch["val_seconds"] for epoch in history)
-    training = sum(epoch["seconds"] for epoch in history)
+    epochs = [epoch for one in histories(output, summary) for epoch in one]
+    validating, stepping = (sum(one[key] for one in epochs) for key in ("val_seconds", "seconds"))
     return {
-        "given_s": seconds,
+        **made,
         "used_s": round(used, 1),
         "told_s": round(summary["budget"]["used_s"], 1),
-        "val_share": round(validating / (validating + training), 4) if history else None,
-        "steps_per_s": len(history) * summary["plan"]["steps"] / training if history else None,
+        "val_share": round(validating / (validating + stepping), 4) if epochs else None,
+        "steps_per_s": len(history) * summary["plan"]["steps"] / stepping if history else None,
         "peak_rss_gib": round(usage.ru_maxrss / GIB, 2),
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
         "load": load,
@@ -149,13 +152,25 @@ def measured(name: str, command: str, overrides: list[str], seconds: int) -> dic
     }
 
 
+def histories(output: Path, summary: dict) -> list[list[dict]]:
+    """Return the epochs of every training that came to its end: of a sweep, also those of trials.
+
+    The epochs that a trial has inherited are among its own.
+    """
+    if "history" in summary:
+        return [summary["history"]]
+    results = [*output.glob("trials/*/result.json"), *output.glob("final/*/result.json")]
+    return [json.loads(path.read_text())["history"] for path in results]
+
+
 def chosen(name: str) -> bool:
     """Return whether ``--only`` names a setting, or a group that contains it."""
     parts = args.only.split("/") if args.only else []
     return name.split("/")[: len(parts)] == parts
 
 
-COLUMNS = ("used_s", "told_s", "trials", "val_share", "steps_per_s", "peak_rss_gib", "load")
+COLUMNS = ("used_s", "told_s", "trials", "val_share", "steps_per_s", "peak_rss_gib", "load",
+           "date", "version")  # fmt: skip
 
 
 def table(figures: dict[str, dict[str, object]]) -> str:
@@ -163,9 +178,14 @@ def table(figures: dict[str, dict[str, object]]) -> str:
     rows = [f"| command | dataset | given_s | {' | '.join(COLUMNS)} |"]
     rows.append(f"|---|---|--:|{'--:|' * len(COLUMNS)}")
     for name, one in figures.items():
-        told = ["" if one.get(key) is None else f"{one[key]:.3g}" for key in COLUMNS]
+        told = [cell(one.get(key)) for key in COLUMNS]
         rows.append(f"| {' | '.join([*name.split('/'), *told])} |")
     return "\n".join(rows) + "\n"
+
+
+def cell(value: object) -> str:
+    """Format a value: numbers with three digits, None (older rows) as an empty cell."""
+    return "" if value is None else value if isinstance(value, str) else f"{value:.3g}"
 
 
 def main() -> None:
