@@ -55,8 +55,9 @@ READERS = 4
 @cache
 def _readers() -> str:
     """Digest of the source code of the readers, as a fix there may change what is read."""
-    sources = sorted(Path(volumes.__file__).parent.glob("*.py"))
-    return digest_of([(one.name, zlib.crc32(one.read_bytes())) for one in sources])
+    folder = Path(volumes.__file__).parent
+    sources = ((one.relative_to(folder).as_posix(), one) for one in folder.rglob("*.py"))
+    return digest_of([(name, zlib.crc32(one.read_bytes())) for name, one in sorted(sources)])
 
 
 @dataclass(frozen=True)

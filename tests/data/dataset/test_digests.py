@@ -9,6 +9,7 @@ import shutil
 import time
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fibsem.data import volumes
 from fibsem.data.dataset import digests
-from fibsem.data.dataset.digests import UNREADABLE, digest_of, slice_digest, slice_digests
+from fibsem.data.dataset.digests import UNREADABLE, Stamp, digest_of, slice_digest, slice_digests
 from fibsem.data.dataset.manifest import load_dataset
 from fibsem.data.doubts.doubts import doubts
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
@@ -267,6 +269,24 @@ def test_a_layer_of_chunks_that_was_kept_is_read_again_for_its_digests(tmp_path)
     zarr.open_array(path / "full", mode="r+")[last:] = 1
     now = slice_digests(volume, [last])
     assert now == slice_digests(open_volume(path), [last]) != before
+
+
+def test_what_readers_that_were_mended_read_is_not_believed(tmp_path, monkeypatch):
+    """Whichever folder of the package they are in: those of TIFF and Zarr have their own."""
+    package = shutil.copytree(
+        Path(volumes.__file__).parent, tmp_path / "v", ignore=shutil.ignore_patterns("*.pyc")
+    )
+    monkeypatch.setattr(volumes, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(digests, "_readers", digests._readers.__wrapped__)  # asks anew
+    files = sorted(package.rglob("*.py"))
+    assert {"v", "tiff", "zarrs", "series"} == {file.parent.name for file in files}
+    keys = [Stamp.of([]).key]
+    for file in files:
+        file.write_bytes(file.read_bytes() + b"# mended")
+        keys.append(Stamp.of([]).key)
+    (package / "tiff" / "tags.py").rename(package / "zarrs" / "tags.py")
+    keys.append(Stamp.of([]).key)
+    assert len({*keys}) == len(files) + 2
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"0": 1}', '{"0": {"ab'])
