@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -20,11 +22,13 @@ from fibsem.data.volumes import create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
+from fibsem.inference.volume.labelling.pools import processes
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.tracking.bundle import Bundle, load_segmenter
 from tests.conftest import labels
 from tests.servers import answers, free_port, wait_until
 
+ROOT = Path(__file__).parents[4]
 SHAPE = (8, 90, 110)
 
 
@@ -80,6 +84,63 @@ def test_two_processes_give_the_same_labels(material, tmp_path):
     assert record["slabs"] == {"done": 4, "resumed": 0}
     assert record["workers"] == 2
     np.testing.assert_array_equal(labels(tmp_path / "out" / "labels.ome.zarr"), expected)
+
+
+#: A place without shared memory, as some containers are: a folder /dev with what Python needs.
+NO_SHM = """
+set -e
+mount --rbind /dev "$1"
+mount -t tmpfs none /dev
+for name in null zero random urandom; do
+  touch /dev/$name
+  mount --bind "$1/$name" /dev/$name
+done
+shift
+exec "$@"
+"""
+
+
+@pytest.mark.slow
+def test_without_shared_memory_workers_are_refused_and_one_process_is_not(material, tmp_path):
+    volume, _, expected = material
+    (tmp_path / "dev").mkdir()
+
+    def without(*line):
+        begin = ["unshare", "--map-root-user", "--mount", "sh", "-c", NO_SHM, "-"]
+        how = {"capture_output": True, "text": True, "timeout": 240, "check": False}
+        return subprocess.run([*begin, tmp_path / "dev", *line], cwd=ROOT, **how)
+
+    if shutil.which("unshare") is None:
+        pytest.skip("/dev/shm cannot be hidden: unshare (Debian package util-linux) is not there")
+    if (probe := without("true")).returncode:
+        pytest.skip(f"/dev/shm cannot be hidden: {probe.stderr.strip()}")
+    line = [
+        sys.executable, "-m", "fibsem.segment", f"volume={volume.path}", "slab=2",
+        f"weights={volume.path.with_name('bundle')}", f"output={tmp_path / 'out'}",
+    ]  # fmt: skip
+    done = without(*line, "workers=2")
+    assert done.returncode == 2, done.stderr[-3000:]
+    assert done.stderr.splitlines()[-1] == (
+        "error: `workers` needs shared memory, but the system has none (No such file or directory, "
+        "/dev/shm); workers=1 does not."
+    )
+    assert "Traceback" not in done.stderr
+    assert without(*line, "workers=1").returncode == 0
+    np.testing.assert_array_equal(labels(tmp_path / "out" / "labels.ome.zarr"), expected)
+
+
+def test_a_system_that_gives_no_semaphores_is_one_line():
+    """As where /dev/shm may not be written to: here, no file may have a byte."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        said = (
+            r"^`workers` needs shared memory, .* \(File too large, /dev/shm\); workers=1 does not"
+        )
+        with pytest.raises(UserError, match=said), processes(2):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.slow
