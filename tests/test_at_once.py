@@ -2,7 +2,7 @@
 
 import pytest
 
-from fibsem import evaluate, inspect, promote, report, segment, simulate, sweep, train
+from fibsem import evaluate, inspect, promote, quantify, report, segment, simulate, sweep, train
 from fibsem.config import Configuration, compose
 from fibsem.data.dataset.manifest import load_dataset
 from fibsem.data.phantom.simulation import lock_of
@@ -64,6 +64,7 @@ COMMANDS = pytest.mark.parametrize(
         (sweep, ["model=threshold", "nbhd=11x11x3", "search=keras_tuner"]),
         (promote, ["segment=false"]),
         (segment, []),
+        (quantify, []),
         (inspect, []),
         (report, []),
         (segment, ["export=onnx"]),
@@ -82,6 +83,15 @@ def evaluation(tiny, store, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def segmentation(tiny, tmp_path_factory):
+    """A film that is labelled."""
+    folder = tmp_path_factory.mktemp("segmented")
+    keys = [f"weights={bundle(folder / 'b')}", f"volume={tiny / 'HPC45' / 'slices'}"]
+    segment.main(compose("segment", [*keys, f"output={folder / 'out'}"]))
+    return folder / "out"
+
+
 @pytest.fixture
 def begin(request, tiny, store, tmp_path):
     """Function (command, more, out) -> the command is called with what it needs."""
@@ -91,6 +101,8 @@ def begin(request, tiny, store, tmp_path):
         keys = [f"data.path={tiny}", f"output={out}", *store, *more]
         if command is segment:
             keys = [f"weights={bundle(tmp_path / 'b')}", f"output={out}", *more]
+        if command is quantify:
+            keys = [f"segmentation={request.getfixturevalue('segmentation')}", f"output={out}"]
         if "export=onnx" in more:
             pytest.importorskip("onnx")
         elif command is segment:
@@ -129,6 +141,8 @@ def test_results_of_another_command_are_left(command, more, kind, anew, begin, t
     """Also of those that keep nothing but a summary."""
     if (command, kind, more) in ((segment, "segmentation", []), (inspect, "inspection", [])):
         pytest.skip("it is its own")
+    if (command, anew) == (quantify, ["overwrite=true"]):
+        pytest.skip("it has no such key: it begins anew always")
     out = tmp_path / "out"
     write_json(out / "summary.json", dict.fromkeys(KEYS[kind], 1))
     before = (out / "summary.json").read_text()

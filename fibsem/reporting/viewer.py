@@ -17,7 +17,7 @@ from fibsem.data.volumes import Volume, open_volume, resolutions
 from fibsem.geometry import Box
 from fibsem.quantification.segmented import Segmented
 from fibsem.reporting.labelled_film import grey_values
-from fibsem.system.files import write_json
+from fibsem.system.files import beside, write_json
 
 #: Colours of pores, of voxels that are neither pore nor solid, and of solid.
 PORE, NEITHER, SOLID = "#ffa600", "#999999", "transparent"
@@ -64,9 +64,14 @@ def view(
         return
     viewer.window.resize(*WINDOW)
     viewer.reset_view()
-    picture = Image.fromarray(viewer.screenshot(canvas_only=False)[..., :3])
-    picture.quantize(256).save(screenshot, optimize=True)  # noise would make the file large
+    save(viewer.screenshot(canvas_only=False)[..., :3], screenshot)
     viewer.close()
+
+
+def save(rgb: npt.NDArray[np.uint8], path: Path) -> None:
+    """Write a picture atomically, in 256 colours, since noise would make the file large."""
+    with beside(path) as hidden:
+        Image.fromarray(rgb).quantize(256).save(hidden, optimize=True)
 
 
 def add_layers(
