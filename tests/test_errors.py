@@ -1,5 +1,7 @@
 """What is no bug is one line; a bug keeps its traceback."""
 
+import errno
+import os
 import pickle
 import sqlite3
 from pathlib import Path
@@ -19,6 +21,10 @@ def raised(act):
     return caught.value
 
 
+def refused(number):
+    raise OSError(number, os.strerror(number), "out/checkpoint.npz")
+
+
 def loop(folder):
     (folder / "a").symlink_to(folder / "b")
     (folder / "b").symlink_to(folder / "a")
@@ -33,6 +39,7 @@ def loop(folder):
         (lambda folder: (folder / ("x" * 300)).touch(), "File name too long; give shorter names"),
         (lambda folder: loop(folder).read_text(), "symbolic links; mend the links"),
         (lambda folder: Path("/dev/full").write_text("a"), "make room"),
+        (lambda folder: refused(errno.EDQUOT), "Disk quota exceeded; make room, the quota is"),
         (lambda folder: b"\xff".decode(), "a text must have the encoding"),
         (lambda folder: "ü".encode("ascii"), "a text must have the encoding"),
         (lambda folder: sqlite3.connect(folder / "no" / "x.db"), "unable to open database file"),

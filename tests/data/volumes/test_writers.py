@@ -206,13 +206,17 @@ def test_volumes_that_cannot_be_are_a_bug_of_the_caller(tmp_path, shape, dtype):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_full_disk_is_the_users_to_mend(tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_is_the_users_to_mend(tmp_path, monkeypatch, number):
+    """And so is a quota that is used up."""
+
     def full(*_, **__):
-        raise OSError(errno.ENOSPC, "no space left")
+        raise OSError(number, os.strerror(number))
 
     writer = create(tmp_path / "out.tif", "bigtiff")
     monkeypatch.setattr(writer._tiff, "write", full)
-    with pytest.raises(UserError, match=r"out\.tif, but it is full"), writer:
+    said = rf"room for .*out\.tif, but it is full \({os.strerror(number)}\)\.$"
+    with pytest.raises(UserError, match=said), writer:
         writer.write(0, ARRAY)
     assert list(tmp_path.iterdir()) == []
 

@@ -133,7 +133,8 @@ def test_promotion_sees_what_the_study_counts_and_nothing_else(begin, tiny):
     assert statuses(sweep)[lost.number] == "KILLED"
 
 
-def test_a_full_disk_is_waited_for_and_costs_nothing(begin, capsys):
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_waited_for_and_costs_nothing(begin, capsys, number):
     sweep = begin("search.trials=1", "search.max_failures=1", "seed=7")
     jobs = []
 
@@ -141,7 +142,7 @@ def test_a_full_disk_is_waited_for_and_costs_nothing(begin, capsys):
         jobs.append(job)
         run_id = begun(sweep, job)
         if len(jobs) < 3:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "checkpoint.npz")
+            raise OSError(number, os.strerror(number), "checkpoint.npz")
         return replace(trained(sweep, job), run_id=run_id)
 
     sweep.work(write, quiet)
@@ -150,7 +151,7 @@ def test_a_full_disk_is_waited_for_and_costs_nothing(begin, capsys):
     assert statuses(sweep) == {0: "FINISHED"}
     said = capsys.readouterr().err
     assert said.count("waiting for up to 600 s") == 1
-    assert "No space left on device" in said
+    assert f"checkpoint.npz must be usable, but: {os.strerror(number)}; make room" in said
     assert "it goes on" in said
 
 
