@@ -76,6 +76,15 @@ def test_experiments_import_no_more_inner_names_than_they_did():
     assert len(found) <= MOST
 
 
+def test_the_tests_that_reliability_names_are_there():
+    page = (ROOT / "experiments" / "reliability" / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+(?:\.py)?)(?:::(\w+))?`", page)
+    assert len(named) > 50
+    for path, name in named:
+        assert (ROOT / path).exists(), path
+        assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), name
+
+
 def _says_why(source):
     return "Looks inside: " in (ast.get_docstring(ast.parse(source)) or "")
 

@@ -152,11 +152,35 @@ def cut_off(begun, tmp_path):
     return shutil.copytree(begun[0] / "cut", tmp_path / "cut")
 
 
-def test_nobody_goes_on_from_the_weights_of_another_training(cut_off, material, tracking):
-    for override in ("train.learning_rate=0.05", "model.filters=6", "seed=1"):
-        key = override.partition("=")[0]
-        with pytest.raises(UserError, match=rf"another {key} \("):
-            run_job(job(cut_off), material(*SHORT, override), tracking)
+@pytest.mark.parametrize(
+    ("override", "change", "said"),
+    [
+        ("train.learning_rate=0.05", None, r"train\.learning_rate \(0\.01, now 0\.05\)"),
+        ("model.filters=6", None, r"model\.filters \(4, now 6\)"),
+        ("seed=1", None, r"seed \(0, now 1\)"),
+        ("model=unet", None, r"model\.name \(2dcnn, now unet\)"),
+        ("model=threshold", None, r"model\.name \(2dcnn, now threshold\)"),
+        ("seed=0", mend, r"labels of HPC45 \(\w{16}, now \w{16}\);"),
+        ("seed=0", redo_slice, r"grey values of HPC45 \(\w{16}, now \w{16}\);"),
+    ],
+)
+def test_nobody_goes_on_from_the_weights_of_another_training(
+    cut_off, material, small, film, tracking, override, change, said
+):
+    before = (cut_off / "checkpoint.npz").read_bytes()
+    other = material(*SHORT, override)
+    if change:
+        change(film)
+        tree = compose("train", [*small, *SHORT, f"data.path={film}"])
+        config = Configuration(tree).run
+        other = Material(obtain(config.data, config.split), config)
+    with pytest.raises(UserError, match=f"another .*{said}") as caught:
+        run_job(job(cut_off), other, tracking)
+    assert "\n" not in str(caught.value)
+    assert (cut_off / "checkpoint.npz").read_bytes() == before
+
+
+def test_another_training_that_may_begin_anew_is_as_in_a_new_folder(cut_off, material, tracking):
     slower = material(*SHORT, "train.learning_rate=0.05")
     anew, _ = run_job(job(cut_off, "other"), slower, tracking)
     assert anew.val == pytest.approx(train(slower).best.val)
