@@ -12,6 +12,7 @@ from fibsem.data.material.appearance import Appearance
 from fibsem.data.material.axes import other_order
 from fibsem.data.material.bars import bars_of_few
 from fibsem.data.material.curved import fill_along_sides
+from fibsem.data.material.noiseless import doubtful_bars, doubtful_rims, is_noiseless
 from fibsem.data.material.parts import SIDES, Side
 from fibsem.data.material.quiet import quiet_sides
 from fibsem.data.material.search import LOOKED_AT, Search
@@ -36,6 +37,7 @@ class Doubts:
         yield from self._unproven()
         yield from () if along else self._standing()
         yield from self._quiet(along.keys())
+        yield from self._without_noise()
         film = self.search.volume
         yield from bars_of_few(self.search.sample[:, : film.shape[1] - film.bar_rows])
         yield from self.search.odd()
@@ -100,6 +102,14 @@ class Doubts:
             {side: side in edges or side in said or bool(bars.get(side)) for side in SIDES},
             {side: height if side in bars else width for side in SIDES},
         )
+
+    def _without_noise(self) -> Iterator[str]:
+        """Warn about what is left out of a film in which material may look the same."""
+        sample, (top, bottom) = self.search.sample, self.search.bars
+        if is_noiseless(sample):
+            rims = {z: self.search.left_out(z) for z in self._shown}
+            yield from doubtful_rims({z: float(left.mean()) for z, left in rims.items()})
+            yield from doubtful_bars(sample, (top, 0 if self.search.volume.bar_rows else bottom))
 
     def _standing(self) -> Iterator[str]:
         """Warn about areas, of any shape, with one value at the same place in most slices."""
