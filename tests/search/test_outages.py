@@ -16,10 +16,12 @@ from fibsem.config import SearchConfig, TrackingConfig
 from fibsem.errors import DeviceError, OutageError, UserError, one_line
 from fibsem.search.studies.optuna_study import OptunaStudy
 from fibsem.search.studies.samplers import objectives
+from fibsem.system.files import read_json
 from fibsem.system.outages import Patience, outage_of, weathered
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.store import client_of
 from tests import servers
+from tests.processes import Command
 from tests.search import slot_worker
 from tests.search.sweeps import epoch
 
@@ -261,13 +263,20 @@ def test_an_artifact_place_that_is_out_of_order_is_an_outage(
         tracking.end(run_id)
 
 
-@pytest.mark.slow
-def test_a_study_in_postgresql_with_a_pruner_survives_that_it_is_away(tmp_path):
-    """Every call says so while it is, and does what it says when it is back."""
+@pytest.fixture
+def server(tmp_path):
+    """A PostgreSQL server of a test's own, which may stop it."""
     if servers.postgres_binaries() is None:
         pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
     server = servers.Postgres(tmp_path)
     server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.slow
+def test_a_study_in_postgresql_with_a_pruner_survives_that_it_is_away(server, tmp_path):
+    """Every call says so while it is, and does what it says when it is back."""
     search = SearchConfig(
         trials=3, objectives=("val/loss",), storage=server.url, pruner="median", sampler="random"
     )
@@ -301,4 +310,49 @@ def test_a_study_in_postgresql_with_a_pruner_survives_that_it_is_away(tmp_path):
         assert study.claim().slot == 1
     finally:
         study.close()
+
+
+#: Trials of a second, all of which the pruner judges from their first epoch on, but for the first.
+SMOKE = [
+    "experiment=smoke", "nbhd=11x11x3", "space=smoke", "space.axes.model.blocks=[1]",
+    "train.epochs=4", "train.steps=5", "search.trials=4", "search.workers=2",
+    "search.heartbeat_s=1", "search.pruner=median", "search.startup_trials=1",
+    "search.pruner_warmup=0",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_sweep_with_a_pruner_goes_on_after_its_postgresql_was_away(
+    server, tiny, new_store, tmp_path
+):
+    """For 16 s, with trials that had ended, and others in the middle of their trainings."""
+    how = [f"data.path={tiny}", *SMOKE, *new_store(tmp_path), f"search.storage={server.url}"]
+    sweep = Command(["fibsem.sweep", *how, "output=out"], tmp_path, tmp_path / "log")
+    try:
+        trials = tmp_path / "out" / "trials"
+        servers.wait_until(lambda: [*trials.glob("*/result.json")], process=sweep)
         server.stop()
+        time.sleep(16)
+        assert sweep.poll() is None
+        server.start()
+        assert sweep.wait(100) == 0, sweep.log.read_text()[-3000:]
+    finally:
+        sweep.kill()
+    log = sweep.log.read_text()
+    assert "`search.storage` must answer, but postgres" in log
+    assert "it goes on" in log
+    assert "Traceback" not in log
+    summary = read_json(tmp_path / "out" / "summary.json")
+    assert summary["trials"]["failed"] == 0
+    table = read_json(tmp_path / "out" / "trials.json")
+    assert sorted(row["slot"] for row in table) == [*range(4)]
+    assert {row["state"] for row in table} <= {"complete", "pruned"}
+    runs = runs_below(f"sqlite:///{tmp_path / 'ml.db'}", summary["parent_run_id"])
+    assert sorted(int(run.data.tags["fibsem.trial"]) for run in runs) == [*range(4)]
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def runs_below(uri, parent):
+    client = client_of(uri)
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    return client.search_runs(experiments, f"tags.`mlflow.parentRunId` = '{parent}'")
