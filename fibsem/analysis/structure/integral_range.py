@@ -85,8 +85,7 @@ def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
     distance = _distances(covariance.shape, cells)
     known = cells.known.astype(np.float64)
     of_one_cell = float((known**2).sum() / known.sum() ** 2)  # one over the number of cells
-    farthest = _farthest(distance, pairs / pairs.flat[0], MOST_VOLUME / of_one_cell)
-    reach = cutoff or min(ZEROS * _first_zero(covariance, pairs, distance), farthest)
+    reach = cutoff or _reach(covariance, pairs, distance, MOST_VOLUME / of_one_cell)
     inside = distance <= reach
     weights = pairs[inside] / pairs.flat[0]
     lost = of_one_cell * float(weights.sum())
@@ -126,17 +125,27 @@ def _distances(shape: tuple[int, ...], cells: Cells) -> Array:
     return length
 
 
-def _first_zero(covariance: Array, pairs: Array, distance: Array) -> float:
-    """Return the first length at which the direction-averaged covariance is not positive."""
+def _reach(covariance: Array, pairs: Array, distance: Array, most: float) -> float:
+    """Return the length to sum to, within a ball (a disc in thin films) of ``most`` lags."""
     width = float(np.min(distance[distance > 0]))
     shell = np.rint(distance / width).astype(np.intp).ravel()
-    summed = np.bincount(shell, (covariance * pairs).ravel())
+    zero = width * _first_shell(np.bincount(shell, (covariance * pairs).ravel()))
+    return min(ZEROS * zero, _farthest(distance, shell, pairs / pairs.flat[0], most))
+
+
+def _first_shell(summed: Array) -> int:
+    """Return the first shell in which the direction-averaged covariance is not positive."""
     fallen = np.flatnonzero(summed[1:] <= 0)
-    return width * float(fallen[0] + 1 if fallen.size else len(summed))
+    return int(fallen[0]) + 1 if fallen.size else len(summed)
 
 
-def _farthest(distance: Array, weights: Array, most: float) -> float:
-    """Return the radius of the largest ball (a disc in thin films) with at most ``most`` lags."""
-    order = np.argsort(distance, axis=None)
+def _farthest(distance: Array, shell: npt.NDArray[np.intp], weights: Array, most: float) -> float:
+    """Return the radius of the largest ball with at most ``most`` lags.
+
+    Only lags up to the first shell that does not fit whole are sorted.
+    """
+    whole = np.cumsum(np.bincount(shell, weights.ravel()))
+    near = np.flatnonzero(shell <= np.searchsorted(whole, most, "right"))
+    order = near[np.argsort(distance.flat[near])]
     within = int(np.count_nonzero(np.cumsum(weights.flat[order]) <= most))
     return float(distance.flat[order[max(0, within - 1)]])
