@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.material.glance import median_of
 from fibsem.system.advice import VALID
 
 #: Minimum share of a row of a bar that stands still (counters run), and maximum just beyond a bar.
@@ -40,7 +41,7 @@ def bar_rows(stack: npt.NDArray[Any], tolerance: float) -> tuple[int, int]:
     """
     if len(stack) < SLICES:
         return 0, 0
-    usual = np.median(stack, axis=0)
+    usual = median_of(stack)
     moved = np.abs(stack.astype(np.float32) - usual.astype(np.float32)) > tolerance
     stands = moved.mean(axis=0) <= 1 - USUAL
     return _rows(stands, usual, tolerance), _rows(stands[::-1], usual[::-1], tolerance)

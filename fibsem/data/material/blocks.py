@@ -26,10 +26,8 @@ def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
     A blob of clipped pores also holds tiles of one value, but the lines just outside of any
     rectangle in it have that value, too.
     """
-    height, width = (n // TILE * TILE for n in image.shape)
-    tiles = image[:height, :width].reshape(height // TILE, TILE, width // TILE, TILE)
-    low = tiles.min(axis=(1, 3))
-    flat = low == tiles.max(axis=(1, 3))
+    low, high = _of_tiles(image, np.minimum), _of_tiles(image, np.maximum)
+    flat = low == high
     rects: list[Rect] = []
     if np.count_nonzero(flat) < LEAST**2:
         return rects
@@ -40,6 +38,15 @@ def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
         for k in range(1, count + 1):
             rects += _together(image == value, groups == k)
     return rects
+
+
+def _of_tiles(image: npt.NDArray[Any], which: np.ufunc) -> npt.NDArray[Any]:
+    """Return the minimum or maximum of every tile; each axis in turn takes a tenth of the time."""
+    height, width = (n // TILE * TILE for n in image.shape)
+    rows = which.reduce(image[:height, :width].reshape(height // TILE, TILE, width), axis=1)
+    columns = np.ascontiguousarray(rows.T).reshape(width // TILE, TILE, height // TILE)
+    tiles: npt.NDArray[Any] = which.reduce(columns, axis=1).T
+    return tiles
 
 
 def _together(same: npt.NDArray[np.bool_], tiles: npt.NDArray[np.bool_]) -> list[Rect]:

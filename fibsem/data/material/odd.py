@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.material.glance import quantiles
 from fibsem.data.material.order import (
     FEWEST_DIFFERENT,
     ORDINALS,
@@ -60,7 +61,7 @@ def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Itera
     some = [pixels[z].astype(np.float32) for z in numbers]
     if len({one.shape for one in some}) > 1:
         return
-    ends = np.array([np.quantile(one, ENDS) for one in some]) / contrast
+    ends = np.array([quantiles(pixels[z], ENDS) for z in numbers]) / contrast
     alike = correlations(some)
     if kinds := in_turn(ends, alike):
         yield (

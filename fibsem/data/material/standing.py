@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.material.glance import median_of
 from fibsem.system.advice import VALID
 
 #: Minimum number of slices.
@@ -39,7 +40,7 @@ def standing_fill(
     """
     if len(some) < FEWEST:
         return
-    usual = np.median(np.stack(some), axis=0)
+    usual = median_of(np.stack(some))
     same = np.stack([image == usual for image in some])
     if (same.mean(axis=0) > STAYS).mean() <= SHARE:
         return
