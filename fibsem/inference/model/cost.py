@@ -23,6 +23,8 @@ SIDE = {"dense": 384, "features": 384, "patch": 16}
 TILE = 1536
 #: Share of the rate of a matrix product that dense forms reach (see experiments/benchmarks).
 EXPECTED_SHARE = 0.5
+#: Least seconds of a matrix product that is timed.
+LEAST_S = 0.002
 
 #: Layers that increase the resolution of a map.
 DOUBLING = (
@@ -118,8 +120,18 @@ def predicted_seconds_per_gigapixel(spec: ModelSpec) -> float:
 
 
 @functools.cache
-def matrix_product_rate(size: int = 2048) -> float:
-    """Measure TensorFlow's operations per second in a float32 matrix product; cached."""
+def matrix_product_rate(size: int = 1024) -> float:
+    """Measure TensorFlow's operations per second in a float32 matrix product; cached.
+
+    The size is doubled until a product takes ``LEAST_S``: an accelerator needs larger ones.
+    """
+    while (seconds := _seconds_of_product(size)) < LEAST_S:
+        size *= 2
+    return 2 * size**3 / seconds
+
+
+def _seconds_of_product(size: int) -> float:
+    """Return the seconds of a product of two square matrices, the least of three."""
     matrix = tf.random.stateless_normal((size, size), (1, 2))
     product = tf.function(lambda: tf.reduce_sum(matrix @ matrix), autograph=False)
     times = []
@@ -127,7 +139,7 @@ def matrix_product_rate(size: int = 2048) -> float:
         started = time.perf_counter()
         product().numpy()
         times.append(time.perf_counter() - started)
-    return 2 * size**3 / min(times)
+    return min(times)
 
 
 def operations_per_pixel(network: keras.Model) -> float:
