@@ -149,8 +149,8 @@ class Learner:
         count = tf.cast(self.steps.optimizer.iterations, tf.float32)
         share = tf.maximum(1.0 - self.decay, 9.0 / (count + 8.0))
         share = tf.minimum(share, 1.0)
-        for value, weight in self._pairs():
-            value.assign_add(share * (tf.convert_to_tensor(weight) - value))
+        for value, weight in ((a.value, b.value) for a, b in self._pairs()):  # traced sooner
+            value.assign_add(share * (weight - value))
 
 
 def default_strategy() -> tf.distribute.Strategy:
