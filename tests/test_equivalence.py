@@ -71,9 +71,10 @@ def test_every_choice_of_layers_is_convertible(trained, name, given):
     "given",
     [{"blocks": 1, "up": "nearest", "residual": False}, {"blocks": 2, "stem": 1, "norm": "none"},
      {"blocks": 3}, {"kernel": 5, "blocks": 1},
-     {"convs_per_block": 3, "growth": "double", "activation": "silu"}, {"convs_per_block": 1},
-     {"nz": 5, "slices": "3d"}, {"nz": 7, "slices": "3d", "stem": 1},
-     {"nz": 5, "slices": "3d", "convs_per_block": 1}],
+     {"blocks": 2, "convs_per_block": 3, "growth": "double", "activation": "silu"},
+     {"blocks": 2, "convs_per_block": 1}, {"nz": 5, "slices": "3d", "blocks": 2},
+     {"nz": 7, "slices": "3d", "stem": 1, "blocks": 2},
+     {"nz": 5, "slices": "3d", "convs_per_block": 1, "blocks": 2}],
     ids=str,
 )  # fmt: skip
 def test_scores_of_squares_do_not_depend_on_the_tile(trained, name, given):
@@ -91,8 +92,8 @@ def test_scores_of_squares_do_not_depend_on_the_tile(trained, name, given):
 @pytest.mark.parametrize(
     "given",
     [{}, {"stem": 1, "activation": "relu", "up": "nearest", "blocks": 2, "growth": "2d"},
-     {"nz": 7, "slices": "3d"},
-     {"nz": 5, "slices": "3d", "stem": 1, "convs_per_block": 1}],
+     {"nz": 7, "slices": "3d", "blocks": 2},
+     {"nz": 5, "slices": "3d", "stem": 1, "convs_per_block": 1, "blocks": 2}],
     ids=str,
 )  # fmt: skip
 def test_normalisations_are_folded_into_the_convolutions(trained, given):

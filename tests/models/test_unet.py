@@ -77,10 +77,10 @@ def test_half_as_fine_maps_need_a_third_of_the_operations():
 
 @pytest.mark.parametrize(
     ("n_z", "given"),
-    [(1, {}), (1, {"stem": 1}), (1, {"blocks": 1, "convs_per_block": 3}),
-     (1, {"norm": "none", "up": "nearest"}), (5, {"slices": "3d"}),
+    [(1, {}), (1, {"stem": 1, "blocks": 2}), (1, {"blocks": 1, "convs_per_block": 3}),
+     (1, {"norm": "none", "up": "nearest", "blocks": 2}), (5, {"slices": "3d", "blocks": 2}),
      (7, {"slices": "3d", "stem": 1, "blocks": 1}),
-     (5, {"slices": "3d", "convs_per_block": 1})],
+     (5, {"slices": "3d", "convs_per_block": 1, "blocks": 2})],
 )  # fmt: skip
 def test_the_form_that_learns_is_the_one_in_use_away_from_borders(n_z, given):
     """Equal scores of equal weights, where the pools of both fall alike."""
