@@ -11,6 +11,7 @@ it is computed from the porosity of cells, whose array is small even for a large
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -133,7 +134,7 @@ def _reach(covariance: Array, pairs: Array, distance: Array, most: float) -> flo
     return min(ZEROS * zero, _farthest(distance, shell, pairs / pairs.flat[0], most))
 
 
-def _first_shell(summed: Array) -> int:
+def _first_shell(summed: npt.NDArray[np.number[Any]]) -> int:
     """Return the first shell in which the direction-averaged covariance is not positive."""
     fallen = np.flatnonzero(summed[1:] <= 0)
     return int(fallen[0]) + 1 if fallen.size else len(summed)
