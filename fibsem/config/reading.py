@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import types
 import typing
@@ -32,7 +33,7 @@ def read(cls: type[T], tree: Mapping[str, Any], where: str = "") -> T:
     5
     """
     assert is_dataclass(cls)
-    hints = typing.get_type_hints(cls)
+    hints = _types(cls)
     named = {field.name: field for field in fields(cls)}
     for key in tree:
         if key not in named:
@@ -47,6 +48,12 @@ def read(cls: type[T], tree: Mapping[str, Any], where: str = "") -> T:
     return typing.cast(T, cls(**values))
 
 
+@functools.cache
+def _types(cls: type) -> Mapping[str, Any]:
+    """Return the types of a dataclass's fields; resolving them takes longer than reading values."""
+    return typing.get_type_hints(cls)
+
+
 def _under(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
@@ -59,7 +66,7 @@ def check_type(cls: type, key: str, value: Any, where: str) -> None:
     >>> from fibsem.config.runs import EvaluateConfig
     >>> check_type(EvaluateConfig, "patch_limit", 5, "evaluate")
     """
-    hints = typing.get_type_hints(cls)
+    hints = _types(cls)
     if key in hints:
         _value(hints[key], value, f"{where}.{key}")
 
