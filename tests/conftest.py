@@ -119,6 +119,7 @@ def _once():
         once.read_configurations(patch)
         once.parse_overrides(patch)
         once.compose_groups(patch)
+        once.leave_hydra_out(patch)
         once.calibrate_films(patch)
         if "mlflow" in sys.modules:
             once.read_migrations(patch)

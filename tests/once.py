@@ -98,6 +98,44 @@ def compose_groups(patch):
     patch.setattr(loading.ConfigLoaderImpl, "_compose_config_from_defaults_list", composed)
 
 
+def leave_hydra_out(patch):
+    """Hydra fills in settings of its own, half of a configuration, and `compose` removes them."""
+    import hydra
+    from hydra._internal import config_loader_impl as loading
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf, open_dict
+
+    compose, known = hydra.compose, {}
+
+    def composed(config_name, overrides):
+        loader = GlobalHydra.instance().hydra.config_loader
+        parsed, repo = loader._parse_overrides_and_create_caching_repo(config_name, overrides)
+        loader.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell=False)
+        listed = loading.create_defaults_list(
+            repo, config_name, parsed, prepend_hydra=True, skip_missing=False
+        )
+        key = (config_name, *(source.path for source in repo.get_sources()),
+               *map(astuple, listed.defaults))  # fmt: skip
+        if key not in known:
+            config = loader._compose_config_from_defaults_list(listed.defaults, repo)
+            OmegaConf.set_struct(config, True)
+            with open_dict(config):
+                del config["hydra"]
+            known[key] = pickle.dumps(config)
+        config = pickle.loads(known[key])
+        loader._apply_overrides_to_config(listed.config_overrides, config)
+        return config
+
+    def composed_or_refused(config_name, overrides):
+        if not any("hydra" in one for one in overrides):
+            with contextlib.suppress(Exception):  # which Hydra itself tells better
+                return composed(config_name, overrides)
+        return compose(config_name, overrides)
+
+    patch.setattr(hydra, "compose", composed_or_refused)
+
+
 def read_migrations(patch):
     """Optuna and MLflow execute and order all migrations whenever they open a database."""
     from alembic import util
