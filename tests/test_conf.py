@@ -1,7 +1,7 @@
 """Every configuration composes, and what is wrong in one is said in one line."""
 
 import shlex
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import islice
 
 import pytest
@@ -19,6 +19,7 @@ from fibsem.config import (
     SamplingConfig,
     SearchConfig,
     TrackingConfig,
+    TrainConfig,
     command_line,
     compose,
     output_folder,
@@ -27,6 +28,7 @@ from fibsem.config import (
 )
 from fibsem.config.promotion import PromoteConfig
 from fibsem.config.runs import EvaluateConfig
+from fibsem.config.training import FORMER
 from fibsem.config.trees import READ_BY
 from fibsem.data.dataset.split import SplitRecipe
 from fibsem.data.phantom import PhantomRecipe
@@ -136,6 +138,7 @@ def test_a_segmentation_has_the_same_defaults_alone_in_a_promotion_and_from_pyth
     ("kind", "command", "group"),
     [
         (SplitRecipe, "train", "split"), (Recipe, "train", "preprocess"),
+        (TrainConfig, "train", "train"),
         (SamplingConfig, "train", "sampling"), (TrackingConfig, "train", "tracking"),
         (SearchConfig, "sweep", "search"), (EvaluateConfig, "evaluate", "evaluation"),
         (RankConfig, "promote", "rank"), (GateConfig, "promote", "gate"),
@@ -143,10 +146,18 @@ def test_a_segmentation_has_the_same_defaults_alone_in_a_promotion_and_from_pyth
     ],
 )  # fmt: skip
 def test_a_default_is_the_same_from_python_and_in_conf(kind, command, group):
-    """Of trainings it is not: a class has what was so before there was a choice."""
     tree = compose(command)
     own = tree[group] if group else {one.name: tree[one.name] for one in fields(kind)}
     assert read(kind, own, group or "") == kind()
+
+
+def test_a_training_of_an_earlier_version_is_read_as_it_was():
+    """What it did where it has no key stands in one place, and is not the default of today."""
+    former = TrainConfig.of({})
+    assert {key: getattr(former, key) for key in FORMER} == FORMER
+    assert replace(TrainConfig(), **FORMER) == former
+    assert all(getattr(TrainConfig(), key) != value for key, value in FORMER.items())
+    assert TrainConfig.of(compose("train")["train"]) == TrainConfig()
 
 
 def test_the_parts_of_the_other_commands_are_read():

@@ -80,7 +80,7 @@ class Configuration:
             split=self.split,
             sampling=read(SamplingConfig, self.tree["sampling"], "sampling"),
             spec=spec,
-            train=read(TrainConfig, self.tree["train"], "train").resolved(spec),
+            train=TrainConfig.of(self.tree["train"]).resolved(spec),
             tracking=self.tracking,
             seed=self.tree["seed"],
         )
@@ -124,7 +124,7 @@ class Configuration:
     @cached_property
     def estimates_all(self) -> bool:
         """Whether trainings estimate metrics of all labelled pixels, for any architecture."""
-        return read(TrainConfig, self.tree["train"], "train").estimates_all
+        return TrainConfig.of(self.tree["train"]).estimates_all
 
     @cached_property
     def search(self) -> SearchConfig:
@@ -196,7 +196,7 @@ class Configuration:
         Trainings end at the last of the rungs. Trainings of Hyperband continue shorter ones, which
         rules out learning rates that depend on the number of epochs.
         """
-        train = read(TrainConfig, self.tree["train"], "train")
+        train = TrainConfig.of(self.tree["train"])
         values: dict[str, tuple[Any, str]] = {}
         if self.search.rungs:
             values["train.epochs"] = self.search.rungs[-1][1], "the last of search.rungs"

@@ -1,18 +1,15 @@
-"""Settings of a training.
-
-Defaults of the fields are for records of earlier versions, which do not have the field: they give
-the former behaviour. Defaults of new trainings are in ``conf/train``.
-"""
+"""Settings of a training, and what trainings of earlier versions did without them."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from fibsem.config.epochs import EpochLength
-from fibsem.config.reading import require
+from fibsem.config.reading import read, require
 from fibsem.errors import UserError
 from fibsem.models.spec import ModelSpec
 
@@ -47,9 +44,21 @@ def digest_in(address: str) -> str | None:
 STRENGTHS = ("contrast_sd", "noise_sd", "blur_px", "elastic_px")
 
 
+#: Values of keys that records of earlier versions may lack, where they are not the defaults of
+#: today: trainings were of this kind before there was a choice.
+FORMER: Mapping[str, object] = {
+    "epochs": 125, "precision": "float32", "optimizer": "sgd", "momentum": 0.95,
+    "weight_decay": 0.0, "clip": None, "average": 0.0, "schedule": "step", "warmup": 0.0,
+    "frame": 0, "min_steps": 0, "rare_windows": 0.0, "keep": "loss", "validation": "lattice",
+    "restart": False, "init": None,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Settings of the training of a network (thesis 3.6, 3.7).
+
+    Defaults are those of ``conf/train``; records of earlier versions are read by :meth:`of`.
 
     Examples
     --------
@@ -59,32 +68,32 @@ class TrainConfig:
 
     mode: Literal["auto", "patch", "grid"] = "auto"
     share: float = 0.005
-    epochs: int = 125
+    epochs: int = 40
     patience: int | None = 10
     loss: Literal["bce", "bce_dice", "bce_iou", "bce_porosity"] = "bce"
     loss_weight: float = 1.0
-    precision: Literal["auto", "float32", "bfloat16"] = "float32"
-    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon"] = "sgd"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon"] = "muon"
     learning_rate: float | None = None
-    momentum: float = 0.95
-    weight_decay: float = 0.0
-    clip: float | None = None
-    average: float = 0.0
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    clip: float | None = 1.0
+    average: float = 0.99
     batch: int = 128
-    schedule: Literal["step", "cyclic", "cosine", "wsd", "constant"] = "step"
+    schedule: Literal["step", "cyclic", "cosine", "wsd", "constant"] = "cosine"
     decay: float = 0.75
     decay_every: int = 8
     min_learning_rate: float = 1e-5
-    warmup: float = 0.0
+    warmup: float = 0.05
     windows: int | None = None
     grid: int | None = None
-    frame: int = 0
+    frame: int = 16
     steps: int | None = None
-    min_steps: int = 0
-    rare_windows: float | None = 0.0
+    min_steps: int = 100
+    rare_windows: float | None = None
     max_seconds: float | None = None
-    keep: Literal["all", "loss", "miou"] = "loss"
-    validation: Literal["pieces", "lattice"] = "lattice"  # as in earlier versions
+    keep: Literal["all", "loss", "miou"] = "all"
+    validation: Literal["pieces", "lattice"] = "pieces"
     augment: bool = True
     shift_sd: float = 0.0
     shift_probability: float = 0.0
@@ -92,12 +101,23 @@ class TrainConfig:
     noise_sd: float = 0.0
     blur_px: float = 0.0
     elastic_px: float = 0.0
-    restart: bool = False
-    init: str | None = None
+    restart: bool = True
+    init: str | None = SHIPPED
     teacher: str | None = None
     teacher_share: float = 0.5
     val_all: bool = True
     test: bool = False
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> TrainConfig:
+        """Read the section ``train`` of a configuration; missing keys have their former values.
+
+        Examples
+        --------
+        >>> TrainConfig.of({"epochs": 5}).optimizer, TrainConfig().optimizer
+        ('sgd', 'muon')
+        """
+        return read(cls, {**FORMER, **section}, "train")
 
     def __post_init__(self) -> None:
         require("train.share", self.share, 0 < self.share <= 1, "in (0, 1]")

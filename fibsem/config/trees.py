@@ -15,7 +15,7 @@ from typing import Any
 from fibsem.config.commands import compose
 from fibsem.config.configuration import Configuration
 from fibsem.config.promotion import SETTINGS
-from fibsem.config.reading import Tree, flat, read, read_path
+from fibsem.config.reading import Tree, flat, read_path
 from fibsem.config.runs import AUTO
 from fibsem.config.training import TrainConfig
 from fibsem.system.file_names import part_name
@@ -91,7 +91,7 @@ def settings_of(command: str, tree: Tree) -> dict[str, object]:
     if "model" not in given:
         return counting
     if tree["model"]["name"] == AUTO:  # cannot be resolved before an architecture is drawn
-        train = read(TrainConfig, tree["train"], "train").settings
+        train = TrainConfig.of(tree["train"]).settings
         return {**counting, **dict(flat({"train": train}))}
     others = {key: value for key, value in counting.items() if key.split(".")[0] not in TRAINING}
     return {**Configuration(tree).run.settings, **others}

@@ -220,7 +220,7 @@ def test_the_sooner_of_two_limits_counts(most_s, ends_s):
 
 
 def test_no_epoch_begins_that_has_no_time_but_for_its_validation():
-    state = TrainingState(TrainConfig(epochs=9, max_seconds=2.25))
+    state = TrainingState(TrainConfig(epochs=9, max_seconds=2.25, keep="loss"))
     state.take(epochs_of([0.5])[0], list)
     assert state.left_s == pytest.approx(2.25 - 1.1 - 0.1)
     assert not state.ended
@@ -317,7 +317,7 @@ def test_a_grid_step_minimises_cross_entropy_with_classes_balanced_over_the_trai
 
 def test_the_learning_rate_falls_by_steps():
     """Thesis 3.7: times 0.75 every 8 epochs, not below 1e-5."""
-    how = TrainConfig(learning_rate=0.02)
+    how = TrainConfig(learning_rate=0.02, schedule="step")
     assert [how.learning_rate_at(e) for e in (0, 7, 8, 16)] == pytest.approx(
         [0.02, 0.02, 0.015, 0.01125]
     )

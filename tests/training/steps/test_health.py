@@ -188,7 +188,7 @@ def epoch(number, loss):
 def test_where_nothing_can_follow_the_best_is_what_it_comes_to(begun_again, capsys):
     """No time is left, or the second network dies like the first."""
     limit, error = None if begun_again else 20.0, DivergedError("it died")
-    state = TrainingState(TrainConfig(learning_rate=0.1, restart=True, max_seconds=limit))
+    state = TrainingState(TrainConfig(learning_rate=0.1, keep="loss", max_seconds=limit))
     if begun_again:
         state.begin_again(error, 1.0)
     for number, loss in enumerate([0.4, 0.3]):
@@ -199,12 +199,12 @@ def test_where_nothing_can_follow_the_best_is_what_it_comes_to(begun_again, caps
     assert (state.best, state.best_weights) == (1, [0.3])
     assert "it died; nothing more is trained, and epoch 2 is kept" in capsys.readouterr().err
     with pytest.raises(DivergedError, match="it died"):
-        TrainingState(TrainConfig(restart=True, max_seconds=1.0)).begin_again(error, 2.0)
+        TrainingState(TrainConfig(keep="loss", max_seconds=1.0)).begin_again(error, 2.0)
 
 
 def test_patience_with_the_second_network_is_with_what_it_learns():
     """It begins anew, behind what the first one knew."""
-    state = TrainingState(TrainConfig(learning_rate=0.1, restart=True, patience=2, epochs=99))
+    state = TrainingState(TrainConfig(learning_rate=0.1, keep="loss", patience=2, epochs=99))
     state.take(epoch(0, 0.1), list)
     state.begin_again(DivergedError("it died"), 1.0)
     for number in range(1, 6):

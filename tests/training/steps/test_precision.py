@@ -24,7 +24,7 @@ def test_auto_is_bfloat16_where_it_is_quicker(able, name, monkeypatch):
     spec = resolve(name, Nbhd(3, 33, 33), "valid", {})
     assert precision_of("auto", spec) == ("bfloat16" if able and name == "2dcnn" else "float32")
     assert precision_of("bfloat16", spec) == "bfloat16"
-    assert precision_of(TrainConfig().precision, spec) == "float32"
+    assert precision_of(TrainConfig.of({}).precision, spec) == "float32"
     forest = resolve("forest", Nbhd(3, 33, 33), "valid", {})
     assert precision_of("bfloat16", forest) == "float32"
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
