@@ -9,7 +9,6 @@ import pytest
 from fibsem import api
 from fibsem.api.sweeping import SweepResult
 from fibsem.errors import UserError
-from fibsem.system.records import as_record
 from fibsem.system.summaries.sweep import Counts, SweepSummary
 from fibsem.tracking.store import client_of
 from tests.processes import completed
@@ -93,6 +92,6 @@ def test_a_notebook_is_told_no_password(threshold, tiny, mlflow_server, capfd, m
         study="any", trials=Counts(0, 0, 0), best=None, objectives=("val/miou",),
         parent_run_id=None, seconds=1.0,
     )  # fmt: skip
-    found = SweepResult(as_record(summary), Path(), uri)
+    found = SweepResult(summary, Path(), uri)
     assert "--backend-store-uri http://me:***@127.0.0.1" in found.text
     assert told(f"{found!r}{found._repr_html_()}") == []

@@ -122,7 +122,7 @@ class Labelling:
         """Segment a volume and return its summary."""
         with tempfile.TemporaryDirectory() as folder:
             options = Options(previews=0, valid=valid)
-            return segment_volume(volume, self.segmenter, Path(folder), options, say=str)
+            return segment_volume(volume, self.segmenter, Path(folder), options, say=str).to_json()
 
     def of_clean(self, film: Film) -> float | None:
         """Return the porosity of the labelled clean film in its visible part, or in the whole."""

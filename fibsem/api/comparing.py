@@ -11,6 +11,7 @@ from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import Configuration, Tree, output_folder, read_path
 from fibsem.errors import UserError
+from fibsem.evaluation.differences import Comparison
 from fibsem.system.files import write_json
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
@@ -18,7 +19,7 @@ from fibsem.system.records import as_record
 
 
 @dataclass(frozen=True, repr=False)
-class CompareResult(Result):
+class CompareResult(Result[Comparison]):
     """Difference of two evaluations in test mIoU, the first minus the second.
 
     Examples
@@ -32,19 +33,19 @@ class CompareResult(Result):
     @property
     def squares(self) -> Paired:
         """Paired difference in test mIoU over the places that both evaluations scored."""
-        return Paired(**self.summary["squares"])
+        return self.contents.squares
 
     @property
     def seeds(self) -> Paired:
         """Paired difference in test mIoU over the seeds that both evaluations have."""
-        return Paired(**self.summary["seeds"])
+        return self.contents.seeds
 
     @property
     def text(self) -> str:
         """The differences over squares and over seeds, with interval and test."""
-        names = f"{self.summary['first']} minus {self.summary['second']}"
+        names = f"{self.contents.first} minus {self.contents.second}"
         lines = [f"test mIoU of {names}, 95 % interval:"]
-        squares = self.summary.get("test_squares", self.squares.pairs)
+        squares = self.contents.test_squares
         alone = squares == self.squares.pairs
         places = "squares" if alone else f"places of {squares} squares, some above each other"
         trained = f"{places}, of these trainings alone"
@@ -116,9 +117,9 @@ def run(tree: Tree) -> CompareResult:
 
     from fibsem.evaluation.comparison import compare
 
-    record = as_record(compare(first, second))
+    comparison = compare(first, second)
     folder = output_folder("evaluate", tree, "compare")
     with at_work(folder):
         check_others(folder, "comparison")
-        write_json(folder / "summary.json", record)
-    return CompareResult(record, folder)
+        write_json(folder / "summary.json", as_record(comparison))
+    return CompareResult(comparison, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,8 @@ from fibsem.system.file_names import part_name, visible
 from fibsem.system.files import write_json
 from fibsem.system.locks import alone, at_work, make_folder
 from fibsem.system.processes import command_began
-from fibsem.system.records import Record, as_record, typed
-from fibsem.system.summaries.evaluation import EvaluationSummary, Run
+from fibsem.system.records import as_record
+from fibsem.system.summaries.evaluation import EvaluationSummary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class EvaluateResult(Result):
+class EvaluateResult(Result[EvaluationSummary]):
     """A configuration's scores on train, validation and test squares, over several seeds.
 
     Examples
@@ -53,7 +53,7 @@ class EvaluateResult(Result):
     @property
     def run_id(self) -> str:
         """Id of the parent run in MLflow, whose children are the seeds."""
-        return str(self.summary["run_id"])
+        return str(self.contents.run_id)
 
     def metrics(self, group: str) -> dict[str, Spread]:
         """Mean and standard deviation over the seeds of every metric of a group.
@@ -64,10 +64,10 @@ class EvaluateResult(Result):
             A group of figures: ``val`` or ``test``, on balanced pixels; ``test_all``, on all
             labelled pixels; ``test_chosen``, at the threshold chosen on validation; ``test_truth``.
         """
-        if group not in self.summary["groups"]:
-            choices = ", ".join(self.summary["groups"])
+        if group not in self.contents.groups:
+            choices = ", ".join(self.contents.groups)
             require("group", group, False, f"one of {choices}")
-        return typed(dict[str, Spread], self.summary[group])
+        return self.contents.spreads(group)
 
     def figures(self, group: str) -> dict[str, Spread]:
         """Former name of :meth:`metrics`."""
@@ -88,7 +88,7 @@ class EvaluateResult(Result):
         """Table of all seeds: run in MLflow, cost and metrics."""
         import pandas as pd
 
-        return pd.json_normalize(list(self.summary["runs"]), sep="/")
+        return pd.json_normalize([as_record(run) for run in self.contents.runs], sep="/")
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -102,18 +102,18 @@ class EvaluateResult(Result):
         """Validation and test mIoU, and the paths of summary and tables."""
         from fibsem.evaluation.comparison import ends_of, finished_cells
 
-        summary, number = self.summary, len(self.summary["runs"])
+        summary, number = self.contents, len(self.contents.runs)
         test = ""
-        if "test_chosen" in summary["groups"]:
+        if "test_chosen" in summary.groups:
             test = f", test mIoU {self.metrics('test_chosen')['miou']} of the labelled pixels,"
-        tables = tables_folder(self.result_folder, str(summary["dataset"]))
-        beside = len(finished_cells((self._made_in / self.folder).parent, summary["data"]))
+        tables = tables_folder(self.result_folder, str(summary.dataset))
+        beside = len(finished_cells((self._made_in / self.folder).parent, str(summary.data)))
         return "\n".join([
-            f"{summary['model']} {summary['nbhd']}: validation mIoU {self.val['miou']} on balanced "
+            f"{summary.model} {summary.nbhd}: validation mIoU {self.val['miou']} on balanced "
             f"pixels{test} over {number} seeds; "
             f"{self.result_folder}/summary.json",
-            *ends_of(typed(tuple[Run, ...], summary["runs"])),
-            f"{beside} evaluations of {summary['dataset']} in {tables}",
+            *ends_of(summary.runs),
+            f"{beside} evaluations of {summary.dataset} in {tables}",
         ])  # fmt: skip
 
     def pictures(self) -> Iterable[bytes]:
@@ -123,7 +123,7 @@ class EvaluateResult(Result):
 
 def _tables_of(result: EvaluateResult) -> Path:
     """Return the folder of tables, in any working directory."""
-    return tables_folder(result.place, str(result.summary["dataset"]))
+    return tables_folder(result.place, str(result.contents.dataset))
 
 
 def tables_folder(folder: Path, dataset: str) -> Path:
@@ -219,8 +219,8 @@ def _evaluate(
     dataset: Dataset,
     folder: Path,
     worked: Worked,
-) -> Record:
-    """Evaluate and return the record of ``summary.json``, or read that of a finished evaluation."""
+) -> EvaluationSummary:
+    """Evaluate and return the summary, or read that of a finished evaluation."""
     from fibsem.evaluation.folder import completing, finished, settle
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.planned import say_unplanned
@@ -255,27 +255,27 @@ def _evaluate(
     with Progress("seeds") as progress:
         summary = evaluation.run(progress)
     pictures = draw_cell(folder, summary.seeds, material)
-    record = _with_time(summary, folder, plan, worked, strict=given.budget.strict)
+    summary = _with_time(summary, folder, plan, worked, strict=given.budget.strict)
     with completing(folder):
-        write_json(folder / "summary.json", record, again=False)
-        _over_all(folder, dataset, tracking, record["run_id"], pictures)
-    return record
+        write_json(folder / "summary.json", as_record(summary), again=False)
+        _over_all(folder, dataset, tracking, str(summary.run_id), pictures)
+    return summary
 
 
 def _with_time(
     summary: EvaluationSummary, folder: Path, plan: Plan | None, worked: Worked, *, strict: bool
-) -> Record:
-    """Return the record of ``summary.json`` with its time, and plan and used time of a budget."""
+) -> EvaluationSummary:
+    """Return a summary with its time, and plan and used time of a budget."""
     from fibsem.evaluation.folder import whole_epochs
-    from fibsem.training.planning.account import budget_record, cut_off
+    from fibsem.training.planning.account import budget_use, cut_off
 
     seconds = worked.seconds_with(folder / "summary.json", worked=True)
-    record: Record = as_record(replace(summary, seconds=seconds))
+    summary = replace(summary, seconds=seconds)
     if plan is None:
-        return record
+        return summary
     used_s = worked.finish()
     cut = cut_off(plan, whole_epochs(folder, summary.seeds)) if strict else None
-    return record | budget_record(plan, used_s, cut)
+    return replace(summary, plan=plan.to_json(), budget=budget_use(plan, used_s, cut))
 
 
 def _left_s(plan: Plan | None, worked: Worked) -> Callable[[int], float] | None:
@@ -285,10 +285,9 @@ def _left_s(plan: Plan | None, worked: Worked) -> Callable[[int], float] | None:
     return None if plan is None else lambda finished: left_for_each(plan, worked.seconds, finished)
 
 
-def _is_in_store(record: Mapping[str, Any], tracking: Tracking) -> bool:
+def _is_in_store(summary: EvaluationSummary, tracking: Tracking) -> bool:
     """Return whether the store has the run of a finished evaluation; if not, it is logged again."""
-    run_id = record.get("run_id")
-    return run_id is None or tracking.find(run_id) is not None
+    return summary.run_id is None or tracking.find(summary.run_id) is not None
 
 
 def _over_all(

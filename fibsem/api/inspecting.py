@@ -18,7 +18,7 @@ from fibsem.system.endings import FIGURE, remove_former
 from fibsem.system.files import replace_file, write_json
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
-from fibsem.system.records import as_record, typed
+from fibsem.system.records import as_record
 from fibsem.system.summaries import InspectionSummary
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class InspectResult(Result):
+class InspectResult(Result[InspectionSummary]):
     """Tables, warnings and figures of a dataset; all labels were read and are valid.
 
     Attributes
@@ -48,14 +48,14 @@ class InspectResult(Result):
     @property
     def warnings(self) -> list[str]:
         """Properties of the dataset that are legal but may be mistakes."""
-        return list(self.summary["warnings"])
+        return list(self.contents.warnings)
 
     @property
     def samples(self) -> pd.DataFrame:
         """Grey values, squares and porosity of every sample, one a row."""
         import pandas as pd
 
-        rows = [{"sample": name, **row} for name, row in self.summary["samples"].items()]
+        rows = [{"sample": name, **as_record(row)} for name, row in self.contents.samples.items()]
         return pd.json_normalize(rows, sep="/").set_index("sample")
 
     @property
@@ -63,7 +63,7 @@ class InspectResult(Result):
         """Tables and warnings."""
         from fibsem.reporting.inspection_tables import tables
 
-        summary = typed(InspectionSummary, self.summary)
+        summary = self.contents
         return "\n".join(
             [
                 f"{summary.dataset}, hash {summary.data}: every label was read and is in order\n",
@@ -147,7 +147,7 @@ def run(tree: Tree) -> InspectResult:
         check_unchanged(dataset, "this inspection")
         remove_former(folder, drawn_in(folder), drawn, FIGURE)
         shows = digest_of([dataset.hash, text], 12)
-        record = as_record(replace(summary, figures=drawn, shows=shows))
+        summary = replace(summary, figures=drawn, shows=shows)
         replace_file(folder / "tables.md", text)
-        write_json(folder / "summary.json", record)
-    return InspectResult(record, folder, tuple(pictures))
+        write_json(folder / "summary.json", as_record(summary))
+    return InspectResult(summary, folder, tuple(pictures))

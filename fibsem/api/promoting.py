@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,18 +32,19 @@ from fibsem.system.file_names import place_of
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.processes import command_began
-from fibsem.system.records import Record, as_record, fitting
-from fibsem.system.summaries import SegmentedFilm
+from fibsem.system.records import as_record
+from fibsem.system.summaries import PromotionSummary, SegmentedFilm
 
 if TYPE_CHECKING:
     from fibsem.data.dataset.dataset import Dataset
     from fibsem.promotion.candidates import Candidates
+    from fibsem.system.summaries.budget import BudgetUse
     from fibsem.training.planning.plan import Plan
     from fibsem.training.planning.worked import Worked
 
 
 @dataclass(frozen=True, repr=False)
-class PromoteResult(Result):
+class PromoteResult(Result[PromotionSummary]):
     """Result of a promotion: a model after its final training and test, registered in MLflow.
 
     Examples
@@ -57,22 +58,22 @@ class PromoteResult(Result):
     @property
     def run_id(self) -> str:
         """Id of the run of the final training in MLflow."""
-        return str(self.summary["run_id"])
+        return str(self.contents.run_id)
 
     @property
     def version(self) -> str:
         """Version of the registered model, as a string."""
-        return str(self.summary["version"])
+        return self.contents.version
 
     @property
     def champion(self) -> bool:
         """Whether the promoted model is the champion."""
-        return bool(self.summary["champion"])
+        return bool(self.contents.champion)
 
     @property
     def reason(self) -> str:
         """Reason of the gate for making the model the champion, or not."""
-        return str(self.summary["gate"]["reason"])
+        return self.contents.gate.reason
 
     @property
     def model(self) -> LoadedModel:
@@ -82,13 +83,13 @@ class PromoteResult(Result):
     @property
     def test_all(self) -> dict[str, float]:
         """Metrics on every labelled test pixel, with post-processing."""
-        return dict(self.summary["test_all"])
+        return dict(as_record(self.contents.test_all))
 
     @property
     def segmentations(self) -> dict[str, SegmentResult]:
         """Segmentations of all samples, by name; empty with ``segment=False``."""
-        folders = {n: place_of(self.place / "volumes", n) for n in self.summary["samples"]}
-        whole = partial(read_json, of=fitting(SegmentedFilm), remedy="promote again")
+        folders = {n: place_of(self.place / "volumes", n) for n in self.contents.samples}
+        whole = partial(read_json, of=SegmentedFilm.from_json, remedy="promote again")
         return {
             name: SegmentResult.of_folder(whole(folder / "summary.json"), folder)
             for name, folder in folders.items()
@@ -98,7 +99,7 @@ class PromoteResult(Result):
     def text(self) -> str:
         """Version, whether it is the champion and why, folder, and the command that uses it."""
         outcome = "is the champion now" if self.champion else "is registered, not champion"
-        if self.summary["gate"]["passed"] and not self.champion:  # that verdict is kept
+        if self.contents.gate.passed and not self.champion:  # that verdict is kept
             outcome = "was made champion, which another version is by now"
         weights = [] if self.champion else [f"weights=models:/fibsem/{self.version}"]
         return (
@@ -200,13 +201,14 @@ def run(tree: Tree) -> PromoteResult:
             candidates = candidates.first(given.rank.k)
         pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
         work = Promotion(given, dataset, folder, tracking, pace=pace)
-        record = as_record(promote_trials(work, candidates.trials))
+        summary = promote_trials(work, candidates.trials)
         if plan is not None:
-            record |= _of_budget(given, candidates, folder, plan, worked)
+            use = _of_budget(given, candidates, folder, plan, worked)
+            summary = replace(summary, plan=plan.to_json(), budget=use)
             if plan.waiting_s and not given.tree["segment"]:
                 print(f"whole volumes wait: {same_command()} with segment=true segments them")
-        write_json(folder / "summary.json", record, again=False)
-    return PromoteResult(record, folder)
+        write_json(folder / "summary.json", as_record(summary), again=False)
+    return PromoteResult(summary, folder)
 
 
 def _planned(
@@ -264,15 +266,15 @@ def _foretold(
 
 def _of_budget(
     given: Configuration, candidates: Candidates, folder: Path, plan: Plan, worked: Worked
-) -> Record:
-    """Return the record of a budget: used, planned, and what a hard budget has cut off."""
+) -> BudgetUse:
+    """Return the used time of a budget, and what a hard budget has cut off."""
     from fibsem.promotion.planning.budget import cut_of
-    from fibsem.training.planning.account import budget_record
+    from fibsem.training.planning.account import budget_use
 
     trials = candidates.trials
     again = given.rank.seeds * len(trials) if len(trials) > 1 else 0
     cut = cut_of(plan, folder, again) if given.budget.strict else None
-    return budget_record(plan, worked.finish(), cut)
+    return budget_use(plan, worked.finish(), cut)
 
 
 def check_mixture(configs: Sequence[RunConfig]) -> None:

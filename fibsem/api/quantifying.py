@@ -15,7 +15,6 @@ from fibsem.errors import UserError
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.system.locks import at_work
 from fibsem.system.progress import Progress
-from fibsem.system.records import as_record, typed
 from fibsem.system.summaries import QuantificationSummary
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class QuantifyResult(Result):
+class QuantifyResult(Result[QuantificationSummary]):
     """Structure of pores and solid in a film, in nanometres if the voxel size is known.
 
     Examples
@@ -37,23 +36,22 @@ class QuantifyResult(Result):
     @property
     def porosity(self) -> float:
         """Share of pores in the material."""
-        return float(self.summary["porosity"])
+        return self.contents.porosity
 
     @property
     def text(self) -> str:
         """Measures, and limits of their validity."""
         from fibsem.quantification.summary import in_words
 
-        measured = typed(QuantificationSummary, self.summary)
-        notes = [f"note: {limit}" for limit in measured.limits]
-        return "\n".join([in_words(measured), *notes, str(self.result_folder)])
+        notes = [f"note: {limit}" for limit in self.contents.limits]
+        return "\n".join([in_words(self.contents), *notes, str(self.result_folder)])
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Tables of pore sizes, correlation and so on, by file name."""
         from fibsem.analysis.encoding import read_table
 
-        paths = [self.place / name for name in sorted(self.summary["tables"])]
+        paths = [self.place / name for name in sorted(self.contents.tables or ())]
         return {path.stem: read_table(path) for path in paths if path.suffix == ".csv"}
 
     def pictures(self) -> Iterable[bytes]:
@@ -63,7 +61,7 @@ class QuantifyResult(Result):
         sizes = self.tables.get("pore_sizes")
         if sizes is not None and len(sizes):
             columns = tuple(sizes[name].to_numpy(float) for name in sizes)
-            yield figures.png(figures.pore_sizes({self.folder.name: columns}, self.summary["unit"]))
+            yield figures.png(figures.pore_sizes({self.folder.name: columns}, self.contents.unit))
 
 
 @completes("quantify")
@@ -127,5 +125,4 @@ def run(tree: Tree) -> QuantifyResult:
     folder = output_folder("quantify", named, segmented.folder.resolve().name)
     check_free(folder)
     with at_work(folder), Progress("quantifying") as progress:
-        record = as_record(quantify(segmented, config, folder, progress))
-        return QuantifyResult(record, folder)
+        return QuantifyResult(quantify(segmented, config, folder, progress), folder)

@@ -27,11 +27,12 @@ from fibsem.errors import UserError
 from fibsem.reporting.results import Opened, find_results
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
+from fibsem.system.summaries import Report
 from fibsem.tracking.aliases import history_now
 
 
 @dataclass(frozen=True, repr=False)
-class ReportResult(Result):
+class ReportResult(Result[Report]):
     """A page with its tables and figures.
 
     Examples
@@ -45,26 +46,26 @@ class ReportResult(Result):
     @property
     def page(self) -> Path:
         """Path of the HTML page; it needs no other file and no network."""
-        return self.place / self.summary["page"]
+        return self.place / self.contents.page
 
     @property
     def tables(self) -> list[Path]:
         """Paths of the tables as CSV; each also exists as Markdown and LaTeX beside it."""
-        return [self.place / name for name in self.summary["tables"]]
+        return [self.place / name for name in self.contents.tables]
 
     @property
     def text(self) -> str:
         """Contents of the report, and what was left out."""
-        summary = self.summary
+        report = self.contents
         text = (
-            f"{sum(summary['results'].values())} results of {summary['dataset']}: "
-            f"{len(summary['tables'])} tables and {len(summary['figures'])} figures; "
-            f"{self.result_folder / summary['page']}"
+            f"{sum(report.results.values())} results of {report.dataset}: "
+            f"{len(report.tables)} tables and {len(report.figures)} figures; "
+            f"{self.result_folder / report.page}"
         )
         from fibsem.reporting.folder import FORMER, elsewhere_text
 
-        lines, others, elsewhere = [text], summary["others"], summary["elsewhere"]
-        if summary["of_former_data"]:
+        lines, others, elsewhere = [text], report.others, report.elsewhere
+        if report.of_former_data:
             lines.append(f"warning: {FORMER}")
         if others:
             several = "s" * (others > 1)

@@ -1,4 +1,4 @@
-"""Base of all results: the record of ``summary.json``, a text, and pictures."""
+"""Base of all results: the contents of ``summary.json``, a text, and pictures."""
 
 from __future__ import annotations
 
@@ -7,31 +7,41 @@ import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from fibsem.errors import UserError
 from fibsem.system.files import known_json
+from fibsem.system.records import as_record
 from fibsem.system.secrets import in_message
 
 #: Keys of a summary by which a result is recognised in its folder.
 MADE = ("run_id", "parent_run_id", "version", "labelling", "measurement", "shows")
 
+#: Contents of ``summary.json``.
+S = TypeVar("S")
+
 
 @dataclass(frozen=True, repr=False)
-class Result:
+class Result(Generic[S]):
     """Result of a function; commands print its text.
 
     Attributes
     ----------
-    summary
-        The record of ``summary.json``.
+    contents
+        The contents of ``summary.json``, as fields with types.
     folder
         Folder of the result, as it was given.
     """
 
-    summary: Mapping[str, Any]
+    contents: S
     folder: Path
     _made_in: Path = field(init=False, default_factory=Path.cwd, compare=False)
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """The record of ``summary.json``, by its keys."""
+        record: Mapping[str, Any] = as_record(self.contents)
+        return record
 
     @property
     def place(self) -> Path:
@@ -62,7 +72,8 @@ class Result:
         path = place / "summary.json"
         written = known_json(path) if path.is_file() else None
         now: Mapping[str, Any] = written if isinstance(written, dict) else {}
-        if any(now[key] != self.summary[key] for key in MADE if key in now and key in self.summary):
+        made = self.summary
+        if any(now[key] != made[key] for key in MADE if key in now and key in made):
             raise UserError(
                 f"a result must be used as long as it lies in its folder, but {self.folder} holds "
                 "a later one; another output keeps both."

@@ -36,8 +36,8 @@ from fibsem.data.volumes import Volume, open_volume
 from fibsem.data.volumes.volume import ArraySource
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.system.file_names import visible
-from fibsem.system.records import typed
-from fibsem.system.summaries.porosity import FilmPorosity
+from fibsem.system.summaries import SegmentedFilm
+from fibsem.system.summaries.figures import Ends
 
 if TYPE_CHECKING:
     from fibsem.inference.model.segmenter import Segmenter
@@ -51,7 +51,7 @@ Loaded = Sequence[LoadedModel | None]
 
 
 @dataclass(frozen=True, repr=False)
-class SegmentResult(Result):
+class SegmentResult(Result[SegmentedFilm]):
     """Labels of a volume, with the record of their segmentation.
 
     Attributes
@@ -74,13 +74,12 @@ class SegmentResult(Result):
     previews: tuple[bytes, ...] = ()
 
     @classmethod
-    def of_folder(cls, summary: Mapping[str, Any], folder: Path) -> SegmentResult:
+    def of_folder(cls, film: SegmentedFilm, folder: Path) -> SegmentResult:
         """Make a result from the folder of a finished segmentation."""
-        names = ("labels", "probabilities", "uncertainty")
         home = folder.absolute()  # read later, perhaps in another working directory
-        stores = {n: open_volume(home / summary[n]) for n in names if summary[n]}
+        stores = {name: open_volume(home / file) for name, file in film.files.items()}
         drawn = visible(folder / "previews", "*.png")
-        return cls(summary, folder, stores, tuple(path.read_bytes() for path in drawn))
+        return cls(film, folder, stores, tuple(path.read_bytes() for path in drawn))
 
     def in_memory(self) -> SegmentResult:
         """Make a result that holds labels and probabilities in memory, without files."""
@@ -88,7 +87,7 @@ class SegmentResult(Result):
             name: store.with_source(ArraySource(store.whole(), store.voxel_nm))
             for name, store in self._stores.items()
         }
-        return SegmentResult(self.summary, self.folder, stores, self.previews)
+        return SegmentResult(self.contents, self.folder, stores, self.previews)
 
     @property
     def stores(self) -> Mapping[str, Volume]:
@@ -108,8 +107,7 @@ class SegmentResult(Result):
     @property
     def classes(self) -> tuple[int, int]:
         """Label values of pore and solid."""
-        pore, solid = self.summary["classes"]
-        return pore, solid
+        return self.contents.classes
 
     @property
     def pores(self) -> npt.NDArray[np.bool_]:
@@ -126,38 +124,36 @@ class SegmentResult(Result):
     @property
     def porosity(self) -> float:
         """Share of pores in the material."""
-        return float(self.summary["porosity"])
+        return self.contents.porosity
 
     @property
-    def porosity_ci(self) -> tuple[float, float]:
+    def porosity_ci(self) -> Ends | None:
         """95 % interval of the porosity over slices, assuming that all labels are right."""
-        low, high = self.summary["porosity_ci"]
-        return low, high
+        return self.contents.porosity_ci
 
     @property
     def corrected(self) -> str:
         """Porosity corrected by test squares of this film, with its interval and more."""
-        return corrected_text(typed(FilmPorosity, self.summary))
+        return corrected_text(self.contents)
 
     @property
     def warnings(self) -> list[str]:
         """Warnings of differences between the volume and the training data of the models."""
-        return list(self.summary.get("warnings") or ())
+        return list(self.contents.warnings)
 
     @property
     def text(self) -> str:
         """Porosity, speed, folder, the next command, and warnings."""
-        summary = self.summary
-        missing = f", {len(summary['missing'])} slices missing" if summary["missing"] else ""
-        left = 1 - summary["material"]["share"]
+        film = self.contents
+        missing = f", {len(film.missing)} slices missing" if film.missing else ""
+        left = 1 - film.material_share
         missing += f", {100 * left:.2f} % not material" if left else ""
         in_memory = self._stores["labels"].in_memory
         where = "in memory" if in_memory else self.result_folder
         measure = command_line("quantify", [as_typed("segmentation", str(self.result_folder))])
         return "\n".join([
-            f"porosity {porosity_text(typed(FilmPorosity, summary))}",
-            f"{_rate(summary['voxels_per_second'])} "
-            f"({summary['mode']}, {summary['precision']}){missing}; {where}",
+            f"porosity {porosity_text(film)}",
+            f"{_rate(film.voxels_per_second)} ({film.mode}, {film.precision}){missing}; {where}",
             *([] if in_memory else [f"measure its structure: {measure}"]),
             *(f"warning: {warning}" for warning in self.warnings),
         ])  # fmt: skip

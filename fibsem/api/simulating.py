@@ -19,10 +19,12 @@ from fibsem.data.phantom.simulation import lock_of
 from fibsem.system.files import write_json
 from fibsem.system.locks import sole, taken
 from fibsem.system.progress import Progress
+from fibsem.system.records import as_record
+from fibsem.system.summaries.simulation import SimulatedFilm, SimulationSummary
 
 
 @dataclass(frozen=True, repr=False)
-class SimulateResult(Result):
+class SimulateResult(Result[SimulationSummary]):
     """Simulated films with annotated squares, and their exact porosities.
 
     Examples
@@ -36,7 +38,7 @@ class SimulateResult(Result):
     @property
     def porosities(self) -> dict[str, float]:
         """Exact porosity of every film, by name."""
-        return {name: film["porosity"] for name, film in self.summary["samples"].items()}
+        return {name: film.porosity for name, film in self.contents.samples.items()}
 
     @property
     def dataset(self) -> OpenDataset:
@@ -47,13 +49,13 @@ class SimulateResult(Result):
     def text(self) -> str:
         """Porosity and grey values of every film, and the folder."""
         films = (
-            f"{name}: porosity {film['porosity']:.4f}, grey {film['mean']:.3f}"
-            for name, film in self.summary["samples"].items()
+            f"{name}: porosity {film.porosity:.4f}, grey {film.mean:.3f}"
+            for name, film in self.contents.samples.items()
         )
         return "\n".join(
             [
                 *films,
-                f"{self.result_folder} in {self.summary['seconds']:.0f} s; look at it: "
+                f"{self.result_folder} in {self.contents.seconds:.0f} s; look at it: "
                 f"python -m fibsem.inspect data.path={self.result_folder}",
             ]
         )
@@ -111,9 +113,10 @@ def run(tree: Tree) -> SimulateResult:
     lock.parent.mkdir(parents=True, exist_ok=True)
     with sole(lock, taken(folder)):
         with Progress("simulating") as progress:
-            samples = simulate_films(
+            truth = simulate_films(
                 recipe, folder, layout=layout, overwrite=tree["overwrite"], progress=progress
             )
-        record = {"samples": samples, "seconds": time.perf_counter() - began}
-        write_json(folder / "summary.json", record)
-    return SimulateResult(record, folder)
+        films = {name: SimulatedFilm(**film) for name, film in truth.items()}
+        summary = SimulationSummary(films, time.perf_counter() - began)
+        write_json(folder / "summary.json", as_record(summary))
+    return SimulateResult(summary, folder)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from fibsem.system.addresses import hidden
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.processes import command_began
-from fibsem.system.records import Record, as_record, typed
+from fibsem.system.records import as_record
 from fibsem.system.summaries import SweepSummary, trial_rows
 from fibsem.tracking.naming import run_name
 from fibsem.training.scoring.objectives import Objective, check_figures
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class SweepResult(Result):
+class SweepResult(Result[SweepSummary]):
     """A finished sweep.
 
     Attributes
@@ -56,10 +56,10 @@ class SweepResult(Result):
     @property
     def study(self) -> str:
         """Name of the study, for ``study`` of :func:`promote`."""
-        return str(self.summary["study"])
+        return self.contents.study
 
     @property
-    def best(self) -> dict[str, Any] | None:
+    def best(self) -> Mapping[str, Any] | None:
         """Value, ``params``, ``val``, cost and ``run_id`` of the best trial; None without one."""
         return self.summary["best"]
 
@@ -73,7 +73,7 @@ class SweepResult(Result):
     @property
     def text(self) -> str:
         """Number of trials, the best trial, and the command that shows all runs."""
-        swept = typed(SweepSummary, self.summary)
+        swept = self.contents
         best, counts, number = swept.best, swept.trials, swept.infeasible
         outcome = "no trial was completed"
         beyond = f", {number} beyond search.constraints" if number else ""
@@ -297,22 +297,23 @@ def search(prepared: Prepared) -> SweepResult:
             sweep.reconcile()
             run_trials(sweep, asked.workers)
             report_sweep(sweep)
-            record = _finished(sweep, plan, worked)
-        write_json(folder / "summary.json", record, again=False)
-    return SweepResult(record, folder, config.tracking.uri)
+            summary = _finished(sweep, plan, worked)
+        write_json(folder / "summary.json", as_record(summary), again=False)
+    return SweepResult(summary, folder, config.tracking.uri)
 
 
-def _finished(sweep: Sweep, plan: Plan | None, worked: Worked) -> Record:
-    """Return the record of ``summary.json``, with the plan and used time if there is a budget."""
+def _finished(sweep: Sweep, plan: Plan | None, worked: Worked) -> SweepSummary:
+    """Return the summary of the sweep, with the plan and used time if there is a budget."""
     from fibsem.search.workers.pace import cut_of, is_over, settle_plan
-    from fibsem.training.planning.account import budget_record
+    from fibsem.training.planning.account import budget_use
 
     seconds = worked.seconds_with(sweep.folder / "summary.json", worked=sweep.has_ended_any)
-    record: Record = as_record(sweep.finish(seconds))
+    summary = sweep.finish(seconds)
     if plan is None:
-        return record
+        return summary
     plan = settle_plan(plan, sweep, sweep.folder)
     cut = cut_of(plan, sweep) if sweep.given.budget.strict else None
     ended = is_over(sweep)
     used_s = worked.finish() if ended else worked.seconds
-    return record | budget_record(plan, used_s, cut, ended=ended)
+    use = budget_use(plan, used_s, cut, ended=ended)
+    return replace(summary, plan=plan.to_json(), budget=use)

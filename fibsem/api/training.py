@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from fibsem.system.files import write_json
 from fibsem.system.locks import at_work
 from fibsem.system.processes import command_began
 from fibsem.tracking import names
+from fibsem.training.summary import TrainingSummary
 
 if TYPE_CHECKING:
     from fibsem.system.progress import Progress
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class TrainResult(Result):
+class TrainResult(Result[TrainingSummary]):
     """A trained network and its scores on the validation squares.
 
     Examples
@@ -53,17 +54,17 @@ class TrainResult(Result):
     @property
     def run_id(self) -> str:
         """Id of the run in MLflow."""
-        return str(self.summary["run_id"])
+        return self.contents.run_id
 
     @property
     def val(self) -> dict[str, float]:
         """``miou``, ``accuracy`` and ``loss`` on the balanced validation pixels."""
-        return dict(self.summary["val"])
+        return dict(self.contents.val)
 
     @property
     def val_all(self) -> dict[str, float] | None:
         """Metrics of all labelled validation pixels at the best threshold, or None."""
-        figures = self.summary["val_all"]
+        figures = self.contents.val_all
         return None if figures is None else dict(figures)
 
     @property
@@ -76,7 +77,7 @@ class TrainResult(Result):
         """Validation scores, the folder, and the command that uses the network."""
         weights = as_typed("weights", str(self.result_folder))
         return (
-            f"validation {_scores(self.val, self.val_all)}, after {self.summary['epochs']} epochs; "
+            f"validation {_scores(self.val, self.val_all)}, after {self.contents.epochs} epochs; "
             f"{self.result_folder}/summary.json\n"
             f"label a film with it: {command_line('segment', ['volume=PATH', weights])}"
         )
@@ -85,7 +86,7 @@ class TrainResult(Result):
         """Validation loss and mIoU by epoch, as PNG."""
         from fibsem.analysis import figures
 
-        epochs = [epoch["val"] for epoch in self.summary["history"]]
+        epochs = [epoch.val for epoch in self.contents.history]
         curves = {key: [val[key] for val in epochs] for key in ("loss", "miou")}
         yield figures.png(figures.learning_curves({"validation": curves}))
 
@@ -192,7 +193,7 @@ class _Start:
 
 def _train(given: Configuration, material: Material, folder: Path, worked: Worked) -> TrainResult:
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.planning.account import budget_record, cut_off
+    from fibsem.training.planning.account import budget_use, cut_off
 
     anew = given.tree["overwrite"]
     tracking = Tracking.open(given.tracking, material.dataset.name)
@@ -201,15 +202,14 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
     material = material.for_config(start.given.run)
     result, trained = _run(start, material, folder, tracking, begins)
     _keep(start.given.tree, material, folder, result, trained)
-    record = {
-        **result.to_json(),
-        "seconds": worked.seconds_with(folder / "summary.json", worked=begins),
-    }
+    seconds = worked.seconds_with(folder / "summary.json", worked=begins)
+    summary = TrainingSummary(**vars(result), seconds=seconds)
     if start.plan is not None:
         cut = cut_off(start.plan, [result.whole_epochs]) if start.given.budget.strict else None
-        record |= budget_record(start.plan, worked.finish(), cut)
-    write_json(folder / "summary.json", record, again=False)
-    return TrainResult(record, folder)
+        use = budget_use(start.plan, worked.finish(), cut)
+        summary = replace(summary, plan=start.plan.to_json(), budget=use)
+    write_json(folder / "summary.json", summary.to_json(), again=False)
+    return TrainResult(summary, folder)
 
 
 def _planned(given: Configuration, material: Material, folder: Path, worked: Worked) -> _Start:

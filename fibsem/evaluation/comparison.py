@@ -17,8 +17,10 @@ from fibsem import models
 from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import Confusion, pooled
 from fibsem.analysis.postprocessing import THRESHOLDS, at_an_end
-from fibsem.analysis.statistics import Paired, paired_over_seeds, paired_over_squares
+from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
+from fibsem.evaluation.differences import Comparison
+from fibsem.evaluation.folder import finished_in
 from fibsem.evaluation.names import FIGURES, FIGURES_OVER_ALL, TABLES_OVER_ALL
 from fibsem.evaluation.scores import SeedScores, read_seeds
 from fibsem.geometry import Triple
@@ -26,9 +28,8 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.places import Spot, means_by_place
 from fibsem.system.endings import FIGURE, TABLE, each, remove_former
-from fibsem.system.files import beside, known_json
-from fibsem.system.identity import kind_of, same_data
-from fibsem.system.records import typed
+from fibsem.system.files import beside
+from fibsem.system.identity import same_data
 from fibsem.system.summaries import EvaluationSummary
 from fibsem.system.summaries.evaluation import Run
 from fibsem.training.material.material import Material
@@ -37,16 +38,6 @@ from fibsem.training.scoring.squares import CHOSEN, confusions
 
 #: Summaries of finished evaluations by their folders.
 Cells = Mapping[Path, EvaluationSummary]
-
-
-def finished_in(folder: Path) -> EvaluationSummary | None:
-    """Return the summary of a finished evaluation, or None if it is missing or damaged."""
-    return known_json(folder / "summary.json", _evaluation)
-
-
-def _evaluation(record: Any) -> EvaluationSummary | None:
-    """Parse the summary of an evaluation; None for the record of another command."""
-    return typed(EvaluationSummary, record) if kind_of(record) == "evaluation" else None
 
 
 def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
@@ -215,25 +206,6 @@ def _one_square(squares: Mapping[str, _Square]) -> Any:
         if one.region == first.region
     }
     return figures.one_square(first.grey, first.labels, by_model)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Differences in test mIoU between two evaluations, the first minus the second.
-
-    Attributes
-    ----------
-    squares, test_squares
-        Paired difference over places, and the number of squares in them.
-    seeds
-        Paired difference over the seeds that both evaluations have.
-    """
-
-    first: str
-    second: str
-    squares: Paired
-    test_squares: int
-    seeds: Paired
 
 
 def compare(first: Path, second: Path) -> Comparison:

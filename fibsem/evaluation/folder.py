@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from fibsem.system import identity
 from fibsem.system.endings import FIGURE, each
 from fibsem.system.files import known_json, read_json, remove, write_json
 from fibsem.system.identity import Identity, kind_of
-from fibsem.system.records import Record, typed
+from fibsem.system.records import typed
+from fibsem.system.summaries import EvaluationSummary
 from fibsem.tracking.beginning import BEGUN, RUN
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
@@ -94,23 +94,14 @@ def scores_of(folder: Path, seed: int) -> Path:
     return folder / f"seed-{seed}" / "scores.json"
 
 
-@dataclass(frozen=True)
-class _Run:
-    seed: int
+def finished_in(folder: Path) -> EvaluationSummary | None:
+    """Return the summary of a finished evaluation, or None if it is missing or damaged."""
+    return known_json(folder / "summary.json", _evaluation)
 
 
-@dataclass(frozen=True)
-class _Finished:
-    """The part of a summary that lists its seeds."""
-
-    runs: tuple[_Run, ...]
-
-
-def _seeds_in(record: Any) -> tuple[int, ...] | None:
-    """Return the seeds in an evaluation's summary; None for the summary of another command."""
-    if kind_of(record) != "evaluation":
-        return None
-    return tuple(run.seed for run in typed(_Finished, record).runs)
+def _evaluation(record: Any) -> EvaluationSummary | None:
+    """Parse the summary of an evaluation; None for the record of another command."""
+    return typed(EvaluationSummary, record) if kind_of(record) == "evaluation" else None
 
 
 @contextmanager
@@ -121,13 +112,13 @@ def completing(folder: Path) -> Iterator[None]:
     remove(folder / TO_DO)
 
 
-def finished(folder: Path, tree: Tree) -> Record | None:
-    """Return ``summary.json`` if it has exactly the requested seeds, with scores, else None."""
+def finished(folder: Path, tree: Tree) -> EvaluationSummary | None:
+    """Return the summary if it has exactly the requested seeds, with scores, else None."""
     if (folder / TO_DO).exists():
         return None
-    file, seeds = folder / "summary.json", tuple(seeds_of(tree))
-    if known_json(file, _seeds_in) != seeds:
+    summary, seeds = finished_in(folder), tuple(seeds_of(tree))
+    if summary is None or summary.seeds != seeds:
         return None
     if any(known_json(scores_of(folder, seed)) is None for seed in seeds):  # lost, or damaged
         return None
-    return dict(read_json(file))
+    return summary

@@ -104,6 +104,8 @@ class Evaluation:
             runs=tuple(map(seed_entry, seeds)),
             command=self.given.tree.get("command"),
             seconds=None,
+            plan=None,
+            budget=None,
             **labelled,
         )
 

@@ -29,7 +29,6 @@ from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest, under
 from fibsem.system.file_names import place_of
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
-from fibsem.system.records import Record, typed
 from fibsem.system.summaries.lineage import DataSource, FromPromotion, FromTrial, Lineage
 from fibsem.system.summaries.promotion import Gate, PromotedFilm
 from fibsem.system.summaries.segmentation import SegmentationSummary
@@ -126,9 +125,8 @@ def segment_samples(
     segmenting = _segmenting(work, bundle, version)
     films = {}
     for sample in work.dataset.samples:
-        summary = segmenting(sample)
+        film = segmenting(sample)
         check_unchanged(work.dataset, PROMOTION, labels=False)  # else it is another film
-        film = typed(SegmentationSummary, summary)
         work.say(f"{sample.name}: porosity {porosity_text(film)}")
         work.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
         films[sample.name] = PromotedFilm(
@@ -139,7 +137,9 @@ def segment_samples(
     return films
 
 
-def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample], Record]:
+def _segmenting(
+    work: Promotion, folder: Path, version: str
+) -> Callable[[Sample], SegmentationSummary]:
     """Make a function that segments a sample with the registered bundle and returns the summary."""
     options = read(Options, work.tree["segmentation"], "segmentation")
     load = partial(load_segmenter, [str(folder.resolve())], "")
@@ -149,7 +149,7 @@ def _segmenting(work: Promotion, folder: Path, version: str) -> Callable[[Sample
         code=code_version(), command=work.tree.get("command"),
     )  # fmt: skip
 
-    def segment(sample: Sample) -> Record:
+    def segment(sample: Sample) -> SegmentationSummary:
         volume = sample.volume.mended() if options.missing == "skip" else sample.volume
         with called(*_names(sample)), Progress(f"segmenting {sample.name}") as progress:
             return segment_volume(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +22,7 @@ from fibsem.reporting.structure import connected_text, latest_of, quantification
 from fibsem.system.endings import FIGURE, TABLE, remove_former
 from fibsem.system.file_names import file_name
 from fibsem.system.files import known_json, replace_file, write_json
-from fibsem.system.records import Record, fitting
+from fibsem.system.records import as_record, typed
 from fibsem.system.summaries import (
     SHAPES,
     EvaluationSummary,
@@ -47,8 +48,8 @@ FORMER = (
 
 def write_report(
     results: Results, folder: Path, history: pd.DataFrame | None, footer: str
-) -> Record:
-    """Write the report of a dataset; return the record of ``summary.json``.
+) -> Report:
+    """Write the report of a dataset; return the contents of ``summary.json``.
 
     Parameters
     ----------
@@ -78,21 +79,22 @@ def write_report(
                 replace_file(folder / f"figures/{stem}.svg", item.svg)
     replace_file(folder / "index.html", text)
     _remove_former(folder, made)
-    record: Record = {
-        "page": "index.html",
-        "browser": slices,
-        **made,
-        "dataset": results.dataset,
-        "data": results.data,
-        "results": {kind: len(results.of(SHAPES[kind])) for kind in KINDS},
-        "others": results.others,
-        "data_now": results.now,
-        "of_former_data": results.of_former_data,
-        "elsewhere": list(map(str, results.elsewhere)),
-        "shows": digest_of(text.rpartition("<footer>")[0], 12),  # the footer has the time
-    }
-    write_json(folder / "summary.json", record)
-    return record
+    report = Report(
+        page="index.html",
+        browser=slices,
+        tables=tuple(made["tables"]),
+        figures=tuple(made["figures"]),
+        dataset=results.dataset,
+        data=results.data,
+        results={kind: len(results.of(SHAPES[kind])) for kind in KINDS},
+        others=results.others,
+        data_now=results.now,
+        of_former_data=results.of_former_data,
+        elsewhere=tuple(map(str, results.elsewhere)),
+        shows=digest_of(text.rpartition("<footer>")[0], 12),  # the footer has the time
+    )
+    write_json(folder / "summary.json", as_record(report))
+    return report
 
 
 def _write_browser(results: Results, folder: Path) -> str | None:
@@ -210,7 +212,8 @@ def _named(items: Iterable[Table | Picture]) -> Iterator[tuple[Table | Picture, 
 def _remove_former(folder: Path, made: dict[str, list[str]]) -> None:
     """Remove files of the previous report in this folder that the new one does not have."""
     path = folder / "summary.json"
-    former = known_json(path, fitting(Report)) or {}
+    former = known_json(path, partial(typed, Report))
+    written = {} if former is None else {"tables": former.tables, "figures": former.figures}
     for kind, names in made.items():
-        ours = {name for name in former.get(kind, ()) if Path(name).parts[:-1] == (kind,)}
+        ours = {name for name in written.get(kind, ()) if Path(name).parts[:-1] == (kind,)}
         remove_former(folder, ours, names, BESIDE[kind])

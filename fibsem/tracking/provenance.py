@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fibsem.inference.volume.ledger.decisions import Provenance
+from fibsem.system.summaries.provenance import Provenance
 from fibsem.tracking.bundle import Bundle
 
 

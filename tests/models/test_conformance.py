@@ -15,11 +15,11 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import choose_tiling
 from fibsem.inference.volume.labelling.slab import SlabWorker
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.dense import dense_twin
 from fibsem.models.spec import MODELS, resolve
 from fibsem.training.steps.fit import train
 from tests import once
+from tests.inference.volume.segmented import segment_volume
 
 PIXEL = [name for name, known in MODELS.items() if known.family == "pixel"]
 SQUARES = [name for name, known in MODELS.items() if known.family == "squares"]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fibsem.api.promoting import PromoteResult
+from fibsem.system.summaries.promotion import Gate, OnLabelled, PromotionSummary
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,9 @@ from fibsem.api.promoting import PromoteResult
 )
 def test_who_was_the_champion_is_not_told_as_refused(champion, passed, said):
     """Given again behind another promotion: the verdict by which it became it is kept."""
-    gate = {"passed": passed, "reason": "why"}
-    record = {"version": "1", "champion": champion, "gate": gate}
-    assert PromoteResult(record, Path("out")).text.startswith(said)
+    figures = OnLabelled(0.9)
+    summary = PromotionSummary(
+        winner="a", gate=Gate(passed, "why"), postprocessing={}, val_all=figures, test_all=figures,
+        version="1", champion=champion, samples={},
+    )  # fmt: skip
+    assert PromoteResult(summary, Path("out")).text.startswith(said)

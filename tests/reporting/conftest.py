@@ -6,6 +6,7 @@ import pytest
 
 from fibsem.reporting.folder import write_report
 from fibsem.reporting.results import find_results
+from fibsem.system.records import as_record
 
 
 @pytest.fixture
@@ -14,7 +15,8 @@ def report(tmp_path):
 
     def write(history=None):
         folder = tmp_path / "report"
-        record = write_report(find_results([tmp_path / "out"], "film"), folder, history, "by hand")
+        results = find_results([tmp_path / "out"], "film")
+        record = as_record(write_report(results, folder, history, "by hand"))
         assert json.loads((folder / "summary.json").read_text()) == record
         return record, (folder / "index.html").read_text(encoding="utf-8")
 

@@ -25,7 +25,6 @@ from fibsem.reporting.label_porosity import label_porosity
 from fibsem.reporting.page import Picture
 from fibsem.reporting.results import FinishedCommand
 from fibsem.reporting.sections import inspection
-from fibsem.system.records import as_record
 from fibsem.system.summaries import InspectionSummary
 from fibsem.system.summaries.inspection import InspectedSample, Regions
 
@@ -228,7 +227,7 @@ def test_all_squares_are_drawn_or_it_is_said_of_how_many(tmp_path, monkeypatch, 
     monkeypatch.setattr("fibsem.reporting.inspection.SHOWN", 4)
     inspection.figures(tmp_path)
     pictures = [ax for ax in saved["squares_a"].axes if ax.images]
-    said = InspectResult(as_record(inspection.summary()), tmp_path, ()).text
+    said = InspectResult(inspection.summary(), tmp_path, ()).text
     assert len(pictures) == drawn
     assert ("drawn: 4 of 6 squares of a" in said) == (drawn < count)
     assert saved["squares_a"].get_suptitle() == ("4 of 6 squares" if drawn < count else "")

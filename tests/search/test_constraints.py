@@ -6,7 +6,6 @@ from fibsem.api.sweeping import SweepResult, prepare
 from fibsem.config import Configuration, SearchConfig, compose, read
 from fibsem.errors import UserError
 from fibsem.search.studies.samplers import bounds
-from fibsem.system.records import as_record
 from fibsem.tracking import names
 from fibsem.training.scoring import scoring
 from tests.search.sweeps import finished, opened, worked
@@ -30,7 +29,7 @@ def test_a_trial_beyond_a_bound_is_said_and_never_the_best(here):
 def test_where_none_is_within_the_bounds_that_is_what_is_said(here):
     sweep = opened(BOUND, "search.trials=1", **here)
     worked(sweep, [finished(0.1, cost=2500)])
-    text = str(SweepResult(as_record(sweep.summary(1.0)), here["folder"], "sqlite:///ml.db"))
+    text = str(SweepResult(sweep.summary(1.0), here["folder"], "sqlite:///ml.db"))
     assert "1 trials, 0 pruned, 1 beyond search.constraints; none is within search.const" in text
     sweep.study.close()
 

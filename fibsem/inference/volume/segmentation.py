@@ -27,7 +27,6 @@ from fibsem.inference.volume.before.preflight import (
 from fibsem.inference.volume.finishing import finish
 from fibsem.inference.volume.labelling.labelling import Labelling
 from fibsem.inference.volume.labelling.remote import LoadSegmenter
-from fibsem.inference.volume.ledger.decisions import Provenance
 from fibsem.inference.volume.ledger.key import as_begun, check_kind, key_of
 from fibsem.inference.volume.ledger.ledger import Ledger
 from fibsem.inference.volume.ledger.origin import provenance_of
@@ -39,7 +38,8 @@ from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.inference.volume.summary import write_records
 from fibsem.inference.volume.work import Work
 from fibsem.system.locks import at_work
-from fibsem.system.records import Record, as_record
+from fibsem.system.summaries.provenance import Provenance
+from fibsem.system.summaries.segmentation import SegmentationSummary
 
 
 def segment_volume(
@@ -55,7 +55,7 @@ def segment_volume(
     tested: Sequence[FilmSquares] = (),
     progress: Show | None = None,
     say: Callable[[str], None] = print,
-) -> Record:
+) -> SegmentationSummary:
     """Label every voxel of a volume; resume where an earlier start was stopped.
 
     Parameters
@@ -85,8 +85,8 @@ def segment_volume(
 
     Returns
     -------
-    dict
-        The record of ``summary.json``.
+    SegmentationSummary
+        The content of ``summary.json``.
 
     Raises
     ------
@@ -105,8 +105,8 @@ def segment_volume(
     ```python
     segmenter = load_bundle(Path("outputs/promote/NAME/bundle")).segmenter
     volume = open_volume("film/slices")
-    record = segment_volume(volume, segmenter, Path("labels"), Options(memory_gib=2.0))
-    record["porosity"], record["missing"]
+    summary = segment_volume(volume, segmenter, Path("labels"), Options(memory_gib=2.0))
+    summary.porosity, summary.missing
     ```
     """
     started = time.perf_counter()
@@ -136,8 +136,7 @@ def segment_volume(
         check_unchanged(volume, stamps, ledger.read, of_volume())
         porosity = porosities(work, pores, tested, scorer_of, len(trained))
         learned = of_training(work, stated, trained, likeness, porosity.film, say)
-        figures = {**porosity.to_json(), **as_record(learned), **origin.to_json()}
-        return write_records(work, pores, figures)
+        return write_records(work, pores, porosity.film, porosity.place, learned, origin)
 
 
 def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) -> Work:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,13 +18,15 @@ from fibsem.inference.volume.ledger.outputs import Store, left_out_label
 from fibsem.inference.volume.work import Work
 from fibsem.system.advice import VALID
 from fibsem.system.files import replace_file, write_json
-from fibsem.system.records import Record, as_record
+from fibsem.system.summaries.measured import Measured
 from fibsem.system.summaries.segmentation import (
     LabelFiles,
     LabelledBy,
     LabelledVolume,
     MaterialShares,
     PickedVolume,
+    SegmentationPart,
+    SegmentationSummary,
 )
 
 #: Keys of a ledger with paths, which do not enter the hash of a labelling.
@@ -51,17 +52,19 @@ class MappedPorosity:
     missing: tuple[int, ...]
 
 
-def write_records(work: Work, pores: Sequence[int | None], figures: Mapping[str, Any]) -> Record:
-    """Write ``porosity.csv`` and ``summary.json``, and return the record of the latter.
+def write_records(
+    work: Work, pores: Sequence[int | None], *parts: SegmentationPart
+) -> SegmentationSummary:
+    """Write ``porosity.csv`` and ``summary.json``, and return the content of the latter.
 
-    It contains the given figures, and volume, outputs, models, time and memory.
+    It contains the given parts, and volume, outputs, models, time and memory.
     """
-    measured = work.ledger.decided.measured
-    volume, files, models = map(as_record, (_volume(work), _files(work), _models(work)))
-    record = {**figures, **volume, **files, **models, **(measured.to_json() if measured else {})}
+    measured = work.ledger.decided.measured or Measured()
+    parts = (*parts, _volume(work), _files(work), _models(work), measured)
+    summary = SegmentationSummary(**{key: one for part in parts for key, one in vars(part).items()})
     write_porosity(work, pores)
-    write_json(work.outputs.folder / "summary.json", record, again=False)
-    return record
+    write_json(work.outputs.folder / "summary.json", summary.to_json(), again=False)
+    return summary
 
 
 def _volume(work: Work) -> LabelledVolume:

@@ -25,8 +25,9 @@ from fibsem.promotion.planning.cost import (
 )
 from fibsem.promotion.repetition import REPEATED
 from fibsem.system.files import read_json
+from fibsem.system.summaries.budget import CutOff
 from fibsem.training.material.material import Material
-from fibsem.training.planning.account import CutOff, cut_off
+from fibsem.training.planning.account import cut_off
 from fibsem.training.planning.budgeting import plan_trainings
 from fibsem.training.planning.estimate import duration
 from fibsem.training.planning.plan import Plan, RankingPlan

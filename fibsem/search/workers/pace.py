@@ -19,7 +19,8 @@ from fibsem.search.workers.filling import settled_otherwise
 from fibsem.search.workers.last_rung import settled_lengths
 from fibsem.system.again import same_command
 from fibsem.system.files import write_json
-from fibsem.training.planning.account import LATE, CutOff, cut_off
+from fibsem.system.summaries.budget import CutOff
+from fibsem.training.planning.account import LATE, cut_off
 from fibsem.training.planning.instead import FEWEST_STEPS
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.planned import FILE

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 from fibsem.system.records import UNLESS_NONE, Figures
+from fibsem.system.summaries.budget import BudgetUse
 from fibsem.system.summaries.figures import Shape, Spread, Text
 
 Split = Literal["train", "val", "test"]
@@ -75,6 +77,8 @@ class EvaluationSummary:
         Names of the groups of figures that are present.
     samples
         Figures ``<split>_all`` and ``<split>_chosen`` of each sample.
+    plan, budget
+        Plan of a budget of time, and its use; None without one.
     """
 
     model: str
@@ -107,6 +111,8 @@ class EvaluationSummary:
     runs: tuple[Run, ...]
     command: Text = None
     seconds: float | None = field(default=None, metadata=UNLESS_NONE)
+    plan: Mapping[str, Any] | None = field(default=None, metadata=UNLESS_NONE)
+    budget: BudgetUse | None = field(default=None, metadata=UNLESS_NONE)
 
     @property
     def sides(self) -> Shape:
@@ -128,6 +134,12 @@ class EvaluationSummary:
         """Return the figures on the balanced pixels of a split."""
         figures: Balanced = getattr(self, split)
         return figures
+
+    def spreads(self, group: str) -> dict[str, Spread]:
+        """Return the figures of one of the ``groups`` that are not missing, by name."""
+        figures = getattr(self, group)
+        named = ((one.name, getattr(figures, one.name)) for one in fields(figures))
+        return {name: spread for name, spread in named if spread is not None}
 
     def __post_init__(self) -> None:
         if len(sides := self.nbhd.split("x")) != 3 or not all(map(str.isdigit, sides)):

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
-from fibsem.system.records import UNLESS_NONE, Record, as_record
+from fibsem.system.records import UNLESS_NONE
 from fibsem.system.summaries.figures import Agreement, Ends, Text
 
 
@@ -166,17 +166,6 @@ class FilmPorosity:
     def alone(self) -> FilmPorosity:
         """Return the porosity without the other keys of a summary."""
         return FilmPorosity(**{one.name: getattr(self, one.name) for one in fields(FilmPorosity)})
-
-    def to_json(self) -> Record:
-        """Return the keys of a ``summary.json`` about the porosity.
-
-        Examples
-        --------
-        >>> FilmPorosity(0.413, (0.406, 0.421)).to_json()["porosity_ci"]
-        [0.406, 0.421]
-        """
-        record: Record = as_record(replace(self.alone(), agreement=None))
-        return record
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fibsem.system.records import UNLESS_NONE, Figure, Figures, Number, Record, Stored, WrittenAs
+from fibsem.system.summaries.budget import BudgetUse
 from fibsem.system.summaries.figures import Shape, Text, WithMiou
 from fibsem.system.summaries.lineage import WrittenLineage
 from fibsem.system.summaries.porosity import Corrected
@@ -292,6 +293,8 @@ class PromotionSummary:
         Folder of the model, its registered version, and whether that is the champion.
     samples
         Every film of the data; empty with ``segment=false``.
+    plan, budget
+        Plan of a budget of time, and its use; None without one.
     """
 
     run_id: Text = None
@@ -318,3 +321,5 @@ class PromotionSummary:
     version: str
     champion: bool | None = None
     samples: Mapping[str, PromotedFilm]
+    plan: Mapping[str, Any] | None = field(default=None, metadata=UNLESS_NONE)
+    budget: BudgetUse | None = field(default=None, metadata=UNLESS_NONE)

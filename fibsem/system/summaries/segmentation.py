@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fibsem.system.records import UNLESS_NONE, Record, as_record, whole
 from fibsem.system.summaries.figures import AxisName, Ends, Shape, Text
 from fibsem.system.summaries.lineage import WrittenLineage
-from fibsem.system.summaries.porosity import Corrected
+from fibsem.system.summaries.measured import Measured
+from fibsem.system.summaries.porosity import Corrected, FilmPorosity
+from fibsem.system.summaries.provenance import Provenance
 
 
 @whole
@@ -110,6 +112,12 @@ class LabelledVolume:
     why_missing: Mapping[int, str] = field(default_factory=dict)
     material: MaterialShares | None = None
 
+    @property
+    def material_share(self) -> float:
+        """Share of the voxels that were labelled; earlier versions labelled all of them."""
+        share = None if self.material is None else self.material.share
+        return 1.0 if share is None else share
+
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFiles:
@@ -121,6 +129,12 @@ class LabelFiles:
     uncertainty: Text = None
     uncertainty_mean: float | None = None
     voxel_nm: tuple[float | None, float | None, float | None] | None = None
+
+    @property
+    def files(self) -> dict[str, str]:
+        """File names of the labels, probabilities and uncertainty that were written."""
+        stores = ("labels", "probabilities", "uncertainty")
+        return {name: file for name in stores if (file := getattr(self, name))}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,18 +155,37 @@ class LabelledBy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentedFilm(LabelledBy, LabelFiles, LabelledVolume, BesideTraining, FilmPlace, Corrected):
-    """Keys of the record of ``fibsem.segment`` that all versions wrote."""
+class FilmOfDataset:
+    """Missing slices that have material, and the name of the film in the dataset.
 
-    porosity_ci: Ends | None = None
+    ``sample`` is None unless the model was tested on the film.
+    """
+
     missing: tuple[int, ...] = ()
     sample: Text = None
-    weights: tuple[str, ...] = ()
-    versions: tuple[Text, ...] = ()
+
+
+#: A part of the record of a segmentation.
+SegmentationPart = (
+    FilmPorosity | FilmOfDataset | BesideTraining | Provenance | LabelledVolume | LabelFiles
+    | LabelledBy | Measured
+)  # fmt: skip
+#: All parts, in the order in which they are written.
+PARTS: tuple[type[SegmentationPart], ...] = (
+    FilmPorosity, FilmOfDataset, BesideTraining, Provenance, LabelledVolume, LabelFiles, LabelledBy,
+    Measured,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentedFilm(
+    Measured, LabelledBy, LabelFiles, LabelledVolume, Provenance, BesideTraining, FilmOfDataset,
+    FilmPlace, Corrected,
+):  # fmt: skip
+    """Record of ``fibsem.segment``, whose keys without a default all versions wrote."""
+
+    porosity_ci: Ends | None = None
     lineage: tuple[WrittenLineage, ...] | None = None
-    code: Text = None
-    command: Text = None
-    earlier_code: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -169,6 +202,12 @@ class SegmentedFilm(LabelledBy, LabelFiles, LabelledVolume, BesideTraining, Film
             if not fine:
                 raise ValueError(f"{key}: cannot be {getattr(self, key)}")
 
+    def to_json(self) -> Record:
+        """Return the record of ``summary.json``, part by part, without what is not known."""
+        keys = [one.name for part in PARTS for one in fields(part)]
+        left_out = {"agreement"} | self.unknown | self.unmeasured
+        return {key: as_record(getattr(self, key)) for key in keys if key not in left_out}
+
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationSummary(SegmentedFilm):
@@ -180,4 +219,3 @@ class SegmentationSummary(SegmentedFilm):
     mode: str
     precision: str
     seconds: float
-    voxels_per_second: float | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fibsem.system.records import UNLESS_NONE, Figures, Record, typed
+from fibsem.system.summaries.budget import BudgetUse
 from fibsem.system.summaries.figures import Text
 
 
@@ -60,6 +61,8 @@ class SweepSummary:
         Best trial by the first objective; None if none is complete and within the constraints.
     pareto
         Pareto front, if there are several objectives.
+    plan, budget
+        Plan of a budget of time, and its use so far; None without one.
     """
 
     dataset: Text = None
@@ -73,6 +76,8 @@ class SweepSummary:
     infeasible: int = 0
     parent_run_id: Text
     seconds: float
+    plan: Mapping[str, Any] | None = field(default=None, metadata=UNLESS_NONE)
+    budget: BudgetUse | None = field(default=None, metadata=UNLESS_NONE)
 
     def __post_init__(self) -> None:
         if not self.objectives:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from itertools import repeat
-from typing import Any
 
+from fibsem.system.summaries.budget import BudgetUse, CutOff
 from fibsem.training.planning.estimate import duration
 from fibsem.training.planning.plan import Plan
 
@@ -14,22 +13,10 @@ from fibsem.training.planning.plan import Plan
 LATE, EARLY = 1.1, 0.9
 
 
-@dataclass(frozen=True)
-class CutOff:
-    """Number of trainings that a hard budget did not begin, and that it ended early.
-
-    ``not_repeated`` counts the trainings that a promotion skipped in ranking its trials.
-    """
-
-    not_begun: int
-    ended_early: int
-    not_repeated: int = 0
-
-
-def budget_record(
+def budget_use(
     plan: Plan, used_s: float, cut: CutOff | None = None, *, ended: bool = True
-) -> dict[str, Any]:
-    """Return plan, given and used time for a command's record; print a note if the two differ much.
+) -> BudgetUse:
+    """Return given and used time for a command's summary; print a note if the two differ much.
 
     ``cut`` is the result of :func:`cut_off` for a hard budget. A command that has not ``ended`` may
     still use the rest, so that no note on unused time is printed.
@@ -41,11 +28,7 @@ def budget_record(
         print(said + _why_late(hard=cut is not None))
     elif ended and share < EARLY:
         print(said + _why_early(plan, plan.budget_s - used_s))
-    used = {"given_s": plan.budget_s, "used_s": used_s}
-    return {
-        "plan": plan.to_json(),
-        "budget": used if cut is None else {**used, "cut": asdict(cut)},
-    }
+    return BudgetUse(plan.budget_s, used_s, cut)
 
 
 def _why_late(*, hard: bool) -> str:

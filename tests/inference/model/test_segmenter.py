@@ -15,8 +15,8 @@ from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import choose_tiling
 from fibsem.inference.volume.before.likeness import TrainedOn
 from fibsem.inference.volume.labelling.slab import SlabWorker
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
+from tests.inference.volume.segmented import segment_volume
 
 SHAPE = (3, 37, 53)
 OPTIONS = Options(probabilities=True, previews=0)

@@ -13,8 +13,8 @@ from fibsem.geometry import Box
 from fibsem.inference.model.predict import compiled, sliding_window
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
-from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import labels
+from tests.inference.volume.segmented import segment_volume
 
 SHAPE = (5, 37, 53)
 

@@ -21,9 +21,9 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tuning import fastest_side
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models import build
 from fibsem.models.spec import resolve
+from tests.inference.volume.segmented import segment_volume
 
 SHAPE = (2, 1000, 1000)
 

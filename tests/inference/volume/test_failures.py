@@ -24,10 +24,10 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.memory import ask_for
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import CutOffError, labels
 from tests.inference.volume import short_of_memory
 from tests.inference.volume.conftest import plain
+from tests.inference.volume.segmented import segment_volume
 from tests.processes import Command, completed
 
 SHAPE = (40, 300, 300)

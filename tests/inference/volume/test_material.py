@@ -17,7 +17,6 @@ from fibsem.inference.volume import plan
 from fibsem.inference.volume.components import Slabs, remove_small_3d
 from fibsem.inference.volume.labelling import labelling
 from fibsem.inference.volume.labelling.remote import label_slab
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
 from tests.conftest import CutOffError, labels
@@ -33,6 +32,7 @@ from tests.data.material.films import (
     with_blanks,
     with_blocks,
 )
+from tests.inference.volume.segmented import segment_volume
 
 GREY, PORES = film()
 #: Slices enough for what is looked for in each of them alone.

@@ -7,9 +7,9 @@ import tifffile
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.system.files import read_json
 from tests.inference.volume.conftest import SHAPE, labels_in, plain
+from tests.inference.volume.segmented import segment_volume
 
 
 @pytest.fixture

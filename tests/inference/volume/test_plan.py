@@ -9,8 +9,8 @@ from fibsem.data.material import Extent
 from fibsem.inference.model import predict
 from fibsem.inference.volume import plan as planning
 from fibsem.inference.volume.before.budget import room_of
-from fibsem.inference.volume.segmentation import segment_volume
 from tests.inference.volume.conftest import SHAPE, labels_in, plain
+from tests.inference.volume.segmented import segment_volume
 
 
 @pytest.fixture

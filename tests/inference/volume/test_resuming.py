@@ -11,11 +11,12 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.options import KEYS
 from fibsem.inference.volume.labelling.labelling import Labelling
-from fibsem.inference.volume.ledger.decisions import Provenance
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.system.advice import called, under
+from fibsem.system.summaries.lineage import Lineage
+from fibsem.system.summaries.provenance import Provenance
 from tests.conftest import CutOffError
 from tests.inference.volume.conftest import SHAPE, labels_in, plain
+from tests.inference.volume.segmented import segment_volume
 
 
 class StoppedError(Exception):
@@ -172,7 +173,8 @@ def test_the_summary_tells_which_code_labelled_the_slabs(volume, segmenter, tmp_
             raise StoppedError
 
     def made(code, progress=None):
-        provenance = Provenance(code=code, command=f"command of {code}", weights=("a",))
+        models = {"weights": ("a",), "lineage": (Lineage(),)}
+        provenance = Provenance(code=code, command=f"command of {code}", **models)
         return segment_volume(
             volume, segmenter, tmp_path, plain(slab=1), provenance=provenance, progress=progress
         )

@@ -14,8 +14,8 @@ from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tuning import cache_file, fastest_side
 from fibsem.inference.volume.before.estimate import estimate_segmentation
-from fibsem.inference.volume.segmentation import segment_volume
 from tests.inference.volume.conftest import SHAPE, labels_in, noise_block, plain
+from tests.inference.volume.segmented import segment_volume
 
 
 def test_it_is_the_patch_by_patch_result(whole, slow):

@@ -11,9 +11,9 @@ from fibsem.data.material import Extent
 from fibsem.data.material.parts import Rect
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.inference.volume.ledger.entries import SliceRecord
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.inference.volume.summary import porosity_of, uncertainty_of
 from tests.inference.volume.conftest import SHAPE, plain
+from tests.inference.volume.segmented import segment_volume
 
 
 def test_the_interval_over_slices_holds_the_porosity_that_it_is_of():

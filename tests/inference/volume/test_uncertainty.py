@@ -24,10 +24,10 @@ from fibsem.inference.volume.before.estimate import GIB, estimate_segmentation
 from fibsem.inference.volume.labelling.slab import WAITING
 from fibsem.inference.volume.ledger.ledger import Ledger
 from fibsem.inference.volume.ledger.outputs import Outputs
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.tracking.bundle import Bundle, load_segmenter
 from tests.conftest import CutOffError
 from tests.inference.volume.conftest import plain
+from tests.inference.volume.segmented import segment_volume
 
 SHAPE = (5, 37, 53)
 ASKED = plain(uncertainty=True, slab=2)

@@ -28,7 +28,7 @@ from fibsem.promotion.planning.budget import (
 )
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import write_json
-from fibsem.training.planning.account import CutOff
+from fibsem.system.summaries.budget import CutOff
 from fibsem.training.planning.plan import Plan, RankingPlan
 from fibsem.training.planning.planned import planned as plan_kept
 from fibsem.training.planning.probing import Probe

@@ -10,8 +10,8 @@ from fibsem.search.studies.rungs import epochs_at, read_rungs
 from fibsem.search.workers.pace import Pace, cut_of, is_over, settle_plan
 from fibsem.system.files import replace_file
 from fibsem.system.identity import Identity
+from fibsem.system.summaries.budget import CutOff
 from fibsem.training.failures import TrialFailedError
-from fibsem.training.planning.account import CutOff
 from fibsem.training.planning.plan import Plan
 from fibsem.training.run import CHECKPOINT
 from fibsem.training.steps.checkpoint import CheckpointRecord

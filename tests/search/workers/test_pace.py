@@ -7,9 +7,9 @@ import pytest
 
 from fibsem.search.studies.rungs import read_rungs
 from fibsem.search.workers.pace import CUT, Pace, budget_pace, cut_of, is_over, settle_plan
+from fibsem.system.summaries.budget import CutOff
 from fibsem.system.summaries.sweep import Counts
 from fibsem.training.failures import TrialFailedError
-from fibsem.training.planning.account import CutOff
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.planned import read_plan
 from fibsem.training.steps.checkpoint import continuation, save, trained_s

@@ -4,22 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from fibsem.training.planning.account import CutOff, budget_record, cut_off
+from fibsem.system.records import as_record
+from fibsem.system.summaries.budget import CutOff
+from fibsem.training.planning.account import budget_use, cut_off
 from fibsem.training.planning.plan import Plan
 
 PLAN = Plan(60.0, "abc", 1, 2, 3, 0.1, 0.2, 5.0)
 
 
 def test_an_overrun_is_said(capsys):
-    assert budget_record(PLAN, 62.0)["budget"] == {"given_s": 60.0, "used_s": 62.0}
+    assert as_record(budget_use(PLAN, 62.0)) == {"given_s": 60.0, "used_s": 62.0}
     assert capsys.readouterr().out == ""
-    budget_record(PLAN, 90.0)
+    budget_use(PLAN, 90.0)
     said = capsys.readouterr().out
     assert said.startswith("90 s were used of 60 s (150 %): the machine was")
     assert said.endswith("; the plan's steps stay, and budget_is=hard cuts off what is late\n")
-    budget_record(replace(PLAN, budget_s=120.0), 148.0)
+    budget_use(replace(PLAN, budget_s=120.0), 148.0)
     assert capsys.readouterr().out.startswith("2.5 min were used of 2.0 min (123 %): ")
-    budget_record(PLAN, 90.0, CutOff(0, 1))  # a hard one, which names itself no more
+    budget_use(PLAN, 90.0, CutOff(0, 1))  # a hard one, which names itself no more
     assert capsys.readouterr().out.endswith("; what is done without a limit, scores among it, is "
                                             "not cut off\n")  # fmt: skip
 
@@ -36,9 +38,9 @@ def test_an_overrun_is_said(capsys):
 )  # fmt: skip
 def test_what_is_left_of_a_budget_is_said(capsys, plan, used_s, said):
     """158 of 240 s passed in silence; what has not come to its end may still use them."""
-    record = budget_record(plan, used_s, ended=False)
+    use = budget_use(plan, used_s, ended=False)
     assert capsys.readouterr().out == ""
-    assert budget_record(plan, used_s) == record
+    assert budget_use(plan, used_s) == use
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == bool(said)
     assert all(line.startswith(said) for line in lines)
@@ -53,7 +55,7 @@ def test_what_is_left_of_a_budget_is_said(capsys, plan, used_s, said):
 def test_what_a_hard_budget_cut_off_is_said(capsys, trials, epochs, not_begun, said):
     cut = cut_off(replace(PLAN, trials=trials), epochs, not_begun)
     assert cut == CutOff(not_begun, ended_early=epochs.count(1))
-    record = budget_record(PLAN, 62.0, cut)["budget"]["cut"]
+    record = as_record(budget_use(PLAN, 62.0, cut))["cut"]
     early = epochs.count(1)
     assert record == {"not_begun": not_begun, "ended_early": early, "not_repeated": 0}
     told = capsys.readouterr().out.strip()

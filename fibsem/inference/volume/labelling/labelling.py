@@ -14,11 +14,11 @@ from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.volume.labelling.executor import run_elsewhere
 from fibsem.inference.volume.labelling.remote import LoadSegmenter, RemoteSegmentation
 from fibsem.inference.volume.labelling.slab import SlabWorker
-from fibsem.inference.volume.ledger.measured import Conditions, Measured, SlabCounts
 from fibsem.inference.volume.plan import Say, ScorerOf, Show
 from fibsem.inference.volume.work import Work
 from fibsem.models.dense import why_not_dense
 from fibsem.system.processes import peak_rss_gib
+from fibsem.system.summaries.measured import Conditions, Measured, SlabCounts
 
 
 class Labelling:
@@ -100,8 +100,9 @@ class Labelling:
         pixels = self.fresh * float(np.prod(self.work.volume.shape[1:]))
         one = self.conditions
         measured = Measured(
-            one.tile, one.workers, one.scheduler, one.stages,
+            one.tile, one.workers, one.stages,
             peak_rss_gib=max(peak_rss_gib(), one.peak_rss_gib or 0.0),
+            scheduler=one.scheduler,
             seconds=seconds,
             start_s=None if self.began is None else self.began - self.started,
             voxels_per_second=pixels / seconds if self.fresh else None,

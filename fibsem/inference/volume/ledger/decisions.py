@@ -10,45 +10,9 @@ from fibsem.inference.model.predict import Mode
 from fibsem.inference.options import Precision
 from fibsem.inference.tiling.tiles import Room, Tiling
 from fibsem.inference.volume.checks import Certificate
-from fibsem.inference.volume.ledger.measured import Measured
 from fibsem.system.records import UNLESS_NONE, Record, Stored
-from fibsem.system.summaries.lineage import WrittenLineage
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Origin of labels; ledgers of earlier versions have fewer fields.
-
-    Attributes
-    ----------
-    lineage, weights, versions
-        For every model: its lineage, its name in ``weights``, its registered version.
-    code, command
-        Code version and command line of the run that labelled the volume.
-    earlier_code
-        Versions of the code that labelled earlier slabs.
-    """
-
-    lineage: tuple[WrittenLineage, ...] = ()
-    weights: tuple[str, ...] = ()
-    versions: tuple[str | None, ...] = ()
-    code: str | None = None
-    command: str | None = None
-    earlier_code: tuple[str, ...] = ()
-
-    def to_json(self) -> Record:
-        """Return the record in ledger and summary; ``earlier_code`` only if it is not empty."""
-        earlier = {"earlier_code": list(self.earlier_code)} if self.earlier_code else {}
-        if self == Provenance(earlier_code=self.earlier_code):  # nothing else is known
-            return earlier
-        return {
-            "weights": list(self.weights),
-            "versions": list(self.versions),
-            "lineage": [one.to_json() for one in self.lineage],
-            "code": self.code,
-            "command": self.command,
-            **earlier,
-        }
+from fibsem.system.summaries.measured import Measured
+from fibsem.system.summaries.provenance import Provenance
 
 
 @dataclass(frozen=True)

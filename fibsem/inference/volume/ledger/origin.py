@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fibsem.inference.volume.ledger.decisions import Provenance
 from fibsem.inference.volume.ledger.ledger import Ledger
+from fibsem.system.summaries.provenance import Provenance
 
 
 def provenance_of(ledger: Ledger, current: Provenance | None, fresh: int) -> Provenance:

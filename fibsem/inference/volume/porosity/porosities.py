@@ -14,8 +14,8 @@ from fibsem.inference.volume.porosity.reading import Reading
 from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.inference.volume.summary import porosity_of
 from fibsem.inference.volume.work import Work
-from fibsem.system.records import Record
 from fibsem.system.summaries.porosity import FilmPorosity
+from fibsem.system.summaries.segmentation import FilmOfDataset
 
 
 @dataclass(frozen=True)
@@ -26,21 +26,13 @@ class Porosities:
     ----------
     film
         Porosity by labels, corrected porosity, interval, and porosities by seed and member.
-    missing
-        Missing slices that have material.
-    sample
-        Name of the film in the dataset that the model was tested on; None for other films.
+    place
+        Missing slices that have material, and the name of the film in the dataset that the model
+        was tested on, None for other films.
     """
 
     film: FilmPorosity
-    missing: tuple[int, ...]
-    sample: str | None
-
-    def to_json(self) -> Record:
-        """Return the record in the summary."""
-        return {
-            **self.film.to_json(), "missing": list(self.missing), "sample": self.sample,
-        }  # fmt: skip
+    place: FilmOfDataset
 
 
 def porosities(
@@ -92,4 +84,5 @@ def porosities(
         porosity_by_seed=porosity_by_seed(own, others),
         porosity_per_px_of_boundary=per_px,
     )
-    return Porosities(film, by_map.missing, own.sample if own else None)
+    place = FilmOfDataset(missing=by_map.missing, sample=own.sample if own else None)
+    return Porosities(film, place)

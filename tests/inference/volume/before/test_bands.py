@@ -11,10 +11,10 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.before.bands import one_class_bands
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
 from tests.data.material.films import film
+from tests.inference.volume.segmented import segment_volume
 
 GREY, PORES = film()
 PHASES = np.where(PORES, PORE, SOLID).astype(np.uint8)

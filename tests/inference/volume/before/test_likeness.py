@@ -20,12 +20,12 @@ from fibsem.inference.volume.before.likeness import (
     scale_warnings,
     size_warnings,
 )
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
 from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle, load_bundle
 from tests.data.material.films import film, smooth_and_clipped
+from tests.inference.volume.segmented import segment_volume
 
 SIZE = (50.0, 10.0, 10.0)
 GREY, _ = film()

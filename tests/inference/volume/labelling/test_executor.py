@@ -23,9 +23,9 @@ from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.labelling.pools import processes
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.tracking.bundle import Bundle, load_segmenter
 from tests.conftest import labels
+from tests.inference.volume.segmented import segment_volume
 from tests.servers import answers, free_port, wait_until
 
 ROOT = Path(__file__).parents[4]

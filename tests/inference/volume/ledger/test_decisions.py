@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from fibsem.inference.volume.ledger.decisions import Decisions, Likeness, Moved, Provenance
-from fibsem.inference.volume.ledger.measured import Measured, SlabCounts
+from fibsem.inference.volume.ledger.decisions import Decisions, Likeness, Moved
 from fibsem.system.records import typed
 from fibsem.system.summaries.lineage import FromSweep, FromTrial, Lineage
+from fibsem.system.summaries.measured import Measured, SlabCounts
+from fibsem.system.summaries.provenance import Provenance
 
 LINEAGE = Lineage(FromSweep("s"), (FromSweep("s"),), FromTrial(seed=7), dataset="film")
 
@@ -21,14 +22,19 @@ LINEAGE = Lineage(FromSweep("s"), (FromSweep("s"),), FromTrial(seed=7), dataset=
         {"provenance": Provenance(earlier_code=("0.1.0",))},
         {
             "provenance": Provenance(
-                (LINEAGE,), ("a",), (None,), "0.2.0", "fibsem.segment", ("0.1",)
+                weights=("a",),
+                versions=(None,),
+                lineage=(LINEAGE,),
+                code="0.2.0",
+                command="fibsem.segment",
+                earlier_code=("0.1",),
             )
         },
         {"likeness": Likeness(None, ("dark",)), "members": Moved((), 0)},
         {"likeness": Likeness(0.25, ()), "members": Moved((0.5, -0.5), 64)},
         {
             "measured": Measured(
-                (9, 8), 2, "tcp:", {"network": 1.0}, 0.5, 1.5, slabs=SlabCounts(3, 1)
+                (9, 8), 2, {"network": 1.0}, 0.5, "tcp:", 1.5, slabs=SlabCounts(3, 1)
             )
         },
         {"pores_3d": (3, None, 0), "exported": ("labels", "uncertainty")},

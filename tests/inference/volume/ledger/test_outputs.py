@@ -16,9 +16,9 @@ from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.volume.before.preflight import check_apart
 from fibsem.inference.volume.ledger.outputs import Outputs
-from fibsem.inference.volume.segmentation import segment_volume
 from tests.conftest import CutOffError
 from tests.inference.volume.conftest import SHAPE, labels_in, noise_block, plain
+from tests.inference.volume.segmented import segment_volume
 
 
 def test_both_formats_hold_the_same_labels(volume, segmenter, whole, tmp_path):

@@ -24,9 +24,9 @@ from fibsem.inference.volume.labelling.remote import RemoteSegmentation, label_s
 from fibsem.inference.volume.ledger.ledger import Ledger
 from fibsem.inference.volume.ledger.witness import of_mask, witnessed
 from fibsem.inference.volume.plan import Planner
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.system.identity import Identity
 from tests.conftest import labels
+from tests.inference.volume.segmented import segment_volume
 
 SHAPE = (12, 40, 50)
 GREY = np.random.default_rng(1).integers(0, 65535, SHAPE).astype(np.uint16)

@@ -15,9 +15,9 @@ from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.volume.porosity import members
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.system.summaries.porosity import Members
 from tests.inference.volume.conftest import plain
+from tests.inference.volume.segmented import segment_volume
 
 SHAPE = (5, 37, 53)
 

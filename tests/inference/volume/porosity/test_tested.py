@@ -19,12 +19,12 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.porosity.interval import corrected_porosity
 from fibsem.inference.volume.porosity.reading import Reading
 from fibsem.inference.volume.porosity.tested import FilmSquares
-from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
 from fibsem.system.summaries.porosity import FilmPorosity
 from fibsem.system.summaries.promotion import SquareRow
 from tests.data.material.films import film as textured
+from tests.inference.volume.segmented import segment_volume
 
 ROWS = [
     SquareRow(

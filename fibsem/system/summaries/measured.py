@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
-from fibsem.system.records import Record
+from fibsem.system.records import Record, Stored
 
 
 @dataclass(frozen=True)
@@ -16,31 +16,33 @@ class Conditions:
     ----------
     tile
         Height and width of a tile's output.
-    workers, scheduler
-        Number of processes, and the address of their Dask scheduler.
+    workers
+        Number of processes.
     stages
         Seconds by stage, summed over all processes.
     peak_rss_gib
         Peak memory of the largest process.
+    scheduler
+        Address of the Dask scheduler of the processes.
     """
 
     tile: tuple[int, int] | None = None
     workers: int | None = None
-    scheduler: str | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
     peak_rss_gib: float | None = None
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True)
 class SlabCounts:
     """Number of labelled slabs, and how many of them earlier starts had labelled."""
 
-    done: int
-    resumed: int
+    done: int = 0
+    resumed: int = 0
 
 
 @dataclass(frozen=True)
-class Measured(Conditions):
+class Measured(Conditions, Stored):
     """Time and memory of the run that labelled the last slabs.
 
     Attributes
@@ -58,19 +60,17 @@ class Measured(Conditions):
     voxels_per_second: float | None = None
     slabs: SlabCounts | None = None
 
+    @property
+    def unmeasured(self) -> set[str]:
+        """Names of the fields that are not written: unknown ones of earlier versions.
+
+        A scheduler is named, or said to be none, only if other processes labelled.
+        """
+        several = {"scheduler"} if (self.workers or 0) > 1 else set()
+        nullable = {"start_s", "voxels_per_second"} | several if self.slabs else set()
+        names = {one.name for one in fields(Measured)} - nullable
+        return {name for name in names if getattr(self, name) is None}
+
     def to_json(self) -> Record:
-        """Return the record in ledger and summary, without unknown fields of earlier versions."""
-        elsewhere = self.scheduler is not None or (self.workers or 0) > 1
-        record = {
-            "tile": self.tile and [*self.tile],
-            "workers": self.workers,
-            "stages": dict(self.stages),
-            "peak_rss_gib": self.peak_rss_gib,
-            **({"scheduler": self.scheduler} if elsewhere else {}),
-            "seconds": self.seconds,
-            "start_s": self.start_s,
-            "voxels_per_second": self.voxels_per_second,
-            "slabs": self.slabs and asdict(self.slabs),
-        }
-        nullable = ("scheduler", "start_s", "voxels_per_second") if self.slabs else ()
-        return {key: value for key, value in record.items() if value is not None or key in nullable}
+        """Return the record in the ledger, without unknown fields of earlier versions."""
+        return {key: one for key, one in super().to_json().items() if key not in self.unmeasured}
