@@ -103,7 +103,10 @@ def test_docstrings_stand_alone():
 
 
 #: Lines that say ``dict[str, Any]``: records without a type, which shall become fewer.
-UNTYPED = 15
+UNTYPED = 13
+#: Functions that return a record without a type, which shall become fewer, too: a ``to_json`` may,
+#: as what it returns is written.
+RECORDS = 8
 
 
 def test_an_alias_of_a_type_means_one_thing():
@@ -121,6 +124,20 @@ def test_an_alias_of_a_type_means_one_thing():
 def test_there_are_no_more_untyped_records_than_there_were():
     lines = [line for file in _package() for line in file.read_text("utf-8").splitlines()]
     assert sum("dict[str, Any]" in line for line in lines) <= UNTYPED
+    functions = (
+        node for nodes in _package().values() for node in nodes if isinstance(node, ast.FunctionDef)
+    )
+    records = [
+        node.name
+        for node in functions
+        if node.name != "to_json" and node.returns and "Record" in _words(node.returns)
+    ]
+    assert len(records) <= RECORDS, records
+
+
+def _words(annotation):
+    """The names in an annotation."""
+    return {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
 
 
 #: Files of one folder of the package, at most: where there were more they were of several ideas.

@@ -68,7 +68,8 @@ class SweepResult(Result[SweepSummary]):
         """Table of all attempts: state, objective, hyperparameters."""
         import pandas as pd
 
-        return pd.DataFrame(read_json(self.place / "trials.json", trial_rows, remedy="sweep again"))
+        rows = read_json(self.place / "trials.json", trial_rows, remedy="sweep again")
+        return pd.DataFrame([row.to_json() for row in rows])
 
     @property
     def text(self) -> str:

@@ -30,7 +30,7 @@ from fibsem.system.summaries import (
     InspectionSummary,
     PromotionSummary,
     SweepSummary,
-    is_infeasible,
+    TrialRow,
     trial_rows,
 )
 from fibsem.system.summaries.inspection import InspectedSample
@@ -95,10 +95,10 @@ def _sweep(result: FinishedCommand[SweepSummary]) -> Section:
     trials = [
         row
         for row in known_json(path, partial(trial_rows, goal=goal)) or []
-        if row["state"] == "complete"
+        if row.state == "complete"
     ]
-    trials.sort(key=lambda row: row[goal], reverse=OBJECTIVES.get(goal) == "maximize")
-    trials.sort(key=_infeasible)
+    trials.sort(key=lambda row: row.columns[goal], reverse=OBJECTIVES.get(goal) == "maximize")
+    trials.sort(key=lambda row: bool(row.infeasible))
     items: list[Table | Picture] = []
     if trials:
         items.append(_trials(f"trials-{study}", goal, trials))
@@ -106,29 +106,25 @@ def _sweep(result: FinishedCommand[SweepSummary]) -> Section:
     return Section(study, command=_made(result), items=tuple(items))
 
 
-def _trials(name: str, goal: str, trials: Sequence[TableRow]) -> Table:
+def _trials(name: str, goal: str, trials: Sequence[TrialRow]) -> Table:
     """Return a table of the first of a sweep's trials, which are sorted, best first.
 
     Trials beyond a bound of the search come last, with the reason.
     """
-    listed, beyond = trials[:SHOWN], sum(map(_infeasible, trials))
-    best = sum(not _infeasible(row) for row in listed)
+    listed, beyond = trials[:SHOWN], sum(bool(row.infeasible) for row in trials)
+    best = sum(not row.infeasible for row in listed)
     title = f"The best {best} of {len(trials)} complete trials by {goal}"
     if beyond:
         title += f"; {beyond} beyond a bound of the search, which are never the best"
-    reasons = [{"reason": row["reason"]} if _infeasible(row) else {} for row in listed]
+    reasons = [{"reason": row.reason} if row.infeasible else {} for row in listed]
     rows = [
-        {"trial": row["slot"],
+        {"trial": row.slot,
          **{key.removeprefix("model.").removeprefix("train."): _figure(value)
-            for key, value in row.items() if key not in ("number", "slot", "state", "reason")},
+            for key, value in row.columns.items()},
          **reason}
         for row, reason in zip(listed, reasons, strict=True)
     ]  # fmt: skip
     return Table(name, title, pd.DataFrame(rows))
-
-
-def _infeasible(row: TableRow) -> bool:
-    return is_infeasible(row["state"], row.get("reason"))
 
 
 def promotions(results: Results) -> Section:

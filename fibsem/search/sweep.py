@@ -37,7 +37,7 @@ from fibsem.search.workers.worker import Show, Worker
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
 from fibsem.system.processes import machine_gib, visible_accelerators
-from fibsem.system.records import Record, as_record
+from fibsem.system.records import as_record
 from fibsem.system.summaries.sweep import Counts, SweepSummary, TrialRow, Unbeaten
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
@@ -231,7 +231,7 @@ class Sweep:
     def finish(self, seconds: float) -> SweepSummary:
         """End runs that are left open, write ``trials.json``, and return the summary."""
         self.reconcile()
-        write_json(self.folder / "trials.json", self.table())
+        write_json(self.folder / "trials.json", as_record(self.table()))
         self.tracking.end(self.parent)
         return self.summary(seconds)
 
@@ -279,18 +279,9 @@ class Sweep:
 
         return sorted((one for one in trials if not dominated(one)), key=costs)
 
-    def table(self) -> list[Record]:
+    def table(self) -> list[TrialRow]:
         """Return the rows of ``trials.json``, one for each attempt."""
-        return [
-            {
-                **as_record(TrialRow(one.number, one.slot, one.state, one.reason)),
-                **dict(zip((g.key for g in self.goals), one.objectives or (), strict=False)),
-                **one.figures,
-                **one.values,
-                **one.restarted,
-            }
-            for one in self.study.outcomes()
-        ]
+        return [one.row(self.goals) for one in self.study.outcomes()]
 
 
 def _feasible(now: Sequence[Outcome]) -> list[Outcome]:

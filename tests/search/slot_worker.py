@@ -11,6 +11,7 @@ from fibsem.search.space.space import Choice, Range, Space
 from fibsem.search.studies.optuna_study import OptunaStudy
 from fibsem.search.studies.samplers import objectives
 from fibsem.search.studies.slots import filled
+from fibsem.search.studies.trial_record import TrialRecord
 
 #: Studies to be closed at the end of a test.
 OPENED = []
@@ -46,7 +47,7 @@ def work(study, pause):
             time.sleep(0.05)
             continue
         time.sleep(random.random() * pause)
-        study.complete(attempt, [value_of(attempt.values)], {})
+        study.complete(attempt, [value_of(attempt.values)], TrialRecord())
 
 
 def check(study, trials):

@@ -20,6 +20,7 @@ from fibsem.promotion.trials import best_trials
 from fibsem.search.budget import lengths
 from fibsem.search.space.declared import one_of_each, read_space
 from fibsem.search.studies.samplers import objectives
+from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.search.sweep import backend_of
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
@@ -211,7 +212,7 @@ def test_every_sampler_draws_networks_of_both(tmp_path, sampler):
         study.open_slots()
         attempt = study.claim()
         networks.add(Configuration(tree).with_values(attempt.values).run.spec.name)
-        study.complete(attempt, [1 / (1 + number)], {})
+        study.complete(attempt, [1 / (1 + number)], TrialRecord())
     assert networks == {"2dcnn", "unet"}
     study.close()
 

@@ -12,6 +12,7 @@ import pytest
 from fibsem.config import SearchConfig
 from fibsem.search.studies.samplers import objectives
 from fibsem.search.studies.slots import filled
+from fibsem.search.studies.trial_record import TrialRecord
 from tests.search import slot_worker
 
 WORKERS, ROUNDS = 5, 6
@@ -38,7 +39,7 @@ def claimed(make):
             attempt = study.claim()
             given.append(attempt.number)
             together.wait()
-            study.complete(attempt, [attempt.values["train.learning_rate"]], {})
+            study.complete(attempt, [attempt.values["train.learning_rate"]], TrialRecord())
         return given
 
     with ThreadPoolExecutor(WORKERS) as pool:

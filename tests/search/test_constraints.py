@@ -18,7 +18,7 @@ def test_a_trial_beyond_a_bound_is_said_and_never_the_best(here):
     worked(sweep, [finished(0.1, cost=2500), finished(0.3, cost=2000), finished(0.2, cost=2000.5)])
     told = sweep.summary(1.0)
     assert (told.best.value, told.infeasible, told.trials.complete) == (0.7, 2, 3)
-    reasons = [row["reason"] for row in sweep.table()]
+    reasons = [row.reason for row in sweep.table()]
     said = "beyond search.constraints: cost/seconds_per_gigapixel is"
     assert reasons == [f"{said} 2500", "", f"{said} 2000.5"]
     by = [list(one.constraints.values()) for one in sweep.study.trials.all()]

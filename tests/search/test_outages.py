@@ -16,6 +16,7 @@ from fibsem.config import SearchConfig, TrackingConfig
 from fibsem.errors import DeviceError, OutageError, UserError, one_line
 from fibsem.search.studies.optuna_study import OptunaStudy
 from fibsem.search.studies.samplers import objectives
+from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.system.files import read_json
 from fibsem.system.outages import Patience, outage_of, weathered
 from fibsem.tracking.runs import Tracking
@@ -295,7 +296,7 @@ def test_a_study_in_postgresql_with_a_pruner_survives_that_it_is_away(server, tm
                 lambda: study.report(attempt, epoch(1, 0.9)),
                 lambda: study.claim(),
                 lambda: study.recover(),
-                lambda: study.complete(attempt, [0.5], {}),
+                lambda: study.complete(attempt, [0.5], TrialRecord()),
                 lambda: study.fail(attempt, "none", "own"),
             ):
                 with pytest.raises(
@@ -305,7 +306,7 @@ def test_a_study_in_postgresql_with_a_pruner_survives_that_it_is_away(server, tm
             time.sleep(0.5)
         server.start()
         assert not study.report(attempt, epoch(1, 0.9))
-        study.complete(attempt, [0.5], {})
+        study.complete(attempt, [0.5], TrialRecord())
         assert [a.state for a in study.attempts()] == ["complete", "waiting", "waiting"]
         assert study.claim().slot == 1
     finally:

@@ -5,12 +5,13 @@ from dataclasses import replace
 from fibsem.search.ranked import LONGEST, ranking_note
 from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.studies.slots import Attempt
+from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.training.scoring.objectives import Objective
 
 
 def outcome(number, value, state="complete"):
     attempt = Attempt(number, number, 0, 0, 0, state, {"model.blocks": 2})
-    record = {"run_id": f"run{number}", "val": {"miou": 0.9}}
+    record = TrialRecord(f"run{number}", {"miou": 0.9})
     return Outcome(attempt, objectives=(value,), record=record)
 
 
@@ -29,7 +30,9 @@ def test_the_best_comes_first_with_its_link():
 
 def test_those_beyond_a_bound_come_behind_with_the_reason_and_without_a_rank():
     reason = "beyond search.constraints: cost/seconds_per_gigapixel is 2500"
-    trials = [replace(outcome(0, 0.1), reason=reason), outcome(1, 0.25)]
+    first = outcome(0, 0.1)
+    beyond = replace(first.record, beyond={"cost/seconds_per_gigapixel": 500.0})
+    trials = [replace(first, reason=reason, record=beyond), outcome(1, 0.25)]
     note = ranking_note(trials, [Objective.named("val/loss")], "7").splitlines()
     assert note[0].endswith("those beyond a bound come behind the others, and have no rank")
     assert note[4:] == [
@@ -40,7 +43,7 @@ def test_those_beyond_a_bound_come_behind_with_the_reason_and_without_a_rank():
 
 def test_the_median_of_squares_stands_beside_it():
     one = outcome(3, 0.5)
-    record = {**one.record, "val_all": {"miou": 0.7, "iou_pore_median": 0.625}}
+    record = replace(one.record, val_all={"miou": 0.7, "iou_pore_median": 0.625})
     one = replace(one, record=record)
     assert one.figures["val_all/iou_pore_median"] == one.as_best().iou_pore_median == 0.625
     assert outcome(3, 0.5).as_best().iou_pore_median is None

@@ -12,6 +12,7 @@ from fibsem.search.report import FEWEST, importances, report_sweep
 from fibsem.search.space.space import Choice, Range
 from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.studies.slots import Attempt
+from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.training.scoring.objectives import Objective
 
 AXES = {
@@ -61,7 +62,7 @@ def test_what_is_best_so_far_follows_the_direction_and_a_table_has_the_front(dra
     trials = [
         Outcome(
             Attempt(k, k, 0, 0, 0, "complete", {"model.dense": k}), objectives=point,
-            record={"val": {"miou": point[0]}}, started=0.0, ended=3600.0 * (3 - k),
+            record=TrialRecord(val={"miou": point[0]}), started=0.0, ended=3600.0 * (3 - k),
         )
         for k, point in enumerate(points)
     ]  # fmt: skip

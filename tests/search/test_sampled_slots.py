@@ -10,6 +10,7 @@ from fibsem.search.space.space import Choice, Space
 from fibsem.search.studies.optuna_study import OptunaStudy
 from fibsem.search.studies.samplers import objectives
 from fibsem.search.studies.slots import filled
+from fibsem.search.studies.trial_record import TrialRecord
 from tests.search import slot_worker
 from tests.search.sweeps import epoch, journal_in
 
@@ -71,7 +72,7 @@ def test_a_sampler_that_learns_draws_what_is_possible_and_all_of_it(tmp_path, sa
     study = narrowed(tmp_path, sampler)
     for _ in range(14):
         attempt = study.claim()
-        study.complete(attempt, [sum(attempt.values.values())], {})
+        study.complete(attempt, [sum(attempt.values.values())], TrialRecord())
     drawn = [one.values for one in study.outcomes()]
     assert all(v["model.blocks"] * v["model.kernel"] <= 10 for v in drawn)
     assert {v["model.blocks"] for v in drawn} == {1, 2, 3}
@@ -98,7 +99,7 @@ def test_several_objectives_have_directions(tmp_path):
     study.open_slots()
     attempt = study.claim()
     assert not study.report(attempt, epoch(0, 1.0))
-    study.complete(attempt, [0.8, 100.0], {})
+    study.complete(attempt, [0.8, 100.0], TrialRecord())
     assert study.outcomes()[0].objectives == (0.8, 100.0)
     for wrong in ({"pruner": "median"}, {"sampler": "cmaes"}):
         with pytest.raises(UserError, match=r"search\."):
@@ -123,11 +124,11 @@ def test_every_pruner_ends_a_hopeless_trial(tmp_path, pruner):
         for number in range(12):
             loss = 1 / (number + 1) if k == 0 else 1 + 0.1 * number + k
             if study.report(attempt, epoch(number, loss)):
-                study.prune(attempt, {"epochs": number + 1})
+                study.prune(attempt, TrialRecord(epochs=number + 1))
                 pruned += 1
                 break
         else:
-            study.complete(attempt, [loss], {})
+            study.complete(attempt, [loss], TrialRecord())
     assert pruned >= 1
     assert [one.state for one in study.outcomes()].count("pruned") == pruned
     assert filled(study.attempts()) == 6

@@ -9,7 +9,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fibsem.search.space.space import Values
 from fibsem.search.studies.outcomes import Outcome
-from fibsem.search.studies.slots import Attempt, Cause, Opening, State, TrialRecord
+from fibsem.search.studies.slots import Attempt, Cause, Opening, State
+from fibsem.search.studies.trial_record import TrialRecord
+from fibsem.system.records import Record
 
 STATES: dict[TrialState, State] = {
     TrialState.WAITING: "waiting",
@@ -42,7 +44,7 @@ class TrialAttributes(EndAttributes, total=False):
     values: str
     continues: int
     duplicate: bool
-    record: TrialRecord
+    record: Record
     end: EndAttributes
     own_failure: bool
 
@@ -97,10 +99,10 @@ def _attributes(frozen: FrozenTrial) -> TrialAttributes:
 def outcome_of(frozen: FrozenTrial) -> Outcome:
     """Convert a trial of Optuna to an outcome."""
     attrs = _attributes(frozen)
-    record = attrs.get("record", {})
+    record = TrialRecord.from_json(attrs.get("record", {}))
     return Outcome(
         attempt=attempt_of(frozen),
-        reason=attrs.get("reason") or record.get("reason", ""),
+        reason=attrs.get("reason") or record.reason,
         objectives=tuple(frozen.values) if frozen.state == TrialState.COMPLETE else None,
         record=record,
         started=frozen.datetime_start and frozen.datetime_start.timestamp(),

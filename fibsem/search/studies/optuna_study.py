@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,13 @@ from fibsem.search.studies.slots import (
     Cause,
     End,
     Opening,
-    TrialRecord,
     next_attempt,
     opened_before,
     slots_needed,
     to_open,
 )
 from fibsem.search.studies.storage import answered, elected, open_storage, release
+from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.system.interrupts import every_call
 from fibsem.training.results import Epoch
 from fibsem.training.scoring.objectives import Objective
@@ -69,7 +69,7 @@ class OptunaStudy:
     study = OptunaStudy("mine", Path("study"), search, space, [Objective.named("val/loss")])
     study.open_slots()
     while (attempt := study.claim()) is not None:
-        study.complete(attempt, [loss_of(attempt.values)], {})
+        study.complete(attempt, [loss_of(attempt.values)], TrialRecord())
     study.close()
     ```
     """
@@ -205,7 +205,8 @@ class OptunaStudy:
 
     def diverge(self, attempt: Attempt, reason: str, record: TrialRecord) -> None:
         # samplers rank a trial that is pruned without a value below all complete ones
-        self._publish(attempt, TrialState.PRUNED, {**record, "reason": reason}, valued=False)
+        ended = replace(record, reason=reason, diverged=True)
+        self._publish(attempt, TrialState.PRUNED, ended, valued=False)
 
     def _publish(
         self,
@@ -218,9 +219,9 @@ class OptunaStudy:
     ) -> None:
         """End an attempt so that its slot is filled, unless another process has ended it."""
         try:
-            for key, by in record.get("beyond", {}).items():  # Optuna's samplers read them
+            for key, by in record.beyond.items():  # Optuna's samplers read them
                 self._running[attempt.number].set_constraint(key, by)
-            self.trials.note(attempt.number, "record", record)
+            self.trials.note(attempt.number, "record", record.to_json())
             if valued:
                 self.trials.tell(attempt.number, state, values)
             else:

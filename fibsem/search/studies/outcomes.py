@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fibsem.search.space.space import Values
-from fibsem.search.studies.slots import Attempt, Cause, State, TrialRecord
-from fibsem.system.summaries.sweep import Best, is_infeasible
+from fibsem.search.studies.slots import Attempt, Cause, State
+from fibsem.search.studies.trial_record import TrialRecord
+from fibsem.system.summaries.sweep import Best, TrialRow
 from fibsem.tracking import names
 from fibsem.training.scoring.objectives import Objective
 
@@ -37,7 +38,7 @@ class Outcome:
     attempt: Attempt
     reason: str = ""
     objectives: tuple[float, ...] | None = None
-    record: TrialRecord = field(default_factory=lambda: TrialRecord())
+    record: TrialRecord = field(default_factory=TrialRecord)
     started: float | None = None
     ended: float | None = None
 
@@ -64,17 +65,17 @@ class Outcome:
     @property
     def run_id(self) -> str | None:
         """Id of its run in MLflow, or None if it has none."""
-        return self.record.get("run_id")
+        return self.record.run_id
 
     @property
     def val(self) -> dict[str, float]:
         """Figures on the balanced validation pixels."""
-        return dict(self.record.get("val", {}))
+        return dict(self.record.val or {})
 
     @property
     def figures(self) -> dict[str, float]:
         """Validation loss, mIoU and median pore IoU of a complete trial, by MLflow name."""
-        val_all = self.record.get("val_all") or {}
+        val_all = self.record.val_all or {}
         named = {
             names.VAL_LOSS: self.val.get("loss"),
             names.VAL_MIOU: self.val.get("miou"),
@@ -86,13 +87,13 @@ class Outcome:
     @property
     def restarted(self) -> dict[str, int]:
         """Column ``begun_again_after_epoch`` if the training was restarted, else empty."""
-        epochs = self.record.get("restart")
+        epochs = self.record.restart
         return {} if epochs is None else {RESTARTED: epochs}
 
     @property
     def seconds_per_gigapixel(self) -> float | None:
         """Cost of the network in seconds per gigapixel, or None if it was not measured."""
-        return (self.record.get("cost") or {}).get("seconds_per_gigapixel")
+        return (self.record.cost or {}).get("seconds_per_gigapixel")
 
     @property
     def complete(self) -> bool:
@@ -102,12 +103,19 @@ class Outcome:
     @property
     def diverged(self) -> bool:
         """Whether the training diverged, which fills the slot without a result."""
-        return self.state == "pruned" and bool(self.reason)
+        return self.state == "pruned" and self.record.diverged
 
     @property
     def infeasible(self) -> bool:
         """Whether the attempt is complete but exceeds a bound of ``search.constraints``."""
-        return is_infeasible(self.state, self.reason)
+        return self.complete and self.record.infeasible
+
+    def row(self, goals: Iterable[Objective]) -> TrialRow:
+        """Return the row of this attempt in ``trials.json``, with its objectives."""
+        infeasible = self.infeasible if self.complete else None
+        columns = dict(zip((goal.key for goal in goals), self.objectives or (), strict=False))
+        columns |= {**self.figures, **self.values, **self.restarted}
+        return TrialRow(self.number, self.slot, self.state, self.reason, infeasible, columns)
 
     def as_best(self) -> Best:
         """Return the record of this trial as the best one of a sweep."""

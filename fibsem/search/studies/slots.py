@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from fibsem.search.space.space import Values
 from fibsem.search.studies.owner import Beat
+from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.training.results import Epoch
 
 if TYPE_CHECKING:
@@ -195,27 +196,6 @@ def opened_before(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
         for other in attempts
         if not other.duplicate
     )
-
-
-class TrialRecord(TypedDict, total=False):
-    """Results of a training that a study stores; an unfinished training has fewer keys.
-
-    Most keys are fields of :class:`~fibsem.training.results.TrialResult`. ``whole_epochs`` is there
-    if a time limit cut the last epoch. ``beyond`` has the excess over each bound of
-    ``search.constraints``, and ``reason`` describes it.
-    """
-
-    run_id: str | None
-    val: dict[str, float]
-    val_all: dict[str, float] | None
-    cost: dict[str, float | None] | None
-    epochs: int
-    whole_epochs: int
-    train_seconds: float
-    parameters: int
-    restart: int | None
-    beyond: dict[str, float]
-    reason: str
 
 
 class Study(Protocol):

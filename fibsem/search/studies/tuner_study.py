@@ -10,9 +10,9 @@ Hyperband continues the best trainings of one round in the next, from their chec
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from keras_tuner.engine import trial as kt_trial
 from keras_tuner.engine.oracle import Oracle
@@ -27,11 +27,11 @@ from fibsem.search.studies.slots import (
     Cause,
     End,
     Opening,
-    TrialRecord,
     next_attempt,
     slots_needed,
     to_open,
 )
+from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.search.studies.tuner_file import Kept, StudyFile
 from fibsem.search.studies.tuner_oracle import draw, make_oracle, values_of
 from fibsem.system.interrupts import every_call
@@ -55,7 +55,7 @@ class TunerStudy:
     study = TunerStudy("mine", Path("study"), search, space, [Objective.named("val/loss")])
     study.open_slots()
     while (attempt := study.claim()) is not None:
-        study.complete(attempt, [loss_of(attempt.values)], {})
+        study.complete(attempt, [loss_of(attempt.values)], TrialRecord())
     study.close()
     ```
     """
@@ -155,7 +155,7 @@ class TunerStudy:
         kept = self._ours(attempt, "complete")
         if kept.state == "complete":
             return
-        kept.objectives, kept.record = objectives, record
+        kept.objectives, kept.record = objectives, record.to_json()
         self._end_in_oracle(kept.oracle_id, objectives[0])
         self._tell_of_diverged()
         self._end(kept, "complete")
@@ -178,7 +178,7 @@ class TunerStudy:
         kept = self._ours(attempt, "pruned")
         if kept.state == "pruned":
             return
-        kept.reason, kept.record = reason, record
+        kept.reason, kept.record = reason, replace(record, diverged=True).to_json()
         self._end_in_oracle(kept.oracle_id, self._worst())
         self._end(kept, "pruned")
 
@@ -273,11 +273,6 @@ def _attempt(kept: Kept) -> Attempt:
 
 def _outcome(kept: Kept) -> Outcome:
     objectives = None if kept.objectives is None else tuple(kept.objectives)
-    return Outcome(
-        _attempt(kept),
-        kept.reason,
-        objectives,
-        cast(TrialRecord, kept.record),
-        kept.started,
-        kept.ended,
-    )
+    # earlier versions did not store that a training diverged; nothing else is pruned here
+    record = TrialRecord.from_json({"diverged": kept.state == "pruned", **kept.record})
+    return Outcome(_attempt(kept), kept.reason, objectives, record, kept.started, kept.ended)

@@ -201,7 +201,7 @@ def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
     latest = {one.slot: one for one in outcomes}
     ended = [one for one in latest.values() if one.state in ("complete", "pruned", "failed")]
     complete = [one for one in ended if one.complete]
-    epochs = [one.record.get("whole_epochs", one.record["epochs"]) for one in complete]
+    epochs = [one.record.whole for one in complete]
     wanted = [sweep.epochs_of(one.values, one.slot) or plan.epochs for one in complete]
     # small networks, pruned trials and failed ones leave time for unplanned trials
     cut = cut_off(plan, epochs, max(0, plan.trials - len(ended)), wanted)

@@ -59,7 +59,7 @@ def reconcile(tracking: Tracking, parent: str, outcomes: Iterable[Outcome]) -> N
             if running and int(slot or -1) not in at_work:
                 tracking.end(run_id, "KILLED")
         elif one.state not in ("waiting", "running"):
-            counted = one.record.get("run_id", run_id) == run_id
+            counted = (one.record.run_id or run_id) == run_id
             wanted = status_of(one) if counted else "KILLED"
             if running or (run.info.status == "FINISHED") != (wanted == "FINISHED"):
                 publish(tracking, run_id, one) if counted else tracking.end(run_id, wanted)

@@ -14,13 +14,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import keras
 
 from fibsem.errors import DeviceError, LostError, OutageError, UserError
 from fibsem.search.studies.owner import Heart
-from fibsem.search.studies.slots import Attempt, Cause, TrialRecord, filled
+from fibsem.search.studies.slots import Attempt, Cause, filled
+from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.search.workers.executors import Execute
 from fibsem.search.workers.filling import LEFT_OUT, has_room, settle_steps, settled_steps
 from fibsem.search.workers.keeping import inherit, tidy
@@ -48,10 +49,6 @@ if TYPE_CHECKING:
 POLL_S = 1.0
 #: Seconds that a hanging worker has to report it, and its exit code.
 LAST_S, HUNG = 10.0, 75
-#: Fields of a training's result that the study stores.
-KEPT = (
-    "run_id", "val", "val_all", "cost", "epochs", "train_seconds", "parameters", "restart",
-)  # fmt: skip
 
 Show = Callable[[str, int, int], None]
 
@@ -219,7 +216,8 @@ class Worker:
                 result = self.execute(job, on_epoch)
                 values = [goal.of(result.groups) for goal in self.sweep.goals]
         except PrunedError as pruned:
-            self.study.prune(attempt, {"epochs": pruned.epoch + 1, "run_id": run_of(job.folder)})
+            record = TrialRecord(run_of(job.folder), epochs=pruned.epoch + 1)
+            self.study.prune(attempt, record)
             tidy(self.sweep)
         except TrialFailedError as failure:
             self._failed(held, failure)
@@ -229,18 +227,11 @@ class Worker:
 
     def _kept(self, result: TrialResult) -> TrialRecord:
         """Return the record of a result for the study, with its excess over bounds."""
-        record = result.to_json()
         figures = {goal: goal.of(result.groups) for goal in self.sweep.bounds}
         beyond = {g.key: g.beyond(figures[g], bound) for g, bound in self.sweep.bounds.items()}
         worse = [f"{g.key} is {figures[g]:.6g}" for g in figures if beyond[g.key] > 0]
-        kept = cast(TrialRecord, {key: record[key] for key in KEPT})
-        if result.whole_epochs < result.epochs:
-            kept["whole_epochs"] = result.whole_epochs
-        if beyond:
-            kept["beyond"] = beyond
-        if worse:
-            kept["reason"] = f"beyond search.constraints: {', '.join(worse)}"
-        return kept
+        reason = f"beyond search.constraints: {', '.join(worse)}" if worse else ""
+        return TrialRecord.of(result, beyond, reason)
 
     def _heart(self, held: Held) -> Heart:
         def stalled(reason: str) -> TrialFailedError:
@@ -271,7 +262,7 @@ class Worker:
         cause: Cause = "own" if failure.own else "ended"
         folder = self.trials / held.attempt.place
         if failure.diverged:
-            record: TrialRecord = {"epochs": held.epochs, "run_id": run_of(folder)}
+            record = TrialRecord(run_of(folder), epochs=held.epochs)
             self.study.diverge(held.attempt, failure.reason, record)
         else:
             self.study.fail(held.attempt, failure.reason, cause, final=failure.final)

@@ -15,7 +15,7 @@ from fibsem.system.summaries.porosity import FilmPorosity, Interval
 from fibsem.system.summaries.promotion import PromotedModel, PromotionSummary
 from fibsem.system.summaries.quantification import QuantificationSummary
 from fibsem.system.summaries.segmentation import SegmentationSummary, SegmentedFilm
-from fibsem.system.summaries.sweep import SweepSummary, is_infeasible, trial_rows
+from fibsem.system.summaries.sweep import SweepSummary, TrialRow, trial_rows
 
 __all__ = [
     "SHAPES",
@@ -30,7 +30,7 @@ __all__ = [
     "SegmentationSummary",
     "SegmentedFilm",
     "SweepSummary",
-    "is_infeasible",
+    "TrialRow",
     "trial_rows",
 ]
 

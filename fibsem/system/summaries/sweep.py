@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from fibsem.system.records import UNLESS_NONE, Figures, Record, typed
+from fibsem.system.records import UNLESS_NONE, Figures, Record, Stored, typed
 from fibsem.system.summaries.budget import BudgetUse
 from fibsem.system.summaries.figures import Text
 
@@ -85,27 +85,50 @@ class SweepSummary:
 
 
 @dataclass(frozen=True)
-class TrialRow:
-    """Fixed keys of a row of ``trials.json``; hyperparameters and figures are further keys."""
+class TrialRow(Stored):
+    """Row of ``trials.json``: an attempt of a sweep.
+
+    Attributes
+    ----------
+    number, slot, state, reason
+        The attempt, how it ended, and why it failed or which constraints it violates.
+    infeasible
+        Whether a complete trial violates a constraint, so that it cannot be the best one; None for
+        other trials.
+    columns
+        Objectives, figures and hyperparameters, by key.
+
+    Examples
+    --------
+    >>> row = {"number": 0, "slot": 0, "state": "complete", "reason": "", "val/miou": 0.8}
+    >>> TrialRow.from_json(row).columns, TrialRow.from_json(row).infeasible
+    ({'val/miou': 0.8}, False)
+    """
 
     number: int
     slot: int
     state: str
     reason: Text = None
+    infeasible: bool | None = field(default=None, metadata=UNLESS_NONE)
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> Record:
+        """Return the flat row, with the columns behind the fixed keys."""
+        record = super().to_json()
+        return {**record, **record.pop("columns")}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> TrialRow:
+        """Read a row; of earlier versions, a complete one with a reason is infeasible."""
+        fixed = {one.name for one in fields(cls)}
+        columns = {key: value for key, value in record.items() if key not in fixed}
+        row = super().from_json({**record, "columns": columns})
+        if row.infeasible is None and row.state == "complete":
+            return replace(row, infeasible=bool(row.reason))
+        return row
 
 
-def is_infeasible(state: str, reason: str | None) -> bool:
-    """Return whether a trial is complete but violates a constraint: it cannot be the best one.
-
-    >>> is_infeasible("complete", "beyond search.constraints: val/miou is 0.5")
-    True
-    >>> is_infeasible("complete", ""), is_infeasible("failed", "out of memory")
-    (False, False)
-    """
-    return state == "complete" and bool(reason)
-
-
-def trial_rows(record: Any, goal: str | None = None) -> list[Record]:
+def trial_rows(record: Any, goal: str | None = None) -> list[TrialRow]:
     """Validate and return the rows of ``trials.json``.
 
     Parameters
@@ -120,7 +143,8 @@ def trial_rows(record: Any, goal: str | None = None) -> list[Record]:
     ValueError
         If a row does not fit; names the keys and values that do not.
     """
-    for row, trial in zip(record, typed(list[TrialRow], record), strict=True):
-        if goal is not None and trial.state == "complete":
-            typed(float, row.get(goal))
-    return list(record)
+    rows = [TrialRow.from_json(row) for row in typed(list[Record], record)]
+    for row in rows:
+        if goal is not None and row.state == "complete":
+            typed(float, row.columns.get(goal))
+    return rows

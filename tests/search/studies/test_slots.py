@@ -17,6 +17,7 @@ from fibsem.errors import LostError, UserError
 from fibsem.search.studies.optuna_study import open_storage
 from fibsem.search.studies.owner import Beat
 from fibsem.search.studies.slots import Attempt, filled, next_attempt, slots_needed, to_open
+from fibsem.search.studies.trial_record import TrialRecord
 from tests.processes import Command
 from tests.search import slot_worker
 
@@ -107,7 +108,7 @@ def test_the_same_hyperparameters_are_tried_again(storage, tmp_path):
     second = study.claim()
     assert (second.slot, second.attempt, second.failures, second.strikes) == (0, 1, 1, 1)
     assert second.values == first.values
-    study.complete(second, [1.0], {})
+    study.complete(second, [1.0], TrialRecord())
     assert [one.reason for one in study.outcomes()] == ["out of memory", ""]
 
 
@@ -166,8 +167,8 @@ def test_a_silent_worker_elsewhere_is_given_up_after_the_grace(tmp_path, clock):
     assert looked(1) == (attempt.number, "killed")
     assert [a.state for a in observer.attempts()] == ["failed", "waiting"]
     for late in (
-        lambda: study.complete(attempt, [0.5], {}),
-        lambda: study.prune(attempt, {}),
+        lambda: study.complete(attempt, [0.5], TrialRecord()),
+        lambda: study.prune(attempt, TrialRecord()),
         lambda: study.beat(attempt, Beat(9, 9, 600)),
     ):
         with pytest.raises(LostError):  # another one has the slot

@@ -201,7 +201,7 @@ def test_a_hard_budget_says_what_it_has_cut_off_of_the_longer_training(begin, ca
     assert asked[-1] == (5, 21)
     assert cut_of(PLAN, sweep) == CutOff(not_begun=0, ended_early=0)
     (model,) = (one for one in sweep.study.outcomes() if one.complete)
-    model.record["epochs"] = 20
+    model = replace(model, record=replace(model.record, epochs=20))
     early = [model] + [one for one in sweep.study.outcomes() if not one.complete]
     sweep.study.outcomes = lambda: early
     assert cut_of(PLAN, sweep) == CutOff(not_begun=0, ended_early=1)

@@ -14,6 +14,7 @@ import tensorflow as tf
 from fibsem.config import Configuration, RankConfig, compose
 from fibsem.errors import DeviceError, OutageError, UserError
 from fibsem.promotion.trials import best_trials
+from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.search.workers.keeping import inherit
 from fibsem.search.workers.worker import Held, Worker
 from fibsem.system.files import write_json
@@ -116,19 +117,21 @@ def test_promotion_sees_what_the_study_counts_and_nothing_else(begin, tiny):
     sweep.study.open_slots()
     worker = Worker(sweep, None, quiet)
     lost, counted, running = (sweep.study.claim() for _ in range(3))
-    records = {a.number: trained(sweep, worker._job(Held(a)), 0.1 * (1 + a.number)).to_json()
+    records = {a.number: trained(sweep, worker._job(Held(a)), 0.1 * (1 + a.number))
                for a in (lost, counted, running)}  # fmt: skip
     sweep.study.fail(lost, "killed", "killed")
-    sweep.study.complete(counted, [0.2], records[counted.number])  # and then it was killed
+    sweep.study.complete(
+        counted, [0.2], TrialRecord.of(records[counted.number], {}, "")
+    )  # and then it was killed
     assert set(statuses(sweep).values()) == {"RUNNING"}
     sweep.reconcile()
     assert statuses(sweep) == {0: "KILLED", 1: "FINISHED", 2: "RUNNING"}
     config = sweep.given.run
     dataset = obtain(config.data, config.split)
     found = best_trials(sweep.tracking, dataset, RankConfig(k=5), [sweep.study.name])
-    assert [trial.run_id for trial in found] == [records[counted.number]["run_id"]]
+    assert [trial.run_id for trial in found] == [records[counted.number].run_id]
     # what a former version took for finished, the study decides
-    sweep.tracking.end(records[lost.number]["run_id"], "FINISHED")
+    sweep.tracking.end(records[lost.number].run_id, "FINISHED")
     sweep.reconcile()
     assert statuses(sweep)[lost.number] == "KILLED"
 
