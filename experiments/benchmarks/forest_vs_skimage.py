@@ -6,9 +6,7 @@ About two minutes on 2 cores. Both have value, gradient and two eigenvalues of t
 sigmas (1 to 16 pixels) of one slice, 100 trees, and the same 12 000 training pixels of a simulated
 film. Rates are for a slice of 2247 x 3372 pixels from grey values to probabilities. Each forest
 runs in a process of its own, to measure its peak memory; ours works tile by tile.
-
-Looks inside: the forest learns from the same pixels as that of scikit-image, and slabs are timed
-separately.
+The forest learns from the same pixels as that of scikit-image, and only its scores are timed.
 """
 
 from __future__ import annotations
@@ -51,9 +49,7 @@ def run_ours():
     from fibsem.data import Recipe, fit_correction
     from fibsem.data.volumes import ArrayVolume
     from fibsem.geometry import Nbhd
-    from fibsem.inference import Scorer, Segmenter
-    from fibsem.inference.tiling.tiles import choose_tiling
-    from fibsem.inference.volume.labelling.slab import SlabWorker
+    from fibsem.inference import Room, Scorer, Segmenter, SlabWorker, tiling_of
     from fibsem.models import resolve, untrained
 
     grey, labels, truth = slice_and_labels()
@@ -69,7 +65,7 @@ def run_ours():
     before = peak_gib()
     segmenter = Segmenter.of(spec, forest, recipe, PostProcessing())
     scorer = Scorer(segmenter)
-    tiling = choose_tiling(scorer, volume.shape[1:], 1.0)
+    tiling = tiling_of(scorer, volume.shape, Room(memory_gib=1.0))
     worker = SlabWorker(volume, fit_correction(volume, recipe), segmenter, scorer, tiling)
     started = time.perf_counter()
     scores = next(worker.scored([0])).scores

@@ -6,7 +6,7 @@ About ten minutes on 2 cores; a row is printed as soon as it is timed. One slice
 2dcnn with default sizes. Expected: dense is hundreds of times faster, the more the larger the
 neighbourhood.
 
-Looks inside: single batches and blocks are timed, with the batch size that segmentations use.
+Single batches and blocks are timed, with the batch size that segmentations use.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ import numpy as np
 
 from fibsem.geometry import Nbhd
 from fibsem.inference import BlockScorer, pixels_per_second
-from fibsem.inference.model.predict import PATCH_BATCH, compiled
 from fibsem.models import build, resolve
 
 #: A slice of the thesis (y, x).
 SLICE = (2247, 3372)
+#: Patches that a segmentation evaluates at once.
+BATCH = 512
 #: Neighbourhoods of its 2D networks, (n_x, n_y, n_z).
 NEIGHBOURHOODS = tuple(f"{n}x{n}x{nz}" for n in (11, 33, 49, 65, 81) for nz in (3, 11))
 
@@ -46,7 +47,7 @@ class Row:
     dense_s: float
 
 
-def rows(neighbourhoods: Sequence[str], patches: int = PATCH_BATCH) -> Iterator[Row]:
+def rows(neighbourhoods: Sequence[str], patches: int = BATCH) -> Iterator[Row]:
     """Time the default 2dcnn of each neighbourhood patch by patch and densely.
 
     Patches are those of the valid network, float32; extraction is counted, not timed.
@@ -57,11 +58,10 @@ def rows(neighbourhoods: Sequence[str], patches: int = PATCH_BATCH) -> Iterator[
         nbhd = Nbhd.parse(text)
         spec = resolve("2dcnn", nbhd, "valid")
         model = build(spec)
-        forward = compiled(model)
         batch = np.zeros((patches, *spec.window, nbhd.z), np.float32)
-        forward(batch)
+        model.predict_on_batch(batch)  # compiles
         started = time.perf_counter()
-        forward(batch)
+        model.predict_on_batch(batch)
         patch_s = area * (time.perf_counter() - started) / patches
         dense_s = area / pixels_per_second(BlockScorer(spec, model), 512)
         yield Row(nbhd, area * prod(nbhd.shape) * 4 / 2**30, patch_s, dense_s)

@@ -15,7 +15,7 @@ compared with
 - the floor: the time of a float32 matrix product with as many operations as the Gaussians of the
   second round (``floor_seconds``), at the rate measured here with all cores.
 
-Looks inside: the search is compared with its definition, square by square.
+The search is compared with its definition, square by square.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from scipy.ndimage import gaussian_filter
 
 from fibsem.analysis import pooled
 from fibsem.analysis.postprocessing import (
+    BLOCK,
     PostProcessing,
     SampledParts,
     ScoredSquare,
@@ -35,7 +36,6 @@ from fibsem.analysis.postprocessing import (
     search,
     search_by_sample,
 )
-from fibsem.analysis.postprocessing.levels import BLOCK
 from fibsem.config import PostProcessingConfig, compose, read
 
 parser = options(__doc__.splitlines()[0])

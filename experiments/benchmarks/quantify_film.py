@@ -7,7 +7,7 @@ summary of a segmentation beside them. The command runs in a process of its own.
 the film that fits into memory is measured once in slabs of one slice and once as a whole: every
 figure must be equal. Pore sizes and transport are measured on --parts of a million voxels.
 
-Looks inside: slabs of a chosen height are compared with the whole, which no command offers.
+Slabs of a chosen height are compared with the whole, which no command offers.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ parser.add_argument("--parts", type=int, default=4)
 parser.add_argument("--folder", type=Path, default=Path("outputs/quantify_film"))
 args = parser.parse_args()
 
-from fibsem.data.phantom import PhantomRecipe
-from fibsem.data.phantom.structure import Structure
+from fibsem.data.phantom import PhantomRecipe, Structure
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.geometry import Box
 from fibsem.quantification import QuantifyConfig, open_segmented, quantify

@@ -9,7 +9,7 @@ metric of the pieces should choose networks: the rank correlation of each with t
 test pixel, at the threshold of the pieces, and the test mIoU of the network that it would pick.
 Some ten minutes on two cores.
 
-Looks inside: one network is scored in two ways after every few epochs.
+One network is scored in two ways after every few epochs.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import jaccard_score
 
 from fibsem.analysis import Estimate
-from fibsem.training import DivergedError, train
-from fibsem.training.scoring.estimating import estimate
+from fibsem.training import DivergedError, estimate, train
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path)

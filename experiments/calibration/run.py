@@ -6,7 +6,7 @@
 See README.md. The first argument is the folder of a finished promotion, the others name its data as
 on the command line; --json adds to an existing file.
 
-Looks inside: it needs the probabilities of every labelled pixel, which a promotion does not keep.
+The script scores all squares again, since a promotion does not keep their probabilities.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fibsem.analysis import Platt, Reliability, cross_entropy, markdown, with_te
 from fibsem.config import Configuration, DataConfig, compose, read
 from fibsem.data import SplitRecipe
 from fibsem.inference import Scorer
-from fibsem.promotion.calibrating import labelled_pixels
+from fibsem.promotion import labelled_pixels
 from fibsem.system import replace_file, write_json
 from fibsem.tracking import load_bundle
 from fibsem.training import Material, obtain, scored_squares

@@ -4,8 +4,7 @@
 
 See README.md. Finished films are kept in --folder and not repeated.
 
-Looks inside: intervals are judged on thousands of drawn films of known truth, with no model and no
-files.
+Intervals are judged on thousands of drawn films of known truth, with no model and no files.
 """
 
 from __future__ import annotations
@@ -37,8 +36,7 @@ from fibsem.analysis import (
     with_sampling,
 )
 from fibsem.analysis.structure import Film
-from fibsem.data.phantom import PhantomRecipe, draw
-from fibsem.data.phantom.render import signals
+from fibsem.data.phantom import PhantomRecipe, draw, signals
 from fibsem.system import write_json
 
 #: For intervals of this volume: twelve films, four of each porosity. For intervals of the material:

@@ -1,6 +1,6 @@
 """A model of this project: trained by its command, scored by what ``fibsem.segment`` runs.
 
-Looks inside: slices are scored from memory to memory, as the other methods do it, too.
+Slices are scored from memory to memory, as by the other methods.
 """
 
 from __future__ import annotations
@@ -21,10 +21,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, compose, with_architecture
 from fibsem.data import Correction, Recipe
 from fibsem.data.volumes import ArrayVolume
-from fibsem.inference import Options, Scorer, Segmenter
-from fibsem.inference.tiling.tiles import Room
-from fibsem.inference.tiling.tuning import tiling_of
-from fibsem.inference.volume.labelling.slab import SlabWorker
+from fibsem.inference import Options, Room, Scorer, Segmenter, SlabWorker, tiling_of
 from fibsem.models import ModelSpec
 
 #: Slices of a whole film, with which the command times its tiles.

@@ -2,7 +2,7 @@
 
     .venv/bin/python experiments/pretraining/run.py --steps 12000
 
-An interrupted run is resumed. Looks inside: the weights are written into the package.
+An interrupted run is resumed. The weights are written into the package.
 """
 
 from __future__ import annotations
@@ -109,14 +109,10 @@ def main() -> None:
         write_json(args.json, {**given, "val": result.val})
 
     from fibsem import models
-    from fibsem.models.pretrained import FOLDER, write
 
     shape = [f"{key}={value}" for key, value in UPPER_LEVELS.items()]
     spec = Configuration(compose("train", [f"model={args.model}", *shape])).run.spec
-    network = models.load(spec, result.folder)
-    layers = {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
-    FOLDER.mkdir(exist_ok=True)
-    write(FOLDER / f"{spec.name}.npz", spec, layers)
+    models.write_pretrained(spec, models.load(spec, result.folder))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ the best trial run again with three seeds (mean and s.d.), one network after fin
 mean of five of them. Post-processing and temperature of each are chosen on the validation squares.
 The repeated trials are scored on the test squares here, which a promotion never does.
 
-Looks inside: members of an ensemble are scored one by one, and trials on test squares, which no
-promotion does.
+Members of an ensemble are scored one by one, and trials on test squares, which no promotion does.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -74,7 +74,7 @@ if args.stage != "compare":
 import pandas as pd
 
 from fibsem import models
-from fibsem.analysis import Platt, Spread, markdown, plus_minus
+from fibsem.analysis import Platt, Spread, markdown, plus_minus, pooled, porosity_error
 from fibsem.analysis.postprocessing import PostProcessing, search
 from fibsem.config import (
     DataConfig,
@@ -86,13 +86,16 @@ from fibsem.config import (
 )
 from fibsem.data import SplitRecipe
 from fibsem.inference import Member, Scorer, Segmenter, seconds_per_gigapixel
-from fibsem.promotion import best_trials, calibration_errors, final_configuration, fit_calibration
-from fibsem.promotion.calibrating import Reliabilities
-from fibsem.promotion.examination import confusions_of, examined
+from fibsem.promotion import (
+    Reliabilities,
+    best_trials,
+    calibration_errors,
+    final_configuration,
+    fit_calibration,
+)
 from fibsem.system import read_json, replace_file, write_json
 from fibsem.tracking import Tracking
 from fibsem.training import Material, obtain, scored_squares
-from fibsem.training.scoring.squares import CHOSEN, labelled_figures
 
 
 def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:
@@ -108,11 +111,14 @@ def worth(folders: list[Path], known: Path, material: Material, grid) -> dict:
     fitted = fit_calibration(squares)
     line = Platt(fitted.temperature, fitted.offset)
     test = list(scored_squares(material, Scorer(plain), "test", grid.margin))
-    rows = confusions_of(test, best)
+    films = defaultdict(list)
+    for region, square in test:
+        films[region.sample].append(square.confusion(best))
+    by_film = [pooled(squares) for squares in films.values()]
     errors = calibration_errors([Reliabilities.of(square, line) for _, square in test])
     record = {
-        "test_miou": labelled_figures(rows, "test", CHOSEN)["miou"],
-        "porosity_error": examined(rows).porosity_error,
+        "test_miou": pooled(by_film).miou,
+        "porosity_error": porosity_error(by_film),
         "calibration_error_raw": errors["ece_before"],
         "calibration_error": errors["ece_after"],
         "temperature": line.temperature,

@@ -2,8 +2,8 @@
 
     .venv/bin/python experiments/reliability/elsewhere.py DATA --json FILE
 
-Two minutes. `DATA` holds the folders `flyem`, `shale` and `vnc`. Looks inside: the margins are not
-part of the messages.
+Two minutes. `DATA` holds the folders `flyem`, `shale` and `vnc`. The margins are not part of the
+messages.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 
 from fibsem import api
-from fibsem.data.doubts import placing
+from fibsem.data.doubts import Placing, misplaced
 from fibsem.data.material import odd_in
 from fibsem.data.volumes import ArrayVolume, open_volume
 
 #: Number of slices of a film that are used, and of those that are made odd, one at a time.
 DEPTH, ODD = 30, 8
+#: Fewest regions at a place that is compared.
+FEWEST = 6
 
 CHANGES = {
     "inverted": lambda one: 255 - one,
@@ -66,16 +68,13 @@ def _on(place: tuple[int, int, int], dz: int) -> tuple[int, int, int]:
 
 
 def _best(sample: Any) -> dict[str, Any]:
-    regions = placing._looked_at(sample)
-    here = placing._told(regions, placing._in_slice(sample, 0))
-    shares = {}
-    for name, place in placing._places(sample):
-        there = placing._told(regions, place)
-        both = np.isfinite(there) & np.isfinite(here)
-        if both.sum() >= placing.FEWEST:
-            shares[name] = float(there[both].mean() / here[both].mean())
+    placing, shares = Placing.of(sample), {}
+    for name, there in placing.elsewhere.items():
+        both = np.isfinite(there) & np.isfinite(placing.here)
+        if both.sum() >= FEWEST:
+            shares[name] = float(there[both].mean() / placing.here[both].mean())
     best = max(shares, key=lambda name: shares[name])
-    return {"best": best, "share": round(shares[best], 2), "said": [*placing.misplaced(sample)]}
+    return {"best": best, "share": round(shares[best], 2), "said": [*misplaced(sample)]}
 
 
 def main() -> None:

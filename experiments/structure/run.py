@@ -5,8 +5,7 @@
 
 See README.md. Finished films are kept in --folder and not repeated.
 
-Looks inside: single parts of a film are measured in the same way for the truth, the annotator and
-the segmentation.
+Parts of a film are measured in the same way for the truth, the annotator and the segmentation.
 """
 
 from __future__ import annotations
@@ -24,10 +23,16 @@ from fibsem.analysis.structure import Film, PartErrors
 from fibsem.config import compose
 from fibsem.data.phantom import PhantomRecipe, draw
 from fibsem.data.volumes import open_volume
-from fibsem.quantification import QuantifyConfig, Segmented, open_segmented, summary_of
-from fibsem.quantification.carried import carried, figures_of_part
-from fibsem.quantification.sampled import Sampled
-from fibsem.quantification.streamed import Streamed
+from fibsem.quantification import (
+    QuantifyConfig,
+    Sampled,
+    Segmented,
+    Streamed,
+    carried_errors,
+    figures_of_part,
+    open_segmented,
+    summary_of,
+)
 from fibsem.system import known_json, replace_file, write_json
 from fibsem.system.summaries import FilmPorosity, Interval
 
@@ -112,7 +117,7 @@ def one_film(k: int, name: str, data: Path, bundle: Path, folder: Path) -> dict:
     known = FilmPorosity(
         found.porosity, porosity_corrected=estimate.porosity, porosity_interval=told
     )
-    error = carried(segmented, sampled.blocks, known, HOW, quiet)
+    error = carried_errors(segmented, sampled.blocks, known, HOW, quiet)
     return {
         "sample": name, "squares_interval": list(estimate.interval), "corrected": estimate.porosity,
         "figures": {key: [from_truth[key], from_annotator[key], figures[key]] for key in figures},

@@ -15,6 +15,7 @@ from .labelled_squares import map_error as map_error
 from .metrics import Confusion as Confusion
 from .metrics import cross_entropy as cross_entropy
 from .metrics import pooled as pooled
+from .metrics import porosity_error as porosity_error
 from .reliability import Reliability as Reliability
 from .statistics import Spread as Spread
 from .structure.cells import CellCounts as CellCounts

@@ -158,6 +158,11 @@ def porosity_error(samples: Iterable[Confusion]) -> float:
     """Return the mean over samples of |predicted - labelled porosity|; nan without pixels.
 
     Errors of different films cannot cancel.
+
+    Examples
+    --------
+    >>> porosity_error([Confusion([[4, 1], [0, 5]]), Confusion([[4, 0], [1, 5]])])
+    0.1
     """
     errors = [abs(part.porosity - part.label_porosity) for part in samples if part.pixels]
     return float(np.mean(errors)) if errors else float("nan")

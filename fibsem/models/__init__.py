@@ -33,6 +33,7 @@ __all__ = [
     "resolve",
     "save",
     "untrained",
+    "write_pretrained",
 ]
 
 #: A trained model; its type depends on the spec.
@@ -140,3 +141,23 @@ def load(spec: ModelSpec, folder: Path) -> Model:
     _file(spec)  # registers custom layers
     file = folder / str(spec.architecture.weights)
     return keras.saving.load_model(file, safe_mode=True, compile=False)
+
+
+def write_pretrained(spec: ModelSpec, network: keras.Model) -> Path:
+    """Write the weights of a network as those that come with the package; return the file.
+
+    ``train.init=auto`` begins with them. They are rounded to half precision.
+
+    Examples
+    --------
+    ```python
+    spec = resolve("unet", Nbhd.parse("65x65x3"), "valid")
+    write_pretrained(spec, load(spec, Path("network")))
+    ```
+    """
+    from fibsem.models.pretrained import FOLDER, write
+
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{spec.name}.npz"
+    write(path, spec, {one.name: one.get_weights() for one in network.layers if one.weights})
+    return path

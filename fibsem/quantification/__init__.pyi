@@ -1,5 +1,9 @@
+from .carried import carried_errors as carried_errors
+from .carried import figures_of_part as figures_of_part
 from .options import QuantifyConfig as QuantifyConfig
 from .quantification import quantify as quantify
+from .sampled import Sampled as Sampled
 from .segmented import Segmented as Segmented
 from .segmented import open_segmented as open_segmented
+from .streamed import Streamed as Streamed
 from .summary import summary_of as summary_of

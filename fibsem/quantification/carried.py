@@ -40,7 +40,7 @@ WINDOWS, SIDE = 24, 128
 TRIES = 16
 
 
-def carried(
+def carried_errors(
     segmented: Segmented,
     blocks: Sequence[Box],
     porosity: FilmPorosity,
@@ -62,6 +62,15 @@ def carried(
     -------
     Carried or None
         With the reason in ``why`` if labels cannot be redrawn; None if ``config.draws`` is 0.
+
+    Examples
+    --------
+    ```python
+    segmented, config = open_segmented(Path("labels")), QuantifyConfig(draws=16)
+    parts = [Box((0, 0, 0), (50, 100, 100))]
+    error = carried_errors(segmented, parts, segmented.summary.alone(), config, lambda *_: None)
+    error.range["surface"]
+    ```
     """
     if not config.draws:
         return None
@@ -307,7 +316,15 @@ def _moved(
 
 
 def figures_of_part(phases: Phases, film: Film, config: QuantifyConfig) -> dict[str, float]:
-    """Measure one part of a film, (z, y, x) classes, for comparison with redrawn labels."""
+    """Measure one part of a film, (z, y, x) classes, for comparison with redrawn labels.
+
+    Examples
+    --------
+    >>> phases = np.full((4, 4, 4), SOLID)
+    >>> phases[:, 1, 1] = PORE
+    >>> figures_of_part(phases, Film.of(phases, (1.0, 1.0, 1.0)), QuantifyConfig())["porosity"]
+    0.0625
+    """
     part = Film.of(phases, film.spacing)
     cells, surface, components = (
         CellCounts(part),

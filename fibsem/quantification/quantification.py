@@ -12,7 +12,7 @@ import pandas as pd
 from fibsem.analysis import encoding
 from fibsem.analysis.structure.mesh import surface_mesh
 from fibsem.data.dataset.digests import digest_of
-from fibsem.quantification.carried import carried
+from fibsem.quantification.carried import carried_errors
 from fibsem.quantification.folder import begin, check_free
 from fibsem.quantification.maps import write_components, write_thickness
 from fibsem.quantification.meshes import why_none, write_mesh
@@ -86,7 +86,7 @@ def quantify(
     summary = _by_thickness(summary, segmented, streamed, thickness)
     tables = _write_tables(tables_of(segmented, streamed, sampled, thickness), folder)
     summary = _with_surface(summary, segmented, config, folder)
-    moved = carried(segmented, sampled.blocks, summary, config, show)
+    moved = carried_errors(segmented, sampled.blocks, summary, config, show)
     maps = _write_maps(segmented, config, sampled.sizes.diameters, folder, show)
     segmented.check_unchanged()
     summary = replace(

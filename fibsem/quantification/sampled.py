@@ -56,6 +56,14 @@ class Sampled:
         Number of parts with unknown voxels. As these are impassable, such parts are left out of
         ``throats`` and ``passages``. Axes along which a part is a single voxel deep are left out,
         too, as both faces are the same there.
+
+    Examples
+    --------
+    ```python
+    film, config = open_segmented(Path("labels")).film, QuantifyConfig(blocks=4)
+    cells = Streamed.of(film, config, lambda *_: None).cells
+    Sampled.of(film, cells, config, 1e4, lambda *_: None).blocks
+    ```
     """
 
     blocks: tuple[Box, ...]

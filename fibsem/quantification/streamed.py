@@ -17,7 +17,15 @@ from fibsem.quantification.options import QuantifyConfig
 
 @dataclass(frozen=True)
 class Streamed:
-    """Accumulators that have seen every slice."""
+    """Accumulators that have seen every slice.
+
+    Examples
+    --------
+    ```python
+    film = open_segmented(Path("labels")).film
+    Streamed.of(film, QuantifyConfig(), lambda *_: None).surface.per_volume
+    ```
+    """
 
     cells: CellCounts
     components: PoreComponents

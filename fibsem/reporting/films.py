@@ -44,6 +44,14 @@ def labelled_porosity(segmentation: FinishedLabels, results: Results) -> FilmPor
     """Return the porosity of one segmentation.
 
     That of a later quantification is preferred, because it has read the current labels.
+
+    Examples
+    --------
+    ```python
+    results = find_results([Path("outputs")], "phantom")
+    labels = [one for one in results.each if one.kind == "segmentation"]
+    labelled_porosity(labels[-1], results).porosity
+    ```
     """
     film = segmentation.summary
     porosity = film.alone()

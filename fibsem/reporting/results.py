@@ -212,6 +212,12 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
     ------
     UserError
         If a folder does not exist, or the folders have no result of the dataset.
+
+    Examples
+    --------
+    ```python
+    [(one.kind, one.folder) for one in find_results([Path("outputs")], "phantom").each]
+    ```
     """
     folders = list(folders)
     for folder in folders:

@@ -30,6 +30,8 @@ FILES = replace(PARTS, illegal=re.compile(f"{DEVICE}|{ILLEGAL}"))
 def file_name(name: str) -> str:
     """Return the file or folder name for a user's name; different names stay different.
 
+    Examples
+    --------
     >>> file_name("HPC22"), file_name("HPC 30 % (2)"), file_name(".."), file_name("aux.tif")
     ('HPC22', 'HPC 30 %25 (2)', '%2E%2E', '%61ux.tif')
     """

@@ -1,5 +1,11 @@
 from .audit import Audit as Audit
 from .bundle import Bundle as Bundle
 from .bundle import load_bundle as load_bundle
+from .champions import champion_version as champion_version
+from .champions import make_champion as make_champion
+from .champions import rollback as rollback
+from .naming import metric_name as metric_name
+from .naming import metric_part as metric_part
 from .runs import Tracking as Tracking
 from .runs import code_version as code_version
+from .versions import champion_history as champion_history

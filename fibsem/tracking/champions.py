@@ -30,7 +30,14 @@ ATTEMPTS = 4
 
 
 def champion_version(tracking_uri: str) -> str | None:
-    """Return the version of the champion, or None; its alias may not be set yet."""
+    """Return the version of the champion, or None; its alias may not be set yet.
+
+    Examples
+    --------
+    ```python
+    champion_version("sqlite:///mlruns/mlflow.db")  # "3"
+    ```
+    """
     return Succession.read(client_of(tracking_uri)).champion
 
 
@@ -75,6 +82,12 @@ def make_champion(
     UserError
         If a version that is not in ``instead_of`` is the champion, or another machine changed the
         champion at the same time.
+
+    Examples
+    --------
+    ```python
+    make_champion("4", "sqlite:///mlruns/mlflow.db", "better on all films", instead_of=["3"])
+    ```
     """
     client = client_of(tracking_uri)
     with one_decision(tracking_uri):
@@ -108,6 +121,12 @@ def rollback(tracking_uri: str, why: str) -> tuple[str, str | None]:
     ------
     UserError
         If there is no former champion, or another machine changed the champion at the same time.
+
+    Examples
+    --------
+    ```python
+    champion, replaced = rollback("sqlite:///mlruns/mlflow.db", "it takes cracks for pores")
+    ```
     """
     with one_decision(tracking_uri):
         return _rollback(client_of(tracking_uri), why)

@@ -26,10 +26,23 @@ FILTERED = re.compile(r"[\w .,:;/@+=()-]+")
 def metric_part(name: str) -> str:
     """Encode a name as a part of a metric key.
 
+    Examples
+    --------
     >>> metric_part("HPC22"), metric_part("HPC 30 % (2)")
     ('HPC22', 'HPC 30 _x25- _x28-2_x29-')
     """
     return METRICS.write(name)
+
+
+def metric_name(part: str) -> str:
+    """Decode a name that :func:`metric_part` encoded; names over 100 characters may be cut.
+
+    Examples
+    --------
+    >>> metric_name("HPC 30 _x25- _x28-2_x29-")
+    'HPC 30 % (2)'
+    """
+    return METRICS.read(part)
 
 
 def stored_name(name: str) -> str:

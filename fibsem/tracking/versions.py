@@ -69,8 +69,15 @@ def _moment(iso: str | None) -> str:
     return "" if iso is None else iso[:19].replace("T", " ")
 
 
-def history(tracking_uri: str) -> list[VersionRow]:
-    """Return a row for each time as champion and each version that never was, oldest first."""
+def champion_history(tracking_uri: str) -> list[VersionRow]:
+    """Return a row for each time as champion and each version that never was, oldest first.
+
+    Examples
+    --------
+    ```python
+    [row.version for row in champion_history("sqlite:///mlruns/mlflow.db") if row.since]
+    ```
+    """
     now = Succession.read(client_of(tracking_uri))
     rows = [
         _row(now.versions[one.version], one, following.since if following else None)
@@ -89,7 +96,7 @@ def history(tracking_uri: str) -> list[VersionRow]:
 
 def history_table(tracking_uri: str) -> pd.DataFrame:
     """Return the history as a table of text."""
-    return pd.DataFrame([row.as_read() for row in history(tracking_uri)])
+    return pd.DataFrame([row.as_read() for row in champion_history(tracking_uri)])
 
 
 def _row(version: ModelVersion, change: Change | None, until: str | None) -> VersionRow:

@@ -4,6 +4,7 @@ from .material.feeding import epoch_batches as epoch_batches
 from .material.material import Material as Material
 from .planning.probing import probe as probe
 from .run import run_job as run_job
+from .scoring.estimating import estimate as estimate
 from .scoring.objectives import Objective as Objective
 from .scoring.scoring import scored_squares as scored_squares
 from .steps.fit import train as train

@@ -26,7 +26,7 @@ from fibsem.tracking import champions, names, registry
 from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
 from fibsem.tracking.runs import Tracking
-from fibsem.tracking.versions import history
+from fibsem.tracking.versions import champion_history
 from fibsem.training.scoring.squares import SquareCounts
 from tests.conftest import TINY
 
@@ -119,7 +119,7 @@ def test_a_worse_one_is_refused_a_better_one_replaces_it_and_a_rollback_goes_bac
         promote.main(compose("promote", [*common, "rollback=true"]))
     assert aliases(uri) == {"champion": fair["version"]}
 
-    rows = history(uri)
+    rows = champion_history(uri)
     assert [row.version for row in rows if row.since] == [
         fair["version"], good["version"], fair["version"],
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from fibsem.errors import UserError
 from fibsem.tracking import champions, registry
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.succession import CHAMPION
-from fibsem.tracking.versions import history
+from fibsem.tracking.versions import champion_history
 from tests.conftest import CutOffError
 from tests.processes import FORKED
 
@@ -26,7 +26,7 @@ def challenged(address, folder):
     config = TrackingConfig(uri=address, artifacts=str(folder / "artifacts"))
     tracking = Tracking.open(config, "decisions")
     run_id = tracking.start("a run", tags={})
-    if history(address):
+    if champion_history(address):
         tracking.client.delete_registered_model(registry.REGISTERED)
     tracking.client.create_registered_model(registry.REGISTERED)
     source = tracking.client.get_run(run_id).info.artifact_uri
@@ -58,7 +58,7 @@ def uri(request, tmp_path):
 
 
 def line(uri):
-    return [row.version for row in history(uri) if row.since]
+    return [row.version for row in champion_history(uri) if row.since]
 
 
 def test_a_place_is_taken_by_whom_was_compared_with_its_holder(uri):
@@ -92,7 +92,7 @@ def test_a_change_that_was_cut_off_counts(uri, monkeypatch):
         champions.make_champion("3", uri, "better", instead_of=["1"])
     champions.make_champion("2", uri, "better", instead_of=["1"])
     assert line(uri) == ["1", "2"]
-    assert {row.version: row.aliases for row in history(uri)}["2"] == ("champion",)
+    assert {row.version: row.aliases for row in champion_history(uri)}["2"] == ("champion",)
 
 
 def at_once(uri):

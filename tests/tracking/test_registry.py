@@ -20,7 +20,7 @@ from fibsem.models.threshold import Threshold
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.runs import Tracking
-from fibsem.tracking.versions import VersionRow, history, history_table
+from fibsem.tracking.versions import VersionRow, champion_history, history_table
 
 STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
 
@@ -40,7 +40,7 @@ def tracking(request, new_store, tmp_path_factory):
 @pytest.fixture
 def empty(tracking):
     """A client of a store where nothing is registered; and nothing is left there."""
-    if history(tracking.uri):
+    if champion_history(tracking.uri):
         tracking.client.delete_registered_model(registry.REGISTERED)
     tracking.client.create_registered_model(registry.REGISTERED)
     yield tracking.client
@@ -62,7 +62,7 @@ def aliases(client):
 
 
 def line(uri):
-    return [(row.version, row.how) for row in history(uri) if row.since]
+    return [(row.version, row.how) for row in champion_history(uri) if row.since]
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_promote_refuse_promote_roll_back(empty, tracking, bundle, example):
         champions.rollback(uri, "once more")
     assert "\n" not in str(caught.value)
 
-    rows = history(uri)
+    rows = champion_history(uri)
     assert [(row.version, row.how) for row in rows] == [
         (a, "promoted"), (b, "refused"), (c, "promoted"), (a, "rollback"),
     ]  # fmt: skip
@@ -234,9 +234,9 @@ def test_making_a_champion_again_changes_nothing(empty, tracking):
     one, two = versions(tracking, 2)
     champions.make_champion(one, tracking.uri, "first")
     champions.make_champion(two, tracking.uri, "second")
-    before = history(tracking.uri)
+    before = champion_history(tracking.uri)
     champions.make_champion(two, tracking.uri, "repeated")
-    assert history(tracking.uri) == before
+    assert champion_history(tracking.uri) == before
     assert aliases(empty) == {"champion": two, "previous": one}
 
 
@@ -370,7 +370,7 @@ def test_without_a_champion_there_is_nothing_to_roll_back(empty, tracking):
         champions.rollback(tracking.uri, "why not")
     assert "\n" not in str(caught.value)
     assert champions.champion_version(tracking.uri) is None
-    assert history(tracking.uri) == []
+    assert champion_history(tracking.uri) == []
     assert history_table(tracking.uri).empty
 
 
@@ -416,7 +416,7 @@ def test_long_reasons_fit_into_a_tag(empty, tracking):
     one, two = versions(tracking, 2)
     champions.make_champion(one, tracking.uri, "ä" * 3000)
     champions.make_champion(two, tracking.uri, "x" * 10_000)
-    for row in history(tracking.uri):
+    for row in champion_history(tracking.uri):
         assert row.why.endswith("...")
         tag = empty.get_model_version("fibsem", row.version).tags["fibsem.reigns"]
         assert len(tag) <= 5000

@@ -8,6 +8,7 @@ combination without evaluating all of them; ``reach`` defines the range of thres
 
 from fibsem.analysis.postprocessing.coarse_to_fine import SampledParts, search_by_sample
 from fibsem.analysis.postprocessing.grid_search import THRESHOLDS, SearchGrid, search
+from fibsem.analysis.postprocessing.levels import BLOCK
 from fibsem.analysis.postprocessing.reach import at_an_end, reaching
 from fibsem.analysis.postprocessing.steps import (
     FloatArray,
@@ -21,6 +22,7 @@ from fibsem.analysis.postprocessing.steps import (
 )
 
 __all__ = [
+    "BLOCK",
     "THRESHOLDS",
     "FloatArray",
     "LabelArray",

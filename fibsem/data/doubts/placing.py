@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -49,17 +50,54 @@ MORE, ERRORS = 1.1, 5.0
 NOTHING, AS_WELL, MOST_OF_IT = 0.02, 0.15, 0.5
 
 
+@dataclass(frozen=True)
+class Placing:
+    """Information of labels on the grey values where they lie, and at other places.
+
+    Attributes
+    ----------
+    regions
+        The regions that were examined, with their labels.
+    here
+        Information of each region's labels in nats, (regions,).
+    elsewhere
+        The same at other places, by the description of the place; nan where it has no grey values.
+
+    Examples
+    --------
+    ```python
+    placing = Placing.of(load_dataset(Path("film/dataset.yaml")).samples[0])
+    {place: told.mean() / placing.here.mean() for place, told in placing.elsewhere.items()}
+    ```
+    """
+
+    regions: Sequence[Labelled]
+    here: npt.NDArray[np.float64]
+    elsewhere: Mapping[str, npt.NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, sample: Sample) -> Placing:
+        """Examine at most 16 regions of a sample; nothing if there are fewer than 6.
+
+        Takes the time to decode them at 9 places each, and the memory of one region.
+        """
+        regions = _looked_at(sample)
+        if len(regions) < FEWEST:
+            return cls(regions, np.array([]), {})
+        names, places = zip(*_places(sample), strict=True)
+        here, *others = _informations(sample, regions, (_in_slice(0), *places))
+        return cls(regions, here, dict(zip(names, others, strict=True)))
+
+
 def misplaced(sample: Sample) -> Iterator[str]:
     """Yield a message if the labels of a sample seem to belong elsewhere.
 
-    Takes the time to decode at most 16 regions at 9 places each, and the memory of one region.
+    Nothing is said of few regions; for time and memory see :meth:`Placing.of`.
     """
-    regions = _looked_at(sample)
-    if len(regions) < FEWEST:
+    placing = Placing.of(sample)
+    regions, here, elsewhere = placing.regions, placing.here, placing.elsewhere
+    if not elsewhere:
         return
-    names, places = zip(*_places(sample), strict=True)
-    here, *others = _informations(sample, regions, (_in_slice(0), *places))
-    elsewhere = dict(zip(names, others, strict=True))
     better = {name: t for name, t in elsewhere.items() if _excess(t, here) > ERRORS}
     if better:
         name, other = max(better.items(), key=lambda item: float(np.nanmean(item[1])))
@@ -180,7 +218,7 @@ def _read(volume: Volume, box: Box) -> Greys | None:
 
 
 def _informations(
-    sample: Sample, regions: list[Labelled], places: Iterable[ReadAt]
+    sample: Sample, regions: Sequence[Labelled], places: Iterable[ReadAt]
 ) -> npt.NDArray[np.float64]:
     """Information of labels on grey values, (places, regions); nan at places without any."""
     near = ((Near(sample.volume, region.box), labels) for region, labels in regions)
@@ -239,9 +277,9 @@ def _excess(elsewhere: npt.NDArray[np.float64], here: npt.NDArray[np.float64]) -
 
 
 def _tell_nothing(
-    regions: list[Labelled],
+    regions: Sequence[Labelled],
     here: npt.NDArray[np.float64],
-    elsewhere: dict[str, npt.NDArray[np.float64]],
+    elsewhere: Mapping[str, npt.NDArray[np.float64]],
 ) -> bool:
     shares = [np.mean(labels[labels != IGNORE]) for _, labels in regions]
     entropy = np.mean([-p * np.log(p) - (1 - p) * np.log(1 - p) for p in shares])

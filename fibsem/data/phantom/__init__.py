@@ -2,6 +2,8 @@
 
 from fibsem.data.phantom.annotator import draw
 from fibsem.data.phantom.recipe import FilmRecipe, PhantomRecipe
+from fibsem.data.phantom.render import signals
 from fibsem.data.phantom.simulation import simulate
+from fibsem.data.phantom.structure import Structure
 
-__all__ = ["FilmRecipe", "PhantomRecipe", "draw", "simulate"]
+__all__ = ["FilmRecipe", "PhantomRecipe", "Structure", "draw", "signals", "simulate"]

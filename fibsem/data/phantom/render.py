@@ -107,7 +107,14 @@ def signal(
 def signals(
     recipe: PhantomRecipe, sample: str, porosity: float, shape: tuple[int, int], slices: range
 ) -> Iterator[tuple[int, NDArray[np.uint8], Plane]]:
-    """Yield number, depth and signal, each (y, x), of the slices from the last to the first."""
+    """Yield number, depth and signal, each (y, x), of the slices from the last to the first.
+
+    Examples
+    --------
+    >>> slices = list(signals(PhantomRecipe(), "film", 0.3, (64, 64), range(2)))
+    >>> [(z, signal.shape) for z, depth, signal in slices]
+    [(1, (64, 64)), (0, (64, 64))]
+    """
     structure = Structure(recipe, sample, porosity, shape)
     brightness = Gain.of(recipe, shape)
     for z, whole in depths(structure, recipe, slices):

@@ -92,6 +92,12 @@ class Structure:
         Expected share of pore pixels; the level follows from the field's exact variance.
     shape : tuple of int
         (y, x) pixels that a plane must at least cover.
+
+    Examples
+    --------
+    >>> pores = Structure(PhantomRecipe(), "film", 0.3, (64, 64)).pore(0)
+    >>> pores.dtype, pores.shape >= (64, 64)
+    (dtype('bool'), True)
     """
 
     def __init__(

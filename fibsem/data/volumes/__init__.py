@@ -7,7 +7,7 @@ row. No file stays open in between, so threads and processes may share a volume.
 from fibsem.data.volumes.lengths import stated_nm
 from fibsem.data.volumes.opening import open_labels, open_volume, reopen
 from fibsem.data.volumes.series.names import natural_key
-from fibsem.data.volumes.source import Manner
+from fibsem.data.volumes.source import Manner, open_zip
 from fibsem.data.volumes.volume import ArrayVolume, Volume
 from fibsem.data.volumes.voxels import VoxelNm
 from fibsem.data.volumes.writer import VolumeWriter
@@ -27,6 +27,7 @@ __all__ = [
     "natural_key",
     "open_labels",
     "open_volume",
+    "open_zip",
     "reopen",
     "resolutions",
     "stated_nm",

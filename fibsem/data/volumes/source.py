@@ -162,6 +162,12 @@ def open_zip(path: Path) -> zipfile.Path:
     ------
     UserError
         If it is damaged, needs a password, or has too many or too large files.
+
+    Examples
+    --------
+    ```python
+    open_volume(open_zip(Path("published.zip")) / "film/").shape
+    ```
     """
     try:
         archive = zipfile.ZipFile(path)

@@ -31,6 +31,11 @@ class Room:
         Part of it that is not available for the feature maps of a tile.
     side
         Largest side of a tile in pixels, from the option ``tile``; None: the fastest.
+
+    Examples
+    --------
+    >>> Room(4.0, side=512)
+    Room(memory_gib=4.0, held_gib=0.0, side=512)
     """
 
     memory_gib: float

@@ -42,7 +42,15 @@ WORTH_TUNING = 200_000_000
 
 
 def tiling_of(scorer: Scorer, shape: Triple, room: Room) -> Tiling:
-    """Choose tiles for a volume: with ``room.side``, or the fastest if the volume is large."""
+    """Choose tiles for a volume: with ``room.side``, or the fastest if the volume is large.
+
+    Examples
+    --------
+    ```python
+    scorer = Scorer(load_bundle(Path("outputs/promote/NAME/bundle")).segmenter)
+    tiling_of(scorer, (200, 2247, 3372), Room(memory_gib=4.0)).tiles[0]
+    ```
+    """
     side = room.side
     if side is None and scorer.mode == "dense" and math.prod(shape) >= WORTH_TUNING:
         side = fastest_side(scorer, largest_side(scorer, room.memory_gib, room.held_gib))

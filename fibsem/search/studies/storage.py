@@ -44,6 +44,13 @@ def open_storage(url: str | None, folder: Path) -> BaseStorage:
     ------
     UserError
         If the storage cannot be reached, or its driver is missing.
+
+    Examples
+    --------
+    ```python
+    storage = open_storage(None, Path("outputs/sweep/NAME"))
+    optuna.load_study(study_name=storage.get_all_studies()[0].study_name, storage=storage)
+    ```
     """
     address = url or f"sqlite:///{folder / 'study.db'}"
     try:

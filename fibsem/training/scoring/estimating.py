@@ -112,7 +112,15 @@ def most_lattices(material: Material, split: Split) -> int:
 
 
 def estimate(material: Material, model: Model, split: Split) -> Estimate:
-    """Score a trained model on a split."""
+    """Score a trained model on a split.
+
+    Examples
+    --------
+    ```python
+    trained = train(material)
+    estimate(material, trained.model, "val").natural["miou"]
+    ```
+    """
     if material.config.spec.is_network:
         return estimator(material, split)(compiled(model))
     some = drawn(material, split)

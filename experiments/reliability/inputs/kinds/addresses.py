@@ -1,12 +1,12 @@
 """Folders of studies, and passwords in addresses, which drivers take for something else.
 
-Looks inside: an address is opened without a sweep.
+An address is opened without a sweep.
 """
 
 from films import place
 
 from fibsem.errors import UserError
-from fibsem.search.studies.optuna_study import open_storage
+from fibsem.search import open_storage
 
 FOLDERS = [
     "plain", "50 %", "a#b", "a?b", "x%41y", "Größe (2)", "a{b}", "it's", 'say "x"', "a=b&c;d",

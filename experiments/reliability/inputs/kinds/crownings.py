@@ -1,6 +1,6 @@
 """Who is champion after what people, kills and others did since a challenger was compared.
 
-Looks inside: aliases are moved between two steps of one decision.
+Aliases are moved between two steps of one decision.
 """
 
 import shutil
@@ -11,10 +11,16 @@ from mlflow import MlflowClient
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.tracking import Tracking, champions, registry
-from fibsem.tracking.versions import history
+from fibsem.tracking import (
+    Tracking,
+    champion_history,
+    champion_version,
+    make_champion,
+    rollback,
+)
 
-NAME = registry.REGISTERED
+#: Name of the registered model.
+NAME = "fibsem"
 
 
 class KilledError(Exception):
@@ -31,7 +37,7 @@ def begin():
     tracking.client.create_registered_model(NAME)
     for _ in range(4):
         tracking.client.create_model_version(NAME, "source", run_id)
-    champions.make_champion("1", config.uri, "the first")
+    make_champion("1", config.uri, "the first")
     return home / "ml.db"
 
 
@@ -46,9 +52,9 @@ def store(begun):
 def challenge(uri, version, against):
     """Make a version champion, after a comparison with the version ``against``."""
     try:
-        champions.make_champion(version, uri, "better", instead_of=[against])
+        make_champion(version, uri, "better", instead_of=[against])
     except TypeError:  # a version without this argument
-        champions.make_champion(version, uri, "better")
+        make_champion(version, uri, "better")
 
 
 def killed(uri, call, nth):
@@ -63,7 +69,7 @@ def killed(uri, call, nth):
 
     setattr(MlflowClient, call, write)
     try:
-        champions.make_champion("2", uri, "better")
+        make_champion("2", uri, "better")
     except KilledError:
         pass
     finally:
@@ -71,7 +77,7 @@ def killed(uri, call, nth):
 
 
 def forced(uri, version):
-    champions.make_champion(version, uri, "forced", "forced")
+    make_champion(version, uri, "forced", "forced")
 
 
 #: Events since version 3 was compared with version 1, and whether it may still replace it.
@@ -80,10 +86,10 @@ SINCE = {
     "another was promoted": (lambda uri, client: challenge(uri, "2", "1"), False),
     "another was forced": (lambda uri, client: forced(uri, "2"), False),
     "another was promoted and taken back": (
-        lambda uri, client: (forced(uri, "2"), champions.rollback(uri, "bad")), True),
+        lambda uri, client: (forced(uri, "2"), rollback(uri, "bad")), True),
     "two others were promoted": (lambda uri, client: [forced(uri, v) for v in "24"], False),
     "two were promoted, one taken back": (
-        lambda uri, client: ([forced(uri, v) for v in "24"], champions.rollback(uri, "")), False),
+        lambda uri, client: ([forced(uri, v) for v in "24"], rollback(uri, "")), False),
     "people moved the alias": (
         lambda uri, client: client.set_registered_model_alias(NAME, "champion", "2"), False),
     "people moved it there and back": (
@@ -108,14 +114,14 @@ def since(begun, act, may):
 
     def right():
         act(uri, client)
-        before = champions.champion_version(uri)
+        before = champion_version(uri)
         try:
             challenge(uri, "3", "1")
         except UserError:
-            if may or champions.champion_version(uri) != before:
+            if may or champion_version(uri) != before:
                 return False
             raise
-        return may and champions.champion_version(uri) == "3"
+        return may and champion_version(uri) == "3"
 
     return right
 
@@ -139,7 +145,7 @@ def at_once(begun, count):
             thread.start()
         for thread in threads:
             thread.join()
-        were = [row for row in history(uri) if row.since]
+        were = [row for row in champion_history(uri) if row.since]
         return len(were) == 2 and len(refused) == count - 1
 
     return right

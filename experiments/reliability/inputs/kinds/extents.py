@@ -1,6 +1,6 @@
 """Masks of what is material (`valid`), and films in archives, with one thing that is not as meant.
 
-Looks inside: an archive is opened like the published one, but without labels.
+An archive is opened like the published one, but without labels.
 """
 
 import io
@@ -13,7 +13,7 @@ import tifffile
 from films import GREY, PLAIN, film, nothing, place
 from kinds.segmentations import segmented_at
 
-from fibsem.data.volumes.source import open_zip
+from fibsem.data.volumes import open_zip
 
 INSIDE = np.repeat(np.arange(40) > 9, 50).reshape(40, 50).astype("u1")
 PARTS = np.where(INSIDE, np.where(np.arange(50) > 20, 255, 128), 0).astype("u1")

@@ -1,11 +1,12 @@
 """Scores, bundles and ledgers that give no figure: an error, or what is none.
 
-Looks inside: no command makes such scores, bundles and ledgers.
+No command makes such scores, bundles and ledgers.
 """
 
 import json
 import runpy
 from dataclasses import MISSING, fields
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -16,9 +17,8 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data import Recipe
 from fibsem.data.volumes import ArrayVolume
 from fibsem.geometry import Nbhd
-from fibsem.inference import Options, Segmenter
-from fibsem.inference.volume.ledger.ledger import Ledger
-from fibsem.models import build, resolve
+from fibsem.inference import Options, Segmenter, segment_volume
+from fibsem.models import build, resolve, untrained
 from fibsem.tracking import Bundle, load_bundle
 
 try:
@@ -58,21 +58,21 @@ def bundle(changed):
     return right
 
 
-def ledger(changed):
-    folder, options = place(), Options(slab=2)
-    key = {"volume": "film", "model": "weights", **options.key}
+@cache
+def thresholded():
+    """A model that is applied in milliseconds."""
+    spec = resolve("threshold", Nbhd(1, 1, 1), "valid")
+    return Segmenter.of(spec, untrained(spec), Recipe(scaling="none"), PostProcessing())
 
-    def opened():
-        try:
-            return Ledger.open(folder, key, options, FILM)
-        except TypeError:  # a version without this argument
-            return Ledger.open(folder, key, options)
+
+def ledger(changed):
+    folder, options = place(), Options(slab=2, precision="float32", previews=0)
 
     def right():
-        opened().write()
+        segment_volume(FILM, thresholded(), folder, options, say=str)
         file = folder / "ledger.json"
         file.write_text(json.dumps({**json.loads(file.read_text()), **changed}))
-        opened()
+        segment_volume(FILM, thresholded(), folder, options, say=str)
         return False
 
     return right

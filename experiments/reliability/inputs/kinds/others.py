@@ -1,19 +1,17 @@
 """Results of one command where another one is told to write its own.
 
-Looks inside: the functions of the commands are called, without a process for each.
+Commands are called in this process, without one for each.
 """
 
 import json
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 
 from films import dataset, place
 
-import fibsem.reporting.folder  # imported before the time limit of an input starts
-import fibsem.tracking.runs  # noqa: F401
 from fibsem import inspect, report
-from fibsem.config import compose
-from fibsem.tracking.aliases import history_now
+from fibsem.config import TrackingConfig, compose
+from fibsem.tracking import Tracking
 
 #: Some keys of the summary of each command.
 SUMMARIES = {
@@ -46,10 +44,16 @@ def inputs():
     found.mkdir()
     sweep = {"study": "s", "trials": {}, "parent_run_id": "p", "dataset": "film", "data": "d"}
     (found / "summary.json").write_text(json.dumps(sweep))
-    history_now(uri := f"sqlite:///{place('.db')}")  # creates the store
+    uri = f"sqlite:///{place('.db')}"
+    Tracking.open(TrackingConfig(uri, str(place())), "film")  # creates the store
     store = f"tracking.uri={uri}"
+    line = [f"data.path={path}", f"folders=[{found}]", store]
+    with (
+        redirect_stdout(StringIO()),
+        redirect_stderr(StringIO()),
+    ):  # loads modules before the time limit of an input starts
+        report.main(compose("report", [*line, f"output={place()}"]))
     for kind, keys in SUMMARIES.items():
         summary = json.dumps(dict.fromkeys(keys, 1))
         yield f"inspect over: {kind}", left(inspect, [f"data.path={path}"], summary)
-        line = [f"data.path={path}", f"folders=[{found}]", store]
         yield f"report over: {kind}", left(report, line, summary)

@@ -1,6 +1,6 @@
 """Names of samples as folders and as keys of metrics, in a real store.
 
-Looks inside: names are stored directly, without a training.
+Names are stored directly, without a training.
 """
 
 from films import place
@@ -9,10 +9,10 @@ from fibsem.config import TrackingConfig
 from fibsem.tracking import Tracking
 
 try:
-    from fibsem.system.file_names import file_name
-    from fibsem.tracking.naming import METRICS, metric_part
+    from fibsem.system import file_name
+    from fibsem.tracking import metric_name, metric_part
 except ImportError:  # a version that took names unchanged
-    METRICS, file_name, metric_part = None, str, str
+    metric_name, file_name, metric_part = None, str, str
 
 NAMES = [
     "HPC22", "HPC 30 % (2)", "2024_01_15", "..", "a/b", "../up", "/etc/x", "C:\\film", "it's",
@@ -38,7 +38,7 @@ def logged(name, tracking):
         tracking.log_metrics(run, {f"porosity/{metric_part(name)}": 0.5})
         ((key, value),) = tracking.client.get_run(run).data.metrics.items()
         read = key.removeprefix("porosity/")
-        known = METRICS is None or len(name) > 100 or METRICS.read(read) == name
+        known = metric_name is None or len(name) > 100 or metric_name(read) == name
         return value == 0.5 and known
 
     return right

@@ -2,7 +2,7 @@
 
 Right is that films are told apart, that figures belong to their own film, or one line of error.
 
-Looks inside: the records of two films are read as for a report, without its pages.
+The records of two films are read as for a report, without its pages.
 """
 
 import json
@@ -15,8 +15,7 @@ from films import GREY, place
 from kinds.segmentations import segmented_at
 
 from fibsem.data.volumes import ArrayVolume, open_volume
-from fibsem.reporting.films import labelled_porosity
-from fibsem.reporting.results import find_results
+from fibsem.reporting import find_results, labelled_porosity
 from fibsem.system import write_json
 
 ORIGIN = {"dataset": "film", "data": "new"}

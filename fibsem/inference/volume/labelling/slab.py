@@ -98,6 +98,16 @@ class SlabWorker:
         Whether the spread between the members is computed, too.
     extent
         Extent of the material in the volume; None: everything.
+
+    Examples
+    --------
+    ```python
+    segmenter = load_bundle(Path("outputs/promote/NAME/bundle")).segmenter
+    scorer, film = Scorer(segmenter), open_volume("film/slices")
+    tiling = tiling_of(scorer, film.shape, Room(memory_gib=4.0))
+    worker = SlabWorker(film, fit_correction(film, segmenter.recipe), segmenter, scorer, tiling)
+    next(worker.scored([0])).scores  # of slice 0, (y, x)
+    ```
     """
 
     def __init__(
