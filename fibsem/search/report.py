@@ -18,9 +18,10 @@ from optuna.distributions import (
 from fibsem.analysis import encoding, figures, tables
 from fibsem.search.folder import FIGURES, FRONT
 from fibsem.search.ranked import ranking_note
-from fibsem.search.space.space import Axis, Choice
+from fibsem.search.space.space import Axis, Choice, Space
 from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.sweep import Sweep
+from fibsem.training.scoring.objectives import Objective
 
 #: Minimum number of complete trials for importances, which are only noise with fewer.
 FEWEST = 8
@@ -49,7 +50,7 @@ def report_sweep(sweep: Sweep) -> list[Path]:
             {key: [one.values.get(key) for one in trials] for key in keys}, first, goal.key
         ),
     }
-    importance = importances(sweep, trials)
+    importance = importances(sweep.space, goal, trials)
     if importance:
         drawn["importance"] = figures.bars(importance, f"importance for {goal.key}")
         sweep.tracking.log_changed(
@@ -58,7 +59,7 @@ def report_sweep(sweep: Sweep) -> list[Path]:
     made = [name for name in FIGURES if name in drawn]
     files = [figures.save(drawn[name], folder / f"{name}.png") for name in made]
     if len(sweep.goals) > 1 and sweep.best() is not None:
-        files += _pareto(sweep, trials, folder)
+        files += _pareto(sweep.goals, sweep.pareto(), trials, folder)
     for path in files:
         sweep.tracking.log_file(sweep.parent, path, "figures")
     note = ranking_note(trials, sweep.goals, sweep.tracking.experiment_id)
@@ -66,10 +67,11 @@ def report_sweep(sweep: Sweep) -> list[Path]:
     return files
 
 
-def _pareto(sweep: Sweep, trials: list[Outcome], folder: Path) -> list[Path]:
+def _pareto(
+    goals: list[Objective], front: list[Outcome], trials: list[Outcome], folder: Path
+) -> list[Path]:
     """Draw the Pareto front, and write its trials as a table."""
-    front = sweep.pareto()
-    names = [goal.key for goal in sweep.goals]
+    names = [goal.key for goal in goals]
     numbers = {one.number for one in front}
     picture = figures.pareto(
         [(one.objectives or ())[:2] for one in trials],
@@ -85,8 +87,8 @@ def _pareto(sweep: Sweep, trials: list[Outcome], folder: Path) -> list[Path]:
     ]
 
 
-def importances(sweep: Sweep, trials: list[Outcome]) -> dict[str, float]:
-    """Compute the importance of each hyperparameter for the first objective, by fANOVA.
+def importances(space: Space, goal: Objective, trials: list[Outcome]) -> dict[str, float]:
+    """Compute the importance of each hyperparameter for an objective, by fANOVA.
 
     An importance is a hyperparameter's share of the explained variance. Importances add up to one,
     even if trials differ only by chance. Only hyperparameters that every trial has are compared.
@@ -94,15 +96,15 @@ def importances(sweep: Sweep, trials: list[Outcome]) -> dict[str, float]:
     """
     keys = [
         key
-        for key in sweep.space.axes
+        for key in space.axes
         if all(key in one.values for one in trials)
         and len({repr(one.values[key]) for one in trials}) > 1
     ]
     values = [one.first() for one in trials]
     if len(trials) < FEWEST or not keys or len(set(values)) == 1:
         return {}
-    distributions = {key: _distribution(sweep.space.axes[key]) for key in keys}
-    study = optuna.create_study(direction=sweep.goals[0].direction)
+    distributions = {key: _distribution(space.axes[key]) for key in keys}
+    study = optuna.create_study(direction=goal.direction)
     for one, value in zip(trials, values, strict=True):
         parameters = {key: _plain(one.values[key]) for key in keys}
         study.add_trial(

@@ -146,7 +146,7 @@ class Sweep:
         A ``slot`` of the last rung may have its own number of epochs, stored in the study. Returns
         None without a plan; then the configuration sets the number.
         """
-        settled = None if slot is None else settled_length(self, slot)
+        settled = None if slot is None else settled_length(self.pace, self.study, slot)
         if settled is not None:
             return settled
         plan = self.pace.plan

@@ -247,15 +247,13 @@ def _scored(
 
 
 def _val_all(material: Material, trained: Trained, scorer: BlockScorer) -> Figures | None:
-    """Metrics at the labelled class frequencies: estimated, or of every pixel (thesis)."""
+    """Metrics at the labelled class frequencies: estimated, or of every pixel (thesis).
+
+    None if scoring every pixel patch by patch would take hours.
+    """
     train = material.config.train
-    if train.val_all and train.validation == "lattice":
-        return _score_all(material, scorer)
-    return trained.best.val_all or None
-
-
-def _score_all(material: Material, scorer: BlockScorer) -> Figures | None:
-    """Score every labelled validation pixel; None if patch-wise scoring would take hours."""
+    if not (train.val_all and train.validation == "lattice"):
+        return trained.best.val_all or None
     if scorer.mode == "patch" and too_many_by_patch(material.dataset):
         return None
     return score_all(material, scorer, "val")

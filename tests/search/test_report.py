@@ -35,12 +35,17 @@ def test_importance_is_with_what_the_value_depends_on():
         values |= {"model.dense": 1} if k else {}
         trials.append(Outcome(Attempt(k, k, 0, 0, 0, "complete", values), objectives=(loss,)))
     sweep = SimpleNamespace(space=SimpleNamespace(axes=AXES), goals=[Objective.named("val/loss")])
-    found = importances(sweep, trials)
+    found = importances(sweep.space, sweep.goals[0], trials)
     assert set(found) == {"train.learning_rate", "model.width", "model.kernels"}
     assert found["train.learning_rate"] > 0.8
     assert sum(found.values()) == 1 or abs(sum(found.values()) - 1) < 1e-6
-    assert importances(sweep, trials[: FEWEST - 1]) == {}
-    assert importances(sweep, [replace(one, objectives=(1.0,)) for one in trials]) == {}
+    assert importances(sweep.space, sweep.goals[0], trials[: FEWEST - 1]) == {}
+    assert (
+        importances(
+            sweep.space, sweep.goals[0], [replace(one, objectives=(1.0,)) for one in trials]
+        )
+        == {}
+    )
 
 
 @pytest.fixture

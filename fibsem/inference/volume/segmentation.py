@@ -15,7 +15,7 @@ from fibsem.data.volumes.covered import covered
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.before.budget import room_of
-from fibsem.inference.volume.before.compared import compare, of_training
+from fibsem.inference.volume.before.compared import compare, compare_labels, of_training
 from fibsem.inference.volume.before.likeness import TrainedOn
 from fibsem.inference.volume.before.preflight import (
     check_apart,
@@ -32,7 +32,8 @@ from fibsem.inference.volume.ledger.ledger import Ledger
 from fibsem.inference.volume.ledger.origin import provenance_of
 from fibsem.inference.volume.ledger.outputs import Outputs
 from fibsem.inference.volume.ledger.witness import check_unchanged, of_volume, witnessed
-from fibsem.inference.volume.plan import Planner, Say, ScorerOf, Show
+from fibsem.inference.volume.plan import Planner, Show
+from fibsem.inference.volume.porosity.boundary import some_slices
 from fibsem.inference.volume.porosity.porosities import porosities
 from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.inference.volume.summary import write_records
@@ -132,10 +133,14 @@ def segment_volume(
         likeness = compare(work, stated, trained, say)  # warnings come before labelling
         labelling = Labelling(work, started)
         origin = provenance_of(ledger, provenance, labelling.fresh)
-        pores = _labelled(labelling, load, scorer_of, show, say)
+        labelling.run(load, scorer_of, show, say)
+        pores = finish(work, show)
+        labelling.measure()
         check_unchanged(volume, stamps, ledger.read, of_volume())
         porosity = porosities(work, pores, tested, scorer_of, len(trained))
-        learned = of_training(work, stated, trained, likeness, porosity.film, say)
+        labels = some_slices(work.outputs, ledger.slices())
+        likeness = compare_labels(labels, porosity.film, likeness, say)
+        learned = of_training(segmenter, stated, trained, likeness)
         return write_records(work, pores, porosity.film, porosity.place, learned, origin)
 
 
@@ -146,14 +151,3 @@ def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) ->
     forget_lost(ledger, outputs, planner.say)
     check_room(volume.shape, folder, options, ledger)
     return Work(volume, segmenter, options, planner.plan(ledger), outputs, ledger)
-
-
-def _labelled(
-    labelling: Labelling, load: LoadSegmenter | None, scorer_of: ScorerOf, show: Show, say: Say
-) -> list[int | None]:
-    """Label missing slabs and finish the outputs; return the pore voxels of every slice."""
-    labelling.run(load, scorer_of, show, say)
-    labelling.measure()  # in case the work is stopped before the end
-    pores = finish(labelling.work, show)
-    labelling.measure()
-    return pores

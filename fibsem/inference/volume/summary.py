@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,11 @@ import numpy as np
 from fibsem.analysis.intervals import normal_interval
 from fibsem.data.material import Extent
 from fibsem.errors import UserError
+from fibsem.inference.model.segmenter import Segmenter
+from fibsem.inference.options import Precision
 from fibsem.inference.volume.ledger.entries import SliceRecord
-from fibsem.inference.volume.ledger.outputs import Store, left_out_label
+from fibsem.inference.volume.ledger.outputs import Outputs, Store, left_out_label
+from fibsem.inference.volume.plan import SegmentationPlan
 from fibsem.inference.volume.work import Work
 from fibsem.system.advice import VALID
 from fibsem.system.files import replace_file, write_json
@@ -59,38 +62,45 @@ def write_records(
 
     It contains the given parts, and volume, outputs, models, time and memory.
     """
+    outputs, slices = work.outputs, work.ledger.slices()
     measured = work.ledger.decided.measured or Measured()
-    parts = (*parts, _volume(work), _files(work), _models(work), measured)
+    files = _files(outputs, slices, work.plan.extent)
+    models = _models(work.segmenter, work.plan, work.options.precision)
+    parts = (*parts, _volume(work), files, models, measured)
     summary = SegmentationSummary(**{key: one for part in parts for key, one in vars(part).items()})
-    write_porosity(work, pores)
-    write_json(work.outputs.folder / "summary.json", summary.to_json(), again=False)
+    write_porosity(outputs.folder / "porosity.csv", slices, pores, work.pixels)
+    write_json(outputs.folder / "summary.json", summary.to_json(), again=False)
     return summary
 
 
 def _volume(work: Work) -> LabelledVolume:
-    volume, manner, slices = work.volume, work.volume.manner, enumerate(work.ledger.slices())
+    volume, manner, ledger = work.volume, work.volume.manner, work.ledger
+    greys = {"shape": volume.shape, "dtype": str(volume.dtype)}
+    grey_hash = _short_hash({**greys, "read": {str(z): one for z, one in ledger.read.items()}})
+    valid = ledger.decided.mask or work.options.valid
     return LabelledVolume(
         volume=str(volume.path),
         shape=volume.shape,
         voxels=int(np.prod(volume.shape)),
         volume_hash=_short_hash(volume.signature()),
-        grey_hash=_grey_hash(work),
-        labelling=_labelling(work),
+        grey_hash=grey_hash,
+        labelling=_labelling(ledger.key, grey_hash, volume.value_range, valid),
         picked=PickedVolume(manner.pattern, manner.series, manner.sparse or None),
         range=volume.value_range,
-        why_missing={z: entry.why_missing for z, entry in slices if entry.why_missing},
+        why_missing={
+            z: entry.why_missing for z, entry in enumerate(ledger.slices()) if entry.why_missing
+        },
         material=_material(work.plan.extent, work.options.valid, work.segmenter.classes),
     )
 
 
-def _files(work: Work) -> LabelFiles:
-    outputs = work.outputs
+def _files(outputs: Outputs, slices: Sequence[SliceRecord], extent: Extent) -> LabelFiles:
     return LabelFiles(
         labels=outputs.labels.path.name,
-        classes=work.segmenter.classes,
+        classes=outputs.classes,
         probabilities=_named(outputs.probabilities),
         uncertainty=_named(outputs.uncertainty),
-        uncertainty_mean=uncertainty_of(work.ledger.slices(), work.plan.extent),
+        uncertainty_mean=uncertainty_of(slices, extent),
         voxel_nm=outputs.voxel_nm,
     )
 
@@ -109,8 +119,7 @@ def uncertainty_of(slices: Sequence[SliceRecord], extent: Extent) -> float | Non
     return float(np.average(values, weights=weights))
 
 
-def _models(work: Work) -> LabelledBy:
-    segmenter, plan = work.segmenter, work.plan
+def _models(segmenter: Segmenter, plan: SegmentationPlan, asked: Precision) -> LabelledBy:
     return LabelledBy(
         model=segmenter.identity,
         members=tuple(f"{m.spec.name} {m.spec.nbhd}" for m in segmenter.members),
@@ -119,25 +128,20 @@ def _models(work: Work) -> LabelledBy:
         mode=plan.mode,
         symmetry=segmenter.symmetry,
         precision=plan.precision,
-        precision_asked=work.options.precision,
+        precision_asked=asked,
         labels_changed_by_bfloat16=plan.changed,
         certificate=plan.certificate.to_json() if plan.certificate else None,
         correction=plan.correction.to_json(),
     )
 
 
-def _grey_hash(work: Work) -> str:
-    """Hash the grey values that were read, independently of file names and times."""
-    volume = {"shape": work.volume.shape, "dtype": str(work.volume.dtype)}
-    return _short_hash({**volume, "read": {str(z): one for z, one in work.ledger.read.items()}})
-
-
-def _labelling(work: Work) -> str:
+def _labelling(
+    key: Mapping[str, object], grey_hash: str, value_range: tuple[float, float], valid: str
+) -> str:
     """Hash everything that determines the labels, independently of paths."""
-    key = {name: value for name, value in work.ledger.key.items() if name not in OF_PLACES}
-    valid = work.ledger.decided.mask or work.options.valid
-    scale = list(work.volume.value_range)
-    return _short_hash({**key, "volume": _grey_hash(work), "range": scale, "valid": valid})
+    key = {name: value for name, value in key.items() if name not in OF_PLACES}
+    scale = list(value_range)
+    return _short_hash({**key, "volume": grey_hash, "range": scale, "valid": valid})
 
 
 def _short_hash(record: dict[str, object]) -> str:
@@ -181,9 +185,10 @@ def porosity_of(volume: Path, pores: Sequence[int | None], pixels: Sequence[int]
     return MappedPorosity(porosity, normal_interval(present, weights), tuple(missing))
 
 
-def write_porosity(work: Work, pores: Sequence[int | None]) -> None:
+def write_porosity(
+    path: Path, slices: Sequence[SliceRecord], pores: Sequence[int | None], pixels: Sequence[int]
+) -> None:
     """Write the porosity of every slice as CSV, with the mean uncertainty if requested."""
-    slices, pixels = work.ledger.slices(), work.pixels
     asked = any(entry.uncertainty is not None for entry in slices)
     rows = ["z,porosity,note" + asked * ",uncertainty"]
     for z, (entry, count) in enumerate(zip(slices, pores, strict=True)):
@@ -195,4 +200,4 @@ def write_porosity(work: Work, pores: Sequence[int | None]) -> None:
         if asked:
             row += "," if entry.uncertainty is None else f",{entry.uncertainty:.6f}"
         rows.append(row)
-    replace_file(work.outputs.folder / "porosity.csv", "\n".join(rows) + "\n")
+    replace_file(path, "\n".join(rows) + "\n")

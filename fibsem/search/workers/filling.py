@@ -16,11 +16,12 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from fibsem.search.studies.outcomes import Outcome
-from fibsem.search.studies.slots import Attempt
+from fibsem.search.studies.slots import Attempt, Study
 from fibsem.training.planning.plan import Plan
 
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
+    from fibsem.search.workers.pace import Pace
 
 #: Minimum and maximum steps of a training at the end of a budget, relative to the planned ones.
 LEAST, MOST = 0.5, 1.5
@@ -28,21 +29,22 @@ LEAST, MOST = 0.5, 1.5
 LEFT_OUT = "left out: too large a network for the time that is left"
 
 
-def settled_steps(sweep: Sweep, slot: int) -> int | None:
+def settled_steps(plan: Plan | None, study: Study, slot: int) -> int | None:
     """Return the stored steps of a slot's epochs; None without any, 0 if the slot is left out."""
-    plan = sweep.pace.plan
     if plan is None or not plan.fits_last:
         return None
     if plan.filled is not None:
         return dict(plan.lengths).get(slot)
-    noted = sweep.study.get(_note(slot))
+    noted = study.get(_note(slot))
     return None if noted is None else int(noted[0])
 
 
-def settled_otherwise(sweep: Sweep, attempts: Iterable[Attempt]) -> tuple[tuple[int, int], ...]:
+def settled_otherwise(
+    pace: Pace, study: Study, attempts: Iterable[Attempt]
+) -> tuple[tuple[int, int], ...]:
     """Return the slots whose trainings have other steps than planned, with their steps."""
-    plan = sweep.pace.plan
-    steps = {slot: settled_steps(sweep, slot) for slot in {one.slot for one in attempts}}
+    plan = pace.plan
+    steps = {slot: settled_steps(plan, study, slot) for slot in {one.slot for one in attempts}}
     others = ((slot, some) for slot, some in steps.items() if some is not None)
     return tuple(sorted(one for one in others if plan is not None and one[1] != plan.steps))
 
@@ -52,12 +54,12 @@ def settle_steps(sweep: Sweep, attempt: Attempt) -> bool:
 
     Returns whether to train it; False if its network is too large for the time left.
     """
-    plan = _measured(sweep)
+    plan = _measured(sweep.pace)
     if plan is not None and sweep.study.get(_note(attempt.slot)) is None:
         times = sweep.times_of(attempt.values)
         steps = _steps_that_fit(sweep, plan, attempt, times)
         sweep.study.set(_note(attempt.slot), [steps, plan.seconds_of(steps, times)])
-    return settled_steps(sweep, attempt.slot) != 0
+    return settled_steps(sweep.pace.plan, sweep.study, attempt.slot) != 0
 
 
 def has_room(sweep: Sweep) -> bool:
@@ -66,19 +68,19 @@ def has_room(sweep: Sweep) -> bool:
     The answer may change while other workers train the last planned trials, since these may fail.
     An interrupted training keeps its steps, and continues.
     """
-    plan = _measured(sweep)
+    plan = _measured(sweep.pace)
     if plan is None:
         return True
     outcomes = sweep.study.outcomes()
     if _begun(outcomes) < plan.trials or any(map(_goes_on, outcomes)):
         return True
-    return _left_s(sweep, outcomes) >= _shortest_s(plan)
+    return _left_s(sweep.pace, sweep.study, outcomes) >= _shortest_s(plan)
 
 
-def _measured(sweep: Sweep) -> Plan | None:
+def _measured(pace: Pace) -> Plan | None:
     """Return the plan if its last trainings fill its time; None with a hard budget."""
-    plan = sweep.pace.plan
-    if plan is None or not plan.fits_last or plan.filled is not None or sweep.pace.strict:
+    plan = pace.plan
+    if plan is None or not plan.fits_last or plan.filled is not None or pace.strict:
         return None
     return plan
 
@@ -94,7 +96,7 @@ def _steps_that_fit(sweep: Sweep, plan: Plan, attempt: Attempt, times: float) ->
     after = [one for one in outcomes if one.state == "running" and one.slot > attempt.slot]
     others = _begun(one for one in outcomes if one.slot != attempt.slot and one not in after)
     to_come = plan.trials - 1 - others  # planned trainings after this one; negative beyond the plan
-    left_s = _left_s(sweep, outcomes)
+    left_s = _left_s(sweep.pace, sweep.study, outcomes)
     follows = left_s - plan.seconds_of(plan.steps, times) >= _shortest_s(plan)
     if follows or to_come >= sweep.search.workers:
         return plan.steps
@@ -109,12 +111,12 @@ def _shortest_s(plan: Plan) -> float:
     return plan.seconds_of(LEAST * plan.steps)
 
 
-def _left_s(sweep: Sweep, outcomes: Sequence[Outcome]) -> float:
+def _left_s(pace: Pace, study: Study, outcomes: Sequence[Outcome]) -> float:
     """Return the seconds left, scaled down if trainings take longer than planned."""
-    return sweep.pace.for_trainings_s / _slower(sweep, outcomes)
+    return pace.for_trainings_s / _slower(study, outcomes)
 
 
-def _slower(sweep: Sweep, outcomes: Iterable[Outcome]) -> float:
+def _slower(study: Study, outcomes: Iterable[Outcome]) -> float:
     """Return the median ratio of actual to expected time of finished trainings; 1 without any.
 
     It is a median, since a machine may have slept meanwhile. Interrupted trainings are left out.
@@ -123,7 +125,7 @@ def _slower(sweep: Sweep, outcomes: Iterable[Outcome]) -> float:
     taken = [
         (one.ended - one.started) / noted[1]
         for one in first
-        if one.ended and one.started and (noted := sweep.study.get(_note(one.slot)))
+        if one.ended and one.started and (noted := study.get(_note(one.slot)))
     ]
     return median(taken) if taken else 1.0
 

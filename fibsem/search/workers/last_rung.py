@@ -10,31 +10,34 @@ repetition of the plan, trains as many.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from fibsem.search.studies.slots import Attempt
+from fibsem.search.studies.slots import Attempt, Study
 from fibsem.training.run import CHECKPOINT
 from fibsem.training.steps.checkpoint import Reached
 
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
+    from fibsem.search.workers.pace import Pace
 
 
-def settled_length(sweep: Sweep, slot: int) -> int | None:
+def settled_length(pace: Pace, study: Study, slot: int) -> int | None:
     """Return the stored epochs of a slot of the last rung, or None for other slots."""
-    plan = sweep.pace.plan
-    if plan is None or not sweep.pace.lengthens(slot):
+    plan = pace.plan
+    if plan is None or not pace.lengthens(slot):
         return None
-    return dict(plan.lengths).get(slot) if plan.lengths else sweep.study.get(_note(slot))
+    return dict(plan.lengths).get(slot) if plan.lengths else study.get(_note(slot))
 
 
-def settled_lengths(sweep: Sweep, attempts: Iterable[Attempt]) -> tuple[tuple[int, int], ...]:
+def settled_lengths(
+    pace: Pace, study: Study, attempts: Iterable[Attempt]
+) -> tuple[tuple[int, int], ...]:
     """Return the slots of the last rung with their stored epochs.
 
     Slots without a result are included, since a repetition must fail in the same way.
     """
-    lengths = {slot: settled_length(sweep, slot) for slot in {one.slot for one in attempts}}
+    lengths = {slot: settled_length(pace, study, slot) for slot in {one.slot for one in attempts}}
     return tuple(sorted((slot, epochs) for slot, epochs in lengths.items() if epochs is not None))
 
 
@@ -50,12 +53,16 @@ def settle_length(sweep: Sweep, attempt: Attempt, attempts: Sequence[Attempt]) -
     attempts
         All attempts of the study.
     """
-    plan, slot = sweep.pace.plan, attempt.slot
-    if plan is None or plan.lengths or not sweep.pace.lengthens(slot):
+    pace, study, slot = sweep.pace, sweep.study, attempt.slot
+    plan = pace.plan
+    if plan is None or plan.lengths or not pace.lengthens(slot):
         return
-    if settled_length(sweep, slot) is None:
+    if settled_length(pace, study, slot) is None:
         planned = sweep.epochs_of(attempt.values) or plan.epochs
-        sweep.study.set(_note(slot), max(planned, _epochs_that_fit(sweep, attempt, attempts)))
+        reached = Reached.read(sweep.folder / "trials" / attempt.place / CHECKPOINT)
+        slots = {one.slot for one in attempts if not one.duplicate and pace.lengthens(one.slot)}
+        turns = _turns(slots, slot, sweep.search.workers)
+        study.set(_note(slot), max(planned, _epochs_that_fit(pace, reached, turns)))
 
 
 def _note(slot: int) -> str:
@@ -63,25 +70,22 @@ def _note(slot: int) -> str:
     return f"length/{slot}"
 
 
-def _epochs_that_fit(sweep: Sweep, attempt: Attempt, attempts: Iterable[Attempt]) -> int:
+def _epochs_that_fit(pace: Pace, reached: Reached | None, turns: int) -> int:
     """Return the epochs that fit, by the time of earlier epochs; 0 if there are none.
 
     The checkpoint's learning rates limit the number, since more epochs would need a longer
     warm-up.
     """
-    pace = sweep.pace
-    reached = Reached.read(sweep.folder / "trials" / attempt.place / CHECKPOINT)
     if reached is None or math.isinf(pace.ends):
         return 0
     epoch_s = reached.epoch_s({0, *(rung.epochs for rung in pace.rungs)})
     if not epoch_s:
         return 0
-    more = pace.each_s(_turns(sweep, attempt.slot, attempts)) / epoch_s
+    more = pace.each_s(turns) / epoch_s
     return int(min(reached.most_epochs, len(reached.history) + more))
 
 
-def _turns(sweep: Sweep, slot: int, attempts: Iterable[Attempt]) -> int:
+def _turns(slots: Collection[int], slot: int, workers: int) -> int:
     """Count the trainings of the last rung that a worker still has to do, with this slot."""
-    slots = {one.slot for one in attempts if not one.duplicate and sweep.pace.lengthens(one.slot)}
-    before, workers = sum(one < slot for one in slots), sweep.search.workers
+    before = sum(one < slot for one in slots)
     return -(-len(slots) // workers) - before // workers

@@ -241,6 +241,6 @@ def settle_plan(plan: Plan, sweep: Sweep, folder: Path) -> Plan:
         plan = replace(plan, filled=filled(attempts))
     if measured:
         lengths = settled_otherwise if plan.fits_last else settled_lengths
-        plan = replace(plan, lengths=lengths(sweep, attempts))
+        plan = replace(plan, lengths=lengths(sweep.pace, sweep.study, attempts))
     write_json(folder / FILE, plan.to_json())
     return plan

@@ -155,7 +155,7 @@ class Worker:
         epochs = self.sweep.epochs_of(attempt.values, attempt.slot)
         if epochs is not None:
             given = given.with_values({"train.epochs": epochs})
-        steps = settled_steps(self.sweep, attempt.slot)
+        steps = settled_steps(self.sweep.pace.plan, self.sweep.study, attempt.slot)
         if steps is not None and "train.steps" not in attempt.values:
             given = given.with_values({"train.steps": steps})
         if held.limit_s is not None:

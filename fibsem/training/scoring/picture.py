@@ -55,7 +55,9 @@ def draw_square(
     Path or None
         The file, or None if the part would be smaller than 8 pixels on a side.
     """
-    region = most_even(_windows(material)).region
+    by_pieces = material.config.train.validation == "pieces"
+    windows = piece_windows(material, "val") if by_pieces else material.val  # already in memory
+    region = most_even(windows).region
     side = min(SIDE, int(math.sqrt(1e9 * MOST_S / seconds_per_gigapixel)))
     rows, columns = (min(n, side) for n in region.box.shape[1:])
     if min(rows, columns) < 8:
@@ -67,12 +69,6 @@ def draw_square(
     with beside(folder / PICTURE) as path:
         Image.fromarray(_side_by_side(panels(grey, square.labels, solid))).save(path, format="PNG")
     return folder / PICTURE
-
-
-def _windows(material: Material) -> Sequence[LabelledWindow]:
-    """Return the validation windows, which are already in memory."""
-    by_pieces = material.config.train.validation == "pieces"
-    return piece_windows(material, "val") if by_pieces else material.val
 
 
 def most_even(windows: Sequence[LabelledWindow]) -> LabelledWindow:

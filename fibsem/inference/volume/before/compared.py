@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 
 import numpy as np
 
-from fibsem.data.greys import greys_of
-from fibsem.data.preprocessing import evenly_spaced
+from fibsem.analysis.structure.film import Phases
+from fibsem.data.greys import FilmGreys, greys_of
+from fibsem.data.preprocessing import Scaling, evenly_spaced
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.faults import SliceError
 from fibsem.data.volumes.lengths import unlikely
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Box
+from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.volume.before.bands import one_class_bands
 from fibsem.inference.volume.before.likeness import (
     TrainedOn,
@@ -30,7 +32,6 @@ from fibsem.inference.volume.before.likeness import (
 )
 from fibsem.inference.volume.ledger.decisions import Likeness
 from fibsem.inference.volume.plan import Say
-from fibsem.inference.volume.porosity.boundary import some_slices
 from fibsem.inference.volume.porosity.members import contradicting
 from fibsem.inference.volume.work import Work
 from fibsem.system.summaries.porosity import FilmPorosity
@@ -57,7 +58,9 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
     for warning in sizes:
         say(f"warning: {warning}")
     if greys is None:
-        greys = _unlike(work, trained) if trained else Likeness(None, ())
+        scaling = work.segmenter.recipe.scaling
+        own = greys_of(work.corrected) if trained else None
+        greys = _unlike(own, trained, scaling) if own else Likeness(None, ())
         work.ledger.decide(greys=greys)
         for warning in greys.warnings:
             say(f"warning: {warning}")
@@ -78,42 +81,37 @@ def _as_stored(work: Work) -> Iterator[Voxels]:
             yield work.volume.read(Box((z, 0, 0), (z + 1, height, width)))
 
 
-def _unlike(work: Work, trained: Sequence[TrainedOn]) -> Likeness:
+def _unlike(own: FilmGreys, trained: Sequence[TrainedOn], scaling: Scaling) -> Likeness:
     """Distance of grey values, if the models have those of their training, and warnings."""
-    own = greys_of(work.corrected)
     greys = [model.greys for model in trained if model.greys]
     far = grey_distance(own.histogram, greys) if greys else None
-    learnt, scaling = [model.moments for model in trained], work.segmenter.recipe.scaling
-    scales = scale_warnings(own.moments, learnt, scaling)
+    scales = scale_warnings(own.moments, [model.moments for model in trained], scaling)
     return Likeness(far, (*grey_warnings(far, len(greys)), *scales))
 
 
 def of_training(
-    work: Work,
-    stated: VoxelNm,
-    trained: Sequence[TrainedOn],
-    likeness: Likeness,
-    film: FilmPorosity,
-    say: Say,
+    segmenter: Segmenter, stated: VoxelNm, trained: Sequence[TrainedOn], likeness: Likeness
 ) -> BesideTraining:
     """Record of how a volume compares with the training data of its models, for the summary."""
-    alone = len(trained) == 1 and work.segmenter.symmetry == 1
+    alone = len(trained) == 1 and segmenter.symmetry == 1
     # slope and offset of the probabilities, and the share of solid that they assume
     share = trained[0].solid_share if alone else None
     return BesideTraining(
         voxel_nm_assumed=assumed_axes(stated, trained),
-        calibration=AppliedCalibration(**asdict(work.segmenter.platt), solid_share=share),
+        calibration=AppliedCalibration(**asdict(segmenter.platt), solid_share=share),
         grey_distance=likeness.grey_distance,
-        warnings=(*likeness.warnings, *_once_labelled(work, film, say)),
+        warnings=likeness.warnings,
     )
 
 
-def _once_labelled(work: Work, film: FilmPorosity, say: Say) -> list[str]:
-    """Warnings of sides with a single class, and of models that contradict each other."""
+def compare_labels(
+    labels: Iterable[Phases], film: FilmPorosity, likeness: Likeness, say: Say
+) -> Likeness:
+    """Add warnings of sides with a single class, and of models that contradict each other."""
     warnings = [
-        *one_class_bands(some_slices(work)),
+        *one_class_bands(labels),
         *contradicting(film.porosity, film.porosity_by_member),
     ]
     for warning in warnings:
         say(f"warning: {warning}")
-    return warnings
+    return replace(likeness, warnings=(*likeness.warnings, *warnings))

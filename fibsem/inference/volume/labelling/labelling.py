@@ -50,16 +50,15 @@ class Labelling:
         self.conditions = Conditions((tiling.height, tiling.width), work.options.workers)
 
     def run(self, load: LoadSegmenter | None, scorer_of: ScorerOf, show: Show, say: Say) -> None:
-        """Label the missing slabs, in this process or in others."""
-        if not self.fresh:
-            return
-        if self.work.plan.mode == "patch":
+        """Label the missing slabs, in this process or in others, and measure."""
+        if self.fresh and self.work.plan.mode == "patch":
             say(patience(scorer_of(self.work.plan.precision), prod(self.work.volume.shape)))
-        if self.work.options.elsewhere:
+        if self.fresh and self.work.options.elsewhere:
             assert load is not None
             self.conditions = self._elsewhere(load, show)
-        else:
+        elif self.fresh:
             self.conditions = self._here(scorer_of(self.work.plan.precision), show, say)
+        self.measure()  # in case the work is stopped before the end
 
     def _here(self, scorer: Scorer, show: Show, say: Say) -> Conditions:
         work, plan = self.work, self.work.plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -268,6 +268,11 @@ class Outputs:
         """Return the path of a slice's preview."""
         digits = max(4, len(str(self.shape[0] - 1)))
         return self.folder / "previews" / f"slice_{z:0{digits}d}.png"
+
+    def undrawn(self, missing: Container[int]) -> list[int]:
+        """Return slices that lack a preview; an earlier start may have drawn fewer."""
+        wanted = sorted(z for z in self.previewed if z not in missing)
+        return [z for z in wanted if not self.preview(z).exists()]
 
     def forget_previews(self) -> None:
         """Remove all previews, also those of earlier starts, after labels have changed."""

@@ -59,7 +59,7 @@ def porosities(
     mine = [film for film in tested if film.is_of(work.volume)]
     others = [film for film in tested if film not in mine]
     options = replace(work.options, symmetry=work.segmenter.symmetry)
-    per_px = porosity_per_px_of_boundary(work)
+    per_px = porosity_per_px_of_boundary(work.outputs, work.ledger.slices())
     reading = (
         Reading.of(work.plan.extent, work.options.valid, work.volume.value_range) if mine else None
     )
