@@ -1,25 +1,35 @@
 """Count the stops of three values on their way through the package, and how long functions are.
 
-    .venv/bin/python experiments/architecture/ways.py --json FILE
-
-It takes a second. ``tests/test_ways.py`` compares the counts with the latest file in ``results``.
+    .venv/bin/python experiments/architecture/ways.py            # prints; takes two seconds
+    .venv/bin/python experiments/architecture/ways.py --write    # also writes both files in results
 
 A *stop* is a function or a class that a command reaches (through imports and names in the syntax
-trees) and that receives the value: a parameter or a field is annotated with one of the types in
-which the value travels. Nothing is imported or run.
+trees) and that receives the value: a parameter or a field is annotated with a *carrier*. Carriers
+are the types named in ``WAYS``, their subclasses, and every class that keeps a carrier in a field,
+and so on. So a value cannot be hidden from the counter in a record around it. Nothing is imported
+or run. ``tests/test_ways.py`` holds ``results/after.json`` equal to what is counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import io
 import json
-from collections.abc import Iterator
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 
-PACKAGE = Path(__file__).resolve().parents[2] / "fibsem"
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "fibsem"
+RESULTS = Path(__file__).resolve().parent / "results"
+#: The last commit before the stops were counted for the first time.
+BASELINE = "36eb67883a6c2b6602ebb99dd5fb46f1c9ab5075"
 
 #: Module of the command, and the types in which the value travels through it.
 WAYS = {
@@ -30,17 +40,23 @@ WAYS = {
     ),
     "trials through promote": (
         "fibsem.promote",
-        {"Record", "Trial", "TrialResult", "Ranked", "Ranking", "Final", "Chosen", "Repetition",
-         "BestSteps", "Look", "Examination", "Scores", "Challenger", "SquareCounts", "SquareMious",
-         "Lineage"},
+        {"Record", "Trial", "TrialResult", "Ranked", "Final", "Chosen", "Repetition", "BestSteps",
+         "Look", "Scores", "Challenger", "SquareCounts", "SquareMious", "Lineage"},
     ),
-    "volume through segment": (
-        "fibsem.segment",
-        {"Volume", "ArrayVolume", "CorrectedVolume", "MendedVolume", "RangedVolume"},
-    ),
+    "volume through segment": ("fibsem.segment", {"Volume"}),
 }  # fmt: skip
 
+#: Classes of the same name, or around the same type, that carry other values, and such modules.
+OTHERS = {
+    "fibsem.api.segmenting.SegmentResult": "its volumes are the labels",
+    "fibsem.data.archive.Record": "a file to download, at the baseline",
+    "fibsem.data.material.extent.Extent": "its volume is the user's mask",
+    "fibsem.data.material.search.Look": "a look at a slice, at the baseline",
+    "fibsem.inference.volume.components": "its volumes are the labels",
+}
+
 Node = ast.FunctionDef | ast.ClassDef
+Read = TypeVar("Read")
 
 
 @dataclass
@@ -60,6 +76,21 @@ class Module:
         for node in self.tree.body:
             if isinstance(node, Node):
                 self.own[node.name] = node
+
+    def names(self, annotation: ast.AST | None) -> set[str]:
+        """Return the names in an annotation that can be carriers."""
+        parts = ast.walk(annotation) if annotation else ()
+        return {one.id for one in parts if isinstance(one, ast.Name) and not self.other(one.id)}
+
+    def other(self, name: str) -> bool:
+        """Whether a name is that of a class or a module which carries another value."""
+        own = f"{self.name}.{name}"
+        dotted = own if name in self.own else self.imported.get(name, own)
+        return not {dotted, dotted.rpartition(".")[0]}.isdisjoint(OTHERS)
+
+
+#: Functions and classes that a command reaches.
+Reached = list[tuple[Module, Node]]
 
 
 def modules(package: Path) -> dict[str, Module]:
@@ -111,18 +142,17 @@ def reached(known: dict[str, Module], command: str) -> Iterator[tuple[Module, No
                 waiting += [found] if found else []
 
 
-def handed(node: Node, types: set[str]) -> Iterator[str]:
+def handed(module: Module, node: Node, types: set[str]) -> Iterator[str]:
     """Yield the names of a function, or of a class and its methods, that receive the value."""
     if isinstance(node, ast.FunctionDef):
-        if any(names(argument.annotation) & types for argument in arguments(node)):
+        if any(module.names(argument.annotation) & types for argument in arguments(node)):
             yield node.name
         return
-    fields = [part.annotation for part in node.body if isinstance(part, ast.AnnAssign)]
-    if any(names(annotation) & types for annotation in fields):
+    if fields(module, node) & types:
         yield node.name
     for part in node.body:
         if isinstance(part, ast.FunctionDef):
-            yield from (f"{node.name}.{name}" for name in handed(part, types))
+            yield from (f"{node.name}.{name}" for name in handed(module, part, types))
 
 
 def arguments(node: ast.FunctionDef) -> list[ast.arg]:
@@ -130,54 +160,119 @@ def arguments(node: ast.FunctionDef) -> list[ast.arg]:
     return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
 
 
-def names(annotation: ast.AST | None) -> set[str]:
-    """Return the names in an annotation."""
-    parts = ast.walk(annotation) if annotation else ()
-    return {part.id for part in parts if isinstance(part, ast.Name)}
+def fields(module: Module, node: ast.ClassDef) -> set[str]:
+    """Return the names in the annotations of a class's fields."""
+    found = (module.names(part.annotation) for part in node.body if isinstance(part, ast.AnnAssign))
+    return set().union(*found)
+
+
+def kept(module: Module, node: ast.ClassDef) -> set[str]:
+    """Return the names of the types that ``__init__`` keeps of its parameters as they are."""
+    begins = [one for one in node.body if getattr(one, "name", None) == "__init__"]
+    types = {one.arg: module.names(one.annotation) for each in begins for one in arguments(each)}
+    assigned = [one for each in begins for one in ast.walk(each) if isinstance(one, ast.Assign)]
+    pairs = [pair for one in assigned for pair in taken_apart(one.targets[0], one.value)]
+    found = (
+        types.get(value.id, set())
+        for target, value in pairs
+        if isinstance(target, ast.Attribute) and isinstance(value, ast.Name)
+    )
+    return set().union(*found)
+
+
+def taken_apart(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """Return the single assignments of ``a, b = c, d``."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        return list(zip(target.elts, value.elts, strict=True))
+    return [(target, value)]
+
+
+def carriers(reached: Reached, types: set[str]) -> set[str]:
+    """Return the types, their subclasses and the classes that keep one of them, and so on."""
+    classes = {
+        node.name: set().union(*map(module.names, node.bases))
+        | fields(module, node)
+        | kept(module, node)
+        for module, node in reached
+        if isinstance(node, ast.ClassDef) and not module.other(node.name)
+    }
+    more = {name for name, parts in classes.items() if parts & types} - types
+    return carriers(reached, types | more) if more else types
 
 
 def way(known: dict[str, Module], command: str, types: set[str]) -> dict[str, object]:
-    """Return the stops of a value on its way through a command, and the number of their files."""
+    """Return carriers and stops of a value on its way through a command, and the files' number."""
+    found = [one for one in reached(known, command) if not one[0].other(one[1].name)]
+    carrying = carriers(found, types)
     stops = sorted(
-        f"{module.name}:{name}"
-        for module, node in reached(known, command)
-        for name in handed(node, types)
+        f"{module.name}:{name}" for module, node in found for name in handed(module, node, carrying)
     )
-    return {"stops": len(stops), "files": len({stop.split(":")[0] for stop in stops}), "at": stops}
+    files = len({stop.split(":")[0] for stop in stops})
+    return {"stops": len(stops), "files": files, "carriers": sorted(carrying), "at": stops}
 
 
 def lengths(known: dict[str, Module]) -> dict[str, dict[str, float]]:
-    """Return number, median and 90th percentile of the lines of functions, by package."""
-    lines: dict[str, list[int]] = {"all": []}
+    """Return number, median and 90th percentile of the lines of functions, by package.
+
+    ``code`` are lines without docstrings, which grow with every example.
+    """
+    lines: dict[str, list[tuple[int, int]]] = {"all": []}
     for name, module in known.items():
         package = ".".join(name.split(".")[:2])
         for node in ast.walk(module.tree):
             if isinstance(node, ast.FunctionDef):
-                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                length = extent(node), extent(node) - docstring_lines(node)
                 lines.setdefault(package, []).append(length)
                 lines["all"].append(length)
-    return {
-        name: {"functions": len(some), "median": median(some), "p90": quantiles(some, n=10)[-1]}
-        for name, some in sorted(lines.items())
-        if len(some) > 9
-    }
+    return {name: measured(some) for name, some in sorted(lines.items()) if len(some) > 9}
+
+
+def measured(lines: list[tuple[int, int]]) -> dict[str, float]:
+    """Return number, median and 90th percentile of lines, with docstrings and without."""
+    whole, code = zip(*lines, strict=True)
+    ends = {"p90": quantiles(whole, n=10)[-1], "code_p90": quantiles(code, n=10)[-1]}
+    return {"functions": len(lines), "median": median(whole), "code_median": median(code), **ends}
+
+
+def docstring_lines(node: ast.FunctionDef) -> int:
+    """Return the number of lines of a function's docstring."""
+    return extent(node.body[0]) if ast.get_docstring(node) else 0
+
+
+def extent(node: ast.stmt) -> int:
+    """Return the number of lines of a statement."""
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def counted(known: dict[str, Module]) -> dict[str, dict]:
+    """Return the ways and the lengths of functions of one version of the package."""
+    ways = {name: way(known, *how) for name, how in WAYS.items()}
+    return {"ways": ways, "functions": lengths(known)}
+
+
+def at_commit(commit: str, read: Callable[[Path], Read]) -> Read:
+    """Return what is read of the package as it was at a commit."""
+    line = ["git", "archive", commit, PACKAGE.name]
+    packed = subprocess.run(line, cwd=ROOT, check=True, capture_output=True).stdout
+    with TemporaryDirectory() as place, tarfile.open(fileobj=io.BytesIO(packed)) as files:
+        files.extractall(place, filter="data")
+        return read(Path(place) / PACKAGE.name)
 
 
 def main() -> None:
-    """Print the figures, and write them if a file is given."""
+    """Print the figures before and after; write them if this is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--package", type=Path, default=PACKAGE, help="the package's folder")
+    parser.add_argument("--write", action="store_true", help="write results/*.json")
     given = parser.parse_args()
-    known = modules(given.package)
-    record = {name: way(known, *how) for name, how in WAYS.items()}
-    for name, one in record.items():
-        print(f"{name}: {one['stops']} stops in {one['files']} files")
-    long = lengths(known)
-    for name, one in long.items():
-        print(f"{name}: {one['functions']} functions, median {one['median']:g}, p90 {one['p90']:g}")
-    if given.json:
-        given.json.write_text(json.dumps({"ways": record, "functions": long}, indent=1) + "\n")
+    records = {"before": at_commit(BASELINE, modules), "after": modules(PACKAGE)}
+    for label, known in records.items():
+        record = counted(known)
+        for name, one in record["ways"].items():
+            print(f"{label}: {name}: {one['stops']} stops in {one['files']} files")
+        for name, one in record["functions"].items():
+            print(f"{label}: {name}: " + ", ".join(f"{key} {one[key]:g}" for key in one))
+        if given.write:
+            (RESULTS / f"{label}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
