@@ -83,6 +83,7 @@ class Box:
 
     @property
     def shape(self) -> Triple:
+        """Number of voxels along each axis, (z, y, x)."""
         z, y, x = (b - a for a, b in zip(self.start, self.stop, strict=True))
         return z, y, x
 
@@ -94,6 +95,7 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice, slice]:
+        """Slices that index the box in an array of the volume."""
         z, y, x = (slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
         return z, y, x
 

@@ -13,16 +13,16 @@ import types
 import typing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fibsem import api, models
-from tests.test_library import FENCE, PACKAGES
+from tests.test_library import FENCE, PACKAGES, PLAIN
 
 PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
 #: What a reader of an example has before it.
-GIVEN = {"stack", "found", "trial", "material", "spec", "model", "show", "loss_of"}
-PUBLIC = ["fibsem.config", "fibsem.geometry", "fibsem.data.volumes",
-          "fibsem.analysis.postprocessing", *PACKAGES]  # fmt: skip
+GIVEN = {"stack", "found", "trial", "material", "spec", "model", "show", "loss_of", "main"}
+PUBLIC = [*PLAIN, *PACKAGES]
 
 
 def public(package):
@@ -34,13 +34,19 @@ def public(package):
 def examples(package):
     """Code of every example in a fence, and the module that it stands in."""
     for what in public(package).values():
-        for code in FENCE.findall(inspect.getdoc(what) or ""):
-            yield code, sys.modules[what.__module__]
+        if inspect.isclass(what) or inspect.isroutine(what):
+            for code in FENCE.findall(inspect.getdoc(what) or ""):
+                yield code, sys.modules[what.__module__]
+
+
+def run(code, module):
+    """Run an example as its reader would, with the public names imported."""
+    exec(code, vars(module) | known(module.__name__.rpartition(".")[0]))
 
 
 def known(package):
     """What public names mean, those of a package before others."""
-    names = {"Path": Path, "api": api, "models": models}
+    names = {"Path": Path, "api": api, "models": models, "np": np}
     for other in (*PUBLIC, package):
         names |= public(other)
     return names
@@ -109,7 +115,7 @@ class Reader:
     def named(self, node):
         """What a dotted name means; None where it begins with a value of the example."""
         if isinstance(node, ast.Name):
-            return self.names.get(node.id)
+            return None if node.id in self.kinds else self.names.get(node.id)
         if isinstance(node, ast.Attribute) and (owner := self.named(node.value)) is not None:
             return getattr(owner, node.attr)
         return None
@@ -128,14 +134,12 @@ class Reader:
         return one_of(hint(kind, name))
 
 
-@pytest.mark.parametrize("package", ["fibsem.api", *PACKAGES])
+@pytest.mark.parametrize("package", ["fibsem.api", *PUBLIC])
 def test_examples_name_what_there_is(package):
     for code, module in examples(package):
         tree, names = ast.parse(code), vars(module) | known(package)
-        used = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-        own = {node.id for node in used if isinstance(node.ctx, ast.Store)}
-        own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-        unknown = {node.id for node in used} - own - names.keys() - GIVEN - {*dir(builtins)}
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        unknown = used - {*named_in(tree)} - names.keys() - GIVEN - {*dir(builtins)}
         assert unknown == set(), code
         Reader(names).read(tree)
 

@@ -15,8 +15,13 @@ from fibsem import api
 ROOT = Path(__file__).parents[1]
 STUBS = sorted((ROOT / "fibsem").glob("*/__init__.pyi"))
 PAGE = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
-#: Public, too, and imported as they are.
-PLAIN = ["fibsem.config", "fibsem.models", "fibsem.data.volumes", "fibsem.geometry"]
+#: Public, too, and imported as they are: packages that list their names, and a file.
+LISTED = [
+    ".".join(file.parent.relative_to(ROOT).parts)
+    for file in sorted((ROOT / "fibsem").rglob("__init__.py"))
+    if re.search(r"^__all__ = ", file.read_text(encoding="utf-8"), re.MULTILINE)
+]
+PLAIN = [*(name for name in LISTED if name != "fibsem.api"), "fibsem.geometry"]
 PACKAGES = [f"fibsem.{stub.parent.name}" for stub in STUBS]
 #: What nobody can run in milliseconds stands in a fence; the rest are doctests.
 EXAMPLE = re.compile(r"^(>>> |```python)", re.MULTILINE)

@@ -102,6 +102,37 @@ def test_docstrings_stand_alone():
     assert leaning == []
 
 
+#: Methods that a protocol or Keras explains: Optuna's study is explained where `Study` is.
+EXPLAINED = {"call"}
+
+
+def _methods(node):
+    """Public methods of a class, by whether they have a docstring."""
+    functions = [one for one in node.body if isinstance(one, ast.FunctionDef)]
+    return {one.name: bool(ast.get_docstring(one)) for one in functions if one.name[0] != "_"}
+
+
+def test_public_definitions_are_explained():
+    """In a class of a protocol, or around another one, that may be done where the protocol is."""
+    public, explained = [], {*EXPLAINED}
+    for file, nodes in _package().items():
+        for node in (node for node in nodes if isinstance(node, ast.ClassDef)):
+            methods = _methods(node)
+            if any(ast.unparse(base) == "Protocol" for base in node.bases):
+                explained |= methods.keys()
+                assert all(methods.values()), f"{file.name}: {node.name}"
+            if not node.name.startswith("_"):
+                public += [(file.name, node.name, name, told) for name, told in methods.items()]
+    silent = [one for one in public if not one[-1] and one[2] not in explained]
+    tops = [(file.name, one) for file, nodes in _package().items() for one in nodes[0].body]
+    kinds = ast.FunctionDef | ast.ClassDef
+    silent += [
+        (name, one.name) for name, one in tops
+        if isinstance(one, kinds) and one.name[0] != "_" and not ast.get_docstring(one)
+    ]  # fmt: skip
+    assert silent == []
+
+
 #: Lines that say ``dict[str, Any]``: records without a type, which shall become fewer.
 UNTYPED = 13
 #: Functions that return a record without a type, which shall become fewer, too: a ``to_json`` may,

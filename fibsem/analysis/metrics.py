@@ -69,6 +69,7 @@ class Confusion:
 
     @property
     def pixels(self) -> int:
+        """Number of labelled pixels."""
         return sum(map(sum, self.counts))
 
     def iou(self, value: int) -> float:
@@ -99,6 +100,7 @@ class Confusion:
 
     @property
     def accuracy(self) -> float:
+        """Share of labelled pixels that are predicted correctly; nan if there are none."""
         right = self.counts[0][0] + self.counts[1][1]
         return right / self.pixels if self.pixels else float("nan")
 

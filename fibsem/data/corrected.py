@@ -153,6 +153,7 @@ class CorrectedVolume:
 
     @property
     def shape(self) -> Triple:
+        """Shape of the volume, (z, y, x)."""
         return self.volume.shape
 
     def holding(self, box: Box) -> CorrectedVolume:

@@ -35,6 +35,7 @@ class Pixels:
         return len(self.label)
 
     def take(self, index: npt.NDArray[np.intp]) -> Pixels:
+        """Return the pixels at some indices, in their order."""
         return Pixels(self.window[index], self.y[index], self.x[index], self.label[index])
 
 

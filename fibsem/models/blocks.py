@@ -58,6 +58,7 @@ class Style:
 
     @property
     def regularizer(self) -> keras.Regularizer | None:
+        """L2 penalty of the kernels, or None if its weight is 0."""
         return keras.regularizers.L2(self.l2) if self.l2 else None
 
 

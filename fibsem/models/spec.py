@@ -164,6 +164,7 @@ class ModelSpec:
         return f"it is of {deep}, and here nbhd is {self.nbhd}"
 
     def to_json(self) -> Record:
+        """Return the stored record, with the neighbourhood as text."""
         return {**asdict(self), "nbhd": str(self.nbhd)}
 
     @classmethod

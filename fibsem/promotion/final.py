@@ -131,6 +131,7 @@ class Final:
 
     @property
     def seed(self) -> int:
+        """Seed of the final training."""
         return self.material.config.seed
 
     @property

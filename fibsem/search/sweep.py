@@ -215,6 +215,7 @@ class Sweep:
         return bounds(self.search.constraints)
 
     def best_so_far(self, now: Sequence[Outcome]) -> str:
+        """Return the best value as text for the progress line; empty if there is none."""
         best = self.best(now)
         return f"best {self.goals[0].key} {best.first():.4f}" if best else ""
 

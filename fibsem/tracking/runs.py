@@ -78,6 +78,7 @@ class Tracking:
 
     @cached_property
     def client(self) -> MlflowClient:
+        """MLflow's client of the store."""
         return client_of(self.uri)
 
     def start(
@@ -130,10 +131,12 @@ class Tracking:
         return True
 
     def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
+        """Log parameters of a run."""
         entries = [Param(key, in_record(str(value))) for key, value in params.items()]
         self.client.log_batch(run_id, params=entries, synchronous=True)
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float | None], step: int = 0) -> None:
+        """Log metrics of a run at a step; None and nan are left out."""
         now = int(time.time() * 1000)
         entries = [
             Metric(key, float(value), now, step)
@@ -161,6 +164,7 @@ class Tracking:
         return len({metric.step for metric in self.client.get_metric_history(run_id, key)})
 
     def tag(self, run_id: str, tags: Mapping[str, object]) -> None:
+        """Set tags of a run."""
         entries = [RunTag(key, in_record(str(value))) for key, value in tags.items()]
         self.client.log_batch(run_id, tags=entries, synchronous=True)
 
@@ -169,9 +173,11 @@ class Tracking:
         log_model(self.client, self.experiment_id, run_id)
 
     def log_json(self, run_id: str, record: Mapping[str, Any], file: str) -> None:
+        """Log a record as a JSON artifact of a run."""
         self.client.log_dict(run_id, in_record(dict(record)), file)
 
     def log_dataset(self, run_id: str, dataset: Dataset) -> None:
+        """Log a dataset as an input of a run."""
         self.client.log_inputs(run_id, [dataset_input(dataset)])
 
     def describe(self, run_id: str, markdown: str) -> None:
@@ -179,6 +185,7 @@ class Tracking:
         self.tag(run_id, {names.NOTE: markdown})
 
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        """Log a file as an artifact of a run, in a folder if one is given."""
         self.client.log_artifact(run_id, str(path), folder)
 
     def read_json(self, run_id: str, file: str) -> Record:

@@ -15,6 +15,7 @@ from fibsem.analysis.postprocessing import (
     stages,
 )
 from tests import once
+from tests.test_examples import examples, run
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -141,3 +142,12 @@ def test_a_drawing_has_the_names_as_they_are_and_is_the_same_again(tmp_path):
     texts = ["".join(element.itertext()) for element in ElementTree.fromstring(written[0]).iter()]
     assert "<film> & $x_1$ \ufffd" in texts
     assert written[0] == written[1]
+
+
+def test_examples_of_figures_draw(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = [*examples("fibsem.analysis.figures")]
+    assert len(shown) == len(figures.__all__)
+    for code, module in shown:
+        run(code, module)
+    assert {path.name for path in tmp_path.iterdir()} == {"importance.png", "importance.svg"}

@@ -14,6 +14,14 @@ def reliability(calibration: Calibration) -> Figure:
     """Plot observed frequency against probability of solid, and the distribution of pixels.
 
     Curves are drawn before and after calibration; the dashed line is perfect calibration.
+
+    Examples
+    --------
+    ```python
+    labels, scores = np.array([0, 0, 1, 1]), np.array([0.2, 0.6, 0.4, 0.9])
+    before, after = (Reliability.of(labels, with_temperature(scores, t)) for t in (1.0, 2.0))
+    reliability(Calibration(2.0, loss_before=0.54, loss_after=0.58, before=before, after=after))
+    ```
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.6, 4.4), layout="constrained")

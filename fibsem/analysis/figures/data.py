@@ -31,6 +31,12 @@ def histograms(counts: Mapping[str, AnyArray], edges: AnyArray) -> Figure:
         Number of pixels by grey value.
     edges : (bins + 1,) float
         Edges of the bins, in [0, 1].
+
+    Examples
+    --------
+    ```python
+    histograms({"HPC22": np.array([10, 50, 30, 10])}, edges=np.linspace(0, 1, 5))
+    ```
     """
     figure, axes = axes_row(len(counts), 2.8, 2.2)
     for ax, (name, count) in zip(axes, counts.items(), strict=True):
@@ -50,6 +56,13 @@ def gradients(profiles: Mapping[str, tuple[AnyArray, AnyArray]], axis: str) -> F
         Both (n,) float in [0, 1].
     axis
         Name of the array axis.
+
+    Examples
+    --------
+    ```python
+    line = np.linspace(0.5, 0.4, 100)
+    gradients({"HPC22": (line + 0.02 * np.sin(np.arange(100)), line)}, axis="x")
+    ```
     """
     figure, axes = axes_row(len(profiles), 2.8, 2.2)
     for ax, (name, (profile, line)) in zip(axes, profiles.items(), strict=True):
@@ -74,6 +87,13 @@ def classes(values: Mapping[str, Mapping[str, Sequence[AnyArray]]]) -> Figure:
     ----------
     values : mapping of sample to split to (pore, solid)
         Grey values in [0, 1] of the labelled pixels, each (n,) float.
+
+    Examples
+    --------
+    ```python
+    pore, solid = np.array([0.1, 0.2, 0.3]), np.array([0.6, 0.7, 0.8])
+    classes({"HPC22": {"train": (pore, solid), "val": (pore, solid)}})
+    ```
     """
     parts = list(next(iter(values.values())))
     with mpl.rc_context(STYLE):
@@ -106,6 +126,13 @@ def squares(
         Number of squares in a row.
     of
         Total number of squares, stated in the title if not all of them are drawn.
+
+    Examples
+    --------
+    ```python
+    grey = np.random.default_rng(0).random((64, 64))
+    squares([("HPC22, slice 3", grey, (grey > 0.5).astype(np.uint8))], columns=1, of=30)
+    ```
     """
     rows = -(-len(pictures) // columns)
     with mpl.rc_context(STYLE):

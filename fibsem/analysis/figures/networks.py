@@ -19,6 +19,13 @@ def network(paths: Sequence[Sequence[tuple[str, str, int, int, str]]], title: st
     paths : sequence of paths of (label, extents, largest extent, channels, kind)
         One row per path; ``kind`` is input, conv, pool, dense or merge. The height of a box grows
         with the extent of its feature map, its width with the number of channels.
+
+    Examples
+    --------
+    ```python
+    layers = [("window", "81x81x3", 81, 3, "input"), ("conv1", "79x79", 79, 16, "conv")]
+    network([[*layers, ("dense", "1x1", 1, 64, "dense")]], title="2dcnn")
+    ```
     """
     colours = {
         "input": "#999999",
@@ -66,6 +73,12 @@ def feature_maps(maps: Mapping[str, AnyArray], most: int = 8) -> Figure:
         Feature maps of one input.
     most
         Number of channels that are drawn of each layer, in one row.
+
+    Examples
+    --------
+    ```python
+    feature_maps({"conv1": np.random.default_rng(0).random((79, 79, 16))}, most=4)
+    ```
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(1.05 * most + 0.8, 1.05 * len(maps)), layout="constrained")

@@ -22,6 +22,14 @@ def postprocessing_surface(surface: AnyArray, grid: SearchGrid, best: PostProces
         Pooled mIoU, as the search returns it; nan (not evaluated) is drawn as the nearest value.
     grid, best
         Grid that was searched, and the best combination, which is marked.
+
+    Examples
+    --------
+    ```python
+    grid = SearchGrid(sigmas=(0.0, 1.0), thresholds=(0.4, 0.5, 0.6))
+    surface = np.array([[[[0.70, 0.72, 0.71], [0.74, 0.78, 0.75]]]])
+    postprocessing_surface(surface, grid, PostProcessing(sigma=1.0, threshold=0.5))
+    ```
     """
     sigmas, thresholds = np.sort(grid.sigmas), np.sort(grid.thresholds)
     miou = 100 * surface[grid.rounds.index(best.rounds), grid.min_sizes.index(best.min_size)]
@@ -71,6 +79,14 @@ def postprocessing_steps(grey: AnyArray, square: ScoredSquare, steps: PostProces
         Scores and labels of the square.
     steps
         Parameters of the post-processing.
+
+    Examples
+    --------
+    ```python
+    scores = np.random.default_rng(0).random((72, 72), np.float32)
+    square = ScoredSquare(scores, (scores[4:-4, 4:-4] > 0.5).astype(np.uint8), np.s_[4:-4, 4:-4])
+    postprocessing_steps(scores[square.inner], square, PostProcessing(sigma=1.0, min_size=5))
+    ```
     """
     images = [image[square.inner] for image in stages(square.scores, steps)]
     segmented = images[-1].astype(np.uint8)

@@ -37,6 +37,13 @@ def overlay(
         Exact labels, True for solid.
     material : (y, x) bool, optional
         Where there is material; everything else is drawn black and does not count as pore.
+
+    Examples
+    --------
+    ```python
+    grey = np.random.default_rng(0).random((64, 64))
+    overlay(grey, solid=grey > 0.4, truth=grey > 0.5)
+    ```
     """
     shown = np.ones(grey.shape, bool) if material is None else material
     grey = np.where(shown, grey, grey.min())
@@ -76,6 +83,14 @@ def one_square(
         Predicted labels (h, w), 0 pore and 1 solid.
     columns
         Largest number of images in a row.
+
+    Examples
+    --------
+    ```python
+    grey = np.random.default_rng(0).random((64, 64))
+    labels, predicted = (grey > 0.5).astype(np.uint8), (grey > 0.45).astype(np.uint8)
+    one_square(grey, labels, {"2dcnn": (predicted, 0.90)})
+    ```
     """
     count = 2 + len(predictions)
     columns = min(columns, count)
@@ -111,6 +126,12 @@ def porosity_by_slice(values: Mapping[str, AnyArray]) -> Figure:
     ----------
     values : mapping of volume to (z,) float
         Porosity; nan for a slice that is missing.
+
+    Examples
+    --------
+    ```python
+    porosity_by_slice({"HPC22": np.array([0.21, 0.23, np.nan, 0.22])})  # the third slice is missing
+    ```
     """
     figure, (ax,) = axes_row(1, 6.4, max(2.8, 0.15 * len(values) + 0.5))  # with room for names
     marks = ("-", "--", ":", "-.")

@@ -20,6 +20,13 @@ def pore_sizes(curves: Mapping[str, tuple[AnyArray, ...]], unit: str) -> Figure:
         Share of the pore volume with at least each diameter, by either definition.
     unit
         Unit of the diameters.
+
+    Examples
+    --------
+    ```python
+    diameters = np.array([20.0, 40.0, 80.0])
+    pore_sizes({"HPC22": (diameters, np.array([1.0, 0.6, 0.1]), np.array([1.0, 0.4, 0.0]))}, "nm")
+    ```
     """
     figure, (ax,) = axes_row(1, 6.4, 2.8)
     for name, colour, (diameters, thickness, intrusion) in _coloured(curves):
@@ -40,6 +47,12 @@ def porosity_of_parts(curves: Mapping[str, tuple[AnyArray, ...]], unit: str) -> 
         Sides of the cubes that the film is cut into, and standard deviation over them.
     unit
         Unit of the sides.
+
+    Examples
+    --------
+    ```python
+    porosity_of_parts({"HPC22": (np.array([250.0, 500.0]), np.array([0.08, 0.03]))}, "nm")
+    ```
     """
     figure, (ax,) = axes_row(1, 6.4, 2.8)
     for name, colour, (sides, spread) in _coloured(curves):

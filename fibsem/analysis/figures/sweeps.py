@@ -24,6 +24,12 @@ def history(
 
     Trials that are not ``within`` the bounds of the search are drawn hollow, and are never the
     best; by default all trials are within them.
+
+    Examples
+    --------
+    ```python
+    history(hours=(0.0, 0.2, 0.3), values=(0.4, 0.2, 0.3), label="loss", minimize=True)
+    ```
     """
     figure, (ax,) = axes_row(1, 4.2, 2.8)
     value = np.asarray(values, float)
@@ -54,6 +60,13 @@ def searches(
         Times at which the trials of a run ended, in order, and the value of each trial.
     label
         Name of the values.
+
+    Examples
+    --------
+    ```python
+    minutes = (1, 2, 3)
+    searches({"tpe": [(minutes, (0.5, 0.3, 0.4))], "random": [(minutes, (0.6, 0.5, 0.4))]}, "loss")
+    ```
     """
     figure, (ax,) = axes_row(1, 5.0, 3.2)
     for (way, several), colour in zip(runs.items(), (PORE, SOLID, NEUTRAL), strict=False):
@@ -79,6 +92,13 @@ def parallel_coordinates(
         Value of every trial.
     label
         Name of the value.
+
+    Examples
+    --------
+    ```python
+    values = {"model.filters": (16, 32, 32), "model.dropout": (None, 0.1, 0.2)}
+    parallel_coordinates(values, figure_of_merit=(0.4, 0.2, 0.3), label="loss")
+    ```
     """
     columns = {**values, label: list(figure_of_merit)}
     with mpl.rc_context(STYLE):
@@ -130,7 +150,14 @@ def _on_axis(ax: Axes, k: int, column: Sequence[Any]) -> list[float]:
 
 
 def bars(values: Mapping[str, float], label: str) -> Figure:
-    """Draw one bar per name, the longest on top."""
+    """Draw one bar per name, the longest on top.
+
+    Examples
+    --------
+    ```python
+    bars({"dropout": 0.1, "learning rate": 0.6}, "importance")
+    ```
+    """
     ordered = sorted(values.items(), key=lambda item: item[1])
     figure, (ax,) = axes_row(1, 4.2, 0.3 * len(values) + 0.8)
     ax.barh([name for name, _ in ordered], [value for _, value in ordered], color=PORE)
@@ -151,6 +178,13 @@ def pareto(
         Whether each trial is on the Pareto front.
     labels
         Names of the objectives.
+
+    Examples
+    --------
+    ```python
+    points = [(0.20, 30), (0.15, 90), (0.25, 80)]
+    pareto(points, on_front=(True, True, False), labels=("loss", "seconds per gigapixel"))
+    ```
     """
     figure, (ax,) = axes_row(1, 4.0, 3.2)
     xy, front = np.asarray(points, float), np.asarray(on_front, bool)

@@ -22,6 +22,12 @@ def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figu
     ----------
     curves : mapping of run to mapping of ``loss`` and ``miou`` to values by epoch
         Metrics on the fixed validation sample.
+
+    Examples
+    --------
+    ```python
+    learning_curves({"seed 1": {"loss": (0.5, 0.4, 0.3), "miou": (0.70, 0.78, 0.80)}})
+    ```
     """
     figure, axes = axes_row(2, 3.4, 2.6)
     for ax, key, label in zip(
@@ -44,6 +50,13 @@ def learning_bands(
     ----------
     curves : mapping of model to (training losses, validation losses)
         One sequence per seed, with one value per epoch.
+
+    Examples
+    --------
+    ```python
+    training, validation = [(0.6, 0.3), (0.5, 0.4)], [(0.7, 0.4), (0.6, 0.5)]  # two seeds
+    learning_bands({"2dcnn": (training, validation)})
+    ```
     """
     figure, axes = axes_row(len(curves), 2.9, 2.4)
     for ax, (name, (training, validation)) in zip(axes, curves.items(), strict=True):
@@ -87,6 +100,12 @@ def miou_by_neighbourhood(values: Mapping[str, Mapping[int, tuple[float, float]]
     ----------
     values : mapping of line to mapping of n_x to (mean, s.d.)
         MIoU in [0, 1].
+
+    Examples
+    --------
+    ```python
+    miou_by_neighbourhood({"n_z = 3": {33: (0.78, 0.01), 81: (0.81, 0.01)}})
+    ```
     """
     figure, (ax,) = axes_row(1, 4.2, 3.0)
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, max(1, len(values))))
@@ -102,7 +121,14 @@ def miou_by_neighbourhood(values: Mapping[str, Mapping[int, tuple[float, float]]
 
 
 def boxes(values: Mapping[str, Sequence[float]], label: str) -> Figure:
-    """Draw a box per model over its seeds or squares, with every value on top (Figure 4.5)."""
+    """Draw a box per model over its seeds or squares, with every value on top (Figure 4.5).
+
+    Examples
+    --------
+    ```python
+    boxes({"2dcnn": (0.80, 0.81, 0.83), "3dcnn": (0.82, 0.84, 0.83)}, "test mIoU")
+    ```
+    """
     figure, (ax,) = axes_row(1, max(3.0, 0.62 * len(values) + 1), 3.0)
     ax.boxplot(list(values.values()), widths=0.5, showfliers=False, medianprops={"color": SOLID})
     for k, points in enumerate(values.values(), start=1):

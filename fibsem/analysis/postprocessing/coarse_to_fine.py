@@ -42,7 +42,16 @@ GridPoint = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class SampledParts:
-    """A sample of parts of squares with their margins, and a weight for each part."""
+    """A sample of parts of squares with their margins, and a weight for each part.
+
+    Examples
+    --------
+    >>> scores, labels = np.ones((8, 8), np.float32), np.ones((8, 8), np.uint8)
+    >>> square = ScoredSquare(scores, labels, np.s_[0:8, 0:8])
+    >>> sample = SampledParts([square.part(np.s_[0:4, 0:4], margin=2)], weights=[4.0])
+    >>> [part.scores.shape for part in sample.squares]  # a quarter, with a margin inside the square
+    [(6, 6)]
+    """
 
     squares: Sequence[ScoredSquare]
     weights: Sequence[float]
@@ -70,6 +79,14 @@ def search_by_sample(
     surface : ndarray
         Pooled mIoU, (rounds, min_sizes, sigmas, thresholds) float64: over every pixel where that
         was evaluated, else over the sample, nan where neither was.
+
+    Examples
+    --------
+    >>> scores = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    >>> square = ScoredSquare(scores, (scores > 0.55).astype(np.uint8), np.s_[0:8, 0:8])
+    >>> grid = SearchGrid(sigmas=(0.0,), thresholds=(0.3, 0.55, 0.8))
+    >>> search_by_sample([square], SampledParts([square], [1.0]), grid)[0].threshold
+    0.55
     """
     estimated = _of_sample(sample, grid, progress)
     surface, tried = np.full(grid.shape, np.nan), np.zeros(grid.shape, bool)

@@ -49,7 +49,14 @@ FOR_THREADS = 0.5
 
 @dataclass(frozen=True)
 class SearchGrid:
-    """Grid of post-processing parameters; that of the thesis is in ``conf/experiment/thesis``."""
+    """Grid of post-processing parameters; that of the thesis is in ``conf/experiment/thesis``.
+
+    Examples
+    --------
+    >>> grid = SearchGrid(sigmas=(0.0, 1.0), thresholds=(0.4, 0.5, 0.6), rounds=(1, 2))
+    >>> grid.shape, grid.combinations, grid.margin
+    ((2, 1, 2, 3), 12, 8)
+    """
 
     sigmas: tuple[float, ...]
     thresholds: tuple[float, ...]
@@ -68,6 +75,7 @@ class SearchGrid:
 
     @property
     def combinations(self) -> int:
+        """Number of combinations in the grid."""
         return math.prod(self.shape)
 
 
@@ -96,6 +104,14 @@ def search(
     surface : ndarray
         Pooled mIoU, (rounds, min_sizes, sigmas, thresholds) float64: what
         :meth:`ScoredSquare.confusion` gives for each combination, summed over the squares.
+
+    Examples
+    --------
+    >>> scores = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    >>> square = ScoredSquare(scores, (scores > 0.55).astype(np.uint8), np.s_[0:8, 0:8])
+    >>> best, surface = search([square], SearchGrid(sigmas=(0.0,), thresholds=(0.3, 0.55, 0.8)))
+    >>> best.threshold, surface.round(2).tolist()
+    (0.55, [[[[0.59, 1.0, 0.57]]]])
     """
     surface = try_some(squares, grid, np.ones(grid.shape, bool), progress)
     return best_of(surface, grid), surface

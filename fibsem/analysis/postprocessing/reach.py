@@ -29,6 +29,8 @@ def reaching(even: Sequence[float], *, low: bool = True, high: bool = True) -> t
     low, high
         Whether to extend below the first and above the last of them.
 
+    Examples
+    --------
     >>> [round(t, 4) for t in reaching((0.25, 0.5), high=False)[:4]]
     [0.25, 0.5, 0.2061, 0.1682]
     """
@@ -40,6 +42,8 @@ def reaching(even: Sequence[float], *, low: bool = True, high: bool = True) -> t
 def at_an_end(threshold: float, tried: Sequence[float]) -> str:
     """Return a warning if the best threshold is the smallest or largest one tried, else "".
 
+    Examples
+    --------
     >>> at_an_end(0.3, (0.3, 0.4, 0.5))
     'threshold 0.3 is an end of those that were tried, 0.3 to 0.5: a better one may lie beyond'
     """

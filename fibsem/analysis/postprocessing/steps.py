@@ -43,6 +43,11 @@ class PostProcessing(Stored):
         Number of rounds of smoothing and thresholding, 1 or 2.
     min_size
         4-connected components of fewer pixels are flipped, solids first, then pores.
+
+    Examples
+    --------
+    >>> PostProcessing(sigma=2.0, threshold=0.4, rounds=2, min_size=50).margin
+    16
     """
 
     sigma: float = 0.0
@@ -70,7 +75,14 @@ class PostProcessing(Stored):
 
 
 def segment_slice(scores: FloatArray, steps: PostProcessing) -> LabelArray:
-    """Label one slice of scores, (y, x) float32 -> (y, x) uint8, 0 pore and 1 solid."""
+    """Label one slice of scores, (y, x) float32 -> (y, x) uint8, 0 pore and 1 solid.
+
+    Examples
+    --------
+    >>> scores = np.array([[0.2, 0.4], [0.6, 0.8]], np.float32)
+    >>> segment_slice(scores, PostProcessing(threshold=0.4)).tolist()
+    [[0, 1], [1, 1]]
+    """
     labels = deque(stages(scores, steps), maxlen=1).pop()  # keeps only one large image in memory
     return labels.astype(np.uint8, copy=False)
 
@@ -84,6 +96,13 @@ def stages(scores: FloatArray, steps: PostProcessing) -> Iterator[FloatArray | L
         For each round, the smoothed scores, then 1 where they reach the threshold.
     (y, x) uint8
         At last the labels without small components.
+
+    Examples
+    --------
+    >>> scores = np.array([[0.2, 0.4], [0.6, 0.8]], np.float32)
+    >>> smoothed, solid, cleaned = stages(scores, PostProcessing(threshold=0.7, min_size=2))
+    >>> solid.tolist(), cleaned.tolist()
+    ([[0, 0], [0, 1]], [[0, 0], [0, 0]])
     """
     threshold = np.float32(steps.threshold)  # scores are float32, so compare in float32
     image: FloatArray | LabelArray = scores
@@ -97,7 +116,13 @@ def stages(scores: FloatArray, steps: PostProcessing) -> Iterator[FloatArray | L
 
 
 def smooth(scores: FloatArray, sigma: float) -> FloatArray:
-    """Smooth a slice by a Gaussian, half-sample mirrored at the borders; returns float32."""
+    """Smooth a slice by a Gaussian, half-sample mirrored at the borders; returns float32.
+
+    Examples
+    --------
+    >>> smooth(np.array([[0.0, 0.0, 1.0, 0.0, 0.0]], np.float32), sigma=1.0).round(2)
+    array([[0.06, 0.24, 0.4 , 0.24, 0.06]], dtype=float32)
+    """
     if sigma == 0:
         return scores
     smoothed: FloatArray = gaussian_filter(
@@ -107,7 +132,14 @@ def smooth(scores: FloatArray, sigma: float) -> FloatArray:
 
 
 def remove_small(labels: LabelArray, min_size: int) -> LabelArray:
-    """Flip 4-connected components of fewer than ``min_size`` pixels, solids first, then pores."""
+    """Flip 4-connected components of fewer than ``min_size`` pixels, solids first, then pores.
+
+    Examples
+    --------
+    >>> labels = np.array([[1, 0, 1, 1, 1, 1]], np.uint8)
+    >>> remove_small(labels, min_size=2).tolist()
+    [[0, 0, 1, 1, 1, 1]]
+    """
     if min_size <= 1:
         return labels
     for value in (1, 0):
@@ -132,6 +164,13 @@ class ScoredSquare:
     """Scores of a labelled square with the margin that smoothing needs.
 
     ``inner`` is the position of the square in ``scores``; ``labels`` has the size of the square.
+
+    Examples
+    --------
+    >>> scores = np.full((6, 6), 0.8, np.float32)  # a square of 4 x 4 pixels with a margin of one
+    >>> square = ScoredSquare(scores, np.ones((4, 4), np.uint8), np.s_[1:5, 1:5])
+    >>> square.confusion(PostProcessing(threshold=0.5)).accuracy
+    1.0
     """
 
     scores: FloatArray

@@ -33,6 +33,13 @@ class Film:
         (z, y, x) distance of neighbouring voxels, in any unit; all lengths are in this unit.
     read
         Returns the classes of a box, (z, y, x) uint8: 0 pore, 1 solid, 2 neither.
+
+    Examples
+    --------
+    >>> phases = np.zeros((4, 6, 5), np.uint8)  # all pore
+    >>> film = Film.of(phases, spacing=(50.0, 10.0, 10.0))  # nanometres
+    >>> film.voxels_of(100.0), [start for start, _ in film.slabs(3)]
+    ((2, 10, 10), [0, 3])
     """
 
     shape: Triple

@@ -29,6 +29,14 @@ class PartErrors:
         Number of parts with sides of :data:`PART` pixels in which every pixel is labelled.
     total, squared
         Sum of the errors, and sum of the squared errors.
+
+    Examples
+    --------
+    >>> pores = np.zeros((32, 16), bool)
+    >>> expected = np.repeat(np.float32([0.1, 0.3]), 256).reshape(32, 16)  # two parts of 16 x 16
+    >>> errors = PartErrors.of(pores, expected, known=np.ones((32, 16), bool))
+    >>> errors.count, round(errors.sd, 3)
+    (2, 0.1)
     """
 
     count: int = 0
@@ -70,6 +78,7 @@ class PartErrors:
 
     @classmethod
     def from_json(cls, record: Sequence[float]) -> PartErrors:
+        """Create the sums from what :attr:`sums` returned."""
         return cls(int(record[0]), *record[1:])
 
 

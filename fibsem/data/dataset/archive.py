@@ -40,6 +40,7 @@ class Deposit:
 
     @property
     def file_name(self) -> str:
+        """Name of the file, the end of its address."""
         return self.url.rsplit("/", 1)[-1]
 
 

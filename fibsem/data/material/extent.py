@@ -47,6 +47,15 @@ class Extent:
         or one slice that holds for all.
     doubts
         Warnings about areas with the value of fill, but not its shape, which are measured.
+
+    Examples
+    --------
+    >>> from fibsem.data.volumes import ArrayVolume
+    >>> mask = np.ones((1, 4, 6), np.uint8)  # one slice that holds for all
+    >>> mask[:, :, :2] = 0
+    >>> extent = Extent((10, 4, 6), mask=ArrayVolume(mask))
+    >>> extent.pixels(0), extent.is_blank(0), extent.left_out()
+    (16, False, {'mask': 80})
     """
 
     shape: Triple

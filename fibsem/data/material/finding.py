@@ -31,6 +31,13 @@ def given_extent(shape: Triple, valid: str) -> Extent | None:
     ------
     UserError
         If the mask does not exist, cannot be opened, or has another shape.
+
+    Examples
+    --------
+    >>> given_extent((10, 4, 6), "all").left_out()
+    {}
+    >>> given_extent((10, 4, 6), "auto") is None
+    True
     """
     if valid == "auto":
         return None
@@ -55,6 +62,15 @@ def look_for(volume: Volume, valid: str = "auto") -> Extent:
     """Return the extent of a volume whose slices are examined lazily.
 
     For data of which few slices are used; `find_extent` examines all slices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fibsem.data.volumes import ArrayVolume
+    >>> film = np.random.default_rng(0).integers(50, 200, (3, 32, 32), np.uint8)
+    >>> film[:, :, :4] = 0
+    >>> look_for(ArrayVolume(film)).pixels(1)
+    896
     """
     return given_extent(volume.shape, valid) or Extent(volume.shape, Search(volume))
 
@@ -65,6 +81,13 @@ def odd_in(
     """Yield messages about slices unlike their neighbours; each slice is read once.
 
     If an extent is given, only its material is compared.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fibsem.data.volumes import ArrayVolume
+    >>> [*odd_in(ArrayVolume(np.zeros((3, 8, 8), np.uint8)))]  # all alike
+    []
     """
     yield from Search(volume).odd_of_all(extent, show)
 
@@ -76,6 +99,15 @@ def find_extent(
 
     If ``asked`` is given, see `given_extent`, nothing is searched for, but odd slices are still
     reported. Memory: a slice. Time: that of reading, and of a few passes over each slice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fibsem.data.volumes import ArrayVolume
+    >>> film = np.random.default_rng(0).integers(50, 200, (3, 32, 32), np.uint8)
+    >>> film[:, :, :4] = 0
+    >>> find_extent(ArrayVolume(film)).left_out()
+    {'rim': 384}
     """
     began = time.monotonic()
 

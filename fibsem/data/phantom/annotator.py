@@ -112,6 +112,13 @@ def draw(
     -------
     (h, w) uint8
         0 pore, 255 solid.
+
+    Examples
+    --------
+    >>> solid = np.zeros((40, 40), bool)
+    >>> solid[:, 20:] = True
+    >>> draw(solid, PhantomRecipe(), np.random.default_rng(0), margin=4).shape
+    (32, 32)
     """
     moved = []
     for axis, n in enumerate(solid.shape):

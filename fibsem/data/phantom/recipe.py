@@ -19,7 +19,13 @@ from fibsem.geometry import Triple
 
 
 class FilmRecipe(NamedTuple):
-    """One film: porosity (0 to 1), and mean and s.d. of its grey values in [0, 1]."""
+    """One film: porosity (0 to 1), and mean and s.d. of its grey values in [0, 1].
+
+    Examples
+    --------
+    >>> FilmRecipe(porosity=0.3, mean=0.27, std=0.09).porosity
+    0.3
+    """
 
     porosity: float
     mean: float
@@ -88,6 +94,12 @@ class PhantomRecipe:
         S.d. of noise at the grey of solid (grows as the root of the signal), and of the readout.
     annotator_sd_px, annotator_length_px : float
         How far the drawn outline deviates from the truth (s.d. per axis), and over which length.
+
+    Examples
+    --------
+    >>> recipe = PhantomRecipe.from_mapping({"shape": [20, 128, 128], "square_px": 32})
+    >>> recipe.subplane_nm, sorted(recipe.samples)
+    (10.0, ['HPC22', 'HPC30', 'HPC45'])
     """
 
     seed: int = 1

@@ -70,6 +70,13 @@ def simulate(
     UserError
         If the folder is not empty and ``overwrite`` is false, if it holds anything that is not of
         a phantom, or if it is a mount point.
+
+    Examples
+    --------
+    ```python
+    recipe = PhantomRecipe(shape=(20, 256, 256), squares=6, square_px=64)
+    simulate(recipe, Path("phantom"))["HPC22"]["porosity"]  # exact
+    ```
     """
     folder = replaceable(folder)
     if folder.exists() and (entries := sorted(folder.iterdir())):

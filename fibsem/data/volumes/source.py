@@ -78,11 +78,17 @@ class Source(Protocol):
     """Interface for reading the voxels of a volume."""
 
     @property
-    def shape(self) -> Triple: ...
+    def shape(self) -> Triple:
+        """Shape of the volume, (z, y, x)."""
+
     @property
-    def dtype(self) -> np.dtype[Any]: ...
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the voxels as they are stored."""
+
     @property
-    def voxel_nm(self) -> VoxelNm: ...
+    def voxel_nm(self) -> VoxelNm:
+        """Size of a voxel in nm, (z, y, x); None along an axis without one."""
+
     @property
     def white(self) -> float:
         """The largest grey value that can be stored; 1 for floats."""

@@ -32,9 +32,11 @@ class Choice:
 
     @property
     def size(self) -> float:
+        """Number of values."""
         return len(self.values)
 
     def draw(self, rng: np.random.Generator) -> Any:
+        """Draw one of the values, each with the same probability."""
         return self.values[int(rng.integers(len(self.values)))]
 
     def holds(self, value: Any) -> bool:
@@ -66,9 +68,11 @@ class Range:
 
     @property
     def size(self) -> float:
+        """Number of integers in the range; infinite for a continuous one."""
         return self.high - self.low + 1 if self.integer else math.inf
 
     def draw(self, rng: np.random.Generator) -> float:
+        """Draw a number uniformly, or uniformly in its logarithm if ``log``."""
         if self.integer and not self.log:
             return int(rng.integers(int(self.low), int(self.high), endpoint=True))
         if self.integer:
@@ -121,6 +125,7 @@ class Rounded:
         return self.continuous.holds(value)
 
     def draw(self, rng: np.random.Generator) -> int:
+        """Draw from the continuous range and round to the nearest integer."""
         return math.floor(self.continuous.draw(rng) + 0.5)
 
 

@@ -44,22 +44,27 @@ class Outcome:
 
     @property
     def number(self) -> int:
+        """Number of the attempt in the study."""
         return self.attempt.number
 
     @property
     def slot(self) -> int:
+        """Slot that the attempt belongs to."""
         return self.attempt.slot
 
     @property
     def state(self) -> State:
+        """State of the attempt."""
         return self.attempt.state
 
     @property
     def cause(self) -> Cause | None:
+        """Cause of a failure, or None."""
         return self.attempt.cause
 
     @property
     def values(self) -> Values:
+        """Hyperparameters of the attempt."""
         return self.attempt.values
 
     @property

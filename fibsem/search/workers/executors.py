@@ -222,6 +222,7 @@ class Line:
         self.pipe, self._lock = pipe, threading.Lock()
 
     def send(self, message: tuple[str, Any]) -> None:
+        """Send a message to the parent, whole even if a signal arrives."""
         with uninterrupted(), self._lock:
             self.pipe.send(message)
 

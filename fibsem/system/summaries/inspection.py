@@ -63,7 +63,17 @@ class InspectedSample:
 
 @dataclass(frozen=True, kw_only=True)
 class InspectionSummary:
-    """Record of ``fibsem.inspect``; ``shows`` is a digest of the content of its tables."""
+    """Record of ``fibsem.inspect``; ``shows`` is a digest of the content of its tables.
+
+    Examples
+    --------
+    ```python
+    from fibsem.system.records import typed
+
+    inspected = typed(InspectionSummary, read_json(Path("inspection/summary.json")))
+    inspected.warnings, {name: film.porosity for name, film in inspected.samples.items()}
+    ```
+    """
 
     dataset: Text = None
     data: Text = None

@@ -82,6 +82,13 @@ class Interval(SquaresEstimate):
         Bias of the map on the squares of other films.
     material
         Ends for the material that the film is a sample of, if requested.
+
+    Examples
+    --------
+    >>> Interval(volume=(0.380, 0.417), error=0.009, degrees=9.0, squares=10).ends
+    (0.38, 0.417)
+    >>> Interval(why="no test squares").ends is None
+    True
     """
 
     widened_by: float | None = None
@@ -151,6 +158,12 @@ class FilmPorosity:
         Porosity from calibrated probabilities alone.
     agreement
         Agreement of the film's annotators; a report takes it from an inspection.
+
+    Examples
+    --------
+    >>> film = FilmPorosity(0.413, (0.406, 0.421), 0.398, Interval((0.380, 0.417), squares=10))
+    >>> film.porosity_corrected, film.porosity_interval.ends
+    (0.398, (0.38, 0.417))
     """
 
     porosity: float

@@ -260,7 +260,17 @@ class PromotedFilm(Corrected):
 
 @dataclass(frozen=True, kw_only=True)
 class PromotedModel:
-    """Keys of the record of ``fibsem.promote`` that all versions wrote."""
+    """Keys of the record of ``fibsem.promote`` that all versions wrote.
+
+    Examples
+    --------
+    ```python
+    from fibsem.system.records import typed
+
+    model = typed(PromotedModel, read_json(Path("promotion/summary.json")))
+    model.version, model.gate.passed
+    ```
+    """
 
     winner: Any
     version: str

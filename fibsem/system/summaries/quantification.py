@@ -142,6 +142,16 @@ class QuantificationSummary(FilmPorosity, MeasuredFilm):
         Porosity weighted by slice thickness, if the thickness of every slice is known.
     labels_hash, measurement
         Digests of the labels that were measured, and of all results.
+
+    Examples
+    --------
+    ```python
+    from fibsem.system.records import typed
+
+    record = read_json(Path("quantification/summary.json"))
+    measured = typed(QuantificationSummary, record)
+    measured.porosity, measured.surface, measured.unit, measured.limits
+    ```
     """
 
     porosity_corrected: float | None = field()

@@ -211,7 +211,18 @@ class SegmentedFilm(
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationSummary(SegmentedFilm):
-    """Record of ``fibsem.segment``, with the keys that a report shows."""
+    """Record of ``fibsem.segment``, with the keys that a report shows.
+
+    Examples
+    --------
+    ```python
+    from fibsem.system.records import typed
+
+    record = read_json(Path("segmentation/summary.json"))
+    segmented = typed(SegmentationSummary, record)
+    segmented.porosity, segmented.porosity_ci, segmented.seconds
+    ```
+    """
 
     porosity_ci: Ends = field()
     members: tuple[str, ...] = field()

@@ -142,6 +142,12 @@ def trial_rows(record: Any, goal: str | None = None) -> list[TrialRow]:
     ------
     ValueError
         If a row does not fit; names the keys and values that do not.
+
+    Examples
+    --------
+    >>> row = {"number": 0, "slot": 0, "state": "complete", "val/miou": 0.79}
+    >>> trial_rows([row], goal="val/miou")[0]["val/miou"]
+    0.79
     """
     rows = [TrialRow.from_json(row) for row in typed(list[Record], record)]
     for row in rows:

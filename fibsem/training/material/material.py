@@ -110,10 +110,12 @@ class Material:
 
     @cached_property
     def val(self) -> tuple[LabelledWindow, ...]:
+        """All validation windows."""
         return self._windows("val")
 
     @cached_property
     def test(self) -> tuple[LabelledWindow, ...]:
+        """All test windows."""
         return self._windows("test")
 
     def windows(self, split: Split) -> tuple[LabelledWindow, ...]:

@@ -128,6 +128,7 @@ class Absent:
     reason: str
 
     def read(self, rows: slice, columns: slice) -> Voxels:
+        """Raise SliceError with the reason."""
         raise SliceError(self.reason)
 
 

@@ -32,6 +32,7 @@ class SliceRecord:
     why_missing: str | None = None
 
     def to_json(self) -> list[Any]:
+        """Return the entry of the slice as a list; a reason is its last item."""
         entry = [self.pores, self.beside_missing, self.uncertainty]
         return entry if self.why_missing is None else [*entry, self.why_missing]
 

@@ -217,6 +217,7 @@ class Ledger:
         self.write()
 
     def write(self) -> None:
+        """Write the ledger to its file, atomically."""
         slabs = {start: [entry.to_json() for entry in slab] for start, slab in self.slabs.items()}
         write_json(
             self.path,

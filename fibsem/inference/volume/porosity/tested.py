@@ -131,6 +131,7 @@ class FilmSquares:
         return self.reading is None or reading is None or not self.reading.unlike(reading)
 
     def to_json(self) -> Record:
+        """Return the record that a bundle stores."""
         return {
             "sample": self.sample,
             "shape": list(self.shape),
