@@ -12,6 +12,7 @@ import pandas as pd
 from fibsem.analysis.metrics import Confusion, over_squares, pooled
 from fibsem.analysis.over_places import interval_by_pixels
 from fibsem.places import Spot, by_place
+from fibsem.system import metric_names
 from fibsem.system.summaries.evaluation import EvaluationSummary, Group, Split, SquareFigures
 from fibsem.system.summaries.figures import Spread
 from fibsem.system.summaries.promotion import RankedTrial, RunAgain, SquareRow
@@ -256,7 +257,7 @@ def ranking(trials: Sequence[RankedTrial]) -> pd.DataFrame:
 def _in_sweep(one: RankedTrial) -> dict[str, str]:
     """Return the cells with a trial's results in its sweep."""
     cells = {"loss in the sweep": f"{one.search_loss:.4f}"}
-    if one.ranked_by != "val/loss":
+    if one.ranked_by != metric_names.VAL_LOSS:
         cells[f"{one.ranked_by} in the sweep"] = f"{one.search_value:.4f}"
     return cells
 
@@ -264,7 +265,7 @@ def _in_sweep(one: RankedTrial) -> dict[str, str]:
 def _run_again(ordered_by: str | None, again: RunAgain, diverged: bool) -> dict[str, str]:
     """Return the cells with results of fresh seeds, and of divergence if any trial diverged."""
     cells = {}
-    if ordered_by is not None and ordered_by != "val/miou":
+    if ordered_by is not None and ordered_by != metric_names.VAL_MIOU:
         cells[ordered_by] = plus_minus(Spread(again.rank_value, again.rank_value_sd), 4)
     cells["val mIoU"] = plus_minus(Spread(again.val_miou, again.val_miou_sd), 4)
     median, sd = again.val_iou_pore_median, again.val_iou_pore_median_sd

@@ -32,6 +32,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Nbhd
 from fibsem.models.hyperparameters import as_recorded
 from fibsem.models.spec import MODELS, ModelSpec, resolve
+from fibsem.system import metric_names
 from fibsem.system.secrets import remember
 
 #: Keys that do not change the steps of a plan, or that plans compare separately.
@@ -40,7 +41,7 @@ PLANNED_WITHOUT = ("command", "output", "overwrite", "tracking", "data", "budget
 #: Default n_y and n_x of the neighbourhood.
 USUAL = (33, 33)
 #: Default objectives of a sweep, with and without metrics of all labelled pixels.
-OF_FILM, BALANCED = "val_all/miou", "val/loss"
+OF_LABELLED, OF_BALANCED = metric_names.VAL_ALL_MIOU, metric_names.VAL_LOSS
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Configuration:
         """
         asked = read(SearchConfig, self.tree["search"], "search")
         if not asked.objectives:
-            asked = replace(asked, objectives=(OF_FILM if self.estimates_all else BALANCED,))
+            asked = replace(asked, objectives=(OF_LABELLED if self.estimates_all else OF_BALANCED,))
         first, compares = asked.objectives[0], asked.compares_unfinished
         if compares and not of_epochs(first, estimates_all=self.estimates_all):
             raise UserError(

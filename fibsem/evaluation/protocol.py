@@ -26,6 +26,7 @@ from fibsem.evaluation.summary import (
     over_seeds,
     seed_entry,
 )
+from fibsem.system import metric_names
 from fibsem.system.files import known_json, write_json
 from fibsem.system.records import as_record
 from fibsem.system.summaries import EvaluationSummary
@@ -175,9 +176,9 @@ class Evaluation:
 
 def _metrics(seed: SeedScores) -> dict[str, float]:
     """Return the metrics of a seed by their names in MLflow."""
-    metrics = {names.COST_OF_PROMOTED: seed.scores.seconds_per_gigapixel}
+    metrics = {metric_names.COST_OF_PROMOTED: seed.scores.seconds_per_gigapixel}
     for split in SPLITS:
-        metrics |= names.grouped(split, seed.scores.balanced[split].figures)
+        metrics |= metric_names.grouped(split, seed.scores.balanced[split].figures)
     return metrics
 
 

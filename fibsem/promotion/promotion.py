@@ -23,6 +23,7 @@ from fibsem.promotion.setting import Promotion
 from fibsem.promotion.symmetry import measure_views
 from fibsem.promotion.testing import Look, look, to_beat
 from fibsem.promotion.trials import Trial, ranked_by
+from fibsem.system import metric_names
 from fibsem.system.summaries import PromotionSummary
 from fibsem.system.summaries.lineage import Lineage
 from fibsem.tracking import names
@@ -79,7 +80,7 @@ def parent_run(work: Promotion, trials: int) -> str:
     notes = FileNotes(work.folder / "parent.json")
     run_id = notes.get("run_id")
     run = run_id and work.tracking.find(run_id)
-    if run and names.SIGMA in run.data.metrics:  # a finished run is not changed
+    if run and metric_names.SIGMA in run.data.metrics:  # a finished run is not changed
         return str(run_id)
     return take_up(
         work.tracking, notes, f"promotion, {trials} trials", work.tree, work.dataset,

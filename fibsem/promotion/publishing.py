@@ -15,6 +15,7 @@ from fibsem.promotion.report import draw, write_tables
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.testing import Look
+from fibsem.system import metric_names
 from fibsem.system.summaries.promotion import Gate, PromotionSummary
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.packaging import example_of
@@ -83,13 +84,13 @@ def log_figures(
     names are logged after the last of ``epochs``, so that MLflow shows them as the latest.
     """
     tracking = work.tracking
-    if not tracking.logged_steps(run_id, names.SIGMA):
+    if not tracking.logged_steps(run_id, metric_names.SIGMA):
         for folder, paths in files.items():
             for path in paths:
                 tracking.log_file(run_id, path, folder)
-    own = names.grouped("val", figures.val)
+    own = metric_names.grouped("val", figures.val)
     for run, metrics in ((run_id, _metrics(figures)), (work.parent, _metrics(figures) | own)):
-        if not tracking.logged_steps(run, names.SIGMA):
+        if not tracking.logged_steps(run, metric_names.SIGMA):
             tracking.tag(run, {names.TEST: names.SCORED})
             tracking.log_metrics(run, metrics, step=epochs if run == run_id else 0)
         tracking.close(run)  # a kill may have come between logging and ending
@@ -97,7 +98,7 @@ def log_figures(
 
 def _metrics(figures: ChallengerFigures) -> dict[str, float]:
     steps = {key: float(value) for key, value in figures.postprocessing.to_json().items()}
-    metrics = names.grouped("postprocessing", steps)
+    metrics = metric_names.grouped("postprocessing", steps)
     for group, values in {"test": figures.test, **figures.labelled}.items():
-        metrics |= names.grouped(group, values)
+        metrics |= metric_names.grouped(group, values)
     return metrics

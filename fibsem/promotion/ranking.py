@@ -20,9 +20,9 @@ from fibsem.places import Spot, means_by_place
 from fibsem.promotion.repetition import Repetition, is_repeated, repeat, repeated
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
+from fibsem.system import metric_names
 from fibsem.system.progress import Progress
 from fibsem.system.summaries.promotion import AgainstFirst, RankedTrial, RunAgain
-from fibsem.tracking import names
 from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch
 from fibsem.training.scoring.objectives import Objective
@@ -30,7 +30,7 @@ from fibsem.training.scoring.objectives import Objective
 #: p-value from which the difference of two trials over squares may be noise: they are tied.
 TIED = 0.05
 #: Objective for the ranking if repetitions lack that of the sweep, as they lack costs.
-MIOU = Objective.named(names.VAL_MIOU)
+MIOU = Objective.named(metric_names.VAL_MIOU)
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def order_of(count: int, chosen_by: str) -> str:
     """Return a sentence on how trials were chosen, and how they are ranked."""
     if count == 1:
         return f"the best trial is chosen by {chosen_by}"
-    costs = chosen_by.startswith("cost/")
+    costs = chosen_by.startswith(metric_names.OF_COST)
     by = "mean validation mIoU on balanced pixels" if costs else "its mean"
     return f"{count} trials are chosen by {chosen_by}; they are ordered by {by} over fresh seeds"
 

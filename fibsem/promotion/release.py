@@ -25,6 +25,7 @@ from fibsem.promotion.report import card_facts
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.trials import Trial
+from fibsem.system import metric_names
 from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest, under
 from fibsem.system.file_names import place_of
 from fibsem.system.files import replace_file
@@ -166,17 +167,17 @@ def _metrics(film: SegmentationSummary, part: str) -> dict[str, float | None]:
     """Return the metrics of a film, also of a porosity corrected by enough test squares."""
     low, high = film.porosity_ci
     metrics = {
-        f"porosity/{part}": film.porosity,
-        f"porosity_low/{part}": low,
-        f"porosity_high/{part}": high,
-        f"time/segment_{part}_s": film.seconds,
+        f"{metric_names.POROSITY}/{part}": film.porosity,
+        f"{metric_names.POROSITY_LOW}/{part}": low,
+        f"{metric_names.POROSITY_HIGH}/{part}": high,
+        f"{metric_names.OF_TIME}segment_{part}_s": film.seconds,
     }
     interval = film.porosity_interval
     if film.porosity_corrected is not None and interval and interval.volume:
         low, high = interval.volume
         metrics |= {
-            f"porosity_corrected/{part}": film.porosity_corrected,
-            f"porosity_corrected_low/{part}": low,
-            f"porosity_corrected_high/{part}": high,
+            f"{metric_names.CORRECTED}/{part}": film.porosity_corrected,
+            f"{metric_names.CORRECTED_LOW}/{part}": low,
+            f"{metric_names.CORRECTED_HIGH}/{part}": high,
         }
     return metrics

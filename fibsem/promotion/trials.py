@@ -12,6 +12,7 @@ import numpy as np
 from fibsem.config import Configuration, RankConfig, Tree
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.errors import UserError
+from fibsem.system import metric_names
 from fibsem.system.identity import same_data
 from fibsem.system.summaries.lineage import FromSweep
 from fibsem.tracking import names
@@ -19,7 +20,7 @@ from fibsem.tracking.runs import Run, Tracking
 from fibsem.training.scoring.objectives import Objective
 
 #: Objective by which trials are chosen if their sweeps had different ones.
-LOSS = Objective.named(names.VAL_LOSS)
+LOSS = Objective.named(metric_names.VAL_LOSS)
 #: Sections of a trial's configuration that determine the network and its training.
 CONFIGURATION = ("model", "nbhd", "preprocess", "sampling", "train")
 #: Key that a hard budget sets for each trial, from the time that is left.
@@ -204,16 +205,16 @@ def _trial(run: Run, goal: Objective, value: float, tracking: Tracking) -> Trial
         run_id=run.info.run_id,
         name=run.info.run_name,
         number=tags.get(names.SLOT),
-        loss=metrics[names.VAL_LOSS],
-        seconds_per_gigapixel=metrics.get(names.COST),
+        loss=metrics[metric_names.VAL_LOSS],
+        seconds_per_gigapixel=metrics.get(metric_names.COST),
         study=tags.get(names.STUDY),
         parent=tags.get(names.PARENT),
         code=tags.get(names.CODE),
         tree=unhurried(tracking.read_json(run.info.run_id, "config.json")),
         goal=goal,
         value=value,
-        epoch_s=metrics.get(names.EPOCH_S, 0.0),
-        train_s=metrics.get(names.TRAIN_S, 0.0),
+        epoch_s=metrics.get(metric_names.EPOCH_S, 0.0),
+        train_s=metrics.get(metric_names.TRAIN_S, 0.0),
     )
 
 
@@ -253,7 +254,7 @@ def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> 
         run
         for run in tracking.runs({names.COMMAND: names.TRIAL})
         if run.info.status == "FINISHED"
-        and names.VAL_LOSS in run.data.metrics
+        and metric_names.VAL_LOSS in run.data.metrics
         and run.data.tags.get(names.STATE) not in ("pruned", "infeasible")
         and (studies is None or run.data.tags.get(names.STUDY) in studies)
     ]
@@ -281,7 +282,7 @@ def _namesakes(runs: Sequence[Run], studies: Iterable[str]) -> Iterator[str]:
 
 def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Run]:
     """Return the runs whose networks take at most ``most_seconds`` per gigapixel."""
-    costs = [run.data.metrics.get(names.COST, np.inf) for run in runs]
+    costs = [run.data.metrics.get(metric_names.COST, np.inf) for run in runs]
     kept = [run for run, cost in zip(runs, costs, strict=True) if cost <= most_seconds]
     if not kept:
         measured = [cost for cost in costs if np.isfinite(cost)] or [0.0]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fibsem.analysis import tables
 from fibsem.analysis.encoding import markdown
 from fibsem.search.studies.outcomes import Outcome, best_first
-from fibsem.tracking import names
+from fibsem.system import metric_names
 from fibsem.training.scoring.objectives import Objective
 
 #: Length of a description that every MLflow store accepts, in characters.
@@ -52,7 +52,7 @@ def _row(rank: int, one: Outcome, goals: Sequence[Objective], experiment: str) -
         "rank": "" if one.infeasible else rank,
         "trial": f"[{one.number}](#/experiments/{experiment}/runs/{one.run_id})",
         **figures,
-        names.VAL_MIOU: one.val["miou"],
-        **{key: v for key, v in one.figures.items() if key == names.VAL_ALL_MEDIAN},
+        metric_names.VAL_MIOU: one.val["miou"],
+        **{key: v for key, v in one.figures.items() if key == metric_names.VAL_ALL_MEDIAN},
         **one.values,
     }

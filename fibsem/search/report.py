@@ -54,7 +54,7 @@ def report_sweep(sweep: Sweep) -> list[Path]:
     if importance:
         drawn["importance"] = figures.bars(importance, f"importance for {goal.key}")
         sweep.tracking.log_changed(
-            sweep.parent, {f"importance/{key}": value for key, value in importance.items()}
+            sweep.parent, metric_names.grouped(metric_names.IMPORTANCE, importance)
         )
     made = [name for name in FIGURES if name in drawn]
     files = [figures.save(drawn[name], folder / f"{name}.png") for name in made]

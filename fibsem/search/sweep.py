@@ -34,6 +34,7 @@ from fibsem.search.workers.last_rung import settled_length
 from fibsem.search.workers.pace import Pace
 from fibsem.search.workers.publishing import reconcile
 from fibsem.search.workers.worker import Show, Worker
+from fibsem.system import metric_names
 from fibsem.system.files import write_json
 from fibsem.system.identity import Identity
 from fibsem.system.processes import machine_gib, visible_accelerators
@@ -225,8 +226,8 @@ class Sweep:
         best, done = self.best(now), filled(now)
         if best is None:
             return
-        metrics = {f"best/{key}": value for key, value in best.val.items()}
-        self.tracking.log_changed(self.parent, {**metrics, "trials": done}, step=done)
+        metrics = metric_names.grouped(metric_names.BEST, best.val)
+        self.tracking.log_changed(self.parent, {**metrics, metric_names.TRIALS: done}, step=done)
         self.tracking.tag(self.parent, {names.BEST_RUN: best.run_id})
 
     def finish(self, seconds: float) -> SweepSummary:

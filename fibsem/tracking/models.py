@@ -10,6 +10,7 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Metric
 
+from fibsem.system import metric_names
 from fibsem.tracking import names
 
 #: Tag by which MLflow marks a model whose files are stored elsewhere.
@@ -26,7 +27,12 @@ KEPT = (
     names.STATE,
 )
 #: Metrics of single epochs, which are not copied to the model.
-OF_EPOCHS = (names.TRAIN_LOSS, names.LEARNING_RATE, names.EPOCH_S, names.VAL_S)
+OF_EPOCHS = (
+    metric_names.TRAIN_LOSS,
+    metric_names.LEARNING_RATE,
+    metric_names.EPOCH_S,
+    metric_names.VAL_S,
+)
 
 
 def log_model(client: MlflowClient, experiment: str, run_id: str) -> None:

@@ -1,4 +1,7 @@
-"""Names of tags and metrics in MLflow, each defined once: stored runs are found by them."""
+"""Names of tags in MLflow, each defined once: stored runs are found by them.
+
+Names of metrics, which ranks below need as well, are in :mod:`fibsem.system.metric_names`.
+"""
 
 from __future__ import annotations
 
@@ -37,25 +40,3 @@ PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 TRAIN, SWEEP, TRIAL = "train", "sweep", "trial"
 EVALUATE, EVALUATION = "evaluate", "evaluation"
 PROMOTE, RANKING, FINAL = "promote", "ranking", "final"
-
-# Metrics. Groups before the slash are those of :class:`fibsem.training.results.TrialResult`.
-VAL_LOSS, VAL_MIOU, VAL_ALL_MIOU = "val/loss", "val/miou", "val_all/miou"
-VAL_ALL_MEDIAN = "val_all/iou_pore_median"
-TRAIN_LOSS, LEARNING_RATE = "train/loss", "train/learning_rate"
-EPOCH_S, VAL_S, TRAIN_S = "time/epoch_s", "time/val_s", "time/train_s"
-COST, PREDICTED_COST = "cost/seconds_per_gigapixel", "cost/predicted_seconds_per_gigapixel"
-COST_OF_PROMOTED = "time/seconds_per_gigapixel"
-PARAMETERS, FIELD, EPOCHS, TRIALS = "parameters", "field", "epochs", "trials"
-#: Logged only by a promotion.
-SIGMA = "postprocessing/sigma"
-#: Prefixes of metrics that are times, which differ between repeated runs.
-TIMES = ("time/", "cost/")
-
-
-def grouped(group: str, figures: dict[str, float]) -> dict[str, float]:
-    """Return figures by their metric names, with the group before a slash.
-
-    >>> grouped("val", {"miou": 0.9})
-    {'val/miou': 0.9}
-    """
-    return {f"{group}/{key}": value for key, value in figures.items()}

@@ -25,6 +25,7 @@ from mlflow.entities import Run as Run
 import fibsem
 from fibsem.config import TrackingConfig, read_path
 from fibsem.data.dataset.dataset import Dataset
+from fibsem.system import metric_names
 from fibsem.system.interrupts import every_call
 from fibsem.system.records import Record
 from fibsem.system.secrets import in_record
@@ -155,7 +156,7 @@ class Tracking:
         if figures.keys() - logged.keys() or any(
             logged[key] != value
             for key, value in figures.items()
-            if not key.startswith(names.TIMES)
+            if not key.startswith(metric_names.TIMES)
         ):
             self.log_metrics(run_id, metrics, step)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fibsem.system import metric_names
 from fibsem.system.records import Figures, Number, Record, Stored
-from fibsem.tracking import names
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Epoch:
     def metrics(self) -> Figures:
         """Return the metrics of the epoch by their MLflow names."""
         return {
-            names.TRAIN_LOSS: self.train_loss,
-            names.LEARNING_RATE: self.learning_rate,
-            names.EPOCH_S: self.seconds,
-            names.VAL_S: self.val_seconds,
-            **names.grouped("val", self.val),
-            **names.grouped("val_all", self.val_all),
+            metric_names.TRAIN_LOSS: self.train_loss,
+            metric_names.LEARNING_RATE: self.learning_rate,
+            metric_names.EPOCH_S: self.seconds,
+            metric_names.VAL_S: self.val_seconds,
+            **metric_names.grouped("val", self.val),
+            **metric_names.grouped("val_all", self.val_all),
         }
 
 
@@ -111,13 +111,13 @@ class TrialResult(Stored):
     def metrics(self) -> Figures:
         """Return the metrics by MLflow name; logged last, so that MLflow shows the kept epoch."""
         metrics: Figures = {
-            names.TRAIN_S: self.train_seconds,
-            names.PARAMETERS: self.parameters,
-            names.FIELD: self.field,
-            names.EPOCHS: self.epochs,
+            metric_names.TRAIN_S: self.train_seconds,
+            metric_names.PARAMETERS: self.parameters,
+            metric_names.FIELD: self.field,
+            metric_names.EPOCHS: self.epochs,
         }
         for group, figures in self.groups.items():
-            metrics |= names.grouped(group, figures or {})
+            metrics |= metric_names.grouped(group, figures or {})
         return metrics
 
     def to_json(self) -> Record:

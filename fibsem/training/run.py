@@ -20,6 +20,7 @@ from fibsem.errors import UserError, first_line
 from fibsem.inference.model.cost import predicted_seconds_per_gigapixel, seconds_per_gigapixel
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.spec import ModelSpec
+from fibsem.system import metric_names
 from fibsem.system.files import known_json, write_json
 from fibsem.system.identity import Identity
 from fibsem.system.outages import outage_of
@@ -166,7 +167,7 @@ def _finished(result: TrialResult, job: Job, material: Material, tracking: Track
             write_json(job.folder / "run.json", {"run_id": result.run_id})
         return result
     run_id = job.take_up(material, tracking)
-    logged = tracking.logged_steps(run_id, names.VAL_LOSS)
+    logged = tracking.logged_steps(run_id, metric_names.VAL_LOSS)
     for epoch in result.history[logged:]:
         tracking.log_metrics(run_id, epoch.metrics(), step=epoch.epoch)
     tracking.log_changed(run_id, result.metrics(), step=result.epochs)
@@ -189,7 +190,7 @@ def _train_and_score(
 ) -> tuple[TrialResult, Trained]:
     spec = material.config.spec
     cost = {"predicted_seconds_per_gigapixel": predicted_seconds_per_gigapixel(spec)}
-    tracking.log_changed(run_id, names.grouped("cost", cost))
+    tracking.log_changed(run_id, metric_names.grouped("cost", cost))
     report = _logging(tracking, run_id, on_epoch)
     trained = learn(material, on_epoch=report)
     scorer = BlockScorer(spec, trained.model)
@@ -210,7 +211,7 @@ def _logging(
     tracking: Tracking, run_id: str, on_epoch: Callable[[Epoch], None] | None
 ) -> Callable[[Epoch], None]:
     """Return a callback that logs epochs the run lacks and forwards each to ``on_epoch``."""
-    logged = tracking.logged_steps(run_id, names.VAL_LOSS)
+    logged = tracking.logged_steps(run_id, metric_names.VAL_LOSS)
 
     def report(epoch: Epoch) -> None:
         if epoch.epoch >= logged:  # a resumed run has logged its earlier epochs

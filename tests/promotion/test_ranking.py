@@ -16,6 +16,7 @@ from fibsem.promotion.ranking import Ranked, order_goal, order_of, placed, rank
 from fibsem.promotion.repetition import Repetition, repeated
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial, best_trials, ranked_by, unhurried
+from fibsem.system import metric_names
 from fibsem.system.files import read_json
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking, code_version
@@ -318,6 +319,6 @@ def test_a_trial_that_diverges_with_a_seed_comes_last(swept, monkeypatch):
 def test_a_trial_knows_how_long_it_took(swept):
     _, dataset, tracking, _ = swept
     best = best_trials(tracking, dataset, RankConfig(k=1))[0]
-    assert best.train_s == tracking.find(best.run_id).data.metrics[names.TRAIN_S] > 0
-    tracking.log_metrics(best.run_id, {names.EPOCH_S: 1e6}, step=1000)
+    assert best.train_s == tracking.find(best.run_id).data.metrics[metric_names.TRAIN_S] > 0
+    tracking.log_metrics(best.run_id, {metric_names.EPOCH_S: 1e6}, step=1000)
     assert best_trials(tracking, dataset, RankConfig(k=1))[0].epoch_s == 1e6

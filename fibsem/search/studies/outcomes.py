@@ -82,10 +82,10 @@ class Outcome:
         """Validation loss, mIoU and median pore IoU of a complete trial, by MLflow name."""
         val_all = self.record.val_all or {}
         named = {
-            names.VAL_LOSS: self.val.get("loss"),
-            names.VAL_MIOU: self.val.get("miou"),
-            names.VAL_ALL_MIOU: val_all.get("miou"),
-            names.VAL_ALL_MEDIAN: val_all.get("iou_pore_median"),
+            metric_names.VAL_LOSS: self.val.get("loss"),
+            metric_names.VAL_MIOU: self.val.get("miou"),
+            metric_names.VAL_ALL_MIOU: val_all.get("miou"),
+            metric_names.VAL_ALL_MEDIAN: val_all.get("iou_pore_median"),
         }
         return {key: value for key, value in named.items() if self.complete and value is not None}
 

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fibsem.errors import UserError
+from fibsem.system import metric_names
 from fibsem.system.records import Figures
 from fibsem.training.results import Epoch
 
 OBJECTIVES = {
-    "val/loss": "minimize",
-    "val/miou": "maximize",
-    "val/accuracy": "maximize",
-    "val_all/miou": "maximize",
-    "val_all/porosity_bias": "minimize",
-    "cost/seconds_per_gigapixel": "minimize",
+    metric_names.VAL_LOSS: "minimize",
+    metric_names.VAL_MIOU: "maximize",
+    metric_names.VAL_ACCURACY: "maximize",
+    metric_names.VAL_ALL_MIOU: "maximize",
+    metric_names.VAL_ALL_BIAS: "minimize",
+    metric_names.COST: "minimize",
 }
 
 
@@ -114,7 +115,7 @@ def check_figures(where: str, keys: Iterable[str], *, val_all: bool) -> None:
     UserError
         If one refers to all labelled pixels and ``val_all`` is False.
     """
-    missing = [key for key in keys if key.startswith("val_all/") and not val_all]
+    missing = [key for key in keys if key.startswith(metric_names.OF_ALL) and not val_all]
     if missing:
         raise UserError(
             f"`{where}` must name figures of every trial, but {missing[0]} is of all labelled "

@@ -20,6 +20,7 @@ from fibsem.data.dataset.split import Split
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer
+from fibsem.system import metric_names
 from fibsem.training.boxes import box_scores
 from fibsem.training.material.material import Material
 
@@ -116,7 +117,7 @@ def check_scored(
         If a network has no dense form, the pixels are too many to be scored patch by patch, and
         validation does not use pieces.
     """
-    of_all = [key for key in keys if key.startswith("val_all/")]
+    of_all = [key for key in keys if key.startswith(metric_names.OF_ALL)]
     for config in configs if of_all else ():
         spec = config.spec
         by_patch = spec.is_network and not spec.convertible
