@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -85,6 +85,20 @@ def outline_of(extent: Extent, z: int, missing: Container[int] = ()) -> Outline 
     return Outline(z, frame, inside[frame])
 
 
+class Outlines:
+    """Cache of the outlines of slices; one is computed again when more slices are missing."""
+
+    def __init__(self) -> None:
+        self._each: dict[int, tuple[int, Outline | int]] = {}
+
+    def of(self, extent: Extent, z: int, missing: Set[int]) -> Outline | int:
+        """Return the outline of a slice as :func:`outline_of` does."""
+        count = len(missing)  # before the stand-in is chosen, which may find more of them
+        if z not in self._each or self._each[z][0] != count:
+            self._each[z] = count, outline_of(extent, z, missing)
+        return self._each[z][1]
+
+
 def around_mirrored(shown: BoolArray, rows: slice, columns: slice) -> tuple[slice, slice]:
     """Return the part of a frame needed to mirror material into some rows and columns of it.
 
@@ -149,7 +163,7 @@ class CorrectedVolume:
     volume: Volume
     correction: Correction
     extent: Extent | None = None
-    outlines: dict[int, Outline | int] | None = field(default=None, repr=False, compare=False)
+    outlines: Outlines | None = field(default=None, repr=False, compare=False)
 
     @property
     def shape(self) -> Triple:
@@ -159,7 +173,7 @@ class CorrectedVolume:
     def holding(self, box: Box) -> CorrectedVolume:
         """Return the volume with the voxels of a box inside it in memory, for repeated reads."""
         held = self.volume.with_source(HeldSource(self.volume.source, box))
-        return replace(self, volume=held, outlines={})
+        return replace(self, volume=held, outlines=Outlines())
 
     def read(self, box: Box) -> FloatArray:
         """Read corrected grey values of a box, (z, y, x) float32; it may exceed the volume."""
@@ -172,9 +186,7 @@ class CorrectedVolume:
         assert self.extent is not None
         if self.outlines is None:
             return outline_of(self.extent, z, self.volume.missing)
-        if z not in self.outlines:
-            self.outlines[z] = outline_of(self.extent, z, self.volume.missing)
-        return self.outlines[z]
+        return self.outlines.of(self.extent, z, self.volume.missing)
 
     def _material(self, z: int, box: Box) -> FloatArray:
         """Read the rows and columns of a box in slice z, or in the slice used in its place."""
@@ -182,9 +194,7 @@ class CorrectedVolume:
         grey = self._outlined(self._outline(z), box)
         if len(self.volume.missing) == missing:
             return grey
-        if self.outlines is not None:  # the read found a missing slice: its stand-in has changed
-            self.outlines.clear()
-        return self._material(z, box)
+        return self._material(z, box)  # the read found a missing slice: it has another stand-in
 
     def _outlined(self, outline: Outline | int, box: Box) -> FloatArray:
         """Read the rows and columns of a box in a slice with the given outline."""

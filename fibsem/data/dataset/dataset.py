@@ -15,7 +15,7 @@ from unicodedata import category
 import numpy as np
 
 from fibsem.data.dataset.as_written import shown
-from fibsem.data.dataset.digests import Stamp, digest_of, slice_digests, stamp_of, stamps_of
+from fibsem.data.dataset.digests import digest_of, slice_digests
 from fibsem.data.dataset.labels import Classes, LabelArray
 from fibsem.data.dataset.masks import Cut
 from fibsem.data.dataset.samples import (
@@ -29,6 +29,7 @@ from fibsem.data.dataset.samples import (
     with_own_keys,
 )
 from fibsem.data.dataset.split import SPLITS, Split, SplitRecipe
+from fibsem.data.dataset.watched import WatchedFiles
 from fibsem.data.volumes import Volume, VoxelNm
 from fibsem.data.volumes.covered import stored
 from fibsem.data.volumes.layered import anew
@@ -91,17 +92,12 @@ class Dataset:
 
         Files that have not been written to are not read again.
         """
-        stamps = self._stamped()
-        if self._are_those_before(stamps, labels=True):
+        stamps = self._files.stamps()
+        if self._files.are_unwritten(stamps, labels=True):
             return []
         if not (differing := self._compared(labels=True)):
-            vars(self)["_stamps"] = stamps
+            self._files.keep(stamps)
         return differing
-
-    def _are_those_before(self, stamps: Sequence[Sequence[str | Stamp]], *, labels: bool) -> bool:
-        """Whether the files have not been written to since they were digested."""
-        of = slice(None) if labels else slice(-1)
-        return [some[of] for some in stamps] == [some[of] for some in self._stamps]
 
     def _compared(self, *, labels: bool) -> list[str]:
         """Return the names of the parts whose digest differs from that of the files now."""
@@ -150,8 +146,8 @@ class Dataset:
             If anything has changed; the message names it.
         """
         self._parts  # noqa: B018 - digested now, if it was not before
-        stamps = self._stamped()
-        if self._are_those_before(stamps, labels=labels):
+        stamps = self._files.stamps()
+        if self._files.are_unwritten(stamps, labels=labels):
             return True
         if changed := self._compared(labels=labels):
             raise UserError(
@@ -159,13 +155,13 @@ class Dataset:
                 f"{self.path} did; the choices are the former ones or overwrite=true."
             )
         if labels:
-            vars(self)["_stamps"] = stamps  # report a write only once
+            self._files.keep(stamps)  # report a write only once
         return False
 
     @cached_property
     def slices(self) -> dict[str, dict[int, str]]:
         """Digest of every slice of each sample, by slice number; all slices are read once."""
-        self._stamps  # noqa: B018 - taken before reading, so that changes during it are noticed
+        self._files  # noqa: B018 - stamped before reading, so that changes during it are noticed
         return {sample.name: slice_digests(sample.volume) for sample in self.samples}
 
     @cached_property
@@ -214,24 +210,9 @@ class Dataset:
         return digest_of(record, 12)
 
     @cached_property
-    def _stamps(self) -> list[tuple[str | Stamp, ...]]:
-        return self._stamped()
-
-    def _stamped(self) -> list[tuple[str | Stamp, ...]]:
-        """Return the stamps of the files of each sample: volume, mask of material, labels."""
-        return [
-            (
-                *(stamp_of(stamps_of(volume)) for volume in _read_of(sample)),
-                Stamp.of((file, "") for file in sample.label_files),
-            )
-            for sample in self.samples
-        ]
-
-
-def _read_of(sample: Sample) -> list[Volume]:
-    """Return the volumes that a sample is read from: its own, and the mask of its material."""
-    mask = sample.extent and sample.extent.mask
-    return [sample.volume, *([mask] if mask else [])]
+    def _files(self) -> WatchedFiles:
+        """Files of the samples, with their stamps when they were last digested or compared."""
+        return WatchedFiles(self.samples)
 
 
 def _three(depth: int) -> list[int]:
