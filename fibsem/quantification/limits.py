@@ -53,9 +53,9 @@ def _of_film(
             "cut there, and where no pore leads through what is known, none can be told to"
         )
     if flat := connections.flat:
-        known = "" if flat == segmented.film.flat else ", as far as it is known"
+        where = "" if flat == segmented.film.flat else ", as far as it is known"
         yield (
-            f"the film is a single voxel deep along {' and '.join(flat)}{known}: whether pores "
+            f"the film is a single voxel deep along {' and '.join(flat)}{where}: whether pores "
             "lead through along it, tortuosity and intrusion from its faces (face=) are not "
             "measured"
         )
@@ -112,8 +112,9 @@ def _of_settings(unit: str, sampled: Sampled, config: QuantifyConfig) -> Iterato
 def thin_axes(film: Film, material: IntegralRange) -> list[str]:
     """Return axes along which the film is thinner than the correlation length of its pores."""
     sides = zip("zyx", film.shape, film.spacing, strict=True)
-    known = np.isfinite(material.sd)
-    return [axis for axis, n, nm in sides if known and n * nm < material.cutoff]
+    if not np.isfinite(material.sd):
+        return []
+    return [axis for axis, n, nm in sides if n * nm < material.cutoff]
 
 
 def flat_parts(sampled: Sampled, flat: Sequence[str]) -> list[str]:

@@ -44,10 +44,10 @@ UNREACHED = 0.01
 
 def check_structure(segmented: Segmented, streamed: Streamed) -> None:
     """Raise ``UserError`` if a film does not have both pores and solid."""
-    pores, known = int(streamed.cells.pores.sum()), int(streamed.cells.known.sum())
-    if 0 < pores < known:
+    pores, voxels = (int(n.sum()) for n in (streamed.cells.pores, streamed.cells.known_voxels))
+    if 0 < pores < voxels:
         return
-    only = "no material" if not known else f"only {'pores' if pores else 'solid'}"
+    only = "no material" if not voxels else f"only {'pores' if pores else 'solid'}"
     raise UserError(
         f"`segmentation` must hold pores and solid to have a structure, but {segmented.folder} "
         f"holds {only}."
@@ -93,7 +93,7 @@ def summary_of(
         voxel_nm=segmented.voxel_nm,
         voxel_nm_assumed=segmented.voxel_assumed,
         shape=segmented.film.shape,
-        material_share=float(streamed.cells.known.sum() / np.prod(segmented.film.shape)),
+        material_share=float(streamed.cells.known_voxels.sum() / np.prod(segmented.film.shape)),
         missing=segmented.missing,
         **vars(shares.alone()),
         connectivity=config.connectivity,

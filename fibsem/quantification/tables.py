@@ -43,7 +43,7 @@ def _profile(segmented: Segmented, streamed: Streamed, thickness: Thickness | No
         where = {f"z ({unit})": z * segmented.film.spacing[0]}
     else:
         where = {"z (nm)": np.cumsum(thickness) - thickness, "thickness (nm)": thickness}
-    columns = {"porosity": streamed.cells.profile, "known pixels": streamed.cells.known}
+    columns = {"porosity": streamed.cells.profile, "known pixels": streamed.cells.known_voxels}
     return pd.DataFrame({"z": z, **where, **columns})
 
 

@@ -24,13 +24,13 @@ class Cells:
     """Number of pore and known voxels in every cell, (z, y, x); ``size`` is a cell's size."""
 
     pores: Counts
-    known: Counts
+    known_voxels: Counts
     size: Spacing
 
     @property
     def porosity(self) -> float:
         """Share of pores among the known voxels."""
-        return float(self.pores.sum() / self.known.sum())
+        return float(self.pores.sum() / self.known_voxels.sum())
 
 
 def cell_of(film: Film) -> Triple:
@@ -60,7 +60,7 @@ class CellCounts:
 
     Attributes
     ----------
-    pores, known
+    pores, known_voxels
         Pore voxels and known voxels of every slice.
 
     Examples
@@ -76,14 +76,14 @@ class CellCounts:
     def __init__(self, film: Film) -> None:
         self.cell, self._spacing, self._shape = cell_of(film), film.spacing, film.shape
         counts = [-(-n // c) for n, c in zip(film.shape, self.cell, strict=True)]
-        self._pores, self._known = np.zeros(counts, np.int64), np.zeros(counts, np.int64)
-        self.pores, self.known = (np.zeros(film.shape[0], np.int64) for _ in range(2))
+        self._pores, self._known_voxels = np.zeros(counts, np.int64), np.zeros(counts, np.int64)
+        self.pores, self.known_voxels = (np.zeros(film.shape[0], np.int64) for _ in range(2))
 
     def add(self, z: int, slab: Phases) -> None:
         for k, image in enumerate(slab, z):
             for kind, cells, slices in (
                 (image == PORE, self._pores, self.pores),
-                (image != NEITHER, self._known, self.known),
+                (image != NEITHER, self._known_voxels, self.known_voxels),
             ):
                 counts = self._summed(kind)
                 cells[k // self.cell[0]] += counts
@@ -98,15 +98,15 @@ class CellCounts:
     @property
     def gaps(self) -> tuple[int, ...]:
         """Slices without any known voxel, between slices with some."""
-        known = np.flatnonzero(self.known)
-        between = np.arange(known[0], known[-1]) if known.size else known
-        return tuple(np.setdiff1d(between, known).tolist())
+        filled = np.flatnonzero(self.known_voxels)
+        between = np.arange(filled[0], filled[-1]) if filled.size else filled
+        return tuple(np.setdiff1d(between, filled).tolist())
 
     @property
     def cells(self) -> Cells:
         """The counts by cell; cells at the end of the film may have fewer known voxels."""
         z, y, x = (c * step for c, step in zip(self.cell, self._spacing, strict=True))
-        return Cells(self._pores, self._known, (z, y, x))
+        return Cells(self._pores, self._known_voxels, (z, y, x))
 
     @property
     def whole(self) -> npt.NDArray[np.bool_]:
@@ -115,16 +115,16 @@ class CellCounts:
             np.minimum(c, n - np.arange(0, n, c))
             for n, c in zip(self._shape, self.cell, strict=True)
         )
-        whole: npt.NDArray[np.bool_] = self._known == z[:, None, None] * y[:, None] * x
+        whole: npt.NDArray[np.bool_] = self._known_voxels == z[:, None, None] * y[:, None] * x
         return whole
 
     @property
     def profile(self) -> Array:
         """Porosity of every slice; nan for slices without a known voxel."""
         none = np.full(self.pores.shape, np.nan)
-        return np.divide(self.pores, self.known, out=none, where=self.known > 0)
+        return np.divide(self.pores, self.known_voxels, out=none, where=self.known_voxels > 0)
 
     def porosity(self, thickness: Sequence[float] | None = None) -> float:
         """Return the porosity of the film, with slices weighted by ``thickness`` if given."""
-        weights = np.ones(len(self.known)) if thickness is None else np.asarray(thickness)
-        return float((self.pores * weights).sum() / (self.known * weights).sum())
+        weights = np.ones(len(self.known_voxels)) if thickness is None else np.asarray(thickness)
+        return float((self.pores * weights).sum() / (self.known_voxels * weights).sum())

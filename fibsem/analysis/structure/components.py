@@ -73,15 +73,15 @@ class Connections:
 class _Lines:
     """Lines along one axis: positions and component numbers of their first and last known voxels.
 
-    The number is 0, as for solid, if no voxel of a line is known; ``known`` counts the known voxels
-    of each line.
+    The number is 0, as for solid, if no voxel of a line is known; ``known_voxels`` counts
+    them in each line.
     """
 
     first: Numbers
     last: Numbers
     start: LineLengths
     stop: LineLengths
-    known: LineLengths
+    known_voxels: LineLengths
 
     @classmethod
     def none(cls, shape: tuple[int, ...]) -> _Lines:
@@ -109,7 +109,7 @@ class _Lines:
             self.first[fresh], self.start[fresh] = numbers[fresh], k
         np.copyto(self.last, numbers, where=known)
         np.copyto(self.stop, np.int32(k + 1), where=known)
-        self.known += known
+        self.known_voxels += known
 
     @property
     def lengths(self) -> LineLengths:
@@ -149,7 +149,7 @@ class PoreComponents:
         lengths = lines.lengths
         self._longest[axis] = max(self._longest[axis], lengths.max(initial=0))
         self._crossed[axis] += lengths.sum(dtype=np.int64)
-        self._with_gaps[axis] += lengths[lines.known < lengths].sum(dtype=np.int64)
+        self._with_gaps[axis] += lengths[lines.known_voxels < lengths].sum(dtype=np.int64)
         for longest, at_end in zip(ends, (lines.first, lines.last), strict=True):
             np.maximum.at(longest, np.where(at_end > 0, at_end - (first - 1), 0), lengths)
 

@@ -61,7 +61,7 @@ class PairCounts:
         most = [min(n // 2, lag) for n, lag in zip(film.shape, film.voxels_of(reach), strict=True)]
         self.lags = [lags_up_to(n) for n in most]
         self._both = [np.zeros(len(lags), np.int64) for lags in self.lags]
-        self._known = [np.zeros(len(lags), np.int64) for lags in self.lags]
+        self._known_pairs = [np.zeros(len(lags), np.int64) for lags in self.lags]
         self._before: deque[tuple[Mask, Mask | None]] = deque(maxlen=most[0] + 1)
 
     def add(self, z: int, slab: Phases) -> None:
@@ -87,16 +87,16 @@ class PairCounts:
         self._both[axis][k] += np.count_nonzero(one[0] & other[0])
         masks: Sequence[Mask] = [known for _, known in (one, other) if known is not None]
         pairs = np.count_nonzero(np.logical_and.reduce(masks)) if masks else one[0].size
-        self._known[axis][k] += pairs
+        self._known_pairs[axis][k] += pairs
 
     @property
     def result(self) -> dict[str, TwoPoint]:
         """Two-point correlation by axis; nan for lags without a known pair."""
         by_axis: dict[str, TwoPoint] = {}
         for axis, name in enumerate(AXES):
-            both, known = self._both[axis], self._known[axis]
+            both, pairs = self._both[axis], self._known_pairs[axis]
             none = np.full(len(both), np.nan)
-            share = np.divide(both, known, out=none, where=known > 0)
+            share = np.divide(both, pairs, out=none, where=pairs > 0)
             lags = [self._spacing[axis] * lag for lag in self.lags[axis]]
             by_axis[name] = TwoPoint(tuple(lags), tuple(share.tolist()))
         return by_axis

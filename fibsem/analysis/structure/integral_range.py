@@ -84,8 +84,8 @@ def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
     """
     covariance, pairs = _covariance(cells)
     distance = _distances(covariance.shape, cells)
-    known = cells.known.astype(np.float64)
-    of_one_cell = float((known**2).sum() / known.sum() ** 2)  # one over the number of cells
+    voxels = cells.known_voxels.astype(np.float64)
+    of_one_cell = float((voxels**2).sum() / voxels.sum() ** 2)  # one over the number of cells
     reach = cutoff or _reach(covariance, pairs, distance, MOST_VOLUME / of_one_cell)
     inside = distance <= reach
     weights = pairs[inside] / pairs.flat[0]
@@ -97,7 +97,7 @@ def integral_range(cells: Cells, cutoff: float | None = None) -> IntegralRange:
     if summed <= 0:  # the error of the sum exceeds the sum: a variance of zero would be wrong
         return IntegralRange(float("nan"), reach, float("nan"), 0.0)
     variance = of_one_cell * summed / (1 - lost)
-    volume = float(np.prod(cells.size) * known.sum() / known.max())
+    volume = float(np.prod(cells.size) * voxels.sum() / voxels.max())
     return IntegralRange(
         variance * volume / (phi * (1 - phi)), reach, float(np.sqrt(variance)), 1 / lost
     )
@@ -109,8 +109,8 @@ def _covariance(cells: Cells) -> tuple[Array, Array]:
     Cells are weighted by their known voxels. Lags are ordered as by a Fourier transform; opposite
     lags have equal values.
     """
-    weight = cells.known / cells.known.max()
-    away = cells.pores / cells.known.max() - weight * cells.porosity
+    weight = cells.known_voxels / cells.known_voxels.max()
+    away = cells.pores / cells.known_voxels.max() - weight * cells.porosity
     shape = [next_fast_len(2 * n - 1, real=True) for n in weight.shape]
     pairs = irfftn(np.abs(rfftn(weight, shape)) ** 2, shape)
     products = irfftn(np.abs(rfftn(away, shape)) ** 2, shape)

@@ -72,10 +72,10 @@ def _shares(slab: Phases, cell: Triple) -> Shares:
     """
     (z, y, x), (d, h, w) = cell, (n // c for n, c in zip(slab.shape, cell, strict=True))
     cells = slab[: d * z, : h * y, : w * x].reshape(d, z, h, y, w, x)
-    solid, known = (
+    solid, known_voxels = (
         kind.sum((1, 3, 5), dtype=np.float32) for kind in (cells == SOLID, cells != NEITHER)
     )
-    return np.divide(solid, known, out=np.full_like(solid, np.nan), where=known > 0)
+    return np.divide(solid, known_voxels, out=np.full_like(solid, np.nan), where=known_voxels > 0)
 
 
 def _over_corners(layers: Shares, of: np.ufunc) -> Shares:

@@ -46,14 +46,14 @@ def spread_by_size(cells: Cells) -> list[PartSpread]:
 def _spreads(cells: Cells) -> Iterator[PartSpread]:
     size = 1
     while True:
-        edges = [min(size, n) for n in cells.known.shape]
-        whole = cells.known.max() * np.prod(edges)
-        pores, known = (_summed(counts, edges) for counts in (cells.pores, cells.known))
-        kept = known >= 0.5 * whole
+        edges = [min(size, n) for n in cells.known_voxels.shape]
+        whole = cells.known_voxels.max() * np.prod(edges)
+        pores, voxels = (_summed(counts, edges) for counts in (cells.pores, cells.known_voxels))
+        kept = voxels >= 0.5 * whole
         if kept.sum() < FEWEST:
             return
         volume = float(np.prod(np.multiply(edges, cells.size)))
-        sd = float(np.std(pores[kept] / known[kept], ddof=1))
+        sd = float(np.std(pores[kept] / voxels[kept], ddof=1))
         yield PartSpread(volume ** (1 / 3), int(kept.sum()), sd)
         size *= 2
 

@@ -133,14 +133,14 @@ def porosity_per_px_of_slices(images: Iterable[Phases], spacing: Spacing) -> flo
     >>> round(porosity_per_px_of_slices(labels, (5.0, 5.0, 5.0)), 2)
     0.01
     """
-    outlines, known = [], []
+    outlines, known_px = [], []
     for image in images:
         surface = Surface(Film.of(image[None], spacing))
         surface.add(0, image[None])
         if np.isfinite(surface.outline_per_area):
             outlines.append(surface.outline_per_area)
-            known.append(np.count_nonzero(image != NEITHER))
-    per_area = float(np.average(outlines, weights=known)) if outlines else float("nan")
+            known_px.append(np.count_nonzero(image != NEITHER))
+    per_area = float(np.average(outlines, weights=known_px)) if outlines else float("nan")
     return porosity_per_px(per_area, spacing)
 
 

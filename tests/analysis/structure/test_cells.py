@@ -37,7 +37,7 @@ def test_cells_hold_every_voxel_once():
     assert counts.cell == (1, 2, 2)
     block = phases[3, 8:10, 600:602]
     assert counts.cells.pores[3, 4, 300] == (block == 0).sum()
-    assert counts.cells.known[3, 4, 300] == (block != NEITHER).sum()
+    assert counts.cells.known_voxels[3, 4, 300] == (block != NEITHER).sum()
     assert counts.cells.pores.sum() == (phases == 0).sum()
 
 

@@ -78,7 +78,7 @@ def test_the_porosity_of_single_pictures_varies_as_their_integral_range_says(mon
 def test_the_volume_of_a_film_with_large_cells_is_its_own(shape, monkeypatch):
     monkeypatch.setattr(cells_module, "MOST_CELLS", 100)
     found = cells(np.random.default_rng(0).integers(0, 2, shape).astype(np.uint8), (3.0, 1.0, 1.0))
-    volume = np.prod(found.size) * found.known.sum() / found.known.max()
+    volume = np.prod(found.size) * found.known_voxels.sum() / found.known_voxels.max()
     assert volume == pytest.approx(3 * np.prod(shape), rel=1e-12)
 
 

@@ -19,7 +19,11 @@ def found(film, slab):
     pairs, faces, corners = PairCounts(film, 60.0), PoreComponents(6), PoreComponents(26)
     walk(film, [cells, surface, chords, pairs, faces, corners], slab=slab)
     return {
-        "cells": [cells.cells.pores.tolist(), cells.cells.known.tolist(), cells.pores.tolist()],
+        "cells": [
+            cells.cells.pores.tolist(),
+            cells.cells.known_voxels.tolist(),
+            cells.pores.tolist(),
+        ],
         "surface": surface.per_volume,
         "chords": {
             axis: [one.ended.tolist(), one.cut.tolist()] for axis, one in chords.result.items()
