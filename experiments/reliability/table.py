@@ -29,7 +29,7 @@ KINDS = {
     "what changes under a running command": ["under"],
     "no number from no number": ["impossible"],
     "slices that could not be read once": ["system"],
-    "one decision on the champion": ["crownings"],
+    "one decision on the champion": ["alias_moves"],
     "our own files, damaged": ["damage"],
     "passwords and cells": ["passwords", "cells"],
     "keys that nobody reads, numbers that are none": ["keys"],

@@ -30,7 +30,7 @@ TO_DO = "to_do.json"
 OWN = (
     "summary.json", "square.npz", *each(FIGURES, FIGURE, "figures/"), "figures",
     "seed-*/scores.json",
-    *(f"seed-*/{name}" for name in (*training.OWN, identity.FILE)), "seed-*", PARENT, BEGUN,
+    *(f"seed-*/{name}" for name in (*training.OWN, identity.FILE)), "seed-*", PARENT, TOKEN_FILE,
     TO_DO,
 )  # fmt: skip
 

@@ -31,7 +31,7 @@ from fibsem.system.files import known_json, write_json
 from fibsem.system.records import as_record
 from fibsem.system.summaries import EvaluationSummary
 from fibsem.tracking import names
-from fibsem.tracking.beginning import FileNotes, take_up
+from fibsem.tracking.run_notes import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.beginning.start import learned_of_test
 from fibsem.training.job import Job

@@ -18,7 +18,7 @@ from fibsem.system.files import known_json
 from fibsem.system.identity import LEDGER, Identity, check_others
 from fibsem.system.records import typed
 from fibsem.tracking import names
-from fibsem.tracking.beginning import BEGUN, RUN
+from fibsem.tracking.run_notes import RUN, TOKEN_FILE
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 
@@ -37,7 +37,7 @@ OWN = (
     "bundle/**/model.*", "bundle/**/",
     *(f"{part}/**/{name}" for part in ("rank", "final")
       for name in (*training.OWN, identity.FILE, "again.json")),
-    "final/*.json", "rank/**/", "final/**/", "parent.json", BEGUN,
+    "final/*.json", "rank/**/", "final/**/", "parent.json", TOKEN_FILE,
 )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fibsem.promotion.begun import begun_with
 from fibsem.promotion.choice import choose
 from fibsem.promotion.figures import measure
 from fibsem.promotion.final import train
@@ -20,6 +19,7 @@ from fibsem.promotion.ranking import order_goal, order_of, rank
 from fibsem.promotion.record import Challenger
 from fibsem.promotion.release import lineage_of
 from fibsem.promotion.setting import Promotion
+from fibsem.promotion.starts import starts_of
 from fibsem.promotion.symmetry import measure_views
 from fibsem.promotion.testing import Look, look, to_beat
 from fibsem.promotion.trials import Trial, ranked_by
@@ -27,7 +27,7 @@ from fibsem.system import metric_names
 from fibsem.system.summaries import PromotionSummary
 from fibsem.system.summaries.lineage import Lineage
 from fibsem.tracking import names
-from fibsem.tracking.beginning import FileNotes, take_up
+from fibsem.tracking.run_notes import FileNotes, take_up
 
 
 def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
@@ -45,12 +45,12 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
         for place, one in enumerate(ranked, start=1):
             work.say(f"{place}. {one.sentence(goal)}")
         finals = train(work, ranked, work.given.promotion)
-        begun = begun_with(work, [one.material.config for one in finals])
+        starts = starts_of(work, [one.material.config for one in finals])
         chosen = choose(work, finals)
         material, run_id = finals[0].material, finals[0].result.run_id
         models = {name: one.segmenter for name, one in chosen.items()}
         tested = work.steps.once("test", Look, lambda: look(work, models, material))
-        verdict = gate(work, run_id, tested, begun.test_squares)
+        verdict = gate(work, run_id, tested, starts.test_squares)
         work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
         figures = measure(work, chosen, material, tested)
         views = measure_views(work, models["challenger"], material)
@@ -60,12 +60,12 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
             ranking=ranked,
             finals=finals,
             gate=verdict,
-            test_squares_learned=begun.test_squares,
+            test_squares_learned=starts.test_squares,
             figures=figures,
             symmetry=views,
             lineage=lineage,
         )
-        return publish(work, tested, begun, chosen["challenger"], challenger)
+        return publish(work, tested, starts, chosen["challenger"], challenger)
 
 
 def _begun(work: Promotion, run_ids: Sequence[str]) -> Promotion:

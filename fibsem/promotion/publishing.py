@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fibsem.promotion.begun import Begun
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.decision import decide, decided
 from fibsem.promotion.figures import ChallengerFigures
@@ -13,6 +12,7 @@ from fibsem.promotion.record import Challenger
 from fibsem.promotion.release import registry_tags, segment_samples, write_bundle
 from fibsem.promotion.report import draw, write_tables
 from fibsem.promotion.setting import Promotion
+from fibsem.promotion.starts import Starts
 from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.testing import Look
 from fibsem.system import metric_names
@@ -23,7 +23,7 @@ from fibsem.training.material.datasets import check_unchanged
 
 
 def publish(
-    work: Promotion, tested: Look, begun: Begun, chosen: Chosen, challenger: Challenger
+    work: Promotion, tested: Look, starts: Starts, chosen: Chosen, challenger: Challenger
 ) -> PromotionSummary:
     """Write reports of a challenger, register it, log its metrics, and segment its dataset.
 
@@ -36,7 +36,7 @@ def publish(
     figures = draw(work, chosen, challenger)
     tables = write_tables(challenger, work.folder / "tables")
     bundle, run_id, uri = work.folder / "bundle", challenger.run_id, work.tracking.uri
-    write_bundle(bundle, chosen.segmenter, begun, challenger)
+    write_bundle(bundle, chosen.segmenter, starts, challenger)
     check_unchanged(work.dataset, PROMOTION)
     code = challenger.lineage.code
     tags = registry_tags(work.dataset, gate, code, challenger.test_all["miou"])

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from fibsem.inference.volume.porosity.reading import Reading
 from fibsem.inference.volume.porosity.tested import FilmSquares
-from fibsem.promotion.begun import Begun
 from fibsem.promotion.figures import ChallengerFigures
 from fibsem.promotion.final import Final
 from fibsem.promotion.ranking import Ranked, placed
+from fibsem.promotion.starts import Starts
 from fibsem.system.records import Figure, Figures
 from fibsem.system.summaries.lineage import Lineage
 from fibsem.system.summaries.promotion import (
@@ -87,14 +87,14 @@ class Challenger:
             val.append([epoch.val["loss"] for epoch in final.result.history])
         return losses
 
-    def tested(self, begun: Begun) -> list[FilmSquares]:
+    def tested(self, starts: Starts) -> list[FilmSquares]:
         """Return the scored test squares of every film, by which users correct porosities.
 
         Squares that a starting model was trained on are left out, since they cannot correct a
         porosity. Each film also has its porosities for the seeds of the ranking.
         """
         dataset = self.finals[0].material.dataset
-        learned = begun.squares(dataset)
+        learned = starts.squares(dataset)
         squares = [one for one in self.figures.squares if (one.sample, one.at) not in learned]
         winners = (one for one in self.ranking if one.trial.run_id == self.winner)
         seeds = next((one.porosities for one in winners), {})

@@ -18,11 +18,11 @@ from fibsem.data.greys import greys_of
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import KEYS, Options
 from fibsem.inference.volume.segmentation import segment_volume
-from fibsem.promotion.begun import Begun
 from fibsem.promotion.final import Final
 from fibsem.promotion.record import Challenger
 from fibsem.promotion.report import card_facts
 from fibsem.promotion.setting import Promotion
+from fibsem.promotion.starts import Starts
 from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.trials import Trial
 from fibsem.system import metric_names
@@ -74,7 +74,9 @@ def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]
     )  # fmt: skip
 
 
-def write_bundle(folder: Path, segmenter: Segmenter, begun: Begun, challenger: Challenger) -> None:
+def write_bundle(
+    folder: Path, segmenter: Segmenter, starts: Starts, challenger: Challenger
+) -> None:
     """Write the bundle of a promotion, with its model card."""
     material = challenger.finals[0].material
     dataset = material.dataset
@@ -89,8 +91,8 @@ def write_bundle(folder: Path, segmenter: Segmenter, begun: Begun, challenger: C
         corrections={name: volume.correction for name, volume in material.volumes.items()},
         greys={name: film.histogram for name, film in greys.items()},
         moments={name: film.moments for name, film in greys.items()},
-        squares=tuple(challenger.tested(begun)),
-        learned=places_of(begun.with_own(learned_squares(dataset))),
+        squares=tuple(challenger.tested(starts)),
+        learned=places_of(starts.with_own(learned_squares(dataset))),
     )
     Bundle(segmenter, dataset.voxel_nm, audit, scales=scales_of(dataset)).save(folder)
     replace_file(folder / model_card.FILE, model_card.model_card(card_facts(challenger)))

@@ -14,7 +14,7 @@ from fibsem.search.folder import wait_for
 from fibsem.search.space.space import Space
 from fibsem.search.studies.slots import Study
 from fibsem.tracking import names
-from fibsem.tracking.beginning import take_up
+from fibsem.tracking.run_notes import take_up
 from fibsem.tracking.runs import Tracking
 
 

@@ -1,4 +1,4 @@
-"""Origin of a model and properties of its training data, none of which is needed to segment."""
+"""Lineage of a model and properties of its training data, neither of which segmenting needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ W = TypeVar("W")
 
 @dataclass(frozen=True)
 class Audit:
-    """Origin of a bundle; bundles of earlier versions have fewer fields.
+    """Where the model of a bundle comes from; bundles of earlier versions have fewer fields.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Audit:
 
     Examples
     --------
-    >>> Audit(dataset="film", winner="5f3a").origin.trial.run_id
+    >>> Audit(dataset="film", winner="5f3a").recorded_lineage.trial.run_id
     '5f3a'
     """
 
@@ -60,8 +60,8 @@ class Audit:
     learned: dict[str, tuple[Edges, ...]] | None = None
 
     @property
-    def origin(self) -> Lineage:
-        """Lineage of the model; incomplete for bundles of earlier versions."""
+    def recorded_lineage(self) -> Lineage:
+        """Lineage of the model, or what bundles of earlier versions recorded of it."""
         if self.lineage is not None:
             return self.lineage
         few = ("winner", "run_id", "dataset", "data")

@@ -66,7 +66,7 @@ class _Written:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A segmenter with its voxel size and origin.
+    """A segmenter with its voxel size and audit.
 
     ``version`` is the version of the registered model, None for a folder; ``scales`` are the grey
     value scales of samples that declared a range.
@@ -107,7 +107,7 @@ class Bundle:
     @property
     def lineage(self) -> Lineage:
         """Lineage of the model; incomplete for older bundles."""
-        return self.audit.origin
+        return self.audit.recorded_lineage
 
     @property
     def tested(self) -> tuple[FilmSquares, ...]:

@@ -46,7 +46,7 @@ def version_to_beat(tracking_uri: str) -> str | None:
 
     This is the champion or, if its version was deleted from the registry, the champion before it.
     """
-    return Succession.read(client_of(tracking_uri)).heir
+    return Succession.read(client_of(tracking_uri)).latest_champion
 
 
 def version_before(tracking_uri: str) -> str | None:
@@ -136,10 +136,10 @@ def _rollback(client: MlflowClient, why: str) -> tuple[str, str | None]:
     now = Succession.read(client)
     line, champion = now.line, now.aliases.get(CHAMPION)
     if line and line[-1].how == ROLLBACK and now.unfinished:  # a rollback that was cut off
-        replaced = champion if champion != now.begun else line[-2].version
+        replaced = champion if champion != now.pending else line[-2].version
         replaced = None if replaced == line[-1].version else replaced
-    elif now.champion is None and now.heir is not None:
-        replaced, line = None, changed(line, now.heir, why, ROLLBACK)
+    elif now.champion is None and now.latest_champion is not None:
+        replaced, line = None, changed(line, now.latest_champion, why, ROLLBACK)
     else:
         champions = successive(line)
         if len(champions) < 2:

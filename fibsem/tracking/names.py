@@ -5,9 +5,9 @@ Names of metrics, which ranks below need as well, are in :mod:`fibsem.system.met
 
 from __future__ import annotations
 
-# Tags of every run: its origin.
+# Tags of every run: what made it.
 COMMAND, CODE, MACHINE = "fibsem.command", "fibsem.code", "fibsem.machine"
-#: Written down before a run is created, to find it again; see :mod:`fibsem.tracking.beginning`.
+#: Written down before a run is created, to find it again; see :mod:`fibsem.tracking.run_notes`.
 TOKEN = "fibsem.token"
 # Tags of runs on a dataset: hash of the data, and whether the test squares were scored.
 DATA, TEST = "fibsem.data", "fibsem.test"

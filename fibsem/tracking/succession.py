@@ -27,7 +27,7 @@ class Succession:
         All registered versions, by number.
     aliases
         Version number of each alias.
-    begun
+    pending
         Version that is being made the champion, or None.
     line
         Every change of the champion, in order.
@@ -35,22 +35,22 @@ class Succession:
 
     versions: Mapping[str, ModelVersion]
     aliases: Mapping[str, str]
-    begun: str | None
+    pending: str | None
     line: Sequence[Change]
 
     @classmethod
     def read(cls, client: MlflowClient) -> Succession:
         """Read the current succession of a store."""
-        aliases, begun = _aliases(
+        aliases, pending = _aliases(
             client
         )  # first, so that every version they name is in the list read next
         versions = {str(version.version): version for version in all_versions(client)}
-        return cls(versions, aliases, begun, _line(versions, aliases, begun))
+        return cls(versions, aliases, pending, _line(versions, aliases, pending))
 
     @property
     def unfinished(self) -> bool:
         """Whether the latest change is pending: its alias is not set yet."""
-        return bool(self.line) and self.begun == self.line[-1].version
+        return bool(self.line) and self.pending == self.line[-1].version
 
     @property
     def champion(self) -> str | None:
@@ -58,7 +58,7 @@ class Succession:
         return self.line[-1].version if self.unfinished else self.aliases.get(CHAMPION)
 
     @property
-    def heir(self) -> str | None:
+    def latest_champion(self) -> str | None:
         """The champion or, if its version was deleted from the registry, the one before it.
 
         Deleting a version also deletes its aliases and tags, and so its part of the history.
@@ -80,7 +80,7 @@ def _aliases(client: MlflowClient) -> tuple[dict[str, str], str | None]:
 
 
 def _line(
-    versions: Mapping[str, ModelVersion], aliases: Mapping[str, str], begun: str | None
+    versions: Mapping[str, ModelVersion], aliases: Mapping[str, str], pending: str | None
 ) -> list[Change]:
     """Return every change of the champion, in order.
 
@@ -96,7 +96,7 @@ def _line(
     line.sort(key=lambda one: one.since)
     champion = aliases.get(CHAMPION)
     latest = line[-1].version if line else None
-    if champion is None or champion == latest or begun == latest is not None:
+    if champion is None or champion == latest or pending == latest is not None:
         return line
     champions, taken_over = {one.version for one in line}, [champion]
     previous = aliases.get(PREVIOUS)

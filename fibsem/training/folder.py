@@ -10,7 +10,7 @@ from fibsem.errors import UserError
 from fibsem.system import identity
 from fibsem.system.files import known_json
 from fibsem.system.identity import Identity
-from fibsem.tracking.beginning import BEGUN, RUN
+from fibsem.tracking.run_notes import RUN, TOKEN_FILE
 from fibsem.tracking.runs import Tracking
 from fibsem.training.former import former_identity
 
@@ -18,7 +18,7 @@ Overwrite = Literal["never", "other", "always"]
 
 #: All files that a training, or the command ``train``, writes to its folder.
 OWN = ("result.json", "summary.json", "checkpoint.npz", "model.keras", "model.skops", "run.json",
-       "validation_square.png", "bundle.json", BEGUN)  # fmt: skip
+       "validation_square.png", "bundle.json", TOKEN_FILE)  # fmt: skip
 
 
 def settle(folder: Path, now: Identity, tracking: Tracking, overwrite: Overwrite) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fibsem.config import Configuration, RunConfig, Tree
 from fibsem.tracking import names
-from fibsem.tracking.beginning import FileNotes, take_up
+from fibsem.tracking.run_notes import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.folder import Overwrite
 from fibsem.training.material.material import Material

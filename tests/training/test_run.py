@@ -8,7 +8,7 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.threshold import Threshold
 from fibsem.system.files import read_json
 from fibsem.tracking import names
-from fibsem.tracking.beginning import FileNotes
+from fibsem.tracking.run_notes import FileNotes
 from fibsem.tracking.runs import Tracking
 from fibsem.training.failures import PrunedError, failure_of, reason_of
 from fibsem.training.job import Job

@@ -29,8 +29,8 @@ from fibsem.inference.volume.labelling.labelling import Labelling
 from fibsem.inference.volume.labelling.remote import LoadSegmenter
 from fibsem.inference.volume.ledger.key import as_begun, check_kind, key_of
 from fibsem.inference.volume.ledger.ledger import Ledger
-from fibsem.inference.volume.ledger.origin import provenance_of
 from fibsem.inference.volume.ledger.outputs import Outputs
+from fibsem.inference.volume.ledger.provenance import provenance_of
 from fibsem.inference.volume.ledger.witness import check_unchanged, of_volume, witnessed
 from fibsem.inference.volume.plan import Planner, Show
 from fibsem.inference.volume.porosity.boundary import some_slices
@@ -75,7 +75,7 @@ def segment_volume(
     load
         Loads the segmenter in another process; required for workers.
     provenance
-        Origin of the models, for the summary.
+        Models with their lineages, code and command, for the summary.
     trained
         Properties of each model's training data; differences of this volume give warnings.
     tested

@@ -31,8 +31,8 @@ from fibsem.search.studies.owner import Beat, Observer, Owner
 from fibsem.search.studies.rungs import (
     NobodyError,
     NotYetError,
+    continued,
     epochs_at,
-    heir,
     read_rungs,
     slots_of,
 )
@@ -104,7 +104,9 @@ class OptunaStudy:
         costs = self._costs(trials) if self.rungs else {}
         for opening in to_open(attempts, self._needed(attempts), self.search.retries):
             try:
-                before = heir(self.rungs, opening.slot, attempts, costs) if self.rungs else None
+                before = (
+                    continued(self.rungs, opening.slot, attempts, costs) if self.rungs else None
+                )
             except NotYetError:
                 return
             except NobodyError:

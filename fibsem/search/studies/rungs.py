@@ -57,7 +57,7 @@ def epochs_in(numbers: Sequence[Sequence[int]], trials: int) -> float:
     return float(sum(each[:trials]))
 
 
-def heir(
+def continued(
     rungs: Sequence[Rung], slot: int, attempts: Sequence[Attempt], costs: Mapping[int, float]
 ) -> Attempt | None:
     """Return the attempt whose training a slot continues, or None if it starts from scratch.

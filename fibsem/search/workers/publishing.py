@@ -12,7 +12,7 @@ from pathlib import Path
 from fibsem.search.studies.outcomes import Outcome
 from fibsem.system.files import read_json
 from fibsem.tracking import names
-from fibsem.tracking.beginning import RUN
+from fibsem.tracking.run_notes import RUN
 from fibsem.tracking.runs import Tracking
 
 

@@ -17,8 +17,8 @@ from fibsem.search.studies.rungs import (
     NobodyError,
     NotYetError,
     Rung,
+    continued,
     epochs_at,
-    heir,
     left_behind,
     read_rungs,
     slots_of,
@@ -51,9 +51,9 @@ def test_a_slot_stops_after_the_epochs_of_its_rung():
 def test_the_best_of_a_rung_go_on(order):
     done = [attempt(slot) for slot in range(9)]
     losses = {slot: 0.1 * order[slot] for slot in range(9)}
-    found = [heir(RUNGS, slot, done, losses) for slot in (9, 10, 11)]
+    found = [continued(RUNGS, slot, done, losses) for slot in (9, 10, 11)]
     assert [order[one.slot] for one in found] == [0, 1, 2]
-    assert heir(RUNGS, 3, done, losses) is None  # begins its own
+    assert continued(RUNGS, 3, done, losses) is None  # begins its own
 
 
 @pytest.mark.parametrize("objective", ["val/loss", "val/miou", "val_all/miou"])
@@ -80,8 +80,8 @@ def test_a_rung_waits_for_the_one_before():
     losses = dict.fromkeys(range(9), 0.5)
     for last in ([], [attempt(8, "running")], [attempt(8, "waiting")]):
         with pytest.raises(NotYetError):
-            heir(RUNGS, 9, [*done, *last], losses)
-    assert heir(RUNGS, 9, [*done, attempt(8, "failed")], losses).slot == 0
+            continued(RUNGS, 9, [*done, *last], losses)
+    assert continued(RUNGS, 9, [*done, attempt(8, "failed")], losses).slot == 0
 
 
 def test_what_diverged_or_began_from_another_seed_does_not_go_on():
@@ -89,22 +89,24 @@ def test_what_diverged_or_began_from_another_seed_does_not_go_on():
     rungs = (Rung(0, 3, 2), Rung(3, 2, 6))
     done = [attempt(0), attempt(1, failures=1), attempt(2)]
     losses = {1: 0.1, 2: 0.3}  # 0 diverged
-    assert heir(rungs, 3, done, losses).slot == 2
+    assert continued(rungs, 3, done, losses).slot == 2
     for state in ([], ["waiting"], ["running"], ["complete"]):
         third = [attempt(3, one) for one in state]
         costs = {**losses, **({3: 0.2} if state == ["complete"] else {})}
         with pytest.raises(NobodyError):
-            heir(rungs, 4, [*done, *third], costs)
-    assert heir(rungs, 4, [*done, attempt(3, "failed")], losses) is None  # or there is no model
+            continued(rungs, 4, [*done, *third], costs)
+    assert (
+        continued(rungs, 4, [*done, attempt(3, "failed")], losses) is None
+    )  # or there is no model
 
 
 def test_a_rung_with_nobody_to_go_on_with_begins_one_training():
     done = [attempt(slot, "failed") for slot in range(9)]
-    assert heir(RUNGS, 9, done, {}) is None
+    assert continued(RUNGS, 9, done, {}) is None
     with pytest.raises(NobodyError):
-        heir(RUNGS, 10, done, {})
+        continued(RUNGS, 10, done, {})
     own = attempt(9)
-    assert heir(RUNGS, 12, [*done, own], {9: 0.4}) == own  # though the other two are not there
+    assert continued(RUNGS, 12, [*done, own], {9: 0.4}) == own  # though the other two are not there
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_only_a_sweep_without_a_model_gets_another_slot(last, slots):
     ended = [replace(attempt(12 + k, state), final=True) for k, state in enumerate(last)]
     assert slots_of(RUNGS, [*before, lost, *ended], 2) == slots
     costs = {slot: 0.1 * slot for slot in range(12) if slot != 3}
-    following = heir(RUNGS, 13, [*before, lost, attempt(12, "failed")], costs)
+    following = continued(RUNGS, 13, [*before, lost, attempt(12, "failed")], costs)
     assert following.slot == 10  # the second best of those that were left
 
 

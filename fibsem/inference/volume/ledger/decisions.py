@@ -60,7 +60,7 @@ class Decisions:
     mask
         Digest of the mask of material.
     provenance, greys, members
-        Origin of the labels, distance of the grey values from those of the training, and
+        Provenance of the labels, distance of the grey values from those of the training, and
         differences between the members.
     likeness
         Field of earlier versions in place of ``greys``, which also had warnings about voxel sizes.

@@ -16,7 +16,7 @@ from fibsem.training.beginning.start import origins
 
 
 @dataclass(frozen=True)
-class Begun(Stored):
+class Starts(Stored):
     """Squares that the starting models and teachers of some trainings were trained on.
 
     Attributes
@@ -40,16 +40,16 @@ class Begun(Stored):
         return {(one.sample, one.box.start) for one in learned_before(dataset, self.learned)}
 
 
-def begun_with(work: Promotion, configs: Sequence[RunConfig]) -> Begun:
+def starts_of(work: Promotion, configs: Sequence[RunConfig]) -> Starts:
     """Find the squares of starting models, and store them as the models may be moved later."""
-    return work.steps.once("starts", Begun, lambda: _begun(work.dataset, configs))
+    return work.steps.once("starts", Starts, lambda: _read(work.dataset, configs))
 
 
-def _begun(dataset: Dataset, configs: Sequence[RunConfig]) -> Begun:
+def _read(dataset: Dataset, configs: Sequence[RunConfig]) -> Starts:
     uris = {(one.train.init, one.train.teacher): one.tracking.absolute_uri for one in configs}
     before = [one for addresses, uri in uris.items() for one in origins(*addresses, uri)]
     learned = merged(one.learned for one in before if one.learned is not None)
-    return Begun(
+    return Starts(
         {digest: tuple(places) for digest, places in learned.items()},
         all(one.learned is not None for one in before),
         learned_by_any(before, dataset),

@@ -20,7 +20,7 @@ from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 
 #: File in the folder of a run that contains its token.
-BEGUN = "begun.json"
+TOKEN_FILE = "begun.json"
 
 
 class Notes(Protocol):
@@ -47,12 +47,12 @@ RUN = partial(noted, "run_id")
 
 @dataclass(frozen=True)
 class FileNotes:
-    """Notes in two files of a folder: the run id in ``path``, and the token in :data:`BEGUN`."""
+    """Notes in two files of a folder: the run id in ``path``, the token in :data:`TOKEN_FILE`."""
 
     path: Path
 
     def _file(self, key: str) -> Path:
-        return self.path if key == "run_id" else self.path.with_name(BEGUN)
+        return self.path if key == "run_id" else self.path.with_name(TOKEN_FILE)
 
     def get(self, key: str) -> Any:
         return known_json(self._file(key), partial(noted, key))

@@ -7,7 +7,7 @@ import pytest
 from fibsem.config import TrackingConfig
 from fibsem.data.dataset.manifest import load_dataset
 from fibsem.tracking import names
-from fibsem.tracking.beginning import BEGUN, FileNotes, take_up
+from fibsem.tracking.run_notes import TOKEN_FILE, FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from tests.conftest import CutOffError
 
@@ -64,11 +64,11 @@ def test_what_could_not_be_noted_is_ended_and_gone_on_with(tracking, film, tmp_p
 def test_a_run_that_the_store_has_no_more_is_begun_anew(tracking, film, tmp_path):
     notes = FileNotes(tmp_path / "run.json")
     first = take_up(tracking, notes, "a training", {}, film, **HOW)
-    before = (tmp_path / BEGUN).read_text()
+    before = (tmp_path / TOKEN_FILE).read_text()
     tracking.client.delete_run(first)
     second = take_up(tracking, notes, "a training", {}, film, **HOW)
     assert second != first
-    assert (tmp_path / BEGUN).read_text() != before
+    assert (tmp_path / TOKEN_FILE).read_text() != before
     assert take_up(tracking, notes, "a training", {}, film, **HOW) == second
 
 

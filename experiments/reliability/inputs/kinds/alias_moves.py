@@ -1,4 +1,4 @@
-"""Who is champion after what people, kills and others did since a challenger was compared.
+"""The champion after people, kills and others moved its alias since a challenger was compared.
 
 Aliases are moved between two steps of one decision.
 """
