@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fibsem.api.exporting import export
 from fibsem.api.inputs import options_of
-from fibsem.api.segmenting import estimate, run
+from fibsem.api.segmenting import estimate_work, run
 from fibsem.config import TrackingConfig, Tree, estimate_of, read, run_command
 
 
@@ -16,7 +16,7 @@ def main(tree: Tree) -> None:
     if tree["export"] is not None:
         print(f"the networks with their geometry: {export(tree)}")
     else:
-        print(estimate(tree).text() if only_estimate else run(tree))
+        print(estimate_work(tree).text() if only_estimate else run(tree))
 
 
 if __name__ == "__main__":

@@ -258,7 +258,7 @@ def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
     return _label(volume, tree, folder, loaded)
 
 
-def estimate(tree: Tree) -> SegmentationEstimate:
+def estimate_work(tree: Tree) -> SegmentationEstimate:
     """Estimate time, memory and disk space of a segmentation."""
     _say_unused(tree)
     volume, given = volume_of(tree, options := options_of(tree)), voxel_nm_of(tree)

@@ -123,7 +123,9 @@ class Tracking:
         self.client.update_run(run_id, status="RUNNING")
         return True
 
-    def publish(self, run_id: str, tags: Mapping[str, object], status: str = "FINISHED") -> bool:
+    def tag_and_end(
+        self, run_id: str, tags: Mapping[str, object], status: str = "FINISHED"
+    ) -> bool:
         """Tag a run with its outcome and end it; return False if the store no longer has it."""
         if self.find(run_id) is None:
             return False

@@ -116,7 +116,7 @@ def _ended(run_id: str, tracking: Tracking, *, published: bool) -> Iterator[None
         yield
     except PrunedError as pruned:
         if published:
-            tracking.publish(run_id, {names.STATE: "pruned", names.REASON: str(pruned)})
+            tracking.tag_and_end(run_id, {names.STATE: "pruned", names.REASON: str(pruned)})
         else:  # the study sets the state when it ends the trial
             tracking.tag(run_id, {names.REASON: str(pruned)})
         raise

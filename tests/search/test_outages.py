@@ -165,7 +165,7 @@ def test_a_store_that_is_out_of_order_is_an_outage(code, monkeypatch):
         for tell in (
             lambda: tracking.log_metrics("0" * 32, {"loss": 1.0}),
             lambda: tracking.resume("0" * 32),  # it may well know the run
-            lambda: tracking.publish("0" * 32, {}),
+            lambda: tracking.tag_and_end("0" * 32, {}),
             lambda: tracking.start("run", tags={}),
         ):
             with pytest.raises(
@@ -187,7 +187,7 @@ def test_a_run_that_a_store_does_not_know_is_no_outage(new_store, tmp_path):
     config = TrackingConfig(f"sqlite:///{tmp_path / 'ml.db'}", str(tmp_path / "artifacts"))
     tracking = Tracking.open(config, "film")
     assert not tracking.resume("0" * 32)
-    assert not tracking.publish("0" * 32, {"state": "complete"})
+    assert not tracking.tag_and_end("0" * 32, {"state": "complete"})
     run_id = tracking.start("run", tags={})
     assert tracking.resume(run_id)
     tracking.client.delete_run(run_id)

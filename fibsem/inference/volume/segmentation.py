@@ -18,7 +18,7 @@ from fibsem.inference.volume.before.budget import room_of
 from fibsem.inference.volume.before.compared import compare, compare_labels, of_training
 from fibsem.inference.volume.before.likeness import TrainedOn
 from fibsem.inference.volume.before.preflight import (
-    check_apart,
+    check_output_apart,
     check_reach,
     check_room,
     check_voxel,
@@ -115,7 +115,7 @@ def segment_volume(
     voxel_nm = stated_nm(stated, *(one.voxel_nm for one in trained[:1]))
     check_voxel(options, voxel_nm, volume.shape)
     check_reach(volume.path, options, load)
-    check_apart(volume, folder)
+    check_output_apart(volume, folder)
     options.check_members(len(segmenter.members))
     segmenter = segmenter.with_views(options.symmetry)
     room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)

@@ -22,7 +22,7 @@ def run_of(folder: Path) -> str | None:
     return read_json(file, RUN, remedy="remove it") if file.is_file() else None
 
 
-def publish(tracking: Tracking, run_id: str | None, outcome: Outcome) -> None:
+def end_run(tracking: Tracking, run_id: str | None, outcome: Outcome) -> None:
     """Log the outcome of an attempt on its run, and end the run.
 
     The run is ended last: as long as it is RUNNING, a later start logs everything again.
@@ -62,4 +62,4 @@ def reconcile(tracking: Tracking, parent: str, outcomes: Iterable[Outcome]) -> N
             counted = (one.record.run_id or run_id) == run_id
             wanted = status_of(one) if counted else "KILLED"
             if running or (run.info.status == "FINISHED") != (wanted == "FINISHED"):
-                publish(tracking, run_id, one) if counted else tracking.end(run_id, wanted)
+                end_run(tracking, run_id, one) if counted else tracking.end(run_id, wanted)

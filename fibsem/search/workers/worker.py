@@ -27,7 +27,7 @@ from fibsem.search.workers.filling import LEFT_OUT, has_room, settle_steps, sett
 from fibsem.search.workers.keeping import inherit, tidy
 from fibsem.search.workers.last_rung import settle_length
 from fibsem.search.workers.pace import CUT
-from fibsem.search.workers.publishing import publish, run_of
+from fibsem.search.workers.publishing import end_run, run_of
 from fibsem.system import pulse
 from fibsem.system.again import same_command
 from fibsem.system.files import replace_file
@@ -282,7 +282,7 @@ class Worker:
     def _publish(self, attempt: Attempt) -> None:
         """End the run of an attempt by its outcome in the study."""
         outcome = next(one for one in self.study.outcomes() if one.number == attempt.number)
-        publish(self.tracking, run_of(self.trials / attempt.place), outcome)
+        end_run(self.tracking, run_of(self.trials / attempt.place), outcome)
 
     def _let_go(self, why: BaseException) -> None:
         """End an attempt that this worker leaves; if that fails, a later start ends it."""

@@ -139,7 +139,7 @@ class Learner:
         """Prepare the scored network: estimate its normalisation statistics on some batches."""
         if not self.decay:
             self.level()
-        self._statistics.estimate(batches)
+        self._statistics.set_from(batches)
 
     def _pairs(self) -> list[tuple[Any, Any]]:
         trained = self.steps.trainable_variables
@@ -209,7 +209,7 @@ class Statistics:
             self._before = keras.Model(network.input, [norm.input for norm in self.norms])
             self._moments = tf.function(self._of_batch, reduce_retracing=True, autograph=False)
 
-    def estimate(self, batches: Iterable[tuple[npt.NDArray[np.float32], ...]]) -> None:
+    def set_from(self, batches: Iterable[tuple[npt.NDArray[np.float32], ...]]) -> None:
         """Set the statistics from the first ``BATCHES`` batches, with the present weights."""
         if not self.norms:
             return

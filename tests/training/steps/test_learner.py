@@ -70,7 +70,7 @@ def test_statistics_are_those_of_the_weights_that_are_there():
     model = keras.Model(window, keras.layers.BatchNormalization(name="deeper")(x))
     rng = np.random.default_rng(0)
     batches = [(rng.normal(2, 3, (4, 5, 6, 1)).astype("f4"),) for _ in range(BATCHES + 3)]
-    Statistics(model).estimate(iter(batches))
+    Statistics(model).set_from(iter(batches))
     conv, norm = model.get_layer("conv"), model.get_layer("norm")
     seen = np.concatenate([conv(images).numpy() for (images,) in batches[:BATCHES]])
     np.testing.assert_allclose(norm.moving_mean, seen.mean((0, 1, 2)), rtol=1e-4)

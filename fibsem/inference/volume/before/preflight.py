@@ -51,7 +51,7 @@ def check_voxel(options: Options, voxel_nm: VoxelNm, shape: Triple) -> None:
         )
 
 
-def check_apart(volume: Volume, folder: Path) -> None:
+def check_output_apart(volume: Volume, folder: Path) -> None:
     """Refuse an output folder that contains the volume, which it might overwrite or remove."""
     if not volume.in_memory and volume.path.resolve().is_relative_to(folder.resolve()):
         raise UserError(

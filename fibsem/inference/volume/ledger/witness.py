@@ -120,7 +120,7 @@ def plain(volume: Volume) -> Volume:
     return volume.with_source(source)
 
 
-def check_unchanged(
+def check_slices_unchanged(
     volume: Volume,
     before: Mapping[int, Stamp],
     read_as: Mapping[int, str],
@@ -169,4 +169,4 @@ class Watched:
 
     def check(self) -> None:
         """Raise ``UserError`` if slices have changed since they were read."""
-        check_unchanged(self.volume, self.stamps, self.read_as, self.rule)
+        check_slices_unchanged(self.volume, self.stamps, self.read_as, self.rule)
