@@ -1,4 +1,4 @@
-"""Text descriptions of a porosity: the estimate with its interval, then further uncertainties.
+"""Text descriptions of a porosity: estimate, interval, and spreads and shifts beside it.
 
 Only intervals that claim to contain the truth are in brackets. The thesis's interval over slices
 assumes that the map is true; it comes last, and is described as such.
@@ -35,7 +35,7 @@ its slices would say 40.60 to 42.10 %)'
 
 
 def corrected_text(film: FilmPorosity) -> str:
-    """Describe the porosity corrected by test squares, or why there is none, and uncertainties.
+    """Describe the porosity corrected by test squares, or why there is none, and what is beside it.
 
     >>> own = Interval((0.42, 0.48), squares=6)
     >>> corrected_text(FilmPorosity(0.413, None, 0.45, own, porosity_per_px_of_boundary=0.05))
@@ -121,7 +121,7 @@ def seeds_text(film: FilmPorosity) -> str:
 
 
 def _beside(film: FilmPorosity) -> Iterator[str]:
-    """Yield the known uncertainties that are reported beside an interval but not part of it."""
+    """Yield the spreads and shifts that are reported beside an interval but not part of it."""
     if shifted := label_shift_text(film):
         yield shifted
     if off := one_pixel_off_text(film):

@@ -84,7 +84,7 @@ def slices_of(results: Results) -> list[Layers]:
 
 
 def _porosity(film: FilmPorosity) -> dict[str, str]:
-    """Return the cells on porosity: map, corrected by test squares, and further uncertainties."""
+    """Return the cells on porosity: map, corrected by test squares, spreads and shifts."""
     interval, seeds, people = film.porosity_interval, film.porosity_by_seed, film.agreement
     return {
         "porosity %": percent(film.porosity),

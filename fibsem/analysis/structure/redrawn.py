@@ -1,4 +1,4 @@
-r"""Labels drawn at random from probabilities, to propagate their uncertainty to structure.
+r"""Labels drawn at random from probabilities, to carry their errors over to structure.
 
 .. math:: [\, \Phi(g) < p \,]
 

@@ -1,4 +1,4 @@
-"""The porosity of a film with its uncertainties, in one record from labels to report.
+"""The porosity of a film with its interval and spreads, in one record from labels to report.
 
 ``fibsem.segment`` writes it, ``fibsem.quantify`` measures it again if labels were edited by hand,
 ``fibsem.promote`` keeps it for every film, and reports show the latest.
@@ -142,7 +142,7 @@ class Seeds:
 
 @dataclass(frozen=True)
 class FilmPorosity:
-    """Porosity of a segmented film, with its uncertainties.
+    """Porosity of a segmented film, with its interval and its spreads.
 
     Attributes
     ----------
