@@ -83,20 +83,20 @@ def one_line(error: BaseException) -> str | None:
     """
     if isinstance(error, UserError):
         return str(error)
-    kinds = {kind.__name__ for one in causes(error) for kind in type(one).__mro__}
+    kinds = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
     if kinds & {"MemoryError", "ResourceExhaustedError"}:
         return f"memory ran out ({_said(error) or 'an allocation failed'})."
     if (said := device_failure(error)) is not None:
         return f"the accelerator must work, but says: {said}"
-    for one in causes(error):
-        if isinstance(one, UnicodeError):
-            return f"a text must have the encoding that is meant for it, but: {_said(one)}."
-        if isinstance(one, OSError):
-            return _refused(one)
-        if of_a_place(one):
-            return f"the place of the artifacts must answer, but says: {_said(one)}"
-        if DRIVERS in {kind.__name__ for kind in type(one).__mro__}:
-            return f"a database must answer, but says: {_said(getattr(one, 'orig', one))}"
+    for cause in causes(error):
+        if isinstance(cause, UnicodeError):
+            return f"a text must have the encoding that is meant for it, but: {_said(cause)}."
+        if isinstance(cause, OSError):
+            return _refused(cause)
+        if of_a_place(cause):
+            return f"the place of the artifacts must answer, but says: {_said(cause)}"
+        if DRIVERS in {kind.__name__ for kind in type(cause).__mro__}:
+            return f"a database must answer, but says: {_said(getattr(cause, 'orig', cause))}"
     if getattr(error, "error_code", None) in STORES:
         return f"the MLflow store must answer, but says: {_said(error)}"
     return None
@@ -108,12 +108,12 @@ def causes(error: BaseException) -> Iterator[BaseException]:
     The implicit context is followed only for errors of MLflow, which do not always name a cause.
     """
     passed: list[BaseException] = []
-    one: BaseException | None = error
-    while one is not None and one not in passed:
-        passed.append(one)
-        yield one
-        silent = type(one).__module__.startswith("mlflow")
-        one = one.__cause__ or (one.__context__ if silent else None)
+    cause: BaseException | None = error
+    while cause is not None and cause not in passed:
+        passed.append(cause)
+        yield cause
+        silent = type(cause).__module__.startswith("mlflow")
+        cause = cause.__cause__ or (cause.__context__ if silent else None)
 
 
 def of_a_place(error: BaseException) -> bool:
@@ -126,11 +126,11 @@ def device_failure(error: BaseException) -> str | None:
 
     The device context of the process is unusable after such an error.
     """
-    for one in causes(error):
-        kinds = {kind.__name__ for kind in type(one).__mro__}
-        if "OpError" not in kinds or kinds & GIVEN or re.search(MEMORY, str(one), re.I):
+    for cause in causes(error):
+        kinds = {kind.__name__ for kind in type(cause).__mro__}
+        if "OpError" not in kinds or kinds & GIVEN or re.search(MEMORY, str(cause), re.I):
             continue
-        for line in str(one).splitlines():
+        for line in str(cause).splitlines():
             if re.search(DEVICE, line, re.I):
                 return line.strip()
     return None

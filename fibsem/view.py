@@ -81,10 +81,10 @@ def positional(arguments: list[str]) -> list[str]:
     """
     behind = zip(arguments, ["", *arguments], strict=False)
     return [
-        one
-        if "=" in one or one.startswith("-") or before.startswith("-")
-        else f"segmentation={one}"
-        for one, before in behind
+        word
+        if "=" in word or word.startswith("-") or before.startswith("-")
+        else f"segmentation={word}"
+        for word, before in behind
     ]
 
 

@@ -145,8 +145,8 @@ class Estimate:
 
     def _porosity_error(self, cells: DoubleArray) -> float:
         """Return the mean over samples of |predicted - labelled porosity|, which cannot cancel."""
-        one = np.zeros(len(cells), np.int64)
-        sample = one if self.sample is None else self.sample[: len(cells)]
+        first = np.zeros(len(cells), np.int64)
+        sample = first if self.sample is None else self.sample[: len(cells)]
         too_many = np.bincount(sample, cells[:, 1, 0] - cells[:, 0, 1])
         pixels = np.bincount(sample, cells.sum(axis=(1, 2)))
         return float(np.abs(too_many[pixels > 0] / pixels[pixels > 0]).mean())
@@ -155,9 +155,9 @@ class Estimate:
         """Return metrics by replicate (and threshold) for given shares of the classes."""
         weight = self._levels.sum(axis=2)
         above = self._levels[..., ::-1].cumsum(axis=2)[..., ::-1][..., level]
-        one = weight.reshape(*weight.shape, *[1] * (above.ndim - 2))
+        per_class = weight.reshape(*weight.shape, *[1] * (above.ndim - 2))
         with np.errstate(invalid="ignore", divide="ignore"):  # a square may have all of a class
-            solid = above / one
+            solid = above / per_class
             of_pore, of_solid = share[0] * solid[:, 0], share[1] * solid[:, 1]
             iou_pore = (share[0] - of_pore) / (share[0] + share[1] - of_solid)
             iou_solid = of_solid / (share[1] + of_pore)

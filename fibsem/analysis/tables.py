@@ -36,21 +36,21 @@ def names_of(evaluations: Sequence[EvaluationSummary]) -> list[str]:
     For example ``unet(33,33,3)`` and ``unet(33,33,3) train.optimizer=adam``. If their options are
     equal, too, the first eight characters of the run ID are appended.
     """
-    plain = [name_of(one) for one in evaluations]
-    typed = [_typed(one) for one in evaluations]
+    plain = [name_of(evaluation) for evaluation in evaluations]
+    typed = [_typed(evaluation) for evaluation in evaluations]
     names = []
     for name, own in zip(plain, typed, strict=True):
         alike = [others for other, others in zip(plain, typed, strict=True) if other == name]
         names.append(" ".join([name, *(word for word in own if any(word not in o for o in alike))]))
     return [
-        name if names.count(name) == 1 else f"{name} {str(one.run_id)[:8]}"
-        for name, one in zip(names, evaluations, strict=True)
+        name if names.count(name) == 1 else f"{name} {str(evaluation.run_id)[:8]}"
+        for name, evaluation in zip(names, evaluations, strict=True)
     ]
 
 
-def _typed(one: EvaluationSummary) -> list[str]:
+def _typed(evaluation: EvaluationSummary) -> list[str]:
     """Return the command-line options of an evaluation that describe its training."""
-    words = shlex.split(one.command or "")[3:]
+    words = shlex.split(evaluation.command or "")[3:]
     keys = [word.partition("=")[0] for word in words]
     own = [key not in ELSEWHERE and not key.startswith(("data.", "tracking.")) for key in keys]
     return [word for word, is_own in zip(words, own, strict=True) if is_own]
@@ -77,9 +77,9 @@ def parameters(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
     """
     cells: dict[str, dict[tuple[int, int], int]] = {}
     ordered = sorted(evaluations, key=lambda each: each.sides[2])
-    for name, one in zip(names_of(ordered), ordered, strict=True):
-        row = f"{one.model}{name.removeprefix(name_of(one))}"
-        cells.setdefault(row, {})[one.sides[:2]] = int(one.parameters.mean)
+    for name, evaluation in zip(names_of(ordered), ordered, strict=True):
+        row = f"{evaluation.model}{name.removeprefix(name_of(evaluation))}"
+        cells.setdefault(row, {})[evaluation.sides[:2]] = int(evaluation.parameters.mean)
     table = pd.DataFrame.from_dict(cells, orient="index").sort_index(axis=1).astype("Int64")
     table.columns = pd.Index([f"({x}, {y})" for x, y in table.columns])
     table.index.name = "model"
@@ -92,11 +92,13 @@ def training(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "model": names_of(ordered),
-            "val mIoU %": [plus_minus(one.val.miou, 2, 100) for one in ordered],
-            "val loss": [plus_minus(one.val.loss, 3) for one in ordered],
-            "training time (s)": [plus_minus(one.train_seconds, 0) for one in ordered],
-            "epochs": [plus_minus(one.epochs, 0) for one in ordered],
-            "parameters": [int(one.parameters.mean) for one in ordered],
+            "val mIoU %": [plus_minus(evaluation.val.miou, 2, 100) for evaluation in ordered],
+            "val loss": [plus_minus(evaluation.val.loss, 3) for evaluation in ordered],
+            "training time (s)": [
+                plus_minus(evaluation.train_seconds, 0) for evaluation in ordered
+            ],
+            "epochs": [plus_minus(evaluation.epochs, 0) for evaluation in ordered],
+            "parameters": [int(evaluation.parameters.mean) for evaluation in ordered],
         }
     )
 
@@ -111,9 +113,11 @@ def splits(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
     ordered = best_first(evaluations)
     table: dict[str, list[Any]] = {"model": names_of(ordered)}
     for split in SPLITS:
-        scored = [one.balanced(split) for one in ordered]
-        table[f"{split} mIoU %"] = [plus_minus(one.miou, 2, 100) for one in scored]
-        table[f"{split} accuracy %"] = [plus_minus(one.accuracy, 2, 100) for one in scored]
+        scored = [evaluation.balanced(split) for evaluation in ordered]
+        table[f"{split} mIoU %"] = [plus_minus(balanced.miou, 2, 100) for balanced in scored]
+        table[f"{split} accuracy %"] = [
+            plus_minus(balanced.accuracy, 2, 100) for balanced in scored
+        ]
     return pd.DataFrame(table)
 
 
@@ -163,9 +167,9 @@ def post_processing(squares: Sequence[SquareRow]) -> pd.DataFrame:
         for sample, members in [*by_sample.items(), ("combined", of_split)]:
             for when, key in (("before", "half"), ("after", "chosen")):
                 places = by_place(
-                    (Spot(one.sample, one.at, one.size), counted)
-                    for one in members
-                    if (counted := Confusion(getattr(one, key))).pixels
+                    (Spot(square.sample, square.at, square.size), counted)
+                    for square in members
+                    if (counted := Confusion(getattr(square, key))).pixels
                 )
                 if places:
                     rows.append(_labelled_row(split, sample, _one_run(places.values())))
@@ -205,12 +209,13 @@ def _labelled_row(split: str, sample: str, figures: SquareFigures) -> dict[str, 
 def comparison(evaluations: Iterable[EvaluationSummary], group: Group = "chosen") -> pd.DataFrame:
     """Return mIoU and accuracy on all labelled validation and test pixels (Table 5.1)."""
     scored = [
-        (one, {"val": val, "test": test})
-        for one in evaluations
-        if (val := one.labelled("val", group)) and (test := one.labelled("test", group))
+        (evaluation, {"val": val, "test": test})
+        for evaluation in evaluations
+        if (val := evaluation.labelled("val", group))
+        and (test := evaluation.labelled("test", group))
     ]
     scored.sort(key=lambda pair: pair[1]["test"].miou.mean)
-    ordered, figures = [one for one, _ in scored], [some for _, some in scored]
+    ordered, figures = [evaluation for evaluation, _ in scored], [some for _, some in scored]
     table: dict[str, list[Any]] = {"model": names_of(ordered)}
     for split in ("val", "test"):
         table[f"{split} mIoU"] = [plus_minus(some[split].miou, 4) for some in figures]
@@ -219,13 +224,16 @@ def comparison(evaluations: Iterable[EvaluationSummary], group: Group = "chosen"
         plus_minus(some["test"].iou_pore_median, 4) for some in figures
     ]
     table["test mIoU against truth"] = [
-        plus_minus(one.test_truth.miou, 4) if one.test_truth else "" for one in ordered
+        plus_minus(evaluation.test_truth.miou, 4) if evaluation.test_truth else ""
+        for evaluation in ordered
     ]
     # drop columns that older versions lack, or that exist for phantoms only
     table = {key: column for key, column in table.items() if any(column)}
-    table["parameters"] = [int(one.parameters.mean) for one in ordered]
-    table["training time (s)"] = [plus_minus(one.train_seconds, 0) for one in ordered]
-    table["s per gigapixel"] = [plus_minus(one.seconds_per_gigapixel, 0) for one in ordered]
+    table["parameters"] = [int(evaluation.parameters.mean) for evaluation in ordered]
+    table["training time (s)"] = [plus_minus(evaluation.train_seconds, 0) for evaluation in ordered]
+    table["s per gigapixel"] = [
+        plus_minus(evaluation.seconds_per_gigapixel, 0) for evaluation in ordered
+    ]
     return pd.DataFrame(table)
 
 
@@ -238,27 +246,27 @@ def trials(rows: Sequence[Facts]) -> pd.DataFrame:
 
 def ranking(trials: Sequence[RankedTrial]) -> pd.DataFrame:
     """Return ranked trials, best first; tied if a paired test cannot tell them from the first."""
-    diverged = any(one.again and one.again.diverged for one in trials)
+    diverged = any(trial.again and trial.again.diverged for trial in trials)
     rows = [
         {
-            "rank": one.rank,
-            "trial": one.trial,
-            "hyperparameters": one.hyperparameters,
-            **_in_sweep(one),
-            **(_run_again(one.ordered_by, one.again, diverged) if one.again else {}),
-            **_costing(one),
-            **_against_first(one),
+            "rank": trial.rank,
+            "trial": trial.trial,
+            "hyperparameters": trial.hyperparameters,
+            **_in_sweep(trial),
+            **(_run_again(trial.ordered_by, trial.again, diverged) if trial.again else {}),
+            **_costing(trial),
+            **_against_first(trial),
         }
-        for one in trials
+        for trial in trials
     ]
     return pd.DataFrame(rows).fillna("")
 
 
-def _in_sweep(one: RankedTrial) -> dict[str, str]:
+def _in_sweep(trial: RankedTrial) -> dict[str, str]:
     """Return the cells with a trial's results in its sweep."""
-    cells = {"loss in the sweep": f"{one.search_loss:.4f}"}
-    if one.ranked_by != metric_names.VAL_LOSS:
-        cells[f"{one.ranked_by} in the sweep"] = f"{one.search_value:.4f}"
+    cells = {"loss in the sweep": f"{trial.search_loss:.4f}"}
+    if trial.ranked_by != metric_names.VAL_LOSS:
+        cells[f"{trial.ranked_by} in the sweep"] = f"{trial.search_value:.4f}"
     return cells
 
 
@@ -282,11 +290,11 @@ def _costing(one: RankedTrial) -> dict[str, str]:
     return {} if cost is None else {"s per gigapixel": f"{cost:.0f}"}
 
 
-def _against_first(one: RankedTrial) -> dict[str, str]:
+def _against_first(trial: RankedTrial) -> dict[str, str]:
     """Return the cells that compare a trial with the first one over squares."""
-    against = one.against_first
+    against = trial.against_first
     if against is None:
-        alone = one.again is None or one.rank == 1
+        alone = trial.again is None or trial.rank == 1
         return {} if alone else {"tied": "not tested: scored on other pixels"}
     return {
         "over squares, against the first": f"{against.difference:+.4f}",

@@ -39,11 +39,11 @@ def with_architecture(command: str, arguments: Iterable[str]) -> list[str]:
     ['model=unet', 'model.stem=1']
     """
     given = list(arguments)
-    keys = {_key(one) for one in given}
+    keys = {_key(word) for word in given}
     of_unet = not keys.isdisjoint(OF_UNET) and keys.isdisjoint(("model", "space"))
     if command not in GIVEN or (any(map(_says, given)) and not of_unet):
         return given
-    first = next((k for k, one in enumerate(given) if _is_override(one)), len(given))
+    first = next((k for k, word in enumerate(given) if _is_override(word)), len(given))
     return [*given[:first], "model=unet" if of_unet else GIVEN[command], *given[first:]]
 
 

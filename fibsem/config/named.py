@@ -29,8 +29,12 @@ def check_chosen(arguments: Iterable[str]) -> None:
     --------
     >>> check_chosen(["model=3dcnn", "data.path=film", "data.name=demo"])
     """
-    overrides = [one.lstrip("+") for one in arguments if "=" in one and not one.startswith("-")]
-    given = {one.partition("=")[0]: meant(one) for one in overrides}
+    overrides = [
+        argument.lstrip("+")
+        for argument in arguments
+        if "=" in argument and not argument.startswith("-")
+    ]
+    given = {override.partition("=")[0]: meant(override) for override in overrides}
     for group, default in {**CHOSEN, **_of_experiment(given.get("experiment"))}.items():
         name, chosen = given.get(f"{group}.name"), given.get(group, default)
         own = group == "data" and "data.path" in given
@@ -47,5 +51,7 @@ def _of_experiment(name: str | None) -> dict[str, str]:
     if name not in choices_of("experiment"):
         return {}
     listed = yaml.safe_load(file.read_text(encoding="utf-8")).get("defaults", [])
-    chosen = {key: value for one in listed if isinstance(one, dict) for key, value in one.items()}
+    chosen = {
+        key: value for entry in listed if isinstance(entry, dict) for key, value in entry.items()
+    }
     return {group: chosen[key] for group in CHOSEN if (key := f"override /{group}") in chosen}

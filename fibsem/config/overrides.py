@@ -83,7 +83,7 @@ def _choices(value: str) -> str:
         return value
     parts = _parts(value)
     return ",".join(
-        _list(one) if one[:1] == "[" and one[-1:] == "]" else _text(one) for one in parts
+        _list(part) if part[:1] == "[" and part[-1:] == "]" else _text(part) for part in parts
     )
 
 

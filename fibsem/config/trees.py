@@ -186,7 +186,7 @@ def _former_folder(
     """Return a folder with the same results that an earlier version named otherwise, or None."""
     title, digits = folder.name.rpartition("-")[0], "[0-9a-f]" * 8
     others = sorted(folder.parent.glob(f"{glob.escape(title)}-{digits}"))
-    others = [one for one in others if not _is_of_other_data(one, data)]
+    others = [folder for folder in others if not _is_of_other_data(folder, data)]
     return _same_results(others, settings, named, partial(defaults_of, command))
 
 

@@ -121,8 +121,8 @@ def around_mirrored(shown: BoolArray, rows: slice, columns: slice) -> tuple[slic
         if some.shape == shown.shape:
             return around
         part = tuple(
-            slice(one.start - all_.start, one.stop - all_.start)
-            for one, all_ in zip((rows, columns), around, strict=True)
+            slice(side.start - all_.start, side.stop - all_.start)
+            for side, all_ in zip((rows, columns), around, strict=True)
         )
         far = ndimage.distance_transform_edt(~some)[part].max() if some.any() else max(some.shape)
         if 2 * far <= margin:

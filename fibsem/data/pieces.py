@@ -69,9 +69,9 @@ class Pieces:
 
 def samples_of(square: npt.NDArray[np.integer], regions: Sequence[Region]) -> CountArray:
     """Return the index of the sample of each square, given the square of each region."""
-    number = {name: k for k, name in enumerate(dict.fromkeys(one.sample for one in regions))}
+    number = {name: k for k, name in enumerate(dict.fromkeys(region.sample for region in regions))}
     samples = np.zeros(int(square.max()) + 1, np.int64)
-    samples[square] = [number[one.sample] for one in regions]
+    samples[square] = [number[region.sample] for region in regions]
     return samples
 
 

@@ -82,8 +82,8 @@ def write_tables(cells: Cells, folder: Path) -> list[Path]:
     evaluations = list(cells.values())
     place, best = max(cells.items(), key=lambda cell: cell[1].val.miou.mean)
     best_run = next(read_seeds(place, best.seeds))
-    standard = [one for one in evaluations if one.model == "2dcnn"]
-    others = [one for one in evaluations if one.model != "2dcnn"]
+    standard = [evaluation for evaluation in evaluations if evaluation.model == "2dcnn"]
+    others = [evaluation for evaluation in evaluations if evaluation.model != "2dcnn"]
     made = {
         "table-4.4-parameters": tables.parameters(evaluations),
         "table-4.5-training-2dcnn": tables.training(standard),
@@ -149,13 +149,13 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
     seeds: dict[str, list[float]] = {}
     squares: dict[str, _Square] = {}
     names = tables.names_of(list(cells.values()))
-    for name, (path, one) in zip(names, cells.items(), strict=True):
-        line, n = _line_of(one, name), one.sides[0]
+    for name, (path, evaluation) in zip(names, cells.items(), strict=True):
+        line, n = _line_of(evaluation, name), evaluation.sides[0]
         if n in by_line.get(line, {}):  # same width, other height
             line = name
-        spread = one.val.miou
+        spread = evaluation.val.miou
         by_line.setdefault(line, {})[n] = (spread.mean, spread.std)
-        seeds[name] = [100 * run.val["miou"] for run in one.runs]
+        seeds[name] = [100 * run.val["miou"] for run in evaluation.runs]
         if (square := _square(path / "square.npz")) is not None:
             squares[name] = square
     drawn = {
@@ -168,12 +168,12 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
     return [figures.save(drawn[name], folder / f"{name}.png") for name in made]
 
 
-def _line_of(one: EvaluationSummary, name: str) -> str:
+def _line_of(evaluation: EvaluationSummary, name: str) -> str:
     """Return the name of a curve, shared by evaluations that differ only in n_x and n_y."""
-    plain = "" if one.model == "2dcnn" else f"{one.model}, "
-    loss = "" if one.loss == "bce" else f" {one.loss}"
-    apart = name.removeprefix(tables.name_of(one))  # distinguishes evaluations of one name
-    return f"{plain}n_z = {one.sides[2]}{loss}{apart}"
+    plain = "" if evaluation.model == "2dcnn" else f"{evaluation.model}, "
+    loss = "" if evaluation.loss == "bce" else f" {evaluation.loss}"
+    apart = name.removeprefix(tables.name_of(evaluation))  # distinguishes evaluations of one name
+    return f"{plain}n_z = {evaluation.sides[2]}{loss}{apart}"
 
 
 @dataclass(frozen=True)
@@ -201,9 +201,9 @@ def _one_square(squares: Mapping[str, _Square]) -> Any:
     """Draw the predictions of all models that were saved for the first model's square."""
     first = next(iter(squares.values()))
     by_model = {
-        name: (one.predicted, Confusion.of(one.labels, one.predicted).miou)
-        for name, one in squares.items()
-        if one.region == first.region
+        name: (square.predicted, Confusion.of(square.labels, square.predicted).miou)
+        for name, square in squares.items()
+        if square.region == first.region
     }
     return figures.one_square(first.grey, first.labels, by_model)
 
@@ -226,8 +226,8 @@ def compare(first: Path, second: Path) -> Comparison:
             f"`compare` needs two evaluations of the same data, but {first} and {second} differ."
         )
     runs = [
-        list(read_seeds(folder, one.seeds))
-        for folder, one in zip((first, second), both, strict=True)
+        list(read_seeds(folder, evaluation.seeds))
+        for folder, evaluation in zip((first, second), both, strict=True)
     ]
     squares = [_by_square(some) for some in runs]
     common = [key for key in squares[0] if key in squares[1]]

@@ -130,7 +130,9 @@ class SeedScores:
             "seed": self.seed,
             "run_id": self.run_id,
             **self.figures,
-            "balanced": {split: one.to_json() for split, one in self.scores.balanced.items()},
+            "balanced": {
+                split: estimate.to_json() for split, estimate in self.scores.balanced.items()
+            },
             "squares": [square.to_json() for square in self.scores.squares],
             "history": [asdict(epoch) for epoch in self.history],
         }
@@ -157,7 +159,7 @@ def score_model(material: Material, model: Model, patch_limit: int, folder: Path
             f"have more than evaluation.patch_limit={patch_limit} pixels"
         )
     chosen = PostProcessing()
-    if all(any((square.labels == one).any() for _, square in validation) for one in (0, 1)):
+    if all(any((square.labels == value).any() for _, square in validation) for value in (0, 1)):
         chosen, _ = search([square for _, square in validation], THRESHOLDS)
     elif validation:
         print(f"validation squares hold one class alone: the threshold is {chosen.threshold:g}")

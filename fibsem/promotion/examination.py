@@ -80,7 +80,7 @@ def balanced_figures(segmenter: Segmenter, material: Material, split: Split) -> 
         )
         for member in segmenter.members
     ]
-    return replace(each[0], scores=np.mean([one.scores for one in each], axis=0)).balanced
+    return replace(each[0], scores=np.mean([scored.scores for scored in each], axis=0)).balanced
 
 
 def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estimate:

@@ -152,7 +152,10 @@ def measure(
 def _scores(chosen: Mapping[str, Chosen], material: Material) -> Scores:
     challenger = chosen["challenger"]
     train = score_split(challenger.segmenter, material, "train", challenger.margin)
-    cost = {name: seconds_per_gigapixel(Scorer(one.segmenter)) for name, one in chosen.items()}
+    cost = {
+        name: seconds_per_gigapixel(Scorer(candidate.segmenter))
+        for name, candidate in chosen.items()
+    }
     return Scores(
         (*train, *challenger.choice.rows),
         balanced_figures(challenger.segmenter, material, "val"),

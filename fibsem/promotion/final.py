@@ -94,7 +94,7 @@ def share_for_nothing(given: Configuration, trained: Iterable[Tree]) -> str | No
     if share is None or not steps:
         return None
     finals = (final_configuration(tree, given.tree, given.tree["seed"]).run for tree in trained)
-    if not all(one.why_unused("train.share") for one in finals):
+    if not all(final.why_unused("train.share") for final in finals):
         return None
     return f"final.share={share} does nothing: final.steps is {steps}, in grid mode"
 
@@ -162,10 +162,10 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     UserError
         If too many of the trainings diverge.
     """
-    trials = [one.trial for one in ranked]
+    trials = [entry.trial for entry in ranked]
     first = {trial.architecture: trial for trial in reversed(trials)}
     some = list(first.values()) if config.mixed else trials[: config.candidates]
-    if notice := kept_steps([one.tree["train"].get("steps") for one in some], work.tree):
+    if notice := kept_steps([trial.tree["train"].get("steps") for trial in some], work.tree):
         work.say(notice)
     tried = [
         final_training(work, trial, work.tree["seed"], f"final training of candidate {k}")

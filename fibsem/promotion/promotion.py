@@ -42,13 +42,13 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
         work.say(order_of(len(trials), ranked_by(trials)))
         ranked = rank(work, trials, work.given.rank)
         goal = order_goal(ranked)
-        for place, one in enumerate(ranked, start=1):
-            work.say(f"{place}. {one.sentence(goal)}")
+        for place, entry in enumerate(ranked, start=1):
+            work.say(f"{place}. {entry.sentence(goal)}")
         finals = train(work, ranked, work.given.promotion)
-        starts = starts_of(work, [one.material.config for one in finals])
+        starts = starts_of(work, [final.material.config for final in finals])
         chosen = choose(work, finals)
         material, run_id = finals[0].material, finals[0].result.run_id
-        models = {name: one.segmenter for name, one in chosen.items()}
+        models = {name: candidate.segmenter for name, candidate in chosen.items()}
         tested = work.steps.once("test", Look, lambda: look(work, models, material))
         verdict = gate(work, run_id, tested, starts.test_squares)
         work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")

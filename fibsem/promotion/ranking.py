@@ -190,21 +190,22 @@ def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[R
     for trial, repetition in _repetitions(work, trials, config):
         runs[trial.run_id].append(repetition)
     ranked = [Ranked(trial, tuple(runs[trial.run_id])) for trial in trials]
-    trained = [one for one in ranked if one.runs]
+    trained = [entry for entry in ranked if entry.runs]
     if not trained:
         raise UserError(
             "`rank.k` must reach a trial that trains with fresh seeds, but all "
             f"{len(trials) * config.seeds} trainings diverged; a larger rank.k, or a sweep with "
             "smaller learning rates."
         )
-    for one in ranked:
-        if not one.runs:
+    for entry in ranked:
+        if not entry.runs:
+            seeds = "its seed" if entry.failures == 1 else f"all {entry.failures} seeds"
             work.say(
-                f"trial {one.trial.number} ({one.trial.name}) is left out of the ranking: it "
-                f"diverged with {'its seed' if one.failures == 1 else f'all {one.failures} seeds'}"
+                f"trial {entry.trial.number} ({entry.trial.name}) is left out of the ranking: it "
+                f"diverged with {seeds}"
             )
     goal = order_goal(trained)
-    return sorted(trained, key=lambda one: (one.failures, goal.cost(one.figure(goal).mean)))
+    return sorted(trained, key=lambda entry: (entry.failures, goal.cost(entry.figure(goal).mean)))
 
 
 def _repetitions(
@@ -253,6 +254,6 @@ def placed(ranked: Sequence[Ranked], regions: Sequence[Region] = ()) -> list[Ran
     """
     goal = order_goal(ranked)
     return [
-        one.placed(rank, one.against(ranked[0], regions) if rank > 1 else None, goal)
-        for rank, one in enumerate(ranked, start=1)
+        entry.placed(rank, entry.against(ranked[0], regions) if rank > 1 else None, goal)
+        for rank, entry in enumerate(ranked, start=1)
     ]

@@ -95,17 +95,20 @@ class Challenger:
         """
         dataset = self.finals[0].material.dataset
         learned = starts.squares(dataset)
-        squares = [one for one in self.figures.squares if (one.sample, one.at) not in learned]
-        winners = (one for one in self.ranking if one.trial.run_id == self.winner)
-        seeds = next((one.porosities for one in winners), {})
+        squares = [
+            square for square in self.figures.squares if (square.sample, square.at) not in learned
+        ]
+        winners = (entry for entry in self.ranking if entry.trial.run_id == self.winner)
+        seeds = next((entry.porosities for entry in winners), {})
         return [
             FilmSquares.of(
-                one.name, one.volume,
-                [square.row for square in squares if square.is_of("test", one.name)],
-                seeds.get(one.name, ()),
-                Reading.of(one.extent, one.valid, one.volume.value_range) if one.extent else None,
+                film.name, film.volume,
+                [square.row for square in squares if square.is_of("test", film.name)],
+                seeds.get(film.name, ()),
+                Reading.of(film.extent, film.valid, film.volume.value_range)
+                if film.extent else None,
             )
-            for one in dataset.samples
+            for film in dataset.samples
         ]  # fmt: skip
 
     def summary(
@@ -119,8 +122,8 @@ class Challenger:
             parent_run_id=self.parent_run_id,
             winner=self.winner,
             ranking=tuple(self.places),
-            seeds=tuple(one.seed for one in self.finals),
-            members=tuple(one.summary for one in self.finals),
+            seeds=tuple(final.seed for final in self.finals),
+            members=tuple(final.summary for final in self.finals),
             gate=self.gate,
             test_squares_learned=self.test_squares_learned,
             postprocessing=figures.postprocessing.to_json(),

@@ -55,10 +55,10 @@ def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]
         All ranked trials, whose sweeps are named in the lineage.
     """
     trial, dataset, tree = finals[0].trial, work.dataset, work.tree
-    sweeps = {one.parent: one for one in reversed(trials)}
+    sweeps = {trial.parent: trial for trial in reversed(trials)}
     return Lineage(
         sweep=trial.sweep(work.tracking),
-        sweeps=tuple(one.sweep(work.tracking) for one in reversed(sweeps.values())),
+        sweeps=tuple(trial.sweep(work.tracking) for trial in reversed(sweeps.values())),
         trial=FromTrial(
             trial.run_id, trial.name, trial.number, trial.tree["seed"], trial.code,
             trial.tree["train"].get("init"), trial.tree["train"].get("teacher"),

@@ -70,7 +70,7 @@ class Repetition(Stored):
     def from_json(cls, record: Mapping[str, Any]) -> Repetition:
         """Parse a record from :meth:`to_json`: the reason, or every figure."""
         repetition = super().from_json(record)
-        needed = {one.name for one in fields(cls)} - {"diverged", "porosities", "val_all"}  # newer
+        needed = {key.name for key in fields(cls)} - {"diverged", "porosities", "val_all"}  # newer
         if repetition.diverged is None and (missing := sorted(needed - record.keys())):
             raise ValueError(f"it lacks {', '.join(missing)}")
         return repetition

@@ -84,14 +84,14 @@ def card_facts(challenger: Challenger) -> CardFacts:
     rows = measured.by_sample.to_dict("records")
     return CardFacts(
         model=_model(
-            [one.material.config.spec for one in finals],
-            [one.result.parameters for one in finals],
+            [final.material.config.spec for final in finals],
+            [final.result.parameters for final in finals],
         ),
         data=_data(finals[0].material.dataset),
         training=TrainingFacts(
             epochs=finals[0].result.epochs,
-            seconds=sum(one.result.train_seconds for one in finals),
-            seeds=[one.seed for one in finals],
+            seconds=sum(final.result.train_seconds for final in finals),
+            seeds=[final.seed for final in finals],
             epoch=epoch_facts(finals[0].material),
         ),
         tables={"All labelled pixels, before and after post-processing": rows},

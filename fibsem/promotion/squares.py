@@ -49,7 +49,9 @@ def square_mious(material: Material, model: models.Model) -> SquareMious:
         mious[region.key] = confusion.miou_of_labelled
         of_sample[region.sample].append(confusion)
     sums = {sample: pooled(some) for sample, some in of_sample.items()}
-    porosities = {sample: one.porosity for sample, one in sums.items() if one.pixels}
+    porosities = {
+        sample: confusion.porosity for sample, confusion in sums.items() if confusion.pixels
+    }
     return SquareMious(_finite(mious), "all", porosities)
 
 

@@ -46,11 +46,14 @@ def starts_of(work: Promotion, configs: Sequence[RunConfig]) -> Starts:
 
 
 def _read(dataset: Dataset, configs: Sequence[RunConfig]) -> Starts:
-    uris = {(one.train.init, one.train.teacher): one.tracking.absolute_uri for one in configs}
-    before = [one for addresses, uri in uris.items() for one in origins(*addresses, uri)]
-    learned = merged(one.learned for one in before if one.learned is not None)
+    uris = {
+        (config.train.init, config.train.teacher): config.tracking.absolute_uri
+        for config in configs
+    }
+    before = [origin for addresses, uri in uris.items() for origin in origins(*addresses, uri)]
+    learned = merged(origin.learned for origin in before if origin.learned is not None)
     return Starts(
         {digest: tuple(places) for digest, places in learned.items()},
-        all(one.learned is not None for one in before),
+        all(origin.learned is not None for origin in before),
         learned_by_any(before, dataset),
     )

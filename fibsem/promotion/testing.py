@@ -153,13 +153,16 @@ def examine_on_test(
         margin = max(margin, theirs.postprocessing.margin)
     rows: dict[str, tuple[SquareCounts, ...]] = {}
     calibration, by_sample = {}, {}
-    for name, one in segmenters.items():
-        rows[name], curves = _examined(one, material, margin)
+    for name, segmenter in segmenters.items():
+        rows[name], curves = _examined(segmenter, material, margin)
         calibration[name] = calibration_errors([square for _, square in curves])
         by_sample[name] = errors_by_sample(curves)
     if theirs is not None:
         rows["champion"] = tuple(_champions(theirs, material, margin))
-    figures = {name: balanced_figures(one, material, "test") for name, one in segmenters.items()}
+    figures = {
+        name: balanced_figures(segmenter, material, "test")
+        for name, segmenter in segmenters.items()
+    }
     return Look(rows, figures, calibration, None, None, by_sample)
 
 

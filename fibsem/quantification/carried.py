@@ -200,7 +200,7 @@ def _shifts(
     known, quantiles = phases != NEITHER, (np.arange(draws) + 0.5) / draws
     away = squares.more + squares.error * stdtrit(squares.degrees, quantiles)
     mapped, pore = float((phases[known] == PORE).mean()), windows[known]
-    each = [shift_to(pore, mapped + one) for one in away.tolist()]
+    each = [shift_to(pore, mapped + shift) for shift in away.tolist()]
     shifts = [by for by in each if by is not None]
     return shifts if len(shifts) == draws else None
 

@@ -29,7 +29,7 @@ def parts_through(sampled: Sampled) -> dict[AxisName, tuple[int, int]]:
     """Return the number of percolating parts and of all measured parts, by axis."""
     by_axis = {axis: sampled.along(axis) for axis in AXES}
     return {
-        axis: (sum(one.diffusion.relative > 0 for one in parts), len(parts))
+        axis: (sum(passage.diffusion.relative > 0 for passage in parts), len(parts))
         for axis, parts in by_axis.items()
     }
 

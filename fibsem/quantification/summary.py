@@ -102,8 +102,10 @@ def summary_of(
         connected_share={**connections.connected_share, **untold},
         reachable_share=connections.reachable_share,
         largest_share=connections.largest_share,
-        tortuosity_factor=median_through(sampled, lambda one: one.diffusion.tortuosity_factor),
-        geodesic_tortuosity=median_through(sampled, lambda one: one.geodesic),
+        tortuosity_factor=median_through(
+            sampled, lambda passage: passage.diffusion.tortuosity_factor
+        ),
+        geodesic_tortuosity=median_through(sampled, lambda passage: passage.geodesic),
         parts_through=parts_through(sampled),
         blocks=tuple((block.start, block.stop) for block in sampled.blocks),
         porosity_sd_of_such_volumes=material.sd,

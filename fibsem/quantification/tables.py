@@ -50,8 +50,8 @@ def _profile(segmented: Segmented, streamed: Streamed, thickness: Thickness | No
 def _correlation(streamed: Streamed, unit: str) -> pd.DataFrame:
     rows = [
         (axis, lag, both)
-        for axis, one in streamed.pairs.result.items()
-        for lag, both in zip(one.lags, one.both, strict=True)
+        for axis, pairs in streamed.pairs.result.items()
+        for lag, both in zip(pairs.lags, pairs.both, strict=True)
     ]
     return pd.DataFrame(rows, columns=["axis", f"lag ({unit})", "both pore"])
 
@@ -80,10 +80,10 @@ def _sizes(sampled: Sampled, unit: str) -> pd.DataFrame:
 def _transport(sampled: Sampled) -> pd.DataFrame:
     rows = [
         (
-            *one.block.start, *one.block.stop, one.axis, one.diffusion.porosity,
-            one.diffusion.relative, one.diffusion.tortuosity_factor, one.geodesic,
+            *passage.block.start, *passage.block.stop, passage.axis, passage.diffusion.porosity,
+            passage.diffusion.relative, passage.diffusion.tortuosity_factor, passage.geodesic,
         )
-        for one in sampled.passages
+        for passage in sampled.passages
     ]  # fmt: skip
     ends = [f"{axis} {end}" for end in ("first", "end") for axis in "zyx"]
     figures = ["axis", "porosity", "D / D0", "tortuosity factor", "geodesic tortuosity"]

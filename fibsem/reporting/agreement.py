@@ -31,17 +31,17 @@ def agreement(regions: Iterable[Region]) -> Agreement | None:
     ]
     several = [pairs for pairs in by_place if pairs]
     pairs = [_compared(*pair) for pairs in several for pair in pairs]
-    compared = [one for one in pairs if one.pixels]
+    compared = [confusion for confusion in pairs if confusion.pixels]
     if not compared:
         return None
     return Agreement(
         annotators=tuple(
-            sorted({one.annotator for pairs in several for pair in pairs for one in pair})
+            sorted({mask.annotator for pairs in several for pair in pairs for mask in pair})
         ),
         squares=len(several),
         miou=pooled(compared).miou,
         porosity_difference=float(
-            np.mean([abs(one.porosity - one.label_porosity) for one in compared])
+            np.mean([abs(confusion.porosity - confusion.label_porosity) for confusion in compared])
         ),
     )
 

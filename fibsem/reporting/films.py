@@ -30,13 +30,15 @@ def films_of(results: Results) -> dict[str, FilmPorosity]:
     annotators is that of the latest inspection.
     """
     latest: dict[str, FinishedLabels] = {}
-    for one in results.of(SegmentationSummary):
-        film = str(one.grey_hash or one.folder)
+    for result in results.of(SegmentationSummary):
+        film = str(result.grey_hash or result.folder)
         latest.pop(film, None)
-        latest[film] = one
+        latest[film] = result
     shown = list(latest.values())
-    names = names_of([one.folder for one in shown])
-    films = {name: labelled_porosity(one, results) for name, one in zip(names, shown, strict=True)}
+    names = names_of([result.folder for result in shown])
+    films = {
+        name: labelled_porosity(result, results) for name, result in zip(names, shown, strict=True)
+    }
     return {**_gone(results, shown), **films}
 
 
@@ -55,9 +57,9 @@ def labelled_porosity(segmentation: FinishedLabels, results: Results) -> FilmPor
     """
     film = segmentation.summary
     porosity = film.alone()
-    for one in results.of(QuantificationSummary):
-        if is_of(one, segmentation):
-            porosity = replace(one.summary.alone(), porosity_by_seed=porosity.porosity_by_seed)
+    for measured in results.of(QuantificationSummary):
+        if is_of(measured, segmentation):
+            porosity = replace(measured.summary.alone(), porosity_by_seed=porosity.porosity_by_seed)
     if porosity.porosity_by_seed is None or porosity.porosity_by_seed.sd is None:
         seeds = _evaluated(film, results) or porosity.porosity_by_seed
         porosity = replace(porosity, porosity_by_seed=seeds)
@@ -77,8 +79,8 @@ EVALUATED_ON = "test squares by fibsem.evaluate, of networks of its own settings
 
 def _evaluated(film: SegmentedFilm, results: Results) -> Seeds | None:
     """Return the spread over seeds of the latest evaluation of the same network on this film."""
-    for one in reversed(results.of(EvaluationSummary)):
-        evaluated = one.summary
+    for result in reversed(results.of(EvaluationSummary)):
+        evaluated = result.summary
         network, seeds = f"{evaluated.model} {evaluated.nbhd}", len(evaluated.runs)
         figures = evaluated.samples.get(film.sample or "", {}).get("test_chosen")
         if not figures or math.isnan(sd := figures.porosity.std):
@@ -94,8 +96,10 @@ def _gone(results: Results, shown: Sequence[FinishedLabels]) -> dict[str, FilmPo
     if not promotions:
         return {}
     latest = promotions[-1]
-    named = {_place(one.folder)[-1] for one in shown} | {one.summary.sample for one in shown}
-    own = {one.folder.resolve() for one in results.of(SegmentationSummary)}
+    named = {_place(result.folder)[-1] for result in shown} | {
+        result.summary.sample for result in shown
+    }
+    own = {result.folder.resolve() for result in results.of(SegmentationSummary)}
     return {
         name: film.alone()
         for name, film in latest.summary.samples.items()
@@ -115,8 +119,8 @@ def names_of(folders: Iterable[Path]) -> list[str]:
 
     names = [name(parts) for parts in places]
     return [
-        f"{one} ({names[: k + 1].count(one)})" if names.count(one) > 1 else one
-        for k, one in enumerate(names)
+        f"{name} ({names[: k + 1].count(name)})" if names.count(name) > 1 else name
+        for k, name in enumerate(names)
     ]
 
 

@@ -133,14 +133,17 @@ def _facts(results: Results, history: pd.DataFrame | None) -> dict[str, str]:
     if results.of_former_data:
         facts["Former data"] = FORMER
     if evaluations := results.of(EvaluationSummary):
-        best = max((one.summary for one in evaluations), key=lambda one: one.val.miou.mean)
+        best = max(
+            (evaluation.summary for evaluation in evaluations),
+            key=lambda evaluation: evaluation.val.miou.mean,
+        )
         facts["Best evaluation"] = (
             f"{tables.name_of(best)}: mIoU {tables.plus_minus(best.val.miou, 2, 100)} % on "
             f"validation, {tables.plus_minus(best.test.miou, 2, 100)} % on test "
             f"(balanced pixels; {len(evaluations)} evaluated)"
         )
     if sweeps := results.of(SweepSummary):
-        trials = sum(one.summary.trials.complete for one in sweeps)
+        trials = sum(sweep.summary.trials.complete for sweep in sweeps)
         facts["Search"] = f"{_count(trials, 'complete trial')} in {_count(len(sweeps), 'sweep')}"
     for version in () if history is None else history.itertuples():
         if "champion" in version.alias.split(", "):
@@ -180,8 +183,8 @@ def elsewhere_text(folders: Sequence[str | Path]) -> str:
 
 def _odd(results: Results) -> dict[str, str]:
     """Return the warnings of inspection and segmentations, or {} if there are no such results."""
-    films = [one.summary.warnings for one in results.of(SegmentationSummary)]
-    looked = [*(one.summary.warnings for one in results.of(InspectionSummary)[-1:]), *films]
+    films = [result.summary.warnings for result in results.of(SegmentationSummary)]
+    looked = [*(result.summary.warnings for result in results.of(InspectionSummary)[-1:]), *films]
     odd = dict.fromkeys(text for warnings in looked for text in warnings)
     return {"Look at this": "; ".join(odd) or "no warnings"} if looked else {}
 

@@ -87,7 +87,9 @@ class Inspection:
             porosity=labelled.porosity,
             porosity_ci=labelled.interval,
             places=labelled.places,
-            test_places=len(by_place((Spot.of(one.sample, one.box), one) for one in tested)),
+            test_places=len(
+                by_place((Spot.of(region.sample, region.box), region) for region in tested)
+            ),
             expected_porosity=sample.expected_porosity,
             left_out=left_out_shares(sample),
             ignored_px=sum(map(left_out, sample.regions)),

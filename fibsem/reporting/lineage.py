@@ -100,9 +100,9 @@ class LineageReport:
             if made.training is not None:
                 yield made.code, command_of(made.training, "the training")
                 continue
-            for one in made.sweeps or [made.sweep]:
-                what = f"the sweep {one.study or ''}".strip()
-                yield one.code or first, command_of(one.command, what)
+            for sweep in made.sweeps or [made.sweep]:
+                what = f"the sweep {sweep.study or ''}".strip()
+                yield sweep.code or first, command_of(sweep.command, what)
             what = "final training, post-processing, test, registration"
             yield made.code, command_of(made.promotion.command, what)
         if self.last is not None:

@@ -90,17 +90,17 @@ def segmentation_of(measured: Measured, results: Results) -> FinishedLabels | No
 def current(results: Results) -> list[Measured]:
     """Return the quantifications whose film was not labelled again since, oldest first."""
     return [
-        one
-        for one in results.of(QuantificationSummary)
-        if segmentation_of(one, results) or not _named_by(one, results)
+        measured
+        for measured in results.of(QuantificationSummary)
+        if segmentation_of(measured, results) or not _named_by(measured, results)
     ]
 
 
 def outdated(results: Results) -> list[Path]:
     """Return folders of segmentations whose quantifications are all of former labels."""
     measured = results.of(QuantificationSummary)
-    valid = [home.folder for one in measured if (home := segmentation_of(one, results))]
-    named = {labels.folder for one in measured for labels in _named_by(one, results)}
+    valid = [home.folder for result in measured if (home := segmentation_of(result, results))]
+    named = {labels.folder for result in measured for labels in _named_by(result, results)}
     return sorted(named.difference(valid))
 
 

@@ -266,19 +266,19 @@ def _labelled_by_others(
     The films are those of the opened dataset, and those that its own models labelled. Returns these
     results, and the folders of all other segmentations.
     """
-    strange = [one for one in every if one not in own and one.kind == "segmentation"]
+    strange = [result for result in every if result not in own and result.kind == "segmentation"]
     if not strange:
         return [], ()
     films = set(map(str, opened.films)) if opened else set()
-    films = films.union(*(_film_of(one) for one in own if one.kind == "segmentation"))
-    guests = [one for one in strange if films & _film_of(one)]
+    films = films.union(*(_film_of(result) for result in own if result.kind == "segmentation"))
+    guests = [result for result in strange if films & _film_of(result)]
     measured = [
-        one
-        for one in every
-        if one not in own and one.kind == "quantification"
-        and any(_may_be_of(one, labels) for labels in guests)
+        result
+        for result in every
+        if result not in own and result.kind == "quantification"
+        and any(_may_be_of(result, labels) for labels in guests)
     ]  # fmt: skip
-    return [*guests, *measured], tuple(one.folder for one in strange if one not in guests)
+    return [*guests, *measured], tuple(result.folder for result in strange if result not in guests)
 
 
 def _may_be_of(measured: FinishedCommand[Any], labels: FinishedCommand[Any]) -> bool:
@@ -320,7 +320,7 @@ def _walk(top: Path) -> Iterator[FinishedCommand[Any]]:
             print(f"warning: {text.format(folder, LEFT_OUT)}", file=sys.stderr)
         if result is not None:
             yield result
-        folders[:] = sorted(one for one in folders if not _is_part(one, result))
+        folders[:] = sorted(folder for folder in folders if not _is_part(folder, result))
 
 
 def _is_part(name: str, result: FinishedCommand[Any] | None) -> bool:

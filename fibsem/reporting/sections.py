@@ -224,9 +224,9 @@ def inspection(result: FinishedCommand[InspectionSummary]) -> Section:
             f"Voxel size (z, y, x): {z} x {y} x {x} nm.",
             *(f"Look at this: {warning}." for warning in inspected.warnings),
             *(
-                f"{name}: {agreement_text(one.agreement)}."
-                for name, one in samples
-                if one.agreement
+                f"{name}: {agreement_text(sample.agreement)}."
+                for name, sample in samples
+                if sample.agreement
             ),
         ),
         items=(

@@ -50,13 +50,13 @@ def quantifications(results: Results, folder: Path) -> Section:
 def _curves(latest: Mapping[str, Measured], folder: Path) -> Iterator[Picture]:
     """Yield figures of pore sizes and of porosity by parts, for films with a common unit."""
     for unit in dict.fromkeys(result.summary.unit for result in latest.values()):
-        films = {name: one for name, one in latest.items() if one.summary.unit == unit}
+        films = {name: result for name, result in latest.items() if result.summary.unit == unit}
         ending = "" if unit == "nm" else f"_{unit}"
         for stem, draw, file in (
             ("pore_sizes", figures.pore_sizes, "pore_sizes.csv"),
             ("porosity_of_parts", figures.porosity_of_parts, "parts.csv"),
         ):
-            read = {name: _columns(one, file) for name, one in films.items()}
+            read = {name: _columns(result, file) for name, result in films.items()}
             if curves := {name: columns for name, columns in read.items() if columns}:
                 path = figures.save(draw(curves, unit), folder / f"{stem}{ending}.png")
                 yield read_picture(path)
@@ -82,15 +82,15 @@ def latest_of(results: Results) -> dict[str, Measured]:
     Quantifications of labels that were made again since are left out.
     """
     measured: dict[object, tuple[Path, Measured]] = {}
-    for one in current(results):
-        home = segmentation_of(one, results)
-        place = home.folder if home else Path(one.summary.segmentation)
+    for result in current(results):
+        home = segmentation_of(result, results)
+        place = home.folder if home else Path(result.summary.segmentation)
         # a relative path is ambiguous if the labels are elsewhere
-        other = (one.summary.labelling, one.summary.shape) if not place.is_absolute() else ()
+        other = (result.summary.labelling, result.summary.shape) if not place.is_absolute() else ()
         labels = home.folder if home else (place, *other)
-        measured[labels] = place, one
+        measured[labels] = place, result
     names = names_of(place for place, _ in measured.values())
-    return dict(zip(names, (one for _, one in measured.values()), strict=True))
+    return dict(zip(names, (result for _, result in measured.values()), strict=True))
 
 
 def connected_text(film: QuantificationSummary) -> str:

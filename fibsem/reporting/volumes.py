@@ -56,7 +56,7 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
         "in no interval: outlines drawn one pixel off, members, seeds, annotators, and the slices"
     )
     items: list[Table | Picture] = [Table("segmentations", title, filled(rows))]
-    by_slice = {names[one.folder]: porosity_by_slice(one, results) for one in films}
+    by_slice = {names[film.folder]: porosity_by_slice(film, results) for film in films}
     drawn = figures.porosity_by_slice(by_slice)
     path = figures.save(drawn, folder / "figures" / "porosity_by_slice.png")
     items.append(read_picture(path))
@@ -68,7 +68,9 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
             items.append(Picture(f"preview-{name}", title, middle.read_bytes()))
     link = browser and ("Slices of every volume, with slider, layers and zoom", browser)
     notes = [
-        f"{names[one.folder]}: {limit}." for one in films for limit in limits_of_labels(one.summary)
+        f"{names[film.folder]}: {limit}."
+        for film in films
+        for limit in limits_of_labels(film.summary)
     ]
     return Section("Segmented volumes", tuple(notes), items=tuple(items), link=link or None)
 
@@ -78,7 +80,9 @@ def slices_of(results: Results) -> list[Layers]:
     segmented = results.of(SegmentationSummary)
     films = [
         Layers.of(name, result.folder, result.summary, labelled_porosity(result, results))
-        for name, result in zip(names_of([one.folder for one in segmented]), segmented, strict=True)
+        for name, result in zip(
+            names_of([result.folder for result in segmented]), segmented, strict=True
+        )
     ]
     return [film for film in films if "labels" in film.volumes]
 
@@ -104,10 +108,10 @@ def porosity_by_slice(
     segmentation: FinishedLabels, results: Results
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return the porosity of every slice, (z,), measured again if labels were corrected by hand."""
-    for one in reversed(results.of(QuantificationSummary)):
-        mended = abs(one.summary.porosity - segmentation.summary.porosity) > SAME_SHARE
-        if mended and is_of(one, segmentation) and (one.folder / "profile.csv").is_file():
-            profile = read_table(one.folder / "profile.csv")
+    for measured in reversed(results.of(QuantificationSummary)):
+        mended = abs(measured.summary.porosity - segmentation.summary.porosity) > SAME_SHARE
+        if mended and is_of(measured, segmentation) and (measured.folder / "profile.csv").is_file():
+            profile = read_table(measured.folder / "profile.csv")
             return profile["porosity"].to_numpy(np.float64)
     return porosity_of(segmentation)
 

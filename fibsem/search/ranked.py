@@ -31,10 +31,12 @@ def ranking_note(outcomes: Sequence[Outcome], goals: Sequence[Objective], experi
         Id of the experiment in MLflow, for the links.
     """
     complete = best_first(outcomes, goals[0])
-    rows = [_row(rank, one, goals, experiment) for rank, one in enumerate(complete, 1)]
+    rows = [_row(rank, outcome, goals, experiment) for rank, outcome in enumerate(complete, 1)]
     order = f"Complete trials by {goals[0].key}, the best first"
-    if any(one.infeasible for one in complete):
-        rows = [row | {"reason": one.reason} for row, one in zip(rows, complete, strict=True)]
+    if any(outcome.infeasible for outcome in complete):
+        rows = [
+            row | {"reason": outcome.reason} for row, outcome in zip(rows, complete, strict=True)
+        ]
         order += "; those beyond a bound come behind the others, and have no rank"
     head, line, *lines = markdown(tables.trials(rows)).splitlines()
     title = f"{order}\n\n"
@@ -46,13 +48,15 @@ def ranking_note(outcomes: Sequence[Outcome], goals: Sequence[Objective], experi
     return title + "\n".join(kept)
 
 
-def _row(rank: int, one: Outcome, goals: Sequence[Objective], experiment: str) -> dict[str, object]:
-    figures = dict(zip((goal.key for goal in goals), one.objectives or (), strict=True))
+def _row(
+    rank: int, outcome: Outcome, goals: Sequence[Objective], experiment: str
+) -> dict[str, object]:
+    figures = dict(zip((goal.key for goal in goals), outcome.objectives or (), strict=True))
     return {
-        "rank": "" if one.infeasible else rank,
-        "trial": f"[{one.number}](#/experiments/{experiment}/runs/{one.run_id})",
+        "rank": "" if outcome.infeasible else rank,
+        "trial": f"[{outcome.number}](#/experiments/{experiment}/runs/{outcome.run_id})",
         **figures,
-        metric_names.VAL_MIOU: one.val["miou"],
-        **{key: v for key, v in one.figures.items() if key == metric_names.VAL_ALL_MEDIAN},
-        **one.values,
+        metric_names.VAL_MIOU: outcome.val["miou"],
+        **{key: v for key, v in outcome.figures.items() if key == metric_names.VAL_ALL_MEDIAN},
+        **outcome.values,
     }

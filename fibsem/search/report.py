@@ -29,25 +29,25 @@ FEWEST = 8
 
 def report_sweep(sweep: Sweep) -> list[Path]:
     """Draw the figures of a sweep, log them on its parent run, and return the files."""
-    trials = [one for one in sweep.study.outcomes() if one.complete]
+    trials = [outcome for outcome in sweep.study.outcomes() if outcome.complete]
     if not trials:
         return []
-    trials.sort(key=lambda one: one.ended or 0)
-    goal, first = sweep.goals[0], [one.first() for one in trials]
-    keys = [key for key in sweep.space.axes if any(key in one.values for one in trials)]
+    trials.sort(key=lambda trial: trial.ended or 0)
+    goal, first = sweep.goals[0], [trial.first() for trial in trials]
+    keys = [key for key in sweep.space.axes if any(key in trial.values for trial in trials)]
     folder = sweep.folder / "figures"
-    start = min(one.started or 0 for one in trials)
-    hours = [((one.ended or 0) - start) / 3600 for one in trials]
+    start = min(trial.started or 0 for trial in trials)
+    hours = [((trial.ended or 0) - start) / 3600 for trial in trials]
     drawn = {
         "history": figures.history(
             hours,
             first,
             goal.key,
             goal.direction == "minimize",
-            [not one.infeasible for one in trials],
+            [not trial.infeasible for trial in trials],
         ),
         "parallel_coordinates": figures.parallel_coordinates(
-            {key: [one.values.get(key) for one in trials] for key in keys}, first, goal.key
+            {key: [trial.values.get(key) for trial in trials] for key in keys}, first, goal.key
         ),
     }
     importance = importances(sweep.space, goal, trials)
@@ -74,12 +74,12 @@ def _pareto(
     names = [goal.key for goal in goals]
     numbers = {one.number for one in front}
     picture = figures.pareto(
-        [(one.objectives or ())[:2] for one in trials],
-        [one.number in numbers for one in trials],
+        [(trial.objectives or ())[:2] for trial in trials],
+        [trial.number in numbers for trial in trials],
         names[:2],
     )
     table = tables.trials(
-        [dict(zip(names, one.objectives or (), strict=True)) | one.values for one in front]
+        [dict(zip(names, trial.objectives or (), strict=True)) | trial.values for trial in front]
     )
     return [
         figures.save(picture, folder / f"{FRONT}.png"),
@@ -100,7 +100,7 @@ def importances(space: Space, goal: Objective, trials: list[Outcome]) -> dict[st
         if all(key in one.values for one in trials)
         and len({repr(one.values[key]) for one in trials}) > 1
     ]
-    values = [one.first() for one in trials]
+    values = [trial.first() for trial in trials]
     if len(trials) < FEWEST or not keys or len(set(values)) == 1:
         return {}
     distributions = {key: _distribution(space.axes[key]) for key in keys}

@@ -107,7 +107,7 @@ class Sweep:
                     f"no study knows the trials in {folder} any more; those it asks for are taken"
                 )
             parent = parent_run(study, tree, space, dataset, tracking, first=first)
-            before = frozenset(one.number for one in study.outcomes() if one.ended)
+            before = frozenset(outcome.number for outcome in study.outcomes() if outcome.ended)
         except BaseException:
             study.close()
             raise
@@ -176,11 +176,11 @@ class Sweep:
 
         Failures before this start do not count, as the user may have fixed the cause.
         """
-        new = [one for one in now if one.ended and one.number not in self.before]
-        new.sort(key=lambda one: one.ended or 0)
+        new = [outcome for outcome in now if outcome.ended and outcome.number not in self.before]
+        new.sort(key=lambda outcome: outcome.ended or 0)
         last = new[-self.search.max_failures :]
         if len(last) == self.search.max_failures and all(
-            one.cause in BAD or one.diverged for one in last
+            outcome.cause in BAD or outcome.diverged for outcome in last
         ):
             self.tracking.end(self.parent, "FAILED")
             raise UserError(
@@ -257,9 +257,10 @@ class Sweep:
             best=best.as_best() if best else None,
             objectives=tuple(goal.key for goal in self.goals),
             pareto=tuple(
-                Unbeaten(one.objectives or (), one.values, one.run_id) for one in self.pareto()
+                Unbeaten(trial.objectives or (), trial.values, trial.run_id)
+                for trial in self.pareto()
             ) if len(self.goals) > 1 else None,
-            infeasible=sum(one.infeasible for one in self.study.outcomes()),
+            infeasible=sum(outcome.infeasible for outcome in self.study.outcomes()),
             parent_run_id=self.parent,
             seconds=seconds,
         )  # fmt: skip
@@ -271,15 +272,15 @@ class Sweep:
         def costs(one: Outcome) -> tuple[float, ...]:
             return tuple(g.cost(v) for g, v in zip(self.goals, one.objectives or (), strict=True))
 
-        def dominated(one: Outcome) -> bool:
-            mine = costs(one)
+        def dominated(trial: Outcome) -> bool:
+            mine = costs(trial)
             return any(
                 costs(other) != mine
                 and all(a <= b for a, b in zip(costs(other), mine, strict=True))
                 for other in trials
             )
 
-        return sorted((one for one in trials if not dominated(one)), key=costs)
+        return sorted((trial for trial in trials if not dominated(trial)), key=costs)
 
     def table(self) -> list[TrialRow]:
         """Return the rows of ``trials.json``, one for each attempt."""

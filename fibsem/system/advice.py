@@ -116,12 +116,14 @@ def called(*names_of_keys: KeyNames) -> Iterator[None]:
     """Use these names for keys in messages of the block; other keys keep the outer names."""
     names: dict[str, str] = {}
     manifest: set[str] = set()
-    for one in (*names_of_keys, _NOW.get()):  # the first that has a key names it
-        manifest |= one.manifest - names.keys()
-        names |= {key: name for key, name in one.names.items() if key not in {*names, *manifest}}
+    for key_names in (*names_of_keys, _NOW.get()):  # the first that has a key names it
+        manifest |= key_names.manifest - names.keys()
+        names |= {
+            key: name for key, name in key_names.names.items() if key not in {*names, *manifest}
+        }
     every = (*names_of_keys, _NOW.get())
-    python = any(one.python for one in every)
-    absent = frozenset[str]().union(*(one.absent for one in every))
+    python = any(key_names.python for key_names in every)
+    absent = frozenset[str]().union(*(key_names.absent for key_names in every))
     token = _NOW.set(KeyNames(names, frozenset(manifest), python, absent))
     try:
         yield

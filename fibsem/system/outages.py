@@ -36,7 +36,7 @@ def outage_of(error: BaseException) -> OutageError | None:
         return error
     if device_failure(error) is not None:
         return DeviceError(one_line(error) or str(error))
-    if any(_from_outside(one) for one in causes(error)):
+    if any(_from_outside(cause) for cause in causes(error)):
         return OutageError(one_line(error) or str(error))
     return None
 

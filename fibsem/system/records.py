@@ -136,19 +136,19 @@ def as_record(value: Any) -> Any:
     if is_dataclass(value):
         return _by_field(value)
     if isinstance(value, Mapping):
-        return {key: as_record(one) for key, one in value.items()}
+        return {key: as_record(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [as_record(one) for one in value]
+        return [as_record(each) for each in value]
     return value
 
 
 def _by_field(value: Any) -> Record:
     """Return a dataclass as a dict of its fields, without omitted ones (``UNLESS_NONE``)."""
-    kept = ((one, getattr(value, one.name)) for one in fields(value))
+    kept = ((entry, getattr(value, entry.name)) for entry in fields(value))
     return {
-        one.name: as_record(each)
-        for one, each in kept
-        if each is not None or one.metadata != UNLESS_NONE
+        entry.name: as_record(each)
+        for entry, each in kept
+        if each is not None or entry.metadata != UNLESS_NONE
     }
 
 
@@ -172,18 +172,18 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 def _misfits(error: ValidationError) -> str:
     """Describe validation errors in words, once per key (a union reports every choice)."""
     misfits: dict[str, str] = {}
-    for one in error.errors(include_url=False):
-        top, *inner = [part for part in map(str, one["loc"]) if "[" not in part] or ["it"]
+    for misfit in error.errors(include_url=False):
+        top, *inner = [part for part in map(str, misfit["loc"]) if "[" not in part] or ["it"]
         within = ".".join(inner)
-        if one["type"] == "value_error":  # raised by the type itself, with its message
-            misfits.setdefault(top, one["msg"].removeprefix("Value error, "))
+        if misfit["type"] == "value_error":  # raised by the type itself, with its message
+            misfits.setdefault(top, misfit["msg"].removeprefix("Value error, "))
             continue
-        must = MUST.get(one["type"], one["msg"].replace("Input should be ", ""))
-        got = json.dumps(one["input"], default=str)
+        must = MUST.get(misfit["type"], misfit["msg"].replace("Input should be ", ""))
+        got = json.dumps(misfit["input"], default=str)
         got = got if len(got) <= MOST_SHOWN else f"{got[: MOST_SHOWN - 3]}..."
-        if one["type"] == "unexpected_keyword_argument":
+        if misfit["type"] == "unexpected_keyword_argument":
             misfits.setdefault(f"{top} {within}", f"{top}: {within} is not known")
             continue
-        wrong = "is missing" if one["type"] == "missing" else f"must be {must}, but got {got}"
+        wrong = "is missing" if misfit["type"] == "missing" else f"must be {must}, but got {got}"
         misfits.setdefault(f"{top} {within}", f"{top}: {f'{within} {wrong}'.strip()}")
     return "; ".join([*misfits.values()][:MOST_NAMED])

@@ -82,11 +82,13 @@ def in_message(text: str) -> str:
 def tell_none(error: BaseException) -> None:
     """Remove the passwords from the messages of an error and of its causes, in place."""
     passed: list[BaseException] = []
-    one: BaseException | None = error
-    while one is not None and one not in passed:
-        passed.append(one)
-        one.args = tuple(in_message(part) if isinstance(part, str) else part for part in one.args)
-        one = one.__cause__ or one.__context__
+    cause: BaseException | None = error
+    while cause is not None and cause not in passed:
+        passed.append(cause)
+        cause.args = tuple(
+            in_message(part) if isinstance(part, str) else part for part in cause.args
+        )
+        cause = cause.__cause__ or cause.__context__
 
 
 def _pattern(texts: Any) -> re.Pattern[str]:

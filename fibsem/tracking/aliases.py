@@ -40,15 +40,15 @@ def aliases_now(uri: str, registered: Mapping[str, str | None]) -> dict[str, lis
         from mlflow import MlflowException
 
         called = {}
-        for one, run_id in registered.items():
+        for version_name, run_id in registered.items():
             try:
-                version = client.get_model_version(*one.split("/"))
+                version = client.get_model_version(*version_name.split("/"))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # the version was deleted
                     raise
                 continue
             if version.run_id == run_id:
-                called[one] = sorted(version.aliases)
+                called[version_name] = sorted(version.aliases)
         return called
 
     return _asked(uri, look) or {}

@@ -133,7 +133,7 @@ class Bundle:
         record = {
             "format": 2,
             "members": [member.spec.to_json() for member in members],
-            "weights": [_digest(*one) for one in zip(members, places, strict=True)],
+            "weights": [_digest(*pair) for pair in zip(members, places, strict=True)],
             "preprocess": {
                 "gradient": self.segmenter.recipe.gradient,
                 "scaling": self.segmenter.recipe.scaling,

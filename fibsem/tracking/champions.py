@@ -156,7 +156,7 @@ def _write(client: MlflowClient, line: Sequence[Change], aliases: Mapping[str, s
     """Store the latest change and changes inferred from aliases, and then set the aliases."""
     _insist(client.set_registered_model_tag, names.PENDING, line[-1].version)
     for number in dict.fromkeys([*aliases.values(), line[-1].version]):
-        if any(one.version == number for one in line):
+        if any(change.version == number for change in line):
             history = encoded(line, number)
             _insist(client.set_model_version_tag, number, names.CHAMPIONSHIPS, history)
     champions = successive(line)
@@ -185,9 +185,9 @@ def _insist(state: Callable[..., None], *what: str) -> None:
 
 def _check_alone(client: MlflowClient, line: Sequence[Change]) -> None:
     """Raise ``UserError`` if another machine, which no lock reaches, changed the champion, too."""
-    before = {(one.version, one.since) for one in line}
+    before = {(change.version, change.since) for change in line}
     now = Succession.read(client).line
-    new = [one.version for one in now if (one.version, one.since) not in before]
+    new = [change.version for change in now if (change.version, change.since) not in before]
     others = [version for version in new if version != line[-1].version]
     if others:
         raise UserError(

@@ -52,24 +52,24 @@ def successive(line: Iterable[Change]) -> list[str]:
     ['1', '4']
     """
     versions: list[str] = []
-    for one in line:
-        if one.how == ROLLBACK and one.version in versions:
-            while versions[-1] != one.version:
+    for change in line:
+        if change.how == ROLLBACK and change.version in versions:
+            while versions[-1] != change.version:
                 versions.pop()
-        elif versions[-1:] != [one.version]:
-            versions.append(one.version)
+        elif versions[-1:] != [change.version]:
+            versions.append(change.version)
     return versions
 
 
 def encoded(line: Iterable[Change], version: str) -> str:
     """Encode the changes to one version as a tag; if it is too long, drop the oldest reasons."""
-    own = [asdict(one) for one in line if one.version == version]
-    for one in own:
-        del one["version"]
-    for one in own:
+    own = [asdict(change) for change in line if change.version == version]
+    for record in own:
+        del record["version"]
+    for record in own:
         if len(json.dumps(own)) <= LONGEST:
             break
-        one["why"] = ""
+        record["why"] = ""
     return json.dumps(own)
 
 

@@ -95,13 +95,15 @@ def _repoint(database: Path, old: Path, new: Path) -> tuple[int, int]:
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("BEGIN IMMEDIATE")
         places = list(_places(connection))
-        moving = [one for one in places if one.path and one.path.is_relative_to(old)]
-        present = sum((new / one.path.relative_to(old)).exists() for one in moving if one.path)
+        moving = [place for place in places if place.path and place.path.is_relative_to(old)]
+        present = sum(
+            (new / place.path.relative_to(old)).exists() for place in moving if place.path
+        )
         _check(places, moving, present, old, new)
-        for one in moving:
+        for place in moving:
             connection.execute(
-                f"UPDATE {one.table} SET {one.column} = ? WHERE rowid = ?",
-                (one.moved(old, new), one.row),
+                f"UPDATE {place.table} SET {place.column} = ? WHERE rowid = ?",
+                (place.moved(old, new), place.row),
             )
     return len(moving), present
 
@@ -115,8 +117,8 @@ def _places(connection: sqlite3.Connection) -> Iterator[Place]:
 
 def _check(places: list[Place], moving: list[Place], present: int, old: Path, new: Path) -> None:
     if not moving:
-        of_experiments = [one for one in places if one.table == "experiments"]
-        places_of = sorted({str(one.path) for one in of_experiments if one.path})
+        of_experiments = [place for place in places if place.table == "experiments"]
+        places_of = sorted({str(place.path) for place in of_experiments if place.path})
         raise UserError(
             "`repoint` must be the folder that the store was moved from, but none of its artifacts "
             f"lie in {old}; they lie in {', '.join(places_of) or 'no folder'}."

@@ -88,7 +88,9 @@ def _outage(uri: str, error: mlflow.MlflowException) -> OutageError | None:
             "`tracking.uri` must keep what is written to until it has ended, but in "
             f"{hidden(uri)} somebody has deleted it: {said}"
         )
-    damaged = any(isinstance(one, DAMAGED) and not isinstance(one, ASKED) for one in causes(error))
+    damaged = any(
+        isinstance(cause, DAMAGED) and not isinstance(cause, ASKED) for cause in causes(error)
+    )
     if error.error_code in STORES or damaged:
         return OutageError(f"`tracking.uri` must answer, but {hidden(uri)} does not: {said}")
     return None

@@ -89,22 +89,22 @@ def _line(
     after one for the alias ``previous`` if neither version is in the history.
     """
     line = [
-        one
+        change
         for number, version in versions.items()
-        for one in decoded(number, version.tags.get(names.CHAMPIONSHIPS, "[]"))
+        for change in decoded(number, version.tags.get(names.CHAMPIONSHIPS, "[]"))
     ]
-    line.sort(key=lambda one: one.since)
+    line.sort(key=lambda change: change.since)
     champion = aliases.get(CHAMPION)
     latest = line[-1].version if line else None
     if champion is None or champion == latest or pending == latest is not None:
         return line
-    champions, taken_over = {one.version for one in line}, [champion]
+    champions, taken_over = {change.version for change in line}, [champion]
     previous = aliases.get(PREVIOUS)
     if previous is not None and {previous, champion}.isdisjoint(champions):
         taken_over.insert(0, previous)
     for number in taken_over:
         version = versions[number]
-        since = max([registered(version), *(later(one.since) for one in line[-1:])])
+        since = max([registered(version), *(later(change.since) for change in line[-1:])])
         line.append(Change(number, since, version.tags.get(names.REASON, ""), "alias"))
     return line
 

@@ -80,9 +80,9 @@ def champion_history(tracking_uri: str) -> list[VersionRow]:
     """
     now = Succession.read(client_of(tracking_uri))
     rows = [
-        _row(now.versions[one.version], one, following.since if following else None)
-        for one, following in pairwise([*now.line, None])
-        if one
+        _row(now.versions[change.version], change, following.since if following else None)
+        for change, following in pairwise([*now.line, None])
+        if change
     ]
     were_champion = {row.version for row in rows}
     rows += [_row(v, None, None) for key, v in now.versions.items() if key not in were_champion]

@@ -67,8 +67,10 @@ def write_bundle(
     trial = FromTrial(result.run_id, config.name, None, config.seed, code_version(),
                       config.train.init, config.train.teacher)  # fmt: skip
     uri = config.tracking.absolute_uri
-    before = [one.learned for one in origins(config.train.init, config.train.teacher, uri)]
-    learned = merged([learned_squares(dataset), *(one for one in before if one is not None)])
+    before = [origin.learned for origin in origins(config.train.init, config.train.teacher, uri)]
+    learned = merged(
+        [learned_squares(dataset), *(learned for learned in before if learned is not None)]
+    )
     lineage = Lineage(
         trial=trial,
         dataset=dataset.name,

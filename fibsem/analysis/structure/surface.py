@@ -81,11 +81,11 @@ class Surface:
     def _count(self, k: int, below: Phases, image: Phases, y: int, x: int) -> None:
         """Count the pairs of pixels of two slices that are (y, x) apart."""
         (a, b), (c, d) = _shifted(y), _shifted(x)
-        one, other = below[a, c], image[b, d]
-        together = one + other  # 1: pore and solid; 2 or more: neither, or both solid
-        unknown = np.count_nonzero((one == NEITHER) | (other == NEITHER))
+        near, other = below[a, c], image[b, d]
+        together = near + other  # 1: pore and solid; 2 or more: neither, or both solid
+        unknown = np.count_nonzero((near == NEITHER) | (other == NEITHER))
         self._changes[k] += np.count_nonzero(together == 1)
-        self._pairs[k] += one.size - unknown
+        self._pairs[k] += near.size - unknown
 
     @property
     def per_volume(self) -> float:

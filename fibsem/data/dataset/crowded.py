@@ -14,7 +14,7 @@ NARROWER = ((5, 20), (2, 40), (2, 20), (1, 20), (0, 20), (0, 0))
 
 def guards_that_divide(dataset: Dataset) -> str:
     """Return advice on keys with which every split gets squares, or "" if none helps."""
-    squares = [[one.box for one in s.regions] for s in dataset.samples if s.divided]
+    squares = [[region.box for region in s.regions] for s in dataset.samples if s.divided]
     recipe = narrower(squares)
     if recipe is None:
         return ""

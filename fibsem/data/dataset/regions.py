@@ -91,7 +91,7 @@ def read_regions(
         )
         for row, mask, truth, box, split in zip(rows, masks, truths, boxes, splits, strict=True)
     )
-    files = tuple(one.path for one in (*masks, *truths) if one is not None)
+    files = tuple(mask.path for mask in (*masks, *truths) if mask is not None)
     return RegionTable(regions, divided, files)
 
 

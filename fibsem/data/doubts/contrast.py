@@ -23,7 +23,7 @@ def inverted_or_unrelated(classes: Mapping[str, Sequence[Classed]]) -> Iterator[
     """Yield messages for samples whose labels are unrelated to grey values, or inverted."""
     dark, bright = [], []
     for name, squares in classes.items():
-        shares = [share_above(one.solid, one.pore) for one in squares if one.is_mixed]
+        shares = [share_above(square.solid, square.pore) for square in squares if square.is_mixed]
         if len(shares) < FEWEST:
             continue
         mean, error = float(np.mean(shares)), _half_interval(shares)
@@ -89,11 +89,11 @@ def classed(sample: Sample) -> Iterator[Classed]:
 def by_class(squares: Sequence[Classed]) -> dict[str, list[npt.NDArray[Any]]]:
     """Return the grey values of pore and solid for each split."""
     none = np.empty(0, np.float32)
-    parts = {split: [one for one in squares if one.split == split] for split in SPLITS}
+    parts = {split: [square for square in squares if square.split == split] for split in SPLITS}
     return {
         split: [
-            np.concatenate([none, *(one.pore for one in part)]),
-            np.concatenate([none, *(one.solid for one in part)]),
+            np.concatenate([none, *(square.pore for square in part)]),
+            np.concatenate([none, *(square.solid for square in part)]),
         ]
         for split, part in parts.items()
     }

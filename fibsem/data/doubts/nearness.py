@@ -30,8 +30,10 @@ def scored_where_learned(sample: Sample, slices: int) -> Iterator[str]:
     """
     if sample.divided or sample.dense:
         return
-    learned = [one.box.grow((slices, 0, 0)) for one in sample.regions if one.split == "train"]
-    tested = [one.box for one in sample.regions if one.split == "test"]
+    learned = [
+        region.box.grow((slices, 0, 0)) for region in sample.regions if region.split == "train"
+    ]
+    tested = [region.box for region in sample.regions if region.split == "test"]
     over = sum(any(_covered(box, other) >= COVERED for other in learned) for box in tested)
     if over > AMONG * len(tested):
         yield (
@@ -116,14 +118,14 @@ def within_reach(sample: Sample, reach: Triple, recipe: SplitRecipe) -> Iterator
     """
     if not sample.divided:
         return
-    learned = [one.box.grow(reach) for one in sample.regions if one.split == "train"]
-    judged = [one.box.grow(reach) for one in sample.regions if one.split != "train"]
+    learned = [region.box.grow(reach) for region in sample.regions if region.split == "train"]
+    judged = [region.box.grow(reach) for region in sample.regions if region.split != "train"]
     near = sum(any(box.overlaps(other) for other in learned) for box in judged)
     if near:
         z, *sides = reach
         slices, px = max(recipe.guard_slices, z), max(recipe.guard_px, *sides)
         wider = SplitRecipe(guard_px=px, guard_slices=slices)
-        groups = neighbours([one.box for one in sample.regions], wider)
+        groups = neighbours([region.box for region in sample.regions], wider)
         yield (
             f"{sample.name}: around {near} of {len(judged)} squares that are not for training the "
             f"network sees pixels that it sees in training, too: it reaches {max(sides)} pixels "

@@ -99,11 +99,16 @@ def undrawn(sample: Sample) -> Iterator[str]:
     Takes the time to read at most 96 regions.
     """
     some = [sample.labelled[k] for k in _chosen(len(sample.labelled), MOST)]
-    looked_at = [(one, labels, strip_of(labels)) for one in some for labels in [_thin(one.read())]]
-    strips = [(one, labels, strip) for one, labels, strip in looked_at if strip is not None]
+    looked_at = [
+        (region, labels, strip_of(labels)) for region in some for labels in [_thin(region.read())]
+    ]
+    strips = [(region, labels, strip) for region, labels, strip in looked_at if strip is not None]
     threshold = strips and _threshold(
         sample,
-        [(one, strip.beside(labels) if strip else labels) for one, labels, strip in looked_at],
+        [
+            (region, strip.beside(labels) if strip else labels)
+            for region, labels, strip in looked_at
+        ],
     )
     if not threshold or threshold.youden < TOLD:
         return

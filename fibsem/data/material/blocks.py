@@ -75,7 +75,7 @@ def _steps(tiles: npt.NDArray[np.bool_]) -> list[list[list[int]]]:
     for y in np.flatnonzero(tiles.any(axis=1)).tolist():
         ends = np.flatnonzero(np.diff(np.pad(tiles[y], 1).astype(np.int8)))
         for columns in ends.reshape(-1, 2).tolist():
-            above = next((one for one in steps if one == [[one[0][0], y], columns]), None)
+            above = next((step for step in steps if step == [[step[0][0], y], columns]), None)
             if above:
                 above[0][1] = y + 1
             else:

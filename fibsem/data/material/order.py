@@ -86,8 +86,8 @@ def come_again(some: Sequence[Some]) -> dict[int, int]:
     """
     first: dict[bytes, int] = {}
     again = {}
-    for k, one in enumerate(some):
-        before = first.setdefault(blake2b(one.tobytes()).digest(), k)
-        if before != k and not np.array_equal(one, some[k - 1]):
+    for k, image in enumerate(some):
+        before = first.setdefault(blake2b(image.tobytes()).digest(), k)
+        if before != k and not np.array_equal(image, some[k - 1]):
             again[k] = before
     return again if len(first) >= FEWEST_DIFFERENT else {}

@@ -214,4 +214,4 @@ def unit_nm(unit: str) -> float | None:
     text = unicodedata.normalize("NFKC", unit.strip())  # of two signs for micro and for Å one
     word = text.casefold()
     singular = (word, word.removesuffix("s"), word.removesuffix("es"))
-    return SYMBOLS.get(text) or next((WORDS[one] for one in singular if one in WORDS), None)
+    return SYMBOLS.get(text) or next((WORDS[word] for word in singular if word in WORDS), None)

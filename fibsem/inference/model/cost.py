@@ -54,11 +54,14 @@ def seconds_per_gigapixel(scorer: BlockScorer | Scorer) -> float:
 def as_of_a_tile(scorer: BlockScorer | Scorer, side: int) -> float:
     """Return the ratio of operations per pixel of a large tile to those of a smaller block."""
     members = getattr(scorer, "members", [scorer])
-    dense = [one for one in members if one.network is not None and one.mode == "dense"]
+    dense = [member for member in members if member.network is not None and member.mode == "dense"]
     if scorer.mode != "dense" or not dense:
         return 1.0  # patches have no halo, and that of features costs little
     tile, block = (
-        sum(operations_in_block(one.network, one.halo, _aligned(pixels, scorer)) for one in dense)
+        sum(
+            operations_in_block(member.network, member.halo, _aligned(pixels, scorer))
+            for member in dense
+        )
         / _aligned(pixels, scorer) ** 2
         for pixels in (TILE, side)
     )
@@ -200,7 +203,7 @@ def _maps(
     layers = [layer for layer in network.layers if hasattr(layer, "kernel")]
     maps = keras.Model(network.inputs, [_worked_at(layer) for layer in layers])
     outputs = maps.compute_output_spec(keras.KerasTensor((1, *extents)))
-    return zip(layers, (one.shape for one in keras.tree.flatten(outputs)), strict=True)
+    return zip(layers, (output.shape for output in keras.tree.flatten(outputs)), strict=True)
 
 
 def _worked_at(layer: keras.layers.Layer) -> keras.KerasTensor:

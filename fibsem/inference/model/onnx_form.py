@@ -110,7 +110,7 @@ def metadata_of(
         "range": {
             "is": "grey values that map to 0 and 1, clipped, before `preprocess`; none is listed, "
             "or null: 0 and the largest of the dtype, 0 and 1 of float32",
-            "of": [{"dtype": one.dtype, "range": one.declared} for one in scales],
+            "of": [{"dtype": scale.dtype, "range": scale.declared} for scale in scales],
         },
         "preprocess": {
             "gradient": segmenter.recipe.gradient,

@@ -64,8 +64,8 @@ def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
         for region in dataset.regions("val")
     )
     if config.search == "exhaustive":
-        one = replace(config.grid, sigmas=(float(np.median(config.grid.sigmas)),))
-        return _pixel_s(lambda: search([square], one)) * len(config.grid.sigmas) * area
+        grid = replace(config.grid, sigmas=(float(np.median(config.grid.sigmas)),))
+        return _pixel_s(lambda: search([square], grid)) * len(config.grid.sigmas) * area
     sample = SampledParts([square], [1.0])
     sampled_s = _pixel_s(lambda: search_by_sample([], sample, config.grid))
     both_s = _pixel_s(lambda: search_by_sample([square], sample, config.grid))

@@ -129,10 +129,10 @@ def _defaults(
         except UserError:  # its neighbourhood is legal only with other values
             continue
         point: Values = {}
-        for key, one in space.axes.items():
+        for key, axis in space.axes.items():
             if space.exists(key, point):
-                point[key] = _as_drawn(one, now.get(key))
-        within = all(one.holds(point[key]) for key, one in space.axes.items() if key in point)
+                point[key] = _as_drawn(axis, now.get(key))
+        within = all(axis.holds(point[key]) for key, axis in space.axes.items() if key in point)
         if within and space.legal(point):
             yield point
 

@@ -185,9 +185,9 @@ def notes_in(name: str, url: str, folder: Path) -> SweepNotes | None:
 def delete_study(name: str, url: str, folder: Path) -> None:
     """Remove a study from a storage, if it has one of this name."""
     storage = open_storage(url, folder)
-    for one in (name, elected(name)):
+    for study_name in (name, elected(name)):
         with contextlib.suppress(KeyError):
-            optuna.delete_study(study_name=one, storage=storage)
+            optuna.delete_study(study_name=study_name, storage=storage)
     release(storage)
 
 

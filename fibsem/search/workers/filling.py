@@ -46,7 +46,7 @@ def settled_otherwise(
     plan = pace.plan
     steps = {slot: settled_steps(plan, study, slot) for slot in {one.slot for one in attempts}}
     others = ((slot, some) for slot, some in steps.items() if some is not None)
-    return tuple(sorted(one for one in others if plan is not None and one[1] != plan.steps))
+    return tuple(sorted(noted for noted in others if plan is not None and noted[1] != plan.steps))
 
 
 def settle_steps(sweep: Sweep, attempt: Attempt) -> bool:
@@ -93,8 +93,14 @@ def _note(slot: int) -> str:
 def _steps_that_fit(sweep: Sweep, plan: Plan, attempt: Attempt, times: float) -> int:
     """Return the steps of an attempt's epochs: as planned if others follow, else what fits or 0."""
     outcomes = sweep.study.outcomes()
-    after = [one for one in outcomes if one.state == "running" and one.slot > attempt.slot]
-    others = _begun(one for one in outcomes if one.slot != attempt.slot and one not in after)
+    after = [
+        outcome
+        for outcome in outcomes
+        if outcome.state == "running" and outcome.slot > attempt.slot
+    ]
+    others = _begun(
+        outcome for outcome in outcomes if outcome.slot != attempt.slot and outcome not in after
+    )
     to_come = plan.trials - 1 - others  # planned trainings after this one; negative beyond the plan
     left_s = _left_s(sweep.pace, sweep.study, outcomes)
     follows = left_s - plan.seconds_of(plan.steps, times) >= _shortest_s(plan)
@@ -121,7 +127,7 @@ def _slower(study: Study, outcomes: Iterable[Outcome]) -> float:
 
     It is a median, since a machine may have slept meanwhile. Interrupted trainings are left out.
     """
-    first = (one for one in outcomes if one.complete and not one.attempt.attempt)
+    first = (outcome for outcome in outcomes if outcome.complete and not outcome.attempt.attempt)
     taken = [
         (one.ended - one.started) / noted[1]
         for one in first

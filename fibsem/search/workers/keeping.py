@@ -30,14 +30,14 @@ def tidy(sweep: Sweep) -> None:
         return
     outcomes = sweep.study.outcomes()
     complete = best_first(outcomes, sweep.goals[0])
-    for one in complete[search.keep :]:
+    for outcome in complete[search.keep :]:
         for name in WEIGHTS:
-            (trials / one.attempt.place / name).unlink(missing_ok=True)
+            (trials / outcome.attempt.place / name).unlink(missing_ok=True)
     if search.backend == "keras_tuner":  # Hyperband may continue any trial
         return
-    attempts = [one.attempt for one in outcomes]
+    attempts = [outcome.attempt for outcome in outcomes]
     place = {attempt.number: attempt.place for attempt in attempts}
-    best = {one.number for one in complete[: search.keep]}
+    best = {outcome.number for outcome in complete[: search.keep]}
     for number in left_behind(read_rungs(search.rungs), attempts) - best:
         (trials / place[number] / CHECKPOINT).unlink(missing_ok=True)
 

@@ -49,17 +49,17 @@ def status_of(outcome: Outcome) -> str:
 
 def reconcile(tracking: Tracking, parent: str, outcomes: Iterable[Outcome]) -> None:
     """End every run whose attempt has ended, and no other, as other processes may be training."""
-    by_number = {one.number: one for one in outcomes}
-    at_work = {one.slot for one in by_number.values() if one.state == "running"}
+    by_number = {outcome.number: outcome for outcome in outcomes}
+    at_work = {outcome.slot for outcome in by_number.values() if outcome.state == "running"}
     for run in tracking.children(parent):
         number, slot = run.data.tags.get(names.ATTEMPT), run.data.tags.get(names.SLOT)
         run_id, running = run.info.run_id, run.info.status == "RUNNING"
-        one = by_number.get(int(number)) if number is not None else None
-        if one is None:  # of an earlier version, or opened twice
+        outcome = by_number.get(int(number)) if number is not None else None
+        if outcome is None:  # of an earlier version, or opened twice
             if running and int(slot or -1) not in at_work:
                 tracking.end(run_id, "KILLED")
         elif one.state not in ("waiting", "running"):
             counted = (one.record.run_id or run_id) == run_id
             wanted = status_of(one) if counted else "KILLED"
             if running or (run.info.status == "FINISHED") != (wanted == "FINISHED"):
-                end_run(tracking, run_id, one) if counted else tracking.end(run_id, wanted)
+                end_run(tracking, run_id, outcome) if counted else tracking.end(run_id, wanted)

@@ -77,16 +77,16 @@ class Origin:
         return (
             self.name == dataset.name
             or not self.films.isdisjoint(now)
-            or any(film.is_of(one.volume) for film in self.tested for one in dataset.samples)
+            or any(film.is_of(sample.volume) for film in self.tested for sample in dataset.samples)
         )
 
 
 def learned_by_any(origins: Iterable[Origin], dataset: Dataset) -> int | None:
     """Return the number of test squares that any origin learned from; None if one is unknown."""
     some = list(origins)
-    if any(one.test_squares(dataset) is None for one in some):
+    if any(origin.test_squares(dataset) is None for origin in some):
         return None
-    return len(learned_before(dataset, merged(one.learned or {} for one in some)))
+    return len(learned_before(dataset, merged(origin.learned or {} for origin in some)))
 
 
 def too_good(

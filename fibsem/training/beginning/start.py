@@ -165,7 +165,7 @@ def pinned(
             f"{start.title}, but got {', '.join(sorted(other))}."
         )
     if not fit_any:
-        wanted = " and ".join(f"{one.spec.name} {one.spec.nbhd}" for one in networks)
+        wanted = " and ".join(f"{network.spec.name} {network.spec.nbhd}" for network in networks)
         raise UserError(
             f"`{KEY}` must have a layer that fits {wanted}, but none of {start.title} does; the "
             "choices are its model and nbhd, or train.init=null."

@@ -85,8 +85,8 @@ def score_all(
         labelled = square.labels != IGNORE
         if not labelled.any():
             continue
-        confusions.append(one := square.confusion(steps))
-        by_sample[region.sample] = by_sample.get(region.sample, pooled([])) + one
+        confusions.append(confusion := square.confusion(steps))
+        by_sample[region.sample] = by_sample.get(region.sample, pooled([])) + confusion
         loss = cross_entropy(square.labels[labelled], square.scores[square.inner][labelled])
         losses.append((loss, int(labelled.sum())))
     loss = sum(value * n for value, n in losses) / sum(n for _, n in losses)

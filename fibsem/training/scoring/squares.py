@@ -142,11 +142,11 @@ def labelled_figures(
     The porosity interval is over squares (thesis 3.9) by Student's t, weighted by their pixels;
     squares of one place count once. The loss is that of the scores before post-processing.
     """
-    chosen = [one for one in squares if one.is_of(split, sample)]
+    chosen = [square for square in squares if square.is_of(split, sample)]
     parts = confusions(chosen, split, kind)
-    matrices = ((one.spot, one.confusion(kind)) for one in chosen)
+    matrices = ((square.spot, square.confusion(kind)) for square in chosen)
     places = by_place((spot, counts) for spot, counts in matrices if counts is not None)
     low, high = interval_by_pixels([pooled(some) for some in places.values()])
-    losses = [(one.loss, one.half.pixels) for one in chosen if one.loss is not None]
+    losses = [(square.loss, square.half.pixels) for square in chosen if square.loss is not None]
     loss = sum(loss * n for loss, n in losses) / max(1, sum(n for _, n in losses))
     return {**over_squares(parts), "loss": loss, "porosity_low": low, "porosity_high": high}

@@ -80,7 +80,7 @@ class CheckpointRecord(Stored):
 
     def ended_later(self, before: Identity, now: Identity) -> Identity:
         """Return the identity ``before``, with the larger number of epochs of ``now`` if legal."""
-        own, asked = (one.settings.get("train.epochs") for one in (before, now))
+        own, asked = (identity.settings.get("train.epochs") for identity in (before, now))
         if own is None or asked is None or not own < asked <= self.most_epochs:
             return before
         return replace(before, settings={**before.settings, "train.epochs": asked})

@@ -78,9 +78,9 @@ def pattern_of(
 
     Other numbers are replaced by ``rest``, or kept as in the first name if it is None.
     """
-    one = names[0]
-    pieces = [_quoted(piece) for piece in literals(one.text, one.numbers)]
-    marks = [mark if k in running else rest or n.text for k, n in enumerate(one.numbers)]
+    first = names[0]
+    pieces = [_quoted(piece) for piece in literals(first.text, first.numbers)]
+    marks = [mark if k in running else rest or n.text for k, n in enumerate(first.numbers)]
     text = "".join(a + b for a, b in zip(pieces, [*marks, ""], strict=True))
     spellings = {name.text.lower().endswith(".tiff") for name in names}
     return re.sub(r"\.tiff?$", ".tif*", text, flags=re.I) if len(spellings) > 1 else text

@@ -128,17 +128,17 @@ def in_order(names: Sequence[str], pattern: Pattern, where: object) -> list[str]
 
 def _check_readable(way: Sequence[Marked], pattern: Pattern, where: object) -> None:
     """Raise UserError for texts whose numbers cannot be compared in any reading."""
-    texts = [one.at.casefold() for one in way]
+    texts = [slot.at.casefold() for slot in way]
     halves = {half for text in texts for half in HALF_DAY.findall(text)}
-    if len(halves) > 1 and not all(STAMP.search(one.name.text) for one in way):
+    if len(halves) > 1 and not all(STAMP.search(slot.name.text) for slot in way):
         raise UserError(
             f"`{PATTERN}` can sort slices by a clock of twelve hours where the @ holds its date, "
             f"too, but {pattern.text} has none in {where}; the choices are an @ at what else runs, "
             "or other names."
         )
     for odd, why in ((THOUSANDS, "marks between thousands"), (BARE, "points before decimals")):
-        marked = [one for one in way if odd.search(one.at)]
-        if marked and len({len(one.at) for one in way}) > 1:
+        marked = [slot for slot in way if odd.search(slot.at)]
+        if marked and len({len(slot.at) for slot in way}) > 1:
             raise UserError(
                 f"`{PATTERN}` can sort slices by numbers that read in one way, but {where} has "
                 f"{why}, as in {marked[0].name.file}; rename the files."
@@ -179,7 +179,7 @@ def _is_alike(way: Sequence[Marked]) -> bool:
 
 def _by_letters(way: Sequence[Marked], pattern: Pattern, where: object) -> list[str]:
     """Sort the texts at the ``@`` alphabetically, if all have the same length."""
-    texts = {one.name.file: one.at.casefold() for one in way}
+    texts = {slot.name.file: slot.at.casefold() for slot in way}
     if len(set(map(len, texts.values()))) > 1 or any(map(MONTH.search, texts.values())):
         raise UserError(
             f"`{PATTERN}` must sort slices by numbers, or by letters and numbers of one length, "
@@ -195,7 +195,9 @@ def _sorted(way: Sequence[Marked]) -> tuple[str, ...]:
 
 def _doubtful(way: Sequence[Marked]) -> bool:
     """Whether a number may be two: in 1.9 and 1.10 the second may be the later, or in 1e10."""
-    columns = [*zip(*(one.within for one in way), strict=True)]
+    columns = [*zip(*(slot.within for slot in way), strict=True)]
     if any(re.search(r"[eE]\d", number.text) for column in columns for number in column):
         return True
-    return any(len({n.decimals for n in one}) > 1 and not are_shortened(one) for one in columns)
+    return any(
+        len({n.decimals for n in column}) > 1 and not are_shortened(column) for column in columns
+    )

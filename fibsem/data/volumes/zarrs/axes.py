@@ -77,9 +77,11 @@ def multiscale_nm(multiscale: Mapping[str, Any], full: Mapping[str, Any]) -> Vox
     """
     axes = [axis for axis in _axes(multiscale)[-3:] if isinstance(axis, Mapping)]
     transforms = [
-        one for level in (full, multiscale) for one in level.get("coordinateTransformations", [])
+        transform
+        for level in (full, multiscale)
+        for transform in level.get("coordinateTransformations", [])
     ]
-    kinds = {"path" if "path" in one else str(one["type"]) for one in transforms}
+    kinds = {"path" if "path" in transform else str(transform["type"]) for transform in transforms}
     if len(axes) < 3 or "scale" not in kinds or not kinds <= {"scale", *IN_PLACE}:
         return UNKNOWN_NM
     factors = [1.0, 1.0, 1.0]

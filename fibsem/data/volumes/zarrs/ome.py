@@ -63,6 +63,10 @@ def ome_attributes(
 def _image_label(meanings: Sequence[Meaning]) -> Record:
     return {
         "version": "0.5",
-        "colors": [{"label-value": one.value, "rgba": list(one.rgba)} for one in meanings],
-        "properties": [{"label-value": one.value, "class": one.name} for one in meanings],
+        "colors": [
+            {"label-value": meaning.value, "rgba": list(meaning.rgba)} for meaning in meanings
+        ],
+        "properties": [
+            {"label-value": meaning.value, "class": meaning.name} for meaning in meanings
+        ],
     }

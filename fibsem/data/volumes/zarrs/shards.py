@@ -47,8 +47,10 @@ class Shards:
         codec = next(iter(getattr(array.metadata, "codecs", ())), None)
         if not isinstance(codec, ShardingCodec):
             return None
-        names = [str(one.to_dict()["name"]) for one in codec.index_codecs]
-        big = any(getattr(one, "endian", None) == Endian.big for one in codec.index_codecs)
+        names = [str(index_codec.to_dict()["name"]) for index_codec in codec.index_codecs]
+        big = any(
+            getattr(index_codec, "endian", None) == Endian.big for index_codec in codec.index_codecs
+        )
         if big or not set(names) <= PLAIN.keys():
             return None
         pairs = zip(array.shards or array.chunks, array.chunks, strict=True)
