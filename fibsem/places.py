@@ -88,16 +88,16 @@ def places_of(spots: Iterable[Spot]) -> list[Place]:
     >>> places_of([Spot("A", (0, 8, 8), tile), Spot("A", (9, 9, 8), tile), Spot("A", (0, 8, 16))])
     [('A', 8, 8), ('A', 8, 8), ('A', 8, 16)]
     """
-    some = list(spots)
+    all_spots = list(spots)
     films: dict[str, dict[Place, list[Spot]]] = {}
-    for spot in some:
+    for spot in all_spots:
         films.setdefault(spot.sample, {}).setdefault(spot.corner, []).append(spot)
     place_of: dict[Place, Place] = {}
     for corners in films.values():
         named = list(corners)
         firsts = _firsts(list(corners.values()))
         place_of |= {corner: named[first] for corner, first in zip(named, firsts, strict=True)}
-    return [place_of[spot.corner] for spot in some]
+    return [place_of[spot.corner] for spot in all_spots]
 
 
 def _firsts(corners: Sequence[Sequence[Spot]]) -> list[int]:
@@ -105,7 +105,7 @@ def _firsts(corners: Sequence[Sequence[Spot]]) -> list[int]:
     starts = np.array([squares[0].at[1:] for squares in corners], np.int64)
     sizes = np.array([_size(squares) for squares in corners], np.int64)
     areas = np.prod(sizes, axis=1)
-    is_square = np.array([some[0].is_square for some in corners], bool)
+    is_square = np.array([squares[0].is_square for squares in corners], bool)
     saying: list[int] = []
     firsts = list(range(len(corners)))
     for k in np.argsort(-areas, kind="stable").tolist():
@@ -154,9 +154,11 @@ def by_place(squares: Iterable[tuple[Spot, T]]) -> dict[Place, list[T]]:
     >>> by_place(zip(spots, (1, 2, 3)))
     {('A', 8, 8): [1, 3], ('A', 0, 8): [2]}
     """
-    some = list(squares)
+    all_squares = list(squares)
     places: dict[Place, list[T]] = {}
-    for place, (_, value) in zip(places_of(spot for spot, _ in some), some, strict=True):
+    for place, (_, value) in zip(
+        places_of(spot for spot, _ in all_squares), all_squares, strict=True
+    ):
         places.setdefault(place, []).append(value)
     return places
 

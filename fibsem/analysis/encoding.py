@@ -95,8 +95,8 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _as_numbers(column: pd.Series) -> pd.Series:
     """Convert a column of texts to numbers if all are numbers; leading zeros mark names."""
-    given = column[column != ""]
-    if not given.map(lambda text: bool(PLAIN.fullmatch(text))).all():
+    filled = column[column != ""]
+    if not filled.map(lambda text: bool(PLAIN.fullmatch(text))).all():
         return column
     return pd.to_numeric(column.mask(column == ""))
 

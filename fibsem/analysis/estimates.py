@@ -92,7 +92,7 @@ class Estimate:
         """Labels and scores of equally many pixels of both classes, evenly chosen."""
         of_class = [np.flatnonzero(self.labels == value) for value in (0, 1)]
         count = min(map(len, of_class))
-        even = [some[np.linspace(0, len(some) - 1, count).astype(int)] for some in of_class]
+        even = [pixels[np.linspace(0, len(pixels) - 1, count).astype(int)] for pixels in of_class]
         chosen = np.concatenate(even)
         return self.labels[chosen], self.scores[chosen]
 

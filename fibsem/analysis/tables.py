@@ -184,8 +184,8 @@ def post_processing(squares: Sequence[SquareRow]) -> pd.DataFrame:
 
 def _one_run(places: Iterable[Sequence[Confusion]]) -> SquareFigures:
     """Return the metrics of squares by place, with the interval of porosity, as a single run."""
-    low, high = interval_by_pixels([pooled(some) for some in places])
-    figures = over_squares([part for some in places for part in some])
+    low, high = interval_by_pixels([pooled(place) for place in places])
+    figures = over_squares([part for place in places for part in place])
     figures |= {"porosity_low": low, "porosity_high": high}
     return SquareFigures(**{key: Spread(value, math.nan) for key, value in figures.items()})
 
@@ -215,13 +215,18 @@ def comparison(evaluations: Iterable[EvaluationSummary], group: Group = "chosen"
         and (test := evaluation.labelled("test", group))
     ]
     scored.sort(key=lambda pair: pair[1]["test"].miou.mean)
-    ordered, figures = [evaluation for evaluation, _ in scored], [some for _, some in scored]
+    ordered, figures = (
+        [evaluation for evaluation, _ in scored],
+        [by_split for _, by_split in scored],
+    )
     table: dict[str, list[Any]] = {"model": names_of(ordered)}
     for split in ("val", "test"):
-        table[f"{split} mIoU"] = [plus_minus(some[split].miou, 4) for some in figures]
-        table[f"{split} accuracy"] = [plus_minus(some[split].accuracy, 4) for some in figures]
+        table[f"{split} mIoU"] = [plus_minus(by_split[split].miou, 4) for by_split in figures]
+        table[f"{split} accuracy"] = [
+            plus_minus(by_split[split].accuracy, 4) for by_split in figures
+        ]
     table["test pore IoU, median of squares"] = [
-        plus_minus(some["test"].iou_pore_median, 4) for some in figures
+        plus_minus(by_split["test"].iou_pore_median, 4) for by_split in figures
     ]
     table["test mIoU against truth"] = [
         plus_minus(evaluation.test_truth.miou, 4) if evaluation.test_truth else ""

@@ -38,13 +38,13 @@ def with_architecture(command: str, arguments: Iterable[str]) -> list[str]:
     >>> with_architecture("train", ["model.stem=1"])
     ['model=unet', 'model.stem=1']
     """
-    given = list(arguments)
-    keys = {_key(word) for word in given}
+    words = list(arguments)
+    keys = {_key(word) for word in words}
     of_unet = not keys.isdisjoint(OF_UNET) and keys.isdisjoint(("model", "space"))
-    if command not in GIVEN or (any(map(_says, given)) and not of_unet):
-        return given
-    first = next((k for k, word in enumerate(given) if _is_override(word)), len(given))
-    return [*given[:first], "model=unet" if of_unet else GIVEN[command], *given[first:]]
+    if command not in GIVEN or (any(map(_says, words)) and not of_unet):
+        return words
+    first = next((k for k, word in enumerate(words) if _is_override(word)), len(words))
+    return [*words[:first], "model=unet" if of_unet else GIVEN[command], *words[first:]]
 
 
 def why_no_unet(typed: Mapping[str, str], model: str) -> str | None:

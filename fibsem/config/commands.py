@@ -207,11 +207,11 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
 
     try:
         with ending_at_once():
-            given = sys.argv[1:]
-            remember_typed(given)  # before any message can quote them
-            check_chosen(given)
-            sys.argv[1:] = _checked(name, with_architecture(name, given))
-            _keep_no_password(given)
+            words = sys.argv[1:]
+            remember_typed(words)  # before any message can quote them
+            check_chosen(words)
+            sys.argv[1:] = _checked(name, with_architecture(name, words))
+            _keep_no_password(words)
             with _one_line_errors(name):
                 composed()
             if failed:

@@ -54,14 +54,14 @@ def voxel_nm_of(tree: Tree) -> VoxelNm:
     """
     if tree["voxel_nm"] is None:
         return None, None, None
-    given = tree["voxel_nm"]
-    if not (isinstance(given, list) and len(given) == 3 and all(map(_is_size, given))):
+    lengths = tree["voxel_nm"]
+    if not (isinstance(lengths, list) and len(lengths) == 3 and all(map(_is_size, lengths))):
         raise UserError(
             "`voxel_nm` must be three sizes [z, y, x] in nm, no less than an atom "
             f"({SMALLEST_NM}) and no more than a millimetre ({LARGEST_NM:g}), null where the "
-            f"volume or the model knows it, but got {given}."
+            f"volume or the model knows it, but got {lengths}."
         )
-    return given[0], given[1], given[2]
+    return lengths[0], lengths[1], lengths[2]
 
 
 def _is_size(nm: object) -> bool:

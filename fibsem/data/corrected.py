@@ -117,14 +117,18 @@ def around_mirrored(shown: BoolArray, rows: slice, columns: slice) -> tuple[slic
     margin = 0
     while not shown[rows, columns].all():
         around = _grown(rows, margin, shown.shape[0]), _grown(columns, margin, shown.shape[1])
-        some = shown[around]
-        if some.shape == shown.shape:
+        part_shown = shown[around]
+        if part_shown.shape == shown.shape:
             return around
         part = tuple(
             slice(side.start - all_.start, side.stop - all_.start)
             for side, all_ in zip((rows, columns), around, strict=True)
         )
-        far = ndimage.distance_transform_edt(~some)[part].max() if some.any() else max(some.shape)
+        far = (
+            ndimage.distance_transform_edt(~part_shown)[part].max()
+            if part_shown.any()
+            else max(part_shown.shape)
+        )
         if 2 * far <= margin:
             return around
         margin = 2 * math.ceil(far)

@@ -103,10 +103,10 @@ def _every(labels: Sequence[LabelArray], stride: int) -> _Every:
     piece, start, counts = [], [], []
     for k, part in enumerate(labels):
         grid = by_start(part, stride)
-        some = np.argwhere(grid.any(axis=-1))
-        piece.append(np.full(len(some), k))
-        start.append(some)
-        counts.append(grid[tuple(some.T)])
+        starts = np.argwhere(grid.any(axis=-1))
+        piece.append(np.full(len(starts), k))
+        start.append(starts)
+        counts.append(grid[tuple(starts.T)])
     return _Every(np.concatenate(piece), np.concatenate(start), np.concatenate(counts))
 
 

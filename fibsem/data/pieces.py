@@ -197,7 +197,7 @@ def few_pixels(labels: Sequence[LabelArray], most: int = FEW) -> Pixels:
     """
     chosen = [_evenly(labels, value, most) for value in (0, 1)]
     window, y, x = np.concatenate(chosen, axis=1)
-    label = np.repeat(np.array([0, 1], np.uint8), [some.shape[1] for some in chosen])
+    label = np.repeat(np.array([0, 1], np.uint8), [counts.shape[1] for counts in chosen])
     return Pixels(window, y, x, label).take(np.lexsort((x, y, window)))
 
 

@@ -229,14 +229,15 @@ def compare(first: Path, second: Path) -> Comparison:
         list(read_seeds(folder, evaluation.seeds))
         for folder, evaluation in zip((first, second), both, strict=True)
     ]
-    squares = [_by_square(some) for some in runs]
+    squares = [_by_square(of_seeds) for of_seeds in runs]
     common = [key for key in squares[0] if key in squares[1]]
-    spots = _spots(run for some in runs for run in some)
+    spots = _spots(run for of_seeds in runs for run in of_seeds)
     over_squares = paired_over_squares(
-        *(means_by_place((spots[key], some[key]) for key in common) for some in squares)
+        *(means_by_place((spots[key], mious[key]) for key in common) for mious in squares)
     )
     by_seed = [
-        {run.seed: miou for run in some if (miou := _pooled(run)) is not None} for some in runs
+        {run.seed: miou for run in of_seeds if (miou := _pooled(run)) is not None}
+        for of_seeds in runs
     ]
     seeds = sorted(set(by_seed[0]) & set(by_seed[1]))
     over_seeds = paired_over_seeds(
@@ -279,7 +280,7 @@ def _by_square(runs: Iterable[SeedScores]) -> dict[Key, float]:
             if not square.is_of("test") or not square.chosen.pixels:
                 continue
             values.setdefault(square.key, []).append(square.chosen.miou_of_labelled)
-    return {name: float(np.mean(some)) for name, some in values.items()}
+    return {name: float(np.mean(mious)) for name, mious in values.items()}
 
 
 def _pooled(run: SeedScores) -> float | None:

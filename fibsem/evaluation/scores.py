@@ -184,9 +184,9 @@ def searched_squares(material: Material, limit: float) -> list[Region]:
     """
     every = list(material.dataset.regions("val"))
     for count in range(len(every), 1, -1):
-        some = [every[k] for k in evenly_spaced(len(every), count)]
-        if sum(region.box.size for region in some) <= limit:
-            return some
+        regions = [every[k] for k in evenly_spaced(len(every), count)]
+        if sum(region.box.size for region in regions) <= limit:
+            return regions
     return every[:1]
 
 

@@ -46,7 +46,7 @@ def labelled_of(seeds: Sequence[SeedScores]) -> dict[str, SquareFigures]:
         for kind, name in KINDS.items():
             parts = [confusions(seed.scores.squares, split, kind) for seed in seeds]
             if all(parts):
-                figures = over_seeds([over_squares(some) for some in parts])
+                figures = over_seeds([over_squares(part) for part in parts])
                 groups[f"{split}_{name}"] = SquareFigures(**figures)
     return groups
 
@@ -61,7 +61,7 @@ def _of_sample(seeds: Sequence[SeedScores], sample: str) -> dict[str, SquareFigu
     squares = [seed.scores.squares for seed in seeds]
     return {
         f"{split}_{KINDS[kind]}": SquareFigures(
-            **over_seeds([labelled_figures(some, split, kind, sample) for some in squares])
+            **over_seeds([labelled_figures(of_seed, split, kind, sample) for of_seed in squares])
         )
         for split in SPLITS
         for kind in (HALF, CHOSEN)

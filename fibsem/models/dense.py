@@ -85,6 +85,6 @@ def folded(
         g, b, m and v, (filters,) each.
     """
     kernel, bias = weights
-    scale, offset, mean, variance = (np.asarray(some, np.float64) for some in norm)
+    scale, offset, mean, variance = (np.asarray(values, np.float64) for values in norm)
     scale /= np.sqrt(variance + EPSILON)
     return [(kernel * scale).astype("f4"), (scale * (bias - mean) + offset).astype("f4")]

@@ -137,4 +137,4 @@ def errors_by_sample(
     samples: dict[str, list[Reliabilities]] = {}
     for region, square in squares:
         samples.setdefault(region.sample, []).append(square)
-    return {sample: calibration_errors(some) for sample, some in samples.items()}
+    return {sample: calibration_errors(squares) for sample, squares in samples.items()}

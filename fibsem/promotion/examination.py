@@ -107,6 +107,6 @@ def examined(squares: Sequence[SquareCounts]) -> Examined:
     labelled = [square for square in squares if square.chosen.pixels]
     return Examined(
         tuple(square.chosen.miou_of_labelled for square in labelled),
-        porosity_error([pooled(some) for some in by_sample.values()]),
+        porosity_error([pooled(confusions) for confusions in by_sample.values()]),
         tuple(places_of(square.spot for square in labelled)),
     )

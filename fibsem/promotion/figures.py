@@ -71,7 +71,7 @@ class CalibrationOnTest:
             after=_curve(chosen.after),
             test_ece_before=errors["ece_before"],
             test_ece_after=errors["ece_after"],
-            test_by_sample={name: Errors(**some) for name, some in self.by_sample.items()},
+            test_by_sample={name: Errors(**errors) for name, errors in self.by_sample.items()},
         )
 
 

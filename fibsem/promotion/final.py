@@ -164,18 +164,18 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     """
     trials = [entry.trial for entry in ranked]
     first = {trial.architecture: trial for trial in reversed(trials)}
-    some = list(first.values()) if config.mixed else trials[: config.candidates]
-    if notice := kept_steps([trial.tree["train"].get("steps") for trial in some], work.tree):
+    candidates = list(first.values()) if config.mixed else trials[: config.candidates]
+    if notice := kept_steps([trial.tree["train"].get("steps") for trial in candidates], work.tree):
         work.say(notice)
     tried = [
         final_training(work, trial, work.tree["seed"], f"final training of candidate {k}")
-        for k, trial in enumerate(some, start=1)
+        for k, trial in enumerate(candidates, start=1)
     ]
     finals = [final for final in tried if final is not None]
     if not finals:
         raise UserError(
             "`candidates` must hold a trial whose final training does not diverge, but all "
-            f"{len(some)} did; more candidates, another seed, or smaller learning rates."
+            f"{len(candidates)} did; more candidates, another seed, or smaller learning rates."
         )
     goal = order_goal(ranked)
     if any(final.figure(goal) is None for final in finals):

@@ -116,7 +116,7 @@ class Challenger:
     ) -> PromotionSummary:
         """Return the summary of the promotion, after the challenger was published."""
         figures = self.figures
-        labelled = {group: OnLabelled(**some) for group, some in figures.labelled.items()}
+        labelled = {group: OnLabelled(**values) for group, values in figures.labelled.items()}
         return PromotionSummary(
             run_id=self.run_id,
             parent_run_id=self.parent_run_id,

@@ -48,7 +48,7 @@ def square_mious(material: Material, model: models.Model) -> SquareMious:
         confusion = square.confusion(PostProcessing())
         mious[region.key] = confusion.miou_of_labelled
         of_sample[region.sample].append(confusion)
-    sums = {sample: pooled(some) for sample, some in of_sample.items()}
+    sums = {sample: pooled(confusions) for sample, confusions in of_sample.items()}
     porosities = {
         sample: confusion.porosity for sample, confusion in sums.items() if confusion.pixels
     }

@@ -181,7 +181,7 @@ def best_trials(
             f"all {', '.join(groups)}; the choices are another python -m fibsem.sweep of the other "
             "(model=2dcnn or unet; rungs and budgets finish the best alone), or ensemble_of=seeds."
         )
-    best = [_different(some, goal, config.k, tracking) for some in groups.values()]
+    best = [_different(group, goal, config.k, tracking) for group in groups.values()]
     return sorted(chain(*best), key=lambda trial: goal.cost(trial.figure))
 
 

@@ -89,10 +89,10 @@ def carried_errors(
         for name, z in across.items()
     }
     moved["smooth"] = {
-        key: some if key == "porosity" else some - some.mean()
-        for key, some in moved["as_in_slice"].items()
+        key: draws_of_figure if key == "porosity" else draws_of_figure - draws_of_figure.mean()
+        for key, draws_of_figure in moved["as_in_slice"].items()
     }
-    ends = {name: _ends(some) for name, some in moved.items()}
+    ends = {name: _ends(by_figure) for name, by_figure in moved.items()}
     return Carried(
         length_px=length,
         draws=config.draws,

@@ -81,7 +81,7 @@ class Inspection:
             std=grey.std,
             median=grey.median,
             gradient=self.profiles[sample.name].slope,
-            regions=Regions(**{split: len(some) for split, some in regions.items()}),
+            regions=Regions(**{split: len(of_split) for split, of_split in regions.items()}),
             squares_labelled=len(sample.labelled),
             squares_drawn=len(_spread(sample.labelled)),
             porosity=labelled.porosity,

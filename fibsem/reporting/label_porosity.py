@@ -43,7 +43,7 @@ def label_porosity(regions: Iterable[Region]) -> LabelPorosity:
     places = by_place(
         (Spot.of(sample, box), np.mean(masks, axis=0)) for (sample, box), masks in squares.items()
     )
-    sums = [np.sum(some, axis=0) for some in places.values()]
+    sums = [np.sum(counts, axis=0) for counts in places.values()]
     shares, labelled = [p / n for p, n in sums if n], [n for _, n in sums if n]
     if not labelled:
         return LabelPorosity(None, None)

@@ -69,8 +69,8 @@ def grey_values(folder: Path, place: FilmPlace) -> Volume | None:
         ledger = known_json(folder / LEDGER, lambda written: typed(_Read, written))
         then = {int(z): digest for z, digest in ledger.read.items()} if ledger else {}
         numbers = sorted(then)
-        some = [numbers[k] for k in evenly_spaced(len(numbers), COMPARED)]
-        now = slice_digests(plain(film), some)
+        chosen = [numbers[k] for k in evenly_spaced(len(numbers), COMPARED)]
+        now = slice_digests(plain(film), chosen)
     except (UserError, OSError, ValueError):
         return None
-    return film if all(now[z] == then[z] for z in some) else None
+    return film if all(now[z] == then[z] for z in chosen) else None

@@ -66,14 +66,15 @@ def _have_short_folder() -> None:
 
     Schedulers set long paths with the names of job and user, but a socket's path has 107 bytes.
     """
-    given, kept = tempfile.gettempdir(), tempfile.tempdir
-    if len(os.fsencode(given)) <= LONGEST_TEMPORARY:
+    folder, kept = tempfile.gettempdir(), tempfile.tempdir
+    if len(os.fsencode(folder)) <= LONGEST_TEMPORARY:
         return
     usable = (place for place in SHORT_TEMPORARY if os.access(place, os.W_OK | os.X_OK))
     if (short := next(usable, None)) is None:
         raise UserError(
             f"`TMPDIR` must have at most {LONGEST_TEMPORARY} bytes where processes are started, "
-            f"but got {given}; the choices are a shorter one or one worker, without search.isolate."
+            f"but got {folder}; the choices are a shorter one or one worker, without "
+            "search.isolate."
         )
     tempfile.tempdir = short
     try:

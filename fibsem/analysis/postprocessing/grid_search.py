@@ -160,8 +160,8 @@ def try_some(
             if progress:
                 progress(f"sigma {grid.sigmas[rows[r].sigma]:g} px", done, len(tasks))
     surface = np.full(grid.shape, np.nan)
-    for row, some in zip(rows, counts, strict=True):
-        surface[row.round, row.min_sizes[:, None], row.sigma, row.thresholds] = _mious(some)
+    for row, row_counts in zip(rows, counts, strict=True):
+        surface[row.round, row.min_sizes[:, None], row.sigma, row.thresholds] = _mious(row_counts)
     return surface
 
 
@@ -228,10 +228,10 @@ def _rows(wanted: BoolArray, grid: SearchGrid) -> Iterator[_Row]:
     """Yield rows that together contain all wanted combinations."""
     ascending = np.argsort(np.asarray(grid.thresholds, np.float32), kind="stable")
     for s, r in product(range(len(grid.sigmas)), range(len(grid.rounds))):
-        some = wanted[r, :, s]
-        if some.any():
-            thresholds = ascending[np.any(some, axis=0)[ascending]]
-            yield _Row(s, r, np.flatnonzero(np.any(some, axis=1)), thresholds)
+        wanted_here = wanted[r, :, s]
+        if wanted_here.any():
+            thresholds = ascending[np.any(wanted_here, axis=0)[ascending]]
+            yield _Row(s, r, np.flatnonzero(np.any(wanted_here, axis=1)), thresholds)
 
 
 def _count(square: ScoredSquare, row: _Row, grid: SearchGrid) -> CountArray:
@@ -255,11 +255,12 @@ def _by_min_size(
     sizes = [size for size in min_sizes if size > 1]
     cleaned = remove_small_at_every_threshold(levels, count, sizes) if sizes else []
     images = dict(zip(sizes, cleaned, strict=True))
-    given = square.labels <= 1
-    offset = square.labels[given].astype(np.intp) * (count + 1)
+    labelled = square.labels <= 1
+    offset = square.labels[labelled].astype(np.intp) * (count + 1)
     return np.stack(
-        [np.bincount(offset + images.get(size, levels)[square.inner][given], None, 2 * (count + 1))
-         .reshape(2, -1) for size in min_sizes]
+        [np.bincount(
+            offset + images.get(size, levels)[square.inner][labelled], None, 2 * (count + 1)
+         ).reshape(2, -1) for size in min_sizes]
     )  # fmt: skip
 
 

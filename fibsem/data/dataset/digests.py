@@ -106,9 +106,9 @@ def stamps_of(volume: Volume, slices: Iterable[int] | None = None) -> dict[int, 
     """Return the stamp of the files of each slice, or of ``slices``, asking once per file."""
     slices = range(volume.shape[0]) if slices is None else slices
     places = {z: volume.source.places(z) for z in slices}
-    files = {str(file): file for some in places.values() for file, _ in some}
+    files = {str(file): file for of_slice in places.values() for file, _ in of_slice}
     said = {name: _ask(file) for name, file in files.items()}
-    return {z: Stamp.of(some, said) for z, some in places.items()}
+    return {z: Stamp.of(of_slice, said) for z, of_slice in places.items()}
 
 
 def stamp_of(stamps: Mapping[int, Stamp]) -> str:

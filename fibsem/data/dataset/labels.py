@@ -88,7 +88,9 @@ class Classes:
             return labels.astype(np.uint8) * np.uint8(1 if 1 in (self.pore, self.solid) else 255)
         if shown is None:
             return labels
-        fitting = [some for some in (labels, shown[labels]) if np.isin(some, self.values).all()]
+        fitting = [
+            values for values in (labels, shown[labels]) if np.isin(values, self.values).all()
+        ]
         if len(fitting) == 2 and (fitting[0] != fitting[1]).any():
             raise UserError(
                 f"labels must have one meaning, but both the numbers of the palette of {name} and "

@@ -29,14 +29,14 @@ def learned_squares(dataset: Dataset) -> Learned:
     return learned
 
 
-def merged(some: Iterable[Learned]) -> Learned:
+def merged(parts: Iterable[Learned]) -> Learned:
     """Merge the squares that several models have learned from, without duplicates.
 
     >>> merged([{"a": [(0, 8, 0, 8)]}, {"a": [(0, 8, 0, 8), (8, 16, 0, 8)]}])
     {'a': [(0, 8, 0, 8), (8, 16, 0, 8)]}
     """
     every: dict[str, dict[Edges, None]] = {}
-    for learned in some:
+    for learned in parts:
         for digest, places in learned.items():
             every.setdefault(digest, {}).update(dict.fromkeys(places))
     return {digest: list(places) for digest, places in every.items()}
@@ -60,8 +60,8 @@ def _digested(dataset: Dataset, regions: Sequence[Region]) -> list[tuple[Region,
     for region in regions:
         slices.setdefault(region.sample, set()).add(region.box.start[0])
     digests = {
-        name: slice_digests(dataset.sample(name).volume, sorted(some))
-        for name, some in slices.items()
+        name: slice_digests(dataset.sample(name).volume, sorted(numbers))
+        for name, numbers in slices.items()
     }
     return [(region, digests[region.sample][region.box.start[0]]) for region in regions]
 

@@ -115,8 +115,8 @@ def misplaced(sample: Sample) -> Iterator[str]:
 
 def _looked_at(sample: Sample) -> list[Labelled]:
     """Return evenly spaced regions that show both classes, with their labels."""
-    some = [sample.labelled[k] for k in evenly_spaced(len(sample.labelled), 3 * MOST)]
-    read = ((region, region.read()) for region in some)
+    regions = [sample.labelled[k] for k in evenly_spaced(len(sample.labelled), 3 * MOST)]
+    read = ((region, region.read()) for region in regions)
     both = [(r, labels) for r, labels in read if (labels == 0).any() and (labels == 1).any()]
     return [both[k] for k in evenly_spaced(len(both), MOST)] if both else []
 
@@ -245,8 +245,8 @@ def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
     edges = _quantiles(values, np.linspace(0, 1, BINS + 1)[1:-1])
     joint = np.stack([_in_bins(edges, own) for own in classes], axis=1) / len(values)
     apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
-    some = joint > 0
-    return float((joint[some] * np.log(joint[some] / apart[some])).sum())
+    filled = joint > 0
+    return float((joint[filled] * np.log(joint[filled] / apart[filled])).sum())
 
 
 def _quantiles(ranked: Greys, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -44,12 +44,12 @@ def strangers(sample: Sample) -> Iterator[str]:
     odd = _odd(list(shares.values()))
     if any(odd):
         strange = [name for name, is_odd in zip(shares, odd, strict=True) if is_odd]
-        some = ", ".join(f"{name} ({100 * shares[name]:.0f} %)" for name in strange[:NAMED])
+        named = ", ".join(f"{name} ({100 * shares[name]:.0f} %)" for name in strange[:NAMED])
         more = f" and {len(strange) - NAMED} more" if len(strange) > NAMED else ""
         yield (
             f"{sample.name}: the solid is brighter than the pores of its square by "
-            f"{100 * np.median(list(shares.values())):.0f} % in most, but not in {some}{more}: are "
-            "they inverted, or do they lie elsewhere?"
+            f"{100 * np.median(list(shares.values())):.0f} % in most, but not in {named}{more}: "
+            "are they inverted, or do they lie elsewhere?"
         )
 
 

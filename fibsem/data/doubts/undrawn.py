@@ -77,7 +77,8 @@ class GreyThreshold:
         """Return the threshold with the largest difference of the shares above it."""
         greys = np.unique(np.quantile(np.concatenate([pore, solid]), np.linspace(0, 1, 65)))
         above = [
-            1 - np.searchsorted(np.sort(some), greys, "right") / some.size for some in (pore, solid)
+            1 - np.searchsorted(np.sort(pixels), greys, "right") / pixels.size
+            for pixels in (pore, solid)
         ]
         best = int(np.abs(above[1] - above[0]).argmax())
         return cls(float(greys[best]), (float(above[0][best]), float(above[1][best])))
@@ -98,9 +99,11 @@ def undrawn(sample: Sample) -> Iterator[str]:
 
     Takes the time to read at most 96 regions.
     """
-    some = [sample.labelled[k] for k in _chosen(len(sample.labelled), MOST)]
+    regions = [sample.labelled[k] for k in _chosen(len(sample.labelled), MOST)]
     looked_at = [
-        (region, labels, strip_of(labels)) for region in some for labels in [_thin(region.read())]
+        (region, labels, strip_of(labels))
+        for region in regions
+        for labels in [_thin(region.read())]
     ]
     strips = [(region, labels, strip) for region, labels, strip in looked_at if strip is not None]
     threshold = strips and _threshold(
@@ -122,8 +125,8 @@ def undrawn(sample: Sample) -> Iterator[str]:
         if len(odd) > AMONG * len(of_class):
             mean = np.mean(list(odd.values()))
             yield (
-                f"{sample.name}: areas of {len(odd)} of {len(some)} squares looked at are {name} "
-                f"alone, but by their grey values {100 * mean:.0f} % of them is {other} "
+                f"{sample.name}: areas of {len(odd)} of {len(regions)} squares looked at are "
+                f"{name} alone, but by their grey values {100 * mean:.0f} % of them is {other} "
                 f"({', '.join(list(odd)[:NAMED])}): were they never drawn? They count as {name}, "
                 "unless they have a label value of their own that `ignore` names"
             )

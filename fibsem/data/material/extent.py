@@ -137,8 +137,8 @@ class Extent:
     def left_out(self, slices: Iterable[int] | None = None) -> Left:
         """Count the voxels that are not material in ``slices`` or in all, by kind; omits zeros."""
         counts = np.zeros(len(KINDS) + 1, np.int64)
-        some = range(self.shape[0]) if self.mask is not None else self.parts
-        for z in some if slices is None else slices:
+        numbers = range(self.shape[0]) if self.mask is not None else self.parts
+        for z in numbers if slices is None else slices:
             kinds = self.kinds(z)
             if kinds is not None:
                 counts += np.bincount(kinds.ravel(), minlength=counts.size)

@@ -120,6 +120,6 @@ def find_extent(
         return replace(asked, doubts=tuple(search.odd_of_all(asked, show)))
     for z in search:
         show(z)
-        if some := search[z]:
-            parts[z] = some
+        if parts_here := search[z]:
+            parts[z] = parts_here
     return Extent(volume.shape, parts, doubts=tuple(Doubts(search)))

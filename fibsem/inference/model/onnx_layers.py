@@ -22,7 +22,7 @@ def _convolution(graph: Graph, layer: Any, inputs: list[str], rank: int) -> str:
     kernel, *bias = layer.get_weights()  # (..., in, out)
     order = (rank - 1, rank - 2, *range(rank - 2))
     constants = [graph.constant(np.ascontiguousarray(kernel.transpose(order)))]
-    constants += [graph.constant(some) for some in bias]
+    constants += [graph.constant(values) for values in bias]
     x = graph.channels_first(
         inputs[0], rank, "Conv", *constants,
         dilations=list(layer.dilation_rate), strides=list(layer.strides),

@@ -106,8 +106,8 @@ class SampleScorer:
         scores = np.empty(len(self.sample), np.float32)
         for shape, members in by_shape.items():
             for start in range(0, len(members), 8):
-                some = members[start : start + 8]
-                for k, grid in zip(some, self._lattices(some, shape, forward), strict=True):
+                batch = members[start : start + 8]
+                for k, grid in zip(batch, self._lattices(batch, shape, forward), strict=True):
                     here = self.sample.member == k
                     scores[here] = grid[self.sample.row[here], self.sample.column[here]]
         return scores
@@ -136,8 +136,8 @@ def patch_scores(
     """Return the probability of solid at pixels of windows, (len(pixels),) float32, by patches."""
     parts = []
     for start in range(0, len(pixels), PATCH_BATCH):
-        some = pixels.take(np.arange(start, min(start + PATCH_BATCH, len(pixels))))
-        parts.append(forward(cut_patches(windows, some, spec.window)).reshape(-1))
+        batch = pixels.take(np.arange(start, min(start + PATCH_BATCH, len(pixels))))
+        parts.append(forward(cut_patches(windows, batch, spec.window)).reshape(-1))
     return np.concatenate(parts)
 
 

@@ -64,7 +64,7 @@ def fastest_side(scorer: Scorer, limit: int) -> int:
     cached = cached_json(path, partial(typed, dict[str, dict[str, list[float]]])) or {}
     rates = dict(cached.get(key, {}))
     if any(str(side) not in rates for side in sides):
-        rates |= {str(side): some for side, some in _timed(scorer, sides).items()}
+        rates |= {str(side): rounds for side, rounds in _timed(scorer, sides).items()}
         with suppress(OSError, UserError):  # a cache that cannot be written is no error
             write_json(path, {**cached, key: rates})
     return clear_choice({side: rates[str(side)] for side in sides if str(side) in rates}) or limit
@@ -78,7 +78,7 @@ def _timed(scorer: Scorer, sides: list[int]) -> dict[int, list[float]]:
         with suppress(*OUT_OF_MEMORY):  # larger ones would not fit either
             for side in sides:
                 rates[side].append(_rate(scorer, side))
-        timed = {side: some for side, some in rates.items() if len(some) == done}
+        timed = {side: rounds for side, rounds in rates.items() if len(rounds) == done}
         if clear_choice(timed) == max(timed, default=None):
             break  # further rounds cannot change the choice
     return timed

@@ -62,9 +62,9 @@ def plan_sweep(
     points = first(space, search.seed, search.sampler)
     begun = [material.for_config(given.with_values(point).run) for point in points]
     networks = [Sized.of(one) for one in begun]
-    rounds, some = to_be_timed(networks, search.workers, budget_s)
-    timed = [networks[k] for k in some]
-    probes = _timed([begun[k] for k in some], search.workers, budget_s / rounds)
+    rounds, chosen = to_be_timed(networks, search.workers, budget_s)
+    timed = [networks[k] for k in chosen]
+    probes = _timed([begun[k] for k in chosen], search.workers, budget_s / rounds)
     estimated = partial(average, probes, timed)
     like, spent_s = estimated(networks), time.perf_counter() - began
     by = search.objectives[0]
@@ -94,13 +94,13 @@ def plan_sweep(
     return replace(plan, disk_mib=mib)
 
 
-def _timed(some: Sequence[Material], workers: int, budget_s: float) -> list[Probe]:
+def _timed(materials: Sequence[Material], workers: int, budget_s: float) -> list[Probe]:
     """Time networks, as many at once as there are workers."""
     if workers == 1:
-        return [probe(one, budget_s) for one in some]
+        return [probe(one, budget_s) for one in materials]
     readings = [
         (partial(obtain, one.config.data, one.config.split), partial(Material, config=one.config))
-        for one in some
+        for one in materials
     ]
     return [
         one

@@ -77,9 +77,9 @@ def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tup
     count = min(len(networks), -(-wanted // workers) * workers)
     # architectures take turns in getting one more network, as long as they have any
     turns = [group for k in range(count) for group in groups if k < len(group)][:count]
-    some = [k for group in groups for k in _spread(group, turns.count(group))]
+    chosen = [k for group in groups for k in _spread(group, turns.count(group))]
     rounds = -(-count // workers)
-    return rounds, list(islice(cycle(some), rounds * workers))
+    return rounds, list(islice(cycle(chosen), rounds * workers))
 
 
 def _spread(ordered: Sequence[int], count: int) -> list[int]:

@@ -148,8 +148,8 @@ def scalings_of(space: Space, base: str) -> tuple[str, ...]:
     """Return the values of ``preprocess.scaling``, with ``base`` if trials may lack the axis."""
     key = "preprocess.scaling"
     axis = space.axes.get(key)
-    some = tuple(map(str, axis.values)) if isinstance(axis, Choice) else ()
-    return (*some, base) if some and key in space.conditions else some
+    scalings = tuple(map(str, axis.values)) if isinstance(axis, Choice) else ()
+    return (*scalings, base) if scalings and key in space.conditions else scalings
 
 
 def repeats(space: Space, drawn: int) -> str | None:

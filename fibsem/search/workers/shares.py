@@ -65,7 +65,7 @@ def abreast(workers: int) -> int:
 Reading = tuple[Callable[[], Dataset], Callable[[Dataset], Material]]
 
 
-def probe_at_once(some: Sequence[Reading], budget_s: float) -> list[Probe]:
+def probe_at_once(readings: Sequence[Reading], budget_s: float) -> list[Probe]:
     """Time networks at the same time, each in a process with a worker's share of the machine.
 
     Raises
@@ -75,13 +75,13 @@ def probe_at_once(some: Sequence[Reading], budget_s: float) -> list[Probe]:
     """
     context, started = fresh(), []
     try:
-        for reading, share in zip(some, shares(len(some)), strict=True):
+        for reading, share in zip(readings, shares(len(readings)), strict=True):
             ours, theirs = context.Pipe()
             process = context.Process(target=_time, args=(theirs, reading, budget_s, share))
             process.start()
             theirs.close()
             started.append((process, ours))
-        return [_answer(pipe, len(some)) for _, pipe in started]
+        return [_answer(pipe, len(readings)) for _, pipe in started]
     finally:
         for _, pipe in started:
             pipe.close()

@@ -69,18 +69,18 @@ def layers_of(network: keras.Model) -> Layers:
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
 
 
-def as_normalised(given: Layers, own: Layers) -> Layers:
+def as_normalised(layers: Layers, own: Layers) -> Layers:
     """Fold the normalisations that the target network ``own`` lacks into the preceding weights.
 
     Layers of one name have kernels of the same shape with and without normalisation, but outputs
     before a normalisation may be of any scale: without it, the package's own weights give logits of
     millions. If only the target normalises, its normalisations start as the identity.
     """
-    lacking = {name for name in given if name.endswith(NORM) and name not in own}
+    lacking = {name for name in layers if name.endswith(NORM) and name not in own}
     folds = {name.removesuffix(NORM): name for name in lacking}
     return {
-        name: folded(weights, given[folds[name]]) if name in folds else weights
-        for name, weights in given.items()
+        name: folded(weights, layers[folds[name]]) if name in folds else weights
+        for name, weights in layers.items()
         if name not in lacking
     }
 

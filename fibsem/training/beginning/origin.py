@@ -83,10 +83,10 @@ class Origin:
 
 def learned_by_any(origins: Iterable[Origin], dataset: Dataset) -> int | None:
     """Return the number of test squares that any origin learned from; None if one is unknown."""
-    some = list(origins)
-    if any(origin.test_squares(dataset) is None for origin in some):
+    every = list(origins)
+    if any(origin.test_squares(dataset) is None for origin in every):
         return None
-    return len(learned_before(dataset, merged(origin.learned or {} for origin in some)))
+    return len(learned_before(dataset, merged(origin.learned or {} for origin in every)))
 
 
 def too_good(

@@ -138,8 +138,8 @@ def by_place(
     chosen, chances = [], []
     for k, chance, count in zip(drawn, of_place, counts, strict=True):
         here = np.flatnonzero(place == k)
-        some, within = by_size(size[here], int(count), rng)
-        chosen.append(here[some])
+        drawn_here, within = by_size(size[here], int(count), rng)
+        chosen.append(here[drawn_here])
         chances.append(chance * within)
     order = np.argsort(parts := np.concatenate(chosen))
     return parts[order], np.concatenate(chances)[order]
@@ -153,9 +153,9 @@ def by_size(
     The probabilities, with which windows are then drawn from the parts, sum to 1 and give every
     unit of size the same weight in expectation.
     """
-    some = np.flatnonzero(size > 0)
-    probability = inclusion(size[some].astype(np.float64), most)
-    order = rng.permutation(len(some))
+    filled = np.flatnonzero(size > 0)
+    probability = inclusion(size[filled].astype(np.float64), most)
+    order = rng.permutation(len(filled))
     chosen = np.sort(order[systematic(probability[order], rng)])
-    weight = size[some][chosen] / probability[chosen]
-    return some[chosen], weight / weight.sum()
+    weight = size[filled][chosen] / probability[chosen]
+    return filled[chosen], weight / weight.sum()

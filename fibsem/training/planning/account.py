@@ -22,8 +22,8 @@ def budget_use(
     still use the rest, so that no note on unused time is printed.
     """
     share = used_s / plan.budget_s
-    spent, given = (duration(seconds, exact=True) for seconds in (used_s, plan.budget_s))
-    said = f"{spent} were used of {given} ({100 * share:.0f} %): "
+    spent, budget = (duration(seconds, exact=True) for seconds in (used_s, plan.budget_s))
+    said = f"{spent} were used of {budget} ({100 * share:.0f} %): "
     if share > LATE:
         print(said + _why_late(hard=cut is not None))
     elif ended and share < EARLY:

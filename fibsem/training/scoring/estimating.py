@@ -83,11 +83,13 @@ def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]
         pieces, windows = pieces_of(material, split), piece_windows(material, split)
         lattices = piece_lattices(material, split, most_lattices(material, split))
         return PieceScorer(spec, pieces, windows, lattices).estimate
-    some = drawn(material, split)
+    sample = drawn(material, split)
     if material.config.train.validation == "lattice":
-        by_lattice = SampleScorer(spec, some.windows, balanced_sample(material, split))
-        return lambda forward: some.estimate(by_lattice.scores(forward))
-    return lambda forward: some.estimate(patch_scores(forward, spec, some.windows, some.pixels))
+        by_lattice = SampleScorer(spec, sample.windows, balanced_sample(material, split))
+        return lambda forward: sample.estimate(by_lattice.scores(forward))
+    return lambda forward: sample.estimate(
+        patch_scores(forward, spec, sample.windows, sample.pixels)
+    )
 
 
 def most_lattices(material: Material, split: Split) -> int:
@@ -123,5 +125,5 @@ def estimate(material: Material, model: Model, split: Split) -> Estimate:
     """
     if material.config.spec.is_network:
         return estimator(material, split)(compiled(model))
-    some = drawn(material, split)
-    return some.estimate(pixel_scores(material, model, some.windows, some.pixels))
+    sample = drawn(material, split)
+    return sample.estimate(pixel_scores(material, model, sample.windows, sample.pixels))

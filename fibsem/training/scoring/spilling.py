@@ -50,4 +50,7 @@ def spilled(
         part.reshape(shape)
         for part, shape in zip(np.split(everything, ends[:-1]), shapes, strict=True)
     ]
-    return [(r, replace(s, scores=some)) for (r, s), some in zip(kept, scores, strict=True)]
+    return [
+        (r, replace(s, scores=part_scores))
+        for (r, s), part_scores in zip(kept, scores, strict=True)
+    ]

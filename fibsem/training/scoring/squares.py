@@ -146,7 +146,7 @@ def labelled_figures(
     parts = confusions(chosen, split, kind)
     matrices = ((square.spot, square.confusion(kind)) for square in chosen)
     places = by_place((spot, counts) for spot, counts in matrices if counts is not None)
-    low, high = interval_by_pixels([pooled(some) for some in places.values()])
+    low, high = interval_by_pixels([pooled(confusions) for confusions in places.values()])
     losses = [(square.loss, square.half.pixels) for square in chosen if square.loss is not None]
     loss = sum(loss * n for loss, n in losses) / max(1, sum(n for _, n in losses))
     return {**over_squares(parts), "loss": loss, "porosity_low": low, "porosity_high": high}

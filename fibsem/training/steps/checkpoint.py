@@ -189,8 +189,8 @@ def _read(
         averaged = "raw/0" in arrays  # otherwise the weights were not averaged
         read = [
             (variable, arrays[f"{part if part != 'raw' or averaged else 'model'}/{k}"])
-            for part, some in variables.items()
-            for k, variable in enumerate(some)
+            for part, of_part in variables.items()
+            for k, variable in enumerate(of_part)
         ]
         if any(tuple(variable.shape) != value.shape for variable, value in read):
             raise ValueError("it is of another network")

@@ -77,13 +77,13 @@ def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating
             f"a network must tell pixels apart, but this one is constant: all {len(scores)} pixels "
             f"of the validation sample have scores from {low:.4f} to {high:.4f}"
         )
-    given = np.sum(Confusion.at_threshold(labels, scores, 0.5).counts, axis=0)
+    predicted = np.sum(Confusion.at_threshold(labels, scores, 0.5).counts, axis=0)
     loss, constant = cross_entropy(labels, scores), entropy(float(np.mean(labels == 1)))
-    if given.min() < NEVER * len(scores) and loss > constant:
-        name = ("pore", "solid")[int(given.argmin())]
+    if predicted.min() < NEVER * len(scores) and loss > constant:
+        name = ("pore", "solid")[int(predicted.argmin())]
         raise CollapsedError(
-            f"a network must give both classes, but this one gives {name} for {given.min()} of the "
-            f"{len(scores)} pixels of the validation sample, and its loss of {loss:.4f} is above "
+            f"a network must give both classes, but this one gives {name} for {predicted.min()} of "
+            f"the {len(scores)} pixels of the validation sample, and its loss of {loss:.4f} is above "
             f"the {constant:.4f} of a constant"
         )
 

@@ -164,13 +164,13 @@ def _shaped(images: Sequence[Any], file: File) -> list[Scene]:
         stated = max(1, prod(shape) // max(1, prod(images[k].shape)))
         _check_axes(dict(enumerate(shape[: -len(images[k].shape)])), file)  # type: ignore[arg-type]
         _check_slices(notes.get("axes"), images[k], file)
-        some = images[k : k + stated]
-        if notes.get("truncated") or any(image.is_shaped for image in some[1:]):
-            some = some[:1]
-        if len(some) > 1:
-            _check_count(stated, len(some), file)
-        scenes.append(_scene(str(notes.get("name", "")), some, stated))
-        k += len(some)
+        pages = images[k : k + stated]
+        if notes.get("truncated") or any(image.is_shaped for image in pages[1:]):
+            pages = pages[:1]
+        if len(pages) > 1:
+            _check_count(stated, len(pages), file)
+        scenes.append(_scene(str(notes.get("name", "")), pages, stated))
+        k += len(pages)
     if all(scene.depth == 1 for scene in scenes):  # slices were written one by one
         return [_scene("", images)]
     return scenes
