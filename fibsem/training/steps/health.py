@@ -83,8 +83,8 @@ def check_alive(labels: npt.NDArray[np.integer], scores: npt.NDArray[np.floating
         name = ("pore", "solid")[int(predicted.argmin())]
         raise CollapsedError(
             f"a network must give both classes, but this one gives {name} for {predicted.min()} of "
-            f"the {len(scores)} pixels of the validation sample, and its loss of {loss:.4f} is above "
-            f"the {constant:.4f} of a constant"
+            f"the {len(scores)} pixels of the validation sample, and its loss of {loss:.4f} is "
+            f"above the {constant:.4f} of a constant"
         )
 
 
