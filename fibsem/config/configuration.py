@@ -318,7 +318,7 @@ def _unknown_axis(key: str, beside: Any) -> UserError:
     """Return the error for a swept key that does not exist, with similar keys in its group."""
     table, _, last = key.rpartition(".")
     near = get_close_matches(last, beside) if isinstance(beside, dict) else []
-    choices = f"; near it are {', '.join(f'{table}.{one}' for one in near)}" if near else ""
+    choices = f"; near it are {', '.join(f'{table}.{axis}' for axis in near)}" if near else ""
     return UserError(f"a swept key must exist in the configuration, but got {key!r}{choices}.")
 
 

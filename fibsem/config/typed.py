@@ -57,9 +57,9 @@ def _fix(axes: MutableMapping[str, Any], values: Mapping[str, Any], last: str) -
     """Reduce an axis to the value of its key, if the axis exists."""
     if axes.get(last) is None or last not in values or _is_group(axes[last]):
         return
-    one: Any = [values[last]]
+    value: Any = [values[last]]
     when = axes[last].get("when") if isinstance(axes[last], dict) else None
-    axes[last] = one if when is None else {"values": one, "when": when}
+    axes[last] = value if when is None else {"values": value, "when": when}
 
 
 def _below(node: Any, groups: Iterable[str]) -> Tree:

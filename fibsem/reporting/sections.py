@@ -132,18 +132,18 @@ def promotions(results: Results) -> Section:
     promoted = results.of(PromotionSummary)[::-1]
     rows = [
         {
-            "version": one.version,
-            "gate": "passed" if one.gate.passed else "refused",
-            "reason": one.gate.reason,
-            "validation mIoU": _figure(one.val_all.miou),
-            "test mIoU": _figure(one.test_all.miou),
+            "version": summary.version,
+            "gate": "passed" if summary.gate.passed else "refused",
+            "reason": summary.gate.reason,
+            "validation mIoU": _figure(summary.val_all.miou),
+            "test mIoU": _figure(summary.test_all.miou),
             # older versions do not have it
-            "test pore IoU, median of squares": _figure(one.test_all.iou_pore_median),
-            "test porosity %": percent(one.test_all.porosity),
-            "labelled porosity %": percent(one.test_all.label_porosity),
-            "post-processing": _named(one.postprocessing),
+            "test pore IoU, median of squares": _figure(summary.test_all.iou_pore_median),
+            "test porosity %": percent(summary.test_all.porosity),
+            "labelled porosity %": percent(summary.test_all.label_porosity),
+            "post-processing": _named(summary.postprocessing),
         }
-        for one in (result.summary for result in promoted)
+        for summary in (result.summary for result in promoted)
     ]
     title = "Promotions: figures on every labelled pixel, with post-processing"
     table = Table("promotions", title, pd.DataFrame(rows))

@@ -71,4 +71,4 @@ def _odd(shares: Sequence[float]) -> list[bool]:
     usual = float(np.median(shares)) - 0.5
     spread = 1.4826 * float(np.median(np.abs(np.array(shares) - 0.5 - usual)))
     part = [(share - 0.5) / usual if abs(usual) >= TOLD else 1.0 for share in shares]
-    return [one < PART and (1 - one) * abs(usual) > FAR * spread for one in part]
+    return [share < PART and (1 - share) * abs(usual) > FAR * spread for share in part]

@@ -95,7 +95,7 @@ class Edge:
         beside: tuple[Side, Side] = ("left", "right")
         if self.side in beside:
             beside = ("top", "bottom")
-        depths = (max(one.first, one.last) if (one := edges.get(s)) else 0.0 for s in beside)
+        depths = (max(edge.first, edge.last) if (edge := edges.get(s)) else 0.0 for s in beside)
         pairs = zip(self.ends, depths, strict=True)
         return all(abs(end - depth) <= BLURRED for end, depth in pairs if end > SHARP)
 

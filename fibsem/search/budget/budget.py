@@ -61,7 +61,7 @@ def plan_sweep(
     search, data = given.search, material.dataset.hash
     points = first(space, search.seed, search.sampler)
     begun = [material.for_config(given.with_values(point).run) for point in points]
-    networks = [Sized.of(one) for one in begun]
+    networks = [Sized.of(material) for material in begun]
     rounds, chosen = to_be_timed(networks, search.workers, budget_s)
     timed = [networks[k] for k in chosen]
     probes = _timed([begun[k] for k in chosen], search.workers, budget_s / rounds)
@@ -74,7 +74,9 @@ def plan_sweep(
         plan = by_brackets(like, search.hyperband_epochs, budget_s, spent_s, data)
     elif halve:
         like, plan = of_those_that_begin(
-            estimated, networks, lambda one: halving(one, budget_s, spent_s, data, search.workers)
+            estimated,
+            networks,
+            lambda network: halving(network, budget_s, spent_s, data, search.workers),
         )
         if plan is not None:
             plan = replace(plan, growth=grown(probes, timed, like), lengthens=True)
@@ -97,15 +99,18 @@ def plan_sweep(
 def _timed(materials: Sequence[Material], workers: int, budget_s: float) -> list[Probe]:
     """Time networks, as many at once as there are workers."""
     if workers == 1:
-        return [probe(one, budget_s) for one in materials]
+        return [probe(material, budget_s) for material in materials]
     readings = [
-        (partial(obtain, one.config.data, one.config.split), partial(Material, config=one.config))
-        for one in materials
+        (
+            partial(obtain, material.config.data, material.config.split),
+            partial(Material, config=material.config),
+        )
+        for material in materials
     ]
     return [
-        one
+        timed
         for k in range(0, len(readings), workers)
-        for one in probe_at_once(readings[k : k + workers], budget_s)
+        for timed in probe_at_once(readings[k : k + workers], budget_s)
     ]
 
 
@@ -189,7 +194,7 @@ def of_those_that_begin(
         before, begin = begin, min(plan.rungs[0][0], len(networks))
         if begin == before:
             return like, plan
-    return min(tried[-2:], key=lambda one: one[1].trials)
+    return min(tried[-2:], key=lambda option: option[1].trials)
 
 
 def by_brackets(like: Probe, longest: int, budget_s: float, spent_s: float, data: str) -> Plan:

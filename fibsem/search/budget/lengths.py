@@ -32,12 +32,12 @@ def said_of_all(
     rungs
         (trials, epochs) of a successive halving; empty without one.
     """
-    timed = [estimate_training(one) for one in materials]
+    timed = [estimate_training(material) for material in materials]
     if rungs:
-        timed = [replace(one, epochs=max(epochs for _, epochs in rungs)) for one in timed]
+        timed = [replace(estimate, epochs=max(epochs for _, epochs in rungs)) for estimate in timed]
     yield timed[0].sentence()
     at_once = abreast(workers)
-    total_s = fmean(_seconds(one, trials, rungs) for one in timed) / at_once
+    total_s = fmean(_seconds(estimate, trials, rungs) for estimate in timed) / at_once
     if total_s > LONG_S and not planned:
         yield instead(timed[0])
     if dry_run:

@@ -127,8 +127,8 @@ def grown(probes: Sequence[Probe], timed: Sequence[Sized], like: Probe) -> Growt
     2.0
     """
     power, of_each = growth(probes, timed), defaultdict(list)
-    for probe, one in zip(probes, timed, strict=True):
-        of_each[one.architecture].append(probe.step_s / like.step_s / one.operations**power)
+    for probe, network in zip(probes, timed, strict=True):
+        of_each[network.architecture].append(probe.step_s / like.step_s / network.operations**power)
     return Growth(power, {name: float(np.mean(factors)) for name, factors in of_each.items()})
 
 
@@ -164,7 +164,7 @@ def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
     0.89
     """
     apart, together = 0.0, 0.0
-    for name in {one.architecture for one in timed}:
+    for name in {network.architecture for network in timed}:
         pairs = [
             (like.operations, probe.step_s)
             for probe, like in zip(probes, timed, strict=True)

@@ -112,8 +112,8 @@ def in_order(names: Sequence[str], pattern: Pattern, where: object) -> list[str]
     if not alike:
         return _by_letters(plain[0], pattern, where)
     orders = {_sorted(way): way for way in alike}
-    if len(orders) > 1 and not any(one.is_cut for way in alike for one in way):
-        exact = [way for way in alike if all(one.is_number for one in way) and not _doubtful(way)]
+    if len(orders) > 1 and not any(slot.is_cut for way in alike for slot in way):
+        exact = [way for way in alike if all(slot.is_number for slot in way) and not _doubtful(way)]
         orders = {_sorted(way): way for way in exact} or orders
     if len(orders) > 1:
         one, other = (", ".join(order[:SHOWN]) for order in list(orders)[:2])
