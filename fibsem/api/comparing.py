@@ -100,7 +100,10 @@ def compare(
     ```
     """
     both = (first, second)
-    folders = [str(one.folder_here if isinstance(one, EvaluateResult) else one) for one in both]
+    folders = [
+        str(evaluation.folder_here if isinstance(evaluation, EvaluateResult) else evaluation)
+        for evaluation in both
+    ]
     tree = tree_of("evaluate", None, {"compare": folders}, output=output)
     return run(tree)
 

@@ -231,7 +231,7 @@ def _digest(place: Path) -> int | None:
     """
     try:
         if place.is_dir():
-            names = sorted(one.name for one in place.iterdir() if one.suffix.lower() in SLICES)
+            names = sorted(file.name for file in place.iterdir() if file.suffix.lower() in SLICES)
             return zlib.crc32("\n".join(names).encode())
         large = place.stat()
         if large.st_size > LARGE:

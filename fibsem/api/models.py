@@ -65,7 +65,9 @@ class LoadedModel:
 
     def __repr__(self) -> str:
         segmenter = self.bundle.segmenter
-        members = " + ".join(f"{one.spec.name} {one.spec.nbhd}" for one in segmenter.members)
+        members = " + ".join(
+            f"{member.spec.name} {member.spec.nbhd}" for member in segmenter.members
+        )
         steps = segmenter.postprocessing
         version = f", version {self.version}" if self.version else ""
         return (

@@ -67,7 +67,11 @@ def tree_of(
     typed = [*overrides_of(dataset), *(override(key, v) for key, v in leaves)]
     remember_typed(typed)
     whole = [key for key, value in (options or {}).items() if _is_whole(command, key, value)]
-    check_chosen(one for one in typed if not one.startswith(tuple(f"{key}.name=" for key in whole)))
+    check_chosen(
+        override
+        for override in typed
+        if not override.startswith(tuple(f"{key}.name=" for key in whole))
+    )
     return compose(command, with_architecture(command, typed))
 
 

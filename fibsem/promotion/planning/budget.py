@@ -116,7 +116,7 @@ def _shared(
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
     count = final_trainings(given.promotion, kept.architectures)
     plan = plan_trainings(slowest, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
-    warning = shorter(plan, [one.tree for one in kept.trials], dataset, instead)
+    warning = shorter(plan, [trial.tree for trial in kept.trials], dataset, instead)
     waiting_s = 0.0 if volumes else _volumes_s(given, dataset, slowest)
     plan = replace(
         plan, ranking_s=ranking_s, scoring_s=scoring_s, ranked=ranked, waiting_s=waiting_s
@@ -157,14 +157,14 @@ def _probed(
     trial, took = candidates.trials[slowest], timed(slowest)
     speed = slower(took.step_s * _steps(trial.tree, dataset), trial.epoch_s, trial.train_s)
     each_s = took.once_s - took.traced_s + took.pixel_s * dataset_px(dataset, "val")
-    return took, [speed * one.train_s + each_s for one in candidates.trials]
+    return took, [speed * trial.train_s + each_s for trial in candidates.trials]
 
 
 def _scoring_s(
     given: Configuration, candidates: Candidates, dataset: Dataset, timed: Probe
 ) -> float:
     """Estimate the seconds of the steps after the final trainings."""
-    views = any(one.spec.is_network and one.spec.convertible for one in candidates.finals)
+    views = any(final.spec.is_network and final.spec.convertible for final in candidates.finals)
     searched = len(scored_models(given.promotion)) * search_s(dataset, given.postprocessing)
     scored = SCORED * timed.pixel_s * squares_px(given, dataset, views=views)
     return scored + _volumes_s(given, dataset, timed) + searched + PUBLISHED_S
@@ -197,16 +197,16 @@ def trained_anew(
         Time that repetitions may take.
     """
     most, typed = len(candidates.trials), given.typed
-    least = [one.spec.is_network for one in candidates.finals].index(True) + 1
+    least = [final.spec.is_network for final in candidates.finals].index(True) + 1
     if "candidates" in typed:
         least = max(least, min(given.promotion.candidates, most))
     if "rank.k" in typed or given.promotion.mixed:
         least = most
     seeds = [given.rank.seeds] if "rank.seeds" in typed else range(1, given.rank.seeds + 1)
     choices = [RankingPlan(k, n) for k in range(least, most + 1) for n in seeds]
-    fitting = [one for one in choices if one.seconds(anew_s) <= seconds]
-    best = max(fitting, key=lambda one: (one.trainings, one.trials), default=None)
-    return best or min(choices, key=lambda one: one.seconds(anew_s))
+    fitting = [choice for choice in choices if choice.seconds(anew_s) <= seconds]
+    best = max(fitting, key=lambda choice: (choice.trainings, choice.trials), default=None)
+    return best or min(choices, key=lambda choice: choice.seconds(anew_s))
 
 
 def slower(now_s: float, epoch_s: float, train_s: float) -> float:

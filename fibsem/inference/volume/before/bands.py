@@ -47,15 +47,15 @@ def one_class_bands(slices: Iterable[Phases]) -> Iterator[str]:
             for name, phase in PHASES.items():
                 depths[side, name].append(_depth(turned, phase))
     if sum(pixels) and not min(pixels):
-        one = list(PHASES)[int(pixels.argmax())]
+        only = list(PHASES)[int(pixels.argmax())]
         yield (
-            f"the slices looked at are {one} alone: a film of one class may look like one of both "
+            f"the slices looked at are {only} alone: a film of one class may look like one of both "
             "or of the other, as its contrast is brought to that of the training; look at it"
         )
     if min(pixels) < BOTH * sum(pixels) or not sum(pixels):
         return
     for (side, name), of_slices in depths.items():
-        deep = [one for one in of_slices if one >= max(LEAST_PX, LEAST * sides[side])]
+        deep = [depth for depth in of_slices if depth >= max(LEAST_PX, LEAST * sides[side])]
         if len(deep) >= MOSTLY * len(of_slices):
             yield (
                 f"the {side} {np.median(deep):.0f} pixels are {name} alone in "

@@ -100,9 +100,9 @@ def check_possible(
             raise ValueError(f"a slab begins at slice {start}")
         if len(entries) != min(slab, depth - start):
             raise ValueError(f"{len(entries)} slices {where}")
-        _check_pores([one.pores for one in entries], pixels, where)
-        for one in entries:
-            spread = one.uncertainty
+        _check_pores([entry.pores for entry in entries], pixels, where)
+        for entry in entries:
+            spread = entry.uncertainty
             if not (spread is None or (isinstance(spread, float | int) and 0 <= spread <= 0.5)):
                 raise ValueError(f"an uncertainty of {spread} {where}")
     if decided.pores_3d is not None:

@@ -61,7 +61,7 @@ def corrected_porosity(
     """
     why = _why_none(own, mapped, tested, options, reading, models)
     film = own.interval(mapped) if own and why is None else None
-    others = {one.sample: _error(one) for one in tested if one is not own and one.squares}
+    others = {film.sample: _error(film) for film in tested if film is not own and film.squares}
     if film is None:
         return CorrectedPorosity(None, Interval(why=why, others=others))
     beside = film.post_stratified

@@ -99,8 +99,8 @@ def _asked(work: Work, scorer: Scorer, missing: Collection[int]) -> Moved:
         inside = np.ones(scores[0].shape, bool) if material is None else material[place.slices[1:]]
         together: FloatArray = np.mean(scores, axis=0, dtype=np.float32)
         pores = [
-            np.count_nonzero(inside & (segment_slice(one, work.segmenter.postprocessing) == 0))
-            for one in (together, *scores)
+            np.count_nonzero(inside & (segment_slice(scored, work.segmenter.postprocessing) == 0))
+            for scored in (together, *scores)
         ]
         moved += np.subtract(pores[1:], pores[0])
         pixels += int(np.count_nonzero(inside))
