@@ -128,7 +128,7 @@ class Outcome:
             value=self.first(),
             params=self.values,
             val=self.val,
-            iou_pore_median=self.figures.get(names.VAL_ALL_MEDIAN),
+            iou_pore_median=self.figures.get(metric_names.VAL_ALL_MEDIAN),
             seconds_per_gigapixel=self.seconds_per_gigapixel,
             run_id=self.run_id,
         )
