@@ -15,7 +15,7 @@ from fibsem.system.files import known_json, read_json, remove, write_json
 from fibsem.system.identity import Identity, kind_of
 from fibsem.system.records import typed
 from fibsem.system.summaries import EvaluationSummary
-from fibsem.tracking.beginning import BEGUN, RUN
+from fibsem.tracking.run_notes import RUN, TOKEN_FILE
 from fibsem.tracking.runs import Tracking
 from fibsem.training import folder as training
 from fibsem.training.former import former_identity

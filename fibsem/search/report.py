@@ -21,6 +21,7 @@ from fibsem.search.ranked import ranking_note
 from fibsem.search.space.space import Axis, Choice, Space
 from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.sweep import Sweep
+from fibsem.system import metric_names
 from fibsem.training.scoring.objectives import Objective
 
 #: Minimum number of complete trials for importances, which are only noise with fewer.

@@ -31,7 +31,7 @@ from fibsem.inference.volume.ledger.key import as_begun, check_kind, key_of
 from fibsem.inference.volume.ledger.ledger import Ledger
 from fibsem.inference.volume.ledger.outputs import Outputs
 from fibsem.inference.volume.ledger.provenance import provenance_of
-from fibsem.inference.volume.ledger.witness import check_unchanged, of_volume, witnessed
+from fibsem.inference.volume.ledger.witness import check_slices_unchanged, of_volume, witnessed
 from fibsem.inference.volume.plan import Planner, Show
 from fibsem.inference.volume.porosity.boundary import some_slices
 from fibsem.inference.volume.porosity.porosities import porosities
@@ -136,7 +136,7 @@ def segment_volume(
         labelling.run(load, scorer_of, show, say)
         pores = finish(work, show)
         labelling.measure()
-        check_unchanged(volume, stamps, ledger.read, of_volume())
+        check_slices_unchanged(volume, stamps, ledger.read, of_volume())
         porosity = porosities(work, pores, tested, scorer_of, len(trained))
         labels = some_slices(work.outputs, ledger.slices())
         likeness = compare_labels(labels, porosity.film, likeness, say)

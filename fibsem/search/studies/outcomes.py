@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fibsem.search.space.space import Values
 from fibsem.search.studies.slots import Attempt, Cause, State
 from fibsem.search.studies.trial_record import TrialRecord
+from fibsem.system import metric_names
 from fibsem.system.summaries.sweep import Best, TrialRow
-from fibsem.tracking import names
 from fibsem.training.scoring.objectives import Objective
 
 #: Column of ``trials.json``: epochs after which a training was restarted with a tenth of its

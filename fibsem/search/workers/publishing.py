@@ -58,8 +58,8 @@ def reconcile(tracking: Tracking, parent: str, outcomes: Iterable[Outcome]) -> N
         if outcome is None:  # of an earlier version, or opened twice
             if running and int(slot or -1) not in at_work:
                 tracking.end(run_id, "KILLED")
-        elif one.state not in ("waiting", "running"):
-            counted = (one.record.run_id or run_id) == run_id
-            wanted = status_of(one) if counted else "KILLED"
+        elif outcome.state not in ("waiting", "running"):
+            counted = (outcome.record.run_id or run_id) == run_id
+            wanted = status_of(outcome) if counted else "KILLED"
             if running or (run.info.status == "FINISHED") != (wanted == "FINISHED"):
                 end_run(tracking, run_id, outcome) if counted else tracking.end(run_id, wanted)
