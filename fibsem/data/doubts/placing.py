@@ -93,6 +93,13 @@ def misplaced(sample: Sample) -> Iterator[str]:
     """Yield a message if the labels of a sample seem to belong elsewhere.
 
     Nothing is said of few regions; for time and memory see :meth:`Placing.of`.
+
+    Examples
+    --------
+    ```python
+    for warning in misplaced(load_dataset(Path("film/dataset.yaml")).samples[0]):
+        print(warning)
+    ```
     """
     placing = Placing.of(sample)
     regions, here, elsewhere = placing.regions, placing.here, placing.elsewhere

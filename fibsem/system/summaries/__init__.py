@@ -56,6 +56,15 @@ class Report:
         Folders of segmentations that belong to no known dataset.
     shows
         Digest of the page.
+
+    Examples
+    --------
+    ```python
+    from fibsem.system.records import typed
+
+    report = typed(Report, read_json(Path("report/summary.json")))
+    report.page, report.results
+    ```
     """
 
     page: str

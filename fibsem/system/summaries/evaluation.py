@@ -79,6 +79,16 @@ class EvaluationSummary:
         Figures ``<split>_all`` and ``<split>_chosen`` of each sample.
     plan, budget
         Plan of a budget of time, and its use; None without one.
+
+    Examples
+    --------
+    ```python
+    from fibsem.system.records import typed
+
+    record = read_json(Path("evaluation/summary.json"))
+    evaluated = typed(EvaluationSummary, record)
+    evaluated.seeds, evaluated.balanced("test").miou.mean
+    ```
     """
 
     model: str

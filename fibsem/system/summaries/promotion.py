@@ -305,6 +305,15 @@ class PromotionSummary:
         Every film of the data; empty with ``segment=false``.
     plan, budget
         Plan of a budget of time, and its use; None without one.
+
+    Examples
+    --------
+    ```python
+    from fibsem.system.records import typed
+
+    promoted = typed(PromotionSummary, read_json(Path("promotion/summary.json")))
+    promoted.gate.reason, [trial.rank for trial in promoted.ranking], promoted.test_all.miou
+    ```
     """
 
     run_id: Text = None

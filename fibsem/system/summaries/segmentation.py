@@ -182,7 +182,17 @@ class SegmentedFilm(
     Measured, LabelledBy, LabelFiles, LabelledVolume, Provenance, BesideTraining, FilmOfDataset,
     FilmPlace, Corrected,
 ):  # fmt: skip
-    """Record of ``fibsem.segment``, whose keys without a default all versions wrote."""
+    """Record of ``fibsem.segment``, whose keys without a default all versions wrote.
+
+    Examples
+    --------
+    ```python
+    from fibsem.system.records import typed
+
+    film = typed(SegmentedFilm, read_json(Path("segmentation/summary.json")))
+    film.shape, film.porosity, film.lineage
+    ```
+    """
 
     porosity_ci: Ends | None = None
     lineage: tuple[WrittenLineage, ...] | None = None

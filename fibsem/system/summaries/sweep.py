@@ -63,6 +63,15 @@ class SweepSummary:
         Pareto front, if there are several objectives.
     plan, budget
         Plan of a budget of time, and its use so far; None without one.
+
+    Examples
+    --------
+    ```python
+    from fibsem.system.records import typed
+
+    swept = typed(SweepSummary, read_json(Path("sweep/summary.json")))
+    swept.trials.complete, swept.best.params if swept.best else None
+    ```
     """
 
     dataset: Text = None
