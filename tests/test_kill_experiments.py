@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fibsem.tracking import code_version
 from tests.processes import completed
 
 pytestmark = pytest.mark.slow
@@ -20,10 +21,12 @@ def test_a_sweep_of_two_workers_survives_kills_of_workers_and_parents(tiny, tmp_
         "--trials", "4", "--epochs", "8", "--steps", "4", "--data", f"data.path={tiny}",
         "--folder", str(tmp_path), "--json", str(tmp_path / "figures.json"),
     ]  # fmt: skip
+    monkeypatch.syspath_prepend(SCRIPTS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", line)
     import_module("experiments.reliability.sweep_kills").main()
     figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["commit"] == code_version()
     assert figures["exit_code"] == 0
     assert figures["kills"] == 2
     assert figures["complete"] == figures["requested"] == figures["children_complete"] == 4

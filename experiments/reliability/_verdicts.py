@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from _made import made
+
 from fibsem.system import replace_file, write_json
 
 Verdict = dict[str, Any]
@@ -47,4 +49,4 @@ def write(found: list[Verdict], folder: Path, json_file: Path | None) -> None:
     counts = {n: sum(v["verdict"] == n for v in found) for n in ("right", "refused", "wrong")}
     print(counts)
     if json_file:
-        write_json(json_file, {**counts, "cases": found})
+        write_json(json_file, {**counts, **made(), "cases": found})

@@ -5,7 +5,7 @@
 About ten minutes on 2 cores. Eight processes, started together, claim and complete 1 000 trials
 without training, in studies of 100, in each storage: SQLite, a journal, PostgreSQL (if the Debian
 package postgresql is installed) and Keras-Tuner's files. Every process records its claims.
-Storages with figures in the file are not tried again.
+Storages with figures of the same commit in the file are not tried again.
 
 Trials are claimed as fast as the study provides them.
 """
@@ -129,7 +129,7 @@ def address(storage: str, folder: Path):
         yield files.get(storage, storage)
 
 
-def known(file: Path | None, how: dict[str, int]) -> dict[str, object]:
+def known(file: Path | None, how: dict[str, int]) -> dict[str, Any]:
     """Return the figures of earlier starts with the same options, or none."""
     if file is not None and file.is_file():
         figures = json.loads(file.read_text())
@@ -143,16 +143,19 @@ def main() -> None:
     multiprocessing.set_forkserver_preload(
         [f"fibsem.search.studies.{name}" for name in ("optuna_study", "tuner_study", "samplers")]
     )
+    from _made import made
+
     figures = known(args.json, {"workers": args.workers, "requested": args.claims})
     for storage in args.storages:
-        if storage in figures["storages"]:
+        if figures["storages"].get(storage, {}).get("commit") == made()["commit"]:
             continue
         folder = Path(tempfile.mkdtemp(prefix=f"claims-{storage}-"))
         with address(storage, folder) as url:
             if url is None:
                 print("postgres: not installed")
                 continue
-            figures["storages"][storage] = run(url, folder, args.claims, args.workers)
+            counts = run(url, folder, args.claims, args.workers)
+            figures["storages"][storage] = {**counts, **made()}
         print(storage, json.dumps(figures["storages"][storage]), flush=True)
         if args.json:
             args.json.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _made import made
 
 from fibsem import api
 from fibsem.data.doubts import Placing, misplaced
@@ -86,6 +87,7 @@ def main() -> None:
     films = ("flyem/images.tif", "shale/images.tif", "vnc/film.tif")
     labelled = ("flyem", "vnc/membranes.yaml", "vnc/mitochondria.yaml")
     record = {
+        **made(),
         "odd": {film: odd(args.data / film) for film in films},
         "elsewhere": {
             name: elsewhere(api.open_dataset(args.data / name).dataset.samples[0])

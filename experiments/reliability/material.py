@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from _made import made
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -169,7 +170,7 @@ def main() -> None:
             flush=True,
         )
     if given.json:
-        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+        given.json.write_text(json.dumps({**made(), "films": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ folder = Path(tempfile.mkdtemp(prefix="segment-kills-"))
 import keras
 import numpy as np
 import zarr
+from _made import made
 
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data import Recipe
@@ -133,6 +134,7 @@ for member in cluster:
     member.wait()
 
 figures = {
+    **made(),
     "kills": kills,
     "identical": all(same),
     "slabs_done_at_kills": moments,

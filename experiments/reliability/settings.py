@@ -18,6 +18,8 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from _made import made
+
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path, help="write the figures here")
 
@@ -80,7 +82,7 @@ def main() -> None:
         counts["right" if fine else "wrong"] += 1
         print("right" if fine else "wrong", setting, flush=True)
     if args.json:
-        args.json.write_text(json.dumps(counts, indent=2) + "\n")
+        args.json.write_text(json.dumps({**counts, **made()}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -91,6 +91,8 @@ def counted(store: str, sweep: Path) -> dict[str, int]:
 
 
 def main() -> None:
+    from _made import made
+
     from tests.processes import Command  # forked after the imports of a sweep
 
     args = parser.parse_args()
@@ -133,6 +135,7 @@ def main() -> None:
     last.wait()
 
     figures = {
+        **made(),
         "kills": kills,
         "exit_code": last.poll(),
         "requested": args.trials,

@@ -86,7 +86,7 @@ def counts(source: str, when: str) -> Counts | None:
 
 def material(when: str) -> Counts:
     """Count a film as right if it has the porosity of the visible part of the clean film."""
-    films, key = read("material"), "before" if when else "after"
+    films, key = read("material")["films"], "before" if when else "after"
     right = 0
     for film in films.values():  # without a clean film nothing may be left out
         wanted = film["before"] if film["clean"] is None else film["clean"]

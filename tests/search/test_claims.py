@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,11 @@ from fibsem.config import SearchConfig
 from fibsem.search.studies.samplers import objectives
 from fibsem.search.studies.slots import filled
 from fibsem.search.studies.trial_record import TrialRecord
+from fibsem.tracking import code_version
 from tests.search import slot_worker
 
 WORKERS, ROUNDS = 5, 6
+SCRIPTS = Path(__file__).parents[2] / "experiments" / "reliability"
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +84,11 @@ def test_processes_claim_every_trial_once(tmp_path, monkeypatch):
     how = ["--claims", "60", "--workers", "4", "--json", str(tmp_path / "figures.json")]
     monkeypatch.setattr(sys, "argv", ["claims.py", *how])
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")  # which it would leave
+    monkeypatch.syspath_prepend(SCRIPTS)
     import_module("experiments.reliability.claims").main()
     figures = json.loads((tmp_path / "figures.json").read_text())["storages"]
     assert {"sqlite", "journal", "keras_tuner"} <= set(figures)
     for storage in figures.values():
         assert (storage["claims"], storage["twice"], storage["complete"]) == (60, 0, 60)
         assert (storage["died"], storage["left"]) == (0, 0)
+        assert storage["commit"] == code_version()

@@ -22,7 +22,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from _made import made
 
 from fibsem.errors import UserError
 
@@ -67,7 +69,7 @@ for kind in [args.kind] if args.kind else kinds:
         counts[found] += 1
         if args.kind:
             print(f"{found:8s} {name}")
-    summary[kind] = {"inputs": counts.total(), **counts}
-    print(f"| {kind} | {' | '.join(map(str, summary[kind].values()))} |", flush=True)
+    summary[kind] = {"inputs": counts.total(), **counts, **made()}
+    print(f"| {kind} | {counts.total()} | {' | '.join(map(str, counts.values()))} |", flush=True)
 if args.json:
     args.json.write_text(json.dumps(summary, indent=2) + "\n")
