@@ -46,6 +46,8 @@ def test_a_training_killed_at_its_commit_points_ends_as_the_whole_one(tmp_path, 
     ]  # fmt: skip
     done = completed(line, tmp_path, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
-    figures = json.loads((tmp_path / "figures.json").read_text())["train"]
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert list(figures["commits"]) == [code_version()]
+    figures = figures["commands"]["train"]
     assert figures["equal"] >= 1  # it was killed, and given again
     assert figures["differing"] == {}

@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+#: Outcome of a kill that came too late or at a point that was not reached: it tells nothing.
+MISSED = "not reached"
+#: End of the names of commands on a network; those without it use a model without epochs.
+ON_NETWORK = "_network"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -17,13 +22,15 @@ class Plan:
     Parameters
     ----------
     every
-        All commands, which share the kills at random moments.
+        All commands that share the kills at random moments.
     commands
         The commands whose kills are tried.
     beside
         Kills at ``all`` commit points, at the ``first`` one of each call site, or at ``none``.
     at_random, seed
-        Number of kills at random moments, and the seed of the moments.
+        Number of kills at random moments that hit, and the seed of the moments.
+    part
+        Place of this process among those that share the kills, and their number.
     """
 
     every: tuple[str, ...]
@@ -31,6 +38,13 @@ class Plan:
     beside: str
     at_random: int
     seed: int
+    part: tuple[int, int] = (0, 1)
+
+    def quota(self, command: str) -> int:
+        """Return how many kills of a command at random moments must hit in all processes."""
+        if command not in self.every:
+            return 0
+        return len(range(self.every.index(command), self.at_random, len(self.every)))
 
 
 def places(points: list[str]) -> list[tuple[str, int, int]]:
@@ -55,37 +69,52 @@ def call_site(name: str) -> str:
     return f"{re.sub(r' to .*', '', ' '.join(what.split(' ')[:2]))} in {where}"
 
 
-def tries(known: dict[str, Any], plan: Plan) -> Iterator[tuple[str, str, Any]]:
-    """Yield the key, command and moment of every kill to try.
+def tries(
+    known: dict[str, Any], tried: dict[str, str], plan: Plan
+) -> Iterator[tuple[str, str, Any]]:
+    """Yield the key, command and moment of every kill to try by one of the processes.
 
     The first point of each call site (command, operation, code location) comes first, kills before
     it precede kills after it, commands take turns, and random kills are interspersed, so that an
-    incomplete series is representative.
+    incomplete series is representative. A kill at random that missed is followed by another one.
     """
-    beside, at_random = at_points(known, plan.commands), list(moments(known, plan))
-    if plan.beside != "all":
-        firsts = [at_sites(known[command]["points"], command) for command in plan.commands]
-        wanted = {key for sites in firsts for keys in sites.values() for key in keys}
-        beside = [one for one in beside if plan.beside == "first" and one[0] in wanted]
-    every = len(beside) // max(1, len(at_random)) + 1
+    place, processes = plan.part
+    beside = [] if plan.beside == "none" else at_points(known, plan.commands)
+    if plan.beside == "first":
+        wanted = {key for name in plan.commands for key in first_keys(known[name]["points"], name)}
+        beside = [one for one in beside if one[0] in wanted]
+    beside = beside[place::processes]
+    every = max(1, len(beside) * processes // max(1, plan.at_random))
+    at_random = moments(known, tried, plan)
     for k, one in enumerate(beside):
-        if k % every == 0 and at_random:
-            yield at_random.pop(0)
+        if k % every == 0:
+            yield from (moment for moment in [next(at_random, None)] if moment)
         yield one
     yield from at_random
 
 
 def at_points(known: dict[str, Any], commands: tuple[str, ...]) -> list[tuple[str, str, Any]]:
-    """Return the key, command, and point with moment of all kills at commit points."""
+    """Return the key, command, and point with moment of all kills at commit points.
+
+    A command on a network is killed only at call sites that the same command without one lacks.
+    """
     by_turn: list[tuple[Any, str, Any]] = []
     for command in commands:
+        former = sites_of(known, command.removesuffix(ON_NETWORK))
         for turn, (name, k, of_site) in enumerate(places(known[command]["points"])):
+            if command.endswith(ON_NETWORK) and call_site(name) in former:
+                continue
             by_turn += [((of_site, moment == "after", turn), command, (name, k, moment))
                         for moment in ("before", "after")]  # fmt: skip
     return [
         ("|".join(map(str, (command, *kill))), command, kill)
         for _, command, kill in sorted(by_turn, key=lambda one: one[0])
     ]
+
+
+def sites_of(known: dict[str, Any], command: str) -> set[str]:
+    """Return the call sites of a command, none if it was not listed."""
+    return {call_site(name) for name in known.get(command, {}).get("points", [])}
 
 
 def at_sites(points: list[str], command: str) -> dict[str, set[str]]:
@@ -97,42 +126,68 @@ def at_sites(points: list[str], command: str) -> dict[str, set[str]]:
     }
 
 
-def moments(known: dict[str, Any], plan: Plan) -> Iterator[tuple[str, str, float]]:
-    """Yield the key, command and seconds of the random kills of the chosen commands."""
-    chance = random.Random(plan.seed)
-    for k in range(plan.at_random):
-        command = plan.every[k % len(plan.every)]
-        moment = chance.random()
-        if command in plan.commands:
-            yield f"{command}|random|{k}", command, moment * known[command]["seconds"]
+def first_keys(points: list[str], command: str) -> set[str]:
+    """Return the keys of all kills at the first points of call sites."""
+    return {key for keys in at_sites(points, command).values() for key in keys}
+
+
+def moments(
+    known: dict[str, Any], tried: dict[str, str], plan: Plan
+) -> Iterator[tuple[str, str, float]]:
+    """Yield the key, command and seconds of random kills until enough of each command hit.
+
+    ``tried`` is read after every kill.
+    """
+    place, processes = plan.part
+    turn = dict.fromkeys(plan.commands, place)
+    open_ones = [name for name in plan.commands if plan.quota(name)]
+    while open_ones:
+        for command in list(open_ones):
+            if hits(tried, command) >= len(range(place, plan.quota(command), processes)):
+                open_ones.remove(command)
+                continue
+            while (key := f"{command}|random|{turn[command]}") in tried:
+                turn[command] += processes
+            moment = random.Random(f"{plan.seed} {key}").random()
+            yield key, command, moment * known[command]["seconds"]
+            turn[command] += processes
+
+
+def hits(tried: dict[str, str], command: str) -> int:
+    """Return the number of kills at random moments that came in time."""
+    return sum(key.startswith(f"{command}|random|") and said != MISSED
+               for key, said in tried.items())  # fmt: skip
 
 
 def table(known: dict[str, Any], tried: dict[str, str], plan: Plan) -> dict[str, Any]:
-    """Return counts of points, call sites, kills and their outcomes by command."""
+    """Return counts of points, call sites, kills and their outcomes by command.
+
+    Kills that missed are neither among those that hit nor among the equal ones.
+    """
     rows = {}
-    for k, command in enumerate(plan.every):
-        if command not in known:
-            continue
+    for command in known:
         mine = {key: said for key, said in tried.items() if key.startswith(f"{command}|")}
         at_random = [said for key, said in mine.items() if "|random|" in key]
         asked = {key for key, _, _ in at_points(known, (command,))}
         beside = [said for key, said in mine.items() if key in asked]
-        firsts = at_sites(known[command]["points"], command)
+        firsts = {site: keys for site, keys in at_sites(known[command]["points"], command).items()
+                  if keys <= asked}  # fmt: skip
+        hit_at = {site: {mine[key] for key in keys & mine.keys()} - {MISSED}
+                  for site, keys in firsts.items()}  # fmt: skip
         rows[command] = {
             "points": len(known[command]["points"]),
             "sites": len(firsts),
-            "sites_tried": sum(bool(keys & mine.keys()) for keys in firsts.values()),
-            "sites_equal": sum(
-                {mine[key] for key in keys & mine.keys()} == {""} for keys in firsts.values()
-            ),
-            "kills": len(asked), "tried": len(beside), "equal": beside.count(""),
-            "not_reached": beside.count("not reached"),
-            "random": len(range(k, plan.at_random, len(plan.every))),
-            "random_tried": len(at_random),
-            "random_equal": at_random.count("") + at_random.count("not reached"),
+            "sites_hit": sum(bool(said) for said in hit_at.values()),
+            "sites_equal": sum(said == {""} for said in hit_at.values()),
+            "kills": len(asked), "tried": len(beside), "missed": beside.count(MISSED),
+            "hit": len(beside) - beside.count(MISSED), "equal": beside.count(""),
+            "random": plan.quota(command), "random_tried": len(at_random),
+            "random_missed": at_random.count(MISSED),
+            "random_hit": len(at_random) - at_random.count(MISSED),
+            "random_equal": at_random.count(""),
             "differing": {
                 key: said for key, said in mine.items()
-                if said not in ("", "not reached") and ("|random|" in key or key in asked)
+                if said not in ("", MISSED) and ("|random|" in key or key in asked)
             },
         }  # fmt: skip
     return rows

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-#: Keys whose values depend on the clock, the machine or chance, or count attempts.
-NOT_COMPARED = re.compile(
-    r".*(seconds|_s|run_id|per_second|per_gigapixel|rss_gib|_ids?|created|ended|when|command|code"
-    r"|number|resumed|done|time|stages|token)$"
-)
+from _contents import CHANCE, digest, without_clock
+
 #: Prefix of files that a kill leaves while MLflow copies; nothing reads or removes them.
 UPLOADING = ".artifact.uploading"
 #: Folders with a file or folder for each attempt or start.
 OF_EACH = ("trials/", "worked/")
-CHANCE = re.compile(r"[0-9a-f]{32}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d[^\s\"<]*")
-
-
-def without_clock(record: Any) -> Any:
-    """Return a record without values that differ in every run."""
-    if isinstance(record, dict):
-        kept = {key: value for key, value in record.items() if not NOT_COMPARED.match(key)}
-        return {key: without_clock(value) for key, value in sorted(kept.items())}
-    if isinstance(record, list):
-        return [without_clock(item) for item in record]
-    return CHANCE.sub("ID", record) if isinstance(record, str) else record
+#: Files that differ between attempts at a trial: which it is, and when it began.
+OF_ATTEMPT = ("identity.json", "begun.json", "run.json")
+#: Tables that are compared without the attempts in them.
+BY_THEMSELVES = ("summary.json", "trials.json")
 
 
 def outcome(work: Path, output: str) -> dict[str, Any]:
@@ -37,6 +26,7 @@ def outcome(work: Path, output: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "summary": without_clock(json.loads((folder / "summary.json").read_text())),
         "files": files(folder),
+        "contents": contents(work, folder),
         "voxels": checksums(folder),
     }
     table = folder / "trials.json"
@@ -44,6 +34,7 @@ def outcome(work: Path, output: str) -> dict[str, Any]:
         rows = [row for row in json.loads(table.read_text()) if row["state"] == "complete"]
         found["trials"] = sorted((without_clock(row) for row in rows), key=lambda row: row["slot"])
         found["summary"].pop("trials")  # counts the attempts that were killed
+        found["weights"] = published(folder, json.loads(table.read_text()))
     return {**found, **stored(work)}
 
 
@@ -51,6 +42,36 @@ def files(folder: Path) -> list[str]:
     """Return the names of all files, except those of attempts and starts, also of killed ones."""
     names = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     return sorted(CHANCE.sub("ID", name) for name in names if not name.startswith(OF_EACH))
+
+
+def contents(work: Path, folder: Path) -> dict[str, list[str]]:
+    """Return digests of what the files say that a command wrote or must not have changed.
+
+    Databases, locks and logs have none, artifacts are compared run by run, files of attempts with
+    their trials. Names that differ by an id alone stand together.
+    """
+    found: dict[str, list[str]] = {}
+    for path in sorted(path for path in work.rglob("*") if path.is_file()):
+        name = str(path.relative_to(work))
+        inside = str(path.relative_to(folder)) if path.is_relative_to(folder) else ""
+        if name.startswith("artifacts/") or inside.startswith(OF_EACH) or inside in BY_THEMSELVES:
+            continue
+        if said := digest(path):
+            found.setdefault(CHANCE.sub("ID", name), []).append(said)
+    return {name: sorted(digests) for name, digests in found.items()}
+
+
+def published(folder: Path, rows: list[dict[str, Any]]) -> dict[str, dict[str, str | None]]:
+    """Return digests of the results and weights of complete trials, by slot."""
+    return {
+        str(row["slot"]): {
+            path.name: digest(path)
+            for path in sorted((folder / "trials" / f"{row['number']:04d}").iterdir())
+            if path.suffix in (".json", ".keras", ".png") and path.name not in OF_ATTEMPT
+        }
+        for row in rows
+        if row["state"] == "complete"
+    }
 
 
 def checksums(folder: Path) -> dict[str, int]:
@@ -80,10 +101,9 @@ def stored(work: Path) -> dict[str, Any]:
 
 
 def told(client: Any, run: Any, work: Path) -> dict[str, Any]:
-    """Return metrics with their steps, tags, parameters and names of artifacts of a run."""
+    """Return metrics with their steps, tags, parameters and artifacts of a run."""
     keys = [key for key in sorted(run.data.metrics) if not key.startswith("time/")]
     history = {key: client.get_metric_history(run.info.run_id, key) for key in keys}
-    artifacts = work.glob(f"artifacts/**/{run.info.run_id}/artifacts/**/*")
     kept = {
         key: value
         for key, value in run.data.tags.items()
@@ -94,29 +114,45 @@ def told(client: Any, run: Any, work: Path) -> dict[str, Any]:
         "steps": {key: sorted(Counter(m.step for m in history[key]).items()) for key in keys},
         "tags": without_clock(kept),
         "params": dict(sorted(run.data.params.items())),
-        "artifacts": sorted(
-            {
-                path.name
-                for path in artifacts
-                if path.is_file() and not path.name.startswith(UPLOADING)
-            }
-        ),
+        "artifacts": artifacts(work / "artifacts", run.info.run_id),
+    }
+
+
+def artifacts(place: Path, run_id: str) -> dict[str, str | None]:
+    """Return digests of the artifacts of a run, by name; None if only the name is compared."""
+    return {
+        CHANCE.sub("ID", str(path).rpartition(f"{run_id}/artifacts/")[2]): digest(path)
+        for path in sorted(place.glob(f"**/{run_id}/artifacts/**/*"))
+        if path.is_file() and not path.name.startswith(UPLOADING)
     }
 
 
 def models(client: Any) -> list[Any]:
-    """Return all registered models with their aliases and versions."""
+    """Return all registered models with their aliases, versions, and the files of these."""
     return [
         {
             "name": model.name,
             "aliases": dict(model.aliases),
             "versions": sorted(
-                [str(version.version), version.status, without_clock(dict(version.tags))]
+                [
+                    str(version.version),
+                    version.status,
+                    without_clock(dict(version.tags)),
+                    registered(client, version),
+                ]
                 for version in client.search_model_versions(f"name = '{model.name}'")
             ),
         }
         for model in client.search_registered_models()
     ]
+
+
+def registered(client: Any, version: Any) -> dict[str, str | None]:
+    """Return digests of the files of a version of a model, by name."""
+    uri = client.get_model_version_download_uri(version.name, version.version)
+    place = Path(uri.removeprefix("file://"))
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    return {str(path.relative_to(place)): digest(path) for path in files}
 
 
 def difference(wanted: dict[str, Any], found: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Kills of earlier sittings, maybe on other machines and commits: by command, beside the results.
 
-A file holds the commit points of a command in order, and the outcomes of the kills for each git
-commit: ``3b`` is before the fourth point, ``3a`` after it, ``r3`` the fourth at a random moment.
+A file holds the commit points of a command in order, and for each git commit its day and the
+outcomes of the kills: ``3b`` is before the fourth point, ``3a`` after it, ``r3`` the fourth at a
+random moment.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from _kills import places
 
 #: Folder of a trial or a final training: the first digits of an id, which differs in every store.
 OF_RUN = re.compile(r"(?<=/)[0-9a-f]{8}(?=[/-])")
-EQUAL, NOT_REACHED = "equal", "not reached"
+EQUAL = "equal"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Kill:
 
     said: str
     commit: str
+    date: str
 
 
 def lasting(points: Iterable[str]) -> list[str]:
@@ -59,7 +61,7 @@ def read(file: Path) -> dict[str, Kill]:
         for said, text in outcomes.items():
             for code in text.split():
                 key = f"random|{code[1:]}" if code.startswith("r") else keys[code]
-                tried[key] = Kill("" if said == EQUAL else said, commit)
+                tried[key] = Kill("" if said == EQUAL else said, commit, record["days"][commit])
     return tried
 
 
@@ -73,6 +75,7 @@ def write(file: Path, points: list[str], tried: Mapping[str, Kill]) -> None:
         if code is not None:
             kills.setdefault(kill.commit, {}).setdefault(kill.said or EQUAL, []).append(code)
     record = {
+        "days": {kill.commit: kill.date for kill in tried.values()},
         "points": names,
         "kills": {
             commit: {said: " ".join(some) for said, some in outcomes.items()}

@@ -4,11 +4,15 @@
 
 Some hours on one core; kills are recorded in `--folder`, and the same command continues. Every
 command runs once on small data and lists its commit points: renames, commits of databases, calls
-of MLflow. Then it is killed (SIGKILL) before and after each of them, and `--random` times at random
-moments, except for kills that `collect_kills.py` has of earlier sittings. After each kill the same
-command is given again, and its results are compared with those of the undisturbed command: summary,
-files, voxels, runs with their metrics and steps, versions and aliases of models; no run may be left
-RUNNING.
+of MLflow. Then it is killed (SIGKILL) before and after each of them, and at random moments until
+`--random` kills hit, except for kills that `collect_kills.py` has of earlier sittings. After each
+kill the same command is given again, and its results are compared with those of the undisturbed
+command: summary, names and contents of files, voxels, weights, runs with their metrics, steps and
+artifacts, versions and aliases of models; no run may be left RUNNING.
+
+Sweep, evaluation and promotion use a model without epochs, so that there are few points. They run
+once more on a small network, and are killed where only a network comes by: its checkpoints, weights
+and final training.
 
 Processes are forked from one that has imported everything and used nothing.
 """
@@ -27,7 +31,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +53,16 @@ COMMANDS = {
                 "postprocessing.threshold_steps=5", "segmentation.slab=3"],
     "segment": ["weights=models:/fibsem@champion", "slab=2", "probabilities=true"],
     "report": ["folders=[sweep,promote]"],
+    "sweep_network": [*NETWORK, "space=smoke", "space.axes.model.blocks=[1]", "search.trials=2",
+                      "search.heartbeat_s=80"],
+    "evaluate_network": [*NETWORK, "seeds=2"],
+    "promote_network": ["rank.k=2", "rank.seeds=1", "candidates=1", "final.epochs=3",
+                        "final.share=0.02", "postprocessing.sigma=[0,1]",
+                        "postprocessing.threshold_steps=5", "segment=false"],
 }  # fmt: skip
 #: Commands that must run before a command.
-BEFORE = {"promote": ("sweep",), "segment": ("sweep", "promote"), "report": ("sweep", "promote")}
+BEFORE = {"promote": ("sweep",), "segment": ("sweep", "promote"), "report": ("sweep", "promote"),
+          "promote_network": ("sweep_network",)}  # fmt: skip
 
 
 def part(text: str) -> tuple[int, int]:
@@ -67,7 +77,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--json", type=Path, help="write the table here")
 parser.add_argument("--folder", type=Path, default=Path("outputs/commit_points"))
 parser.add_argument("--commands", nargs="+", default=list(COMMANDS), choices=list(COMMANDS))
-parser.add_argument("--random", type=int, default=200, help="kills at random moments")
+parser.add_argument("--random", type=int, default=200, help="kills at random moments that hit")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--minutes", type=float, default=1e9, help="of kills, at most")
 parser.add_argument("--beside", choices=["all", "first", "none"], default="all",
@@ -120,13 +130,14 @@ class Bench:
         """Run a command in a forked process; return the process id."""
         store = [f"tracking.uri=sqlite:///{self.work / 'ml.db'}",
                  f"tracking.artifacts={self.work / 'artifacts'}"]  # fmt: skip
+        module = name.removesuffix("_network")
         volume = [f"volume={self.film / 'HPC45' / 'slices'}"] if name == "segment" else []
         line = [f"data.path={self.film}", f"output={self.work / name}", *store, *volume]
 
         def run() -> None:
             before()
             sys.argv[:] = [name, *line, *COMMANDS[name]]
-            runpy.run_module(f"fibsem.{name}", run_name="__main__", alter_sys=True)
+            runpy.run_module(f"fibsem.{module}", run_name="__main__", alter_sys=True)
             after()
 
         return self.forked(f"{name}.log", run)
@@ -158,7 +169,8 @@ def prepare(bench: Bench, commands: list[str]) -> None:
     if not bench.film.exists():
         simulate(TINY, bench.film)
     needed = {name for command in commands for name in BEFORE.get(command, ())}
-    steps = [("nothing", None), ("sweep", "sweep"), ("sweep-promote", "promote")]
+    steps = [("nothing", None), ("sweep", "sweep"), ("sweep-promote", "promote"),
+             ("sweep_network", "sweep_network")]  # fmt: skip
     for name, command in steps:
         place = bench.folder / "before" / name
         if place.exists() or not (command is None or command in needed):
@@ -231,6 +243,18 @@ def verdict(bench: Bench, command: str, wanted: dict[str, Any]) -> str:
     return difference(wanted, bench.outcome(command))
 
 
+def state_of(file: Path) -> dict[str, Any]:
+    """Return what was listed and tried in a folder, which must be of the present commit."""
+    from _made import made
+
+    if not file.is_file():
+        return {**made(), "known": {}, "tried": {}}
+    state = json.loads(file.read_text())
+    if state["commit"] != made()["commit"]:
+        raise SystemExit(f"{file} must be of {made()['commit']}, but is of {state['commit']}")
+    return state
+
+
 def earlier(command: str, known: dict[str, Any]) -> Iterator[str]:
     """Yield the keys of kills after which the results were equal in earlier sittings."""
     from _sittings import by_key, read
@@ -249,14 +273,15 @@ def main() -> None:
             importlib.import_module(module.name)
     for name in ("mlflow.store.tracking.sqlalchemy_store", "_commits", "_outcomes"):
         importlib.import_module(name)
-    from _kills import Plan, table, tries
+    from _kills import MISSED, ON_NETWORK, Plan, table, tries
 
-    plan = Plan(tuple(COMMANDS), tuple(args.commands), args.beside, args.random, args.seed)
+    sharing = tuple(name for name in COMMANDS if not name.endswith(ON_NETWORK))
+    plan = Plan(sharing, tuple(args.commands), args.beside, args.random, args.seed, args.part)
     args.folder.mkdir(parents=True, exist_ok=True)
     bench = Bench(args.folder.resolve())
     prepare(bench, args.commands)
     file = bench.folder / "tried.json"
-    state = json.loads(file.read_text()) if file.is_file() else {"known": {}, "tried": {}}
+    state = state_of(file)
     known, tried = state["known"], state["tried"]
     for command in args.commands:
         if command not in known:
@@ -274,18 +299,17 @@ def main() -> None:
     if not args.anew:
         before = {key for command in args.commands for key in earlier(command, known[command])}
     until = time.monotonic() + 60 * args.minutes
-    place, processes = args.part
-    for key, command, kill in islice(tries(known, plan), place, None, processes):
+    for key, command, kill in tries(known, tried, plan):
         if time.monotonic() > until:
             break
         if key in before:
             continue
-        if key in tried and not (args.again and tried[key] not in ("", "not reached")):
+        if key in tried and not (args.again and tried[key] not in ("", MISSED)):
             continue
         kill_it = killed_at if isinstance(kill, tuple) else killed_after
         hit = kill_it(bench, command, kill)
         said = verdict(bench, command, known[command]["outcome"])
-        tried[key] = said or ("" if hit else "not reached")
+        tried[key] = said or ("" if hit else MISSED)
         if said:
             print(f"{key}: {said}", flush=True)
         file.write_text(json.dumps(state))
@@ -293,7 +317,8 @@ def main() -> None:
     print(json.dumps(rows, indent=1))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(rows, indent=2) + "\n")
+        figures = {"commits": {state["commit"]: state["date"]}, "commands": rows}
+        args.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
