@@ -34,8 +34,7 @@ def outcome(work: Path, output: str) -> dict[str, Any]:
         rows = [row for row in json.loads(table.read_text()) if row["state"] == "complete"]
         found["trials"] = sorted((without_clock(row) for row in rows), key=lambda row: row["slot"])
         found["summary"].pop("trials")  # counts the attempts that were killed
-        found["weights"] = published(folder, json.loads(table.read_text()))
-    return {**found, **stored(work)}
+    return {**found, **stored(work, folder)}
 
 
 def files(folder: Path) -> list[str]:
@@ -61,17 +60,17 @@ def contents(work: Path, folder: Path) -> dict[str, list[str]]:
     return {name: sorted(digests) for name, digests in found.items()}
 
 
-def published(folder: Path, rows: list[dict[str, Any]]) -> dict[str, dict[str, str | None]]:
-    """Return digests of the results and weights of complete trials, by slot."""
-    return {
-        str(row["slot"]): {
+def published(trials: Path, finished: set[str]) -> list[list[Any]]:
+    """Return digests of the results and weights of trials whose runs finished, by slot."""
+    return [
+        [place.parent.name[:4], {
             path.name: digest(path)
-            for path in sorted((folder / "trials" / f"{row['number']:04d}").iterdir())
+            for path in sorted(place.parent.iterdir())
             if path.suffix in (".json", ".keras", ".png") and path.name not in OF_ATTEMPT
-        }
-        for row in rows
-        if row["state"] == "complete"
-    }
+        }]
+        for place in sorted(trials.glob("*/run.json"))
+        if json.loads(place.read_text())["run_id"] in finished
+    ]  # fmt: skip
 
 
 def checksums(folder: Path) -> dict[str, int]:
@@ -81,7 +80,7 @@ def checksums(folder: Path) -> dict[str, int]:
     return {name: zlib.crc32((folder / name).read_bytes()) for name in chunks}
 
 
-def stored(work: Path) -> dict[str, Any]:
+def stored(work: Path, folder: Path) -> dict[str, Any]:
     """Return the contents of the MLflow store: counts of states, finished runs, and models."""
     import mlflow
 
@@ -91,11 +90,16 @@ def stored(work: Path) -> dict[str, Any]:
         for experiment in client.search_experiments()
         for run in client.search_runs([experiment.experiment_id], max_results=5000)
     ]
-    finished = [told(client, run, work) for run in runs if run.info.status == "FINISHED"]
+    whole = [run for run in runs if run.info.status == "FINISHED"]
+    ids = {run.info.run_id for run in whole}
     return {
         "running": sum(run.info.status == "RUNNING" for run in runs),
         "failed": sum(run.info.status == "FAILED" for run in runs),
-        "runs": sorted(finished, key=lambda run: json.dumps(run, sort_keys=True)),
+        "runs": sorted(
+            (told(client, run, work) for run in whole),
+            key=lambda run: json.dumps(run, sort_keys=True),
+        ),
+        "trained": published(folder / "trials", ids),
         "models": models(client),
     }
 

@@ -240,7 +240,10 @@ def verdict(bench: Bench, command: str, wanted: dict[str, Any]) -> str:
     code = wait(bench.command(command))
     if code:
         return f"exit code {code}"
-    return difference(wanted, bench.outcome(command))
+    found = bench.outcome(command)
+    if "outcome" in found:
+        return f"results are {found['outcome']}"
+    return difference(wanted, found)
 
 
 def state_of(file: Path) -> dict[str, Any]:
