@@ -117,3 +117,8 @@ def test_processes_share_all_kills(script):
             tried[key] = ""
         found += tried
     assert len(found) == len(set(found)) == 2 * 5 + 8
+    later = kills.Plan(("train",), ("train",), "none", 9, 0)
+    tried = dict.fromkeys(found, "")
+    for key, *_ in kills.tries(known, tried, later):
+        tried[key] = ""
+    assert len(tried) == len(found) + 1  # those of earlier starts count

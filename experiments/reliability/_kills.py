@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ def call_site(name: str) -> str:
 
 
 def tries(
-    known: dict[str, Any], tried: dict[str, str], plan: Plan
+    known: dict[str, Any], tried: Mapping[str, str], plan: Plan
 ) -> Iterator[tuple[str, str, Any]]:
     """Yield the key, command and moment of every kill to try by one of the processes.
 
@@ -132,7 +132,7 @@ def first_keys(points: list[str], command: str) -> set[str]:
 
 
 def moments(
-    known: dict[str, Any], tried: dict[str, str], plan: Plan
+    known: dict[str, Any], tried: Mapping[str, str], plan: Plan
 ) -> Iterator[tuple[str, str, float]]:
     """Yield the key, command and seconds of random kills until enough of each command hit.
 
@@ -143,7 +143,8 @@ def moments(
     open_ones = [name for name in plan.commands if plan.quota(name)]
     while open_ones:
         for command in list(open_ones):
-            if hits(tried, command) >= len(range(place, plan.quota(command), processes)):
+            wanted = len(range(place, plan.quota(command), processes))
+            if hits(tried, command, plan.part) >= wanted:
                 open_ones.remove(command)
                 continue
             while (key := f"{command}|random|{turn[command]}") in tried:
@@ -153,10 +154,11 @@ def moments(
             turn[command] += processes
 
 
-def hits(tried: dict[str, str], command: str) -> int:
-    """Return the number of kills at random moments that came in time."""
-    return sum(key.startswith(f"{command}|random|") and said != MISSED
-               for key, said in tried.items())  # fmt: skip
+def hits(tried: Mapping[str, str], command: str, part: tuple[int, int]) -> int:
+    """Return the number of kills at random moments that came in time, of one of the processes."""
+    place, processes = part
+    named = [key.rpartition("|random|") for key, said in tried.items() if said != MISSED]
+    return sum(of == command and int(k) % processes == place for of, _, k in named if of)
 
 
 def table(known: dict[str, Any], tried: dict[str, str], plan: Plan) -> dict[str, Any]:

@@ -30,6 +30,7 @@ import signal
 import sys
 import time
 import traceback
+from collections import ChainMap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -298,11 +299,12 @@ def main() -> None:
             raise SystemExit(f"two whole runs of {command} differ: {changes}")
         print(command, len(known[command]["points"]), "points,",
               f"{known[command]['seconds']:.1f} s", flush=True)  # fmt: skip
-    before: set[str] = set()
+    before: dict[str, str] = {}
     if not args.anew:
-        before = {key for command in args.commands for key in earlier(command, known[command])}
+        keys = (key for command in args.commands for key in earlier(command, known[command]))
+        before = dict.fromkeys(keys, "")
     until = time.monotonic() + 60 * args.minutes
-    for key, command, kill in tries(known, tried, plan):
+    for key, command, kill in tries(known, ChainMap(tried, before), plan):
         if time.monotonic() > until:
             break
         if key in before:
