@@ -28,7 +28,7 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.places import Spot, means_by_place
 from fibsem.system.endings import FIGURE, TABLE, each, remove_former
-from fibsem.system.files import beside
+from fibsem.system.files import beside, remove_leftovers
 from fibsem.system.identity import same_data
 from fibsem.system.summaries import EvaluationSummary
 from fibsem.system.summaries.evaluation import Run
@@ -60,8 +60,10 @@ def ends_of(runs: Iterable[Run]) -> list[str]:
 def write_over_all(home: Path, data: str, folder: Path) -> tuple[list[Path], list[Path]]:
     """Write tables and figures over all evaluations of a dataset; returns both lists of files.
 
-    Files of an earlier call that are not written again are removed.
+    Files of an earlier call that are not written again are removed, and what a killed one was
+    writing. No other process may write into the folder.
     """
+    remove_leftovers(folder, deep=False)
     cells = finished_cells(home, data)
     written, drawn = write_tables(cells, folder), draw_cells(cells, folder)
     remove_former(folder, each(TABLES_OVER_ALL, TABLE[:1]), _names(written), TABLE)

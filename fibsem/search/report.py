@@ -34,6 +34,7 @@ def report_sweep(sweep: Sweep) -> list[Path]:
     if not trials:
         return []
     trials.sort(key=lambda trial: trial.ended or 0)
+    by_slot = sorted(trials, key=lambda trial: trial.slot)  # the same whichever trial ended first
     goal, first = sweep.goals[0], [trial.first() for trial in trials]
     keys = [key for key in sweep.space.axes if any(key in trial.values for trial in trials)]
     folder = sweep.folder / "figures"
@@ -48,10 +49,12 @@ def report_sweep(sweep: Sweep) -> list[Path]:
             [not trial.infeasible for trial in trials],
         ),
         "parallel_coordinates": figures.parallel_coordinates(
-            {key: [trial.values.get(key) for trial in trials] for key in keys}, first, goal.key
+            {key: [trial.values.get(key) for trial in by_slot] for key in keys},
+            [trial.first() for trial in by_slot],
+            goal.key,
         ),
     }
-    importance = importances(sweep.space, goal, trials)
+    importance = importances(sweep.space, goal, by_slot)
     if importance:
         drawn["importance"] = figures.bars(importance, f"importance for {goal.key}")
         sweep.tracking.log_changed(

@@ -218,6 +218,7 @@ def test_tables_of_former_data_do_not_stay_beside_those_of_today(evaluated, tmp_
     assert before >= {file.name for file in (*written, *drawn)}
     for name in ("mine.csv", "table-mine.md", "mine.png"):
         (tables / name).write_text("by hand")
+    (tables / ".tmp-0123456789ab-table-5.1-comparison.csv").write_text("of a killed evaluation")
     write_json(tmp_path / "otsu" / "summary.json", {**record, "data": "former"})
     (tmp_path / "2dcnn" / "square.npz").unlink()
     write_over_all(tmp_path, record["data"], tables)

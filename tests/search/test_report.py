@@ -84,6 +84,9 @@ def test_what_is_best_so_far_follows_the_direction_and_a_table_has_the_front(dra
     report_sweep(sweep)
     values, best = drawn["history"].axes[0].lines
     assert list(values.get_ydata()) == [0.8, 0.6, 0.7]
+    lines = [list(line.get_ydata()) for line in drawn["parallel_coordinates"].axes[0].lines
+             if list(line.get_xdata()) == [0, 1]]  # fmt: skip
+    assert [height for _, height in lines] == [0.5, 0, 1]  # by slot: retried trials end later
     assert list(best.get_ydata()) == [0.8, 0.8, 0.8]
     assert list(best.get_xdata()) == [1.0, 2.0, 3.0]
     with (tmp_path / "figures" / "pareto.csv").open() as table:
