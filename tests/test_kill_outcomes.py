@@ -122,3 +122,12 @@ def test_processes_share_all_kills(script):
     for key, *_ in kills.tries(known, tried, later):
         tried[key] = ""
     assert len(tried) == len(found) + 1  # those of earlier starts count
+
+
+def test_the_table_of_kills_is_that_of_the_results(script):
+    figures = json.loads((SCRIPTS / "results" / "commit_points.json").read_text())
+    table = script("collect_kills").printed(figures["commands"])
+    page = (SCRIPTS / "README.md").read_text(encoding="utf-8")
+    assert len(table) > 8
+    assert "\n".join(table) in page
+    assert all(commit.partition("+")[2] in page for commit in figures["commits"])
