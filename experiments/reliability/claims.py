@@ -71,11 +71,13 @@ def work(storage: str, folder: Path, trials: int) -> None:
     own.touch()
     while not (folder / "go").exists():
         time.sleep(0.01)
+    from fibsem.search.studies.trial_record import TrialRecord  # what a trial without training has
+
     with (folder / f"claims-{os.getpid()}.txt").open("w") as claims:
         for study in studies_of(storage, folder, trials):
             while (attempt := study.claim()) is not None:
                 claims.write(f"{study.name} {attempt.number} {attempt.slot}\n")
-                study.complete(attempt, [attempt.values["train.learning_rate"]], {})
+                study.complete(attempt, [attempt.values["train.learning_rate"]], TrialRecord())
             study.close()
 
 
