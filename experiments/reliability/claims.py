@@ -71,7 +71,7 @@ def work(storage: str, folder: Path, trials: int) -> None:
     own.touch()
     while not (folder / "go").exists():
         time.sleep(0.01)
-    from fibsem.search.studies.trial_record import TrialRecord  # what a trial without training has
+    from fibsem.search import TrialRecord
 
     with (folder / f"claims-{os.getpid()}.txt").open("w") as claims:
         for study in studies_of(storage, folder, trials):

@@ -5,4 +5,5 @@ from .space.space import Range as Range
 from .space.space import Space as Space
 from .studies.optuna_study import OptunaStudy as OptunaStudy
 from .studies.storage import open_storage as open_storage
+from .studies.trial_record import TrialRecord as TrialRecord
 from .studies.tuner_study import TunerStudy as TunerStudy
