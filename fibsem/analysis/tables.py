@@ -21,7 +21,10 @@ Facts = Mapping[str, Any]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 #: Options of an evaluation that do not describe the model, or are part of its name.
-ELSEWHERE = ("model", "nbhd", "data", "output", "overwrite", "seeds", "compare", "budget")
+ELSEWHERE = (
+    "model", "nbhd", "data", "output", "overwrite", "seeds", "compare", "budget", "budget_is",
+    "plan",
+)  # fmt: skip
 
 
 def name_of(one: EvaluationSummary) -> str:

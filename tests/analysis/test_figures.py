@@ -112,6 +112,20 @@ def test_names_are_drawn_as_they_are_written(tmp_path, name):
         assert figures.save(figure, tmp_path / f"{k}.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda name: figures.boxes({name: [0.7, 0.8], "unet": [0.8, 0.9]}, "validation mIoU"),
+        lambda name: figures.miou_by_neighbourhood({name: {33: (0.7, 0.01)}}),
+    ],
+)
+def test_models_of_many_options_leave_room_for_the_axes(draw):
+    """Evaluations of one name are told apart by their options, which may be two hundred letters."""
+    name = "2dcnn(33,33,3) " + " ".join(f"train.option_{k}=value_{k}" for k in range(12))
+    assert figures.png(draw(name))  # a warning of Matplotlib is an error here
+    assert "train.option_5" not in figures.svg(draw(name)).decode()
+
+
 def test_powers_of_ten_stay_powers(tmp_path):
     drawn = figures.pareto([(0.1, 10.0), (0.2, 1000.0)], [True, True], ("a", "b"))
     figures.save(drawn, tmp_path / "pareto.png")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fibsem.analysis.figures.style import PORE, SOLID, axes_row
+from fibsem.analysis.figures.style import PORE, SOLID, axes_row, shown
 from fibsem.analysis.statistics import band
 
 
@@ -113,7 +113,9 @@ def miou_by_neighbourhood(values: Mapping[str, Mapping[int, tuple[float, float]]
         sizes = sorted(line)
         mean = [100 * line[n][0] for n in sizes]
         std = [100 * line[n][1] if np.isfinite(line[n][1]) else 0.0 for n in sizes]
-        ax.errorbar(sizes, mean, std, color=colour, marker="o", ms=3, lw=1.2, capsize=2, label=name)
+        ax.errorbar(
+            sizes, mean, std, color=colour, marker="o", ms=3, lw=1.2, capsize=2, label=shown(name)
+        )
     ax.set_xticks(sorted({n for line in values.values() for n in line}))
     ax.set(xlabel="n_x = n_y (pixels)", ylabel="validation mIoU (%)")
     ax.legend(fontsize=7, ncols=2)
@@ -133,6 +135,7 @@ def boxes(values: Mapping[str, Sequence[float]], label: str) -> Figure:
     ax.boxplot(list(values.values()), widths=0.5, showfliers=False, medianprops={"color": SOLID})
     for k, points in enumerate(values.values(), start=1):
         ax.plot([k] * len(points), points, ".", color=PORE, ms=4, alpha=0.7)
-    ax.set_xticks(range(1, len(values) + 1), list(values), rotation=35, ha="right", fontsize=7)
+    names = [shown(name) for name in values]
+    ax.set_xticks(range(1, len(values) + 1), names, rotation=35, ha="right", fontsize=7)
     ax.set_ylabel(label)
     return figure
