@@ -163,7 +163,7 @@ def porosity_error(samples: Iterable[Confusion]) -> float:
 
     Examples
     --------
-    >>> porosity_error([Confusion([[4, 1], [0, 5]]), Confusion([[4, 0], [1, 5]])])
+    >>> round(porosity_error([Confusion([[4, 1], [0, 5]]), Confusion([[4, 0], [1, 5]])]), 4)
     0.1
     """
     errors = [abs(part.porosity - part.label_porosity) for part in samples if part.pixels]

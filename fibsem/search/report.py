@@ -66,7 +66,7 @@ def report_sweep(sweep: Sweep) -> list[Path]:
         files += _pareto(sweep.goals, sweep.pareto(), trials, folder)
     for path in files:
         sweep.tracking.log_file(sweep.parent, path, "figures")
-    note = ranking_note(trials, sweep.goals, sweep.tracking.experiment_id)
+    note = ranking_note(by_slot, sweep.goals, sweep.tracking.experiment_id)
     sweep.tracking.describe(sweep.parent, note)
     return files
 

@@ -107,7 +107,7 @@ class Doubts:
         """Warn about what is left out of a film in which material may look the same."""
         sample, (top, bottom) = self.search.sample, self.search.bars
         if is_noiseless(sample):
-            rims = {z: self.search.left_out(z) for z in self._shown}
+            rims = {z: self.search.left_out(z, ("rim",)) for z in self._shown}
             yield from doubtful_rims({z: float(left.mean()) for z, left in rims.items()})
             yield from doubtful_bars(sample, (top, 0 if self.search.volume.bar_rows else bottom))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from fibsem.data.material.bars import bar_rows
 from fibsem.data.material.extent import BoolArray, Extent
 from fibsem.data.material.glance import FILL, contrast_of, quantiles, shown_of, some_of
 from fibsem.data.material.odd import odd_slices
-from fibsem.data.material.parts import Part, Rect
+from fibsem.data.material.parts import KINDS, Kind, Part, Rect
 from fibsem.data.material.rims import OUTSIDE, Edge
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
@@ -236,12 +236,13 @@ class Search(Mapping[int, tuple[Part, ...]]):
         """Return what the slices examined so far show."""
         return {z: look for z, look in self._looks.items() if look is not None}
 
-    def left_out(self, z: int) -> BoolArray:
-        """Return which subsampled pixels of a slice, without bars, are not material."""
+    def left_out(self, z: int, of: Container[Kind] = KINDS) -> BoolArray:
+        """Return which subsampled pixels of a slice, without bars, are not material, by kind."""
         top, bottom = self.bars
         kinds = np.zeros(self.volume.shape[1:], np.uint8)
         for part in self[z]:
-            part.paint(kinds)
+            if part.kind in of:
+                part.paint(kinds)
         return some_of(kinds[top : len(kinds) - bottom]) != 0
 
     def odd(self) -> Iterator[str]:

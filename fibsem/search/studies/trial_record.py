@@ -33,6 +33,11 @@ class TrialRecord(Stored):
         Bounds that are exceeded, or why the training diverged.
     diverged
         Whether the training diverged.
+
+    Examples
+    --------
+    >>> TrialRecord(run_id="7f3a", epochs=4, reason="the loss is not finite", diverged=True).epochs
+    4
     """
 
     run_id: str | None = None

@@ -204,7 +204,7 @@ class Worker:
         attempt, job = held.attempt, self._job(held)
 
         def on_epoch(epoch: Epoch) -> None:
-            if self.study.report(attempt, epoch):
+            if not epoch.cut and self.study.report(attempt, epoch):
                 raise PrunedError(epoch.epoch)
             if epoch.epoch >= held.epochs:  # a resumed training sends its earlier epochs again
                 held.epochs = epoch.epoch + 1

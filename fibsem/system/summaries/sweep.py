@@ -155,7 +155,7 @@ def trial_rows(record: Any, goal: str | None = None) -> list[TrialRow]:
     Examples
     --------
     >>> row = {"number": 0, "slot": 0, "state": "complete", "val/miou": 0.79}
-    >>> trial_rows([row], goal="val/miou")[0]["val/miou"]
+    >>> trial_rows([row], goal="val/miou")[0].columns["val/miou"]
     0.79
     """
     rows = [TrialRow.from_json(row) for row in typed(list[Record], record)]

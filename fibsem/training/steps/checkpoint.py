@@ -245,7 +245,8 @@ def continuation(material: Material) -> Identity:
 
     The number of epochs may be increased unless a past learning rate depended on it: a cosine does
     so from the first step, a schedule that falls at the end only from there on. A time limit is not
-    part of the identity, because it applies to one start and is not reproducible.
+    part of the identity, because it applies to one start and is not reproducible; a training whose
+    last epoch it has cut is at its end.
     """
     settings = dict(material.config.settings)
     settings["train.max_seconds"] = None

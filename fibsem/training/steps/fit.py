@@ -108,6 +108,7 @@ def train(
     apart()  # the first batch compiles
     if not config.spec.is_network:
         return _fit_features(material, on_epoch)
+    epochs_s = left_s() if left_s else None  # building the networks has time of its own
     keras.utils.set_random_seed(config.seed)
     own = learner is None
     if learner is None:
@@ -118,7 +119,7 @@ def train(
     keeping = Keeping(learner, state, checkpoint, continuation(material))
     if checkpoint is not None and checkpoint.is_file():
         restore(learner, state, checkpoint, keeping.identity)
-    state.limit(left_s() if left_s else None)
+    state.limit(epochs_s)
     for epoch in state.history if on_epoch else ():
         on_epoch(epoch)  # type: ignore[misc]
     for epoch in _epochs(learner, material, score, state):

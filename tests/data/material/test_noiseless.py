@@ -59,3 +59,12 @@ def test_of_true_rims_and_bars_nothing_is_said(spoil, clean):
 
 def test_of_what_is_kept_nothing_is_said():
     assert found(phases(0.3)) == (set(), [])
+
+
+def test_a_block_of_fill_is_no_rim():
+    """Blocks are proven by being rectangles; in a few slices they were called rims."""
+    stack = phases(0.3, seed=9)
+    stack[4:7, 60:110, 70:140] = 128
+    kinds, said = found(stack)
+    assert kinds == {"block"}
+    assert said == []

@@ -1,6 +1,7 @@
 """What a trial's process and its sweep say to each other, over a real pipe."""
 
 import gc
+import mmap
 import multiprocessing
 import os
 import signal
@@ -181,7 +182,8 @@ def test_a_process_that_grows_beyond_its_limit_trains_no_further_trial(capsys):
     kept = []
 
     def here(job, on_epoch):
-        kept.append(np.ones(2**23))
+        kept.append(np.frombuffer(mmap.mmap(-1, 2**26), np.uint8))  # never what was freed before
+        kept[-1].fill(1)
         return "here"
 
     execute = executors.UpToMemory(here, lambda: lambda job, on_epoch: "fresh", rss_gib() + 0.09)
