@@ -3,6 +3,7 @@
 import csv
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -108,6 +109,23 @@ def test_a_pruner_ends_what_is_worse_in_the_direction_of_its_objective(here, obj
     pruned = "complete", "complete", "pruned"
     assert states == list(pruned if objective == "val/loss" else (pruned[0], pruned[2], pruned[1]))
     assert sweep.best().objectives == (best,)
+    sweep.study.close()
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_an_epoch_that_a_time_limit_cut_is_no_news_for_a_pruner(here, cut):
+    """It has fewer steps than those it would be compared with, and no epoch follows."""
+    pruner = ["search.pruner=median", "search.startup_trials=1", "search.pruner_warmup=0"]
+    sweep = opened(*pruner, "search.objectives=[val/loss]", "search.trials=2", **here)
+    losses = iter((0.2, 0.8))
+
+    def execute(job, on_epoch):
+        loss = next(losses)
+        on_epoch(replace(epoch(0, loss), cut=cut and loss == 0.8))
+        return finished(loss)
+
+    sweep.work(execute, lambda *_: None)
+    assert sweep.summary(0).trials.pruned == (0 if cut else 1)
     sweep.study.close()
 
 
