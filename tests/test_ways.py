@@ -89,6 +89,10 @@ def test_tables_tell_the_latest_count():
             was = BEFORE["ways"][name]
             told = [f" {one['stops']} stops in {one['files']} files " for one in (was, now)]
             assert row.split("|")[2:4] == told
+    functions = [count["functions"]["all"]["functions"] for count in (BEFORE, LATEST)]
+    assert (
+        f"| functions | {functions[0]} | {functions[1]} | |" in (FOLDER / "README.md").read_text()
+    )
 
 
 def test_the_picture_shows_the_latest_count():

@@ -244,8 +244,3 @@ def _within(
             return function(*args, **kwargs)
 
     return call
-
-
-def whole_calls(cls: type[C]) -> type[C]:
-    """Class decorator: hold interrupts back until a call of a public method has returned."""
-    return every_call(lambda _: uninterrupted())(cls)

@@ -14,11 +14,11 @@ import pytest
 from fibsem.errors import LostError
 from fibsem.system.interrupts import (
     end_cleanly,
+    every_call,
     forget,
     interruption_point,
     raise_soon,
     uninterrupted,
-    whole_calls,
 )
 from fibsem.system.threads import STOPS
 
@@ -292,7 +292,7 @@ def test_who_loses_its_terminal_ends_cleanly_unless_by_nohup(begun, ended, code,
 
 
 def test_public_methods_of_a_class_are_whole_and_keep_their_names():
-    @whole_calls
+    @every_call(lambda _: uninterrupted())
     class Log:
         def __init__(self):
             self.lines = []

@@ -17,11 +17,8 @@ from fibsem.models.spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Input pixels in one pass of a network.
+#: Input pixels in one pass of a network, whose maps take below 200 MiB in its default size.
 AT_ONCE = 2**18
-#: Memory in MiB that the maps of a pass take at most, of a network in its default size; measured
-#: were 17 (U-Net) to 99 (3dcnn).
-MEMORY_MIB = 200
 
 
 class PieceScorer:

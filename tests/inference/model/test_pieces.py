@@ -8,7 +8,7 @@ import pytest
 from fibsem.config import Configuration, compose
 from fibsem.data.pieces import MOST, SIDE
 from fibsem.inference.model import pieces
-from fibsem.inference.model.pieces import AT_ONCE, MEMORY_MIB, input_of
+from fibsem.inference.model.pieces import AT_ONCE, input_of
 from fibsem.training.material.fixed_draws import piece_windows
 from fibsem.training.scoring.estimating import estimator
 from tests.processes import completed
@@ -70,4 +70,4 @@ def test_a_pass_takes_no_more_memory_than_is_stated(given, tmp_path):
     """Of a network in its default size, in a process of its own, which has traced it before."""
     done = completed(["tests.inference.model.passes", "data=demo", *given], tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert 1 < float(done.stdout.splitlines()[-1]) < MEMORY_MIB
+    assert 1 < float(done.stdout.splitlines()[-1]) < 200  # MiB, as the page on promotion says
