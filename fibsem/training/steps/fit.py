@@ -25,6 +25,7 @@ from fibsem.training.steps.checkpoint import Keeping, continuation, restore
 from fibsem.training.steps.health import DivergedError, check_alive, check_taught, is_alive
 from fibsem.training.steps.learner import Learner, Weights
 from fibsem.training.steps.registered import forgotten
+from fibsem.training.steps.seeding import seed_networks
 from fibsem.training.steps.state import TrainingState, seconds_of
 
 #: Share of the training, and number of steps, after which a network that has learned nothing is
@@ -109,7 +110,7 @@ def train(
     if not config.spec.is_network:
         return _fit_features(material, on_epoch)
     epochs_s = left_s() if left_s else None  # building the networks has time of its own
-    keras.utils.set_random_seed(config.seed)
+    seed_networks(config.seed)
     own = learner is None
     if learner is None:
         learner = Learner.of(config, steps=traced.take(material))

@@ -26,6 +26,7 @@ from fibsem.training.beginning.start import Start, start_of
 from fibsem.training.steps.losses import make_loss
 from fibsem.training.steps.optimizer import make_optimizer
 from fibsem.training.steps.precision import precision_of
+from fibsem.training.steps.seeding import seed_networks
 
 Weights = list[npt.NDArray[np.float32]]
 
@@ -94,7 +95,7 @@ class Learner:
         with strategy.scope():
             network = compiled_for_steps(config) if steps is None else steps
             if steps is not None:
-                keras.utils.set_random_seed(config.seed)
+                seed_networks(config.seed)
             scored = without_dropout(build(config.spec))
             start = start_of(config.train.init, config.tracking.absolute_uri)
             own = start and start.of(config.spec.name)
@@ -117,7 +118,7 @@ class Learner:
         steps: its weights are then copied, and no further network is built.
         """
         if not begun:
-            keras.utils.set_random_seed(seed)
+            seed_networks(seed)
         with self.strategy.scope():
             fresh = self.scored if begun else build_for_steps(spec)
             if self.start:
