@@ -23,10 +23,9 @@ from fibsem.training.steps.optimizer import Rate
 from fibsem.training.steps.registered import forgotten
 
 #: Share of the budget spent on timing steps, and its minimum and maximum in seconds.
-TIMED, TIMED_S = 0.03, (1.0, 10.0)
-#: Step time in a long training over that of the few timed steps, as caches and clocks settle.
-#: Measured 1.03, 1.05 and 1.19 on two cores.
-SETTLED = 1.05
+TIMED, TIMED_S = 0.05, (1.0, 10.0)
+#: Number of parts in which steps are timed.
+PARTS = 3
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,8 @@ class Probe:
 
     Attributes
     ----------
+    validation_s
+        Seconds of an epoch beside its steps: draws, start, statistics and validation.
     once_s
         Seconds to build and trace the network, and to score the one that is kept.
     pixel_s
@@ -61,20 +62,43 @@ class Probe:
         return epochs * (steps * self.step_s + self.validation_s)
 
 
-def half_of(budget_s: float, step_s: float) -> int:
-    """Return half of the number of steps to time.
+def part_of(budget_s: float, step_s: float) -> int:
+    """Return the number of steps in each of the :data:`PARTS` parts that are timed.
 
-    They are timed in two halves, a validation apart, and the quicker half counts: other work may
-    slow the machine down for a second or two, which made single measurements up to 1.45 times as
-    long as the steps of the training.
+    The part that is neither the slowest nor the quickest counts. The first seconds of a process are
+    slower (2dcnn of 33 x 33 x 3 on two cores: 31 ms a step in the second second, 18 ms from the
+    seventh on), and the speed of a machine changes from second to second (U-Net: 29 to 41 ms), so
+    that the quickest part promised up to 1.25 times the steps that a training then made.
 
     Examples
     --------
-    >>> half_of(60.0, 0.02), half_of(3600.0, 0.02), half_of(1.0, 5.0)
-    (45, 250, 3)
+    >>> part_of(60.0, 0.02), part_of(3600.0, 0.02), part_of(1.0, 5.0)
+    (50, 167, 4)
     """
     wanted_s = min(max(TIMED * budget_s, TIMED_S[0]), TIMED_S[1])
-    return min(max(3, round(0.5 * wanted_s / step_s)), 1000)
+    return min(max(4, round(wanted_s / PARTS / step_s)), 1000)
+
+
+class Laps(keras.callbacks.Callback):
+    """Keras callback that notes when an epoch begins and each of its steps ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = [time.perf_counter()]
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Note the end of a step."""
+        self.times.append(time.perf_counter())
+
+    @property
+    def start_s(self) -> float:
+        """Seconds of the first step beyond those of the others: the first batch has to be made."""
+        return max(0.0, self.times[1] - self.times[0] - self.step_s)
+
+    @property
+    def step_s(self) -> float:
+        """Mean time of the steps after the first one, in seconds."""
+        return (self.times[-1] - self.times[1]) / (len(self.times) - 2)
 
 
 @uninterrupted()
@@ -99,16 +123,17 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     score = estimator(material, "val")
     dataset = as_dataset(batches).repeat()  # an epoch may have fewer steps than are timed
 
-    def steps(count: int) -> float:
-        started = time.perf_counter()
+    def steps(count: int) -> Laps:
+        laps = Laps()
         learner.steps.fit(
             dataset, steps_per_epoch=count, epochs=1, verbose=0, shuffle=False,
-            callbacks=[Rate(config.train, 0, count, 0.0), AfterStep(learner)],
+            callbacks=[Rate(config.train, 0, count, 0.0), AfterStep(learner), laps],
         )  # fmt: skip
-        return time.perf_counter() - started
+        return laps
 
     def scored() -> float:
         started = time.perf_counter()
+        epoch_batches(material, 0)
         learner.settle(batches(whole=True))
         score(learner.forward)
         return time.perf_counter() - started
@@ -120,9 +145,10 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     scorer = BlockScorer(config.spec, learner.scored)
     pixel_s = 1 / pixels_per_second(scorer, SIDE[scorer.mode])  # squares are not larger
     once_s = time.perf_counter() - began
-    count = half_of(budget_s, steps(3) / 3)
-    before_s, validation_s, after_s = steps(count), scored(), steps(count)
-    step_s = SETTLED * min(before_s, after_s) / count
+    count = part_of(budget_s, steps(3).step_s)
+    before, validation_s, *after = steps(count), scored(), steps(count), steps(count)
+    middle = sorted([before, *after], key=lambda laps: laps.step_s)[PARTS // 2]
+    step_s, validation_s = middle.step_s, validation_s + middle.start_s
     parameters = learner.scored.count_params()
     if not lent:
         keras.backend.clear_session()

@@ -85,6 +85,9 @@ class Worked:
     def seconds_with(self, summary: Path, *, worked: bool) -> float:
         """Return the seconds that a result took, without starts that only read it.
 
+        The note of this start ends here, so that a later start that reads the result, and adds up
+        the notes, finds the same seconds.
+
         Parameters
         ----------
         summary
@@ -95,7 +98,9 @@ class Worked:
         former = known_json(summary, partial(typed, _Took)) if summary.is_file() else None
         former_s = (former.seconds if former else None) or 0.0
         if worked:
-            return max(former_s, self.seconds)
+            own = self.note()
+            self._counts = False
+            return max(former_s, union((*self._others(), own)))
         self.only_look()
         return max(former_s, union(self._others()))
 
@@ -118,12 +123,12 @@ class Worked:
             write_json(path, asdict(used))
         return used.used_s
 
-    def note(self) -> None:
-        """Write the working time of this start to its file."""
-        if not self._counts:
-            return
-        at, seconds = self._own()
-        write_json(self._file, asdict(StartedAt(at, seconds - at)))
+    def note(self) -> tuple[float, float]:
+        """Write the working time of this start to its file, and return its first and last time."""
+        first, last = self._own()
+        if self._counts:
+            write_json(self._file, asdict(StartedAt(first, last - first)))
+        return first, last
 
     def forget(self) -> None:
         """Delete the note of this start, so that it is no longer counted."""
@@ -186,6 +191,8 @@ def _noted(worked: Worked) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+        with contextlib.suppress(OSError, UserError):
+            worked.note()
 
 
 def union(spans: Iterable[tuple[float, float]]) -> float:

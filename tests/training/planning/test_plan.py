@@ -242,10 +242,10 @@ def test_a_network_that_diverges_while_it_is_timed_is_timed_all_the_same(materia
         after(self, batch, logs)
 
     monkeypatch.setattr(AfterStep, "on_train_batch_end", count)
-    monkeypatch.setattr(probing, "half_of", lambda *_: 7)
+    monkeypatch.setattr(probing, "part_of", lambda *_: 7)
     probe(material(), 30.0)
     assert np.isfinite(made).sum() == 3
-    assert len(made) == 2 + 3 + 7 + 7
+    assert len(made) == 2 + 3 + 3 * 7
 
 
 def test_one_plan_gives_one_result(small, new_store, tmp_path, material):

@@ -72,6 +72,25 @@ def test_a_look_at_finished_results_is_no_work(tmp_path):
         assert worked.finish() == used_s == pytest.approx(30.0, abs=0.5)
 
 
+def test_a_start_counts_to_its_end(tmp_path):
+    """A start shorter than the time between two notes had counted for nothing."""
+    with working(tmp_path) as worked:
+        time.sleep(0.3)
+    assert worked.seconds > 0.3
+    assert 0.3 <= noted(tmp_path) <= worked.seconds
+
+
+def test_who_reads_a_result_finds_its_seconds(tmp_path):
+    """What a start did after its result was written is in no note; it had been, by chance."""
+    summary = tmp_path / "summary.json"
+    with working(tmp_path, 3.0) as worked:
+        seconds = worked.seconds_with(summary, worked=True)
+        time.sleep(0.05)
+        worked.note()
+    with working(tmp_path) as reading:
+        assert reading.seconds_with(summary, worked=False) == pytest.approx(seconds, abs=1e-6)
+
+
 def test_overwritten_results_took_no_time(tmp_path):
     starts(tmp_path, (100, 30))
     with working(tmp_path, anew=True) as worked:
