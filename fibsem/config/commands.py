@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterable
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fibsem.config.architecture import with_architecture
 from fibsem.config.grouped import as_grouped, without_groups
@@ -30,14 +29,15 @@ from fibsem.system.secrets import guard_output, remember_typed
 from fibsem.system.streams import open_closed
 from fibsem.system.threads import STOPS
 
+if TYPE_CHECKING:
+    from hydra.errors import MissingConfigException
+
 #: Hydra has one global state per process, and threads may compose at once.
 _HYDRA = RLock()
 #: Exit codes of failures, the worse one first: a bug, and an error that the user can fix.
 BUG, MISTAKE = 1, 2
 #: Keys that make a command remove earlier results.
 OVERWRITE = ("overwrite", "segmentation.overwrite")
-#: Hydra's message for a name that no file of a group has.
-NO_FILE = r"Could not find '(\w+)/([^']*)'.*Available options in '[^']*':(.*?)(?:Config search|$)"
 #: Beginning of an error's note that names the job it ended, one of several.
 OF_JOB = "of the job "
 
@@ -124,23 +124,23 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
         os.environ["HYDRA_FULL_ERROR"] = "1"
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from hydra.errors import HydraException
-        from omegaconf.errors import OmegaConfBaseException
+        from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+        from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-        if match := re.match(r"Could not override '([^']+)'", str(error)):
-            raise unknown_key(match[1], self.command) from error
-        if match := re.search(NO_FILE, str(error), re.DOTALL):
-            group, name, names = match.groups()
-            other = {AUTO} if group == "model" and self.command != "sweep" else set()
-            choices = ", ".join(sorted(set(names.split()) - other))
-            raise UserError(f"`{group}` must be one of {choices}, but got {name}.") from error
-        if "Config group override must be a string" in str(error):
-            raise UserError(
-                "a group of options must name a file of conf/ or be a dictionary of keys, but got "
-                f"{str(error).rpartition(' ')[2]}."
-            ) from error
+        if isinstance(error, MissingConfigException) and "/" in (error.missing_cfg_file or ""):
+            raise self._no_file(error) from error
+        cause = error.__cause__ if isinstance(error, ConfigCompositionException) else None
+        if isinstance(cause, ConfigAttributeError | ConfigKeyError):
+            raise unknown_key(str(cause.full_key), self.command) from error
         if isinstance(error, HydraException | OmegaConfBaseException):
             raise UserError(_first_line(str(error))) from error
+
+    def _no_file(self, error: MissingConfigException) -> UserError:
+        """Return the error for a name that no file of a group has."""
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        other = {AUTO} if group == "model" and self.command != "sweep" else set()
+        choices = ", ".join(sorted(set(error.options or choices_of(group)) - other))
+        return UserError(f"`{group}` must be one of {choices}, but got {name}.")
 
 
 def _first_line(message: str) -> str:

@@ -46,6 +46,15 @@ def choices_of(group: str) -> set[str]:
     return {file.stem for file in (CONF / group).glob("*.yaml")}
 
 
+def is_group(key: str) -> bool:
+    """Return whether a key is a folder of conf/, whose value is the name of a file in it.
+
+    >>> is_group("model"), is_group("model.name"), is_group("seed")
+    (True, False, False)
+    """
+    return "/" not in key and (CONF / key).is_dir()
+
+
 @cache
 def text_keys() -> frozenset[str]:
     """Return the dotted keys with a string value in any file of ``conf/``, without interpolations.
@@ -90,7 +99,7 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
     Raises
     ------
     UserError
-        If an argument is not ``key=value``, adds a key that the command does not have, or removes
+        If an argument is not ``key=value``, has a key that the command does not have, or removes
         one that it needs.
     """
     before = ""
@@ -104,7 +113,7 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
             raise UserError(f"an argument must be key=value, but got {argument}.")
         if name.startswith("--") and first in own_keys(command):
             raise UserError(f"an argument must be key=value without dashes, but got {argument}.")
-        if name.startswith("+") and first != "hydra" and first not in own_keys(command):
+        if equals and name[:1] not in ("-", "~") and not _is_own(key, first, command):
             raise unknown_key(key, command)
         if name.startswith("~") and not re.match(rf"({'|'.join(LISTS)})\b", key):
             raise UserError(
@@ -112,6 +121,11 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
                 f"{argument}; {key}=null is a value that is not given."
             )
         before = argument
+
+
+def _is_own(key: str, first: str, command: str) -> bool:
+    """Return whether a command may have a key; Hydra checks the parts after the first one."""
+    return first == "hydra" or (first in own_keys(command) and "@" not in key)
 
 
 def unknown_key(key: str, command: str) -> UserError:

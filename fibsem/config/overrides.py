@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from fibsem.config.keys import text_keys
+from fibsem.config.keys import is_group, text_keys
 from fibsem.errors import UserError
 from fibsem.system.addresses import hidden
 
@@ -62,7 +62,7 @@ def _utf8(argument: str) -> str:
 
 def _for_hydra(argument: str, many: bool) -> str:
     key, equals, value = argument.partition("=")
-    if not equals or argument.startswith("-") or value == NONE:
+    if not equals or argument.startswith("-") or (value == NONE and not is_group(key)):
         return argument
     # a value that Hydra cannot parse is quoted, and refused later if a string is not allowed
     if key.lstrip("+") not in text_keys() and (parsed := _parsed(value)) is not None:
@@ -71,10 +71,24 @@ def _for_hydra(argument: str, many: bool) -> str:
                 f"`{key.lstrip('+')}` must be one value, but got {value}; a number has a decimal "
                 f"point, 0.5, and a list is in brackets, [{value}]."
             )
+        _check_group(key, parsed)
         return argument
     if many and "," in value:
         return f"{key}={_choices(value)}"
     return f"{key}={_list(value) if value[:1] == '[' and value[-1:] == ']' else _text(value)}"
+
+
+def _check_group(key: str, parsed: Any) -> None:
+    """Refuse values of a group that are neither the name of a file nor a dictionary of keys."""
+    if not is_group(key):
+        return
+    values = parsed.sweep_iterator() if parsed.is_sweep_override() else [parsed.value()]
+    for value in values:
+        if value is None or isinstance(value, int | float):
+            raise UserError(
+                "a group of options must name a file of conf/ or be a dictionary of keys, but got "
+                f"{key}={_written(value, key)}."
+            )
 
 
 def _choices(value: str) -> str:
