@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_tuner.engine import trial as kt_trial
+from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.oracle import Oracle
 
 from fibsem.search.space.space import Values
@@ -97,7 +98,7 @@ class StudyFile:
     def _begin(self) -> None:
         """Reset to an empty study."""
         self.oracle = self._make()
-        self.oracle._set_project_dir(str(self.folder), "oracle")
+        BaseTuner(self.oracle, directory=str(self.folder), project_name="oracle")  # its files
         self.oracle.verbose = 0
         self._read_at: tuple[int, ...] | None = None
         self.properties: Properties = {}
@@ -133,7 +134,8 @@ class StudyFile:
             self._restore(state.oracle, state.trials)
         else:  # of an earlier version
             self.oracle.reload()
-        self.oracle._retry_queue.clear()  # the slots decide what is tried again
+            # the slots decide what is tried again
+            self.oracle.set_state({**self.oracle.get_state(), "retry_queue": []})
         self._read_at = self._stamp()
 
     def _stamp(self) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from keras_tuner.engine.base_tuner import BaseTuner
 
 from fibsem import models, sweep
 from fibsem.api.sweeping import prepare, search
@@ -137,7 +138,7 @@ def test_brackets_are_those_of_keras_tuner(longest):
     oracle.verbose = 0
     wanted = [rung for bracket in brackets_of(longest) for rung in bracket]
     with tempfile.TemporaryDirectory() as folder:
-        oracle._set_project_dir(folder, "oracle")
+        BaseTuner(oracle, directory=folder, project_name="oracle")  # its files
         for count, epochs in wanted:
             for _ in range(count):
                 trial = draw(oracle, "one")
