@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from fibsem.api.exporting import export
+from fibsem.api import estimating, exporting, segmenting
 from fibsem.api.inputs import options_of
-from fibsem.api.segmenting import estimate_work, run
 from fibsem.config import TrackingConfig, Tree, estimate_of, read, run_command
 
 
@@ -14,9 +13,9 @@ def main(tree: Tree) -> None:
     read(TrackingConfig, tree["tracking"], "tracking")
     only_estimate = estimate_of(tree)
     if tree["export"] is not None:
-        print(f"the networks with their geometry: {export(tree)}")
+        print(exporting.run(tree))
     else:
-        print(estimate_work(tree).text() if only_estimate else run(tree))
+        print(estimating.run(tree) if only_estimate else segmenting.run(tree))
 
 
 if __name__ == "__main__":

@@ -1,26 +1,35 @@
-"""Export the networks of a model to a file for other programs: ``segment export=onnx``."""
+"""Export the networks of a model for other programs: ``python -m fibsem.segment export=onnx``."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from fibsem.api.inputs import options_of
-from fibsem.api.models import check_unlike, load_all
-from fibsem.config import (
-    Configuration,
-    TrackingConfig,
-    Tree,
-    output_folder,
-    read,
-    require,
-    weights_of,
+from fibsem.api.models import (
+    CHAMPION,
+    Loaded,
+    LoadedModel,
+    Models,
+    listed,
+    loaded_among,
+    mean_of,
+    models_of,
+    names_of,
+    warn_of_first,
 )
+from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.results import Result
+from fibsem.config import Configuration, Tree, output_folder, require
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.system.files import write_json
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
+from fibsem.system.records import as_record
+from fibsem.system.summaries.export import ExportSummary
 
 #: Name of the exported file.
 FILE = "network.onnx"
@@ -28,17 +37,90 @@ FILE = "network.onnx"
 READ = ("export", "weights", "output", "overwrite", "volume", "symmetry", "precision")
 
 
-def export(tree: Tree) -> Path:
-    """Write the mean of the networks as ONNX with their geometry, and return its path.
+@dataclass(frozen=True, repr=False)
+class ExportResult(Result[ExportSummary]):
+    """Networks as a file for other programs.
 
-    A description for bioimage.io, with an example, is written beside it.
+    Examples
+    --------
+    ```python
+    exported = api.export("models:/fibsem@champion", output="network")
+    exported.path, exported.contents.metadata["halo_zyx"]
+    ```
+    """
+
+    @property
+    def path(self) -> Path:
+        """Path of the graph."""
+        return self.folder_here / self.contents.onnx
+
+    @property
+    def text(self) -> str:
+        """Where the graph is."""
+        return f"the networks with their geometry: {self.result_folder / self.contents.onnx}"
+
+
+@one_line_errors
+def export(
+    model: Models = CHAMPION, *, output: str | Path | None = None, **options: Any
+) -> ExportResult:
+    """Write the mean of the networks of models as ONNX, with their geometry.
+
+    A description for bioimage.io, with an example, is written beside it. The package onnx must be
+    installed: ``pip install 'fibsem-sweep[onnx]'``.
+
+    Parameters
+    ----------
+    model
+        A model from :func:`load`, or its name; a list is averaged.
+    output
+        Output folder; None: the default of the command.
+    options
+        ``overwrite=True``, and ``tracking={"uri": ...}``: the MLflow store.
 
     Raises
     ------
     UserError
-        If a volume is given, or views or a precision that the graph does not support; if the
-        package onnx is missing, a model cannot be exported, or the folder holds other results.
+        If an option is of a volume, the package onnx is missing, a model cannot be exported, or the
+        folder holds other results.
+
+    Examples
+    --------
+    ```python
+    api.export("models:/fibsem@champion", output="network").path
+    ```
     """
+    models = listed(model)
+    weights = options.get("weights")
+    require("weights", weights, weights is None, "left to `model`, the first argument")
+    given = {"export": "onnx", "weights": names_of(models), "output": output}
+    return run(tree_of("segment", None, options, **given), loaded_among(models))
+
+
+def run(tree: Tree, loaded: Loaded = ()) -> ExportResult:
+    """Export the models of a configuration, which may be loaded already."""
+    _check(tree)
+    folder = output_folder("segment", tree, "export")
+    models = models_of(tree, loaded)
+
+    from fibsem.inference.model.bioimage import write_description
+    from fibsem.inference.model.onnx_form import write_onnx
+
+    _warn(models)
+    segmenter, voxel_nm = mean_of(models), models[0].voxel_nm
+    scales = tuple(dict.fromkeys(scale for model in models for scale in model.bundle.scales))
+    with at_work(folder):
+        check_others(folder, "export")
+        metadata = write_onnx(segmenter, voxel_nm, folder / FILE, scales)
+        described = write_description(segmenter, voxel_nm, folder / FILE, metadata)
+        places = tuple(model.place for model in models)
+        summary = ExportSummary(FILE, places, metadata, tuple(described))
+        write_json(folder / "summary.json", as_record(summary))
+    return ExportResult(summary, folder)
+
+
+def _check(tree: Tree) -> None:
+    """Refuse what is no option of an export, and a machine that cannot write one."""
     kind, volume = tree["export"], tree["volume"]
     require("export", kind, kind == "onnx", "onnx")
     require("volume", volume, volume is None, "left out where `export` is given")
@@ -48,19 +130,14 @@ def export(tree: Tree) -> Path:
     _check_way(options_of(tree))
     if find_spec("onnx") is None:
         raise UserError("`export=onnx` needs the package onnx: pip install 'fibsem-sweep[onnx]'.")
-    store, names = read(TrackingConfig, tree["tracking"], "tracking"), weights_of(tree)
-    folder = output_folder("segment", tree, "export")
-    check_unlike(models := load_all(names, store.uri))
 
+
+def _warn(models: list[LoadedModel]) -> None:
+    """Print warnings if models differ in what an export has only once."""
     from fibsem.data.volumes.lengths import in_words
-    from fibsem.inference.model.bioimage import write_description
-    from fibsem.inference.model.onnx_form import write_onnx
-    from fibsem.inference.model.segmenter import Segmenter, first_one_warnings
     from fibsem.inference.volume.before.likeness import differs
 
-    named = {f"{k} {model.name}": model.bundle.segmenter for k, model in enumerate(models, 1)}
-    for warning in first_one_warnings(named):
-        print(f"warning: {warning}")
+    warn_of_first(models)
     sizes = list(dict.fromkeys(model.voxel_nm for model in models))
     if any(differs(sizes[0], size) for size in sizes):
         learned_on = " and ".join(map(in_words, sizes))
@@ -68,18 +145,6 @@ def export(tree: Tree) -> Path:
             f"warning: the models of `weights` learned on voxels of {learned_on} nm (z, y, x), and "
             "what is written tells the first size"
         )
-    segmenter = Segmenter.ensemble(list(named.values()))
-    scales = tuple(dict.fromkeys(scale for model in models for scale in model.bundle.scales))
-    with at_work(folder):
-        check_others(folder, "export")
-        metadata = write_onnx(segmenter, models[0].voxel_nm, folder / FILE, scales)
-        described = write_description(segmenter, models[0].voxel_nm, folder / FILE, metadata)
-        record = {
-            "onnx": FILE, "weights": [model.place for model in models], "metadata": metadata,
-            "bioimage": described,
-        }  # fmt: skip
-        write_json(folder / "summary.json", record)
-    return folder / FILE
 
 
 def _check_way(options: Options) -> None:

@@ -1,13 +1,19 @@
-"""Options and volume of a segmentation, from a configuration."""
+"""Options and volume of a segmentation, from a configuration or from arguments of Python."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fibsem.config import Tree, read, read_path, require
+from fibsem.api.models import LoadedModel, names_of
+from fibsem.api.options import tree_of
+from fibsem.config import Configuration, Tree, read, read_path, require
+from fibsem.data.dataset.scale import learned_range
 from fibsem.data.volumes import ArrayVolume, Manner, Volume, reopen
 from fibsem.data.volumes.layered import anew
 from fibsem.data.volumes.volume import check_unmasked
@@ -20,6 +26,39 @@ from fibsem.inference.options import Options, advised_missing
 def options_of(tree: Tree) -> Options:
     """Read the options of a segmentation from its configuration tree."""
     return read(Options, {field.name: tree[field.name] for field in fields(Options)})
+
+
+def tree_for(
+    volume: Voxels | Volume | str | Path,
+    models: Sequence[str | Path | LoadedModel],
+    options: Mapping[str, Any],
+    **given: Any,
+) -> Tree:
+    """Return the configuration tree of a segmentation for a volume and models in Python.
+
+    Raises
+    ------
+    UserError
+        If an option is wrong, or is left to an argument or to another function.
+    """
+    weights = options.get("weights")
+    require("weights", weights, weights is None, "left to `model`, the second argument")
+    place = volume if isinstance(volume, str | Path) else None
+    tree = tree_of("segment", None, options, volume=place, weights=names_of(models), **given)
+    for key in ("estimate", "export"):
+        require(key, tree[key], tree[key] in (False, None), f"left to `api.{key}`")
+    return tree
+
+
+def say_unused(tree: Tree) -> None:
+    """Print a line for each key that was typed and has no effect."""
+    for line in Configuration(tree).typed_for_nothing():
+        print(line)
+
+
+def learned_by(models: Sequence[LoadedModel], dtype: np.dtype[Any]) -> tuple[float, float] | None:
+    """Return the grey value range of the training, for a volume without a range of its own."""
+    return learned_range(dtype, *(model.bundle.scales for model in models))
 
 
 def volume_of(tree: Tree, options: Options) -> Volume:

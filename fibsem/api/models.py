@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.options import one_line_errors, tree_of
-from fibsem.config import TrackingConfig, read, require
+from fibsem.config import TrackingConfig, Tree, read, require, weights_of
 from fibsem.errors import UserError
 from fibsem.system.home import home_path
 
 if TYPE_CHECKING:
+    from fibsem.inference.model.segmenter import Segmenter
     from fibsem.tracking.bundle import Bundle
 
 #: The model that is used by default.
@@ -108,6 +109,65 @@ def load(weights: str | Path = CHAMPION, **options: Any) -> LoadedModel:
     require("weights", type(weights).__name__, legal, "an address in MLflow or a folder")
     tree = tree_of("segment", None, options, weights=str(weights))
     return load_all([str(weights)], read(TrackingConfig, tree["tracking"], "tracking").uri)[0]
+
+
+#: A model, or several whose probabilities are averaged.
+Models = str | Path | LoadedModel | Sequence[str | Path | LoadedModel]
+#: Loaded models for the names in ``weights``, in their order. None: load by name; (): load all.
+Loaded = Sequence[LoadedModel | None]
+
+
+def listed(model: Models) -> list[str | Path | LoadedModel]:
+    """Return models that were passed as an argument as a list.
+
+    Raises
+    ------
+    UserError
+        If something else is among them.
+    """
+    models = [model] if isinstance(model, str | Path | LoadedModel) else model
+    if not isinstance(models, list | tuple) or not models:
+        models = [models]  # type: ignore[list-item]
+    for one in models:
+        legal = isinstance(one, str | Path | LoadedModel)
+        require("model", type(one).__name__, legal, "an address, a folder or a loaded model")
+    return list(models)
+
+
+def names_of(models: Sequence[str | Path | LoadedModel]) -> list[str]:
+    """Return the names of models as ``weights`` has them."""
+    return [one.name if isinstance(one, LoadedModel) else str(one) for one in models]
+
+
+def loaded_among(models: Sequence[str | Path | LoadedModel]) -> Loaded:
+    """Return the models that are loaded already, and None for the others."""
+    return [one if isinstance(one, LoadedModel) else None for one in models]
+
+
+def models_of(tree: Tree, loaded: Loaded = ()) -> list[LoadedModel]:
+    """Return the models in the order of ``weights``; those in ``loaded`` are not loaded again."""
+    store, names = read(TrackingConfig, tree["tracking"], "tracking"), weights_of(tree)
+    places = list(zip(names, loaded or [None] * len(names), strict=True))
+    fresh = iter(load_all([name for name, one in places if one is None], store.uri))
+    models = [next(fresh) if one is None else one for _, one in places]
+    check_unlike(models)
+    return models
+
+
+def mean_of(models: Sequence[LoadedModel]) -> Segmenter:
+    """Return the segmenter that averages the networks of models."""
+    from fibsem.inference.model.segmenter import Segmenter
+
+    return Segmenter.ensemble([model.bundle.segmenter for model in models])
+
+
+def warn_of_first(models: Sequence[LoadedModel]) -> None:
+    """Print warnings if models differ in settings of which those of the first one are used."""
+    from fibsem.inference.model.segmenter import first_one_warnings
+
+    named = {f"{k} {model.name}": model.bundle.segmenter for k, model in enumerate(models, 1)}
+    for warning in first_one_warnings(named):
+        print(f"warning: {warning}")
 
 
 def load_folder(folder: Path) -> LoadedModel:

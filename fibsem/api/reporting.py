@@ -103,7 +103,8 @@ def report(
     output
         Output folder; None: the default of the command.
     options
-        Any other key of ``python -m fibsem.report`` but ``lineage`` and ``repoint``.
+        Any other key of ``python -m fibsem.report``; ``lineage`` and ``repoint`` are functions of
+        their own.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def report(
     where = [folders] if isinstance(folders, str | Path) else folders and list(folders)
     tree = tree_of("report", dataset, options, folders=where, output=output)
     for key in ("lineage", "repoint"):
-        require(key, tree[key], tree[key] is None, "none: it is of the command line")
+        require(key, tree[key], tree[key] is None, f"left to `api.{key}`")
     return run(tree)
 
 

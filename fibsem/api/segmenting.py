@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.porosity_told import corrected_text, porosity_text
-from fibsem.api.inputs import opened, options_of, volume_of
-from fibsem.api.models import CHAMPION, LoadedModel, check_unlike, load_all
-from fibsem.api.options import completes, one_line_errors, tree_of
+from fibsem.api.inputs import learned_by, opened, options_of, say_unused, tree_for, volume_of
+from fibsem.api.models import (
+    CHAMPION,
+    Loaded,
+    Models,
+    listed,
+    loaded_among,
+    mean_of,
+    models_of,
+    warn_of_first,
+)
+from fibsem.api.options import completes, one_line_errors
 from fibsem.api.results import Result
 from fibsem.config import (
-    Configuration,
     TrackingConfig,
     Tree,
     as_typed,
@@ -27,11 +34,9 @@ from fibsem.config import (
     output_folder,
     read,
     read_path,
-    require,
     voxel_nm_of,
     weights_of,
 )
-from fibsem.data.dataset.scale import learned_range
 from fibsem.data.volumes import Volume, open_volume
 from fibsem.data.volumes.volume import ArraySource
 from fibsem.data.volumes.voxels import Voxels
@@ -39,15 +44,7 @@ from fibsem.system.file_names import visible
 from fibsem.system.summaries import SegmentedFilm
 from fibsem.system.summaries.figures import Ends
 
-if TYPE_CHECKING:
-    from fibsem.inference.model.segmenter import Segmenter
-    from fibsem.inference.volume.before.estimate import SegmentationEstimate
-
 Labels = npt.NDArray[np.uint8]
-#: A model, or several whose probabilities are averaged.
-Models = str | Path | LoadedModel | Sequence[str | Path | LoadedModel]
-#: Loaded models for the names in ``weights``, in their order. None: load by name; (): load all.
-Loaded = Sequence[LoadedModel | None]
 
 
 @dataclass(frozen=True, repr=False)
@@ -196,8 +193,9 @@ def segment(
         Output folder. None: the default of the command; for an array or an opened volume no folder
         is kept.
     options
-        Any other key of ``python -m fibsem.segment`` but ``estimate`` and ``export``, such as
-        ``probabilities=True``, ``voxel_nm=[50, 10, 10]`` or ``valid="all"``.
+        Any other key of ``python -m fibsem.segment``, such as ``probabilities=True``,
+        ``voxel_nm=[50, 10, 10]`` or ``valid="all"``. ``estimate`` and ``export`` are functions of
+        their own.
 
     Raises
     ------
@@ -216,18 +214,8 @@ def segment(
     found.porosity, found.labels, found.probabilities
     ```
     """
-    weights = options.get("weights")
-    require("weights", weights, weights is None, "left to `model`, the second argument")
-    models = _listed(model)
-    names = [one.name if isinstance(one, LoadedModel) else str(one) for one in models]
-    tree = tree_of(
-        "segment", None, options,
-        volume=volume if isinstance(volume, str | Path) else None, weights=names, output=output,
-    )  # fmt: skip
-    asked = tree["estimate"]
-    require("estimate", asked, asked is False, "false: it is an answer of the command line")
-    require("export", tree["export"], tree["export"] is None, "none: it is of the command line")
-    loaded = [one if isinstance(one, LoadedModel) else None for one in models]
+    models = listed(model)
+    tree, loaded = tree_for(volume, models, options, output=output), loaded_among(models)
     if isinstance(volume, str | Path):
         return run(tree, loaded)
     stack = opened(volume, tree)
@@ -239,17 +227,6 @@ def segment(
         return _label(stack, tree, Path(scratch) / "labels", loaded).in_memory()
 
 
-def _listed(model: Models) -> list[str | Path | LoadedModel]:
-    """Return the given models as a list; raise UserError if something else is among them."""
-    models = [model] if isinstance(model, str | Path | LoadedModel) else model
-    if not isinstance(models, list | tuple) or not models:
-        models = [models]  # type: ignore[list-item]
-    for one in models:
-        legal = isinstance(one, str | Path | LoadedModel)
-        require("model", type(one).__name__, legal, "an address, a folder or a loaded model")
-    return list(models)
-
-
 def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
     """Segment the volume of a configuration, with models that may be loaded already."""
     volume = volume_of(tree, options_of(tree))
@@ -258,49 +235,25 @@ def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
     return _label(volume, tree, folder, loaded)
 
 
-def estimate_work(tree: Tree) -> SegmentationEstimate:
-    """Estimate time, memory and disk space of a segmentation."""
-    _say_unused(tree)
-    volume, given = volume_of(tree, options := options_of(tree)), voxel_nm_of(tree)
-    models = _models(tree)
-
-    from fibsem.inference.volume.before.estimate import estimate_segmentation
-    from fibsem.inference.volume.before.likeness import stated_unlike
-
-    for said in stated_unlike(given, volume.voxel_nm, [model.bundle.trained for model in models]):
-        print(f"warning: {said}", file=sys.stderr)
-    volume = volume.with_range(volume.declared or _learned_range(volume.dtype, models))
-    return estimate_segmentation(volume, _mean(models), options)
-
-
-def _say_unused(tree: Tree) -> None:
-    """Print a line for each key that was typed and has no effect."""
-    for line in Configuration(tree).typed_for_nothing():
-        print(line)
-
-
 def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentResult:
-    _say_unused(tree)
+    say_unused(tree)
     options, given = options_of(tree), voxel_nm_of(tree)
-    models = _models(tree, loaded)
-    volume = volume.with_range(volume.declared or _learned_range(volume.dtype, models))
+    models = models_of(tree, loaded)
+    volume = volume.with_range(volume.declared or learned_by(models, volume.dtype))
 
-    from fibsem.inference.model.segmenter import first_one_warnings
     from fibsem.inference.volume.segmentation import segment_volume
     from fibsem.system.progress import Progress
     from fibsem.tracking.bundle import load_segmenter
     from fibsem.tracking.provenance import provenance
     from fibsem.tracking.runs import code_version
 
-    named = {f"{k} {model.name}": model.bundle.segmenter for k, model in enumerate(models, 1)}
-    for warning in first_one_warnings(named):
-        print(f"warning: {warning}")
-    if options.symmetry > 1 and _mean(models).with_views(2).symmetry == 1:
+    warn_of_first(models)
+    if options.symmetry > 1 and mean_of(models).with_views(2).symmetry == 1:
         print(f"symmetry={options.symmetry} does nothing: views are those of networks")
     uri = read(TrackingConfig, tree["tracking"], "tracking").absolute_uri
     with Progress("segmenting") as progress:
         summary = segment_volume(
-            volume, _mean(models), folder, options,
+            volume, mean_of(models), folder, options,
             voxel_nm=given, trained=[model.bundle.trained for model in models],
             tested=models[0].bundle.tested if len(models) == 1 else (),
             load=partial(load_segmenter, [model.place for model in models], uri),
@@ -311,26 +264,3 @@ def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentR
             progress=progress,
         )  # fmt: skip
     return SegmentResult.of_folder(summary, folder)
-
-
-def _models(tree: Tree, loaded: Loaded = ()) -> list[LoadedModel]:
-    """Return the models in the order of ``weights``; those in ``loaded`` are not loaded again."""
-    store, names = read(TrackingConfig, tree["tracking"], "tracking"), weights_of(tree)
-    places = list(zip(names, loaded or [None] * len(names), strict=True))
-    fresh = iter(load_all([name for name, one in places if one is None], store.uri))
-    models = [next(fresh) if one is None else one for _, one in places]
-    check_unlike(models)
-    return models
-
-
-def _learned_range(
-    dtype: np.dtype[Any], models: Sequence[LoadedModel]
-) -> tuple[float, float] | None:
-    """Return the grey value range of the training, for a volume without a range of its own."""
-    return learned_range(dtype, *(model.bundle.scales for model in models))
-
-
-def _mean(models: Sequence[LoadedModel]) -> Segmenter:
-    from fibsem.inference.model.segmenter import Segmenter
-
-    return Segmenter.ensemble([model.bundle.segmenter for model in models])

@@ -8,6 +8,7 @@ from .model.segmenter import Segmenter as Segmenter
 from .options import Options as Options
 from .tiling.tiles import Room as Room
 from .tiling.tuning import tiling_of as tiling_of
+from .volume.before.estimate import SegmentationEstimate as SegmentationEstimate
 from .volume.in_memory import segment_stack as segment_stack
 from .volume.labelling.slab import SlabWorker as SlabWorker
 from .volume.segmentation import segment_volume as segment_volume

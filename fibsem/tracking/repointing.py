@@ -53,7 +53,39 @@ class Place:
         return path.as_uri() if self.text.startswith("file:") else str(path)
 
 
-def repoint(uri: str, old: Path, new: Path) -> tuple[int, int]:
+@dataclass(frozen=True, repr=False)
+class Repointed:
+    """Artifact locations of a store that were changed.
+
+    Attributes
+    ----------
+    uri
+        Address of the store.
+    old, new
+        Folders that the locations were in, and are in now.
+    changed, present
+        Number of locations that were changed, and how many of the new ones exist.
+
+    Examples
+    --------
+    >>> Repointed("sqlite:///ml.db", Path("/old"), Path("/new"), changed=7, present=7)
+    7 places in sqlite:///ml.db begin with /new now, and not with /old; 7 are there
+    """
+
+    uri: str
+    old: Path
+    new: Path
+    changed: int
+    present: int
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.changed} places in {hidden(self.uri)} begin with {self.new} now, and not with "
+            f"{self.old}; {self.present} are there"
+        )
+
+
+def repoint(uri: str, old: Path, new: Path) -> Repointed:
     """Replace one folder by another in all artifact locations of a store.
 
     Parameters
@@ -62,11 +94,6 @@ def repoint(uri: str, old: Path, new: Path) -> tuple[int, int]:
         Address of the store, ``sqlite:///PATH``.
     old, new
         Folders; ``old`` need not exist any more.
-
-    Returns
-    -------
-    changed, there : int
-        Number of locations that were changed, and how many of the new ones exist.
 
     Raises
     ------
@@ -83,7 +110,7 @@ def repoint(uri: str, old: Path, new: Path) -> tuple[int, int]:
         )
     require_store(uri)
     try:
-        return _repoint(database, old, new)
+        return Repointed(uri, old, new, *_repoint(database, old, new))
     except sqlite3.DatabaseError as error:
         raise UserError(
             f"`tracking.uri` must name a database of MLflow that is whole, but {database} is not "

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 import yaml
 
-from fibsem import models, segment
+from fibsem import api, models, segment
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import command_line, compose
 from fibsem.data.dataset.scale import Scale
@@ -45,6 +45,10 @@ def test_a_bundle_becomes_a_graph_beside_its_summary(tmp_path, capsys):
     assert summary["metadata"] == told
     assert summary["bioimage"] == ["rdf.yaml", "test_window.npy", "test_probability.npy"]
     assert_described(out, session)
+    loaded = api.export(api.load(tmp_path / "bundle"), output=tmp_path / "from python")
+    assert loaded.path.read_bytes() == (out / "network.onnx").read_bytes()
+    assert loaded.summary == summary
+    assert str(loaded).endswith(f"geometry: {loaded.path}")
 
 
 def test_the_mean_of_unlike_models_says_whose_settings_it_has(tmp_path, capsys):

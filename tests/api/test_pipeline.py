@@ -254,6 +254,7 @@ def test_a_training_can_be_used_at_once(found, tiny, capsys):
     report.main(compose("report", [f"lineage={folder / 'once'}"]))
     printed = capsys.readouterr().out
     assert "python -m fibsem.train " in printed
+    assert str(api.lineage(by_path, output=folder / "lineage")) == printed.strip()
     assert "sweep" not in printed
 
 
@@ -572,6 +573,5 @@ def test_a_champion_that_was_moved_is_found_again(found, tmp_path, monkeypatch):
     store = {"tracking": {"uri": f"sqlite:///{here / 'ml.db'}"}}
     with pytest.raises(api.UserError, match="must name a registered model"):
         api.load(**store)
-    line = [f"repoint={folder}", f"tracking.uri={store['tracking']['uri']}"]
-    report.main(compose("report", line))
+    assert api.repoint(folder, **store).present
     assert api.load(**store).version == "1"

@@ -7,7 +7,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from fibsem import report
+from fibsem import api, report
 from fibsem.config import TrackingConfig, compose
 from fibsem.errors import UserError
 from fibsem.tracking.repointing import repoint
@@ -43,10 +43,25 @@ def test_a_moved_store_shows_its_artifacts(moved, capsys):
     report.main(compose("report", [f"repoint={old}", f"tracking.uri={store.uri}"]))
     assert f"begin with {new} now, and not with {old}; " in capsys.readouterr().out
     assert tracking.read_json(run, "config.json") == {"a": 1}
+    with pytest.raises(UserError, match="none of its artifacts lie in"):  # they are moved already
+        api.repoint(old, tracking={"uri": store.uri})
     assert tracking.client.get_model_version("fibsem", "1").source == str(new / "artifacts")
     again = Tracking.open(store, "film").start("another", tags={})  # new runs go there, too
     tracking.log_json(again, {"b": 2}, "config.json")
     assert str(tracking.client.get_run(again).info.artifact_uri).startswith(new.as_uri())
+
+
+def test_a_store_is_mended_from_python_as_well(moved):
+    old, new, run, experiment = moved
+    uri = f"sqlite:///{new / 'ml.db'}"
+    mended = api.repoint(old, tracking={"uri": uri})
+    assert 0 < mended.present <= mended.changed
+    assert (mended.old, mended.new) == (old, new)
+    assert str(mended) == (
+        f"{mended.changed} places in {uri} begin with {new} now, and not with {old}; "
+        f"{mended.present} are there"
+    )
+    assert Tracking(uri, experiment).read_json(run, "config.json") == {"a": 1}
 
 
 def test_what_was_not_moved_is_left_alone(moved):

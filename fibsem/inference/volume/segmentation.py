@@ -115,7 +115,7 @@ def segment_volume(
     voxel_nm = stated_nm(stated, *(one.voxel_nm for one in trained[:1]))
     check_voxel(options, voxel_nm, volume.shape)
     check_reach(volume.path, options, load)
-    check_output_apart(volume, folder)
+    check_output_apart(None if volume.in_memory else volume.path, folder)
     options.check_members(len(segmenter.members))
     segmenter = segmenter.with_views(options.symmetry)
     room = room_of(volume.shape[1:], volume.kept_bytes, segmenter.halo[0], options)

@@ -188,6 +188,6 @@ def test_an_estimate_runs_nothing_but_one_tile(volume, segmenter):
     assert estimate.bytes_read == 2 * volume.read(Box.whole(SHAPE)).size
     assert estimate.timed == SHAPE[1] * SHAPE[2]  # that very tile, not a square in it
     assert estimate.seconds == pytest.approx(np.prod(SHAPE) / estimate.pixels_per_second)
-    text = estimate.text()
+    text = estimate.text
     for word in ("tiles", "memory", "read", "written", "time", "timed at"):
         assert word in text

@@ -18,9 +18,9 @@ from fibsem.inference.volume.before.budget import GIB, room_of
 PATCHES = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SegmentationEstimate:
-    """The estimate for one volume.
+    """What the segmentation of one volume will need.
 
     Attributes
     ----------
@@ -34,6 +34,13 @@ class SegmentationEstimate:
         Rate of one process, from a timed tile of ``timed`` pixels.
     voxels, workers
         Number of voxels to label, and of processes that share them.
+
+    Examples
+    --------
+    ```python
+    expected = api.estimate("my/stack", "models:/fibsem@champion")
+    expected.seconds, expected.memory_gib, expected.bytes_written
+    ```
     """
 
     tiling: Tiling
@@ -50,8 +57,12 @@ class SegmentationEstimate:
         """Seconds for the whole volume; workers on one machine share its cores."""
         return self.voxels / self.pixels_per_second
 
+    def __repr__(self) -> str:
+        return self.text
+
+    @property
     def text(self) -> str:
-        """Return the estimate as text, a line for each figure."""
+        """The estimate as text, a line for each figure."""
         rows, columns = (
             -(-extent // side)
             for extent, side in zip(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fibsem.data.volumes import Volume, VoxelNm
+from fibsem.data.volumes import VoxelNm
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.inference.options import Options
@@ -51,12 +51,15 @@ def check_voxel(options: Options, voxel_nm: VoxelNm, shape: Triple) -> None:
         )
 
 
-def check_output_apart(volume: Volume, folder: Path) -> None:
-    """Refuse an output folder that contains the volume, which it might overwrite or remove."""
-    if not volume.in_memory and volume.path.resolve().is_relative_to(folder.resolve()):
+def check_output_apart(volume: Path | None, folder: Path) -> None:
+    """Refuse an output folder that contains the volume, which it might overwrite or remove.
+
+    The path is None for a volume in memory.
+    """
+    if volume is not None and volume.resolve().is_relative_to(folder.resolve()):
         raise UserError(
             f"`output` must be a folder that does not hold the volume, but {folder} holds "
-            f"{volume.path}; the choice is another output."
+            f"{volume}; the choice is another output."
         )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fibsem import segment
+from fibsem import api, segment
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
 from fibsem.data.preprocessing import Recipe
@@ -28,8 +28,17 @@ def test_the_command_tells_and_writes_nothing(trained, tmp_path, capsys, monkeyp
         writer.write(0, np.zeros((2, 40, 50), np.uint8))
     segment.main(compose("segment", ["volume=stack", "weights=bundle", "estimate=true"]))
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["tiles", "memory", "read", "written", "time"]
+    shown = ["tiles", "memory", "read", "written", "time"]
+    assert [line.split()[0] for line in lines] == shown
     assert lines[0].endswith("40 x 50, 1 x 1 a slice")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "stack"]
+    of_path = api.estimate("stack", "bundle", probabilities=True)
+    of_array = api.estimate(np.zeros((2, 40, 50), np.uint8), api.load("bundle"), probabilities=True)
+    for found in (of_path, of_array):
+        assert (found.voxels, found.bytes_read) == (4000, 4000)
+        assert (found.tiling.height, found.tiling.width) == (40, 50)
+        assert [line.split()[0] for line in repr(found).splitlines()] == shown
+    assert of_path.bytes_written == 2 * api.estimate("stack", "bundle").bytes_written
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "stack"]
 
 

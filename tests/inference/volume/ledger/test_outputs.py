@@ -14,7 +14,6 @@ from fibsem.data.volumes import create_volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.inference.volume.before.preflight import check_output_apart
 from fibsem.inference.volume.ledger.outputs import Outputs
 from tests.conftest import CutOffError
 from tests.inference.volume.conftest import SHAPE, labels_in, noise_block, plain
@@ -89,10 +88,11 @@ def test_an_output_around_the_volume_is_refused(volume, segmenter, tmp_path):
         assert not (folder / "ledger.json").exists()
 
 
-def test_an_output_around_no_file_is_none_around_an_array(volume, monkeypatch, tmp_path):
+def test_an_output_around_no_file_is_none_around_an_array(volume, segmenter, monkeypatch, tmp_path):
     """With the models' range it is no `ArrayVolume` any more, and still in memory."""
     monkeypatch.chdir(tmp_path)
-    check_output_apart(volume.with_range((0.0, 1.0)), Path())
+    segment_volume(volume.with_range(volume.value_range), segmenter, Path(), plain())
+    assert (tmp_path / "ledger.json").exists()
 
 
 def test_previews_are_drawn(volume, segmenter, tmp_path):
