@@ -25,7 +25,8 @@ def epoch_pixels(material: Material, epoch: int) -> Drawn:
     """
     if material.draws.changing is None:
         return material.train, material.training_pixels
-    return _drawn(material, material.draws.of(epoch), epoch)
+    rng = material.rng("train", CHANGING, epoch)
+    return _drawn(material.draws.of(epoch), material.training_size, rng)
 
 
 def pixels_to_fit(material: Material) -> Drawn:
@@ -36,12 +37,12 @@ def pixels_to_fit(material: Material) -> Drawn:
     """
     if sum(region.box.size for region in material.training_parts.regions) <= STUDY:
         return epoch_pixels(material, 0)
-    return _drawn(material, material.draws.few(STUDY), 0)
+    rng = material.rng("train", CHANGING, 0)
+    return _drawn(material.draws.few(STUDY), material.training_size, rng)
 
 
-def _drawn(material: Material, supply: Supply, epoch: int) -> Drawn:
-    rng = material.rng("train", CHANGING, epoch)
-    return supply.windows, drawn_pixels(supply, material.training_size, rng)
+def _drawn(supply: Supply, size: int, rng: np.random.Generator) -> Drawn:
+    return supply.windows, drawn_pixels(supply, size, rng)
 
 
 def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:

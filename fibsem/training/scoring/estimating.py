@@ -20,7 +20,7 @@ from fibsem.data.pieces import few_pixels, samples_of
 from fibsem.data.sampling import Pixels
 from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.pieces import PieceScorer, input_of
-from fibsem.inference.model.predict import SampleScorer, compiled, patch_scores
+from fibsem.inference.model.predict import BlockScorer, SampleScorer, compiled, patch_scores
 from fibsem.models import Model
 from fibsem.training.material.fixed_draws import (
     balanced_sample,
@@ -125,5 +125,5 @@ def estimate(material: Material, model: Model, split: Split) -> Estimate:
     """
     if material.config.spec.is_network:
         return estimator(material, split)(compiled(model))
-    sample = drawn(material, split)
-    return sample.estimate(pixel_scores(material, model, sample.windows, sample.pixels))
+    sample, scorer = drawn(material, split), BlockScorer(material.config.spec, model)
+    return sample.estimate(pixel_scores(scorer, material.volumes, sample.windows, sample.pixels))

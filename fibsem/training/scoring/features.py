@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.sampling import Pixels
 from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer
@@ -37,15 +38,20 @@ def fit_features(material: Material) -> Model:
 
 
 def pixel_scores(
-    material: Material, model: Model, windows: Sequence[LabelledWindow], pixels: Pixels
+    scorer: BlockScorer,
+    volumes: Mapping[str, CorrectedVolume],
+    windows: Sequence[LabelledWindow],
+    pixels: Pixels,
 ) -> FloatArray:
-    """Return the probability of solid of each pixel, (len(pixels),) float32."""
-    scorer = BlockScorer(material.config.spec, model)
+    """Return the probability of solid of each pixel, (len(pixels),) float32.
+
+    ``volumes`` has the volume of every sample, for models that look at whole slices first.
+    """
     scores = np.empty(len(pixels), np.float32)
     for window, here, y, x in _by_window(windows, pixels):
         region = window.region
         if scorer.needs_slice:
-            scorer.look(material.volumes[region.sample].slice(region.box.start[0]))
+            scorer.look(volumes[region.sample].slice(region.box.start[0]))
         scores[here] = scorer.at(window.image, y, x)
     return scores
 
