@@ -16,7 +16,6 @@ from fibsem.config import (
     EvaluateConfig,
     Tree,
     output_folder,
-    read,
     require,
     why_no_unet,
 )
@@ -179,7 +178,7 @@ def evaluate(
 def checked(given: Configuration) -> EvaluateConfig:
     """Check the settings of an evaluation before anything is opened, and return its own ones."""
     given.budget  # noqa: B018 - reads and checks it
-    return read(EvaluateConfig, given.tree["evaluation"], "evaluation")
+    return given.evaluation
 
 
 def run(tree: Tree) -> EvaluateResult:
@@ -205,7 +204,7 @@ def run(tree: Tree) -> EvaluateResult:
     folder = output_folder(
         "evaluate", given.tree, dataset.name, spec.name, str(spec.nbhd), data=dataset.hash
     )
-    budgeted, anew = given.budget.planned, tree["overwrite"]
+    budgeted, anew = given.budget.planned, given.overwrite
     with (
         at_work(folder),
         worked_on(folder, began, budgeted=budgeted, anew=anew) as worked,
@@ -230,9 +229,8 @@ def _evaluate(
         say_unplanned(given, given.run.spec)
     elif given.budget.planned:
         given, plan = _planned(given, config, dataset, folder, worked)
-    tree = given.tree
-    settle(folder, tree, dataset.digests, tracking, overwrite=tree["overwrite"])
-    earlier = finished(folder, tree)
+    settle(folder, given.tree, dataset.digests, tracking, overwrite=given.overwrite)
+    earlier = finished(folder, given.seeds)
     if earlier is not None and _is_in_store(earlier, tracking):
         print(f"{folder} is finished, and not run again")
         worked.only_look()
@@ -246,7 +244,7 @@ def _evaluate(
 
     make_folder(tables_folder(folder, dataset.name))  # an error must be raised before training
     material = Material(dataset, given.run)
-    if plan is None and (said := said_first(material, tree["seeds"])):
+    if plan is None and (said := said_first(material, len(given.seeds))):
         print(said)
     evaluation = Evaluation(
         given, material, folder, tracking, config.patch_limit,
@@ -318,15 +316,14 @@ def _planned(
     """Return the configuration with the steps that fit the budget, and the plan."""
     from fibsem.evaluation.protocol import plan_evaluation
     from fibsem.training.material.material import Material
-    from fibsem.training.planning.planned import planned, work_of
+    from fibsem.training.planning.plan_file import PlanFile, work_of
+    from fibsem.training.planning.planned import planned
 
-    material, tree = Material(dataset, given.run), given.tree
+    material, seeds = Material(dataset, given.run), len(given.seeds)
 
     def make(budget_s: float) -> Plan:
-        return plan_evaluation(material, tree["seeds"], config.patch_limit, budget_s, worked.began)
+        return plan_evaluation(material, seeds, config.patch_limit, budget_s, worked.began)
 
     work = work_of("evaluate", given.run.spec)
-    return planned(
-        given, folder, dataset.hash, make, work=work, anew=tree["overwrite"],
-        spent_s=lambda: worked.here_s,
-    )  # fmt: skip
+    file = PlanFile(folder, dataset.hash, work, anew=given.overwrite)
+    return planned(given, file, make, spent_s=lambda: worked.here_s)

@@ -20,12 +20,12 @@ from fibsem.config import (
     Tree,
     command_line,
     output_folder,
-    read,
     require,
 )
 from fibsem.data.dataset.split import SPLITS
 from fibsem.errors import UserError
-from fibsem.inference.options import KEYS, Options
+from fibsem.inference.options import KEYS
+from fibsem.promotion.options import segmentation_of
 from fibsem.system.advice import called, under
 from fibsem.system.again import same_command
 from fibsem.system.file_names import place_of
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from fibsem.data.dataset.dataset import Dataset
     from fibsem.promotion.candidates import Candidates
     from fibsem.system.summaries.budget import BudgetUse
+    from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.plan import Plan
     from fibsem.training.planning.worked import Worked
 
@@ -158,7 +159,7 @@ def promote(
 def run(tree: Tree) -> PromoteResult:
     """Promote the best of a dataset's trials."""
     began = command_began()
-    settings = checked(given := Configuration(tree))
+    mixed = checked(given := Configuration(tree)).mixed
     for line in given.typed_for_nothing():
         print(line)
 
@@ -170,12 +171,9 @@ def run(tree: Tree) -> PromoteResult:
         print(line)
     look_at(dataset, SPLITS)
 
-    from fibsem.promotion.candidates import Candidates
-    from fibsem.promotion.final import final_configuration
     from fibsem.promotion.planning.pace import TimeLeft
     from fibsem.promotion.promotion import promote as promote_trials
     from fibsem.promotion.setting import Promotion
-    from fibsem.promotion.trials import best_trials
     from fibsem.tracking.runs import Tracking
     from fibsem.tracking.store import one_decision
     from fibsem.training.planning.worked import worked_on
@@ -183,21 +181,13 @@ def run(tree: Tree) -> PromoteResult:
     tracking = Tracking.open(given.tracking, dataset.name)
     with one_decision(tracking.uri):  # raises now if the gate could not decide at the end
         pass
-    trials = best_trials(
-        tracking, dataset, given.rank, settings.study, settings.max_seconds_per_gigapixel,
-        each_architecture=settings.mixed,
-    )  # fmt: skip
-    # errors in `final` are raised before the ranking, not after it
-    finals = [final_configuration(trial.tree, tree, tree["seed"]).run for trial in trials]
-    if settings.mixed:
-        check_mixture(finals)
-    candidates = Candidates(trials, finals)
+    candidates = _candidates(given, dataset, tracking)
     folder = output_folder("promote", tree, dataset.name, candidates.name)
-    anew = tree["overwrite"]
+    anew = given.overwrite
     working = worked_on(folder, began, budgeted=given.budget.planned, anew=anew)
     with at_work(folder), working as worked:
         given, plan = _planned(given, candidates, dataset, folder, worked, anew=anew)
-        if not settings.mixed:
+        if not mixed:
             candidates = candidates.first(given.rank.k)
         pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
         work = Promotion(given, dataset, folder, tracking, pace=pace)
@@ -205,10 +195,30 @@ def run(tree: Tree) -> PromoteResult:
         if plan is not None:
             use = _of_budget(given, candidates, folder, plan, worked)
             summary = replace(summary, plan=plan.to_json(), budget=use)
-            if plan.waiting_s and not given.tree["segment"]:
+            if plan.waiting_s and not given.promotion.segment:
                 print(f"whole volumes wait: {same_command()} with segment=true segments them")
         write_json(folder / "summary.json", as_record(summary), again=False)
     return PromoteResult(summary, folder)
+
+
+def _candidates(given: Configuration, dataset: Dataset, tracking: Tracking) -> Candidates:
+    """Return the best trials of a dataset, with the settings of their final trainings.
+
+    So errors in ``final`` are raised before the ranking, not after it.
+    """
+    from fibsem.promotion.candidates import Candidates
+    from fibsem.promotion.final import final_configuration
+    from fibsem.promotion.trials import best_trials
+
+    asked = given.promotion
+    trials = best_trials(
+        tracking, dataset, given.rank, asked.study, asked.max_seconds_per_gigapixel,
+        each_architecture=asked.mixed,
+    )  # fmt: skip
+    finals = [final_configuration(trial.tree, given.tree, given.seed).run for trial in trials]
+    if asked.mixed:
+        check_mixture(finals)
+    return Candidates(trials, finals)
 
 
 def _planned(
@@ -221,7 +231,8 @@ def _planned(
     """
     from fibsem.promotion.final import share_for_nothing
     from fibsem.promotion.planning.budget import plan_promotion, values
-    from fibsem.training.planning.planned import planned, say_unplanned, work_of
+    from fibsem.training.planning.plan_file import PlanFile, work_of
+    from fibsem.training.planning.planned import planned, say_unplanned
 
     finals, slowest, plan = candidates.finals, candidates.slowest, None
     # postponed volumes are asked for, or an earlier start has begun them
@@ -229,12 +240,14 @@ def _planned(
     if slowest is None:
         say_unplanned(given, finals[0].spec)
     else:
-        make = partial(plan_promotion, given, candidates, dataset, worked.began)
+        file = PlanFile(
+            folder, dataset.hash, work_of("promote", finals[slowest].spec),
+            of=" ".join([candidates.name, *_typed_of_plan(given)]), anew=anew,
+        )  # fmt: skip
         given, plan = planned(
-            given, folder, dataset.hash, make, anew=anew,
-            of=" ".join([candidates.name, *_typed_of_plan(given)]),
+            given, file, partial(plan_promotion, given, candidates, dataset, worked.began),
             values=partial(values, mixed=given.promotion.mixed, typed=typed),
-            work=work_of("promote", finals[slowest].spec), spent_s=lambda: worked.here_s,
+            spent_s=lambda: worked.here_s,
         )  # fmt: skip
         said = None if plan else _foretold(given, candidates, slowest, dataset)
         if said:
@@ -304,6 +317,6 @@ def checked(given: Configuration) -> PromoteConfig:
     for key in ("budget", "data", "split", "tracking", "rank", "final", "gate", "postprocessing"):
         getattr(given, key)  # reads and checks it
     with called(under("segmentation", KEYS)):
-        options = read(Options, given.tree["segmentation"], "segmentation")
+        options = segmentation_of(given)
         options.check_members(given.promotion.ensemble, "ensemble=5")
     return given.promotion

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
 from fibsem.api.results import Result, files
-from fibsem.config import Configuration, SearchConfig, Tree, output_folder, require
+from fibsem.config import (
+    Configuration,
+    RunConfig,
+    SearchConfig,
+    Tree,
+    output_folder,
+    require,
+)
 from fibsem.search.space.declared import check_used, one_of_each, read_space, repeats, scalings_of
 from fibsem.search.space.space import Space
 from fibsem.system.addresses import hidden
@@ -173,7 +180,17 @@ class Prepared:
         return plan_sweep(self.given, self.space, self.material, budget_s, began)
 
     def announce(self) -> None:
-        """Print how long the sweep may take and, if that is long, faster alternatives.
+        """Print how long the sweep may take; with a budget, a dry run prints the plan."""
+        budget = self.given.budget
+        if not (budget.planned and self.material.config.spec.is_network):
+            self._announce_unplanned()
+        elif self.settings.dry_run and budget.seconds is not None:
+            from fibsem.training.planning.sentence import sentence
+
+            print(sentence(self.plan(budget.seconds)))
+
+    def _announce_unplanned(self) -> None:
+        """Print the expected time and, if that is long, faster alternatives.
 
         A dry run times a network of each architecture.
         """
@@ -195,62 +212,54 @@ class Prepared:
 
 def prepare(tree: Tree) -> Prepared:
     """Check a sweep, open its data, and print its space and how long it may take."""
-    began = command_began()
-    typed = Configuration(tree)
-    given = typed.settled
-    budget, space = given.budget, read_space(tree)
-    trainings, asked = one_of_each(given, space), given.search
-    config = trainings[0].run
-    unseen = not config.train.test
-    require("train.test", config.train.test, unseen, "false: a sweep never sees the test squares")
-    named = tree["study"] is None or (isinstance(tree["study"], str) and len(tree["study"]) <= 500)
-    require("study", tree["study"], named, "a text of at most 500 letters")
-    figures = {
-        "search.objectives": asked.objectives,
-        "search.constraints": tuple(asked.constraints or ()),
-    }
-    for where, keys in figures.items():
-        for key in keys:
-            Objective.named(key, where)
-        check_figures(where, keys, val_all=config.train.val_all)
-    check_used({key: [one.run.why_unused(key) for one in trainings] for key in space.axes})
+    began, typed = command_began(), Configuration(tree)
+    given, space = typed.settled, read_space(tree)
+    trainings = one_of_each(given, space)
+    configs = [one.run for one in trainings]
+    _check(given, space, configs)
     for line in (*typed.notes(space.axes), *trainings[0].typed_for_nothing(space.axes)):
         print(line)
-    size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
-    print(
-        f"space {space.name}: {size}, {len(space.cells())} cells of {', '.join(space.enumerated)}"
-    )
+    print(_described(space))
 
     from fibsem.data.doubts.idle_split import idle_split
     from fibsem.training.material.datasets import look_at, obtain
 
-    dataset = obtain(config.data, config.split)
+    dataset = obtain(configs[0].data, configs[0].split)
     for line in idle_split(dataset, trainings[0].typed):
         print(line)
-    look_at(dataset, configs=[one.run for one in trainings])
+    look_at(dataset, configs=configs)
 
     from fibsem.training.beginning.start import pinned
     from fibsem.training.material.material import Material
     from fibsem.training.scoring.scoring import check_scored
 
-    for where, keys in figures.items():
-        check_scored(where, keys, [one.run for one in trainings], dataset)
-    networks = [one.run for one in trainings]
-    given = pinned(
-        given,
-        *networks,
-        dataset=dataset,
-        scalings=scalings_of(space, given.tree["preprocess"]["scaling"]),
-    )
+    for where, keys in given.search.figures.items():
+        check_scored(where, keys, configs, dataset)
+    scalings = scalings_of(space, given.preprocess.scaling)
+    given = pinned(given, *configs, dataset=dataset, scalings=scalings)
     material = Material(dataset, one_of_each(given, space)[0].run)
     prepared = Prepared(given, space, material, began)
-    if not (budget.planned and config.spec.is_network):
-        prepared.announce()
-    elif asked.dry_run and budget.seconds is not None:
-        from fibsem.training.planning.sentence import sentence
-
-        print(sentence(prepared.plan(budget.seconds)))
+    prepared.announce()
     return prepared
+
+
+def _check(given: Configuration, space: Space, configs: Sequence[RunConfig]) -> None:
+    """Check what needs no data; ``configs`` has one training of each architecture."""
+    given.budget, given.study  # noqa: B018 - reads and checks them
+    train = configs[0].train
+    require("train.test", train.test, not train.test, "false: a sweep never sees the test squares")
+    for where, keys in given.search.figures.items():
+        for key in keys:
+            Objective.named(key, where)
+        check_figures(where, keys, val_all=train.val_all)
+    check_used({key: [one.why_unused(key) for one in configs] for key in space.axes})
+
+
+def _described(space: Space) -> str:
+    """Return name, size and cells of a space in a line."""
+    size = "infinitely many points" if math.isinf(space.size) else f"{space.size:.0f} points"
+    cells = f"{len(space.cells())} cells of {', '.join(space.enumerated)}"
+    return f"space {space.name}: {size}, {cells}"
 
 
 def search(prepared: Prepared) -> SweepResult:
@@ -262,27 +271,29 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.search.workers.pace import budget_pace
     from fibsem.search.workers.workers import run_trials
     from fibsem.tracking.runs import Tracking
-    from fibsem.training.planning.planned import named_plan, planned, work_of
+    from fibsem.training.planning.plan_file import PlanFile, work_of
+    from fibsem.training.planning.planned import planned
     from fibsem.training.planning.worked import worked_on
 
     given, asked, material = prepared.given, prepared.settings, prepared.material
     tree, config, dataset = given.tree, material.config, material.dataset
-    what, anew = (tree["model"]["name"], str(config.spec.nbhd)), tree["overwrite"]
+    what, anew = (tree["model"]["name"], str(config.spec.nbhd)), given.overwrite
     folder = output_folder("sweep", tree, dataset.name, *what, data=dataset.hash)
-    tracking, work = Tracking.open(config.tracking, dataset.name), work_of("sweep", config.spec)
+    tracking = Tracking.open(config.tracking, dataset.name)
+    file = PlanFile(folder, dataset.hash, work_of("sweep", config.spec), anew=anew)
     # read first, since the plan may lie in the folder that is emptied next
-    named = named_plan(given.budget.plan, dataset.hash, work) if config.spec.is_network else None
+    path = given.budget.plan if config.spec.is_network else None
+    named = None if path is None else file.named(path)
     if anew:
         with at_work(folder):
-            begin_anew(study_name(tree["study"], folder), asked.storage, folder, tracking)
+            begin_anew(study_name(given.study, folder), asked.storage, folder, tracking)
     shared = at_work(folder, shared=True)  # other processes may join the sweep
     budgeted, plan = given.budget.planned, None
     with shared, worked_on(folder, prepared.began, budgeted=budgeted, anew=anew) as worked:
         if config.spec.is_network:
             given, plan = planned(
-                given, folder, dataset.hash, lambda seconds: prepared.plan(seconds, worked.began),
-                work=work, anew=anew, named=named,
-                values=partial(values, halves=asked.backend == "optuna"),
+                given, file, lambda seconds: prepared.plan(seconds, worked.began),
+                named=named, values=partial(values, halves=asked.backend == "optuna"),
                 spent_s=lambda: worked.here_s,
             )  # fmt: skip
         pace = budget_pace(

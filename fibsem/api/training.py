@@ -170,7 +170,7 @@ def run(tree: Tree) -> TrainResult:
     needed = SPLITS if config.train.test else SPLITS[:2]
     look_at(dataset, needed, [config])
     given = pinned(given, dataset=dataset)
-    config, anew = given.run, tree["overwrite"]
+    config, anew = given.run, given.overwrite
     what = config.spec.name, str(config.spec.nbhd)
     folder = output_folder("train", given.tree, dataset.name, *what, data=dataset.hash)
     working = worked_on(folder, began, budgeted=budget.planned, anew=anew)
@@ -195,13 +195,13 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.account import budget_use, cut_off
 
-    anew = given.tree["overwrite"]
+    anew = given.overwrite
     tracking = Tracking.open(given.tracking, material.dataset.name)
     start = _planned(given, material, folder, worked)
     begins = anew or not (folder / "result.json").is_file()
     material = material.for_config(start.given.run)
     result, trained = _run(start, material, folder, tracking, begins)
-    _keep(start.given.tree, material, folder, result, trained)
+    _keep(start.given.command, material, folder, result, trained)
     seconds = worked.seconds_with(folder / "summary.json", worked=begins)
     summary = TrainingSummary(**vars(result), seconds=seconds)
     if start.plan is not None:
@@ -219,11 +219,12 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
     """
     from fibsem.training.planning.budgeting import plan_trainings
     from fibsem.training.planning.left import left_for_each
-    from fibsem.training.planning.planned import planned, say_unplanned, work_of
+    from fibsem.training.planning.plan_file import PlanFile, work_of
+    from fibsem.training.planning.planned import planned, say_unplanned
     from fibsem.training.planning.probing import probe
     from fibsem.training.steps.learner import Learner
 
-    spec, data = material.config.spec, material.dataset.hash
+    spec = material.config.spec
     if not spec.is_network:
         say_unplanned(given, spec)
         return _Start(given)
@@ -234,12 +235,11 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
         material.greys  # noqa: B018 - read now, so that the plan only has the time that is left
         learner = Learner.of(material.config)
         probed = probe(material, budget_s, learner)
-        return plan_trainings(probed, budget_s, worked.seconds, data, traced=True)
+        return plan_trainings(probed, budget_s, worked.seconds, file.data, traced=True)
 
-    given, plan = planned(
-        given, folder, data, make, work=work_of("train", spec),
-        anew=given.tree["overwrite"], spent_s=lambda: worked.here_s,
-    )  # fmt: skip
+    work, anew = work_of("train", spec), given.overwrite
+    file = PlanFile(folder, material.dataset.hash, work, anew=anew)
+    given, plan = planned(given, file, make, spent_s=lambda: worked.here_s)
     if plan is None or not given.budget.strict:
         return _Start(given, plan, learner)
     return _Start(given, plan, learner, lambda: left_for_each(plan, worked.seconds))
@@ -266,7 +266,7 @@ def _run(
         folder=folder,
         name=material.config.name,
         tags={names.COMMAND: names.TRAIN},
-        overwrite="always" if start.given.tree["overwrite"] else "never",
+        overwrite="always" if start.given.overwrite else "never",
         left_s=start.left_s,
     )
     with Progress("epochs") as progress:
@@ -275,7 +275,7 @@ def _run(
 
 
 def _keep(
-    tree: Tree, material: Material, folder: Path, result: TrialResult,
+    command: str | None, material: Material, folder: Path, result: TrialResult,
     trained: Trained | None,
 ) -> None:  # fmt: skip
     """Write the bundle of a network, or check an existing one.
@@ -291,7 +291,7 @@ def _keep(
 
     if trained is not None or not is_described(folder, material.dataset):
         model = trained.model if trained else models.load(material.config.spec, folder)
-        write_bundle(folder, material, model, result, tree)
+        write_bundle(folder, material, model, result, command)
     else:
         load_bundle(folder, "output")
 

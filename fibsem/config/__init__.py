@@ -13,6 +13,7 @@ from fibsem.config.keys import CONF, choices_of
 from fibsem.config.named import check_chosen
 from fibsem.config.overrides import as_typed, override
 from fibsem.config.promotion import (
+    FinalConfig,
     GateConfig,
     PostProcessingConfig,
     PromoteConfig,
@@ -41,6 +42,7 @@ __all__ = [
     "Configuration",
     "DataConfig",
     "EvaluateConfig",
+    "FinalConfig",
     "GateConfig",
     "PostProcessingConfig",
     "PromoteConfig",

@@ -21,7 +21,14 @@ from fibsem.config.promotion import (
     RankConfig,
 )
 from fibsem.config.reading import Tree, flat, read, read_path, require
-from fibsem.config.runs import AUTO, DataConfig, RunConfig, SamplingConfig, TrackingConfig
+from fibsem.config.runs import (
+    AUTO,
+    DataConfig,
+    EvaluateConfig,
+    RunConfig,
+    SamplingConfig,
+    TrackingConfig,
+)
 from fibsem.config.search import SearchConfig, of_epochs
 from fibsem.config.training import TrainConfig
 from fibsem.config.typed import AXES, command_of, typed_values
@@ -38,6 +45,8 @@ from fibsem.system.secrets import remember
 #: Keys that do not change the steps of a plan, or that plans compare separately.
 PLANNED_WITHOUT = ("command", "output", "overwrite", "tracking", "data", "budget", "budget_is",
                    "plan")  # fmt: skip
+#: Most letters of the name of a study.
+MOST_LETTERS = 500
 #: Default n_y and n_x of the neighbourhood.
 USUAL = (33, 33)
 #: Default objectives of a sweep, with and without metrics of all labelled pixels.
@@ -77,14 +86,44 @@ class Configuration:
         spec = self.spec
         return RunConfig(
             data=self.data,
-            preprocess=read(Recipe, self.tree["preprocess"], "preprocess"),
+            preprocess=self.preprocess,
             split=self.split,
             sampling=read(SamplingConfig, self.tree["sampling"], "sampling"),
             spec=spec,
             train=TrainConfig.of(self.tree["train"]).resolved(spec),
             tracking=self.tracking,
-            seed=self.tree["seed"],
+            seed=self.seed,
         )
+
+    @property
+    def seed(self) -> int:
+        """Seed of initial weights, order of batches and dropout."""
+        seed: int = self.tree["seed"]
+        return seed
+
+    @property
+    def seeds(self) -> range:
+        """Seeds of the trainings of an evaluation."""
+        return range(self.seed, self.seed + self.tree["seeds"])
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether earlier results in the output folder are removed."""
+        overwrite: bool = self.tree["overwrite"]
+        return overwrite
+
+    @property
+    def command(self) -> str | None:
+        """Command line that composes it; None in records of some earlier versions."""
+        return self.tree.get("command")
+
+    @property
+    def study(self) -> str | None:
+        """Name of the study of a sweep; None: that of its output folder."""
+        name = self.tree.get("study")
+        legal = name is None or (isinstance(name, str) and len(name) <= MOST_LETTERS)
+        require("study", name, legal, f"a text of at most {MOST_LETTERS} letters")
+        return name
 
     @cached_property
     def spec(self) -> ModelSpec:
@@ -98,6 +137,11 @@ class Configuration:
             )
         given = as_recorded(name, model) if name in MODELS else model
         return resolve(name, Nbhd.parse(self.tree["nbhd"]), padding, given)
+
+    @cached_property
+    def preprocess(self) -> Recipe:
+        """Settings of the correction of grey values."""
+        return read(Recipe, self.tree["preprocess"], "preprocess")
 
     @cached_property
     def data(self) -> DataConfig:
@@ -157,6 +201,11 @@ class Configuration:
         """Sweeps, candidates and ensemble members of a promotion."""
         keys = (field.name for field in fields(PromoteConfig))
         return read(PromoteConfig, {key: self.tree[key] for key in keys})
+
+    @cached_property
+    def evaluation(self) -> EvaluateConfig:
+        """Settings of an evaluation."""
+        return read(EvaluateConfig, self.tree["evaluation"], "evaluation")
 
     @cached_property
     def rank(self) -> RankConfig:

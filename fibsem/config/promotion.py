@@ -94,7 +94,7 @@ class RankConfig:
 
 @dataclass(frozen=True)
 class PromoteConfig:
-    """Which sweeps are promoted, with how many candidates and how many ensemble members.
+    """Which sweeps are promoted, to how many members, and whether whole volumes are segmented.
 
     Examples
     --------
@@ -107,6 +107,7 @@ class PromoteConfig:
     candidates: int = 2
     ensemble: int = 1
     ensemble_of: Literal["seeds", "architectures"] = "seeds"
+    segment: bool = True
 
     def __post_init__(self) -> None:
         require("candidates", self.candidates, self.candidates >= 1, "at least 1")
@@ -125,7 +126,13 @@ class PromoteConfig:
 
 @dataclass(frozen=True)
 class FinalConfig:
-    """Settings of the final training that replace those of the trial."""
+    """Settings of the final training that replace those of the trial.
+
+    Examples
+    --------
+    >>> FinalConfig(40, 0.05, None, shift_sd=0.05, shift_probability=0.5).steps is None
+    True
+    """
 
     epochs: int
     share: float

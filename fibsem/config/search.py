@@ -119,6 +119,14 @@ class SearchConfig:
         )
 
     @property
+    def figures(self) -> dict[str, tuple[str, ...]]:
+        """Names of the figures that trials are compared by, by key of the configuration."""
+        return {
+            "search.objectives": self.objectives,
+            "search.constraints": tuple(self.constraints or ()),
+        }
+
+    @property
     def _by_objective_alone(self) -> bool:
         """Whether successive halving is supported: Optuna, one objective, no pruner, no grid."""
         alone = self.pruner == "none" and len(self.objectives) <= 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,11 +78,6 @@ def parent_of(folder: Path) -> str | None:
     return known_json(folder / PARENT, RUN)
 
 
-def seeds_of(tree: Tree) -> range:
-    """Return the seeds of the runs of an evaluation."""
-    return range(tree["seed"], tree["seed"] + tree["seeds"])
-
-
 def whole_epochs(folder: Path, seeds: Iterable[int]) -> list[int]:
     """Return the number of epochs of each seed's training that no time limit cut."""
     results = (folder / f"seed-{seed}" / "result.json" for seed in seeds)
@@ -112,12 +107,12 @@ def completing(folder: Path) -> Iterator[None]:
     remove(folder / TO_DO)
 
 
-def finished(folder: Path, tree: Tree) -> EvaluationSummary | None:
+def finished(folder: Path, seeds: Sequence[int]) -> EvaluationSummary | None:
     """Return the summary if it has exactly the requested seeds, with scores, else None."""
     if (folder / TO_DO).exists():
         return None
-    summary, seeds = finished_in(folder), tuple(seeds_of(tree))
-    if summary is None or summary.seeds != seeds:
+    summary = finished_in(folder)
+    if summary is None or summary.seeds != tuple(seeds):
         return None
     if any(known_json(scores_of(folder, seed)) is None for seed in seeds):  # lost, or damaged
         return None

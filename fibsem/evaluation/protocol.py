@@ -16,7 +16,7 @@ from pathlib import Path
 from fibsem import models
 from fibsem.config import Configuration
 from fibsem.data.dataset.split import SPLITS
-from fibsem.evaluation.folder import PARENT, seeds_of
+from fibsem.evaluation.folder import PARENT
 from fibsem.evaluation.scores import SeedScores, pixels_of, score_model, searched_squares
 from fibsem.evaluation.summary import (
     balanced_of,
@@ -59,17 +59,13 @@ class Evaluation:
     patch_limit: int
     left_s: Callable[[int], float] | None = None
 
-    @property
-    def _seeds(self) -> range:
-        return seeds_of(self.given.tree)
-
     def run(self, progress: Callable[[str, int, int], None]) -> EvaluationSummary:
         """Train and score every seed; finished seeds are not trained again."""
         parent = self._parent()
         with self.tracking.cut_off(parent):
             seeds = []
-            for k, seed in enumerate(self._seeds):
-                progress(f"seed {seed}", k, len(self._seeds))
+            for k, seed in enumerate(self.given.seeds):
+                progress(f"seed {seed}", k, len(self.given.seeds))
                 seeds.append(self._one_seed(k, parent, progress))
             summary = self._summary(parent, seeds)
             self.tracking.log_changed(parent, metrics_of(summary))
@@ -103,7 +99,7 @@ class Evaluation:
             groups=(*balanced, *labelled),
             samples=figures_by_sample(seeds),
             runs=tuple(map(seed_entry, seeds)),
-            command=self.given.tree.get("command"),
+            command=self.given.command,
             seconds=None,
             plan=None,
             budget=None,
@@ -120,16 +116,16 @@ class Evaluation:
             names.DATA: self.material.dataset.hash,
             names.TEST: names.SCORED,
         }
-        name = f"{config.spec.name} {config.spec.nbhd}, {len(self._seeds)} seeds"
+        name = f"{config.spec.name} {config.spec.nbhd}, {len(self.given.seeds)} seeds"
         return take_up(
             self.tracking, FileNotes(self.folder / PARENT), name, self.given.tree,
-            self.material.dataset, tags=tags, params={"seeds": len(self._seeds)},
+            self.material.dataset, tags=tags, params={"seeds": len(self.given.seeds)},
         )  # fmt: skip
 
     def _one_seed(
         self, k: int, parent: str, progress: Callable[[str, int, int], None]
     ) -> SeedScores:
-        seed = self._seeds[k]
+        seed = self.given.seeds[k]
         folder = self.folder / f"seed-{seed}"
         given = self.given.with_values({"seed": seed})
         material = self.material.for_config(given.run)
@@ -144,7 +140,7 @@ class Evaluation:
 
         def show(epoch: Epoch) -> None:
             text = f"seed {seed}, epoch {epoch.epoch + 1}: mIoU {epoch.val['miou']:.4f}"
-            progress(text, k, len(self._seeds))
+            progress(text, k, len(self.given.seeds))
 
         result, _ = run_job(job, material, self.tracking, show)
         scores = self._scores(folder, material, seed, result)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import Configuration, PromoteConfig, Tree
+from fibsem.config import Configuration, FinalConfig, PromoteConfig, Tree
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.promotion.ranking import MIOU, Ranked, order_goal
@@ -68,14 +68,14 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
     return Configuration({**trained, **common}).with_values(values)
 
 
-def kept_steps(steps: Iterable[int | None], tree: Tree) -> str | None:
+def kept_steps(steps: Iterable[int | None], final: FinalConfig) -> str | None:
     """Return a notice if trials keep their steps, so that ``final.share`` does not set them."""
     own = {count for count in steps if count is not None}
-    if tree["final"]["steps"] or not own:
+    if final.steps or not own:
         return None
     return (
         f"final training: {' or '.join(map(str, sorted(own)))} steps an epoch, as the trials were "
-        f"trained, instead of as many as final.share={tree['final']['share']:g} makes them; "
+        f"trained, instead of as many as final.share={final.share:g} makes them; "
         "final.steps= or budget= sets others"
     )
 
@@ -90,10 +90,10 @@ def share_for_nothing(given: Configuration, trained: Iterable[Tree]) -> str | No
     trained
         Configurations of the trials; in patch mode the share has an effect nevertheless.
     """
-    share, steps = given.typed.get("final.share"), given.tree["final"]["steps"]
+    share, steps = given.typed.get("final.share"), given.final.steps
     if share is None or not steps:
         return None
-    finals = (final_configuration(tree, given.tree, given.tree["seed"]).run for tree in trained)
+    finals = (final_configuration(tree, given.tree, given.seed).run for tree in trained)
     if not all(final.why_unused("train.share") for final in finals):
         return None
     return f"final.share={share} does nothing: final.steps is {steps}, in grid mode"
@@ -165,10 +165,11 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     trials = [entry.trial for entry in ranked]
     first = {trial.architecture: trial for trial in reversed(trials)}
     candidates = list(first.values()) if config.mixed else trials[: config.candidates]
-    if notice := kept_steps([trial.tree["train"].get("steps") for trial in candidates], work.tree):
+    steps = [trial.tree["train"].get("steps") for trial in candidates]
+    if notice := kept_steps(steps, work.given.final):
         work.say(notice)
     tried = [
-        final_training(work, trial, work.tree["seed"], f"final training of candidate {k}")
+        final_training(work, trial, work.given.seed, f"final training of candidate {k}")
         for k, trial in enumerate(candidates, start=1)
     ]
     finals = [final for final in tried if final is not None]

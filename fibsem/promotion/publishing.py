@@ -44,7 +44,7 @@ def publish(
     champion = champions.champion_version(uri) == version
     epochs = finals[0].result.epochs
     log_figures(work, run_id, challenger.figures, {"tables": tables, "figures": figures}, epochs)
-    films = segment_samples(work, bundle, version, run_id) if work.tree["segment"] else {}
+    films = segment_samples(work, bundle, version, run_id) if work.given.promotion.segment else {}
     return challenger.summary(bundle, version, champion, films)
 
 

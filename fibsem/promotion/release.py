@@ -9,7 +9,6 @@ from pathlib import Path
 
 from fibsem.analysis import model_card
 from fibsem.analysis.porosity_told import porosity_text
-from fibsem.config import read
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.learned import learned_squares
 from fibsem.data.dataset.samples import Sample
@@ -19,6 +18,7 @@ from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import KEYS, Options
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.promotion.final import Final
+from fibsem.promotion.options import segmentation_of
 from fibsem.promotion.record import Challenger
 from fibsem.promotion.report import card_facts
 from fibsem.promotion.setting import Promotion
@@ -54,7 +54,7 @@ def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]
     trials
         All ranked trials, whose sweeps are named in the lineage.
     """
-    trial, dataset, tree = finals[0].trial, work.dataset, work.tree
+    trial, dataset, data = finals[0].trial, work.dataset, work.given.data
     sweeps = {trial.parent: trial for trial in reversed(trials)}
     return Lineage(
         sweep=trial.sweep(work.tracking),
@@ -65,11 +65,11 @@ def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]
         ),
         promotion=FromPromotion(
             finals[0].result.run_id, work.parent, tuple(final.seed for final in finals),
-            tree.get("command"),
+            work.given.command,
         ),
         dataset=dataset.name,
         data=dataset.hash,
-        data_source=DataSource(**{key: tree["data"][key] for key in ("name", "path", "phantom")}),
+        data_source=DataSource(data.name, data.path, data.phantom),
         code=code_version(),
     )  # fmt: skip
 
@@ -144,12 +144,12 @@ def _segmenting(
     work: Promotion, folder: Path, version: str
 ) -> Callable[[Sample], SegmentationSummary]:
     """Make a function that segments a sample with the registered bundle and returns the summary."""
-    options = read(Options, work.tree["segmentation"], "segmentation")
+    options = segmentation_of(work.given)
     load = partial(load_segmenter, [str(folder.resolve())], "")
     bundle, dataset = load_bundle(folder), work.dataset
     made_by = provenance(
         [(f"models:/{registry.REGISTERED}/{version}", replace(bundle, version=version))],
-        code=code_version(), command=work.tree.get("command"),
+        code=code_version(), command=work.given.command,
     )  # fmt: skip
 
     def segment(sample: Sample) -> SegmentationSummary:

@@ -18,6 +18,7 @@ from fibsem.data.pieces import Pieces
 from fibsem.inference.model.cost import seconds_per_gigapixel
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.model.views import SYMMETRIES
+from fibsem.promotion.options import segmentation_of
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import Figure, Stored
 from fibsem.training.material.fixed_draws import pieces_of
@@ -59,7 +60,7 @@ def measure_views(
     work: Promotion, segmenter: Segmenter, material: Material
 ) -> Mapping[str, GainRow]:
     """Measure gain and cost of two views, and of the number that volumes are segmented with."""
-    most = max(2, work.tree["segmentation"]["symmetry"])
+    most = max(2, segmentation_of(work.given).symmetry)
     symmetries = work.steps.once(
         f"symmetry-{most}", Symmetries, lambda: compare_views(segmenter, material, most)
     )

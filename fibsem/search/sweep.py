@@ -90,7 +90,7 @@ class Sweep:
         search, tree = given.search, given.tree
         goals, space = objectives(search.objectives), read_space(tree)
         bounds(search.constraints)  # errors in them are raised before anything is opened
-        name = study_name(tree.get("study"), folder)
+        name = study_name(given.study, folder)
         # trials of two studies do not share a folder
         settings = {**settings_of("sweep", tree), "study": name}
         identity = Identity("sweep", settings, dataset.digests)
@@ -249,7 +249,7 @@ class Sweep:
         return SweepSummary(
             dataset=dataset.name,
             data=dataset.hash,
-            command=self.given.tree.get("command"),
+            command=self.given.command,
             study=self.study.name,
             trials=Counts(
                 states.count("complete"), states.count("pruned"), states.count("failed")

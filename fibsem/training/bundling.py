@@ -10,7 +10,6 @@ from pathlib import Path
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import Tree
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.learned import learned_squares, merged
 from fibsem.data.dataset.scale import scales_of
@@ -45,7 +44,7 @@ def is_described(folder: Path, dataset: Dataset) -> bool:
 
 
 def write_bundle(
-    folder: Path, material: Material, model: models.Model, result: TrialResult, tree: Tree
+    folder: Path, material: Material, model: models.Model, result: TrialResult, command: str | None
 ) -> None:
     """Turn the folder of a finished training into a bundle.
 
@@ -55,8 +54,8 @@ def write_bundle(
         Folder that holds the weights, and the model they belong to.
     material, result
         Training data and result of the training.
-    tree
-        Configuration of the training.
+    command
+        Command line of the training.
     """
     config, dataset = material.config, material.dataset
     threshold = (result.val_all or {}).get("threshold", PostProcessing().threshold)
@@ -75,9 +74,9 @@ def write_bundle(
         trial=trial,
         dataset=dataset.name,
         data=dataset.hash,
-        data_source=DataSource(**{key: tree["data"][key] for key in ("name", "path", "phantom")}),
+        data_source=DataSource(config.data.name, config.data.path, config.data.phantom),
         code=code_version(),
-        training=tree.get("command"),
+        training=command,
     )
     audit = Audit(
         dataset=dataset.name,

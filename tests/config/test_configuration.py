@@ -115,3 +115,19 @@ def test_no_generator_meets_a_seed_that_it_cannot_take(command, key, seed):
 def test_an_evaluation_has_a_run(seeds):
     with pytest.raises(UserError, match=r"`seeds` must be (at least 1|a whole number)"):
         compose("evaluate", [f"seeds={seeds}"])
+
+
+def test_settings_of_a_command_are_read_from_its_tree():
+    given = Configuration(compose("evaluate", ["seed=7", "seeds=2", "overwrite=true"]))
+    assert (list(given.seeds), given.overwrite) == ([7, 8], True)
+    assert given.command == "python -m fibsem.evaluate seed=7 seeds=2 overwrite=true"
+    assert Configuration({}).command is None  # in records of some earlier versions
+    assert not Configuration(compose("promote", ["segment=false"])).promotion.segment
+
+
+@pytest.mark.parametrize("study", [["a", "b"], 3, 501 * "a"])
+def test_a_sweep_has_one_study_whose_name_is_a_file_name(study):
+    tree = compose("sweep")
+    assert Configuration(tree).study is None
+    with pytest.raises(UserError, match="`study` must be a text of at most 500 letters, but got"):
+        Configuration({**tree, "study": study}).study  # noqa: B018 - read

@@ -10,7 +10,7 @@ from fibsem.config import compose
 from fibsem.evaluation.scores import read_seeds
 from fibsem.system.files import read_json
 from fibsem.training.planning.plan import Plan
-from fibsem.training.planning.planned import FILE
+from fibsem.training.planning.plan_file import FILE
 
 pytestmark = pytest.mark.slow
 

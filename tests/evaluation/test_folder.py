@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from fibsem.config import TrackingConfig, compose
+from fibsem.config import Configuration, TrackingConfig, compose
 from fibsem.errors import UserError
 from fibsem.evaluation.comparison import compare, finished_cells
-from fibsem.evaluation.folder import OWN, PARENT, finished, scores_of, seeds_of, settle
+from fibsem.evaluation.folder import OWN, PARENT, finished, scores_of, settle
 from fibsem.system.files import write_json
 from fibsem.system.identity import FILE, Identity
 from fibsem.tracking.runs import Tracking
@@ -51,10 +51,10 @@ def test_more_seeds_go_on_and_fewer_are_summed_up_anew(begin, tmp_path):
     begin("seeds=3")
     finish(tmp_path, [0, 1, 2])
     begin("seeds=5")
-    assert finished(tmp_path, tree("seeds=3")).seeds == (0, 1, 2)
-    assert finished(tmp_path, tree("seeds=5")) is None
-    assert finished(tmp_path, tree("seeds=2")) is None
-    assert list(seeds_of(tree("seed=7", "seeds=2"))) == [7, 8]
+    assert finished(tmp_path, range(3)).seeds == (0, 1, 2)
+    assert finished(tmp_path, range(5)) is None
+    assert finished(tmp_path, range(2)) is None
+    assert list(Configuration(tree("seed=7", "seeds=2")).seeds) == [7, 8]
 
 
 @pytest.mark.parametrize("content", [None, "", '{"seed": 1, "squ'])
@@ -65,7 +65,7 @@ def test_a_seed_whose_scores_are_lost_is_scored_again(begin, tmp_path, content):
     scores_of(tmp_path, 1).unlink()
     if content is not None:
         scores_of(tmp_path, 1).write_text(content)
-    assert finished(tmp_path, tree("seeds=3")) is None
+    assert finished(tmp_path, range(3)) is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_another_evaluation_is_refused(begin, override, data, said):
 def test_a_damaged_summary_is_made_again(begin, tmp_path, content):
     begin()
     (tmp_path / "summary.json").write_text(content)
-    assert finished(tmp_path, tree()) is None
+    assert finished(tmp_path, range(5)) is None
     assert finished_cells(tmp_path.parent, DATA["hash"]) == {}
     with pytest.raises(UserError, match="finished evaluations"):
         compare(tmp_path, tmp_path)

@@ -57,7 +57,8 @@ def test_steps_that_came_with_a_trial_are_said(small):
     """They are kept whatever `final.share` is, and were taken for what it makes of it."""
 
     def said(steps, *overrides):
-        return kept_steps([steps, None], compose("promote", [*small[:2], *overrides]))
+        given = Configuration(compose("promote", [*small[:2], *overrides]))
+        return kept_steps([steps, None], given.final)
 
     assert said(None) is None
     assert said(30, "final.steps=9") is None

@@ -67,7 +67,7 @@ def plan_promotion(
         _shared, given, candidates=candidates, dataset=dataset, timed=timed, began=began,
         budget_s=budget_s,
     )  # fmt: skip
-    may_wait = given.tree["segment"] and "segment" not in given.typed
+    may_wait = given.promotion.segment and "segment" not in given.typed
     try:
         shared = share(volumes=True)
     except UserError:  # too short for the volumes
@@ -172,7 +172,7 @@ def _scoring_s(
 
 def _volumes_s(given: Configuration, dataset: Dataset, timed: Probe) -> float:
     """Estimate the seconds to segment the whole volumes; 0 if ``segment`` is false."""
-    if not given.tree["segment"]:
+    if not given.promotion.segment:
         return 0.0
     written_s = WRITTEN * timed.pixel_s * volumes_px(given, dataset)
     return len(dataset.samples) * OPENED_S + written_s

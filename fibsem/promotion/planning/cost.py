@@ -16,6 +16,7 @@ from fibsem.data.dataset.split import SPLITS, Split
 from fibsem.data.pieces import MOST
 from fibsem.data.pieces import SIDE as PIECE
 from fibsem.inference.model.views import SYMMETRIES
+from fibsem.promotion.options import segmentation_of
 
 #: Side of the square on which the search for a post-processing is timed.
 SIDE = 128
@@ -38,7 +39,7 @@ def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
     """
     sizes = {split: dataset_px(dataset, split) for split in SPLITS}
     members, *single = scored_models(given.promotion)
-    most = max(2, given.tree["segmentation"]["symmetry"])
+    most = max(2, segmentation_of(given).symmetry)
     counts = sum(count for count in SYMMETRIES if count <= most) if views else 0
     pieces = min(sizes["val"], MOST * PIECE**2)
     alone = sum(single) * (sizes["val"] + sizes["test"])
@@ -48,7 +49,7 @@ def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
 def volumes_px(given: Configuration, dataset: Dataset) -> int:
     """Count scored pixels of whole volumes, summed over members and views."""
     voxels = sum(int(np.prod(sample.volume.shape)) for sample in dataset.samples)
-    return voxels * given.promotion.ensemble * int(given.tree["segmentation"]["symmetry"])
+    return voxels * given.promotion.ensemble * segmentation_of(given).symmetry
 
 
 def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:

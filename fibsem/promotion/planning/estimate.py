@@ -37,7 +37,7 @@ def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Data
     each_s = min(each_s, final.max_seconds or math.inf)
     count = final_trainings(given.promotion, took.architectures)
     again_s = (given.rank.seeds if len(took.architectures) > 1 else 0) * took.train_s
-    pixels = volumes_px(given, dataset) if given.tree["segment"] else 0
+    pixels = volumes_px(given, dataset) if given.promotion.segment else 0
     volumes_s = pixels * took.seconds_per_gigapixel / 1e9
     parts = {"trials anew": again_s, "final trainings": count * each_s, "volumes": volumes_s}
     if (total_s := sum(parts.values())) <= LONG_S:

@@ -23,7 +23,7 @@ from fibsem.system.summaries.budget import CutOff
 from fibsem.training.planning.account import LATE, cut_off
 from fibsem.training.planning.instead import FEWEST_STEPS
 from fibsem.training.planning.plan import Plan
-from fibsem.training.planning.planned import FILE
+from fibsem.training.planning.plan_file import FILE
 
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep

@@ -148,7 +148,7 @@ class Worker:
         """Return the job of an attempt, with another seed after each training that failed."""
         attempt, failures = held.attempt, held.attempt.failures
         drawn = attempt.values.get("seed")
-        seed = (self.sweep.given.tree["seed"] if drawn is None else drawn) + 1000 * failures
+        seed = (self.sweep.given.seed if drawn is None else drawn) + 1000 * failures
         given = self.sweep.given.with_values({**attempt.values, "seed": seed})
         begins = suited(given.tree["train"]["init"], given.tree["preprocess"]["scaling"])
         given = given.with_values({"train.init": begins})

@@ -23,7 +23,7 @@ from fibsem.system.files import known_json, remove_own, write_json
 from fibsem.system.identity import Identity
 from fibsem.system.records import typed
 from fibsem.system.threads import start_beside
-from fibsem.training.planning.planned import FILE as PLAN
+from fibsem.training.planning.plan_file import FILE as PLAN
 
 #: Folder of the notes within that of the results, and the seconds between two notes.
 FOLDER, EVERY_S = "worked", 2.0

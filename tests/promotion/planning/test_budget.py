@@ -30,6 +30,7 @@ from fibsem.promotion.trials import Trial
 from fibsem.system.files import write_json
 from fibsem.system.summaries.budget import CutOff
 from fibsem.training.planning.plan import Plan, RankingPlan
+from fibsem.training.planning.plan_file import PlanFile
 from fibsem.training.planning.planned import planned as plan_kept
 from fibsem.training.planning.probing import Probe
 from fibsem.training.planning.sentence import sentence
@@ -173,7 +174,9 @@ def test_another_budget_leaves_the_plan_that_a_promotion_goes_on_by(tiny, small,
     def begin(seconds):
         given = Configuration(compose("promote", [*small[:2], f"budget={seconds:g}s"]))
         made = replace(PLAN, data=dataset.hash, budget_s=seconds)
-        given, plan = plan_kept(given, tmp_path, dataset.hash, lambda _: made, values=values)
+        given, plan = plan_kept(
+            given, PlanFile(tmp_path, dataset.hash), lambda _: made, values=values
+        )
         settle(tmp_path, given.tree, ["t1"], dataset, tracking)
         return plan
 

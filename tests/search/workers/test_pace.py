@@ -11,7 +11,7 @@ from fibsem.system.summaries.budget import CutOff
 from fibsem.system.summaries.sweep import Counts
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.planning.plan import Plan
-from fibsem.training.planning.planned import read_plan
+from fibsem.training.planning.plan_file import read_plan
 from fibsem.training.steps.checkpoint import continuation, save, trained_s
 from fibsem.training.steps.learner import Learner
 from fibsem.training.steps.state import TrainingState

@@ -18,7 +18,8 @@ from fibsem.system.identity import Identity
 from fibsem.training.planning import probing
 from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.plan import Plan
-from fibsem.training.planning.planned import FILE, planned, read_plan
+from fibsem.training.planning.plan_file import FILE, PlanFile, read_plan
+from fibsem.training.planning.planned import planned as by_file
 from fibsem.training.planning.probing import probe
 from fibsem.training.results import TrialResult
 from fibsem.training.steps.fit import AfterStep
@@ -29,6 +30,11 @@ PLAN = Plan(60.0, "abc", 1, 2, 3, 0.1, 0.2, 5.0)
 
 def tree(*overrides):
     return Configuration(compose("train", ["nbhd=11x11x3", *overrides]))
+
+
+def planned(given, folder, data, make, *, spent_s=lambda: 0.0, **more):
+    """As a command plans whose results lie in a folder."""
+    return by_file(given, PlanFile(folder, data, **more), make, spent_s=spent_s)
 
 
 def never(seconds):

@@ -1,0 +1,11 @@
+"""Options with which a promotion segments whole volumes."""
+
+from __future__ import annotations
+
+from fibsem.config import Configuration, read
+from fibsem.inference.options import Options
+
+
+def segmentation_of(given: Configuration) -> Options:
+    """Read the options below ``segmentation`` in the configuration of a promotion."""
+    return read(Options, given.tree["segmentation"], "segmentation")
