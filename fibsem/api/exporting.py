@@ -45,7 +45,7 @@ class ExportResult(Result[ExportSummary]):
     --------
     ```python
     exported = api.export("models:/fibsem@champion", output="network")
-    exported.path, exported.contents.metadata["halo_zyx"]
+    exported.path, exported.summary["metadata"]["halo_zyx"]
     ```
     """
 

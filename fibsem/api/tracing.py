@@ -26,7 +26,7 @@ class LineageResult(Result[LineageReport]):
     --------
     ```python
     made = api.lineage("labels")
-    made.contents.facts["porosity"], [step.run for step in made.steps]
+    made.text, [step.run for step in made.steps]
     ```
     """
 
