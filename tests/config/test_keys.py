@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from fibsem.config import CONF, compose
-from fibsem.config.keys import leaves, text_keys
+from fibsem.config.keys import check_keys, leaves, text_keys
+from fibsem.errors import UserError
 
 COMMANDS = sorted(file.stem for file in CONF.glob("*.yaml") if file.stem != "base")
 #: Keys that hold no text and may be null: numbers, lists of them, true or false.
@@ -44,3 +45,17 @@ def test_a_key_is_a_text_in_every_file_or_in_none():
             if value is not None and not taken and path[0] != "hydra":
                 found.setdefault((*group, *path), set()).add(isinstance(value, str))
     assert {path for path, kinds in found.items() if len(kinds) > 1} == set()
+
+
+@pytest.mark.parametrize("words", [
+    ["--cfg", "job"], ["-m", "seed=1,2"], ["hydra.job.name=a"], ["--config-dir=conf"],
+    ["+space.axes.seed=[1,2]"], ["~space.axes.model"], ["search={trials: 3}"],
+])  # fmt: skip
+def test_options_of_hydra_are_no_keys(words):
+    check_keys("sweep", words)
+
+
+@pytest.mark.parametrize("word", ["volume=a", "volume.x=a", "+volume=a", "model@x=2dcnn"])
+def test_a_key_of_another_command_is_none(word):
+    with pytest.raises(UserError, match="a key must be one that the command has"):
+        check_keys("sweep", [word])
