@@ -329,6 +329,11 @@ def imagej(resolution=(100.0, 100.0), **notes):
         (zeiss("AP_IMAGE_PIXEL_SIZE", "Image Pixel Size = 0 nm"), (None, None, None)),
         (zeiss("AP_IMAGE_PIXEL_SIZE", "Image Pixel Size = 4,5 nm"), (None, 4.5, 4.5)),
         (zeiss("AP_WD", "WD = 5 mm"), (None, None, None)),
+        # as it was stored, and scaled down since
+        (zeiss("AP_IMAGE_PIXEL_SIZE", "Image Pixel Size = 4.5 nm", "DP_IMAGE_STORE",
+               f"Store resolution = {GREY.shape[2]} * {GREY.shape[1]}"), (None, 4.5, 4.5)),
+        (zeiss("AP_IMAGE_PIXEL_SIZE", "Image Pixel Size = 4.5 nm", "DP_IMAGE_STORE",
+               "Store resolution = 1024 * 768"), (None, None, None)),
         ({"resolution": (0, 0), "resolutionunit": 3}, (None, None, None)),
         ({"resolution": (2e6, 1e6), "resolutionunit": 3}, (None, 10, 5)),
         ({"resolution": (2e6, 1e6), "resolutionunit": 1}, (None, None, None)),

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,6 +31,8 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 RULE = "a slice must be a whole, readable TIFF"
 UPRIGHT = 1
+#: Compressions by JPEG and JPEG 2000, and the marker at the end of what both write.
+JPEGS, END = (7, 33007, 34892, 33003, 33004, 33005, 34712), b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Page:
                 _check_single(tiff, self.file)
             page = page_of(image, tiff, self.file, labels=self.labels)
             check_like(page, self)
+            _check_ends(image, tiff, self.file)
             return page._meant(image.asarray())
 
 
@@ -111,6 +115,19 @@ def directories(tiff: tifffile.TiffFile, file: File) -> Iterator[Any]:
             )
         offsets.add(page.offset)
         yield page
+
+
+def _check_ends(image: Any, tiff: tifffile.TiffFile, file: File) -> None:
+    """Raise SliceError for pixels whose JPEG has no end, as decoders invent the rest of them."""
+    if image.compression not in JPEGS:
+        return
+    for offset, count in zip(image.dataoffsets, image.databytecounts, strict=True):
+        tiff.filehandle.seek(offset)
+        if END not in tiff.filehandle.read(count):
+            raise SliceError(
+                f"a TIFF must be whole, but {file} has pixels whose JPEG is cut short: copy it "
+                "again from where it was made."
+            )
 
 
 def _check_single(tiff: tifffile.TiffFile, file: File) -> None:
@@ -182,7 +199,12 @@ def page_of(image: Any, tiff: tifffile.TiffFile, file: File, *, labels: bool) ->
             "disagree on those, so turn it and save it again."
         )
     # tifffile reads strips that were never written as zeros, which would look like pores.
-    if not image.databytecounts or 0 in image.databytecounts:
+    listed = len(image.databytecounts)
+    if (
+        not listed
+        or 0 in image.databytecounts
+        or (not image.is_final and listed < prod(image.chunked))
+    ):
         raise SliceError(f"a TIFF must be whole, but {file} has strips without pixels.")
     for offset, count in zip(image.dataoffsets, image.databytecounts, strict=True):
         check_whole(offset, count, tiff, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ COARSEST_PIXEL_NM = 1e4
 MOST_OF_BAR = 0.3
 #: Keys of pixel sizes of a Zeiss SEM, the better one first: the second ignores later downscaling.
 ZEISS_KEYS = ("ap_image_pixel_size", "ap_pixel_size")
+#: Key of the width and height of a Zeiss image as it was stored, as in ``1024 * 768``.
+ZEISS_STORED = "dp_image_store"
 
 
 def tagged_nm(tiff: tifffile.TiffFile, number: int = 0) -> VoxelNm:
@@ -33,7 +36,7 @@ def _stated(tiff: tifffile.TiffFile) -> Iterator[VoxelNm]:
     yield _imagej_nm(tiff, tiff.imagej_metadata or {})
     if _is_as_scanned(tiff):
         yield _fei_nm(tiff.fei_metadata or {})
-    yield _zeiss_nm(tiff.sem_metadata or {})
+        yield _zeiss_nm(tiff.sem_metadata or {})
     yield printed_nm(tiff.pages.first)
 
 
@@ -80,9 +83,14 @@ def bar_rows(tiff: tifffile.TiffFile, shape: tuple[int, ...]) -> int:
 
 
 def _is_as_scanned(tiff: tifffile.TiffFile) -> bool:
-    """Whether an FEI image is as wide as its scan; downscaling keeps the metadata unchanged."""
+    """Whether an image of a microscope is as wide as its scan.
+
+    Downscaling keeps the metadata unchanged.
+    """
     scan = (tiff.fei_metadata or {}).get("Image")
     width = finite(scan.get("ResolutionX")) if isinstance(scan, Mapping) else None
+    if stored := re.match(r"\d+", str((tiff.sem_metadata or {}).get(ZEISS_STORED, ("",))[-1])):
+        width = float(stored[0])
     return width in (None, tiff.pages.first.imagewidth)
 
 

@@ -249,6 +249,43 @@ def test_strips_that_were_never_written_are_refused(tmp_path):
     assert "holes.tif" in message
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_strips_and_tiles_that_are_not_even_listed_are_refused(tmp_path, compression, tile):
+    """Those that are lacking were read as zeros, which are pores."""
+    path = tmp_path / "holes.tif"
+    rows = {"rowsperstrip": 4} if tile is None else {"tile": tile}
+    image = voxels("uint8", (1, 40, 50))[0]
+    tifffile.imwrite(path, image, compression=compression, **rows)
+    np.testing.assert_array_equal(open_volume(path).whole()[0], image)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        for tag in [tag for tag in tiff.pages.first.tags if tag.code in (273, 279, 324, 325)]:
+            tag.overwrite(tag.value[:3])
+    message = refusal(path)
+    assert "strips without pixels" in message
+    assert "holes.tif" in message
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "jpeg2000"])
+@pytest.mark.parametrize("rest", [b"", b"\0"])
+def test_pictures_by_jpeg_that_are_cut_short_are_refused(tmp_path, compression, rest):
+    """Decoders invent what is lacking: one grey value, which may be that of pores."""
+    for z in (1, 2):
+        tifffile.imwrite(tmp_path / f"s{z}.tif", voxels("uint8")[z], compression=compression)
+    assert open_volume(tmp_path).whole().shape == (2, *SHAPE[1:])
+    with tifffile.TiffFile(path := tmp_path / "s2.tif", mode="r+") as tiff:
+        counts = tiff.pages.first.tags["StripByteCounts"]
+        half, (offset,) = counts.value[0] // 2, tiff.pages.first.dataoffsets
+        if not rest:
+            counts.overwrite(half)
+    if rest:  # as a disk leaves a file that it could not finish
+        data = bytearray(path.read_bytes())
+        data[offset + half : offset + 2 * half + 1] = rest * (half + 1)
+        path.write_bytes(data)
+    message = refusal(tmp_path)
+    assert "s2.tif has pixels whose JPEG is cut short" in message
+
+
 @pytest.mark.parametrize("kind", ["folder", "pages", "ome-zarr"])
 def test_other_slices_are_not_touched(tmp_path, kind):
     array = voxels("uint8")
