@@ -122,6 +122,8 @@ OTHERS = {
     b"PK\x03\x04": "a ZIP archive", b"\x89HDF": "HDF5", b"\x93NUMPY": "a NumPy array",
     b"NRRD": "NRRD", b"\x1f\x8b": "compressed by gzip", b"%PDF": "a PDF",
 }  # fmt: skip
+#: Those that hold other files.
+PACKED = ("a ZIP archive", "compressed by gzip")
 
 
 def _check_format(file: File, manner: Manner) -> None:
@@ -130,7 +132,8 @@ def _check_format(file: File, manner: Manner) -> None:
     for mark, kind in OTHERS.items():
         if begin.startswith(mark):
             what = "a label stack or mask of a volume" if manner.labels else "a volume"
-            raise UserError(f"{what} must be {CHOICES}, but {file} is {kind}; save it as TIFF.")
+            remedy = "unpack it" if kind in PACKED else "save it as TIFF"
+            raise UserError(f"{what} must be {CHOICES}, but {file} is {kind}; {remedy}.")
 
 
 def _open_source(file: File, manner: Manner) -> Source:

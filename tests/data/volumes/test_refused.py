@@ -1,12 +1,16 @@
 """What is refused says what helps."""
 
+import gzip
+import zipfile
+
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
 from fibsem.data.material import find_extent, given_extent
-from fibsem.data.volumes import ArrayVolume
+from fibsem.data.volumes import ArrayVolume, open_volume
 from fibsem.errors import UserError
 from tests.data.material.films import drifted, film
 from tests.data.volumes.written import refusal
@@ -38,6 +42,23 @@ def test_tiles_with_a_depth(tmp_path):
     deep = np.zeros((16, 32, 48), np.uint8)
     tifffile.imwrite(tmp_path / "film.tif", deep, tile=(16, 16, 16), photometric="minisblack")
     assert "a page a slice, without tiles of some depth" in refusal(tmp_path / "film.tif")
+
+
+def test_arrays_in_groups_of_a_zarr_are_named(tmp_path):
+    root = zarr.open_group(tmp_path / "film.zarr", mode="w", zarr_format=2)
+    root.create_group("volumes").create_array("raw", data=FILM)
+    root.create_array("ids", data=FILM[0, 0])
+    message = refusal(tmp_path / "film.zarr")
+    assert message.endswith(f"a volume by itself is {tmp_path}/film.zarr/volumes/raw.")
+    np.testing.assert_array_equal(open_volume(tmp_path / "film.zarr/volumes/raw").whole(), FILM)
+
+
+def test_what_is_packed_is_to_be_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "film.zip", "w") as archive:
+        archive.writestr("slice_0.tif", b"")
+    assert refusal(tmp_path / "film.zip").endswith("film.zip is a ZIP archive; unpack it.")
+    (tmp_path / "film.tif.gz").write_bytes(gzip.compress(b"film"))
+    assert refusal(tmp_path / "film.tif.gz").endswith("is compressed by gzip; unpack it.")
 
 
 @pytest.mark.parametrize("name", ["false", "none"])

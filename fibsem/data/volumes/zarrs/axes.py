@@ -20,6 +20,8 @@ WORDS = {
     "plane": "z", "slice": "z", "section": "z", "depth": "z",
     "row": "y", "rows": "y", "height": "y", "column": "x", "columns": "x", "col": "x", "width": "x",
 }  # fmt: skip
+#: Attributes in which arrays name their axes: those of xarray, funlib and COSEM.
+OWN = ("_ARRAY_DIMENSIONS", "axis_names", "axes")
 #: Transformations besides `scale` that do not change the voxel size.
 IN_PLACE = ("identity", "translation")
 
@@ -33,11 +35,15 @@ def _axes(multiscale: Mapping[str, Any]) -> Sequence[Any]:
 def axis_names(multiscale: Mapping[str, Any], array: zarr.Array[Any]) -> list[str]:
     """Return the names of the axes: those of OME, else those of the array itself, as in xarray."""
     if axes := _axes(multiscale):
-        named = [str(axis["name"] if isinstance(axis, Mapping) else axis) for axis in axes]
-        return [name.casefold() for name in named]
+        return [name.casefold() for name in _named(axes)]
     names: Any = getattr(array.metadata, "dimension_names", None)
     attributes: Any = array.attrs.asdict()
-    return own_names(names or attributes.get("_ARRAY_DIMENSIONS") or ())
+    own = (attributes[key] for key in OWN if isinstance(attributes.get(key), str | list))
+    return own_names(names or _named(next(own, ())))
+
+
+def _named(axes: Sequence[Any]) -> list[str]:
+    return [str(axis["name"] if isinstance(axis, Mapping) else axis) for axis in axes]
 
 
 def own_names(names: Sequence[object]) -> list[str]:

@@ -24,6 +24,9 @@ from fibsem.system.advice import RANGE, SERIES, SPARSE
 #: Attributes by which NetCDF and xarray pack values, and their values if nothing is packed.
 PACKED = {"scale_factor": 1, "add_offset": 0}
 MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
+GROUPS = ("zarr.json", ".zgroup")
+#: Levels of groups in which arrays are looked for, and how many of them a message names.
+DEEPEST, NAMED = 3, 3
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,8 @@ def _open(folder: Path, manner: Manner) -> ZarrSource:
     if isinstance(node, zarr.Group):
         node, multiscale = _picture(node, folder, manner.series)
         node, level = _full(node, _need(multiscale, "datasets", folder))
+    else:
+        multiscale, level = _described_above(folder.absolute())
     if not isinstance(node, zarr.Array):
         raise SliceError(f"an OME-Zarr must have a readable array, but {folder} has a group.")
     check_axes(node.shape, axis_names(multiscale, node), folder)
@@ -158,6 +163,24 @@ def _open(folder: Path, manner: Manner) -> ZarrSource:
     _check_unpacked(node, folder)
     sparse = manner.sparse or (manner.labels and _is(node.fill_value, manner.unlabelled))
     return ZarrSource(folder, node, multiscale_nm(multiscale, level), sparse)
+
+
+def _described_above(
+    array: Path,
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return what the image that an array is a resolution of says of it; empty if it is of none.
+
+    Its axes and its voxel size stand there alone.
+    """
+    for home in array.parents:
+        if not any((home / mark).is_file() for mark in GROUPS):
+            break
+        group = zarr.open(home, mode="r", use_consolidated=False)
+        for multiscale in _multiscales(group) if isinstance(group, zarr.Group) else ():
+            for level in multiscale.get("datasets", []):
+                if home / str(level["path"]) == array:
+                    return multiscale, level
+    return {}, {}
 
 
 def _is(fill_value: Any, value: int | None) -> bool:
@@ -183,7 +206,8 @@ def _picture(
     ]
     if not pictures:
         raise SliceError(
-            f"an OME-Zarr must have `multiscales` with a readable array, but {folder} has none."
+            f"an OME-Zarr must have `multiscales` with a readable array, but {folder} has none"
+            f"{_arrays_in(group, folder)}."
         )
     if series is None and len(pictures) == 1:
         return pictures[0][1]
@@ -198,6 +222,14 @@ def _picture(
         f"{'' if series is None else f', and `{SERIES}` is {series}'}; `{SERIES}` picks one by its "
         "number or name."
     )
+
+
+def _arrays_in(group: zarr.Group, folder: Path) -> str:
+    """Name the arrays of a group that is no image, as a hint for a message; may be empty."""
+    nodes = group.members(max_depth=DEEPEST, use_consolidated_for_children=False)
+    arrays = sorted(name for name, node in nodes if isinstance(node, zarr.Array) and node.ndim >= 3)
+    paths = " and ".join(str(folder / name) for name in arrays[:NAMED])
+    return f"; a volume by itself is {paths}" if paths else ""
 
 
 def _called(group: str, name: object, several: int) -> str:

@@ -73,6 +73,38 @@ def test_other_words_for_axes_are_understood(tmp_path, names, legal):
             open_volume(tmp_path / "a.zarr")
 
 
+@pytest.mark.parametrize("form", [2, 3])
+def test_a_resolution_that_is_opened_by_its_own_path_is_what_its_image_says(tmp_path, form):
+    """Axes and sizes stand above it: one with axes x, y, z was read as z, y, x."""
+    for name, order in (("zyx", 1), ("xyz", -1)):
+        group = zarr.open_group(tmp_path / name / "film", mode="w", zarr_format=form)
+        datasets = []
+        for step in (1, 2):
+            path = f"levels/{step}"
+            group.create_array(path, data=FILM[:, ::step, ::step])
+            scale = {"type": "scale", "scale": [50, 10 * step, 10 * step]}
+            datasets.append({"path": path, "coordinateTransformations": [scale]})
+        image = [{"axes": AXES[::order], "datasets": datasets}]
+        group.attrs.update({"multiscales": image} if form == 2 else {"ome": {"multiscales": image}})
+    film = open_volume(tmp_path / "zyx" / "film" / "levels" / "2")
+    np.testing.assert_array_equal(film.whole(), FILM[:, ::2, ::2])
+    assert film.voxel_nm == (50, 20, 20)
+    with pytest.raises(UserError, match="has axes x, y, z of"):
+        open_volume(tmp_path / "xyz" / "film" / "levels" / "1")
+
+
+@pytest.mark.parametrize("key", ["_ARRAY_DIMENSIONS", "axis_names", "axes"])
+def test_axes_that_an_array_names_in_its_attributes_count(tmp_path, key):
+    for names in (["z", "y", "x"], ["x", "y", "z"]):
+        array = zarr.create_array(path := tmp_path / "".join(names), data=FILM, zarr_format=2)
+        array.attrs[key] = names
+        if names[0] == "z":
+            np.testing.assert_array_equal(open_volume(path).whole(), FILM)
+        else:
+            with pytest.raises(UserError, match="has axes x, y, z of"):
+                open_volume(path)
+
+
 @pytest.mark.parametrize("axes", ["YXZ", "XYZ", "ZXY"])
 def test_a_stack_whose_pictures_are_no_slices_by_its_notes_is_refused(tmp_path, axes):
     options = {"photometric": "minisblack", "metadata": {"axes": axes}}
