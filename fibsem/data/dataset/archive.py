@@ -121,7 +121,8 @@ def read_archive(path: Path) -> Dataset:
     home = _home(path if path.is_dir() else open_zip(path))
     if home is None:
         raise UserError(
-            f"an archive must hold data/raw and data/manual_segmentation, but {path} does not."
+            f"an archive must hold data/raw and data/manual_segmentation, but {path} does not; "
+            "a dataset of your own must be unpacked."
         )
     names = sorted(entry.name for entry in (home / "raw").iterdir() if entry.is_dir())
     return Dataset(

@@ -74,15 +74,16 @@ def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset
             "`data.path` must name a dataset.yaml, its folder or the archive, but "
             f"{absence(path)}; by name there are data=demo, phantom and hpc."
         )
-    if archive.is_archive(path):
+    own = path / "dataset.yaml"
+    if kind == "folder" and kind_of(own) == "file":
+        path = own
+    elif archive.is_archive(path):
         return checked(archive.read_archive(path))
-    if kind == "folder":
-        path = path / "dataset.yaml"
-        if kind_of(path) != "file":
-            raise UserError(
-                f"`data.path` must be a folder with a dataset.yaml, but {path.parent} has none; "
-                "the README shows one in ten lines."
-            )
+    elif kind == "folder":
+        raise UserError(
+            f"`data.path` must be a folder with a dataset.yaml, but {path} has none; "
+            "the README shows one in ten lines."
+        )
     return checked(_read_manifest(path, recipe or SplitRecipe()))
 
 

@@ -76,6 +76,24 @@ def test_the_zip_is_the_folder(unpacked, zipped):
             np.testing.assert_array_equal(mine.read(), theirs.read())
 
 
+def test_a_manifest_in_the_folder_of_an_archive_counts(unpacked, tmp_path):
+    """It was passed over: the film was that of the publication, with its squares and voxels."""
+    shutil.copytree(unpacked, tmp_path / "film")
+    (tmp_path / "film" / "dataset.yaml").write_text(
+        "name: mine\nclasses: {pore: 0, solid: 255}\nvoxel_nm: {z: 20, y: 5, x: 5}\n"
+        "samples: [{name: one, volume: data/raw/HPC30}]\n"
+    )
+    mine = load_dataset(tmp_path / "film")
+    assert (mine.name, mine.voxel_nm) == ("mine", (20.0, 5.0, 5.0))
+    assert [sample.name for sample in mine.samples] == ["one"]
+
+
+def test_a_zip_of_ones_own_dataset_is_to_be_unpacked(tmp_path):
+    path = packed(tmp_path, **{"film/dataset.yaml": "name: mine"})
+    with pytest.raises(UserError, match=r"a dataset of your own must be unpacked\.$"):
+        load_dataset(path)
+
+
 def test_an_archive_with_an_index_that_is_too_large_is_refused(unpacked, tmp_path):
     shutil.copytree(unpacked, tmp_path / "a")
     np.save(tmp_path / "a/data/regions/ind_squares_val_HPC30.npy", np.array([99]))
