@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.data.material.glance import quantiles
 from fibsem.data.material.order import (
     FEWEST_DIFFERENT,
     ORDINALS,
@@ -61,7 +60,7 @@ def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Itera
     some = [pixels[z].astype(np.float32) for z in numbers]
     if len({one.shape for one in some}) > 1:
         return
-    ends = np.array([quantiles(pixels[z], ENDS) for z in numbers]) / contrast
+    ends = np.array([_ends_of(pixels[z]) for z in numbers]) / contrast
     alike = correlations(some)
     if kinds := in_turn(ends, alike):
         yield (
@@ -70,6 +69,24 @@ def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Itera
         )
     else:
         yield from _wrong(some, alike, ends, numbers)
+
+
+def _ends_of(image: npt.NDArray[Any]) -> Array:
+    """Return the darkest and the brightest grey value, each level spread over its width.
+
+    In a film of few levels, plain quantiles jump by a whole level from slice to slice.
+
+    >>> _ends_of(np.repeat([0, 32, 64], 100)).round(2).tolist()
+    [-14.08, 78.08]
+    """
+    stored, counts = np.unique(image, return_counts=True)
+    levels = stored.astype(np.float64)
+    if len(levels) == 1:
+        return np.repeat(levels, len(ENDS))
+    middles = (levels[1:] + levels[:-1]) / 2
+    edges = [2 * levels[0] - middles[0], *middles, 2 * levels[-1] - middles[-1]]
+    below = np.concatenate([[0], counts.cumsum()]) / image.size
+    return np.interp(ENDS, below, edges)
 
 
 def _wrong(

@@ -70,6 +70,16 @@ def test_nothing_is_said_of_films_as_they_are(seed, correlated):
     assert list(odd_in(ArrayVolume(porous(seed, correlated)))) == []
 
 
+@pytest.mark.parametrize("step", [16, 32, 64])
+@pytest.mark.parametrize("seed", range(3))
+def test_nor_of_films_of_few_grey_levels(seed, step):
+    """Their darkest and brightest pixels jumped by a level: "slices are of 4 kinds in turn"."""
+    few = porous(seed) // step * step
+    assert list(odd_in(ArrayVolume(few))) == []
+    few[5] += step // 2 + 20
+    assert next(iter(odd_in(ArrayVolume(few)))).startswith("slice 5 is darker, brighter or")
+
+
 def test_nor_of_drift_of_brightness_and_of_films_of_one_slice():
     drifting = np.clip(FILM + np.linspace(0, 60, DEPTH)[:, None, None], 0, 255).astype(np.uint8)
     for film in (drifting, FILM[:5], np.repeat(FILM[:1], DEPTH, axis=0), np.zeros_like(FILM)):
