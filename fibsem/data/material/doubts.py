@@ -17,6 +17,7 @@ from fibsem.data.material.parts import SIDES, Side
 from fibsem.data.material.quiet import quiet_sides
 from fibsem.data.material.search import LOOKED_AT, Search
 from fibsem.data.material.standing import standing_fill
+from fibsem.data.material.wrapped import wrapped
 from fibsem.system.advice import VALID
 
 #: Share of a side, depth in pixels and share of the slices from which to warn.
@@ -43,6 +44,7 @@ class Doubts:
         yield from self.search.odd()
         yield from other_order(len(self.search), self.search.read)
         yield from self._blank()
+        yield from wrapped(self.search.sample)
 
     @cached_property
     def _looks(self) -> dict[int, Appearance]:
