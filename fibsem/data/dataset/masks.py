@@ -67,7 +67,9 @@ class Mask:
     def _png(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
         """Return the label values, and the grey values of the palette or None without one."""
         with open_bytes(self.path) as stream, Image.open(stream, formats=["PNG"]) as picture:
-            if len(picture.getbands()) > 1 or getattr(picture, "n_frames", 1) > 1:
+            if (frames := getattr(picture, "n_frames", 1)) > 1:
+                raise SliceError(f"a mask must be one picture, but {self.path} has {frames}.")
+            if len(picture.getbands()) > 1:
                 raise SliceError(
                     f"a mask must be one grey picture, but {self.path} is {picture.mode} (RGB or "
                     "the like); convert it to grey values."

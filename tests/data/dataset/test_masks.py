@@ -155,6 +155,10 @@ def lying_down(path, labels):
         ),
         (inverted_palette, r"both the numbers of the palette .* plain grey values"),
         (lambda p, m: tifffile.imwrite(p, np.stack([m, m])), r"one picture, but .* 2 pages"),
+        (
+            lambda p, m: png(save_all=True, append_images=[Image.fromarray(255 - m)])(p, m),
+            r"one picture, but .* has 2\.",
+        ),
         (lambda p, m: p.write_bytes(b"\x89PNG\r\n\x1a\n?"), r"readable TIFF or PNG, but"),
         (lambda p, m: p.write_bytes(b""), r"readable TIFF"),
         (lambda p, m: None, r"mask is not there"),
