@@ -60,6 +60,7 @@ KINDS = {
     "spellings of addresses, passwords of services": ["spellings"],
     "search spaces that people write": ["spaces"],
     "other bytes, folders and times of one name or place": ["taken"],
+    "pixels that are there in part, what stands above an array": ["partial"],
 }
 
 
