@@ -42,9 +42,10 @@ class _Pools(Executor):
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._context = forking("fibsem.inference.volume.labelling.slab")
+        self._context = multiprocessing.get_context("forkserver")
         self._threads = ThreadPoolExecutor(count)
         self._pools = {k: self._pool(k) for k in range(count)}
+        forking("fibsem.inference.volume.labelling.slab")  # last: it loads TensorFlow for seconds
         self._free: SimpleQueue[int] = SimpleQueue()
         for k in self._pools:
             self._free.put(k)
