@@ -1,4 +1,4 @@
-"""Commands as processes that begin at once: forked from one that has imported all and used nothing.
+"""Commands as processes that begin at once: forked from one that has imported and read all.
 
 An interpreter of its own would spend seconds on TensorFlow before it does anything.
 """
@@ -17,7 +17,7 @@ FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload([
     "fibsem.search.workers.executors", *LAZY, "fibsem.train", "fibsem.sweep", "fibsem.segment",
     "fibsem.config.commands", "fibsem.search.studies.optuna_study", "fibsem.search.report",
-    "IPython",
+    "IPython", "tests.before_fork",
 ])  # fmt: skip
 
 
