@@ -64,7 +64,9 @@ def call(checkout, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_new_architecture_goes_from_training_to_a_segmented_volume(checkout, tiny, tmp_path):
+def test_a_new_architecture_goes_from_training_to_a_segmented_volume(
+    checkout, tiny, tmp_path, new_store
+):
     data = [f"data.path={tiny}", "nbhd=11x11x3"]
     lines = [
         ("train", "model=extremes", *data),
@@ -72,7 +74,8 @@ def test_a_new_architecture_goes_from_training_to_a_segmented_volume(checkout, t
         ("promote", *data, "rank.k=1", "segment=false"),
         ("segment", f"volume={tiny}/HPC45/slices"),
     ]
-    lines = [(*line, "experiment=smoke", f"output={line[0]}") for line in lines]
+    common = ["experiment=smoke", *new_store(tmp_path)]
+    lines = [(*line, *common, f"output={line[0]}") for line in lines]
     (_, shown, *_), *told = one_after_the_other(
         [("train", "--help"), *lines], tmp_path, PYTHONPATH=str(checkout)
     )

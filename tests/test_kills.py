@@ -203,7 +203,7 @@ def test_a_segmentation_killed_in_a_slab_ends_as_the_whole_one(command, tmp_path
     from fibsem.inference.volume.segmentation import Segmenter
     from fibsem.tracking.bundle import Bundle
 
-    spec, model = trained(11)
+    spec, model = trained(11, filters=4)
     segmenter = Segmenter.of(spec, model, Recipe(), PostProcessing(1.0, 0.5), "")
     Bundle(segmenter, (50.0, 10.0, 10.0)).save(tmp_path / "bundle")
     rng = np.random.default_rng(0)

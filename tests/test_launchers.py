@@ -14,10 +14,10 @@ def call(*overrides, cwd):
     return completed(["fibsem.sweep", *LAUNCHER, *overrides], cwd)
 
 
-def test_every_job_is_a_sweep_of_its_own(tmp_path, tiny):
+def test_every_job_is_a_sweep_of_its_own(tmp_path, tiny, new_store):
     done = call(
         f"data.path={tiny}", "model=threshold", "nbhd=11x11x1,33x33x1", "space=threshold",
-        "search.trials=1", cwd=tmp_path,
+        "search.trials=1", *new_store(tmp_path), cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     found = sorted(tmp_path.glob("outputs/sweep/*/summary.json"))

@@ -138,7 +138,7 @@ def test_a_user_sees_our_lines_only(tmp_path, small):
     axes = ["space=smoke", "space.axes.model.blocks=[1]", "space.axes.model.filters=[4]"]
     for command, *overrides in (
         ["train"],
-        ["sweep", "search.workers=2", "search.isolate=true", "search.trials=2", *axes],
+        ["sweep", "search.workers=2", "search.isolate=true", "search.trials=1", *axes],
     ):
         line = [sys.executable, "-m", f"fibsem.{command}", *small, *one, *overrides]
         done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment)

@@ -45,7 +45,7 @@ def grey():
 @pytest.fixture(scope="module")
 def segmenter(grey, trained):
     """Its labels are half pore, half solid."""
-    spec, model = trained(11)
+    spec, model = trained(11, filters=4)
     segmenter = Segmenter.of(spec, model, Recipe(), PostProcessing(), "weights-1")
     volume = ArrayVolume(grey)
     corrected = CorrectedVolume(volume, fit_correction(volume, segmenter.recipe))
