@@ -10,13 +10,20 @@ from scipy import ndimage
 SHAPE = (24, 200, 220)
 
 
+@functools.cache  # films of any porosity have it in common
+def drawn(shape, seed, sigma):
+    """(a smooth field whose lowest parts are pores, noise)."""
+    rng = np.random.default_rng(seed)
+    field = ndimage.gaussian_filter(rng.standard_normal(shape), sigma)
+    return field, rng.standard_normal(shape)
+
+
 @functools.cache  # nobody changes one
 def film(porosity=0.3, shape=SHAPE, seed=0, sigma=(1.0, 4.0, 4.0)):
     """(grey uint8 from 1 to 254, whether a voxel is a pore)."""
-    rng = np.random.default_rng(seed)
-    field = ndimage.gaussian_filter(rng.standard_normal(shape), sigma)
+    field, noise = drawn(shape, seed, sigma)
     pores = field < np.quantile(field, porosity)
-    grey = np.where(pores, 85, 150) + 22 * rng.standard_normal(shape)
+    grey = np.where(pores, 85, 150) + 22 * noise
     return np.clip(grey, 1, 254).astype(np.uint8), pores
 
 
@@ -66,6 +73,7 @@ def saturated(stack, high=100):
 
 
 @functools.cache
+@functools.cache  # nobody changes one
 def smooth_and_clipped(porosity=0.3, seed=5):
     """Pores of exactly 0, without noise: constant, connected, and at every border."""
     noise = np.random.default_rng(seed).standard_normal(SHAPE)
