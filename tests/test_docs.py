@@ -243,7 +243,7 @@ def test_lines_that_save_pictures_as_slices_keep_every_grey_value(tmp_path, monk
 
 
 @pytest.mark.slow
-def test_own_data_of_the_readme_runs(tiny, tmp_path):
+def test_own_data_of_the_readme_runs(tiny, new_store, tmp_path):
     """The lines as they are, on slices of a phantom, with squares of its labels."""
     from tests.processes import completed  # which loads what the other tests do without
 
@@ -252,6 +252,9 @@ def test_own_data_of_the_readme_runs(tiny, tmp_path):
     slices = tmp_path / "film" / "slices"
     (slices.parent / "masks").mkdir(parents=True)
     slices.mkdir()
+    (tmp_path / "mlruns").mkdir()
+    new_store(tmp_path / "mlruns")
+    (tmp_path / "mlruns" / "ml.db").rename(tmp_path / "mlruns" / "mlflow.db")
     for z, image in enumerate(film):
         tifffile.imwrite(slices / f"slice_{z:04d}.tif", image)
     own = next(block for block in blocks(README) if "regions.csv" in block)

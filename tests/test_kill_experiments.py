@@ -15,7 +15,10 @@ pytestmark = pytest.mark.slow
 SCRIPTS = Path(__file__).parents[1] / "experiments" / "reliability"
 
 
-def test_a_sweep_of_two_workers_survives_kills_of_workers_and_parents(tiny, tmp_path, monkeypatch):
+def test_a_sweep_of_two_workers_survives_kills_of_workers_and_parents(
+    tiny, new_store, tmp_path, monkeypatch
+):
+    new_store(tmp_path)
     line = [
         "sweep_kills.py", "--kills", "2", "--training", "--longest", "1", "--seed", "1",
         "--trials", "4", "--epochs", "8", "--steps", "4", "--data", f"data.path={tiny}",
