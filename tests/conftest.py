@@ -56,15 +56,18 @@ TINY = replace(
 #: Files that take longest begin first, minutes of the slow tests and half of one of the quick ones:
 #: whoever is given one at the end is waited for alone.
 LONGEST = (
-    "test_takeover.py", "test_old_work.py", "test_kills.py", "test_kill_experiments.py",
-    "test_claims.py", "test_contributing.py", "test_libraries.py", "test_names.py",
-    "test_docs_run.py", "test_moved_checkout.py", "test_passwords.py", "test_succession.py",
-    "test_notebooks.py", "test_failures.py", "test_serving.py", "test_permissions.py",
-    "test_browser.py", "test_docs.py", "test_executor.py", "test_launchers.py", "test_wheel.py",
-    "test_mixed.py", "test_two_machines.py",
-    "test_promotion.py", "test_conformance.py", "test_equivalence.py", "test_sweep.py",
-    "test_placing.py", "test_commands.py", "test_registry.py", "test_fit.py", "test_start.py",
-    "test_teacher.py", "test_folder.py", "test_health.py", "test_learner.py", "test_pace.py",
+    "test_takeover.py", "test_kills.py", "test_old_work.py", "test_kill_experiments.py",
+    "test_failures.py", "test_libraries.py", "test_contributing.py", "test_registry.py",
+    "test_sweep.py", "test_succession.py", "test_budget.py", "test_names.py", "test_notebooks.py",
+    "test_docs_run.py", "test_passwords.py", "test_outages.py", "test_serving.py",
+    "test_moved_checkout.py", "test_fit.py", "test_executor.py", "test_launchers.py",
+    "test_mixed.py", "test_browser.py", "test_two_machines.py", "test_claims.py", "test_docs.py",
+    "test_placing.py", "test_wheel.py", "test_rungs.py", "test_start.py", "test_slots.py",
+    "test_permissions.py", "test_view.py",
+    "test_pipeline.py", "test_conformance.py", "test_promotion.py", "test_equivalence.py",
+    "test_found.py", "test_quantify.py", "test_teacher.py", "test_unet.py", "test_protocol.py",
+    "test_folder.py", "test_commands.py", "test_material.py", "test_witness.py", "test_health.py",
+    "test_learner.py", "test_ranking.py", "test_gaps.py", "test_thesis.py",
 )  # fmt: skip
 
 
@@ -128,6 +131,7 @@ def _once():
             once.check_requirements(patch)
         if "keras" in sys.modules:
             once.collect_seldom(patch)
+            once.remember_no_lines(patch)
         if "fibsem.inference.model.cost" in sys.modules:
             once.count_once(patch)
             once.time_small(patch)
@@ -162,9 +166,10 @@ def networks_are_lent(request):
             folder = _package(request)
             alike = "training" if folder in ("search", "promotion") else folder
             once.lend_twins(patch, _IDLE[alike])
-            # the other folders prove what scores are; slow tests of sweeps compare with processes
+            # the other folders prove what scores are, and one file compares with processes
+            alone = request.path.name != "test_sweep.py"
             quick = request.config.option.markexpr == "not slow"
-            if folder in ("training", "promotion") or (quick and folder == "search"):
+            if folder in ("training", "promotion") or (folder == "search" and (quick or alone)):
                 stack.enter_context(once.graphs_as_written())
         yield
 

@@ -253,6 +253,17 @@ def prepare_operations(patch):
     patch.setattr(context.pywrap_tfe, "TFE_ContextClearCaches", lambda handle: None)
 
 
+def remember_no_lines(patch):
+    """TensorFlow keeps for each operation of a graph by which lines of Python it was made.
+
+    An error in a graph tells them. They are those of pytest for the most part: some forty of them.
+    """
+    from tensorflow.python.framework import ops
+
+    made = functools.partial(ops._create_c_op, extract_traceback=False)
+    patch.setattr(ops, "_create_c_op", made)
+
+
 def wait_for_no_disk(patch):
     """Let SQLite neither wait for the disk nor keep its rollback journal there.
 
