@@ -122,7 +122,7 @@ def _firsts(corners: Sequence[Sequence[Spot]]) -> list[int]:
             (
                 saying[j]
                 for j in np.flatnonzero(share >= HALF).tolist()
-                if alike[j] or _apart(squares, corners[saying[j]]) <= NEAR
+                if alike[j] or _slices_between(squares, corners[saying[j]]) <= NEAR
             ),
             k,
         )
@@ -136,9 +136,9 @@ def _size(squares: Sequence[Spot]) -> tuple[int, int]:
     return max((square.size or (0, 0) for square in squares), key=lambda size: size[0] * size[1])
 
 
-def _apart(some: Sequence[Spot], others: Sequence[Spot]) -> int:
+def _slices_between(group: Sequence[Spot], others: Sequence[Spot]) -> int:
     """Return the distance in slices between the nearest squares of two groups."""
-    one, other = (np.array([square.at[0] for square in squares]) for squares in (some, others))
+    one, other = (np.array([square.at[0] for square in squares]) for squares in (group, others))
     return int(np.abs(one[:, None] - other).min())
 
 

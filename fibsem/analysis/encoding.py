@@ -205,8 +205,8 @@ def latex_text(text: str) -> str:
 
 def is_number(column: tuple[str, ...]) -> bool:
     """Return whether all non-empty cells are numbers, and there is at least one."""
-    given = [text for text in column if text]
-    return bool(given) and all(NUMBER.match(text) for text in given)
+    filled = [text for text in column if text]
+    return bool(filled) and all(NUMBER.match(text) for text in filled)
 
 
 def _rows(table: pd.DataFrame) -> Iterator[list[str]]:

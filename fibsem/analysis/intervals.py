@@ -240,8 +240,8 @@ def with_sampling(estimate: PorosityEstimate, sd: float, degrees: float) -> Poro
     """
     parts = np.array([estimate.error**2, sd**2])
     total = float(parts.sum())
-    each = parts**2 / (estimate.degrees, degrees)
-    together = total**2 / float(each.sum()) if total > 0 else degrees
+    terms = parts**2 / (estimate.degrees, degrees)
+    together = total**2 / float(terms.sum()) if total > 0 else degrees
     return PorosityEstimate(estimate.porosity, math.sqrt(total), together)
 
 

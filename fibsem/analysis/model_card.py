@@ -247,78 +247,86 @@ def _voxel(sizes: Sequence[float | None]) -> str:
 #: Lines of a list in their order: a label, and a function for the text, empty if unknown.
 Titles = Sequence[tuple[str, Callable[[T], str]]]
 MODEL: Titles[ModelFacts] = (
-    ("Architecture", lambda one: one.name),
-    ("Neighbourhood, x by y by z", lambda one: one.nbhd),
-    ("Padding", lambda one: one.padding),
-    ("Pixels that it sees", lambda one: _listed(one.field)),
-    ("Trainable parameters", lambda one: _listed(one.parameters)),
-    ("Members, whose mean probability is used", lambda one: _number(one.members)),
+    ("Architecture", lambda model: model.name),
+    ("Neighbourhood, x by y by z", lambda model: model.nbhd),
+    ("Padding", lambda model: model.padding),
+    ("Pixels that it sees", lambda model: _listed(model.field)),
+    ("Trainable parameters", lambda model: _listed(model.parameters)),
+    ("Members, whose mean probability is used", lambda model: _number(model.members)),
 )
 DATA: Titles[DataFacts] = (
-    ("Dataset", lambda one: one.name),
-    ("Samples", lambda one: _listed(one.samples)),
-    ("Voxel size, z by y by x", lambda one: _voxel(one.voxel_nm)),
-    ("Labelled squares", lambda one: _squares(one.regions)),
-    ("Hash of data and split", lambda one: one.hash),
+    ("Dataset", lambda data: data.name),
+    ("Samples", lambda data: _listed(data.samples)),
+    ("Voxel size, z by y by x", lambda data: _voxel(data.voxel_nm)),
+    ("Labelled squares", lambda data: _squares(data.regions)),
+    ("Hash of data and split", lambda data: data.hash),
 )
 TRAINING: Titles[TrainingFacts] = (
-    ("Steps of an epoch", lambda one: _number(one.epoch.steps)),
-    ("Pixels of a step, labelled or not", lambda one: _number(one.epoch.pixels)),
-    ("Share of the labelled training pixels in an epoch", lambda one: _number(one.epoch.share)),
-    ("Epochs", lambda one: _number(one.epochs)),
-    ("Time (s)", lambda one: _number(one.seconds)),
-    ("Seeds", lambda one: _listed(one.seeds)),
+    ("Steps of an epoch", lambda training: _number(training.epoch.steps)),
+    ("Pixels of a step, labelled or not", lambda training: _number(training.epoch.pixels)),
+    (
+        "Share of the labelled training pixels in an epoch",
+        lambda training: _number(training.epoch.share),
+    ),
+    ("Epochs", lambda training: _number(training.epochs)),
+    ("Time (s)", lambda training: _number(training.seconds)),
+    ("Seeds", lambda training: _listed(training.seeds)),
 )
 TEST: Titles[CardFacts] = (
-    ("mIoU on every labelled test pixel, post-processed", lambda one: _number(one.test_all.miou)),
-    ("Accuracy", lambda one: _number(one.test_all.accuracy)),
-    ("IoU of pore", lambda one: _number(one.test_all.iou_pore)),
-    ("IoU of pore, median of the squares", lambda one: _number(one.test_all.iou_pore_median)),
-    ("IoU of solid", lambda one: _number(one.test_all.iou_solid)),
-    ("Porosity found", lambda one: _text("{:.2f} %", one.test_all.porosity, 100)),
-    ("Porosity labelled", lambda one: _text("{:.2f} %", one.test_all.label_porosity, 100)),
+    ("mIoU on every labelled test pixel, post-processed", lambda card: _number(card.test_all.miou)),
+    ("Accuracy", lambda card: _number(card.test_all.accuracy)),
+    ("IoU of pore", lambda card: _number(card.test_all.iou_pore)),
+    ("IoU of pore, median of the squares", lambda card: _number(card.test_all.iou_pore_median)),
+    ("IoU of solid", lambda card: _number(card.test_all.iou_solid)),
+    ("Porosity found", lambda card: _text("{:.2f} %", card.test_all.porosity, 100)),
+    ("Porosity labelled", lambda card: _text("{:.2f} %", card.test_all.label_porosity, 100)),
     (
         "Error of the porosity, films pooled, may cancel (points)",
-        lambda one: _text("{:+.2f}", _points(one.test_all.porosity, one.test_all.label_porosity)),
+        lambda card: _text(
+            "{:+.2f}", _points(card.test_all.porosity, card.test_all.label_porosity)
+        ),
     ),
     (
         "Error of a film, by its size, mean over films (points)",
-        lambda one: _text("{:.2f}", one.gate.porosity_error if one.gate else None, 100),
+        lambda card: _text("{:.2f}", card.gate.porosity_error if card.gate else None, 100),
     ),
-    ("Cross-entropy", lambda one: _number(one.test_all.loss)),
+    ("Cross-entropy", lambda card: _number(card.test_all.loss)),
 )
 CALIBRATION: Titles[Calibrated] = (
-    ("Temperature of the probabilities", lambda one: _number(one.temperature)),
-    ("Offset of their logits", lambda one: _text("{:+.3f}", one.offset)),
+    ("Temperature of the probabilities", lambda fit: _number(fit.temperature)),
+    ("Offset of their logits", lambda fit: _text("{:+.3f}", fit.offset)),
     (
         "Expected calibration error without it, test",
-        lambda one: _number(one.test_ece_before),
+        lambda fit: _number(fit.test_ece_before),
     ),
-    ("Expected calibration error with it, test", lambda one: _number(one.test_ece_after)),
-    ("Expected calibration error without it, validation", lambda one: _number(one.ece_before)),
+    ("Expected calibration error with it, test", lambda fit: _number(fit.test_ece_after)),
+    ("Expected calibration error without it, validation", lambda fit: _number(fit.ece_before)),
     (
         "Expected calibration error with it, validation, which it was fitted to",
-        lambda one: _number(one.ece_after),
+        lambda fit: _number(fit.ece_after),
     ),
 )
 ENSEMBLE: Titles[Ensemble] = (
-    ("Networks in the ensemble, each a training", lambda one: _number(one.members)),
-    ("Gain in test mIoU over one of them", lambda one: _text("{:+.4f}", one.gain_test_miou)),
-    ("Time of a volume against one of them (times)", lambda one: _number(one.cost_ratio)),
+    ("Networks in the ensemble, each a training", lambda ensemble: _number(ensemble.members)),
+    (
+        "Gain in test mIoU over one of them",
+        lambda ensemble: _text("{:+.4f}", ensemble.gain_test_miou),
+    ),
+    ("Time of a volume against one of them (times)", lambda ensemble: _number(ensemble.cost_ratio)),
 )
 VERDICT: Titles[Gate] = (
-    ("Gate, when this was written", lambda one: "passed" if one.passed else "refused"),
-    ("Reason", lambda one: one.reason),
+    ("Gate, when this was written", lambda gate: "passed" if gate.passed else "refused"),
+    ("Reason", lambda gate: gate.reason),
 )
 POSTPROCESSING: Titles[PostProcessing] = (
-    ("Gaussian smoothing, sigma (px)", lambda one: _number(one.sigma)),
-    ("Threshold", lambda one: _number(one.threshold)),
-    ("Rounds", lambda one: _number(one.rounds)),
-    ("Smallest component (px)", lambda one: _number(one.min_size)),
+    ("Gaussian smoothing, sigma (px)", lambda chosen: _number(chosen.sigma)),
+    ("Threshold", lambda chosen: _number(chosen.threshold)),
+    ("Rounds", lambda chosen: _number(chosen.rounds)),
+    ("Smallest component (px)", lambda chosen: _number(chosen.min_size)),
 )
 LINEAGE: Titles[Lineage] = (
-    ("Sweep", lambda one: one.sweep.study or ""),
-    ("Trial", lambda one: one.trial.name or ""),
-    ("Run of the final training", lambda one: one.promotion.run_id or ""),
-    ("Code version", lambda one: one.code or ""),
+    ("Sweep", lambda lineage: lineage.sweep.study or ""),
+    ("Trial", lambda lineage: lineage.trial.name or ""),
+    ("Run of the final training", lambda lineage: lineage.promotion.run_id or ""),
+    ("Code version", lambda lineage: lineage.code or ""),
 )

@@ -60,4 +60,6 @@ def interval_by_pixels(squares: Sequence[Confusion]) -> tuple[float, float]:
     >>> low < 61 / 201 < high
     True
     """
-    return share_interval([one.porosity for one in squares], [one.pixels for one in squares])
+    return share_interval(
+        [square.porosity for square in squares], [square.pixels for square in squares]
+    )

@@ -137,8 +137,8 @@ def band(curves: Sequence[Sequence[float]]) -> tuple[list[float], list[float], l
         np.array([curve[epoch] for curve in curves if len(curve) > epoch], np.float64)
         for epoch in range(max(len(curve) for curve in curves))
     )
-    each = [_mean_interval(x) if x.size > 1 else (float(x[0]),) * 3 for x in going]
-    mean, low, high = (list(column) for column in zip(*each, strict=True))
+    intervals = [_mean_interval(x) if x.size > 1 else (float(x[0]),) * 3 for x in going]
+    mean, low, high = (list(column) for column in zip(*intervals, strict=True))
     return mean, low, high
 
 

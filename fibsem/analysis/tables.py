@@ -27,10 +27,10 @@ ELSEWHERE = (
 )  # fmt: skip
 
 
-def name_of(one: EvaluationSummary) -> str:
+def name_of(evaluation: EvaluationSummary) -> str:
     """Return a model's name as in the thesis, ``2dcnn(81,81,3)``, plus its loss unless ``bce``."""
-    name = f"{one.model}({one.nbhd.replace('x', ',')})"
-    return name if one.loss == "bce" else f"{name} {one.loss}"
+    name = f"{evaluation.model}({evaluation.nbhd.replace('x', ',')})"
+    return name if evaluation.loss == "bce" else f"{name} {evaluation.loss}"
 
 
 def names_of(evaluations: Sequence[EvaluationSummary]) -> list[str]:
@@ -43,8 +43,12 @@ def names_of(evaluations: Sequence[EvaluationSummary]) -> list[str]:
     typed = [_typed(evaluation) for evaluation in evaluations]
     names = []
     for name, own in zip(plain, typed, strict=True):
-        alike = [others for other, others in zip(plain, typed, strict=True) if other == name]
-        names.append(" ".join([name, *(word for word in own if any(word not in o for o in alike))]))
+        namesakes = [
+            words for plain_name, words in zip(plain, typed, strict=True) if plain_name == name
+        ]
+        names.append(
+            " ".join([name, *(word for word in own if any(word not in o for o in namesakes))])
+        )
     return [
         name if names.count(name) == 1 else f"{name} {str(evaluation.run_id)[:8]}"
         for name, evaluation in zip(names, evaluations, strict=True)
@@ -79,7 +83,7 @@ def parameters(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
     Models with equal names have separate rows, extended by the options that differ.
     """
     cells: dict[str, dict[tuple[int, int], int]] = {}
-    ordered = sorted(evaluations, key=lambda each: each.sides[2])
+    ordered = sorted(evaluations, key=lambda summary: summary.sides[2])
     for name, evaluation in zip(names_of(ordered), ordered, strict=True):
         row = f"{evaluation.model}{name.removeprefix(name_of(evaluation))}"
         cells.setdefault(row, {})[evaluation.sides[:2]] = int(evaluation.parameters.mean)
@@ -108,7 +112,7 @@ def training(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
 
 def best_first(evaluations: Iterable[EvaluationSummary]) -> list[EvaluationSummary]:
     """Sort evaluations by mIoU on the balanced validation pixels, best first."""
-    return sorted(evaluations, key=lambda one: -one.val.miou.mean)
+    return sorted(evaluations, key=lambda evaluation: -evaluation.val.miou.mean)
 
 
 def splits(evaluations: Iterable[EvaluationSummary]) -> pd.DataFrame:
@@ -293,8 +297,8 @@ def _run_again(ordered_by: str | None, again: RunAgain, diverged: bool) -> dict[
     return {**cells, "training time (s)": f"{again.train_seconds:.0f}"}
 
 
-def _costing(one: RankedTrial) -> dict[str, str]:
-    cost = one.seconds_per_gigapixel
+def _costing(trial: RankedTrial) -> dict[str, str]:
+    cost = trial.seconds_per_gigapixel
     return {} if cost is None else {"s per gigapixel": f"{cost:.0f}"}
 
 

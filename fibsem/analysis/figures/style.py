@@ -80,14 +80,14 @@ def svg(figure: Figure) -> bytes:
 
 def _rendered(figure: Figure, **options: Any) -> bytes:
     page = io.BytesIO()
-    _as_written(figure)
+    _without_math(figure)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box is drawn instead
         figure.savefig(page, bbox_inches="tight", **options)
     return page.getvalue()
 
 
-def _as_written(figure: Figure) -> None:
+def _without_math(figure: Figure) -> None:
     """Turn off math text except for powers of ten at log axes: names may contain dollar signs.
 
     LaTeX is turned off, too, as a ``matplotlibrc`` may have set it when the text was created.

@@ -88,24 +88,24 @@ def search_by_sample(
     >>> search_by_sample([square], SampledParts([square], [1.0]), grid)[0].threshold
     0.55
     """
-    estimated = _of_sample(sample, grid, progress)
+    estimated = _miou_of_sample(sample, grid, progress)
     surface, tried = np.full(grid.shape, np.nan), np.zeros(grid.shape, bool)
-    wanted = _around(_tops(estimated, BEHIND), REACH, grid)
+    wanted = _mask_around(_tops(estimated, BEHIND), REACH, grid)
     while wanted.any():
         exact = try_some(squares, grid, wanted, progress)
         surface = np.where(np.isnan(exact), surface, exact)
         tried |= wanted
-        wanted = _around(_tops(surface, BEHIND), REACH, grid) & ~tried
+        wanted = _mask_around(_tops(surface, BEHIND), REACH, grid) & ~tried
     return best_of(surface, grid), np.where(np.isnan(surface), estimated, surface)
 
 
-def _of_sample(sample: SampledParts, grid: SearchGrid, progress: Show | None) -> DoubleArray:
+def _miou_of_sample(sample: SampledParts, grid: SearchGrid, progress: Show | None) -> DoubleArray:
     """Return the pooled mIoU on a sample, on a lattice and everywhere around its best points."""
     lattice = np.zeros(grid.shape, bool)
     sigmas, ascending = (_lattice(n, step) for n, step in zip(grid.shape[2:], COARSE, strict=True))
     lattice[:, :, sigmas[:, None], np.argsort(grid.thresholds, kind="stable")[ascending]] = True
     coarse = try_some(sample.squares, grid, lattice, progress, sample.weights)
-    near = _around(_tops(coarse), COARSE, grid) & np.isnan(coarse)
+    near = _mask_around(_tops(coarse), COARSE, grid) & np.isnan(coarse)
     fine = try_some(sample.squares, grid, near, progress, sample.weights)
     return np.where(np.isnan(coarse), fine, coarse)
 
@@ -127,7 +127,9 @@ def _tops(surface: DoubleArray, behind: float = np.inf) -> list[GridPoint]:
     return tops
 
 
-def _around(places: Sequence[GridPoint], reach: tuple[int, int], grid: SearchGrid) -> BoolArray:
+def _mask_around(
+    places: Sequence[GridPoint], reach: tuple[int, int], grid: SearchGrid
+) -> BoolArray:
     """Return a mask of the points within a number of sigmas and thresholds of some points."""
     near = np.zeros(grid.shape, bool)
     rank = np.argsort(np.argsort(grid.thresholds, kind="stable"))

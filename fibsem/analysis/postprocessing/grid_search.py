@@ -182,9 +182,9 @@ def held_bytes(square: ScoredSquare, grid: SearchGrid) -> float:
     smoothed = smooth(square.scores[rows, columns], min(grid.sigmas))
     inner = np.s_[1:-1]
     beside = ((np.s_[:-2], inner), (np.s_[2:], inner), (inner, np.s_[:-2]), (inner, np.s_[2:]))
-    peaks = np.all([smoothed[inner, inner] > smoothed[other] for other in beside], axis=0)
-    each = PIXEL_BYTES + PEAK_BYTES * len(grid.thresholds) * peaks.sum() / max(1, peaks.size)
-    return float(square.scores.size * each)
+    peaks = np.all([smoothed[inner, inner] > smoothed[neighbour] for neighbour in beside], axis=0)
+    per_pixel = PIXEL_BYTES + PEAK_BYTES * len(grid.thresholds) * peaks.sum() / max(1, peaks.size)
+    return float(square.scores.size * per_pixel)
 
 
 def _threads(squares: Sequence[ScoredSquare], grid: SearchGrid) -> int:

@@ -74,7 +74,7 @@ class PairCounts:
                     self._count(0, k, self._before[-1 - lag], here)
             for axis in (1, 2):
                 for k, lag in enumerate(self.lags[axis]):
-                    near, far = (_cut(here, axis - 1, part) for part in _apart(lag))
+                    near, far = (_cut(here, axis - 1, part) for part in _shifted(lag))
                     self._count(axis, k, near, far)
 
     def _count(
@@ -102,7 +102,7 @@ class PairCounts:
         return by_axis
 
 
-def _apart(lag: int) -> tuple[slice, slice]:
+def _shifted(lag: int) -> tuple[slice, slice]:
     return slice(None, -lag or None), slice(lag, None)
 
 

@@ -58,7 +58,7 @@ def known_blocks(film: Film, whole: Mask, cell: Triple, voxels: int, count: int)
 
 def _longest(whole: Mask, axis: int) -> int:
     """Return the longest run of planes across an axis that each contain a whole cell."""
-    across = tuple(other for other in range(3) if other != axis)
+    across = tuple(k for k in range(3) if k != axis)
     row = np.concatenate([[False], whole.any(axis=across), [False]])
     ends = np.flatnonzero(row[1:] != row[:-1])
     return int((ends[1::2] - ends[::2]).max(initial=0))

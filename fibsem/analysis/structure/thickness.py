@@ -74,8 +74,8 @@ class PoreSizes:
 
     def __add__(self, other: PoreSizes) -> PoreSizes:
         """Add the volumes of two parts of a film; both must have the same diameters."""
-        both = np.add(self.volumes, other.volumes)
-        return PoreSizes(self.diameters, tuple(both.tolist()))
+        volumes = np.add(self.volumes, other.volumes)
+        return PoreSizes(self.diameters, tuple(volumes.tolist()))
 
 
 def diameters_up_to(most: float, spacing: Spacing, count: int = 12) -> tuple[float, ...]:

@@ -136,9 +136,9 @@ def _boxes(
     length = BOX * min(spacing)
     while True:
         sides = [max(1, round(length / step)) for step in spacing]
-        each = tuple(at // side for at, side in zip(places, sides, strict=True))
+        indices = tuple(at // side for at, side in zip(places, sides, strict=True))
         room = [-(-n // side) for n, side in zip(shape, sides, strict=True)]
-        kept, box = np.unique(np.ravel_multi_index(each, room), return_inverse=True)
+        kept, box = np.unique(np.ravel_multi_index(indices, room), return_inverse=True)
         if len(kept) <= MOST_BOXES:
             rows = np.arange(len(box))
             return csr_array((np.ones(len(box)), (rows, box)), (len(box), len(kept)))
@@ -149,10 +149,10 @@ def _nearly_inverse(matrix: csr_array, boxes: csr_array) -> LinearOperator:
     """Return the preconditioner: the inverse diagonal plus a coarse solution on boxes."""
     summed = boxes.T.tocsr()
     coarse = splu((summed @ matrix @ boxes).tocsc(), "MMD_AT_PLUS_A", options=SYMMETRIC)
-    each = 1 / matrix.diagonal()
+    inverse = 1 / matrix.diagonal()
 
     def solve(residual: Array) -> Array:
-        moved: Array = each * residual + boxes @ coarse.solve(summed @ residual)
+        moved: Array = inverse * residual + boxes @ coarse.solve(summed @ residual)
         return moved
 
     return LinearOperator(matrix.shape, matvec=solve, dtype=np.float64)
