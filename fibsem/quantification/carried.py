@@ -121,7 +121,7 @@ def _fitted(
     windows = np.concatenate([_pore(stored, box) for box in boxes])
     phases = np.concatenate([film.read(box) for box in boxes])
     part = PART if squares.parts_sd else min(windows.shape[1:])
-    if not _whole(phases, part):
+    if not _has_whole_part(phases, part):
         return f"no square of {part} pixels that was looked at is wholly on material"
     length = _length(squares, windows, phases != NEITHER)
     if length is None:
@@ -200,8 +200,8 @@ def _shifts(
     known, quantiles = phases != NEITHER, (np.arange(draws) + 0.5) / draws
     away = squares.more + squares.error * stdtrit(squares.degrees, quantiles)
     mapped, pore = float((phases[known] == PORE).mean()), windows[known]
-    each = [shift_to(pore, mapped + shift) for shift in away.tolist()]
-    shifts = [by for by in each if by is not None]
+    solved = [shift_to(pore, mapped + shift) for shift in away.tolist()]
+    shifts = [by for by in solved if by is not None]
     return shifts if len(shifts) == draws else None
 
 
@@ -220,8 +220,8 @@ def carried_text(film: QuantificationSummary) -> str:
     draws, ends = carried.draws or 0, carried.range or {}
     share = f"{100 * spanned(draws):.0f} % by {draws} draws" if draws > 1 else "a single draw"
     return f"error of the labels, {share}: " + ", ".join(
-        f"{what} {by * low:+.{digits}f} to {by * high:+.{digits}f}{unit}"
-        for key, what, by, digits, unit in (
+        f"{title} {by * low:+.{digits}f} to {by * high:+.{digits}f}{unit}"
+        for key, title, by, digits, unit in (
             ("porosity", "porosity", 100, 1, " points"),
             ("surface", "surface", scale, 2, f" per {name}"),
             ("components", "components", 1, 0, ""),
@@ -243,13 +243,13 @@ def spanned(draws: int) -> float:
 def _around(ways: Sequence[Mapping[str, tuple[float, float]]]) -> dict[str, tuple[float, float]]:
     """Return the smallest range of each measure that contains its ranges of all methods."""
     spans = {key: [end for way in ways for end in way[key]] for key in ways[0]}
-    return {key: (float(np.min(some)), float(np.max(some))) for key, some in spans.items()}
+    return {key: (float(np.min(values)), float(np.max(values))) for key, values in spans.items()}
 
 
 def _ends(moved: Mapping[str, Moved]) -> dict[str, tuple[float, float]]:
     """Return the 2.5 and 97.5 % quantiles of the draws, by Hazen's plotting positions."""
     share = (0.025, 0.975)  # with fewer than twenty draws, the minimum and the maximum
-    ends = {key: np.quantile(some, share, method="hazen") for key, some in moved.items()}
+    ends = {key: np.quantile(values, share, method="hazen") for key, values in moved.items()}
     return {key: (float(low), float(high)) for key, (low, high) in ends.items()}
 
 
@@ -282,7 +282,7 @@ def _on_material(film: Film, z: int, side: int, rng: np.random.Generator) -> Box
     return best
 
 
-def _whole(phases: Phases, side: int) -> bool:
+def _has_whole_part(phases: Phases, side: int) -> bool:
     """Return whether any part with ``side`` pixels consists of material only."""
     return bool((parts_of(phases != NEITHER, side) == 1).any())
 
@@ -297,7 +297,7 @@ def _moved(
     progress: Callable[[str, int, int], None],
 ) -> dict[str, Moved]:
     """Return the change of each measure in each draw, averaged over the parts."""
-    each = []
+    changes = []
     for number, block in enumerate(blocks):
         phases, pore = film.read(block), _pore(stored, block)
         plain, rng = figures_of_part(phases, film, config), np.random.default_rng([1, number])
@@ -305,9 +305,9 @@ def _moved(
             drawn = np.where(redrawn(shifted(pore, by), lengths, rng), PORE, SOLID).astype(np.uint8)
             drawn[phases == NEITHER] = NEITHER
             figures = figures_of_part(drawn, film, config)
-            each.append([figures[key] - plain[key] for key in plain])
+            changes.append([figures[key] - plain[key] for key in plain])
             progress("draws", number * len(shifts) + k, len(blocks) * len(shifts))
-    by_part = np.reshape(each, (len(blocks), len(shifts), -1))
+    by_part = np.reshape(changes, (len(blocks), len(shifts), -1))
     # the connected share is nan in a part without pores, which is left out
     finite = np.isfinite(by_part).all(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):  # 0 / 0 if all parts are left out

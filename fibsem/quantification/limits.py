@@ -31,14 +31,14 @@ def limits_of(
     """Return all caveats on the results, one sentence each."""
     return [
         *limits_of_labels(segmented.summary),
-        *_of_film(segmented, connections, material, gaps),
-        *_of_parts(segmented.film, connections, sampled, config),
-        *_of_settings(segmented.unit, sampled, config),
+        *_caveats_of_film(segmented, connections, material, gaps),
+        *_caveats_of_parts(segmented.film, connections, sampled, config),
+        *_caveats_of_settings(segmented.unit, sampled, config),
         *unlikely(segmented.given_nm),
     ]
 
 
-def _of_film(
+def _caveats_of_film(
     segmented: Segmented, connections: Connections, material: IntegralRange, gaps: Sequence[int]
 ) -> Iterator[str]:
     """Yield caveats on gaps in the film, and on measures that it is too thin or too small for."""
@@ -73,7 +73,7 @@ def _of_film(
         )
 
 
-def _of_parts(
+def _caveats_of_parts(
     film: Film, connections: Connections, sampled: Sampled, config: QuantifyConfig
 ) -> Iterator[str]:
     """Yield caveats on measures of parts that are missing or limited."""
@@ -96,7 +96,7 @@ def _of_parts(
         )
 
 
-def _of_settings(unit: str, sampled: Sampled, config: QuantifyConfig) -> Iterator[str]:
+def _caveats_of_settings(unit: str, sampled: Sampled, config: QuantifyConfig) -> Iterator[str]:
     """Yield caveats on the cells of the mesh and on the largest ball that was tried."""
     if config.mesh != "none" and unit != "nm":  # in which the default is meant
         yield f"the surface is coarsened to cells of {config.mesh_cell:g} {unit} (mesh_cell=)"

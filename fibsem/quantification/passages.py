@@ -20,9 +20,11 @@ def median_through(sampled: Sampled, of: Callable[[Passage], float]) -> ByAxis:
 
     If only some parts percolate, the median does not describe the film, as the others are left out.
     """
-    each = {axis: [of(one) for one in sampled.along(axis)] for axis in AXES}
-    through = {axis: [value for value in some if np.isfinite(value)] for axis, some in each.items()}
-    return {axis: float(np.median(some)) if some else None for axis, some in through.items()}
+    by_axis = {axis: [of(passage) for passage in sampled.along(axis)] for axis in AXES}
+    through = {
+        axis: [value for value in values if np.isfinite(value)] for axis, values in by_axis.items()
+    }
+    return {axis: float(np.median(values)) if values else None for axis, values in through.items()}
 
 
 def parts_through(sampled: Sampled) -> dict[AxisName, tuple[int, int]]:

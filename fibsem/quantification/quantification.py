@@ -123,11 +123,11 @@ def _by_thickness(
     """Add the porosity with slices weighted by their thickness, if that is known."""
     if thickness is None:
         return summary
-    other = other_mean(thickness, segmented.voxel_nm[0])
+    limit = other_mean(thickness, segmented.voxel_nm[0])
     return replace(
         summary,
         porosity_by_thickness=streamed.cells.porosity(thickness.tolist()),
-        limits=(*summary.limits, *([other] if other else [])),
+        limits=(*summary.limits, *([limit] if limit else [])),
     )
 
 

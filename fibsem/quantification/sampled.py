@@ -114,4 +114,4 @@ class Sampled:
 
     def along(self, axis: str) -> Sequence[Passage]:
         """Return the passages along one axis."""
-        return [one for one in self.passages if one.axis == axis]
+        return [passage for passage in self.passages if passage.axis == axis]
