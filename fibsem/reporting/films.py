@@ -113,7 +113,7 @@ def names_of(folders: Iterable[Path]) -> list[str]:
 
     def name(parts: list[str]) -> str:
         for length in range(1, len(parts)):
-            if sum(other[-length:] == parts[-length:] for other in places) == 1:
+            if sum(place[-length:] == parts[-length:] for place in places) == 1:
                 return "/".join(parts[-length:])
         return "/".join(parts)
 

@@ -189,8 +189,8 @@ def _odd(results: Results) -> dict[str, str]:
     return {"Look at this": "; ".join(odd) or "no warnings"} if looked else {}
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _items(sections: Iterable[Section]) -> Iterator[Table | Picture]:

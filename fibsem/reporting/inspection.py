@@ -114,9 +114,9 @@ class Inspection:
         for sample in self.dataset.samples:
             yield from left_in(sample, self.recipe.gradient)
             dark, bright = self.greys[sample.name].saturated
-            for share, what in ((dark, "darkest"), (bright, "brightest")):
+            for share, end in ((dark, "darkest"), (bright, "brightest")):
                 if share > SATURATED:
-                    yield f"{sample.name}: {100 * share:.1f} % of the pixels have the {what} value"
+                    yield f"{sample.name}: {100 * share:.1f} % of the pixels have the {end} value"
             if left := left_out_shares(sample):
                 kinds = ", ".join(f"{kind} {100 * share:.2f} %" for kind, share in left.items())
                 yield (

@@ -83,7 +83,7 @@ class LineageReport:
         done: list[Step] = []
         code: str | None = None
         for wanted, step in self._all_steps():
-            if step in done or (step.run and any(step.run == other.run for other in done)):
+            if step in done or (step.run and any(step.run == earlier.run for earlier in done)):
                 continue
             if wanted != code or not done:
                 done.append(checkout(wanted))
@@ -101,10 +101,10 @@ class LineageReport:
                 yield made.code, command_of(made.training, "the training")
                 continue
             for sweep in made.sweeps or [made.sweep]:
-                what = f"the sweep {sweep.study or ''}".strip()
-                yield sweep.code or first, command_of(sweep.command, what)
-            what = "final training, post-processing, test, registration"
-            yield made.code, command_of(made.promotion.command, what)
+                title = f"the sweep {sweep.study or ''}".strip()
+                yield sweep.code or first, command_of(sweep.command, title)
+            title = "final training, post-processing, test, registration"
+            yield made.code, command_of(made.promotion.command, title)
         if self.last is not None:
             yield self.code, self.last
 
@@ -190,9 +190,9 @@ def read_lineage(place: Path) -> LineageReport:
     record = read_json(path, _checked, remedy=AGAIN) if path.is_file() else {}
     match _kind(record):
         case "segmentation":
-            return _of_segmentation(str(folder), typed(SegmentedFilm, record))
+            return _report_of_segmentation(str(folder), typed(SegmentedFilm, record))
         case "promotion":
-            return _of_promotion(folder, typed(PromotedModel, record))
+            return _report_of_promotion(folder, typed(PromotedModel, record))
     raise UserError(
         f"`lineage` must be a folder that fibsem.segment or fibsem.promote made, but {place} "
         f"{'is not one' if place.exists() else 'is not there'}."
@@ -213,7 +213,7 @@ def _checked(record: Any) -> Any:
     return record
 
 
-def _of_segmentation(folder: str, film: SegmentedFilm) -> LineageReport:
+def _report_of_segmentation(folder: str, film: SegmentedFilm) -> LineageReport:
     size = " x ".join(map(str, film.shape))
     facts = {
         "volume": f"{film.volume or UNKNOWN}, {size} voxels (z, y, x)",
@@ -242,7 +242,7 @@ def _over_slices(film: SegmentedFilm) -> str:
     return f" (were it true, its slices would say {text})" if text else ""
 
 
-def _of_promotion(folder: Path, promoted: PromotedModel) -> LineageReport:
+def _report_of_promotion(folder: Path, promoted: PromotedModel) -> LineageReport:
     gate, bundle = promoted.gate, folder / "bundle" / "bundle.json"
     lineage = promoted.lineage
     if lineage is None and bundle.is_file():

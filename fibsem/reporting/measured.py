@@ -33,7 +33,7 @@ def is_of(measured: Measured, labels: FinishedLabels) -> bool:
     were written to since. Otherwise the digest and the hash must both match, as for a folder that
     was moved after its labels were corrected.
     """
-    alike, as_porous = _are_alike(measured, labels), _as_porous(measured, labels)
+    alike, as_porous = _are_alike(measured, labels), _have_same_porosity(measured, labels)
     if alike is False:
         return False
     since = measured.written >= labels.written or as_porous
@@ -106,7 +106,7 @@ def outdated(results: Results) -> list[Path]:
 
 def _named_by(measured: Measured, results: Results) -> list[FinishedLabels]:
     """Return the segmentations in the folder that a quantification names."""
-    return [one for one in results.of(SegmentationSummary) if measured.is_measured_in(one)]
+    return [labels for labels in results.of(SegmentationSummary) if measured.is_measured_in(labels)]
 
 
 def check_of(segmented: Segmented, folder: Path) -> VoxelNm:
@@ -132,7 +132,7 @@ def check_of(segmented: Segmented, folder: Path) -> VoxelNm:
     labels: FinishedLabels = FinishedCommand(
         "segmentation", segmented.folder, as_record(segmented.summary)
     )
-    moved = _as_porous(measured, labels) and _are_alike(measured, labels) is not False
+    moved = _have_same_porosity(measured, labels) and _are_alike(measured, labels) is not False
     moved = moved and not _were_mended(measured, labels)
     if not (moved or is_of(measured, labels)):
         is_former = measured.is_measured_in(labels)
@@ -164,6 +164,6 @@ def check_maps(folder: Path) -> None:
         )
 
 
-def _as_porous(measured: Measured, labels: FinishedLabels) -> bool:
+def _have_same_porosity(measured: Measured, labels: FinishedLabels) -> bool:
     one, other = measured.origin.porosity, labels.origin.porosity
     return one is not None and other is not None and abs(one - other) < SAME_SHARE

@@ -237,7 +237,11 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
         )
     now = opened.data if opened else None
     data = _state_of(own, now)
-    kept = [result for result in every if result in guests or (result in own and _on(result, data))]
+    kept = [
+        result
+        for result in every
+        if result in guests or (result in own and _is_made_on(result, data))
+    ]
     others = len(own) + len(guests) - len(kept)
     return Results(dataset, data, tuple(kept), others, now, elsewhere)
 
@@ -251,7 +255,7 @@ def _others_in(every: Iterable[FinishedCommand[Any]]) -> str:
 def _state_of(own: Sequence[FinishedCommand[Any]], now: str | None) -> str | None:
     """Return the hash of the data to show: ``now`` if it has results, else that of the latest."""
     latest = [result for result in own if result.kind not in VOLUMES] or own
-    if now is not None and any(_on(result, now) for result in latest):
+    if now is not None and any(_is_made_on(result, now) for result in latest):
         return now
     return latest[-1].lineage.data if latest else now
 
@@ -294,7 +298,7 @@ def _film_of(segmentation: FinishedCommand[Any]) -> set[str]:
     return places | ({segmentation.grey_hash} if segmentation.grey_hash else set())
 
 
-def _on(result: FinishedCommand[Any], data: str | None) -> bool:
+def _is_made_on(result: FinishedCommand[Any], data: str | None) -> bool:
     """Return whether a result was made on the data with this hash."""
     made_on = result.lineage.data
     return made_on == data or same_data(made_on, data)
@@ -360,4 +364,4 @@ def _read(folder: Path) -> FinishedCommand[Any] | None:
         print(f"warning: {error}", file=sys.stderr)
         return None
     kind = kind_of(record)
-    return next((FinishedCommand(one, folder, record) for one in KINDS if one == kind), None)
+    return next((FinishedCommand(name, folder, record) for name in KINDS if name == kind), None)

@@ -185,13 +185,13 @@ def _character(promotion: PromotionSummary) -> Iterator[str]:
 def _by_sample(calibration: Calibrated) -> str:
     """Format the calibration errors by sample, or return "" for fewer than two samples."""
     errors = calibration.test_by_sample or {}
-    each = [
+    texts = [
         f"{name} {sample_errors.ece_before:.4f} and {sample_errors.ece_after:.4f}"
         for name, sample_errors in sorted(errors.items())
         # None if its test squares have no labelled pixel
         if sample_errors.ece_before is not None and sample_errors.ece_after is not None
     ]
-    return f"; by sample {', '.join(each)}" if len(each) > 1 else ""
+    return f"; by sample {', '.join(texts)}" if len(texts) > 1 else ""
 
 
 def _descent(lineage: Lineage) -> tuple[str, ...]:

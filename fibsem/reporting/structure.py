@@ -86,8 +86,10 @@ def latest_of(results: Results) -> dict[str, Measured]:
         home = segmentation_of(result, results)
         place = home.folder if home else Path(result.summary.segmentation)
         # a relative path is ambiguous if the labels are elsewhere
-        other = (result.summary.labelling, result.summary.shape) if not place.is_absolute() else ()
-        labels = home.folder if home else (place, *other)
+        content = (
+            (result.summary.labelling, result.summary.shape) if not place.is_absolute() else ()
+        )
+        labels = home.folder if home else (place, *content)
         measured[labels] = place, result
     names = names_of(place for place, _ in measured.values())
     return dict(zip(names, (result for _, result in measured.values()), strict=True))

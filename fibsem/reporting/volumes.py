@@ -142,8 +142,8 @@ def porosity_of(segmentation: FinishedLabels) -> np.ndarray[Any, np.dtype[np.flo
 def _model(result: FinishedLabels, dataset: str) -> str:
     """Describe the model of a volume: registered versions, networks, and training dataset."""
     film, learnt = result.summary, result.lineage.dataset
-    whose = f", trained on {learnt}" if learnt not in (None, dataset) else ""
+    training = f", trained on {learnt}" if learnt not in (None, dataset) else ""
     counts = Counter(film.members).items()
     members = ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts)
     versions = [version for version in film.versions if version]
-    return (f"version {', '.join(versions)} ({members})" if versions else members) + whose
+    return (f"version {', '.join(versions)} ({members})" if versions else members) + training
