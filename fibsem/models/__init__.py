@@ -159,5 +159,7 @@ def write_pretrained(spec: ModelSpec, network: keras.Model) -> Path:
 
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{spec.name}.npz"
-    write(path, spec, {one.name: one.get_weights() for one in network.layers if one.weights})
+    write(
+        path, spec, {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+    )
     return path

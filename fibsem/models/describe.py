@@ -60,8 +60,8 @@ def _kind(layer: keras.layers.Layer) -> str | None:
     name = _path_and_layer(layer.name)[1]
     if name.endswith(HELPERS):
         return None
-    other = "conv" if hasattr(layer, "kernel") else None
-    return next((kind for begin, kind in KINDS.items() if name.startswith(begin)), other)
+    default = "conv" if hasattr(layer, "kernel") else None
+    return next((kind for begin, kind in KINDS.items() if name.startswith(begin)), default)
 
 
 def outputs(

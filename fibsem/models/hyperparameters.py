@@ -100,7 +100,7 @@ def of_pixels(name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters) -
     architecture = MODELS[name]
     sizes = architecture.sizes[min(architecture.sizes, key=lambda n: abs(n - nbhd.x))]
     usual = PIXEL if padding == "valid" else {**PIXEL, "activation": "elu"}
-    defaults = {**usual, **_of_sizes(sizes), **architecture.own}
+    defaults = {**usual, **_chosen_sizes(sizes), **architecture.own}
     values = _checked(name, given, defaults)
     hp = {**defaults, **values}
     extent = nbhd.x * nbhd.z if architecture.sequence else nbhd.x
@@ -116,7 +116,7 @@ def of_pixels(name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters) -
     return hp
 
 
-def _of_sizes(sizes: Sizes) -> Hyperparameters:
+def _chosen_sizes(sizes: Sizes) -> Hyperparameters:
     return {key: value for key, value in asdict(sizes).items() if value is not None}
 
 
@@ -149,9 +149,9 @@ def _checked(name: str, given: Hyperparameters, defaults: Hyperparameters) -> Hy
         if key not in defaults:
             names = ", ".join(sorted(defaults))
             raise UserError(f"`model={name}` has no hyperparameter {key!r}; it has: {names}.")
-        what, is_one = KINDS.get(type(defaults[key]), ANY)
-        if not is_one(value):
-            raise UserError(f"`model.{key}` must be {what}, but got {value!r}.")
+        kind, is_of_kind = KINDS.get(type(defaults[key]), ANY)
+        if not is_of_kind(value):
+            raise UserError(f"`model.{key}` must be {kind}, but got {value!r}.")
         constraint, legal = RANGES.get(key, ANY)
         if not legal(value):
             raise UserError(f"`model.{key}` must {constraint}, but got {value}.")
@@ -169,7 +169,7 @@ def check_value(key: str, value: Any) -> None:
     fibsem.errors.UserError: `model.kernel` must be odd and positive, but got 4.
     """
     sizes = {"blocks": 1, "filters": 1, "dense_width": 1, "growth": "2d", "dropout": 0.0}
-    own = {name: one for model in MODELS.values() for name, one in model.own.items()}
+    own = {name: default for model in MODELS.values() for name, default in model.own.items()}
     _checked("any", {key: value}, {**sizes, "z_pools": 1, **PIXEL, **SQUARES, **own})
 
 

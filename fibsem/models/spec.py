@@ -171,8 +171,8 @@ class ModelSpec:
     def from_json(cls, record: Mapping[str, Any]) -> ModelSpec:
         """Read a record of :meth:`to_json`; missing hyperparameters get their former values."""
         written = typed(_Written, record)
-        given = hyperparameters.as_recorded(written.name, written.hyperparameters)
-        return resolve(written.name, Nbhd.parse(written.nbhd), written.padding, given)
+        values = hyperparameters.as_recorded(written.name, written.hyperparameters)
+        return resolve(written.name, Nbhd.parse(written.nbhd), written.padding, values)
 
 
 #: A spec as it is stored.

@@ -76,20 +76,20 @@ class Audit:
             "run_id": self.run_id,
             "lineage": self.lineage and self.lineage.to_json(),
             "calibration": self.calibration and self.calibration.to_json(),
-            "corrections": _each(self.corrections, Correction.to_json),
-            "greys": _each(self.greys, list),
-            "moments": _each(self.moments, Moments.to_json),
+            "corrections": _converted(self.corrections, Correction.to_json),
+            "greys": _converted(self.greys, list),
+            "moments": _converted(self.moments, Moments.to_json),
             "squares": [film.to_json() for film in self.squares] or None,
-            "learned": _each(self.learned, list),
+            "learned": _converted(self.learned, list),
         }
         return {key: value for key, value in record.items() if value is not None}
 
 
-def _each(values: Mapping[str, V] | None, write: Callable[[V], W]) -> dict[str, W] | None:
+def _converted(values: Mapping[str, V] | None, write: Callable[[V], W]) -> dict[str, W] | None:
     """Convert the values of a mapping by ``write``; None stays None."""
     return None if values is None else {name: write(value) for name, value in values.items()}
 
 
 def places_of(learned: Learned | None) -> dict[str, tuple[Edges, ...]] | None:
     """Return the squares that a model was trained on, in the form of its audit."""
-    return None if learned is None else {digest: (*some,) for digest, some in learned.items()}
+    return None if learned is None else {digest: (*edges,) for digest, edges in learned.items()}

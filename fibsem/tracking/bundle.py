@@ -195,10 +195,10 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     except MemoryError:  # the files may be intact
         raise
     except Exception as error:  # damaged files raise errors of every kind
-        what = f"is not one: {first_line(error)}" if folder.exists() else "is not there."
+        fault = f"is not one: {first_line(error)}" if folder.exists() else "is not there."
         raise UserError(
             f"`{key}` must be a folder with bundle.json and the weights of a model, but "
-            f"{folder} {what}"
+            f"{folder} {fault}"
         ) from error
 
 

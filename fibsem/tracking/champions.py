@@ -168,7 +168,7 @@ def _write(client: MlflowClient, line: Sequence[Change], aliases: Mapping[str, s
     _insist(client.delete_registered_model_tag, names.PENDING)
 
 
-def _insist(state: Callable[..., None], *what: str) -> None:
+def _insist(state: Callable[..., None], *arguments: str) -> None:
     """Call a setter on the registered model, and retry if another machine interferes.
 
     MLflow checks whether a row exists before it writes it: if two machines write the same row at
@@ -176,7 +176,7 @@ def _insist(state: Callable[..., None], *what: str) -> None:
     """
     for attempt in range(ATTEMPTS):
         try:
-            return state(REGISTERED, *what)
+            return state(REGISTERED, *arguments)
         except mlflow.MlflowException:
             if attempt == ATTEMPTS - 1:
                 raise

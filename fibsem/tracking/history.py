@@ -38,7 +38,7 @@ class Change:
 
 def changed(line: Sequence[Change], version: str, why: str, how: str) -> list[Change]:
     """Append a change to the history, dated now or, if clocks differ, just after the latest."""
-    now = max([iso(datetime.now(UTC)), *(later(one.since) for one in line[-1:])])
+    now = max([iso(datetime.now(UTC)), *(later(change.since) for change in line[-1:])])
     return [*line, Change(version, now, clipped(why, LONGEST_REASON), how)]
 
 
@@ -75,7 +75,7 @@ def encoded(line: Iterable[Change], version: str) -> str:
 
 def decoded(version: str, tag: str) -> list[Change]:
     """Decode a tag of :func:`encoded`."""
-    return [Change(version, **one) for one in json.loads(tag)]
+    return [Change(version, **record) for record in json.loads(tag)]
 
 
 def iso(moment: datetime) -> str:

@@ -99,7 +99,9 @@ def _describe(client: MlflowClient, version: str, folder: Path) -> None:
 
 def run_of(version: str, tracking_uri: str) -> str | None:
     """Return the run id of a version, or None if the store has no such version."""
-    matching = [one for one in all_versions(client_of(tracking_uri)) if str(one.version) == version]
+    matching = [
+        entry for entry in all_versions(client_of(tracking_uri)) if str(entry.version) == version
+    ]
     return str(matching[0].run_id) if matching else None
 
 

@@ -73,8 +73,8 @@ class Tracking:
         name = stored_name(config.experiment or dataset)
         artifacts = read_path(config.artifacts, "tracking.artifacts")
         experiment = experiment_of(config.uri, name, artifacts)
-        given = config.artifacts != TrackingConfig.artifacts
-        check_artifacts(config.uri, experiment, artifacts, given=given)
+        chosen = config.artifacts != TrackingConfig.artifacts
+        check_artifacts(config.uri, experiment, artifacts, given=chosen)
         return cls(config.uri, experiment, config.system_metrics, config.pictures)
 
     @cached_property

@@ -75,9 +75,9 @@ class Segmentation(mlflow.pyfunc.PythonModel):
 
     def _answer(self, array: Voxels, params: Mapping[str, Any]) -> Voxels:
         output = _choice(params, "output", OUTPUTS)
-        given = tuple(params.get("range", ()))
+        asked = tuple(params.get("range", ()))
         native = array.dtype.newbyteorder("=")
-        value_range = given or learned_range(native, self.bundle.scales)
+        value_range = asked or learned_range(native, self.bundle.scales)
         volume = ArrayVolume(array, value_range=value_range)
         # `valid` must not be a path: a client must not open files of the server's machine
         options = Options(valid=_choice(params, "valid", RULES), certificate=False)
