@@ -85,20 +85,20 @@ def one_line(error: BaseException) -> str | None:
         return str(error)
     kinds = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
     if kinds & {"MemoryError", "ResourceExhaustedError"}:
-        return f"memory ran out ({_said(error) or 'an allocation failed'})."
+        return f"memory ran out ({_first_line(error) or 'an allocation failed'})."
     if (said := device_failure(error)) is not None:
         return f"the accelerator must work, but says: {said}"
     for cause in causes(error):
         if isinstance(cause, UnicodeError):
-            return f"a text must have the encoding that is meant for it, but: {_said(cause)}."
+            return f"a text must have the encoding that is meant for it, but: {_first_line(cause)}."
         if isinstance(cause, OSError):
             return _refused(cause)
         if of_a_place(cause):
-            return f"the place of the artifacts must answer, but says: {_said(cause)}"
+            return f"the place of the artifacts must answer, but says: {_first_line(cause)}"
         if DRIVERS in {kind.__name__ for kind in type(cause).__mro__}:
-            return f"a database must answer, but says: {_said(getattr(cause, 'orig', cause))}"
+            return f"a database must answer, but says: {_first_line(getattr(cause, 'orig', cause))}"
     if getattr(error, "error_code", None) in STORES:
-        return f"the MLflow store must answer, but says: {_said(error)}"
+        return f"the MLflow store must answer, but says: {_first_line(error)}"
     return None
 
 
@@ -154,8 +154,8 @@ def first_line(error: BaseException) -> str:
     >>> first_line(ValueError("no network\nin file 3")), first_line(KeyError())
     ('no network', 'KeyError')
     """
-    return _said(error) or type(error).__name__
+    return _first_line(error) or type(error).__name__
 
 
-def _said(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), "")

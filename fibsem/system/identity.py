@@ -111,7 +111,7 @@ class Identity(Stored):
         must = f"`output` must be a new folder or hold the same {self.kind}"
         if before.kind != self.kind:
             raise UserError(
-                f"{must}, but {where} holds {_one(before.kind)}; the choices are {remedy}."
+                f"{must}, but {where} holds {_with_article(before.kind)}; the choices are {remedy}."
             )
         differing = list(differences(before, self, defaults))
         if differing:
@@ -212,17 +212,17 @@ def check_others(folder: Path, kind: str) -> None:
     else:
         made_by = kind if summary is None else kind_of(summary)
     if made_by != kind:
-        what = "other results" if made_by is None else _one(made_by)
+        held = "other results" if made_by is None else _with_article(made_by)
         raise UserError(
-            f"`output` must be a new folder or hold {_one(kind)}, but {folder} holds {what}; the "
-            "choices are another output or none."
+            f"`output` must be a new folder or hold {_with_article(kind)}, but {folder} holds "
+            f"{held}; the choices are another output or none."
         )
 
 
-def _one(kind: str) -> str:
+def _with_article(kind: str) -> str:
     """Return a kind of results with its indefinite article.
 
-    >>> _one("inspection"), _one("sweep")
+    >>> _with_article("inspection"), _with_article("sweep")
     ('an inspection', 'a sweep')
     """
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
@@ -232,11 +232,11 @@ def differences(
     before: Identity, now: Identity, defaults: Callable[[], Mapping[str, Any]] = dict
 ) -> Iterator[str]:
     """Yield each difference between two identities: the key, its former and its present value."""
-    yield from _of_settings(before.settings, now.settings, defaults)
-    yield from _of_data(before.data, now.data)
+    yield from _setting_differences(before.settings, now.settings, defaults)
+    yield from _data_differences(before.data, now.data)
 
 
-def _of_settings(
+def _setting_differences(
     before: Mapping[str, Any], now: Mapping[str, Any], defaults: Callable[[], Mapping[str, Any]]
 ) -> Iterator[str]:
     younger = now.keys() - before.keys()
@@ -251,7 +251,7 @@ def _of_settings(
             yield f"{key} ({_short(then)}, now {_short(today)})"
 
 
-def _of_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _data_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     if before.keys() == {"hash"}:  # earlier versions kept only this
         if not same_data(before["hash"], now.get("hash")):
             yield f"data ({_short(before['hash'])}, now {_short(now.get('hash', ABSENT))})"

@@ -75,12 +75,12 @@ class Progress:
         """Show ``done`` of ``total``; a smaller ``done`` or another ``total`` is a new stage."""
         now, before = time.monotonic(), self._reached
         self._reached = done, total
-        another = before is not None and (done < before[0] or total != before[1])
-        if another or (before is None and done != 1):  # earlier items ran at another pace
+        restarted = before is not None and (done < before[0] or total != before[1])
+        if restarted or (before is None and done != 1):  # earlier items ran at another pace
             self._began = now, done
         if self._bar:
             title = f"{self.title} {text}"
-            if another:
+            if restarted:
                 self._bar.reset(self._task, total=total, completed=done, description=title)
             self._bar.update(self._task, description=title, completed=done, total=total)
             return

@@ -136,9 +136,9 @@ def as_record(value: Any) -> Any:
     if is_dataclass(value):
         return _by_field(value)
     if isinstance(value, Mapping):
-        return {key: as_record(each) for key, each in value.items()}
+        return {key: as_record(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [as_record(each) for each in value]
+        return [as_record(item) for item in value]
     return value
 
 
@@ -146,9 +146,9 @@ def _by_field(value: Any) -> Record:
     """Return a dataclass as a dict of its fields, without omitted ones (``UNLESS_NONE``)."""
     kept = ((entry, getattr(value, entry.name)) for entry in fields(value))
     return {
-        entry.name: as_record(each)
-        for entry, each in kept
-        if each is not None or entry.metadata != UNLESS_NONE
+        entry.name: as_record(item)
+        for entry, item in kept
+        if item is not None or entry.metadata != UNLESS_NONE
     }
 
 

@@ -76,7 +76,7 @@ def in_message(text: str) -> str:
     text = in_record(text)
     if _words:
         text = _pattern(_words).sub(HIDDEN, text)
-    return _alone(_others).sub(HIDDEN, text) if _others else text
+    return _word_pattern(_others).sub(HIDDEN, text) if _others else text
 
 
 def tell_none(error: BaseException) -> None:
@@ -95,7 +95,7 @@ def _pattern(texts: Any) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))))
 
 
-def _alone(texts: Iterable[str]) -> re.Pattern[str]:
+def _word_pattern(texts: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?<!\d\.)(?:{_pattern(texts).pattern})(?!\w)(?!\.\d)")
 
 

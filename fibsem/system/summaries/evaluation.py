@@ -148,7 +148,7 @@ class EvaluationSummary:
     def spreads(self, group: str) -> dict[str, Spread]:
         """Return the figures of one of the ``groups`` that are not missing, by name."""
         figures = getattr(self, group)
-        named = ((one.name, getattr(figures, one.name)) for one in fields(figures))
+        named = ((entry.name, getattr(figures, entry.name)) for entry in fields(figures))
         return {name: spread for name, spread in named if spread is not None}
 
     def __post_init__(self) -> None:

@@ -68,9 +68,11 @@ class Measured(Conditions, Stored):
         """
         several = {"scheduler"} if (self.workers or 0) > 1 else set()
         nullable = {"start_s", "voxels_per_second"} | several if self.slabs else set()
-        names = {one.name for one in fields(Measured)} - nullable
+        names = {entry.name for entry in fields(Measured)} - nullable
         return {name for name in names if getattr(self, name) is None}
 
     def to_json(self) -> Record:
         """Return the record in the ledger, without unknown fields of earlier versions."""
-        return {key: one for key, one in super().to_json().items() if key not in self.unmeasured}
+        return {
+            key: value for key, value in super().to_json().items() if key not in self.unmeasured
+        }

@@ -178,7 +178,9 @@ class FilmPorosity:
 
     def alone(self) -> FilmPorosity:
         """Return the porosity without the other keys of a summary."""
-        return FilmPorosity(**{one.name: getattr(self, one.name) for one in fields(FilmPorosity)})
+        return FilmPorosity(
+            **{entry.name: getattr(self, entry.name) for entry in fields(FilmPorosity)}
+        )
 
 
 @dataclass(frozen=True)

@@ -40,4 +40,4 @@ class Provenance(Stored):
 
     def to_json(self) -> Record:
         """Return the record in the ledger, without what is unknown."""
-        return {key: one for key, one in super().to_json().items() if key not in self.unknown}
+        return {key: value for key, value in super().to_json().items() if key not in self.unknown}

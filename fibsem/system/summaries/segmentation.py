@@ -214,7 +214,7 @@ class SegmentedFilm(
 
     def to_json(self) -> Record:
         """Return the record of ``summary.json``, part by part, without what is not known."""
-        keys = [one.name for part in PARTS for one in fields(part)]
+        keys = [entry.name for part in PARTS for entry in fields(part)]
         left_out = {"agreement"} | self.unknown | self.unmeasured
         return {key: as_record(getattr(self, key)) for key in keys if key not in left_out}
 

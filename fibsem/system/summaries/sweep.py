@@ -129,7 +129,7 @@ class TrialRow(Stored):
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrialRow:
         """Read a row; of earlier versions, a complete one with a reason is infeasible."""
-        fixed = {one.name for one in fields(cls)}
+        fixed = {entry.name for entry in fields(cls)}
         columns = {key: value for key, value in record.items() if key not in fixed}
         row = super().from_json({**record, "columns": columns})
         if row.infeasible is None and row.state == "complete":
