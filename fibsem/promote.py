@@ -8,9 +8,9 @@ from fibsem.config import Configuration, Tree, run_command
 
 def main(tree: Tree) -> None:
     """Promote the best of a dataset's trials; or roll back, or show the history of champions."""
-    checked(given := Configuration(tree))
+    checked(configuration := Configuration(tree))
     if tree["rollback"] or tree["history"]:
-        _registry(given.tracking.uri, back=tree["rollback"], why=tree["reason"])
+        _registry(configuration.tracking.uri, back=tree["rollback"], why=tree["reason"])
         return
     print(run(tree))
 

@@ -86,5 +86,5 @@ def _key(argument: str) -> str:
 def _says(argument: str) -> bool:
     """Return whether an argument chooses or implies an architecture."""
     key, _, value = argument.lstrip("+~").partition("=")
-    several = {one.strip("'\" ") for one in value.split(",")}  # values of a --multirun
+    several = {choice.strip("'\" ") for choice in value.split(",")}  # values of a --multirun
     return key.split(".")[0] in OF_ONE or not several.isdisjoint(OF_ONE_WITH.get(key, ()))

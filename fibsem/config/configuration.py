@@ -73,7 +73,7 @@ class Configuration:
 
     def __post_init__(self) -> None:
         # passwords in the command are hidden already; as an address it would seem to end in one
-        for text in _texts({key: one for key, one in self.tree.items() if key != "command"}):
+        for text in _texts({key: value for key, value in self.tree.items() if key != "command"}):
             remember(text)
 
     def __reduce__(self) -> tuple[type[Configuration], tuple[Tree]]:
@@ -135,8 +135,8 @@ class Configuration:
                 "`model=auto` needs a search, which is python -m fibsem.sweep; the choices of one "
                 f"model are {', '.join(MODELS)}."
             )
-        given = as_recorded(name, model) if name in MODELS else model
-        return resolve(name, Nbhd.parse(self.tree["nbhd"]), padding, given)
+        hyperparameters = as_recorded(name, model) if name in MODELS else model
+        return resolve(name, Nbhd.parse(self.tree["nbhd"]), padding, hyperparameters)
 
     @cached_property
     def preprocess(self) -> Recipe:

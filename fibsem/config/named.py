@@ -34,10 +34,10 @@ def check_chosen(arguments: Iterable[str]) -> None:
         for argument in arguments
         if "=" in argument and not argument.startswith("-")
     ]
-    given = {override.partition("=")[0]: meant(override) for override in overrides}
-    for group, default in {**CHOSEN, **_of_experiment(given.get("experiment"))}.items():
-        name, chosen = given.get(f"{group}.name"), given.get(group, default)
-        own = group == "data" and "data.path" in given
+    values = {override.partition("=")[0]: meant(override) for override in overrides}
+    for group, default in {**CHOSEN, **_groups_of_experiment(values.get("experiment"))}.items():
+        name, chosen = values.get(f"{group}.name"), values.get(group, default)
+        own = group == "data" and "data.path" in values
         if name != chosen and not own and name in choices_of(group):
             raise UserError(
                 f"`{group}.name` must be left to `{group}`, but got {name}; {group}={name} takes "
@@ -45,7 +45,7 @@ def check_chosen(arguments: Iterable[str]) -> None:
             )
 
 
-def _of_experiment(name: str | None) -> dict[str, str]:
+def _groups_of_experiment(name: str | None) -> dict[str, str]:
     """Return the files that an experiment chooses for groups of :data:`CHOSEN`."""
     file = CONF / "experiment" / f"{name}.yaml"
     if name not in choices_of("experiment"):

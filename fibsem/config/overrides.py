@@ -231,7 +231,7 @@ def _written(value: Any, key: str) -> str:
     if isinstance(value, list | tuple) or axes == 1:
         return f"[{','.join(_written(item, key) for item in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{name}: {_written(each, key)}' for name, each in value.items())}}}"
+        return f"{{{', '.join(f'{name}: {_written(item, key)}' for name, item in value.items())}}}"
     plain = value.item() if hasattr(value, "item") and not axes else value
     if isinstance(plain, bool):
         return str(plain).lower()

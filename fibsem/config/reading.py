@@ -37,8 +37,8 @@ def read(cls: type[T], tree: Mapping[str, Any], where: str = "") -> T:
     named = {field.name: field for field in fields(cls)}
     for key in tree:
         if key not in named:
-            what = f"`{where}`" if where else "the command"
-            raise UserError(f"{what} has no key {key!r}; it has: {', '.join(sorted(named))}.")
+            owner = f"`{where}`" if where else "the command"
+            raise UserError(f"{owner} has no key {key!r}; it has: {', '.join(sorted(named))}.")
     values = {}
     for key, field in named.items():
         if key in tree:

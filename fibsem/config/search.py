@@ -184,13 +184,13 @@ class SearchConfig:
 
     def _check_files(self) -> None:
         """Refuse options that Keras-Tuner's files cannot support, and name the other backend."""
-        given = {
+        options = {
             "storage": self.storage is not None,
             "workers": self.workers > 1,
             "pruner": self.pruner != "none",
             "objectives": len(self.objectives) > 1,
         }
-        for key in (key for key, is_given in given.items() if is_given):
+        for key in (key for key, is_set in options.items() if is_set):
             raise UserError(
                 f"`search.{key}` cannot be set with search=keras_tuner, whose state is files for "
                 "one worker and one value; search=default (Optuna) has databases, heartbeats, "

@@ -34,12 +34,12 @@ def weights_of(tree: Tree) -> list[str]:
     >>> weights_of({"weights": "models:/fibsem@champion"})
     ['models:/fibsem@champion']
     """
-    given = tree["weights"]
-    weights = given if isinstance(given, list) else [given]
+    value = tree["weights"]
+    weights = value if isinstance(value, list) else [value]
     if not weights or not all(isinstance(name, str) and name for name in weights):
         raise UserError(
             "`weights` must be a registered model (models:/fibsem@champion), a bundle's folder or "
-            f"a list of them, but got {given}."
+            f"a list of them, but got {value}."
         )
     return weights
 

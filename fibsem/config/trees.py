@@ -86,9 +86,9 @@ def settings_of(command: str, tree: Tree) -> dict[str, object]:
     settings_of("train", compose("train", ["train.epochs=5"]))["train.epochs"]
     ```
     """
-    given = {key: tree[key] for key in READ_BY[command] if key in tree}
-    counting = {key: value for key, value in flat(given) if not is_outside(key)}
-    if "model" not in given:
+    values = {key: tree[key] for key in READ_BY[command] if key in tree}
+    counting = {key: value for key, value in flat(values) if not is_outside(key)}
+    if "model" not in values:
         return counting
     if tree["model"]["name"] == AUTO:  # cannot be resolved before an architecture is drawn
         train = TrainConfig.of(tree["train"]).settings
@@ -144,7 +144,7 @@ def settings_hash(tree: Tree) -> str:
 
 
 def output_folder(
-    command: str, tree: Tree, dataset: str, *what: str, data: str | None = None
+    command: str, tree: Tree, dataset: str, *words: str, data: str | None = None
 ) -> Path:
     """Return the output folder of a command: as given, or named after its settings.
 
@@ -160,7 +160,7 @@ def output_folder(
     """
     if tree.get("output") not in (None, ""):
         return read_path(tree["output"], "output")
-    folder = _named_folder(command, tree, "-".join([part_name(dataset), *what]))
+    folder = _named_folder(command, tree, "-".join([part_name(dataset), *words]))
     if folder.exists() or command not in ("train", "sweep", "evaluate", "promote"):
         return folder
     if tree.get("compare"):  # named only by what is compared

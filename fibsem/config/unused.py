@@ -11,14 +11,14 @@ ABOVE_0, ABOVE_1, NOT_GIVEN, GIVEN = " above 0", " above 1", "=null", " that is 
 With = tuple[str, tuple[str | bool, ...] | str]
 
 
-def _alone(**needs: With) -> dict[str, tuple[With, ...]]:
+def _single_conditions(**needs: With) -> dict[str, tuple[With, ...]]:
     """Return conditions of training keys that depend on one other training key."""
     return {f"train.{key}": ((f"train.{other}", which),) for key, (other, which) in needs.items()}
 
 
 #: Conditions of each key, one of which is enough; if none is met the key has no effect.
 USED_WITH: dict[str, tuple[With, ...]] = {
-    **_alone(
+    **_single_conditions(
         batch=("mode", ("patch",)),
         windows=("mode", ("grid",)),
         grid=("mode", ("grid",)),
@@ -137,7 +137,7 @@ def why_unused(key: str, now: Mapping[str, Any]) -> str | None:
     if not needs or any(other not in now or _is_met(now[other], which) for other, which in needs):
         return None
     others = [(other, which) for other, which in needs if other != key]
-    named = " or ".join(f"{other}{_said(which)}" for other, which in others)
+    named = " or ".join(f"{other}{_condition_text(which)}" for other, which in others)
     shown = " and ".join(_shown(now[other]) for other, _ in others)
     return f"it is of {named}, and here {'that is' if len(others) == 1 else 'those are'} {shown}"
 
@@ -168,7 +168,7 @@ def _is_met(value: Any, which: tuple[str | bool, ...] | str) -> bool:
     return value is None if which == NOT_GIVEN else bool(value)
 
 
-def _said(which: tuple[str | bool, ...] | str) -> str:
+def _condition_text(which: tuple[str | bool, ...] | str) -> str:
     """Return a condition as text, with values as users type them."""
     if isinstance(which, str):
         return which
