@@ -102,7 +102,7 @@ def start_of(address: str, tracking_uri: str) -> Start:
 def origins(init: str | None, teacher: str | None, tracking_uri: str) -> list[Origin]:
     """Return the origins of the initial model and of the teacher, as far as there are any."""
     models_before = start_of(init, tracking_uri), teacher_of(teacher, tracking_uri)
-    return [one.origin for one in models_before if one is not None]
+    return [model.origin for model in models_before if model is not None]
 
 
 def learned_of_test(
@@ -143,26 +143,26 @@ def pinned(
         If a model does not exist, fits no layer or expects another scaling, or if the teacher
         cannot be used.
     """
-    networks = tuple(each for each in networks or (given.run,) if each.spec.is_network)
+    networks = tuple(network for network in networks or (given.run,) if network.spec.is_network)
     if networks and (named := networks[0].train.teacher) is not None:
         uri, share = networks[0].tracking.absolute_uri, networks[0].train.teacher_share
         taught_by = pinned_teacher(named, share, uri, dataset, networks[0].split)
         given = given.with_values({TEACHER: taught_by})
-    asking = [each for each in networks if each.train.init is not None]
+    asking = [network for network in networks if network.train.init is not None]
     if not asking:
         return given
     asked = asking[0].train.init
-    scaled = set(scalings) or {str(each.preprocess.scaling) for each in asking}
+    scaled = set(scalings) or {str(network.preprocess.scaling) for network in asking}
     start = start_of(asked, asking[0].tracking.absolute_uri)
     assert start is not None
-    fits = [_fit(start, each.spec) for each in networks]
+    fits = [_fit(start, network.spec) for network in networks]
     fit_any = any(fit and fit.layers for fit in fits)
     if asked == SHIPPED and (start.scaling not in scaled or not fit_any):
         return given.with_values({KEY: None})
-    if asked != SHIPPED and (other := scaled - {start.scaling}):
+    if asked != SHIPPED and (others := scaled - {start.scaling}):
         raise UserError(
             f"`preprocess.scaling` must be {start.scaling}, as of the weights of {KEY}="
-            f"{start.title}, but got {', '.join(sorted(other))}."
+            f"{start.title}, but got {', '.join(sorted(others))}."
         )
     if not fit_any:
         wanted = " and ".join(f"{network.spec.name} {network.spec.nbhd}" for network in networks)

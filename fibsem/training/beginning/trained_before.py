@@ -84,7 +84,7 @@ def trained_at(place: str, tracking_uri: str, key: str) -> TrainedBefore:
     folder = home_path(place)
     trained = None if place.startswith(REMOTE) else Identity.beside(folder)
     if trained is not None and trained.kind == "training":
-        return _of_training(folder, trained, key)
+        return _load_training(folder, trained, key)
     bundle = find_bundle(place, tracking_uri, key)
     now = str(folder.resolve())
     if place.startswith(REMOTE):
@@ -93,7 +93,7 @@ def trained_at(place: str, tracking_uri: str, key: str) -> TrainedBefore:
     return TrainedBefore(bundle.segmenter, now, Origin.of_bundle(bundle), bundle.voxel_nm)
 
 
-def _of_training(folder: Path, trained: Identity, key: str) -> TrainedBefore:
+def _load_training(folder: Path, trained: Identity, key: str) -> TrainedBefore:
     """Load the model in the folder of a training."""
     settings = trained.settings
     parts = {name.removeprefix("model."): v for name, v in settings.items() if name[:6] == "model."}

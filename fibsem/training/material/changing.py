@@ -66,8 +66,8 @@ class Changing:
         """Return the supply of an epoch, and start to read that of the next one."""
         coming = self._coming.pop(epoch, None)
         supply = self.read(epoch) if coming is None else coming.result()
-        for other in self._coming.values():
-            other.cancel()
+        for batch in self._coming.values():
+            batch.cancel()
         self._coming = {epoch + 1: self._thread.submit(as_here(self.read), epoch + 1)}
         return supply
 

@@ -64,7 +64,7 @@ def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:
     -----
     A class that is absent from all windows is left out of this epoch.
     """
-    chances = [_of_class(supply, value) for value in (0, 1)]
+    chances = [_chances_of_class(supply, value) for value in (0, 1)]
     classes = [value for value in (0, 1) if chances[value].any()]
     drawn = [_places(supply, k, chances[k], size // len(classes), rng) for k in classes]
     window, y, x = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
@@ -72,7 +72,7 @@ def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:
     return Pixels(window, y, x, label).take(rng.permutation(len(label)))
 
 
-def _of_class(supply: Supply, value: int) -> DoubleArray:
+def _chances_of_class(supply: Supply, value: int) -> DoubleArray:
     """Return each window's probability for a pixel of a class; all 0 if the class is absent."""
     count = np.array([(window.labels == value).sum() for window in supply.windows], np.float64)
     chance = supply.rare_chance

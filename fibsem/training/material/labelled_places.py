@@ -39,10 +39,10 @@ class LabelledPlaces:
     ) -> LabelledPlaces:
         """Find the positions in each window; ``chance`` includes squares without a label."""
         places = [holding(window.labels, extent, stride) for window in windows]
-        if all(each is None for each in places):
+        if all(mask is None for mask in places):
             return cls(places, [None] * len(places), chance)
-        chance = chance * [1.0 if each is None else each.mean() for each in places]
-        rows = [None if each is None else each.sum(axis=1) / each.sum() for each in places]
+        chance = chance * [1.0 if mask is None else mask.mean() for mask in places]
+        rows = [None if mask is None else mask.sum(axis=1) / mask.sum() for mask in places]
         return cls(places, rows, chance / chance.sum())
 
 

@@ -162,7 +162,7 @@ class Material:
     @cached_property
     def _largest_side(self) -> int:
         """Pixels along the longest side of a training region."""
-        return max(max(one.box.shape[1:]) for one in labelled_regions(self.dataset, "train"))
+        return max(max(region.box.shape[1:]) for region in labelled_regions(self.dataset, "train"))
 
     @property
     def step_shape(self) -> tuple[int, int, int]:

@@ -44,7 +44,9 @@ def class_weights(
         share = counts / counts.sum()
         return 0.5 / float(share[0]), 0.5 / float(share[1])
     squares = list(_squares(supply, extent, stride, rng))
-    drawn = np.array([sum(np.count_nonzero(one == value) for one in squares) for value in (0, 1)])
+    drawn = np.array(
+        [sum(np.count_nonzero(square == value) for square in squares) for value in (0, 1)]
+    )
     return balancing((drawn / drawn.sum()).tolist())
 
 
@@ -72,7 +74,7 @@ def labelled_share(supply: Supply, extent: int, stride: int, rng: np.random.Gene
     if all((window.labels <= 1).all() for window in supply.windows):
         return 1.0
     squares = _squares(supply, extent, stride, rng)
-    return float(np.mean([np.count_nonzero(one <= 1) / one.size for one in squares]))
+    return float(np.mean([np.count_nonzero(square <= 1) / square.size for square in squares]))
 
 
 def _squares(

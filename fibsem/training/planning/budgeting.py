@@ -56,9 +56,9 @@ def plan_trainings(
     epochs, steps = divide(probed, (budget_s - spent_s) / turns - once_s)
     if epochs * steps < FEWEST_STEPS:
         least = once_s + FEWEST_STEPS * probed.step_s + probed.validation_s
-        what = "one training" if trials == 1 else f"{trials} trainings"
+        aim = "one training" if trials == 1 else f"{trials} trainings"
         raise UserError(
-            f"`budget` must be at least {math.ceil(1.1 * (spent_s + turns * least))}s for {what} "
+            f"`budget` must be at least {math.ceil(1.1 * (spent_s + turns * least))}s for {aim} "
             f"of this network on this machine, but got {budget_s:g}s; the choices are "
             f"{', '.join(['a longer one', *instead])} or a smaller network."
         )

@@ -60,8 +60,8 @@ def instead(estimate: TimeEstimate, trainings: int | None = None) -> str:
     each_s = 6 * OVERHEAD_S + 1000 * estimate.step_s
     count = trainings or max(1, int(LONG_S / each_s))
     steps = int((TRAINED * LONG_S / count - OVERHEAD_S) / estimate.step_s)
-    what = "a training" if count == 1 else f"{count} trainings"
+    aim = "a training" if count == 1 else f"{count} trainings"
     if steps < FEWEST_STEPS:
-        return f"budget=1h is too short for {what}: a smaller network would do"
+        return f"budget=1h is too short for {aim}: a smaller network would do"
     about = "about " if trainings is None else ""
-    return f"budget=1h would do {about}{what} of {steps} steps instead"
+    return f"budget=1h would do {about}{aim} of {steps} steps instead"

@@ -12,7 +12,7 @@ def sentence(plan: Plan) -> str:
     varies = plan.growth is not None or plan.lengthens
     epochs = f"about {epochs}" if varies else f"{epochs} at most"
     by = f" by {plan.workers} workers" if plan.workers > 1 else ""
-    parts = {**_of_trainings(plan), **_besides(plan)}
+    parts = {**_seconds_of_trainings(plan), **_besides(plan)}
     in_all_s = plan.seconds + sum(_besides(plan).values())
     where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
     alone = "; no trial is trained anew" if plan.ranked and not plan.ranking_s else ""
@@ -26,19 +26,19 @@ def _trainings(plan: Plan) -> str:
     if plan.filled is not None:
         as_before = ", as many of them pruned as before" if plan.pruned else ", as many as before"
         return f"{plan.filled} trainings{as_before}"
-    what = "1 training" if plan.trials == 1 else f"{plan.trials} trainings"
+    text = "1 training" if plan.trials == 1 else f"{plan.trials} trainings"
     if plan.rungs:
         rungs = ", ".join(f"{count} of {epochs} epochs" for count, epochs in plan.rungs)
-        what = f"{plan.trials} trainings ({rungs}{_lengths(plan)})"
+        text = f"{plan.trials} trainings ({rungs}{_lengths(plan)})"
     if plan.pruned:
-        what += ", and others in the time that pruned ones leave"
+        text += ", and others in the time that pruned ones leave"
     if plan.fills:
-        what += ", and others in the time that smaller networks leave"
-        what += ", the last as long as there is time" * plan.lengthens
-    return what
+        text += ", and others in the time that smaller networks leave"
+        text += ", the last as long as there is time" * plan.lengthens
+    return text
 
 
-def _of_trainings(plan: Plan) -> dict[str, float]:
+def _seconds_of_trainings(plan: Plan) -> dict[str, float]:
     """Return the expected seconds of all trainings by activity."""
     return {
         f"{plan.all_epochs * plan.steps} steps": plan.as_average * plan.steps * plan.step_s,

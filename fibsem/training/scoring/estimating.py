@@ -108,9 +108,9 @@ def most_lattices(material: Material, split: Split) -> int:
     usual = max(STEPS, replace(train.epoch_length, steps=None).steps_of(labelled))
     steps = min(train.steps or usual, usual)
     epoch = STEP * steps * number * math.prod(input_of(spec, (side, side)))
-    each = np.mean([math.prod(input_of(spec, window.labels[:: spec.stride, :: spec.stride].shape))
+    cost = np.mean([math.prod(input_of(spec, window.labels[:: spec.stride, :: spec.stride].shape))
                     for window in windows])  # fmt: skip
-    return int(SHARE * epoch / each)
+    return int(SHARE * epoch / cost)
 
 
 def estimate(material: Material, model: Model, split: Split) -> Estimate:

@@ -116,4 +116,4 @@ def _grey(values: npt.NDArray[np.floating]) -> Picture:
 def _side_by_side(pictures: Sequence[Picture]) -> Picture:
     large = [picture.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1) for picture in pictures]
     gap = np.full((large[0].shape[0], GAP, 3), 255, np.uint8)
-    return np.concatenate([part for one in large for part in (one, gap)][:-1], axis=1)
+    return np.concatenate([part for picture in large for part in (picture, gap)][:-1], axis=1)

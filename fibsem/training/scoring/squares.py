@@ -128,7 +128,7 @@ def confusions(
     squares: Iterable[SquareCounts], split: str, kind: str, sample: str | None = None
 ) -> list[Confusion]:
     """Return the known confusion matrices of the squares of a split, in order."""
-    matrices = (one.confusion(kind) for one in squares if one.is_of(split, sample))
+    matrices = (square.confusion(kind) for square in squares if square.is_of(split, sample))
     return [confusion for confusion in matrices if confusion is not None]
 
 

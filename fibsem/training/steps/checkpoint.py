@@ -226,7 +226,7 @@ class Reached:
 
     def epoch_s(self, tracing: Collection[int]) -> float | None:
         """Return the median seconds of the epochs not in ``tracing``, or None if there are none."""
-        usual = [seconds_of([one]) for one in self.history if one.epoch not in tracing]
+        usual = [seconds_of([epoch]) for epoch in self.history if epoch.epoch not in tracing]
         return median(usual) if usual else None
 
 

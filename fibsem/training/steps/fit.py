@@ -216,7 +216,7 @@ def _one_epoch(
     watched = settings.restart and state.restart is None and done >= WATCHED
     if watched and epoch * steps + end.steps >= UNTAUGHT:
         check_alive(*scores.alike)
-        check_taught([*(one.val["loss"] for one in state.history), val["loss"]], val["accuracy"])
+        check_taught([*(past.val["loss"] for past in state.history), val["loss"]], val["accuracy"])
     return Epoch(
         epoch, rate.last, train_loss, val, trained - started, ended - trained, val_all,
         steps=end.steps, cut=end.steps < steps,

@@ -123,10 +123,10 @@ class Learner:
             fresh = self.scored if begun else build_for_steps(spec)
             if self.start:
                 self.start.give(fresh)
-            for variable, other in zip(
+            for variable, value in zip(
                 learned_state(self.steps), learned_state(fresh), strict=True
             ):  # fmt: skip
-                variable.assign(other)
+                variable.assign(value)
             for variable in self.steps.optimizer.variables:
                 variable.assign(tf.zeros_like(variable))
             self.level()
@@ -208,7 +208,7 @@ class Statistics:
         self.norms = [layer for layer in network.layers if isinstance(layer, norms)]
         if self.norms:
             self._before = keras.Model(network.input, [norm.input for norm in self.norms])
-            self._moments = tf.function(self._of_batch, reduce_retracing=True, autograph=False)
+            self._moments = tf.function(self._batch_moments, reduce_retracing=True, autograph=False)
 
     def set_from(self, batches: Iterable[tuple[npt.NDArray[np.float32], ...]]) -> None:
         """Set the statistics from the first ``BATCHES`` batches, with the present weights."""
@@ -222,6 +222,6 @@ class Statistics:
             norm.moving_mean.assign(mean)
             norm.moving_variance.assign((variances + (means - mean) ** 2).mean(0))
 
-    def _of_batch(self, images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    def _batch_moments(self, images: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
         maps = self._before(images, training=True)
         return [tf.nn.moments(x, (0, 1, 2)) for x in (maps if len(self.norms) > 1 else [maps])]

@@ -117,10 +117,10 @@ def _iterated(small: tf.Tensor, coefficients: tuple[float, float, float], steps:
     With fifty operations for each of two dozen kernels, it was a quarter of what a step traces.
     """
     a, b, c = (tf.constant(factor, small.dtype) for factor in coefficients)
-    one = tf.eye(small.shape[0], dtype=small.dtype)
-    factor = polynomial = a * one + small @ (b * one + c * small)
+    identity = tf.eye(small.shape[0], dtype=small.dtype)
+    factor = polynomial = a * identity + small @ (b * identity + c * small)
     for _ in range(steps - 1):
         small = small @ polynomial @ polynomial
-        polynomial = a * one + small @ (b * one + c * small)
+        polynomial = a * identity + small @ (b * identity + c * small)
         factor = factor @ polynomial
     return factor
