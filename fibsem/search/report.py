@@ -76,7 +76,7 @@ def _pareto(
 ) -> list[Path]:
     """Draw the Pareto front, and write its trials as a table."""
     names = [goal.key for goal in goals]
-    numbers = {one.number for one in front}
+    numbers = {trial.number for trial in front}
     picture = figures.pareto(
         [(trial.objectives or ())[:2] for trial in trials],
         [trial.number in numbers for trial in trials],
@@ -101,16 +101,16 @@ def importances(space: Space, goal: Objective, trials: list[Outcome]) -> dict[st
     keys = [
         key
         for key in space.axes
-        if all(key in one.values for one in trials)
-        and len({repr(one.values[key]) for one in trials}) > 1
+        if all(key in trial.values for trial in trials)
+        and len({repr(trial.values[key]) for trial in trials}) > 1
     ]
     values = [trial.first() for trial in trials]
     if len(trials) < FEWEST or not keys or len(set(values)) == 1:
         return {}
     distributions = {key: _distribution(space.axes[key]) for key in keys}
     study = optuna.create_study(direction=goal.direction)
-    for one, value in zip(trials, values, strict=True):
-        parameters = {key: _plain(one.values[key]) for key in keys}
+    for trial, value in zip(trials, values, strict=True):
+        parameters = {key: _plain(trial.values[key]) for key in keys}
         study.add_trial(
             optuna.trial.create_trial(params=parameters, distributions=distributions, value=value)
         )

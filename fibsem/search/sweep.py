@@ -192,11 +192,11 @@ class Sweep:
     @property
     def has_ended_any(self) -> bool:
         """Whether any trial has ended since this start of the command."""
-        return any(one.ended and one.number not in self.before for one in self.study.outcomes())
+        return any(t.ended and t.number not in self.before for t in self.study.outcomes())
 
     def is_full(self, now: Sequence[Outcome]) -> bool:
         """Whether all trials are done; successive halving needs a model at its end, too."""
-        has_model = any(one.complete for one in now)
+        has_model = any(trial.complete for trial in now)
         return filled(now) >= self.search.trials and (has_model or not self.search.rungs)
 
     def is_shared(self) -> bool:
@@ -208,7 +208,7 @@ class Sweep:
     def best(self, now: Sequence[Outcome] | None = None) -> Outcome | None:
         """Return the best trial within the bounds by the first objective; None if there is none."""
         goal, feasible = self.goals[0], _feasible(self.study.outcomes() if now is None else now)
-        return min(feasible, key=lambda one: goal.cost(one.first()), default=None)
+        return min(feasible, key=lambda trial: goal.cost(trial.first()), default=None)
 
     @property
     def bounds(self) -> dict[Objective, float]:
@@ -269,8 +269,8 @@ class Sweep:
         """Return the Pareto front: trials within the bounds that no other such trial dominates."""
         trials = _feasible(self.study.outcomes())
 
-        def costs(one: Outcome) -> tuple[float, ...]:
-            return tuple(g.cost(v) for g, v in zip(self.goals, one.objectives or (), strict=True))
+        def costs(trial: Outcome) -> tuple[float, ...]:
+            return tuple(g.cost(v) for g, v in zip(self.goals, trial.objectives or (), strict=True))
 
         def dominated(trial: Outcome) -> bool:
             mine = costs(trial)
@@ -284,12 +284,12 @@ class Sweep:
 
     def table(self) -> list[TrialRow]:
         """Return the rows of ``trials.json``, one for each attempt."""
-        return [one.row(self.goals) for one in self.study.outcomes()]
+        return [trial.row(self.goals) for trial in self.study.outcomes()]
 
 
 def _feasible(now: Sequence[Outcome]) -> list[Outcome]:
     """Return the complete trials within ``search.constraints``."""
-    return [one for one in now if one.complete and not one.infeasible]
+    return [trial for trial in now if trial.complete and not trial.infeasible]
 
 
 def backend_of(name: str) -> Callable[[str, Path, SearchConfig, Space, list[Objective]], Study]:

@@ -90,7 +90,7 @@ def plan_sweep(
         if not pruned and not math.isclose(space.size, 1):
             sized, soft = grown(probes, timed, like), not given.budget.strict
             plan = replace(plan, fills=True, growth=sized, lengthens=soft)
-    largest = max(one.parameters for one in probes)
+    largest = max(measured.parameters for measured in probes)
     several, tuner = len(search.objectives) > 1, search.backend == "keras_tuner"
     mib = disk_mib(plan, None if several else search.keep, largest, all_checkpoints=tuner)
     return replace(plan, disk_mib=mib)

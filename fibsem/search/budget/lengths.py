@@ -41,16 +41,16 @@ def said_of_all(
     if total_s > LONG_S and not planned:
         yield instead(timed[0])
     if dry_run:
-        what = "default network" if materials[0].config.spec.is_network else "default model"
-        of = f"the {what}" if len(timed) == 1 else "a network of each architecture"
+        kind = "default network" if materials[0].config.spec.is_network else "default model"
+        of = f"the {kind}" if len(timed) == 1 else "a network of each architecture"
         yield f"{trials} trials: about {duration(total_s)} with {of}{_beside(workers, at_once)}"
 
 
-def _seconds(one: TimeEstimate, trials: int, rungs: Sequence[Sequence[int]]) -> float:
+def _seconds(estimate: TimeEstimate, trials: int, rungs: Sequence[Sequence[int]]) -> float:
     """Estimate the seconds of all trials from one; epochs of earlier rungs count once."""
-    if not rungs or one.at_once:
-        return trials * one.trial_s
-    return sum(stage.count * one.training_s(stage.epochs) for stage in stages_of(rungs))
+    if not rungs or estimate.at_once:
+        return trials * estimate.trial_s
+    return sum(stage.count * estimate.training_s(stage.epochs) for stage in stages_of(rungs))
 
 
 def _beside(workers: int, at_once: int) -> str:

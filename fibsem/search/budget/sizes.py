@@ -69,10 +69,10 @@ def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tup
     >>> to_be_timed(networks, 1, 300.0)
     (2, [1, 0])
     """
-    of_each: dict[str, list[int]] = {}
+    indices: dict[str, list[int]] = {}
     for k in sorted(range(len(networks)), key=lambda k: networks[k].operations):
-        of_each.setdefault(networks[k].architecture, []).append(k)
-    groups = list(of_each.values())
+        indices.setdefault(networks[k].architecture, []).append(k)
+    groups = list(indices.values())
     wanted = max(len(groups), min(MOST_PROBES, int(budget_s // PROBE_EVERY_S)))
     count = min(len(networks), -(-wanted // workers) * workers)
     # architectures take turns in getting one more network, as long as they have any
@@ -106,8 +106,12 @@ def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[
     0.0333
     """
     power = growth(probes, timed)
-    of_each = [_of(one, probes, timed, power) for one in networks if _timed(one, timed)]
-    return replace(mean(of_each or probes), goes_on=_of_largest([one.step_s for one in of_each]))
+    estimates = [
+        _probe(network, probes, timed, power) for network in networks if _timed(network, timed)
+    ]
+    return replace(
+        mean(estimates or probes), goes_on=_ratio_of_largest([probe.step_s for probe in estimates])
+    )
 
 
 def grown(probes: Sequence[Probe], timed: Sequence[Sized], like: Probe) -> Growth:
@@ -126,13 +130,13 @@ def grown(probes: Sequence[Probe], timed: Sequence[Sized], like: Probe) -> Growt
     >>> grown([found], [timed], found).times("2dcnn", 400.0)
     2.0
     """
-    power, of_each = growth(probes, timed), defaultdict(list)
+    power, ratios = growth(probes, timed), defaultdict(list)
     for probe, network in zip(probes, timed, strict=True):
-        of_each[network.architecture].append(probe.step_s / like.step_s / network.operations**power)
-    return Growth(power, {name: float(np.mean(factors)) for name, factors in of_each.items()})
+        ratios[network.architecture].append(probe.step_s / like.step_s / network.operations**power)
+    return Growth(power, {name: float(np.mean(factors)) for name, factors in ratios.items()})
 
 
-def _of_largest(steps_s: Sequence[float]) -> float:
+def _ratio_of_largest(steps_s: Sequence[float]) -> float:
     """Return the average time of the largest third of networks relative to all; 1 without any.
 
     In a successive halving mostly these continue, since larger networks of a space are better.
@@ -170,13 +174,13 @@ def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
             for probe, like in zip(probes, timed, strict=True)
             if like.architecture == name
         ]
-        x, y = (each - each.mean() for each in np.log(np.asarray(pairs).T))
+        x, y = (logs - logs.mean() for logs in np.log(np.asarray(pairs).T))
         apart, together = apart + float(x @ x), together + float(x @ y)
     certain = (SCATTER / GROWTH_SD) ** 2
     return max(0.0, (together + certain * GROWTH) / (apart + certain))
 
 
-def _of(network: Sized, probes: Sequence[Probe], timed: Sequence[Sized], power: float) -> Probe:
+def _probe(network: Sized, probes: Sequence[Probe], timed: Sequence[Sized], power: float) -> Probe:
     """Estimate the time of a network from the timed ones of its architecture."""
     return mean(
         [
@@ -199,5 +203,5 @@ def with_longer_steps(probe: Probe, times: float) -> Probe:
 
 def mean(probes: Sequence[Probe]) -> Probe:
     """Average some measured times."""
-    table = [(one.step_s, one.validation_s, one.once_s, one.pixel_s) for one in probes]
+    table = [(probe.step_s, probe.validation_s, probe.once_s, probe.pixel_s) for probe in probes]
     return Probe(*np.mean(table, axis=0).tolist())

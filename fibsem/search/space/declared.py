@@ -183,10 +183,10 @@ def check_used(whys: Mapping[str, Sequence[str | None]]) -> None:
     UserError
         If an axis has no effect in any training, and no key that it depends on is an axis.
     """
-    for key, those in whys.items():
-        if all(those) and not any(other in whys for other in used_with(key)):
+    for key, reasons in whys.items():
+        if all(reasons) and not any(other in whys for other in used_with(key)):
             raise UserError(
-                f"`space.axes.{key}` must change something, but {those[0]}; ~space.axes.{key} "
+                f"`space.axes.{key}` must change something, but {reasons[0]}; ~space.axes.{key} "
                 "takes it out."
             )
 

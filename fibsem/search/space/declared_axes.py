@@ -56,7 +56,7 @@ def check_conditions(key: str, when: Conditions, axes: Mapping[str, Axis]) -> No
                 f"before it are {', '.join(axes) or 'none'}."
             )
         axis = axes[other]
-        strange = [value for value in values if not _may_be(axis, value)]
+        strange = [value for value in values if not _holds(axis, value)]
         choices = axis.values if isinstance(axis, Choice) else (axis.low, axis.high)
         require(
             f"space.axes.{key}.when.{other}", ", ".join(map(str, strange)), not strange,
@@ -64,7 +64,7 @@ def check_conditions(key: str, when: Conditions, axes: Mapping[str, Axis]) -> No
         )  # fmt: skip
 
 
-def _may_be(axis: Axis, value: Any) -> bool:
+def _holds(axis: Axis, value: Any) -> bool:
     return value in axis.values if isinstance(axis, Choice) else axis.low <= value <= axis.high
 
 
@@ -101,7 +101,7 @@ def axes_of(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Axis
             yield key, _choice(key, node), when
         elif isinstance(node, dict) and "low" in node and "high" in node:
             numbers = _range(key, node)
-            yield key, _each(key, numbers) if key in GEOMETRY else numbers, when
+            yield key, _choice_of_integers(key, numbers) if key in GEOMETRY else numbers, when
         elif isinstance(node, dict):
             yield from axes_of(node, f"{key}.")
         elif node is not None:  # null removes an axis
@@ -125,7 +125,7 @@ def _choice(key: str, values: list[Any]) -> Choice:
     return Choice(tuple(values))
 
 
-def _each(key: str, numbers: Range) -> Choice:
+def _choice_of_integers(key: str, numbers: Range) -> Choice:
     """Convert a range of integers to a choice, as only some may fit the network (``GEOMETRY``)."""
     legal = numbers.integer and not numbers.log
     require(f"space.axes.{key}", f"{numbers.low:g} to {numbers.high:g}", legal, "a list, or low "

@@ -282,8 +282,8 @@ class OptunaStudy:
         return [attempt_of(frozen) for frozen in self.trials.all()]
 
     def outcomes(self) -> list[Outcome]:
-        counting = (one for one in self.trials.all() if not one.user_attrs.get("duplicate"))
-        return [outcome_of(one) for one in counting]
+        counting = (trial for trial in self.trials.all() if not trial.user_attrs.get("duplicate"))
+        return [outcome_of(trial) for trial in counting]
 
     def get(self, key: str) -> Any:
         return self.study.user_attrs.get(key)

@@ -141,5 +141,5 @@ class Outcome:
 
 def best_first(outcomes: Iterable[Outcome], goal: Objective) -> list[Outcome]:
     """Sort complete trials by an objective; trials beyond ``search.constraints`` come last."""
-    complete = [one for one in outcomes if one.complete]
-    return sorted(complete, key=lambda one: (one.infeasible, goal.cost(one.first())))
+    complete = [trial for trial in outcomes if trial.complete]
+    return sorted(complete, key=lambda trial: (trial.infeasible, goal.cost(trial.first())))

@@ -53,8 +53,8 @@ def epochs_in(numbers: Sequence[Sequence[int]], trials: int) -> float:
     """
     if not numbers:
         return float(trials)
-    each = [stage.epochs for stage in stages_of(numbers) for _ in range(stage.count)]
-    return float(sum(each[:trials]))
+    epochs = [stage.epochs for stage in stages_of(numbers) for _ in range(stage.count)]
+    return float(sum(epochs[:trials]))
 
 
 def continued(
@@ -87,7 +87,7 @@ def continued(
     candidates, place = _ranked(rungs, here - 1, attempts, costs), slot - rungs[here].first
     if place < len(candidates):
         return candidates[place]
-    others = [a for a in _at(rungs, here, attempts) if a.slot != slot]
+    others = [a for a in _attempts_at(rungs, here, attempts) if a.slot != slot]
     untried = set(range(rungs[here].first, slot)) - {a.slot for a in others}
     if untried or any(a.number in costs or a.state in ("waiting", "running") for a in others):
         raise NobodyError
@@ -137,7 +137,7 @@ class NobodyError(Exception):
     """The previous rung has left fewer trainings than there are slots."""
 
 
-def _at(rungs: Sequence[Rung], k: int, attempts: Iterable[Attempt]) -> list[Attempt]:
+def _attempts_at(rungs: Sequence[Rung], k: int, attempts: Iterable[Attempt]) -> list[Attempt]:
     """Return the attempts at the slots of a rung; the last rung includes all slots after it."""
     end = rungs[k + 1].first if k + 1 < len(rungs) else math.inf
     return [a for a in attempts if rungs[k].first <= a.slot < end and not a.duplicate]
@@ -150,7 +150,7 @@ def _ranked(
 
     Slots that were given up, or for which no training was left, count as finished.
     """
-    count, of_rung = rungs[k].count, _at(rungs, k, attempts)
+    count, of_rung = rungs[k].count, _attempts_at(rungs, k, attempts)
     ended = [a for a in of_rung if a.state in ("complete", "pruned") and a.number in costs]
     if k and ended:
         count = min(count, len(_ranked(rungs, k - 1, attempts, costs)))

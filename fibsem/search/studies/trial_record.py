@@ -75,8 +75,8 @@ class TrialRecord(Stored):
     def to_json(self) -> Record:
         """Return the record in the storage, without empty fields."""
         nullable = () if self.val is None else NULLABLE
-        kept = ((one.name, getattr(self, one.name)) for one in fields(self))
-        return {key: one for key, one in kept if key in nullable or one != EMPTY.get(key)}
+        kept = ((entry.name, getattr(self, entry.name)) for entry in fields(self))
+        return {key: value for key, value in kept if key in nullable or value != EMPTY.get(key)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrialRecord:

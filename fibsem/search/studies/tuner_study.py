@@ -184,7 +184,7 @@ class TunerStudy:
 
     def _worst(self) -> float | None:
         """Return the worst value of the trials so far, or None without any."""
-        values = [one.objectives[0] for one in self.file.kept if one.objectives is not None]
+        values = [trial.objectives[0] for trial in self.file.kept if trial.objectives is not None]
         return max(values, key=self.goals[0].cost, default=None)
 
     def _end_in_oracle(self, oracle_id: str | None, value: float | None) -> None:

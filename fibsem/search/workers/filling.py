@@ -44,8 +44,8 @@ def settled_otherwise(
 ) -> tuple[tuple[int, int], ...]:
     """Return the slots whose trainings have other steps than planned, with their steps."""
     plan = pace.plan
-    steps = {slot: settled_steps(plan, study, slot) for slot in {one.slot for one in attempts}}
-    others = ((slot, some) for slot, some in steps.items() if some is not None)
+    steps = {slot: settled_steps(plan, study, slot) for slot in {a.slot for a in attempts}}
+    others = ((slot, settled) for slot, settled in steps.items() if settled is not None)
     return tuple(sorted(noted for noted in others if plan is not None and noted[1] != plan.steps))
 
 
@@ -128,19 +128,19 @@ def _slower(study: Study, outcomes: Iterable[Outcome]) -> float:
     It is a median, since a machine may have slept meanwhile. Interrupted trainings are left out.
     """
     first = (outcome for outcome in outcomes if outcome.complete and not outcome.attempt.attempt)
-    taken = [
-        (one.ended - one.started) / noted[1]
-        for one in first
-        if one.ended and one.started and (noted := study.get(_note(one.slot)))
+    ratios = [
+        (outcome.ended - outcome.started) / noted[1]
+        for outcome in first
+        if outcome.ended and outcome.started and (noted := study.get(_note(outcome.slot)))
     ]
-    return median(taken) if taken else 1.0
+    return median(ratios) if ratios else 1.0
 
 
-def _goes_on(one: Outcome) -> bool:
+def _goes_on(outcome: Outcome) -> bool:
     """Whether an attempt waits to continue an interrupted training."""
-    return one.state == "waiting" and one.attempt.attempt > one.attempt.failures
+    return outcome.state == "waiting" and outcome.attempt.attempt > outcome.attempt.failures
 
 
 def _begun(outcomes: Iterable[Outcome]) -> int:
     """Count the slots that are filled, or whose training is running."""
-    return len({one.slot for one in outcomes if one.state in ("complete", "pruned", "running")})
+    return len({o.slot for o in outcomes if o.state in ("complete", "pruned", "running")})

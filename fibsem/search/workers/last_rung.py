@@ -37,7 +37,7 @@ def settled_lengths(
 
     Slots without a result are included, since a repetition must fail in the same way.
     """
-    lengths = {slot: settled_length(pace, study, slot) for slot in {one.slot for one in attempts}}
+    lengths = {slot: settled_length(pace, study, slot) for slot in {a.slot for a in attempts}}
     return tuple(sorted((slot, epochs) for slot, epochs in lengths.items() if epochs is not None))
 
 
@@ -60,7 +60,7 @@ def settle_length(sweep: Sweep, attempt: Attempt, attempts: Sequence[Attempt]) -
     if settled_length(pace, study, slot) is None:
         planned = sweep.epochs_of(attempt.values) or plan.epochs
         reached = Reached.read(sweep.folder / "trials" / attempt.place / CHECKPOINT)
-        slots = {one.slot for one in attempts if not one.duplicate and pace.lengthens(one.slot)}
+        slots = {a.slot for a in attempts if not a.duplicate and pace.lengthens(a.slot)}
         turns = _turns(slots, slot, sweep.search.workers)
         study.set(_note(slot), max(planned, _epochs_that_fit(pace, reached, turns)))
 
@@ -87,5 +87,5 @@ def _epochs_that_fit(pace: Pace, reached: Reached | None, turns: int) -> int:
 
 def _turns(slots: Collection[int], slot: int, workers: int) -> int:
     """Count the trainings of the last rung that a worker still has to do, with this slot."""
-    before = sum(one < slot for one in slots)
+    before = sum(earlier < slot for earlier in slots)
     return -(-len(slots) // workers) - before // workers

@@ -77,7 +77,7 @@ class Pace:
         rungs: tuple[Rung, ...] = (),
     ) -> Pace:
         """Return the pace that ends after the smallest number of seconds; None is no limit."""
-        left_s = min((one for one in seconds if one is not None), default=math.inf)
+        left_s = min((limit_s for limit_s in seconds if limit_s is not None), default=math.inf)
         return cls(time.monotonic() + left_s, strict, plan, rungs, planned=planned)
 
     @property
@@ -197,16 +197,16 @@ def _begun_anyway(plan: Plan) -> int | None:
 
 def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
     """Print and return what a hard budget has cut off from a sweep's plan."""
-    outcomes = sorted(sweep.study.outcomes(), key=lambda one: one.attempt.attempt)
-    latest = {one.slot: one for one in outcomes}
-    ended = [one for one in latest.values() if one.state in ("complete", "pruned", "failed")]
-    complete = [one for one in ended if one.complete]
-    epochs = [one.record.whole for one in complete]
-    wanted = [sweep.epochs_of(one.values, one.slot) or plan.epochs for one in complete]
+    outcomes = sorted(sweep.study.outcomes(), key=lambda trial: trial.attempt.attempt)
+    latest = {trial.slot: trial for trial in outcomes}
+    ended = [trial for trial in latest.values() if trial.state in ("complete", "pruned", "failed")]
+    complete = [trial for trial in ended if trial.complete]
+    epochs = [trial.record.whole for trial in complete]
+    wanted = [sweep.epochs_of(trial.values, trial.slot) or plan.epochs for trial in complete]
     # small networks, pruned trials and failed ones leave time for unplanned trials
     cut = cut_off(plan, epochs, max(0, plan.trials - len(ended)), wanted)
     if not epochs:
-        filling, anyway = sum(one.state != "failed" for one in ended), _begun_anyway(plan)
+        filling, anyway = sum(trial.state != "failed" for trial in ended), _begun_anyway(plan)
         goes_on = anyway is None or filling < anyway
         then = (
             f"with budget_is=soft {same_command()} goes on" if goes_on else
@@ -222,7 +222,7 @@ def is_over(sweep: Sweep) -> bool:
     It has not ended if ``search.max_seconds`` stopped it, or other processes still train.
     """
     now = sweep.study.outcomes()
-    has_model = any(one.complete for one in now)
+    has_model = any(trial.complete for trial in now)
     stopped = not sweep.is_full(now) and sweep.pace.stopped(filled(now))
     return has_model and not stopped and not sweep.is_shared()
 

@@ -281,7 +281,7 @@ class Worker:
 
     def _publish(self, attempt: Attempt) -> None:
         """End the run of an attempt by its outcome in the study."""
-        outcome = next(one for one in self.study.outcomes() if one.number == attempt.number)
+        outcome = next(trial for trial in self.study.outcomes() if trial.number == attempt.number)
         end_run(self.tracking, run_of(self.trials / attempt.place), outcome)
 
     def _let_go(self, why: BaseException) -> None:
