@@ -44,7 +44,7 @@ def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
     """Return the finished evaluations of a dataset, by sub-folder of ``folder``."""
     places = [path.parent for path in sorted(folder.glob("*/summary.json"))]
     cells = {place: finished_in(place) for place in places}
-    return {place: one for place, one in cells.items() if one and same_data(one.data, data)}
+    return {place: cell for place, cell in cells.items() if cell and same_data(cell.data, data)}
 
 
 def ends_of(runs: Iterable[Run]) -> list[str]:

@@ -36,7 +36,7 @@ def over_seeds(values: Sequence[Scores]) -> dict[str, Spread]:
 def balanced_of(seeds: Sequence[SeedScores]) -> dict[Split, Balanced]:
     """Summarise figures on balanced pixels, at a threshold of 0.5, by split."""
     figures = {split: [seed.scores.balanced[split].figures for seed in seeds] for split in SPLITS}
-    return {split: Balanced(**over_seeds(some)) for split, some in figures.items()}
+    return {split: Balanced(**over_seeds(values)) for split, values in figures.items()}
 
 
 def labelled_of(seeds: Sequence[SeedScores]) -> dict[str, SquareFigures]:
@@ -54,10 +54,10 @@ def labelled_of(seeds: Sequence[SeedScores]) -> dict[str, SquareFigures]:
 def figures_by_sample(seeds: Sequence[SeedScores]) -> dict[str, dict[str, SquareFigures]]:
     """Summarise figures on all labelled pixels of each sample, by group."""
     names = dict.fromkeys(square.sample for seed in seeds for square in seed.scores.squares)
-    return {sample: _of_sample(seeds, sample) for sample in names}
+    return {sample: _figures_of_sample(seeds, sample) for sample in names}
 
 
-def _of_sample(seeds: Sequence[SeedScores], sample: str) -> dict[str, SquareFigures]:
+def _figures_of_sample(seeds: Sequence[SeedScores], sample: str) -> dict[str, SquareFigures]:
     squares = [seed.scores.squares for seed in seeds]
     return {
         f"{split}_{KINDS[kind]}": SquareFigures(

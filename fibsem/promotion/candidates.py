@@ -24,12 +24,12 @@ class Candidates:
     @property
     def name(self) -> str:
         """Short name for the folder of the promotion, a hash of the trials' run ids."""
-        return hashlib.sha256("".join(one.run_id for one in self.trials).encode()).hexdigest()[:8]
+        return hashlib.sha256("".join(t.run_id for t in self.trials).encode()).hexdigest()[:8]
 
     @property
     def architectures(self) -> tuple[str, ...]:
         """Architecture of each trial."""
-        return tuple(one.architecture for one in self.trials)
+        return tuple(trial.architecture for trial in self.trials)
 
     @property
     def slowest(self) -> int | None:

@@ -74,13 +74,15 @@ def balanced_figures(segmenter: Segmenter, material: Material, split: Split) -> 
     members, pieces = segmenter.members, material.config.train.validation == "pieces"
     if pieces and any(member.spec != members[0].spec for member in members):
         return _on_pieces(segmenter, material, split).balanced
-    each = [
+    estimates = [
         estimate(
             material.for_config(replace(material.config, spec=member.spec)), member.model, split
         )
         for member in segmenter.members
     ]
-    return replace(each[0], scores=np.mean([scored.scores for scored in each], axis=0)).balanced
+    return replace(
+        estimates[0], scores=np.mean([scored.scores for scored in estimates], axis=0)
+    ).balanced
 
 
 def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estimate:

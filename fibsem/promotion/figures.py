@@ -113,7 +113,7 @@ class ChallengerFigures:
     @property
     def by_sample(self) -> pd.DataFrame:
         """Figures on labelled pixels, before and after post-processing (Tables 4.10, 4.12)."""
-        return tables.post_processing([one.row for one in self.squares])
+        return tables.post_processing([square.row for square in self.squares])
 
 
 def measure(

@@ -184,10 +184,10 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     finals.sort(key=lambda final: goal.cost(final.figure(goal) or 0.0))
     best, kinds = finals[0], min(config.ensemble, len(finals)) if config.mixed else 1
     work.say(f"final training: {goal.key} {best.figure(goal):.4f} ({best.trial.name})")
-    of_each = [-(-(config.ensemble - k) // kinds) for k in range(kinds)]
+    counts = [-(-(config.ensemble - k) // kinds) for k in range(kinds)]
     return [
         member
-        for final, count in zip(finals, of_each, strict=False)
+        for final, count in zip(finals, counts, strict=False)
         for member in (final, *_members(work, final, count))
     ]
 

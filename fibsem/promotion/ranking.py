@@ -96,9 +96,9 @@ class Ranked:
         return paired_over_squares(
             *(
                 means_by_place(
-                    (spot, one.by_square[name]) for spot, name in zip(spots, common, strict=True)
+                    (spot, trial.by_square[name]) for spot, name in zip(spots, common, strict=True)
                 )
-                for one in (self, other)
+                for trial in (self, other)
             )
         )
 
@@ -169,7 +169,7 @@ def order_goal(ranked: Sequence[Ranked]) -> Objective:
     Repetitions of earlier versions have only the mIoU on balanced pixels.
     """
     goal = ranked[0].trial.goal
-    runs = (run for one in ranked for run in one.runs)
+    runs = (run for trial in ranked for run in trial.runs)
     return goal if all(run.figure(goal) is not None for run in runs) else MIOU
 
 

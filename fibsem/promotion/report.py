@@ -57,7 +57,7 @@ def draw(work: Promotion, chosen: Chosen, challenger: Challenger) -> list[Path]:
     return [figures.save(drawn[name], folder / f"{name}.png") for name in made]
 
 
-def _each(values: Iterable[object]) -> str:
+def _joined(values: Iterable[object]) -> str:
     """Join the distinct values of the members as text."""
     return " + ".join(dict.fromkeys(map(str, values)))
 
@@ -107,9 +107,9 @@ def card_facts(challenger: Challenger) -> CardFacts:
 def _model(specs: Sequence[ModelSpec], parameters: Sequence[int]) -> ModelFacts:
     """Collect the distinct facts about the networks for the model card."""
     return ModelFacts(
-        name=_each(spec.name for spec in specs),
-        nbhd=_each(spec.nbhd for spec in specs),
-        padding=_each(spec.padding for spec in specs),
+        name=_joined(spec.name for spec in specs),
+        nbhd=_joined(spec.nbhd for spec in specs),
+        padding=_joined(spec.padding for spec in specs),
         field=list(dict.fromkeys(spec.sees for spec in specs)),
         parameters=list(dict.fromkeys(parameters)),
         members=len(specs),

@@ -37,7 +37,9 @@ class Starts(Stored):
 
     def squares(self, dataset: Dataset) -> set[tuple[str, Triple]]:
         """Return sample and first voxel of the squares that a starting model was trained on."""
-        return {(one.sample, one.box.start) for one in learned_before(dataset, self.learned)}
+        return {
+            (region.sample, region.box.start) for region in learned_before(dataset, self.learned)
+        }
 
 
 def starts_of(work: Promotion, configs: Sequence[RunConfig]) -> Starts:

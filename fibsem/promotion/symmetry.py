@@ -80,7 +80,7 @@ def compare_views(segmenter: Segmenter, material: Material, most: int) -> Symmet
         parts = _confusions(segmenter, scorer, material, pieces)
         mious = _by_square(pieces, parts)
         rows[str(count)] = {
-            "val_miou": _of_all(pieces, parts),
+            "val_miou": _miou_of_all(pieces, parts),
             "seconds_per_gigapixel": seconds_per_gigapixel(scorer),
         }
         if count > 1:
@@ -98,7 +98,7 @@ def _confusions(
     return [square.confusion(postprocessing) for _, square in scored]
 
 
-def _of_all(pieces: Pieces, parts: list[Confusion]) -> float:
+def _miou_of_all(pieces: Pieces, parts: list[Confusion]) -> float:
     """Estimate the mIoU of a split, with pieces weighted by the pixels they represent."""
     counts = np.tensordot(pieces.weight, np.array([part.counts for part in parts]), 1)
     return Confusion.from_counts(np.rint(counts).astype(int).tolist()).miou
@@ -107,8 +107,8 @@ def _of_all(pieces: Pieces, parts: list[Confusion]) -> float:
 def _by_square(pieces: Pieces, parts: list[Confusion]) -> dict[int, float]:
     """Return the mIoU of every square with pieces and a labelled pixel, by its number."""
     numbers = np.unique(pieces.square).tolist()
-    of = {n: pooled(parts[k] for k in np.flatnonzero(pieces.square == n)) for n in numbers}
-    return {n: one.miou_of_labelled for n, one in of.items() if one.pixels}
+    pools = {n: pooled(parts[k] for k in np.flatnonzero(pieces.square == n)) for n in numbers}
+    return {n: pool.miou_of_labelled for n, pool in pools.items() if pool.pixels}
 
 
 def _gain(mious: Mapping[int, float], alone: Mapping[int, float]) -> GainRow:

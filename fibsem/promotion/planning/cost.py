@@ -29,7 +29,7 @@ def scored_models(promotion: PromoteConfig) -> list[int]:
 
 def dataset_px(dataset: Dataset, split: Split) -> int:
     """Count the pixels of the labelled squares of a split."""
-    return sum(one.box.size for one in dataset.regions(split))
+    return sum(region.box.size for region in dataset.regions(split))
 
 
 def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
