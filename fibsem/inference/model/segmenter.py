@@ -136,10 +136,10 @@ class Segmenter:
         first = segmenters[0]
         if len(segmenters) == 1:
             return first
-        if any(other.recipe != first.recipe for other in segmenters):
+        if any(segmenter.recipe != first.recipe for segmenter in segmenters):
             raise UserError(
                 "`weights` of an ensemble must expect the same correction of grey values, but got "
-                f"{', '.join(sorted({str(other.recipe) for other in segmenters}))}."
+                f"{', '.join(sorted({str(segmenter.recipe) for segmenter in segmenters}))}."
             )
         members = tuple(member for segmenter in segmenters for member in segmenter.members)
         identity = "+".join(segmenter.identity for segmenter in segmenters)
@@ -175,17 +175,19 @@ def first_one_warnings(segmenters: Mapping[str, Segmenter]) -> Iterator[str]:
     segmenters
         Segmenters by name, in the order of ``weights``.
     """
-    if len({each.postprocessing for each in segmenters.values()}) > 1:
+    if len({segmenter.postprocessing for segmenter in segmenters.values()}) > 1:
         settings = "; ".join(
             f"{name}: sigma={own.sigma:g}, threshold={own.threshold:g}, rounds={own.rounds}, "
             f"min_size={own.min_size}"
-            for name, own in ((name, each.postprocessing) for name, each in segmenters.items())
+            for name, own in (
+                (name, segmenter.postprocessing) for name, segmenter in segmenters.items()
+            )
         )
         yield (
             f"the models of `weights` have different post-processing ({settings}), and their mean "
             "gets that of the first: another order gives other labels"
         )
-    if len({each.classes for each in segmenters.values()}) > 1:
+    if len({segmenter.classes for segmenter in segmenters.values()}) > 1:
         values = "; ".join(f"{name}: {own.classes}" for name, own in segmenters.items())
         yield (
             f"the models of `weights` write pores and solid as different values ({values}), and "

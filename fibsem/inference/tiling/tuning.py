@@ -114,7 +114,7 @@ def cache_file() -> Path:
 
 def _key(scorer: Scorer) -> str:
     """Return the cache key: digest of networks, precision, processor, cores, TensorFlow version."""
-    what = [
+    parts = [
         [member.spec.to_json() for member in scorer.members],
         scorer.precision,
         _processor(),
@@ -123,7 +123,7 @@ def _key(scorer: Scorer) -> str:
         tf.__version__,
         ROUNDS,
     ]
-    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _processor() -> str:

@@ -112,7 +112,7 @@ def segment_volume(
     """
     started = time.perf_counter()
     stated = stated_nm(voxel_nm, volume.voxel_nm)
-    voxel_nm = stated_nm(stated, *(one.voxel_nm for one in trained[:1]))
+    voxel_nm = stated_nm(stated, *(model.voxel_nm for model in trained[:1]))
     check_voxel(options, voxel_nm, volume.shape)
     check_reach(volume.path, options, load)
     check_output_apart(None if volume.in_memory else volume.path, folder)

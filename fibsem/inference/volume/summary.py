@@ -67,7 +67,9 @@ def write_records(
     files = _files(outputs, slices, work.plan.extent)
     models = _models(work.segmenter, work.plan, work.options.precision)
     parts = (*parts, _volume(work), files, models, measured)
-    summary = SegmentationSummary(**{key: one for part in parts for key, one in vars(part).items()})
+    summary = SegmentationSummary(
+        **{key: value for part in parts for key, value in vars(part).items()}
+    )
     write_porosity(outputs.folder / "porosity.csv", slices, pores, work.pixels)
     write_json(outputs.folder / "summary.json", summary.to_json(), again=False)
     return summary
@@ -76,7 +78,9 @@ def write_records(
 def _volume(work: Work) -> LabelledVolume:
     volume, manner, ledger = work.volume, work.volume.manner, work.ledger
     greys = {"shape": volume.shape, "dtype": str(volume.dtype)}
-    grey_hash = _short_hash({**greys, "read": {str(z): one for z, one in ledger.read.items()}})
+    grey_hash = _short_hash(
+        {**greys, "read": {str(z): digest for z, digest in ledger.read.items()}}
+    )
     valid = ledger.decided.mask or work.options.valid
     return LabelledVolume(
         volume=str(volume.path),
@@ -111,7 +115,7 @@ def _named(store: Store | None) -> str | None:
 
 def uncertainty_of(slices: Sequence[SliceRecord], extent: Extent) -> float | None:
     """Return the mean uncertainty over the material, or None if it was not requested."""
-    by_slice = [(one.uncertainty, extent.pixels(z)) for z, one in enumerate(slices)]
+    by_slice = [(record.uncertainty, extent.pixels(z)) for z, record in enumerate(slices)]
     spreads = [(spread, pixels) for spread, pixels in by_slice if spread is not None and pixels]
     if not spreads:
         return None

@@ -49,7 +49,7 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
     """
     sizes, greys = [*mirrored(work.volume.shape, work.segmenter.halo)], work.ledger.decided.greys
     sizes += [
-        *clipped(_as_stored(work), work.volume.value_range),
+        *clipped(_stored_slices(work), work.volume.value_range),
         *unlikely(stated, work.volume.voxel_nm),
     ]
     sizes += removing_nothing(work.options.min_volume_nm3, work.outputs.voxel_nm)
@@ -67,7 +67,7 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
     return replace(greys, warnings=(*sizes, *greys.warnings))
 
 
-def _as_stored(work: Work) -> Iterator[Voxels]:
+def _stored_slices(work: Work) -> Iterator[Voxels]:
     """Some evenly spaced slices, if the volume may have grey values outside its range.
 
     Slices that cannot be read are left out; they are reported elsewhere.

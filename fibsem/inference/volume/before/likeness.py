@@ -172,7 +172,7 @@ def grey_distance(own: Histogram, trained_on: Sequence[Sequence[Histogram]]) -> 
 
     Both distributions are standardised, so that brightness and contrast do not count.
     """
-    return max(min(distance(own, other) for other in greys) for greys in trained_on)
+    return max(min(distance(own, histogram) for histogram in greys) for greys in trained_on)
 
 
 def grey_warnings(far: float | None, models: int = 1) -> Iterator[str]:

@@ -80,7 +80,7 @@ def forget_lost(ledger: Ledger, outputs: Outputs, say: Callable[[str], None]) ->
 
     Missing chunks would be read as pores.
     """
-    done = [z for start, some in ledger.slabs.items() for z in range(start, start + len(some))]
+    done = [z for start, slab in ledger.slabs.items() for z in range(start, start + len(slab))]
     lost = outputs.lost(done, _needed(ledger, outputs))
     if lost:
         say(

@@ -97,11 +97,11 @@ class Labelling:
             return
         seconds = time.perf_counter() - self.started
         pixels = self.fresh * float(np.prod(self.work.volume.shape[1:]))
-        one = self.conditions
+        conditions = self.conditions
         measured = Measured(
-            one.tile, one.workers, one.stages,
-            peak_rss_gib=max(peak_rss_gib(), one.peak_rss_gib or 0.0),
-            scheduler=one.scheduler,
+            conditions.tile, conditions.workers, conditions.stages,
+            peak_rss_gib=max(peak_rss_gib(), conditions.peak_rss_gib or 0.0),
+            scheduler=conditions.scheduler,
             seconds=seconds,
             start_s=None if self.began is None else self.began - self.started,
             voxels_per_second=pixels / seconds if self.fresh else None,

@@ -172,9 +172,9 @@ class SlabWorker:
         with ThreadPoolExecutor(1) as reader:
             for z, following in zip(slices, [*slices[1:], None], strict=True):
                 with self.stages("waiting for input"):
-                    around = [future.result() for future in self._around(z, reader)]
+                    around = [future.result() for future in self._read_around(z, reader)]
                 if following is not None:
-                    self._around(following, reader)
+                    self._read_around(following, reader)
                 yield self._score(z, around)
 
     def _score(self, z: int, around: list[FloatArray]) -> Scored:
@@ -248,7 +248,7 @@ class SlabWorker:
             uncertainty = float(shown.mean(dtype=float))
         return SliceRecord(pores, scored.beside_missing, uncertainty)
 
-    def _around(self, z: int, reader: ThreadPoolExecutor) -> list[Future[FloatArray]]:
+    def _read_around(self, z: int, reader: ThreadPoolExecutor) -> list[Future[FloatArray]]:
         """Start reading the slices in the neighbourhood of z, mirrored at the volume's ends."""
         halo = self.segmenter.halo[0]
         needed = reflected(z - halo, z + halo + 1, self.volume.shape[0]).tolist()

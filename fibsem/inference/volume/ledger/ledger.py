@@ -288,7 +288,7 @@ def _with_mask_of(now: Identity, before: Identity, *, digested: bool) -> Identit
 
 def _other_size_alone(before: Identity, now: Identity, former: Mapping[str, Any]) -> bool:
     """Return whether only the voxel size differs, and the labels do not depend on it."""
-    differing = [one.partition(" ")[0] for one in differences(before, now, lambda: former)]
+    differing = [text.partition(" ")[0] for text in differences(before, now, lambda: former)]
     return differing == ["voxel_nm"] and not now.settings["min_volume_nm3"]
 
 

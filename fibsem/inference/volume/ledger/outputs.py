@@ -284,9 +284,9 @@ class Outputs:
         from fibsem.analysis import figures
 
         step = -(-max(self.shape[1:]) // PREVIEW)
-        some = (slice(None, None, step),) * 2
+        thin = (slice(None, None, step),) * 2
         figure = figures.overlay(
-            grey[some], labels[some] == 1, material=None if inside is None else inside[some]
+            grey[thin], labels[thin] == 1, material=None if inside is None else inside[thin]
         )
         replace_file(self.preview(z), figures.png(figure))
 

@@ -17,7 +17,7 @@ def provenance_of(ledger: Ledger, current: Provenance | None, fresh: int) -> Pro
     if before != Provenance() and not fresh:
         return before
     code, codes = current and current.code, dict.fromkeys((*before.earlier_code, before.code))
-    earlier = tuple(one for one in codes if one is not None and one != code)
+    earlier = tuple(version for version in codes if version is not None and version != code)
     now = replace(current or Provenance(), earlier_code=earlier)
     ledger.decide(provenance=now)
     return now

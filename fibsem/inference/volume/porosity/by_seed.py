@@ -21,8 +21,8 @@ def porosity_by_seed(own: FilmSquares | None, tested: Sequence[FilmSquares]) -> 
     """
     others = {f.sample: _sd(f.seeds) for f in tested if f is not own and len(f.seeds) > 1}
     if own and len(own.seeds) > 1:
-        each = own.seeds
-        return Seeds(each, _sd(each), len(each), SEEDS_ON, others=others)
+        porosities = own.seeds
+        return Seeds(porosities, _sd(porosities), len(porosities), SEEDS_ON, others=others)
     return Seeds(why="on this film" if others else "promote rank.k=2 does", others=others)
 
 

@@ -55,8 +55,8 @@ def porosity_by_member(
         work.ledger.decide(members=alone)
     if not alone.pixels:
         return None
-    each = tuple(min(1.0, max(0.0, mapped + moved)) for moved in alone.moved)
-    return Members(each, float(np.std(each, ddof=1)), alone.pixels)
+    porosities = tuple(min(1.0, max(0.0, mapped + moved)) for moved in alone.moved)
+    return Members(porosities, float(np.std(porosities, ddof=1)), alone.pixels)
 
 
 def contradicting(mapped: float, members: Members | None) -> Iterator[str]:

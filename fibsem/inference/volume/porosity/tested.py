@@ -108,7 +108,7 @@ class FilmSquares:
     ) -> FilmSquares:  # fmt: skip
         """Create it from rows of a film's labelled squares, after post-processing."""
         places = by_place((Spot(sample, row.at, row.size), Confusion(row.chosen)) for row in rows)
-        squares = [pooled(some) for some in places.values()]
+        squares = [pooled(group) for group in places.values()]
         digests = slice_digests(plain(volume))
         parts = [PartErrors(*row.parts) for row in rows if row.parts]
         slices = [row.at[0] for row in rows]
@@ -124,7 +124,7 @@ class FilmSquares:
 
         Only one sample is used, since squares of another one may lie in the same places.
         """
-        return max(films, key=lambda one: (one.reads_as(reading), len(one.squares)))
+        return max(films, key=lambda film: (film.reads_as(reading), len(film.squares)))
 
     def reads_as(self, reading: Reading | None) -> bool:
         """Return whether the film was read in this way; True if the bundle does not say."""
@@ -155,8 +155,8 @@ class FilmSquares:
         every = sorted(self.slices)
         few = [every[k] for k in evenly_spaced(len(every), FIRST)]
         return all(
-            slice_digests(plain(volume), some) == {z: self.slices[z] for z in some}
-            for some in (few, every)
+            slice_digests(plain(volume), numbers) == {z: self.slices[z] for z in numbers}
+            for numbers in (few, every)
         )
 
     def interval(self, mapped: float) -> FilmInterval | None:
