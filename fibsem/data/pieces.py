@@ -165,7 +165,7 @@ def cut_regions(regions: Sequence[Region], side: int) -> Parts:
     counts: list[tuple[int, int]] = []
     squares: dict[tuple[str, int, int, int, int], int] = {}
     square: list[int] = []
-    places = places_of(Spot.of(each.sample, each.box) for each in regions)
+    places = places_of(Spot.of(r.sample, r.box) for r in regions)
     for region, spot in zip(regions, places, strict=True):
         region = replace(region, read=Whole(region.read))
         labels = region.read()
@@ -204,7 +204,7 @@ def few_pixels(labels: Sequence[LabelArray], most: int = FEW) -> Pixels:
 def _evenly(labels: Sequence[LabelArray], value: int, most: int) -> npt.NDArray[np.int32]:
     """Return evenly spaced pixels of one class as (window, y, x), (3, n)."""
     places = [np.argwhere(part == value).astype(np.int32) for part in labels]
-    window = np.repeat(np.arange(len(places), dtype=np.int32), [len(some) for some in places])
+    window = np.repeat(np.arange(len(places), dtype=np.int32), [len(pixels) for pixels in places])
     even = np.linspace(0, len(window) - 1, min(most, len(window))).round().astype(int)
     every: npt.NDArray[np.int32] = np.vstack([window, np.concatenate(places).T])
     return every[:, even]

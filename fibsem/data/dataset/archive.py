@@ -70,10 +70,10 @@ def locate(root: Path, *, download: bool = False, deposit: Deposit = HPC) -> Pat
     for place in (packed.with_suffix(""), packed):
         if place.exists():
             return place
-    what = f"{deposit.title}, {deposit.file_name}, {deposit.size} bytes, MD5 {deposit.md5}"
+    file = f"{deposit.title}, {deposit.file_name}, {deposit.size} bytes, MD5 {deposit.md5}"
     if not download:
         raise UserError(
-            f"`data=hpc` needs {what}, but {packed} is not there; the choices are "
+            f"`data=hpc` needs {file}, but {packed} is not there; the choices are "
             "data.download=true, or data.path=PATH of the zip or the unpacked folder."
         )
     root.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def locate(root: Path, *, download: bool = False, deposit: Deposit = HPC) -> Pat
     except (ValueError, OSError) as error:
         packed.unlink(missing_ok=True)
         reason = " ".join(str(error).split())
-        raise UserError(f"the download must bring {what}, but failed: {reason}") from error
+        raise UserError(f"the download must bring {file}, but failed: {reason}") from error
     return packed
 
 

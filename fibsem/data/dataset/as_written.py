@@ -29,7 +29,7 @@ class _Loader(yaml.SafeLoader):
     """YAML loader with the numbers of YAML 1.2, where leading zeros have no meaning."""
 
 
-def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
     text = loader.construct_scalar(node)
     return int(text, 16 if "x" in text else 10)
 
@@ -39,7 +39,7 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, form) for tag, form in forms if tag not in (WHOLE, FLOAT)]
     for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_constructor(WHOLE, _whole)
+_Loader.add_constructor(WHOLE, _integer)
 _Loader.add_implicit_resolver(WHOLE, re.compile(r"(?:[-+]?[0-9][0-9_]*|0x[0-9a-fA-F]+)$"), _FIRST)
 _Loader.add_implicit_resolver(
     FLOAT,

@@ -56,8 +56,8 @@ READERS = 4
 def _readers() -> str:
     """Digest of the source code of the readers, as a fix there may change what is read."""
     folder = Path(volumes.__file__).parent
-    sources = ((one.relative_to(folder).as_posix(), one) for one in folder.rglob("*.py"))
-    return digest_of([(name, zlib.crc32(one.read_bytes())) for name, one in sorted(sources)])
+    sources = ((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*.py"))
+    return digest_of([(name, zlib.crc32(path.read_bytes())) for name, path in sorted(sources)])
 
 
 @dataclass(frozen=True)

@@ -127,11 +127,11 @@ def _otherwise_called(path: Path) -> str:
 
 def _box(row: Row, mask: Mask, table: Path) -> Box:
     height, width = mask.shape
-    z, y, x = (_whole(row, column, table) for column in "zyx")
+    z, y, x = (_whole_number(row, column, table) for column in "zyx")
     return Box((z, y, x), (z + 1, y + height, x + width))
 
 
-def _whole(row: Row, column: str, table: Path) -> int:
+def _whole_number(row: Row, column: str, table: Path) -> int:
     text = row.values[column]
     if (number := WHOLE.fullmatch(text)) is None:
         shown = text if len(text) <= 20 else f"{text[:20]}..."

@@ -92,14 +92,16 @@ class Sample:
     @cached_property
     def pixels(self) -> npt.NDArray[np.int64]:
         """Number of labelled pore and solid pixels of each region, (n, 2) int64; cached."""
-        counts = [np.bincount(one.read().ravel(), minlength=IGNORE + 1)[:2] for one in self.regions]
+        counts = [
+            np.bincount(region.read().ravel(), minlength=IGNORE + 1)[:2] for region in self.regions
+        ]
         return np.array(counts, np.int64).reshape(-1, 2)
 
     @cached_property
     def labelled(self) -> tuple[Region, ...]:
         """Regions with any label; in a stack with a few drawn slices most have none."""
-        some = self.pixels.sum(axis=1).tolist()
-        return tuple(region for region, has in zip(self.regions, some, strict=True) if has)
+        counts = self.pixels.sum(axis=1).tolist()
+        return tuple(region for region, count in zip(self.regions, counts, strict=True) if count)
 
 
 @dataclass(frozen=True)

@@ -196,8 +196,8 @@ def neighbours(boxes: Sequence[Box], recipe: SplitRecipe) -> list[list[int]]:
     grown = [box.grow(guard) for box in boxes]
     group = list(range(len(boxes)))
     for k in range(len(boxes)):
-        for other in range(k):
-            if group[other] != group[k] and grown[k].overlaps(grown[other]):
-                old, new = group[k], group[other]
+        for j in range(k):
+            if group[j] != group[k] and grown[k].overlaps(grown[j]):
+                old, new = group[k], group[j]
                 group = [new if g == old else g for g in group]
     return [[k for k, g in enumerate(group) if g == label] for label in dict.fromkeys(group)]

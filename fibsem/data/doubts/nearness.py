@@ -34,7 +34,7 @@ def scored_where_learned(sample: Sample, slices: int) -> Iterator[str]:
         region.box.grow((slices, 0, 0)) for region in sample.regions if region.split == "train"
     ]
     tested = [region.box for region in sample.regions if region.split == "test"]
-    over = sum(any(_covered(box, other) >= COVERED for other in learned) for box in tested)
+    over = sum(any(_covered(box, train) >= COVERED for train in learned) for box in tested)
     if over > AMONG * len(tested):
         yield (
             f"{sample.name}: {over} of {len(tested)} test squares lie over or under a training "
@@ -61,7 +61,7 @@ def across_samples(
     reach
         Pixels on each side that an output depends on, (z, y, x).
     """
-    numbers = {sample.name: _alone(slices[sample.name]) for sample in samples}
+    numbers = {sample.name: _unique_slices(slices[sample.name]) for sample in samples}
     for one, other in permutations(samples, 2):
         number = numbers[one.name]
         shared = ((z, number.get(digest)) for digest, z in numbers[other.name].items())
@@ -81,7 +81,7 @@ def across_samples(
             )
 
 
-def _alone(slices: Mapping[int, str]) -> dict[str, int]:
+def _unique_slices(slices: Mapping[int, str]) -> dict[str, int]:
     """Return slice numbers by digest, without unreadable and repeated (such as blank) slices."""
     count = Counter(slices.values())
     return {d: z for z, d in slices.items() if d != UNREADABLE and count[d] == 1}
@@ -120,7 +120,7 @@ def within_reach(sample: Sample, reach: Triple, recipe: SplitRecipe) -> Iterator
         return
     learned = [region.box.grow(reach) for region in sample.regions if region.split == "train"]
     judged = [region.box.grow(reach) for region in sample.regions if region.split != "train"]
-    near = sum(any(box.overlaps(other) for other in learned) for box in judged)
+    near = sum(any(box.overlaps(train) for train in learned) for box in judged)
     if near:
         z, *sides = reach
         slices, px = max(recipe.guard_slices, z), max(recipe.guard_px, *sides)

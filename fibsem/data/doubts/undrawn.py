@@ -136,10 +136,10 @@ def strip_of(labels: LabelArray) -> Strip | None:
     """Return the largest strip of one class along a side, or None if there is no large one."""
     fitting = []
     for label in (0, 1):
-        other = labels == 1 - label
+        opposite = labels == 1 - label
         for axis in (0, 1):
             n = labels.shape[axis]
-            lines = np.flatnonzero(other.any(axis=1 - axis))
+            lines = np.flatnonzero(opposite.any(axis=1 - axis))
             first, last = (lines[0], lines[-1]) if lines.size else (n, n)
             for part, depth in ((slice(0, first), first), (slice(last + 1, n), n - 1 - last)):
                 if depth >= max(LEAST_PX, PART * n):

@@ -53,11 +53,11 @@ class Appearance:
         """
         top, bottom = bars
         film = image[top : len(image) - bottom]
-        some = some_of(film)
+        pixels = some_of(film)
         borders = look_around(film, tolerance)
         blocks = tuple(block.between(bars, len(film)) for block in blocks_of(film))
-        (grey,) = quantiles(some, (0.5,))
-        return cls(grey, contrast_of(some), borders, blocks, some)
+        (grey,) = quantiles(pixels, (0.5,))
+        return cls(grey, contrast_of(pixels), borders, blocks, pixels)
 
     @property
     def edges(self) -> list[Edge]:

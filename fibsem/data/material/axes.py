@@ -44,10 +44,12 @@ def other_order(depth: int, read: Callable[[int], Image | None]) -> Iterator[str
         of another.
     """
     pairs = (tuple(_middle(read(k)) for k in (z, z + 1)) for z in some_pairs(depth))
-    alike = [_alike(one, other) for one, other in pairs if one is not None and other is not None]
-    if len(alike) < FEWEST:
+    triples = [
+        _correlations(one, other) for one, other in pairs if one is not None and other is not None
+    ]
+    if len(triples) < FEWEST:
         return
-    slices, rows, columns = np.median(alike, axis=0)
+    slices, rows, columns = np.median(triples, axis=0)
     weak, axis, strong = min((rows, "y", columns), (columns, "x", rows))
     if weak < min(LESS * min(strong, slices), min(strong, slices) - APART):
         yield (
@@ -57,7 +59,7 @@ def other_order(depth: int, read: Callable[[int], Image | None]) -> Iterator[str
         )
 
 
-def _alike(one: Image, other: Image) -> tuple[float, float, float]:
+def _correlations(one: Image, other: Image) -> tuple[float, float, float]:
     """Correlation of a slice with the next, and with itself shifted by a pixel along y and x."""
     a, b = one.astype(np.float32), other.astype(np.float32)
     return correlation(a, b), correlation(a[1:], a[:-1]), correlation(a[:, 1:], a[:, :-1])

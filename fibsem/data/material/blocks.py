@@ -26,7 +26,7 @@ def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
     A blob of clipped pores also holds tiles of one value, but the lines just outside of any
     rectangle in it have that value, too.
     """
-    low, high = _of_tiles(image, np.minimum), _of_tiles(image, np.maximum)
+    low, high = _extremes_of_tiles(image, np.minimum), _extremes_of_tiles(image, np.maximum)
     flat = low == high
     rects: list[Rect] = []
     if np.count_nonzero(flat) < LEAST**2:
@@ -40,7 +40,7 @@ def blocks_of(image: npt.NDArray[Any]) -> list[Rect]:
     return rects
 
 
-def _of_tiles(image: npt.NDArray[Any], which: np.ufunc) -> npt.NDArray[Any]:
+def _extremes_of_tiles(image: npt.NDArray[Any], which: np.ufunc) -> npt.NDArray[Any]:
     """Return the minimum or maximum of every tile; each axis in turn takes a tenth of the time."""
     height, width = (n // TILE * TILE for n in image.shape)
     rows = which.reduce(image[:height, :width].reshape(height // TILE, TILE, width), axis=1)

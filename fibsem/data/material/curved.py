@@ -13,12 +13,12 @@ from scipy import ndimage
 SHARE, TIMES = 0.01, 8.0
 
 
-def fill_along_sides(some: npt.NDArray[Any], absent: npt.NDArray[np.bool_]) -> float:
+def fill_along_sides(pixels: npt.NDArray[Any], absent: npt.NDArray[np.bool_]) -> float:
     """Share of a slice that has one exact value, touches its sides, and was not found otherwise.
 
     Parameters
     ----------
-    some : (y, x)
+    pixels : (y, x)
         Subsampled pixels of the slice.
     absent : (y, x) bool
         Which of them are known not to be material.
@@ -29,15 +29,15 @@ def fill_along_sides(some: npt.NDArray[Any], absent: npt.NDArray[np.bool_]) -> f
         0 if the share is small, or if the middle of the slice has the value, too: clipped pores
         are everywhere.
     """
-    if min(some.shape) < 8:
+    if min(pixels.shape) < 8:
         return 0.0
-    border = np.concatenate([some[0], some[-1], some[:, 0], some[:, -1]])
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     shown = ~np.concatenate([absent[0], absent[-1], absent[:, 0], absent[:, -1]])
     if not shown.any():
         return 0.0
     values, counts = np.unique(border[shown], return_counts=True)
-    same = some == values[counts.argmax()]
-    height, width = (n // 4 for n in some.shape)
+    same = pixels == values[counts.argmax()]
+    height, width = (n // 4 for n in pixels.shape)
     inside = sorted(
         float(same[(k + 1) * height : (k + 2) * height, (m + 1) * width : (m + 2) * width].mean())
         for k in (0, 1)

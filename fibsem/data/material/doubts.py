@@ -116,8 +116,8 @@ class Doubts:
     def _standing(self) -> Iterator[str]:
         """Warn about areas, of any shape, with one value at the same place in most slices."""
         few = [*self._shown][:: -(-len(self._shown) // LOOKED_AT) or 1]
-        some = [self._looks[z].some for z in few]
-        yield from standing_fill(some, lambda k: self.search.left_out(few[k]), self.search.range)
+        images = [self._looks[z].some for z in few]
+        yield from standing_fill(images, lambda k: self.search.left_out(few[k]), self.search.range)
 
     def _blank(self) -> Iterator[str]:
         """Warn about slices of one value that are like those around them."""

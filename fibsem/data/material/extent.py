@@ -97,8 +97,8 @@ class Extent:
     def _material(self) -> Any:
         """The first value other than 0 in the mask; None if there is none."""
         assert self.mask is not None
-        some = (values[values != 0] for values in map(self._values, range(self.mask.shape[0])))
-        return next((inside[0] for inside in some if inside.size), None)
+        marked = (values[values != 0] for values in map(self._values, range(self.mask.shape[0])))
+        return next((inside[0] for inside in marked if inside.size), None)
 
     def inside(self, z: int) -> BoolArray | None:
         """Return whether each pixel of a slice is material, (y, x) bool; None if all are."""
@@ -159,10 +159,10 @@ class Extent:
     @property
     def kept(self) -> KeptExtent:
         """The record that a ledger keeps, without the mask, which the user gives again."""
-        parts = {str(z): tuple(part.as_kept for part in some) for z, some in self.parts.items()}
+        parts = {str(z): tuple(part.as_kept for part in group) for z, group in self.parts.items()}
         return KeptExtent(parts, self.doubts)
 
     def with_parts(self, kept: KeptExtent) -> Extent:
         """Return this extent with the parts and warnings that a ledger keeps."""
-        parts = {int(z): tuple(map(part_of, some)) for z, some in kept.parts.items()}
+        parts = {int(z): tuple(map(part_of, group)) for z, group in kept.parts.items()}
         return replace(self, parts=parts, doubts=kept.doubts)

@@ -26,8 +26,8 @@ def some_of(film: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def shown_of(image: npt.NDArray[Any], inside: BoolArray) -> npt.NDArray[Any]:
     """Subsample a slice, with the median of its material in place of everything else."""
-    some, shown = some_of(image), some_of(inside)
-    return np.where(shown, some, np.median(some[shown]) if shown.any() else 0)
+    pixels, shown = some_of(image), some_of(inside)
+    return np.where(shown, pixels, np.median(pixels[shown]) if shown.any() else 0)
 
 
 def contrast_of(image: npt.NDArray[Any]) -> float:

@@ -64,10 +64,10 @@ def _differ_in_content(alike: Mapping[int, Array], kinds: int) -> bool:
     return bool((beyond > between + BEYOND).mean() > MOSTLY)
 
 
-def correlations(some: Sequence[Some]) -> dict[int, Array]:
+def correlations(images: Sequence[Some]) -> dict[int, Array]:
     """Correlation of each slice with later ones, for every step up to the longest round."""
     return {
-        step: np.array([correlation(*pair) for pair in zip(some, some[step:], strict=False)])
+        step: np.array([correlation(*pair) for pair in zip(images, images[step:], strict=False)])
         for step in range(1, max(ORDINALS) + 1)
     }
 
@@ -79,15 +79,15 @@ def correlation(one: Some, other: Some) -> float:
     return float(np.vdot(a, b)) / norm if norm else 0.0
 
 
-def come_again(some: Sequence[Some]) -> dict[int, int]:
+def come_again(images: Sequence[Some]) -> dict[int, int]:
     """Map each slice that equals an earlier one, but not the one before it, to the earlier one.
 
     Returns an empty dict if hardly any slices differ.
     """
     first: dict[bytes, int] = {}
     again = {}
-    for k, image in enumerate(some):
+    for k, image in enumerate(images):
         before = first.setdefault(blake2b(image.tobytes()).digest(), k)
-        if before != k and not np.array_equal(image, some[k - 1]):
+        if before != k and not np.array_equal(image, images[k - 1]):
             again[k] = before
     return again if len(first) >= FEWEST_DIFFERENT else {}

@@ -23,12 +23,12 @@ LEAST, MOST = 2, 0.45
 SLICES = 0.1
 
 
-def quiet_depth(some: npt.NDArray[Any], side: Side) -> float:
+def quiet_depth(pixels: npt.NDArray[Any], side: Side) -> float:
     """Depth of a low-contrast border with a straight edge as a share of the slice; 0 without one.
 
     Parameters
     ----------
-    some : (y, x)
+    pixels : (y, x)
         Subsampled pixels of a slice.
     side
         The side where the border begins.
@@ -40,7 +40,7 @@ def quiet_depth(some: npt.NDArray[Any], side: Side) -> float:
     >>> quiet_depth(film, "top"), quiet_depth(film, "left")
     (0.12, 0.0)
     """
-    spread = from_top(some, side).astype(np.float32).std(axis=1)
+    spread = from_top(pixels, side).astype(np.float32).std(axis=1)
     usual = float(np.median(spread[len(spread) // 4 : -(len(spread) // 4) or None]))
     shows = spread >= LITTLE * usual
     depth = int(shows.argmax()) if shows.any() else len(spread)
@@ -66,7 +66,7 @@ def quiet_sides(
     """
     kept = list(slices)
     for side in SIDES:
-        depths = [] if explained[side] else [quiet_depth(some, side) for some in kept]
+        depths = [] if explained[side] else [quiet_depth(pixels, side) for pixels in kept]
         quiet = [depth for depth in depths if depth]
         if len(quiet) > SLICES * len(kept):
             yield (

@@ -197,9 +197,9 @@ def _depths(view: npt.NDArray[Any], value: float, tolerance: float) -> IntArray:
     running = np.arange(view.shape[1])
     for start in range(0, len(view), 64):  # most columns end within the first rows
         rows = view[start : start + 64, running].astype(np.float32)
-        other = np.abs(rows - value) > tolerance
-        ends = other.any(axis=0)
-        depth[running] = start + np.where(ends, other.argmax(axis=0), len(rows))
+        film = np.abs(rows - value) > tolerance
+        ends = film.any(axis=0)
+        depth[running] = start + np.where(ends, film.argmax(axis=0), len(rows))
         running = running[~ends]
         if not running.size:
             break

@@ -201,33 +201,33 @@ class Search(Mapping[int, tuple[Part, ...]]):
         """
         looks = self._few
         flat = [[edge.value for edge in look.edges if edge.is_flat] for look in looks]
-        values = [value for some in flat for value in some]
+        values = [value for fills in flat for value in fills]
         slices = sum(map(bool, flat))
         return float(np.median(values)) if slices >= max(FEWEST, MOVED * len(looks)) else None
 
     def _is_again(self, z: int, edge: Edge) -> bool:
         """Whether enough neighbours have the same edge."""
-        edges = (look.borders[edge.side].edge for look in self._around(z))
+        edges = (look.borders[edge.side].edge for look in self._neighbours(z))
         return sum(e is not None and edge.is_again(e, self.tolerance) for e in edges) >= AGAIN
 
     def _blocks_around(self, z: int, block: Rect) -> int:
         """Number of neighbours with the same block, within a pixel."""
         ends = np.array(block.as_kept[1:])
         return sum(
-            any(np.abs(np.array(other.as_kept[1:]) - ends).max() <= 1 for other in look.blocks)
-            for look in self._around(z)
+            any(np.abs(np.array(near.as_kept[1:]) - ends).max() <= 1 for near in look.blocks)
+            for look in self._neighbours(z)
         )
 
     def _hidden_blocks(self, z: int, look: Appearance) -> Iterator[Rect]:
         """Yield blocks of the neighbours that are also here, but hidden among black pores."""
-        nearby = {block for near in self._around(z) for block in near.blocks} - set(look.blocks)
+        nearby = {block for near in self._neighbours(z) for block in near.blocks} - set(look.blocks)
         again = [block for block in nearby if self._blocks_around(z, block) >= AGAIN]
         image = self.read(z) if again else None
         for block in again:
             if image is not None and np.ptp(image[block.y0 : block.y1, block.x0 : block.x1]) == 0:
                 yield block
 
-    def _around(self, z: int) -> Iterator[Appearance]:
+    def _neighbours(self, z: int) -> Iterator[Appearance]:
         for k in range(max(0, z - AROUND), min(len(self), z + AROUND + 1)):
             if k != z and (look := self._look(k)) is not None:
                 yield look
@@ -259,8 +259,8 @@ class Search(Mapping[int, tuple[Part, ...]]):
             show(z)
             image, inside = self.read(z), None if extent is None else extent.inside(z)
             if image is not None and (inside is None or inside.any()):
-                some = some_of(image) if inside is None else shown_of(image, inside)
-                if contrast_of(some) >= least:
-                    pixels[z] = some
+                sampled = some_of(image) if inside is None else shown_of(image, inside)
+                if contrast_of(sampled) >= least:
+                    pixels[z] = sampled
         yield from odd_slices(pixels, self.contrast)
         yield from other_order(len(self), self.read)

@@ -21,7 +21,7 @@ NOWHERE = 0.001
 
 
 def standing_fill(
-    some: Sequence[npt.NDArray[Any]],
+    images: Sequence[npt.NDArray[Any]],
     absent: Callable[[int], npt.NDArray[np.bool_]],
     greys: tuple[float, float],
 ) -> Iterator[str]:
@@ -29,7 +29,7 @@ def standing_fill(
 
     Parameters
     ----------
-    some : (y, x) each
+    images : (y, x) each
         Subsampled pixels of evenly spaced slices.
     absent
         Returns which pixels of the k-th slice are known not to be material; only called if
@@ -38,19 +38,19 @@ def standing_fill(
         Dark and bright values of the volume. Pixels clipped beyond them may stay by chance, but
         then the value occurs elsewhere, too.
     """
-    if len(some) < FEWEST:
+    if len(images) < FEWEST:
         return
-    usual = median_of(np.stack(some))
-    same = np.stack([image == usual for image in some])
+    usual = median_of(np.stack(images))
+    same = np.stack([image == usual for image in images])
     if (same.mean(axis=0) > STAYS).mean() <= SHARE:
         return
-    same &= ~np.stack([absent(k) for k in range(len(some))])
+    same &= ~np.stack([absent(k) for k in range(len(images))])
     stays = same.mean(axis=0) > STAYS
     if stays.mean() <= SHARE:
         return
     values, counts = np.unique(usual[stays], return_counts=True)
     value, stays = values[counts.argmax()], stays & (usual == values[counts.argmax()])
-    beside = np.mean([(image[~stays] == value).mean() for image in some])
+    beside = np.mean([(image[~stays] == value).mean() for image in images])
     within = greys[0] < value < greys[1]
     if stays.mean() > SHARE and beside <= (BESIDE if within else NOWHERE):
         which = "neither dark nor bright" if within else "nowhere else"

@@ -86,7 +86,7 @@ def _free_box(
         if attempt > 100:  # the slice may be full
             z = int(rng.integers(zone.start, zone.stop))
         box = Box((z, y, x), (z + 1, y + side, x + side))
-        if not any(box.overlaps(other.box) for other in taken):
+        if not any(box.overlaps(square.box) for square in taken):
             return box
     raise UserError(
         f"`phantom.squares` must fit into the slices without overlap, but {len(taken) + 1} squares "

@@ -158,8 +158,8 @@ def _stranger(folder: Path, entries: Sequence[Path]) -> str | None:
     for entry in entries:
         if entry.name not in own:
             return entry.name
-        if entry.name not in OWN and (other := _put_into(entry, is_archive="data" not in films)):
-            return f"{entry.name}/{other}"
+        if entry.name not in OWN and (stranger := _put_into(entry, is_archive="data" not in films)):
+            return f"{entry.name}/{stranger}"
     return None
 
 

@@ -153,12 +153,12 @@ def _usual(sizes: Iterable[float | None]) -> float | None:
     """Return the size that equals most sizes within 5 %, the first one in case of a tie."""
     stated = Counter(nm for nm in sizes if nm is not None)
 
-    def alike(nm: float) -> int:
+    def votes(nm: float) -> int:
         return sum(
             count for other, count in stated.items() if math.isclose(nm, other, rel_tol=SAME_SIZE)
         )
 
-    return max(stated, key=alike, default=None)
+    return max(stated, key=votes, default=None)
 
 
 def check_same_nm(voxel_nm: VoxelNm, others: VoxelNm, name: object) -> None:

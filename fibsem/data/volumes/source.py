@@ -111,14 +111,14 @@ def check_dtype(dtype: np.dtype[Any] | None, name: object, *, labels: bool = Fal
     native = None if dtype is None else dtype.newbyteorder("=")
     if native is None or (native.kind not in LABEL_KINDS if labels else native not in DTYPES):
         choices = "whole numbers or truth values" if labels else ", ".join(map(str, DTYPES))
-        what = "labels" if labels else "voxels"
+        kind = "labels" if labels else "voxels"
         which = (
             ""
             if labels
             else f", to float32 (with `{RANGE}`) where values are negative or fractions"
         )
         raise SliceError(
-            f"{what} must be {choices}, but {name} holds {native or 'odd bits'}; convert it{which}."
+            f"{kind} must be {choices}, but {name} holds {native or 'odd bits'}; convert it{which}."
         )
 
 
@@ -135,11 +135,11 @@ def check_grey(
     rule: str,
     remedy: str,
     name: str,
-    what: str = "grey values",
+    kind: str = "grey values",
 ) -> None:
     """Raise SliceError unless ``right`` is true for all values of an image."""
     if not right.all():
-        raise SliceError(f"{what} must {rule}, but {name} holds {image[~right][0]}; {remedy}.")
+        raise SliceError(f"{kind} must {rule}, but {name} holds {image[~right][0]}; {remedy}.")
 
 
 #: Remedies for non-finite values. Zeros would count as a class in labels.
@@ -157,8 +157,8 @@ def check_finite(image: Voxels, name: str, *, labels: bool = False) -> None:
     """Raise SliceError for non-finite float values."""
     if image.dtype.kind == "f":
         remedy = WRITE_NUMBERS if labels else f"{VALID.at('MASK')}, {WRITE_ZEROS}"
-        what = "label values" if labels else "grey values"
-        check_grey(image, np.isfinite(image), "be finite", remedy, name, what)
+        kind = "label values" if labels else "grey values"
+        check_grey(image, np.isfinite(image), "be finite", remedy, name, kind)
 
 
 def open_zip(path: Path) -> zipfile.Path:

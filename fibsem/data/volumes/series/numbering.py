@@ -86,11 +86,13 @@ def numbered(names: Sequence[str], where: object, pattern: str | None = None) ->
 def _automatic(names: Sequence[str], where: object) -> Slots:
     """Try all readings of the names; all that form a stack must form the same one."""
     ways = list(readings(names))
-    single = [way for way in ways if len(_alike(way)) == 1]
+    single = [way for way in ways if len(_by_skeleton(way)) == 1]
     single = [way for way in single if _shortened(way)] or single
     single = [way for way in single if not _splits(way)] or single
     # z-1, z0, z1: only names without a hyphen show that it is a minus elsewhere
-    signed = [] if single else [w for w in readings(names, hyphens=True) if len(_alike(w)) == 1]
+    signed = (
+        [] if single else [w for w in readings(names, hyphens=True) if len(_by_skeleton(w)) == 1]
+    )
     films, reasons = _films(single or signed, where)
     different = list({slots.order: slots for slots in films}.values())
     if len(different) == 1:
@@ -107,7 +109,7 @@ def _automatic(names: Sequence[str], where: object) -> Slots:
         raise reasons[-1]  # of the last reading, where decimals and times are single numbers
     # the fewest series are the likeliest, and among those the reading with most complete stacks
     likely = min(
-        map(_alike, ways), key=lambda groups: (len(groups), -len(_films(groups, where)[0]))
+        map(_by_skeleton, ways), key=lambda groups: (len(groups), -len(_films(groups, where)[0]))
     )
     raise _several(likely, where)
 
@@ -223,7 +225,7 @@ def _several(groups: Sequence[Sequence[Name]], where: object) -> UserError:
     )
 
 
-def _alike(names: Iterable[Name]) -> list[list[Name]]:
+def _by_skeleton(names: Iterable[Name]) -> list[list[Name]]:
     """Group names by what is left without their numbers."""
     groups: dict[str, list[Name]] = defaultdict(list)
     for name in names:

@@ -174,7 +174,7 @@ def _meet(number: Number, span: Span) -> bool:
 
 def _is_alike(way: Sequence[Marked]) -> bool:
     """Whether the texts at the ``@`` differ in numbers only."""
-    return len({one.texts for one in way}) == 1
+    return len({marked.texts for marked in way}) == 1
 
 
 def _by_letters(way: Sequence[Marked], pattern: Pattern, where: object) -> list[str]:
@@ -190,7 +190,7 @@ def _by_letters(way: Sequence[Marked], pattern: Pattern, where: object) -> list[
 
 
 def _sorted(way: Sequence[Marked]) -> tuple[str, ...]:
-    return tuple(one.name.file for one in sorted(way, key=lambda one: one.key))
+    return tuple(marked.name.file for marked in sorted(way, key=lambda marked: marked.key))
 
 
 def _doubtful(way: Sequence[Marked]) -> bool:

@@ -137,8 +137,8 @@ def _tiffs(folder: File) -> dict[str, File]:
         endings = Counter(Path(entry.name).suffix for entry in entries).most_common(1)
         most = f", most {endings[0][0]}" if endings and endings[0][0] else ""
         holds = f"none among its {len(entries)} entries{most}" if entries else "nothing"
-        other = most and endings[0][0].lower() not in TIFF
-        advice = "; docs/data.md has lines that save other pictures as TIFF" if other else ""
+        pictures = most and endings[0][0].lower() not in TIFF
+        advice = "; docs/data.md has lines that save other pictures as TIFF" if pictures else ""
         inside = sorted(entry.name for entry in entries if _names_inside(entry))
         advice += f"; there are some in {', '.join(inside[:3])}" if inside else ""
         raise UserError(

@@ -261,14 +261,14 @@ def check_like(page: Page, first: Page, name: object = None) -> None:
 
     The byte order may differ.
     """
-    for what, got, wanted in (
+    for field, got, wanted in (
         ("shape", page.shape, first.shape),
         ("dtype", page.dtype.newbyteorder("="), first.dtype.newbyteorder("=")),
         ("bits", page.bits, first.bits),
     ):
         if got != wanted:
             raise SliceError(
-                f"all slices must have the {what} of {first.file}, {wanted}, "
+                f"all slices must have the {field} of {first.file}, {wanted}, "
                 f"but {name or page.file} has {got}."
             )
     if page.tone.contradicts(first.tone):

@@ -201,9 +201,9 @@ def _foreign(tiff: tifffile.TiffFile, file: File) -> list[Scene]:
 def _ome(tiff: tifffile.TiffFile, images: Sequence[Any], file: File) -> list[Scene]:
     """Return the images of an OME-TIFF; one may lie in several files."""
     try:
-        other = metadata_file(tiff.ome_metadata)
-        xml = tiff.ome_metadata if other is None else _described_in(beside(file, other))
-        pictures = ome_images(xml, len(tiff.pages), home=other)
+        companion = metadata_file(tiff.ome_metadata)
+        xml = tiff.ome_metadata if companion is None else _described_in(beside(file, companion))
+        pictures = ome_images(xml, len(tiff.pages), home=companion)
     except (ValueError, KeyError, ParseError) as error:
         raise SliceError(
             f"an OME-TIFF must have readable OME-XML, but {file} has not ({error!r:.150})."
