@@ -49,8 +49,8 @@ class CompareResult(Result[Comparison]):
         alone = squares == self.squares.pairs
         places = "squares" if alone else f"places of {squares} squares, some above each other"
         trained = f"{places}, of these trainings alone"
-        for what, paired in ((trained, self.squares), ("seeds", self.seeds)):
-            lines.append(f"  over {paired.pairs} {what}: {paired_text(paired)}")
+        for title, paired in ((trained, self.squares), ("seeds", self.seeds)):
+            lines.append(f"  over {paired.pairs} {title}: {paired_text(paired)}")
         return "\n".join([*lines, f"{self.result_folder}/summary.json"])
 
 

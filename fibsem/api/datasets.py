@@ -163,10 +163,10 @@ class OpenDataset:
         regions = self._regions
         if not regions:
             return
-        some = [regions[k] for k in evenly_spaced(len(regions), SHOWN)]
+        chosen = [regions[k] for k in evenly_spaced(len(regions), SHOWN)]
         drawn = [
             (f"{region.name} ({region.split})", self._grey(region), region.read())
-            for region in some
+            for region in chosen
         ]
         yield figures.png(figures.squares(drawn, of=len(regions)))
 

@@ -170,8 +170,8 @@ def evaluate(
         "evaluate", dataset, options,
         nbhd=nbhd, model=model, experiment=experiment, seeds=seeds, output=output,
     )  # fmt: skip
-    other = tree["compare"]
-    require("compare", other, other is None, "none: it is a function of its own, api.compare")
+    compared = tree["compare"]
+    require("compare", compared, compared is None, "none: it is a function of its own, api.compare")
     return run(tree)
 
 

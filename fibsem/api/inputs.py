@@ -100,21 +100,21 @@ def opened(volume: Voxels | Volume, tree: Tree) -> Volume:
         legal = asked is None or asked is False
         require(key, asked, legal, "left to api.open_volume for what is no path")
     if not isinstance(volume, Volume):
-        volume = _of_array(volume)
-    volume = _as_now(volume)
+        volume = _volume_of_array(volume)
+    volume = _reopened(volume)
     if tree["missing"] == "skip":
         volume = volume.mended()
     return volume if tree["range"] is None else volume.with_range(tree["range"])
 
 
-def _as_now(volume: Volume) -> Volume:
+def _reopened(volume: Volume) -> Volume:
     """Open a volume again, so that its files are read in their present state."""
     if volume.in_memory or not volume.path.exists():
         return volume.with_source(anew(volume.source))
     return reopen(volume.path, volume.manner, volume.declared)
 
 
-def _of_array(volume: Voxels) -> Volume:
+def _volume_of_array(volume: Voxels) -> Volume:
     require("volume", volume, volume is not None, "an array (z, y, x), a path or of "
             "api.open_volume")  # fmt: skip
     if (compute := getattr(volume, "compute", None)) is not None:  # Dask's: NumPy drops its masks

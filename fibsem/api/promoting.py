@@ -193,7 +193,7 @@ def run(tree: Tree) -> PromoteResult:
         work = Promotion(given, dataset, folder, tracking, pace=pace)
         summary = promote_trials(work, candidates.trials)
         if plan is not None:
-            use = _of_budget(given, candidates, folder, plan, worked)
+            use = _budget_use(given, candidates, folder, plan, worked)
             summary = replace(summary, plan=plan.to_json(), budget=use)
             if plan.waiting_s and not given.promotion.segment:
                 print(f"whole volumes wait: {same_command()} with segment=true segments them")
@@ -269,15 +269,15 @@ def _foretold(
     """Estimate the time of a promotion without a budget from that of its trials, as a line."""
     from fibsem.promotion.planning.estimate import Took, foretold
 
-    trials, one = candidates.trials, candidates.trials[slowest]
+    trials, slow = candidates.trials, candidates.trials[slowest]
     took = Took(
-        one.epoch_s, sum(trial.train_s for trial in trials), one.seconds_per_gigapixel or 0.0,
-        Configuration(one.tree).run.train, candidates.architectures,
+        slow.epoch_s, sum(trial.train_s for trial in trials), slow.seconds_per_gigapixel or 0.0,
+        Configuration(slow.tree).run.train, candidates.architectures,
     )  # fmt: skip
     return foretold(given, took, candidates.finals[slowest].train, dataset)
 
 
-def _of_budget(
+def _budget_use(
     given: Configuration, candidates: Candidates, folder: Path, plan: Plan, worked: Worked
 ) -> BudgetUse:
     """Return the used time of a budget, and what a hard budget has cut off."""

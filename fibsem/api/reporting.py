@@ -160,5 +160,5 @@ def _opened(data: DataConfig, tree: Tree) -> tuple[str, Opened | None]:
         read_path(data.path, "data.path"), read(SplitRecipe, tree["split"], "split")
     )
     volumes = [sample.volume for sample in dataset.samples]
-    films = frozenset(one.path.resolve() for one in volumes if one.path.exists())
+    films = frozenset(volume.path.resolve() for volume in volumes if volume.path.exists())
     return dataset.name, Opened(dataset.hash, films)
