@@ -147,28 +147,28 @@ def best_trials(
     """
     where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
     runs = _finished(tracking, studies, where)
-    same = [run for run in runs if same_data(run.data.tags.get(names.DATA), dataset.hash)]
-    if not same:
+    matching = [run for run in runs if same_data(run.data.tags.get(names.DATA), dataset.hash)]
+    if not matching:
         raise UserError(
             f"a promotion must be tested on the data of its sweep, but the {len(runs)} trials of "
             f"{dataset.name} were made with other data or another split; sweep again."
         )
-    if former := len(runs) - len(same):
+    if former := len(runs) - len(matching):
         print(f"{former} of {len(runs)} trials were made with other data, and do not count")
-    for line in _namesakes(same, studies or ()):
+    for line in _namesakes(matching, studies or ()):
         print(line)
     if most_seconds is not None:
-        same = _affordable(same, most_seconds, where)
-    goal = common_objective(tracking, same)
-    values = ((goal.of_metrics(run.data.metrics), run) for run in same)
+        matching = _affordable(matching, most_seconds, where)
+    goal = common_objective(tracking, matching)
+    values = ((goal.of_metrics(run.data.metrics), run) for run in matching)
     valued = [(value, run) for value, run in values if value is not None]
     if not valued:
         raise UserError(
             f"a promotion must have trials with {goal.key}, the first objective of their sweep, "
-            f"but none of the {len(same)} of {where} tells it; study= names others."
+            f"but none of the {len(matching)} of {where} tells it; study= names others."
         )
-    if left := len(same) - len(valued):
-        print(f"{left} of {len(same)} trials tell no {goal.key}, and are left out")
+    if left := len(matching) - len(valued):
+        print(f"{left} of {len(matching)} trials tell no {goal.key}, and are left out")
     valued.sort(key=lambda pair: goal.cost(pair[0]))
     if not each_architecture:
         return _different(valued, goal, config.k, tracking)

@@ -66,29 +66,31 @@ def plan_sweep(
     timed = [networks[k] for k in chosen]
     probes = _timed([begun[k] for k in chosen], search.workers, budget_s / rounds)
     estimated = partial(average, probes, timed)
-    like, spent_s = estimated(networks), time.perf_counter() - began
+    typical, spent_s = estimated(networks), time.perf_counter() - began
     by = search.objectives[0]
     halve = search.can_halve and of_epochs(by, estimates_all=given.estimates_all)
     plan: Plan | None = None
     if search.sampler == "hyperband":
-        plan = by_brackets(like, search.hyperband_epochs, budget_s, spent_s, data)
+        plan = by_brackets(typical, search.hyperband_epochs, budget_s, spent_s, data)
     elif halve:
-        like, plan = of_those_that_begin(
+        typical, plan = of_those_that_begin(
             estimated,
             networks,
             lambda network: halving(network, budget_s, spent_s, data, search.workers),
         )
         if plan is not None:
-            plan = replace(plan, growth=grown(probes, timed, like), lengthens=True)
+            plan = replace(plan, growth=grown(probes, timed, typical), lengthens=True)
     if plan is None:
-        trials = number_of_trials(like, budget_s - spent_s, search.workers)
-        like = estimated(networks[:trials])  # the networks that are trained, in order
-        trials = number_of_trials(like, budget_s - spent_s, search.workers)
-        plan = plan_trainings(like, budget_s, spent_s, data, trials=trials, workers=search.workers)
+        trials = number_of_trials(typical, budget_s - spent_s, search.workers)
+        typical = estimated(networks[:trials])  # the networks that are trained, in order
+        trials = number_of_trials(typical, budget_s - spent_s, search.workers)
+        plan = plan_trainings(
+            typical, budget_s, spent_s, data, trials=trials, workers=search.workers
+        )
         pruned = search.pruner != "none"
         plan = replace(plan, pruned=pruned)
         if not pruned and not math.isclose(space.size, 1):
-            sized, soft = grown(probes, timed, like), not given.budget.strict
+            sized, soft = grown(probes, timed, typical), not given.budget.strict
             plan = replace(plan, fills=True, growth=sized, lengthens=soft)
     largest = max(measured.parameters for measured in probes)
     several, tuner = len(search.objectives) > 1, search.backend == "keras_tuner"
@@ -147,7 +149,7 @@ def most_trials(plan: Plan) -> int:
 
 
 def halving(
-    like: Probe, budget_s: float, spent_s: float, data: str, workers: int = 1
+    typical: Probe, budget_s: float, spent_s: float, data: str, workers: int = 1
 ) -> Plan | None:
     """Plan a successive halving for the rest of a budget, or None if there is too little time.
 
@@ -156,8 +158,8 @@ def halving(
     """
     for once, times in product((RUNGS, COARSE), range(MOST_TIMES, 0, -1)):
         rungs = tuple((times * number, last) for number, last in once)
-        plan = in_rungs(like, budget_s, spent_s, data, rungs, workers)
-        begins_s = plan.turns * like.once_s
+        plan = in_rungs(typical, budget_s, spent_s, data, rungs, workers)
+        begins_s = plan.turns * typical.once_s
         if long_enough(plan) and begins_s <= MOST_ONCE * (budget_s - spent_s):
             return replace(plan, schedule="wsd")
     return None
@@ -186,18 +188,18 @@ def of_those_that_begin(
     tried: list[tuple[Probe, Plan]] = []
     begin = len(networks)
     for _ in range(MOST_ROUNDS):
-        like = estimated(networks[:begin])
-        plan = halve(like)
+        typical = estimated(networks[:begin])
+        plan = halve(typical)
         if plan is None:
-            return like, None
-        tried.append((like, plan))
+            return typical, None
+        tried.append((typical, plan))
         before, begin = begin, min(plan.rungs[0][0], len(networks))
         if begin == before:
-            return like, plan
+            return typical, plan
     return min(tried[-2:], key=lambda option: option[1].trials)
 
 
-def by_brackets(like: Probe, longest: int, budget_s: float, spent_s: float, data: str) -> Plan:
+def by_brackets(typical: Probe, longest: int, budget_s: float, spent_s: float, data: str) -> Plan:
     """Plan all brackets of Hyperband, or only the first one, with as many steps an epoch as fit.
 
     Raises
@@ -208,10 +210,10 @@ def by_brackets(like: Probe, longest: int, budget_s: float, spent_s: float, data
     brackets = brackets_of(longest)
     for count in (len(brackets), 1):
         rungs = tuple(rung for bracket in brackets[:count] for rung in bracket)
-        plan = in_rungs(like, budget_s, spent_s, data, rungs)
+        plan = in_rungs(typical, budget_s, spent_s, data, rungs)
         if long_enough(plan):
             return replace(plan, schedule="constant")
-    least_s = spent_s + replace(plan, steps=fewest(like)).seconds
+    least_s = spent_s + replace(plan, steps=fewest(typical)).seconds
     raise UserError(
         f"`budget` must be at least {math.ceil(1.1 * least_s)}s for a bracket of Hyperband, "
         f"{plan.trials} trainings, but got {budget_s:g}s; the choices are a longer one, "
@@ -221,17 +223,17 @@ def by_brackets(like: Probe, longest: int, budget_s: float, spent_s: float, data
 
 
 def in_rungs(
-    like: Probe, budget_s: float, spent_s: float, data: str,
+    typical: Probe, budget_s: float, spent_s: float, data: str,
     rungs: tuple[tuple[int, int], ...], workers: int = 1,
 ) -> Plan:  # fmt: skip
     """Plan rungs whose steps fill the rest of a budget; steps are below 1 if nothing is left."""
     trials, epochs = sum(count for count, _ in rungs), max(epochs for _, epochs in rungs)
     plan = Plan(
-        budget_s, data, trials, epochs, 0, like.step_s, like.validation_s, like.once_s, rungs,
-        workers, goes_on=like.goes_on,
+        budget_s, data, trials, epochs, 0, typical.step_s, typical.validation_s, typical.once_s,
+        rungs, workers, goes_on=typical.goes_on,
     )  # fmt: skip
-    epoch_s = (budget_s - spent_s - plan.turns * like.once_s) / plan.as_average
-    return replace(plan, steps=math.floor((epoch_s - like.validation_s) / like.step_s))
+    epoch_s = (budget_s - spent_s - plan.turns * typical.once_s) / plan.as_average
+    return replace(plan, steps=math.floor((epoch_s - typical.validation_s) / typical.step_s))
 
 
 def long_enough(plan: Plan) -> bool:
@@ -239,9 +241,9 @@ def long_enough(plan: Plan) -> bool:
     return plan.steps >= fewest(plan)
 
 
-def fewest(like: Probe | Plan) -> int:
+def fewest(typical: Probe | Plan) -> int:
     """Return the minimum steps of an epoch that keep validation within its share of the time."""
-    return max(SHORTEST, math.ceil((1 / VALIDATING - 1) * like.validation_s / like.step_s))
+    return max(SHORTEST, math.ceil((1 / VALIDATING - 1) * typical.validation_s / typical.step_s))
 
 
 def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> dict[str, object]:
@@ -256,7 +258,9 @@ def values(plan: Plan, limit_s: float | None = None, *, halves: bool = True) -> 
     return {**plan.values(None), "search.trials": trials, "search.rungs": rungs}
 
 
-def number_of_trials(like: Probe, seconds: float, workers: int = 1) -> int:
+def number_of_trials(typical: Probe, seconds: float, workers: int = 1) -> int:
     """Return how many trials, long enough to compare, fit into a time; at least one per worker."""
-    least = like.once_s + max((ONCES - 1) * like.once_s, STEPS * like.step_s + like.validation_s)
+    least = typical.once_s + max(
+        (ONCES - 1) * typical.once_s, STEPS * typical.step_s + typical.validation_s
+    )
     return max(workers, min(MOST_TRIALS, workers * max(1, int(seconds / least))))

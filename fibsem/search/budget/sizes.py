@@ -114,14 +114,14 @@ def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[
     )
 
 
-def grown(probes: Sequence[Probe], timed: Sequence[Sized], like: Probe) -> Growth:
+def grown(probes: Sequence[Probe], timed: Sequence[Sized], typical: Probe) -> Growth:
     """Fit how the time of a step grows with operations, by architecture, to timed networks.
 
     Parameters
     ----------
     probes, timed
         Measured times, and the networks that they belong to.
-    like
+    typical
         The average network.
 
     Examples
@@ -132,7 +132,9 @@ def grown(probes: Sequence[Probe], timed: Sequence[Sized], like: Probe) -> Growt
     """
     power, ratios = growth(probes, timed), defaultdict(list)
     for probe, network in zip(probes, timed, strict=True):
-        ratios[network.architecture].append(probe.step_s / like.step_s / network.operations**power)
+        ratios[network.architecture].append(
+            probe.step_s / typical.step_s / network.operations**power
+        )
     return Growth(power, {name: float(np.mean(factors)) for name, factors in ratios.items()})
 
 
@@ -149,7 +151,7 @@ def _ratio_of_largest(steps_s: Sequence[float]) -> float:
 
 def _timed(network: Sized, timed: Sequence[Sized]) -> bool:
     """Whether some network of the same architecture was timed."""
-    return any(network.architecture == like.architecture for like in timed)
+    return any(network.architecture == size.architecture for size in timed)
 
 
 def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
@@ -170,9 +172,9 @@ def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
     apart, together = 0.0, 0.0
     for name in {network.architecture for network in timed}:
         pairs = [
-            (like.operations, probe.step_s)
-            for probe, like in zip(probes, timed, strict=True)
-            if like.architecture == name
+            (size.operations, probe.step_s)
+            for probe, size in zip(probes, timed, strict=True)
+            if size.architecture == name
         ]
         x, y = (logs - logs.mean() for logs in np.log(np.asarray(pairs).T))
         apart, together = apart + float(x @ x), together + float(x @ y)
@@ -184,9 +186,9 @@ def _probe(network: Sized, probes: Sequence[Probe], timed: Sequence[Sized], powe
     """Estimate the time of a network from the timed ones of its architecture."""
     return mean(
         [
-            with_longer_steps(probe, (network.operations / like.operations) ** power)
-            for probe, like in zip(probes, timed, strict=True)
-            if like.architecture == network.architecture
+            with_longer_steps(probe, (network.operations / size.operations) ** power)
+            for probe, size in zip(probes, timed, strict=True)
+            if size.architecture == network.architecture
         ]
     )
 
