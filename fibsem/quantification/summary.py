@@ -147,8 +147,8 @@ def _porosity(
         interval = replace(interval, post_stratified=_one_pixel_off(beside, per_px))
     estimate = _estimate(before)
     if estimate and 0 < estimate.porosity < 1 and np.isfinite(material.sd):
-        both = with_sampling(estimate, *_sampling(interval, estimate, porosity, material))
-        ends = widened(both.interval, interval.widened_by or 0.0)
+        combined = with_sampling(estimate, *_sampling(interval, estimate, porosity, material))
+        ends = widened(combined.interval, interval.widened_by or 0.0)
         interval = replace(interval, material=ends)
     return replace(
         before,

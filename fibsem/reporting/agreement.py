@@ -46,16 +46,16 @@ def agreement(regions: Iterable[Region]) -> Agreement | None:
     )
 
 
-def agreement_text(both: Agreement) -> str:
+def agreement_text(agreement: Agreement) -> str:
     """Describe the agreement in one line.
 
     >>> agreement_text(Agreement(("A", "B"), squares=4, miou=0.913, porosity_difference=0.021))
     'squares labelled by several (A, B): 4, mIoU 0.913 between them, porosity 2.1 points apart'
     """
     return (
-        f"squares labelled by several ({', '.join(both.annotators)}): {both.squares}, "
-        f"mIoU {both.miou:.3f} between them, porosity {100 * both.porosity_difference:.1f} "
-        "points apart"
+        f"squares labelled by several ({', '.join(agreement.annotators)}): {agreement.squares}, "
+        f"mIoU {agreement.miou:.3f} between them, porosity "
+        f"{100 * agreement.porosity_difference:.1f} points apart"
     )
 
 

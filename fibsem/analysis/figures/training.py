@@ -78,7 +78,7 @@ def learning_bands(
         _show_losses(ax, [*training, *validation])
         ax.set(title=textwrap.fill(name, 46), xlabel="epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    several = any(len(losses) > 1 for both in curves.values() for losses in both)
+    several = any(len(losses) > 1 for pair in curves.values() for losses in pair)
     axes[0].set_ylabel("loss (mean, 95 % interval)" if several else "loss")
     axes[0].legend(fontsize=7)
     return figure

@@ -178,8 +178,10 @@ class PoreComponents:
             components=len(volumes) - 1,
             flat=tuple(AXES[axis] for axis in flat),
             cut=tuple(compress(AXES, cut)),
-            percolates={name: bool(both.any()) for name, both in through.items()},
-            connected_share={name: _share(volumes[both], total) for name, both in through.items()},
+            percolates={name: bool(connected.any()) for name, connected in through.items()},
+            connected_share={
+                name: _share(volumes[connected], total) for name, connected in through.items()
+            },
             reachable_share=_share(volumes[reached.any(axis=(0, 1))], total),
             largest_share=_share(volumes.max(initial=0), total),
         )

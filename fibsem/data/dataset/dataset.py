@@ -255,10 +255,10 @@ def checked(dataset: Dataset) -> Dataset:
                 f"samples must have different names, but {dataset.path} has {names.count(name)} "
                 f"named {name}."
             )
-    if alike := {name for name in names if [*map(same_file, names)].count(same_file(name)) > 1}:
+    if clashing := {name for name in names if [*map(same_file, names)].count(same_file(name)) > 1}:
         raise UserError(
             "samples must have names that every disk tells apart, by more than case and the way "
-            f"accents are stored, but {dataset.path} has {', '.join(sorted(alike))}."
+            f"accents are stored, but {dataset.path} has {', '.join(sorted(clashing))}."
         )
     check_name(dataset.name, f"the name of {dataset.path}")
     for sample in dataset.samples:

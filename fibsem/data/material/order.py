@@ -28,19 +28,19 @@ APART, OFTEN = 0.07, 6.0
 FEWEST_DIFFERENT = 3
 
 
-def in_turn(ends: Array, alike: Mapping[int, Array]) -> int | None:
+def in_turn(ends: Array, by_step: Mapping[int, Array]) -> int | None:
     """Number of kinds of slices that alternate, or None if all are of one kind.
 
     Parameters
     ----------
     ends
         Darkest and brightest grey values of every slice, in units of the contrast.
-    alike
+    by_step
         Correlation of each slice with the slice that is the given number of steps later.
     """
     for kinds in ORDINALS:
         if len(ends) >= ROUNDS * kinds and (
-            _differ_in_tone(ends, kinds) or _differ_in_content(alike, kinds)
+            _differ_in_tone(ends, kinds) or _differ_in_content(by_step, kinds)
         ):
             return kinds
     return None
@@ -57,10 +57,10 @@ def _differ_in_tone(ends: Array, kinds: int) -> bool:
     return bool(np.quantile(beside, 1 - 1.5 / kinds) > bound)
 
 
-def _differ_in_content(alike: Mapping[int, Array], kinds: int) -> bool:
+def _differ_in_content(by_step: Mapping[int, Array], kinds: int) -> bool:
     """Whether slices are more similar to those a round later than to one of those between."""
-    beyond = alike[kinds]
-    between = np.min([alike[step][: len(beyond)] for step in range(1, kinds)], axis=0)
+    beyond = by_step[kinds]
+    between = np.min([by_step[step][: len(beyond)] for step in range(1, kinds)], axis=0)
     return bool((beyond > between + BEYOND).mean() > MOSTLY)
 
 

@@ -43,14 +43,14 @@ def place_squares(recipe: PhantomRecipe, sample: str) -> list[Square]:
     if zones is None:
         zones = dict.fromkeys(SHARES, range(depth))
         splits = [splits[k] for k in rng.permutation(len(splits))]
-    side, taken = recipe.square_px, list[Square]()
+    side, placed = recipe.square_px, list[Square]()
     for split in SHARES:
         members = [k for k, name in enumerate(splits) if name == split]
         spread = np.linspace(zones[split].start, zones[split].stop - 1, max(1, len(members)))
         for z in np.round(spread).astype(int)[: len(members)]:
-            box = _free_box(int(z), zones[split], (height, width), side, taken, rng)
-            taken.append(Square(box, split))
-    return taken
+            box = _free_box(int(z), zones[split], (height, width), side, placed, rng)
+            placed.append(Square(box, split))
+    return placed
 
 
 def _zones(depth: int) -> dict[str, range] | None:
@@ -77,7 +77,7 @@ def _free_box(
     zone: range,
     extent: tuple[int, int],
     side: int,
-    taken: Sequence[Square],
+    placed: Sequence[Square],
     rng: np.random.Generator,
 ) -> Box:
     """Return a square near slice z that overlaps no square in ``taken``."""
@@ -86,11 +86,11 @@ def _free_box(
         if attempt > 100:  # the slice may be full
             z = int(rng.integers(zone.start, zone.stop))
         box = Box((z, y, x), (z + 1, y + side, x + side))
-        if not any(box.overlaps(square.box) for square in taken):
+        if not any(box.overlaps(square.box) for square in placed):
             return box
     raise UserError(
-        f"`phantom.squares` must fit into the slices without overlap, but {len(taken) + 1} squares "
-        f"of {side} pixels do not fit into {len(zone)} slices of {extent[0]} x {extent[1]}."
+        f"`phantom.squares` must fit into the slices without overlap, but {len(placed) + 1} "
+        f"squares of {side} pixels do not fit into {len(zone)} slices of {extent[0]} x {extent[1]}."
     )
 
 

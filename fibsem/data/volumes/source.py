@@ -112,13 +112,13 @@ def check_dtype(dtype: np.dtype[Any] | None, name: object, *, labels: bool = Fal
     if native is None or (native.kind not in LABEL_KINDS if labels else native not in DTYPES):
         choices = "whole numbers or truth values" if labels else ", ".join(map(str, DTYPES))
         kind = "labels" if labels else "voxels"
-        which = (
+        cast = (
             ""
             if labels
             else f", to float32 (with `{RANGE}`) where values are negative or fractions"
         )
         raise SliceError(
-            f"{kind} must be {choices}, but {name} holds {native or 'odd bits'}; convert it{which}."
+            f"{kind} must be {choices}, but {name} holds {native or 'odd bits'}; convert it{cast}."
         )
 
 

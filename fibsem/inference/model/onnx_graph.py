@@ -47,8 +47,8 @@ class Graph:
             return x
         starts = np.array([first for _, (first, _) in kept], np.int64)
         ends = np.array([-last if last else REST for _, (_, last) in kept], np.int64)
-        which = np.array([axis for axis, _ in kept], np.int64)
-        return self.add("Slice", x, *map(self.constant, (starts, ends, which)))
+        numbers = np.array([axis for axis, _ in kept], np.int64)
+        return self.add("Slice", x, *map(self.constant, (starts, ends, numbers)))
 
     def extent(self, x: str) -> str:
         """Add nodes for the rows and columns of a map (batch, y, x, channel), as one array."""

@@ -105,15 +105,17 @@ def in_order(names: Sequence[str], pattern: Pattern, where: object) -> list[str]
     """
     plain = [_marked(way, pattern) for way in readings(names, exponents=True)]
     _check_readable(plain[0], pattern, where)
-    alike = [way for way in plain if _is_alike(way)]
-    if not alike:  # z-1, z0, z1: only names without a hyphen show that it is a minus elsewhere
+    uniform = [way for way in plain if _is_uniform(way)]
+    if not uniform:  # z-1, z0, z1: only names without a hyphen show that it is a minus elsewhere
         signed = (_marked(way, pattern) for way in readings(names, hyphens=True, exponents=True))
-        alike = [way for way in signed if _is_alike(way)]
-    if not alike:
+        uniform = [way for way in signed if _is_uniform(way)]
+    if not uniform:
         return _by_letters(plain[0], pattern, where)
-    orders = {_sorted(way): way for way in alike}
-    if len(orders) > 1 and not any(slot.is_cut for way in alike for slot in way):
-        exact = [way for way in alike if all(slot.is_number for slot in way) and not _doubtful(way)]
+    orders = {_sorted(way): way for way in uniform}
+    if len(orders) > 1 and not any(slot.is_cut for way in uniform for slot in way):
+        exact = [
+            way for way in uniform if all(slot.is_number for slot in way) and not _doubtful(way)
+        ]
         orders = {_sorted(way): way for way in exact} or orders
     if len(orders) > 1:
         one, other = (", ".join(order[:SHOWN]) for order in list(orders)[:2])
@@ -172,7 +174,7 @@ def _meet(number: Number, span: Span) -> bool:
     return number.start < span[1] and span[0] < number.start + len(number.text)
 
 
-def _is_alike(way: Sequence[Marked]) -> bool:
+def _is_uniform(way: Sequence[Marked]) -> bool:
     """Whether the texts at the ``@`` differ in numbers only."""
     return len({marked.texts for marked in way}) == 1
 

@@ -72,11 +72,11 @@ def size_warnings(film: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
         Training data of the models; the first one gives sizes that are assumed.
     """
     assumed, sizes = assumed_axes(film, models), zip("zyx", models[0].voxel_nm, strict=True)
-    taken = [f"{axis} {theirs:g} nm" for axis, theirs in sizes if axis in assumed]
-    if taken:
+    texts = [f"{axis} {theirs:g} nm" for axis, theirs in sizes if axis in assumed]
+    if texts:
         yield (
             f"neither the volume nor `{VOXEL_NM}` states the voxel size, and the model's is taken: "
-            f"{', '.join(taken)}; {VOXEL_NM.at('[z,y,x]')} states it, here or for quantify"
+            f"{', '.join(texts)}; {VOXEL_NM.at('[z,y,x]')} states it, here or for quantify"
         )
     for size in dict.fromkeys(model.voxel_nm for model in models):
         if differs(film, size):

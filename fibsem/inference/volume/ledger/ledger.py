@@ -138,8 +138,8 @@ class Ledger:
     def _may_be_moved(self, stamp: str | None, before: Identity, now: Identity) -> bool:
         """Whether the volume may be the same in other files, so that slices must be compared."""
         kind = ("dtype", "shape", "value_range")
-        alike = all(before.data.get(f"volume {k}") == now.data.get(f"volume {k}") for k in kind)
-        return alike and stamp != self.stamp and bool(self.read)
+        is_same = all(before.data.get(f"volume {k}") == now.data.get(f"volume {k}") for k in kind)
+        return is_same and stamp != self.stamp and bool(self.read)
 
     def _load(self, written: Written, shape: Triple | None) -> None:
         """Load the entries and decisions of a record."""
