@@ -73,6 +73,37 @@ def test_names_say_what_they_hold():
     assert vague == []
 
 
+#: Names of an element that say nothing of it: a loop names the noun, or an index.
+LOOSE = {"one", "each", "some", "what", "it", "thing"}
+
+
+def _elements(nodes):
+    """The names that each loop, comprehension and lambda gives to what it takes, as a set."""
+    for node in nodes:
+        if isinstance(node, ast.For | ast.comprehension):
+            yield {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
+        elif isinstance(node, ast.Lambda):
+            yield {argument.arg for argument in node.args.args}
+
+
+def test_loops_say_what_they_take():
+    """Of two that are alike, one and the other may be compared."""
+    loose = [
+        f"{file.relative_to(ROOT)}: {name}"
+        for file, nodes in _package().items()
+        for names in _elements(nodes)
+        for name in names & LOOSE
+        if name != "one" or "other" not in names
+    ]
+    assert loose == []
+
+
+def test_a_loose_name_of_an_element_is_seen():
+    for line in ("[one for one in x]", "lambda each: each", "for k, what in x: pass"):
+        (names,) = _elements(ast.walk(ast.parse(line)))
+        assert names & LOOSE
+
+
 #: Private records that each belong to one file.
 SHARED = {"_State", "_Written"}
 

@@ -36,10 +36,10 @@ class Way:
     arcs: dict[tuple[str, str], int]
 
 
-def way_of(known: dict[str, Module], name: str) -> Way:
+def way_of(parsed: dict[str, Module], name: str) -> Way:
     """Find the stops of a way, and where each hands on its value."""
     command, types = WAYS[name]
-    counted = way(known, command, types)
+    counted = way(parsed, command, types)
     at = set(counted["at"])
     folders: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for stop in sorted(at):
@@ -47,12 +47,12 @@ def way_of(known: dict[str, Module], name: str) -> Way:
         folders[folder_of(module)][module].append(stop)
     arcs = Counter(
         (folder_of(module.name), folder_of(other))
-        for module, node in reached(known, command)
+        for module, node in reached(parsed, command)
         if _is_stop(at, module.name, node.name)
-        for other, called in _named(known, module, node)
+        for other, called in _named(parsed, module, node)
         if _is_stop(at, other, called) and folder_of(other) != folder_of(module.name)
     )
-    ordered = dict(sorted(folders.items(), key=lambda one: (_rank(one[0]), one[0])))
+    ordered = dict(sorted(folders.items(), key=lambda pair: (_rank(pair[0]), pair[0])))
     return Way(name, counted["stops"], counted["files"], ordered, dict(arcs))
 
 
@@ -75,27 +75,29 @@ def _is_stop(at: set[str], module: str, name: str) -> bool:
     return own in at or any(stop.startswith(f"{own}.") for stop in at)
 
 
-def _named(known: dict[str, Module], module: Module, node: object) -> set[tuple[str, str]]:
+def _named(parsed: dict[str, Module], module: Module, node: object) -> set[tuple[str, str]]:
     """Return the definitions of other modules that a definition names."""
     words = {(word, attribute) for word, attribute in mentioned(node) if word in module.imported}
     dotted = (
-        f"{module.imported[word]}.{attribute}" if module.imported[word] in known
+        f"{module.imported[word]}.{attribute}" if module.imported[word] in parsed
         else module.imported[word] for word, attribute in words
     )  # fmt: skip
-    found = filter(None, (defined(known, one) for one in dotted))
-    return {(other.name, name) for other, name in found}
+    definitions = filter(None, (defined(parsed, name) for name in dotted))
+    return {(other.name, name) for other, name in definitions}
 
 
-def drawn(one: Way, top: int) -> Iterator[str]:
+def drawn(shown: Way, top: int) -> Iterator[str]:
     """Yield the elements of one way, whose title is at ``top``."""
-    yield _text(10, top, f"{one.name}: {one.stops} stops in {one.files} files", "bold", 13, INK)
-    middle = {folder: top + 22 + k * ROW for k, folder in enumerate(one.folders)}
-    most = max(one.arcs.values(), default=1)
-    for (start, end), count in sorted(one.arcs.items()):
+    yield _text(
+        10, top, f"{shown.name}: {shown.stops} stops in {shown.files} files", "bold", 13, INK
+    )
+    middle = {folder: top + 22 + k * ROW for k, folder in enumerate(shown.folders)}
+    most = max(shown.arcs.values(), default=1)
+    for (start, end), count in sorted(shown.arcs.items()):
         yield _arc(
             middle[start], middle[end], 0.8 + 2.7 * count / most, f"{start} to {end}: {count}"
         )
-    for folder, files in one.folders.items():
+    for folder, files in shown.folders.items():
         yield _text(ARCS + 8, middle[folder] + 4, folder or "the command", "normal", 11, INK)
         yield from _dots(files, ARCS + NAMES, middle[folder])
 
@@ -131,9 +133,9 @@ def _text(x: int, y: int, text: str, weight: str, size: int, fill: str) -> str:
 def picture(ways: list[Way]) -> str:
     """Return the picture of all ways below each other."""
     parts, top = [], 24
-    for one in ways:
-        parts.append(drawn(one, top))
-        top += 22 + ROW * len(one.folders) + 26
+    for shown in ways:
+        parts.append(drawn(shown, top))
+        top += 22 + ROW * len(shown.folders) + 26
     legend = "A dot is a stop, a box its file; arcs lead to folders whose stops are named."
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}">',
@@ -150,8 +152,8 @@ def picture(ways: list[Way]) -> str:
 
 def main() -> None:
     """Draw the ways of the package."""
-    known = modules(PACKAGE)
-    PICTURE.write_text(picture([way_of(known, name) for name in WAYS]), encoding="utf-8")
+    parsed = modules(PACKAGE)
+    PICTURE.write_text(picture([way_of(parsed, name) for name in WAYS]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class Module:
     def names(self, annotation: ast.AST | None) -> set[str]:
         """Return the names in an annotation that can be carriers."""
         parts = ast.walk(annotation) if annotation else ()
-        return {one.id for one in parts if isinstance(one, ast.Name) and not self.other(one.id)}
+        return {part.id for part in parts if isinstance(part, ast.Name) and not self.other(part.id)}
 
     def other(self, name: str) -> bool:
         """Whether a name is that of a class or a module which carries another value."""
@@ -103,15 +103,15 @@ def modules(package: Path) -> dict[str, Module]:
     return read
 
 
-def defined(known: dict[str, Module], dotted: str) -> tuple[Module, str] | None:
+def defined(parsed: dict[str, Module], dotted: str) -> tuple[Module, str] | None:
     """Return the module and name of a definition, through re-exports; None if it is unknown."""
     place, _, name = dotted.rpartition(".")
-    module = known.get(place)
+    module = parsed.get(place)
     if module is None:
         return None
     if name in module.own:
         return module, name
-    return defined(known, module.imported[name]) if name in module.imported else None
+    return defined(parsed, module.imported[name]) if name in module.imported else None
 
 
 def mentioned(node: ast.AST) -> Iterator[tuple[str, str | None]]:
@@ -123,9 +123,9 @@ def mentioned(node: ast.AST) -> Iterator[tuple[str, str | None]]:
             yield part.id, None
 
 
-def reached(known: dict[str, Module], command: str) -> Iterator[tuple[Module, Node]]:
+def reached(parsed: dict[str, Module], command: str) -> Iterator[tuple[Module, Node]]:
     """Yield every function and class that a command reaches; a class includes all its methods."""
-    waiting = [(known[command], name) for name in known[command].own]
+    waiting = [(parsed[command], name) for name in parsed[command].own]
     seen = set()
     while waiting:
         module, name = waiting.pop()
@@ -138,8 +138,10 @@ def reached(known: dict[str, Module], command: str) -> Iterator[tuple[Module, No
                 waiting.append((module, word))
             elif word in module.imported:
                 dotted = module.imported[word]
-                found = defined(known, f"{dotted}.{attribute}" if dotted in known else dotted)
-                waiting += [found] if found else []
+                definition = defined(
+                    parsed, f"{dotted}.{attribute}" if dotted in parsed else dotted
+                )
+                waiting += [definition] if definition else []
 
 
 def handed(module: Module, node: Node, types: set[str]) -> Iterator[str]:
@@ -162,22 +164,32 @@ def arguments(node: ast.FunctionDef) -> list[ast.arg]:
 
 def fields(module: Module, node: ast.ClassDef) -> set[str]:
     """Return the names in the annotations of a class's fields."""
-    found = (module.names(part.annotation) for part in node.body if isinstance(part, ast.AnnAssign))
-    return set().union(*found)
+    names = (module.names(part.annotation) for part in node.body if isinstance(part, ast.AnnAssign))
+    return set().union(*names)
 
 
 def kept(module: Module, node: ast.ClassDef) -> set[str]:
     """Return the names of the types that ``__init__`` keeps of its parameters as they are."""
-    begins = [one for one in node.body if getattr(one, "name", None) == "__init__"]
-    types = {one.arg: module.names(one.annotation) for each in begins for one in arguments(each)}
-    assigned = [one for each in begins for one in ast.walk(each) if isinstance(one, ast.Assign)]
-    pairs = [pair for one in assigned for pair in taken_apart(one.targets[0], one.value)]
-    found = (
+    begins = [part for part in node.body if getattr(part, "name", None) == "__init__"]
+    types = {
+        argument.arg: module.names(argument.annotation)
+        for begin in begins
+        for argument in arguments(begin)
+    }
+    assigned = [
+        part for begin in begins for part in ast.walk(begin) if isinstance(part, ast.Assign)
+    ]
+    pairs = [
+        pair
+        for assignment in assigned
+        for pair in taken_apart(assignment.targets[0], assignment.value)
+    ]
+    names = (
         types.get(value.id, set())
         for target, value in pairs
         if isinstance(target, ast.Attribute) and isinstance(value, ast.Name)
     )
-    return set().union(*found)
+    return set().union(*names)
 
 
 def taken_apart(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
@@ -200,31 +212,37 @@ def carriers(reached: Reached, types: set[str]) -> set[str]:
     return carriers(reached, types | more) if more else types
 
 
-def way(known: dict[str, Module], command: str, types: set[str]) -> dict[str, object]:
+def way(parsed: dict[str, Module], command: str, types: set[str]) -> dict[str, object]:
     """Return carriers and stops of a value on its way through a command, and the files' number."""
-    found = [one for one in reached(known, command) if not one[0].other(one[1].name)]
-    carrying = carriers(found, types)
+    definitions = [
+        definition
+        for definition in reached(parsed, command)
+        if not definition[0].other(definition[1].name)
+    ]
+    carrying = carriers(definitions, types)
     stops = sorted(
-        f"{module.name}:{name}" for module, node in found for name in handed(module, node, carrying)
+        f"{module.name}:{name}"
+        for module, node in definitions
+        for name in handed(module, node, carrying)
     )
     files = len({stop.split(":")[0] for stop in stops})
     return {"stops": len(stops), "files": files, "carriers": sorted(carrying), "at": stops}
 
 
-def lengths(known: dict[str, Module]) -> dict[str, dict[str, float]]:
+def lengths(parsed: dict[str, Module]) -> dict[str, dict[str, float]]:
     """Return number, median and 90th percentile of the lines of functions, by package.
 
     ``code`` are lines without docstrings, which grow with every example.
     """
     lines: dict[str, list[tuple[int, int]]] = {"all": []}
-    for name, module in known.items():
+    for name, module in parsed.items():
         package = ".".join(name.split(".")[:2])
         for node in ast.walk(module.tree):
             if isinstance(node, ast.FunctionDef):
                 length = extent(node), extent(node) - docstring_lines(node)
                 lines.setdefault(package, []).append(length)
                 lines["all"].append(length)
-    return {name: measured(some) for name, some in sorted(lines.items()) if len(some) > 9}
+    return {name: measured(pairs) for name, pairs in sorted(lines.items()) if len(pairs) > 9}
 
 
 def measured(lines: list[tuple[int, int]]) -> dict[str, float]:
@@ -244,10 +262,10 @@ def extent(node: ast.stmt) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-def counted(known: dict[str, Module]) -> dict[str, dict]:
+def counted(parsed: dict[str, Module]) -> dict[str, dict]:
     """Return the ways and the lengths of functions of one version of the package."""
-    ways = {name: way(known, *how) for name, how in WAYS.items()}
-    return {"ways": ways, "functions": lengths(known)}
+    ways = {name: way(parsed, *start) for name, start in WAYS.items()}
+    return {"ways": ways, "functions": lengths(parsed)}
 
 
 def at_commit(commit: str, read: Callable[[Path], Read]) -> Read:
@@ -263,15 +281,15 @@ def main() -> None:
     """Print the figures before and after; write them if this is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write results/*.json")
-    given = parser.parse_args()
+    options = parser.parse_args()
     records = {"before": at_commit(BASELINE, modules), "after": modules(PACKAGE)}
-    for label, known in records.items():
-        record = counted(known)
-        for name, one in record["ways"].items():
-            print(f"{label}: {name}: {one['stops']} stops in {one['files']} files")
-        for name, one in record["functions"].items():
-            print(f"{label}: {name}: " + ", ".join(f"{key} {one[key]:g}" for key in one))
-        if given.write:
+    for label, parsed in records.items():
+        record = counted(parsed)
+        for name, figures in record["ways"].items():
+            print(f"{label}: {name}: {figures['stops']} stops in {figures['files']} files")
+        for name, figures in record["functions"].items():
+            print(f"{label}: {name}: " + ", ".join(f"{key} {figures[key]:g}" for key in figures))
+        if options.write:
             (RESULTS / f"{label}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
