@@ -100,7 +100,7 @@ def carried_errors(
         independent=ends["independent"],
         as_in_slice=ends["as_in_slice"],
         smooth=ends["smooth"],
-        range=_around(list(ends.values())),
+        range=_enclosing_ranges(list(ends.values())),
     )
 
 
@@ -240,7 +240,9 @@ def spanned(draws: int) -> float:
     return min(0.95, 1 - 1 / draws)
 
 
-def _around(ways: Sequence[Mapping[str, tuple[float, float]]]) -> dict[str, tuple[float, float]]:
+def _enclosing_ranges(
+    ways: Sequence[Mapping[str, tuple[float, float]]],
+) -> dict[str, tuple[float, float]]:
     """Return the smallest range of each measure that contains its ranges of all methods."""
     spans = {key: [end for way in ways for end in way[key]] for key in ways[0]}
     return {key: (float(np.min(values)), float(np.max(values))) for key, values in spans.items()}

@@ -229,13 +229,13 @@ def every_call(
             if name.startswith("_") or not inspect.isfunction(member):
                 continue
             if not inspect.isgeneratorfunction(inspect.unwrap(member)):
-                setattr(cls, name, _within(around, member))
+                setattr(cls, name, _wrapped(around, member))
         return cls
 
     return decorate
 
 
-def _within(
+def _wrapped(
     around: Callable[[Any], AbstractContextManager[Any]], function: Callable[P, R]
 ) -> Callable[P, R]:
     @functools.wraps(function)

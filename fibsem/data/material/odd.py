@@ -101,7 +101,7 @@ def _wrong(
         "inverted against the slices beside": inverted,
         "unlike the slices beside, as if of another film or place": unlike,
         "darker, brighter or of other contrast than those around": [
-            k for k in _off(ends) if k not in inverted
+            k for k in _odd_in_tone(ends) if k not in inverted
         ],
     }
     for what, which in wrong.items():
@@ -187,7 +187,7 @@ def _jumps(next_to: Array) -> list[int]:
     return [k for k in range(1, len(low) - 1) if low[k] and not low[k - 1] and not low[k + 1]]
 
 
-def _off(ends: Array) -> list[int]:
+def _odd_in_tone(ends: Array) -> list[int]:
     """Return slices whose darkest or brightest pixels deviate from those of the slices around."""
     apart = np.zeros(len(ends))
     for k in range(len(ends)):
