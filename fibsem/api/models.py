@@ -128,28 +128,28 @@ def listed(model: Models) -> list[str | Path | LoadedModel]:
     models = [model] if isinstance(model, str | Path | LoadedModel) else model
     if not isinstance(models, list | tuple) or not models:
         models = [models]  # type: ignore[list-item]
-    for one in models:
-        legal = isinstance(one, str | Path | LoadedModel)
-        require("model", type(one).__name__, legal, "an address, a folder or a loaded model")
+    for member in models:
+        legal = isinstance(member, str | Path | LoadedModel)
+        require("model", type(member).__name__, legal, "an address, a folder or a loaded model")
     return list(models)
 
 
 def names_of(models: Sequence[str | Path | LoadedModel]) -> list[str]:
     """Return the names of models as ``weights`` has them."""
-    return [one.name if isinstance(one, LoadedModel) else str(one) for one in models]
+    return [member.name if isinstance(member, LoadedModel) else str(member) for member in models]
 
 
 def loaded_among(models: Sequence[str | Path | LoadedModel]) -> Loaded:
     """Return the models that are loaded already, and None for the others."""
-    return [one if isinstance(one, LoadedModel) else None for one in models]
+    return [member if isinstance(member, LoadedModel) else None for member in models]
 
 
 def models_of(tree: Tree, loaded: Loaded = ()) -> list[LoadedModel]:
     """Return the models in the order of ``weights``; those in ``loaded`` are not loaded again."""
     store, names = read(TrackingConfig, tree["tracking"], "tracking"), weights_of(tree)
     places = list(zip(names, loaded or [None] * len(names), strict=True))
-    fresh = iter(load_all([name for name, one in places if one is None], store.uri))
-    models = [next(fresh) if one is None else one for _, one in places]
+    fresh = iter(load_all([name for name, model in places if model is None], store.uri))
+    models = [next(fresh) if model is None else model for _, model in places]
     check_unlike(models)
     return models
 

@@ -201,7 +201,10 @@ class Prepared:
         by_brackets = asked.sampler == "hyperband"
         brackets = rounds_of(asked.trials, asked.hyperband_epochs)
         others = one_of_each(self.given, self.space)[1:] if asked.dry_run else []
-        materials = [self.material, *(self.material.for_config(one.run) for one in others)]
+        materials = [
+            self.material,
+            *(self.material.for_config(training.run) for training in others),
+        ]
         for line in said_of_all(
             materials, asked.trials, asked.workers,
             planned=self.given.budget.planned, dry_run=asked.dry_run,
@@ -215,7 +218,7 @@ def prepare(tree: Tree) -> Prepared:
     began, typed = command_began(), Configuration(tree)
     given, space = typed.settled, read_space(tree)
     trainings = one_of_each(given, space)
-    configs = [one.run for one in trainings]
+    configs = [training.run for training in trainings]
     _check(given, space, configs)
     for line in (*typed.notes(space.axes), *trainings[0].typed_for_nothing(space.axes)):
         print(line)
@@ -252,7 +255,7 @@ def _check(given: Configuration, space: Space, configs: Sequence[RunConfig]) -> 
         for key in keys:
             Objective.named(key, where)
         check_figures(where, keys, val_all=train.val_all)
-    check_used({key: [one.why_unused(key) for one in configs] for key in space.axes})
+    check_used({key: [config.why_unused(key) for config in configs] for key in space.axes})
 
 
 def _described(space: Space) -> str:
@@ -277,8 +280,8 @@ def search(prepared: Prepared) -> SweepResult:
 
     given, asked, material = prepared.given, prepared.settings, prepared.material
     tree, config, dataset = given.tree, material.config, material.dataset
-    what, anew = (tree["model"]["name"], str(config.spec.nbhd)), given.overwrite
-    folder = output_folder("sweep", tree, dataset.name, *what, data=dataset.hash)
+    words, anew = (tree["model"]["name"], str(config.spec.nbhd)), given.overwrite
+    folder = output_folder("sweep", tree, dataset.name, *words, data=dataset.hash)
     tracking = Tracking.open(config.tracking, dataset.name)
     file = PlanFile(folder, dataset.hash, work_of("sweep", config.spec), anew=anew)
     # read first, since the plan may lie in the folder that is emptied next

@@ -171,8 +171,8 @@ def run(tree: Tree) -> TrainResult:
     look_at(dataset, needed, [config])
     given = pinned(given, dataset=dataset)
     config, anew = given.run, given.overwrite
-    what = config.spec.name, str(config.spec.nbhd)
-    folder = output_folder("train", given.tree, dataset.name, *what, data=dataset.hash)
+    words = config.spec.name, str(config.spec.nbhd)
+    folder = output_folder("train", given.tree, dataset.name, *words, data=dataset.hash)
     working = worked_on(folder, began, budgeted=budget.planned, anew=anew)
     with at_work(folder), working as worked:
         return _train(given, Material(dataset, config), folder, worked)

@@ -56,7 +56,7 @@ def compose(command: str, overrides: list[str] | None = None) -> Tree:
     from hydra.core.global_hydra import GlobalHydra
 
     remember_typed(overrides or [])
-    given = _checked(command, overrides or [])
+    checked = _checked(command, overrides or [])
     with _HYDRA:
         running, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
         try:
@@ -64,16 +64,16 @@ def compose(command: str, overrides: list[str] | None = None) -> Tree:
                 _one_line_errors(command),
                 initialize_config_dir(str(CONF.resolve()), version_base=None),
             ):
-                return _plain(hydra_compose(command, given), command, given)
+                return _plain(hydra_compose(command, checked), command, checked)
         finally:
             GlobalHydra.instance().hydra = running
 
 
 def _checked(command: str, arguments: Iterable[str]) -> list[str]:
     """Check that a command has the keys of all arguments, and prepare these for Hydra."""
-    given = [as_grouped(argument) for argument in arguments]
-    check_keys(command, given)
-    return for_hydra(given)
+    grouped = [as_grouped(argument) for argument in arguments]
+    check_keys(command, grouped)
+    return for_hydra(grouped)
 
 
 def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
@@ -138,8 +138,8 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
     def _no_file(self, error: MissingConfigException) -> UserError:
         """Return the error for a name that no file of a group has."""
         group, _, name = str(error.missing_cfg_file).rpartition("/")
-        other = {AUTO} if group == "model" and self.command != "sweep" else set()
-        choices = ", ".join(sorted(set(error.options or choices_of(group)) - other))
+        special = {AUTO} if group == "model" and self.command != "sweep" else set()
+        choices = ", ".join(sorted(set(error.options or choices_of(group)) - special))
         return UserError(f"`{group}` must be one of {choices}, but got {name}.")
 
 
@@ -232,8 +232,8 @@ def _anew(command: str, tree: Tree) -> list[str]:
     >>> _anew("promote", {"overwrite": False, "segmentation": {"overwrite": True}})
     ['segmentation.overwrite=true']
     """
-    given = [key for key, value in flat(tree) if key in OVERWRITE and value is True]
-    return [] if command == "simulate" else [f"{key}=true" for key in given]
+    keys = [key for key, value in flat(tree) if key in OVERWRITE and value is True]
+    return [] if command == "simulate" else [f"{key}=true" for key in keys]
 
 
 def _answer(error: Exception) -> int:

@@ -57,18 +57,18 @@ def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Itera
     numbers = sorted(pixels)
     if len(numbers) < FEWEST or not contrast:
         return
-    some = [pixels[z].astype(np.float32) for z in numbers]
-    if len({one.shape for one in some}) > 1:
+    images = [pixels[z].astype(np.float32) for z in numbers]
+    if len({image.shape for image in images}) > 1:
         return
     ends = np.array([_ends_of(pixels[z]) for z in numbers]) / contrast
-    alike = correlations(some)
-    if kinds := in_turn(ends, alike):
+    by_step = correlations(images)
+    if kinds := in_turn(ends, by_step):
         yield (
             f"slices are of {kinds} kinds in turn, every {ORDINALS[kinds]} alike, as the channels "
             "of several detectors are in one stack: measured as one film, where each should be one"
         )
     else:
-        yield from _wrong(some, alike, ends, numbers)
+        yield from _odd_ones(images, by_step, ends, numbers)
 
 
 def _ends_of(image: npt.NDArray[Any]) -> Array:
@@ -89,11 +89,11 @@ def _ends_of(image: npt.NDArray[Any]) -> Array:
     return np.interp(ENDS, below, edges)
 
 
-def _wrong(
-    some: Sequence[Some], alike: Mapping[int, Array], ends: Array, numbers: Sequence[int]
+def _odd_ones(
+    images: Sequence[Some], by_step: Mapping[int, Array], ends: Array, numbers: Sequence[int]
 ) -> Iterator[str]:
     """Yield messages about single odd slices, and about breaks in their sequence."""
-    next_to = alike[1]
+    next_to = by_step[1]
     usual = float(np.median(np.abs(next_to)))
     inverted = _inverted(next_to, usual)
     unlike = [] if inverted else _unlike(next_to, usual)
@@ -104,26 +104,26 @@ def _wrong(
             k for k in _odd_in_tone(ends) if k not in inverted
         ],
     }
-    for what, which in wrong.items():
-        if which:
-            yield f"{_named(numbers[k] for k in which)} {what}: look at them first"
-    if again := [*_again(some, numbers)]:
+    for fault, positions in wrong.items():
+        if positions:
+            yield f"{_named(numbers[k] for k in positions)} {fault}: look at them first"
+    if again := [*_repeated(images, numbers)]:
         yield from again
     elif not inverted and usual > ALIKE:
-        yield from _following(alike, numbers, swaps=not unlike)
+        yield from _following(by_step, numbers, swaps=not unlike)
 
 
-def _again(some: Sequence[Some], numbers: Sequence[int]) -> Iterator[str]:
+def _repeated(images: Sequence[Some], numbers: Sequence[int]) -> Iterator[str]:
     """Yield messages about slices that repeat earlier ones."""
-    equal = [k for k, (one, other) in enumerate(pairwise(some)) if np.array_equal(one, other)]
-    if equal and len(equal) <= EQUAL * len(some):
+    equal = [k for k, (one, other) in enumerate(pairwise(images)) if np.array_equal(one, other)]
+    if equal and len(equal) <= EQUAL * len(images):
         yield f"{_named(numbers[k + 1] for k in equal)} the same as the one before"
-    elif len(some) - len(equal) >= FEWEST_DIFFERENT and equal:
+    elif len(images) - len(equal) >= FEWEST_DIFFERENT and equal:
         yield (
-            f"{len(equal)} of {len(some)} slices are the same as the one before: a film in which "
+            f"{len(equal)} of {len(images)} slices are the same as the one before: a film in which "
             "slices come several times has another voxel size along z"
         )
-    if again := come_again(some):
+    if again := come_again(images):
         k, before = min(again.items())
         yield (
             f"{_named(numbers[k] for k in again)} the same as earlier ones, such as {numbers[k]} "
@@ -131,12 +131,14 @@ def _again(some: Sequence[Some], numbers: Sequence[int]) -> Iterator[str]:
         )
 
 
-def _following(alike: Mapping[int, Array], numbers: Sequence[int], *, swaps: bool) -> Iterator[str]:
+def _following(
+    by_step: Mapping[int, Array], numbers: Sequence[int], *, swaps: bool
+) -> Iterator[str]:
     """Yield messages about swapped slices and jumps."""
-    for k in _swapped(alike) if swaps else ():
+    for k in _swapped(by_step) if swaps else ():
         yield f"slices {numbers[k]} and {numbers[k + 1]} seem to be swapped"
     beside = [b - a == 1 for a, b in pairwise(numbers)]
-    if jumps := [k for k in _jumps(alike[1]) if beside[k]]:
+    if jumps := [k for k in _jumps(by_step[1]) if beside[k]]:
         listed = ", ".join(f"{numbers[k]} and {numbers[k + 1]}" for k in jumps[:MOST_NAMED])
         more = f" and {len(jumps) - MOST_NAMED} more" if len(jumps) > MOST_NAMED else ""
         yield (
@@ -145,13 +147,13 @@ def _following(alike: Mapping[int, Array], numbers: Sequence[int], *, swaps: boo
         )
 
 
-def _named(which: Iterable[int]) -> str:
+def _named(slices: Iterable[int]) -> str:
     """Name slices at the beginning of a sentence.
 
     >>> _named([3]), _named([3, 4])
     ('slice 3 is', 'slices 3, 4 are')
     """
-    numbers = list(which)
+    numbers = list(slices)
     listed = ", ".join(map(str, numbers[:MOST_NAMED]))
     more = len(numbers) - MOST_NAMED
     listed += f" and {more} more" if more > 0 else ""
@@ -196,9 +198,9 @@ def _odd_in_tone(ends: Array) -> list[int]:
     return np.flatnonzero(apart > max(OFF, OFTEN * float(np.median(apart)))).tolist()
 
 
-def _swapped(alike: Mapping[int, Array]) -> Iterator[int]:
+def _swapped(by_step: Mapping[int, Array]) -> Iterator[int]:
     """Yield the first of two neighbours that each resemble the slice beyond the other."""
-    next_to, beyond = alike[1], alike[2]
+    next_to, beyond = by_step[1], by_step[2]
     usual = float(np.median(next_to))
     lost = usual - float(np.median(beyond))
     spread = 1.4826 * float(np.median(np.abs(next_to - usual)))

@@ -131,9 +131,9 @@ def _check_format(file: File, manner: Manner) -> None:
     begin = read_bytes(file, "a volume must be a file", 8)
     for mark, kind in OTHERS.items():
         if begin.startswith(mark):
-            what = "a label stack or mask of a volume" if manner.labels else "a volume"
+            subject = "a label stack or mask of a volume" if manner.labels else "a volume"
             remedy = "unpack it" if kind in PACKED else "save it as TIFF"
-            raise UserError(f"{what} must be {CHOICES}, but {file} is {kind}; {remedy}.")
+            raise UserError(f"{subject} must be {CHOICES}, but {file} is {kind}; {remedy}.")
 
 
 def _open_source(file: File, manner: Manner) -> Source:
