@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, TypeVar, cast, get_args
 from fibsem.errors import UserError
 from fibsem.reporting.labelled_film import grey_values
 from fibsem.system.files import known_json, read_json
-from fibsem.system.identity import LEDGER, kind_of, same_data
+from fibsem.system.identity import LEDGER, Identity, kind_of, same_data
 from fibsem.system.records import Record, typed
 from fibsem.system.summaries import SHAPES
 from fibsem.system.summaries.figures import Text
@@ -226,7 +226,8 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
                 f"`folders` must be folders of results, but {folder} is not there; "
                 "python -m fibsem.evaluate, sweep, promote and segment make some."
             )
-    unique = {result.folder.resolve(): result for folder in folders for result in _walk(folder)}
+    found = (result for folder in folders for result in _walk(folder, dataset))
+    unique = {result.folder.resolve(): result for result in found}
     every = sorted(unique.values(), key=lambda result: result.written)
     own = [result for result in every if result.lineage.dataset == dataset]
     guests, elsewhere = _labelled_by_others(every, own, opened)
@@ -304,8 +305,8 @@ def _is_made_on(result: FinishedCommand[Any], data: str | None) -> bool:
     return made_on == data or same_data(made_on, data)
 
 
-def _walk(top: Path) -> Iterator[FinishedCommand[Any]]:
-    """Yield every result below a folder.
+def _walk(top: Path, dataset: str) -> Iterator[FinishedCommand[Any]]:
+    """Yield every result below a folder; warn about those of a dataset that are not finished.
 
     Results can be nested: a promotion contains segmentations, which may contain quantifications.
     Parts of a result and Zarr volumes are skipped. Symbolic links are followed, as results may be
@@ -319,12 +320,22 @@ def _walk(top: Path) -> Iterator[FinishedCommand[Any]]:
             continue
         visited.add(real)
         result = _read(folder) if "summary.json" in files else None
-        if result is None and LEDGER in files:
-            text = "a segmentation must be finished to be shown, but that of {} is not; {}."
-            print(f"warning: {text.format(folder, LEFT_OUT)}", file=sys.stderr)
+        if result is None and (kind := _begun(folder, files, dataset)):
+            text = "a result must be finished to be shown, but the {} in {} is not; {}."
+            print(f"warning: {text.format(kind, folder, LEFT_OUT)}", file=sys.stderr)
         if result is not None:
             yield result
         folders[:] = sorted(folder for folder in folders if not _is_part(folder, result))
+
+
+def _begun(folder: Path, files: Iterable[str], dataset: str) -> str | None:
+    """Return the kind of a result without a summary, of this dataset; None if nothing was begun."""
+    if LEDGER in files:
+        return "segmentation"
+    begun = None if "summary.json" in files else Identity.beside(folder)
+    if begun is None or begun.kind not in KINDS or begun.data.get("name") != dataset:
+        return None
+    return begun.kind
 
 
 def _is_part(name: str, result: FinishedCommand[Any] | None) -> bool:

@@ -11,6 +11,7 @@ from fibsem.data.volumes import create_volume
 from fibsem.errors import UserError
 from fibsem.reporting.results import Opened, find_results
 from fibsem.system.files import write_json
+from fibsem.system.identity import Identity
 from fibsem.system.summaries import SweepSummary
 from tests.test_permissions import as_anybody
 
@@ -50,6 +51,22 @@ def test_results_are_found_at_any_depth_by_what_is_in_them(tmp_path, capsys):
     assert [result.folder.name for result in results.of(SweepSummary)] == ["sweep"]
     again = find_results([tmp_path, tmp_path / "promote" / "p"], "film")
     assert kinds(again) == kinds(results)  # nothing twice
+
+
+@pytest.mark.parametrize("kind", ["sweep", "evaluation", "promotion"])
+def test_what_was_begun_and_not_finished_is_said(kind, tmp_path, capsys):
+    put(tmp_path / "whole", SWEEP)
+    for name, of, what in (
+        ("begun", "film", kind),
+        ("o", "other", kind),
+        ("t", "film", "training"),
+    ):
+        (tmp_path / name).mkdir()
+        Identity(what, {"seed": 0}, {"name": of, "hash": "new"}).write(tmp_path / name)
+    Identity(kind, {"seed": 0}, {"name": "film", "hash": "new"}).write(tmp_path / "whole")
+    assert kinds(find_results([tmp_path], "film")) == [("sweep", "whole")]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"but the {kind} in {tmp_path / 'begun'} is not; it is left out.")
 
 
 def test_stacks_and_trials_are_not_looked_through(tmp_path):
