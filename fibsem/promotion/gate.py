@@ -74,7 +74,7 @@ def verdict(
 ) -> Gate:
     """Compare challenger and champion by their scores on the test squares.
 
-    A champion of another dataset cannot be compared. A champion that was trained with other labels
+    A champion of another dataset was not scored. A champion that was trained with other labels
     or another split may have learned from these test squares, which is added to the reason.
 
     Parameters
@@ -87,7 +87,7 @@ def verdict(
     ours = examined(rows["challenger"])
     if champion is None:
         return Gate(True, "there is no champion yet", None, ours.porosity_error, None)
-    if champion["dataset"] != dataset.name:
+    if "champion" not in rows:
         reason = (
             f"the champion was made for dataset {champion['dataset']} and cannot be compared; "
             "force=true promotes regardless"

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from fibsem.data.dataset.dataset import check_depth
+from fibsem.data.dataset.dataset import Dataset, check_depth
 from fibsem.data.dataset.samples import Region
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, errors_by_sample
 from fibsem.promotion.examination import balanced_figures, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
+from fibsem.system.identity import same_data
 from fibsem.system.records import Figures, Stored
 from fibsem.tracking import champions, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
@@ -110,9 +111,14 @@ def _not_compared(work: Promotion, why: str, else_: str, cause: Exception | None
     work.say(f"warning: {why}; force=true: compared with none")
 
 
+def _is_of(champion: Bundle, dataset: Dataset) -> bool:
+    """Whether a champion was made for a dataset, which may have had another name."""
+    return champion.dataset == dataset.name or same_data(champion.data, dataset.hash)
+
+
 def _too_deep(champion: Bundle, work: Promotion) -> int | None:
     """Return the slices of a champion's field if it spans the gap between splits, else None."""
-    if champion.dataset != work.dataset.name:
+    if not _is_of(champion, work.dataset):
         return None
     n_z = max(member.spec.nbhd.z for member in champion.segmenter.members)
     try:
@@ -147,7 +153,7 @@ def examine_on_test(
 ) -> Look:
     """Score the test squares with all models that are compared on them."""
     theirs = None
-    if champion is not None and champion.dataset == material.dataset.name:
+    if champion is not None and _is_of(champion, material.dataset):
         theirs = champion.segmenter
         # one margin for all models: with less of it, components at a square's border look smaller
         margin = max(margin, theirs.postprocessing.margin)

@@ -119,6 +119,19 @@ def test_challenger_and_champion_see_as_much_around_a_square(material, trained, 
         assert ours == theirs
 
 
+def test_a_champion_of_a_dataset_that_was_renamed_is_compared(material, trained):
+    here = material()
+    one = Segmenter.of(*trained(11, filters=4), here.config.preprocess, PostProcessing())
+
+    def is_compared(data):
+        audit = Audit(dataset="its former name", data=data)
+        champion = Bundle(one, here.dataset.voxel_nm, audit)
+        return "champion" in examine_on_test({"challenger": one}, here, 0, champion).rows
+
+    assert is_compared(here.dataset.hash)
+    assert not is_compared("of another film")
+
+
 def test_an_ensemble_stands_beside_its_first_member_alone():
     miou = labelled_figures(rows(70), "test", CHOSEN)["miou"]
     gain = _ensemble(3, 0.9, miou, 0.02, {"challenger": 30.0, "single": 10.0})
