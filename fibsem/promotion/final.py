@@ -17,6 +17,7 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, FinalConfig, PromoteConfig, Tree
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
+from fibsem.models.architectures import MODELS
 from fibsem.promotion.ranking import MIOU, Ranked, order_goal
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import Trial
@@ -68,9 +69,17 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
     return Configuration({**trained, **common}).with_values(values)
 
 
-def kept_steps(steps: Iterable[int | None], final: FinalConfig) -> str | None:
-    """Return a notice if trials keep their steps, so that ``final.share`` does not set them."""
-    own = {count for count in steps if count is not None}
+def kept_steps(trained: Iterable[Tree], final: FinalConfig) -> str | None:
+    """Return a notice if trials keep their steps, so that ``final.share`` does not set them.
+
+    Parameters
+    ----------
+    trained, final
+        Configurations of the trials, of which only networks are trained in steps, and settings of
+        the final training.
+    """
+    networks = (trial for trial in trained if MODELS[trial["model"]["name"]].family != "features")
+    own = {steps for trial in networks if (steps := trial["train"].get("steps")) is not None}
     if final.steps or not own:
         return None
     return (
@@ -165,8 +174,7 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     trials = [entry.trial for entry in ranked]
     first = {trial.architecture: trial for trial in reversed(trials)}
     candidates = list(first.values()) if config.mixed else trials[: config.candidates]
-    steps = [trial.tree["train"].get("steps") for trial in candidates]
-    if notice := kept_steps(steps, work.given.final):
+    if notice := kept_steps([trial.tree for trial in candidates], work.given.final):
         work.say(notice)
     tried = [
         final_training(work, trial, work.given.seed, f"final training of candidate {k}")

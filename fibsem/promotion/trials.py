@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +25,8 @@ from fibsem.training.scoring.objectives import Objective
 LOSS = Objective.named(metric_names.VAL_LOSS)
 #: Sections of a trial's configuration that determine the network and its training.
 CONFIGURATION = ("model", "nbhd", "preprocess", "sampling", "train")
+#: State of a trial beyond the ``search.constraints`` of its sweep.
+INFEASIBLE = "infeasible"
 #: Key that a hard budget sets for each trial, from the time that is left.
 LIMIT = "train.max_seconds"
 
@@ -95,7 +99,8 @@ class Trial:
         tree = self.tree
         if siblings:
             latest = max(siblings, key=lambda run: run.info.start_time)
-            tree = tracking.read_json(latest.info.run_id, "config.json")
+            with suppress(UserError):  # its files may have been removed
+                tree = tracking.read_json(latest.info.run_id, "config.json")
         return FromSweep(self.study, self.parent, self.code, tree.get("command"))
 
     def fresh_seeds(self, config: RankConfig) -> list[int]:
@@ -250,22 +255,69 @@ def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> 
 
     Pruned trials and trials beyond the ``search.constraints`` of their sweep are left out.
     """
-    runs = [
+    trials = [
         run
         for run in tracking.runs({names.COMMAND: names.TRIAL})
-        if run.info.status == "FINISHED"
-        and metric_names.VAL_LOSS in run.data.metrics
-        and run.data.tags.get(names.STATE) not in ("pruned", "infeasible")
-        and (studies is None or run.data.tags.get(names.STUDY) in studies)
+        if studies is None or run.data.tags.get(names.STUDY) in studies
     ]
+    runs = [run for run in trials if _is_finished(run)]
     have_some = {run.data.tags.get(names.STUDY) for run in runs}
-    empty = [study for study in studies or () if study not in have_some]
-    if empty or not runs:
+    empty = next((study for study in studies or () if study not in have_some), None)
+    if empty is not None or not runs:
+        others = [run for run in trials if empty in (None, run.data.tags.get(names.STUDY))]
         raise UserError(
-            f"`{f'study={empty[0]}' if empty else where}` must have a finished trial in "
-            f"{tracking.uri}, but has none; python -m fibsem.sweep makes some."
+            f"`{where if empty is None else f'study={empty}'}` must have a finished trial in "
+            f"{tracking.uri}, but {_instead(others, empty, tracking)}."
         )
     return runs
+
+
+def _is_finished(run: Run) -> bool:
+    """Whether a trial has a result that may be promoted."""
+    return (
+        run.info.status == "FINISHED"
+        and metric_names.VAL_LOSS in run.data.metrics
+        and run.data.tags.get(names.STATE) not in ("pruned", INFEASIBLE)
+    )
+
+
+def _instead(trials: Sequence[Run], study: str | None, tracking: Tracking) -> str:
+    """Return what there is in place of finished trials, and what to do about it, for a message.
+
+    Parameters
+    ----------
+    trials
+        Trials that cannot be promoted.
+    study
+        Name of their sweep, or None for all sweeps.
+    tracking
+        Store to look for other experiments in, if there are no trials.
+    """
+    beyond = sum(run.data.tags.get(names.STATE) == INFEASIBLE for run in trials)
+    if beyond:
+        return (
+            f"{beyond} of its {len(trials)} trials are beyond search.constraints, and no other is "
+            "finished; the choices are more trials, search.trials=, or a sweep with other bounds"
+        )
+    if trials:
+        return (
+            f"its {len(trials)} trials are pruned, failed or not finished; the same "
+            "python -m fibsem.sweep goes on"
+        )
+    if study is not None:
+        if elsewhere := tracking.experiments_with(_of_study(study)):
+            return (
+                f"its trials are in the experiment {' and '.join(elsewhere)}; the choices are the "
+                "dataset that they were trained on, or the tracking.experiment of the sweep"
+            )
+        if (name := Path(study).name) != study and tracking.runs(_of_study(name)):
+            return f"has none; a sweep has the name of its folder, study={name}"
+    return "has none; python -m fibsem.sweep makes some"
+
+
+def _of_study(study: str) -> dict[str, str]:
+    """Return the tags of the trials of a sweep."""
+    return {names.COMMAND: names.TRIAL, names.STUDY: study}
 
 
 def _namesakes(runs: Sequence[Run], studies: Iterable[str]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from mlflow.entities import Run as Run
 import fibsem
 from fibsem.config import TrackingConfig, read_path
 from fibsem.data.dataset.dataset import Dataset
+from fibsem.errors import STORES, UserError
 from fibsem.system import metric_names
 from fibsem.system.interrupts import every_call
 from fibsem.system.records import Record
@@ -192,9 +193,24 @@ class Tracking:
         self.client.log_artifact(run_id, str(path), folder)
 
     def read_json(self, run_id: str, file: str) -> Record:
-        """Read a JSON artifact of a run."""
+        """Read a JSON artifact of a run.
+
+        Raises
+        ------
+        UserError
+            If the run does not have it any more, or it is damaged.
+        """
         place = self.client.get_run(run_id).info.artifact_uri
-        record: Record = mlflow.artifacts.load_dict(f"{place}/{file}")
+        try:
+            record: Record = mlflow.artifacts.load_dict(f"{place}/{file}")
+        except mlflow.MlflowException as error:
+            if error.error_code in STORES:  # its place does not answer
+                raise
+            raise UserError(
+                f"a run must have its {file}, but that of {run_id} is damaged or not in {place}; "
+                "the choices are python -m fibsem.report repoint=FOLDER where the store was moved, "
+                f"or `mlflow runs delete --run-id {run_id}`, which leaves the run out."
+            ) from error
         return record
 
     def close(self, run_id: str, status: str = "FINISHED") -> None:
@@ -238,12 +254,23 @@ class Tracking:
         """Return all runs with these tags, in an order of MLflow's ``order_by`` if one is given."""
         return list(self._search(tags, order=order))
 
-    def _search(self, tags: Mapping[str, object], order: str | None = None) -> Iterator[Run]:
+    def experiments_with(self, tags: Mapping[str, str]) -> list[str]:
+        """Return the names of the other experiments of the store that have runs with these tags."""
+        return [
+            one.name
+            for one in self.client.search_experiments()
+            if one.experiment_id != self.experiment_id
+            and any(self._search(tags, experiment=one.experiment_id))
+        ]
+
+    def _search(
+        self, tags: Mapping[str, object], order: str | None = None, experiment: str | None = None
+    ) -> Iterator[Run]:
         """Yield runs with these tags, page by page; tags that a filter cannot contain included."""
         token = None
         while True:
             page = self.client.search_runs(
-                [self.experiment_id], filter_of(tags),
+                [experiment or self.experiment_id], filter_of(tags),
                 order_by=[order] if order else None, max_results=PAGE, page_token=token,
             )  # fmt: skip
             for run in page:

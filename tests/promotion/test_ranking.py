@@ -1,5 +1,6 @@
 """The best trials again with fresh seeds: which, how often, in what order."""
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -19,6 +20,7 @@ from fibsem.promotion.trials import Trial, best_trials, ranked_by, unhurried
 from fibsem.system import metric_names
 from fibsem.system.files import read_json
 from fibsem.tracking import names
+from fibsem.tracking.artifacts import folder_of
 from fibsem.tracking.runs import Tracking, code_version
 from fibsem.training.failures import PrunedError
 from fibsem.training.job import Job
@@ -77,6 +79,52 @@ def test_a_sweep_can_be_named_and_so_can_several(swept):
     for studies in (["other"], ["large", "other"]):
         with pytest.raises(UserError, match=r"`study=other` must have a finished trial"):
             best_trials(tracking, dataset, RankConfig(), studies)
+
+
+@pytest.mark.parametrize(
+    ("study", "state", "elsewhere", "message"),
+    [
+        ("bounded", "infeasible", False, "1 of its 1 trials are beyond search.constraints"),
+        ("short", "pruned", False, "its 1 trials are pruned, failed or not finished"),
+        ("of others", "complete", True, "its trials are in the experiment others'"),
+        ("none", None, False, "has none; python -m fibsem.sweep makes some"),
+        ("out/large", None, False, "has none; a sweep has the name of its folder, study=large"),
+    ],
+)
+def test_what_there_is_instead_of_a_finished_trial_is_said(swept, study, state, elsewhere, message):
+    tree, dataset, tracking, _ = swept
+    config = read(TrackingConfig, tree["tracking"], "tracking")
+    there = replace(config, experiment="others'") if elsewhere else config
+    if state is not None:
+        tags = {names.COMMAND: names.TRIAL, names.STUDY: study, names.STATE: state}
+        of_sweep = Tracking.open(there, dataset.name)
+        run_id = of_sweep.start(study, tags=tags)
+        of_sweep.log_metrics(run_id, {"val/loss": 0.3})
+        of_sweep.end(run_id)
+    with pytest.raises(UserError, match=re.escape(f"`study={study}` must have a fin")) as caught:
+        best_trials(tracking, dataset, RankConfig(), ["large", study])
+    assert message in str(caught.value)
+
+
+def test_a_trial_whose_files_are_lost_is_named_and_may_be_deleted(swept):
+    tracking, dataset = swept[2], SimpleNamespace(hash="of lost files", name="film")
+    ids = []
+    for value in (0.9, 0.8):
+        tags = {names.COMMAND: names.TRIAL, names.STUDY: "lost", names.DATA: dataset.hash}
+        ids.append(tracking.start(f"{value}", tags=tags))
+        tree = {"search": {"objectives": ["val_all/miou"]}, "seed": 0, "nbhd": f"{value}"}
+        tracking.log_json(ids[-1], tree, "config.json")
+        tracking.log_metrics(ids[-1], {"val/loss": 1 - value, "val_all/miou": value})
+        tracking.end(ids[-1])
+    artifacts = folder_of(tracking.client.get_run(ids[0]).info.artifact_uri)
+    (artifacts / "config.json").unlink()
+    with pytest.raises(
+        UserError, match=rf"its config.json, .* delete --run-id {ids[0]}`"
+    ) as caught:
+        best_trials(tracking, dataset, RankConfig(), ["lost"])
+    assert "\n" not in str(caught.value)
+    tracking.client.delete_run(ids[0])
+    assert [trial.run_id for trial in best_trials(tracking, dataset, RankConfig())] == ids[1:]
 
 
 def test_slow_networks_are_left_out(swept):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -82,14 +83,15 @@ class Objective:
         return self.of({"val": epoch.val, "val_all": epoch.val_all or None})
 
     def of_metrics(self, metrics: Mapping[str, float]) -> float | None:
-        """Return the value from a run's metrics with keys ``group/name``, or None if missing."""
+        """Return the value from a run's metrics with keys ``group/name``; None without a number."""
         group, _, _ = self.key.partition("/")
         start = f"{group}/"
         figures = {k.removeprefix(start): v for k, v in metrics.items() if k.startswith(start)}
         try:
-            return self.of({group: figures})
+            value = self.of({group: figures})
         except KeyError:
             return None
+        return value if math.isfinite(value) else None
 
     def beyond(self, value: float, bound: float) -> float:
         """Return by how much a value violates a bound; zero or negative if it does not."""

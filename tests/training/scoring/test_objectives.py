@@ -35,6 +35,7 @@ def test_every_objective_is_found_and_has_its_direction(key, value, cost):
     metrics = {f"{group}/{name}": v for group, some in RECORD.items() for name, v in some.items()}
     assert objective.of(RECORD) == pytest.approx(value)
     assert objective.of_metrics(metrics) == pytest.approx(value)
+    assert objective.of_metrics(dict.fromkeys(metrics, float("nan"))) is None
     assert objective.cost(objective.of(RECORD)) == pytest.approx(cost)
     assert set(OBJECTIVES.values()) == {"minimize", "maximize"}
 
