@@ -9,7 +9,7 @@ from fibsem.analysis.statistics import Paired
 from fibsem.api.evaluating import EvaluateResult, checked
 from fibsem.api.options import one_line_errors, tree_of
 from fibsem.api.results import Result
-from fibsem.config import Configuration, Tree, output_folder, read_path
+from fibsem.config import Configuration, Tree, output_folder, read_path, require
 from fibsem.errors import UserError
 from fibsem.evaluation.differences import Comparison
 from fibsem.system.files import write_json
@@ -100,6 +100,9 @@ def compare(
     ```
     """
     both = (first, second)
+    for which, evaluation in zip(("first", "second"), both, strict=True):
+        legal = isinstance(evaluation, EvaluateResult | str | Path)
+        require(which, type(evaluation).__name__, legal, "of api.evaluate, or its folder")
     folders = [
         str(evaluation.folder_here if isinstance(evaluation, EvaluateResult) else evaluation)
         for evaluation in both

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.api.options import one_line_errors, overrides_of, tree_of
+from fibsem.api.options import one_line_errors, overrides_of, some_dataset, tree_of
 from fibsem.api.results import as_html
 from fibsem.config import DataConfig, flat, override, read, read_path, require
 from fibsem.data.dataset.dataset import Dataset
@@ -200,8 +200,7 @@ def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset
     api.train(film, nbhd="33x33x3")
     ```
     """
-    require("dataset", dataset, dataset is not None, "a name or a path")
-    tree = tree_of("inspect", dataset, options)
+    tree = tree_of("inspect", some_dataset(dataset), options)
     data, split = read(DataConfig, tree["data"], "data"), read(SplitRecipe, tree["split"], "split")
 
     from fibsem.training.material.datasets import obtain

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fibsem.analysis.statistics import Spread
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
+from fibsem.api.options import completes, one_at_a_time, one_line_errors, some_dataset, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import (
     Configuration,
@@ -167,7 +167,7 @@ def evaluate(
     ```
     """
     tree = tree_of(
-        "evaluate", dataset, options,
+        "evaluate", some_dataset(dataset), options,
         nbhd=nbhd, model=model, experiment=experiment, seeds=seeds, output=output,
     )  # fmt: skip
     compared = tree["compare"]

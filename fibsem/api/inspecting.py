@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import completes, one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, some_dataset, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import Configuration, DataConfig, Tree, output_folder, read
 from fibsem.data.dataset.digests import digest_of
@@ -119,7 +119,7 @@ def inspect(
     inspected.warnings, inspected.samples["porosity"]
     ```
     """
-    return run(tree_of("inspect", dataset, options, output=output))
+    return run(tree_of("inspect", some_dataset(dataset), options, output=output))
 
 
 def run(tree: Tree) -> InspectResult:

@@ -22,7 +22,7 @@ from fibsem.config import (
     require,
     with_architecture,
 )
-from fibsem.config.keys import own_keys
+from fibsem.config.keys import check_given, own_keys
 from fibsem.errors import UserError, one_line
 from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest
 from fibsem.system.secrets import in_message, remember_typed, remember_variables, tell_none
@@ -66,6 +66,7 @@ def tree_of(
     leaves = _leaves({**named, **(options or {})})
     typed = [*overrides_of(dataset), *(override(key, v) for key, v in leaves)]
     remember_typed(typed)
+    check_given(typed)
     whole = [key for key, value in (options or {}).items() if _is_whole(command, key, value)]
     check_chosen(
         override
@@ -120,6 +121,17 @@ def overrides_of(dataset: str | Path | OpenDataset | None) -> Iterator[str]:
         require("dataset", type(dataset).__name__, legal, "a name, a path or of api.open_dataset")
         dataset.check_current()
         yield from dataset.overrides_here
+
+
+def some_dataset(dataset: str | Path | OpenDataset | None) -> str | Path | OpenDataset:
+    """Return the dataset of a call; None, as of a setting that is missing, is not the default one.
+
+    >>> some_dataset("demo")
+    'demo'
+    """
+    if dataset is None:
+        raise UserError("`dataset` must be a name or a path, but got None.")
+    return dataset
 
 
 class _AsInConf:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.models import LoadedModel, load_folder
-from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
+from fibsem.api.options import completes, one_at_a_time, one_line_errors, some_dataset, tree_of
 from fibsem.api.results import Result, files
 from fibsem.api.segmenting import SegmentResult
 from fibsem.config import (
@@ -150,7 +150,10 @@ def promote(
     promoted.test_all["miou"], promoted.segmentations["HPC30"].porosity
     ```
     """
-    tree = tree_of("promote", dataset, options, study=study, experiment=experiment, output=output)
+    tree = tree_of(
+        "promote", some_dataset(dataset), options,
+        study=study, experiment=experiment, output=output,
+    )  # fmt: skip
     for key in ("rollback", "history"):
         require(key, tree[key], not tree[key], "false: it is an answer of the command line")
     return run(tree)

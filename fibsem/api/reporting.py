@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import completes, one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, some_dataset, tree_of
 from fibsem.api.results import Result
 from fibsem.config import (
     Configuration,
@@ -118,7 +118,7 @@ def report(
     ```
     """
     where = [folders] if isinstance(folders, str | Path) else folders and list(folders)
-    tree = tree_of("report", dataset, options, folders=where, output=output)
+    tree = tree_of("report", some_dataset(dataset), options, folders=where, output=output)
     for key in ("lineage", "repoint"):
         require(key, tree[key], tree[key] is None, f"left to `api.{key}`")
     return run(tree)

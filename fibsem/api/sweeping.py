@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
-from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
+from fibsem.api.options import completes, one_at_a_time, one_line_errors, some_dataset, tree_of
 from fibsem.api.results import Result, files
 from fibsem.config import (
     Configuration,
@@ -148,8 +148,9 @@ def sweep(
     ```
     """
     tree = tree_of(
-        "sweep", dataset, options, nbhd=nbhd, model=model, experiment=experiment, output=output
-    )
+        "sweep", some_dataset(dataset), options,
+        nbhd=nbhd, model=model, experiment=experiment, output=output,
+    )  # fmt: skip
     dry = tree["search"]["dry_run"]
     require("search.dry_run", dry, dry is False, "false: it is an answer of the command line")
     return search(prepare(tree))

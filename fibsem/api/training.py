@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fibsem.api.datasets import OpenDataset
 from fibsem.api.models import LoadedModel, load_folder
-from fibsem.api.options import completes, one_at_a_time, one_line_errors, tree_of
+from fibsem.api.options import completes, one_at_a_time, one_line_errors, some_dataset, tree_of
 from fibsem.api.results import Result
 from fibsem.config import (
     Configuration,
@@ -142,7 +142,7 @@ def train(
     ```
     """
     tree = tree_of(
-        "train", dataset, options,
+        "train", some_dataset(dataset), options,
         nbhd=nbhd, model=model, experiment=experiment, seed=seed, output=output,
     )  # fmt: skip
     return run(tree)

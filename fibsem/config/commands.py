@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fibsem.config.architecture import with_architecture
 from fibsem.config.grouped import as_grouped, without_groups
-from fibsem.config.keys import CONF, check_keys, choices_of, unknown_key
+from fibsem.config.keys import CONF, check_given, check_keys, choices_of, unknown_key
 from fibsem.config.named import check_chosen
 from fibsem.config.overrides import for_hydra, is_multirun, meant, without_password
 from fibsem.config.reading import Tree, check_types, flat
@@ -209,6 +209,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
         with ending_at_once():
             words = sys.argv[1:]
             remember_typed(words)  # before any message can quote them
+            check_given(words)
             check_chosen(words)
             sys.argv[1:] = _checked(name, with_architecture(name, words))
             _keep_no_password(words)

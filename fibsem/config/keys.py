@@ -26,6 +26,8 @@ HYDRAS = ("defaults", "hydra")
 LISTS = ("hydra", "space", r"phantom\.samples")
 #: Groups of conf/ that repeat keys of other groups, and are left out of suggestions.
 TABLES = ("space", "thesis")
+#: The group of which no file needs to be chosen.
+OPTIONAL = "experiment"
 #: Names of keys in other libraries, and the keys here.
 ELSEWHERE = {
     "batch_size": "batch", "epoch": "epochs", "jobs": "workers", "lr": "learning_rate",
@@ -104,7 +106,7 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
     """
     before = ""
     for argument in arguments:
-        name, equals, _ = argument.partition("=")
+        name, equals, value = argument.partition("=")
         key = name.lstrip("+~-")
         first = re.split(r"[./@]", key)[0]
         # a value or an address without a key, after a space
@@ -115,6 +117,8 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
             raise UserError(f"an argument must be key=value without dashes, but got {argument}.")
         if equals and name[:1] not in ("-", "~") and not _is_own(key, first, command):
             raise unknown_key(key, command)
+        if equals and not re.match(rf"({'|'.join(LISTS)})\b", key):
+            _check_table(command, key, value)
         if name.startswith("~") and not re.match(rf"({'|'.join(LISTS)})\b", key):
             raise UserError(
                 "only keys of `space` and `phantom.samples` can be taken away, but got "
@@ -126,6 +130,50 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
 def _is_own(key: str, first: str, command: str) -> bool:
     """Return whether a command may have a key; Hydra checks the parts after the first one."""
     return first == "hydra" or (first in own_keys(command) and "@" not in key)
+
+
+def check_given(arguments: Iterable[str]) -> None:
+    """Refuse arguments of a shell without a value, as of a variable that is not set.
+
+    The default would be taken, which is another dataset, all sweeps, or no budget.
+
+    Raises
+    ------
+    UserError
+        If there is one.
+
+    Examples
+    --------
+    >>> check_given(["data.path="])
+    Traceback (most recent call last):
+    fibsem.errors.UserError: an argument must have a value, but got data.path=; the choices are to \
+leave it out, or data.path=null.
+    """
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if equals and not value and not name.startswith("-"):
+            raise UserError(
+                f"an argument must have a value, but got {argument}; the choices are to leave it "
+                f"out, or {argument}null."
+            )
+
+
+def _check_table(command: str, key: str, value: str) -> None:
+    """Refuse a value for a whole table of keys, unless it names a file of the group or has keys."""
+    files = choices_of(key)
+    if files and (value[:1] == "[" or (value == "null" and key != OPTIONAL)):
+        raise UserError(f"`{key}` must be one of {', '.join(sorted(files))}, but got {value}.")
+    if not files and key in _tables(command) and value[:1] != "{":
+        raise UserError(f"`{key}` is a table, of which keys are given, {key}.KEY=, not {value}.")
+
+
+@cache
+def _tables(command: str) -> frozenset[str]:
+    """Return the dotted keys of a command that have keys below them."""
+    groups = (file for group in own_keys(command) for file in (CONF / group).glob("*.yaml"))
+    files = (CONF / f"{command}.yaml", CONF / "base.yaml", *groups)
+    every = (key.split(".") for file in files for key, _ in _keys_of(file))
+    return frozenset(".".join(key[:k]) for key in every for k in range(1, len(key)))
 
 
 def unknown_key(key: str, command: str) -> UserError:

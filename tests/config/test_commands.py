@@ -110,6 +110,15 @@ def test_every_character_can_be_said():
     assert done.stdout == "porosity 30 \\xb1 2 %, Gr\\xf6\\xdfe \\u65e5\\u672c\n"
 
 
+@pytest.mark.parametrize("empty", ["data.path=", "tracking.experiment="])
+def test_a_variable_that_is_not_set_is_not_the_default(run, empty):
+    """``data.path=$FILM`` trained on the phantom where nobody had set ``FILM``."""
+    ended = run("print(tree['command'])", empty, command="train")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"an argument must have a value, but got {empty}; " in ended.stderr
+    assert run("print('data')", f"{empty}null", command="train").stdout == "data\n"
+
+
 def test_whoever_stops_listening_is_told_in_one_line():
     reader, writer = os.pipe()
     os.close(reader)
