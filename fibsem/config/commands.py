@@ -209,9 +209,9 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
         with ending_at_once():
             words = sys.argv[1:]
             remember_typed(words)  # before any message can quote them
-            check_given(words)
             check_chosen(words)
             sys.argv[1:] = _checked(name, with_architecture(name, words))
+            check_given(words)
             _keep_no_password(words)
             with _one_line_errors(name):
                 composed()

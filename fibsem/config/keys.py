@@ -26,8 +26,9 @@ HYDRAS = ("defaults", "hydra")
 LISTS = ("hydra", "space", r"phantom\.samples")
 #: Groups of conf/ that repeat keys of other groups, and are left out of suggestions.
 TABLES = ("space", "thesis")
-#: The group of which no file needs to be chosen.
-OPTIONAL = "experiment"
+#: A name of a file, and a list of them, of which Hydra takes all.
+NAME = r"""(?!null\b|true\b|false\b)['"]?\d*[a-z]\w*['"]?"""
+NAMES = re.compile(rf"\[\s*{NAME}(\s*,\s*{NAME})*\s*\]")
 #: Names of keys in other libraries, and the keys here.
 ELSEWHERE = {
     "batch_size": "batch", "epoch": "epochs", "jobs": "workers", "lr": "learning_rate",
@@ -117,7 +118,7 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
             raise UserError(f"an argument must be key=value without dashes, but got {argument}.")
         if equals and name[:1] not in ("-", "~") and not _is_own(key, first, command):
             raise unknown_key(key, command)
-        if equals and not re.match(rf"({'|'.join(LISTS)})\b", key):
+        if equals:
             _check_table(command, key, value)
         if name.startswith("~") and not re.match(rf"({'|'.join(LISTS)})\b", key):
             raise UserError(
@@ -159,11 +160,12 @@ leave it out, or data.path=null.
 
 
 def _check_table(command: str, key: str, value: str) -> None:
-    """Refuse a value for a whole table of keys, unless it names a file of the group or has keys."""
+    """Refuse a value for a whole table of keys, unless it names files of the group or has keys."""
     files = choices_of(key)
-    if files and (value[:1] == "[" or (value == "null" and key != OPTIONAL)):
+    if files and value[:1] == "[" and not NAMES.fullmatch(value):
         raise UserError(f"`{key}` must be one of {', '.join(sorted(files))}, but got {value}.")
-    if not files and key in _tables(command) and value[:1] != "{":
+    free = re.match(rf"({'|'.join(LISTS)})\b", key)
+    if not (files or free) and key in _tables(command) and value[:1] != "{":
         raise UserError(f"`{key}` is a table, of which keys are given, {key}.KEY=, not {value}.")
 
 

@@ -226,8 +226,8 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
                 f"`folders` must be folders of results, but {folder} is not there; "
                 "python -m fibsem.evaluate, sweep, promote and segment make some."
             )
-    found = (result for folder in folders for result in _walk(folder, dataset))
-    unique = {result.folder.resolve(): result for result in found}
+    results = (result for folder in folders for result in _walk(folder, dataset))
+    unique = {result.folder.resolve(): result for result in results}
     every = sorted(unique.values(), key=lambda result: result.written)
     own = [result for result in every if result.lineage.dataset == dataset]
     guests, elsewhere = _labelled_by_others(every, own, opened)

@@ -257,10 +257,10 @@ class Tracking:
     def experiments_with(self, tags: Mapping[str, str]) -> list[str]:
         """Return the names of the other experiments of the store that have runs with these tags."""
         return [
-            one.name
-            for one in self.client.search_experiments()
-            if one.experiment_id != self.experiment_id
-            and any(self._search(tags, experiment=one.experiment_id))
+            experiment.name
+            for experiment in self.client.search_experiments()
+            if experiment.experiment_id != self.experiment_id
+            and any(self._search(tags, experiment=experiment.experiment_id))
         ]
 
     def _search(

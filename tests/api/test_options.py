@@ -84,8 +84,10 @@ def test_a_path_is_no_name():
         (lambda: api.train("demo", nbhd="80x80x3"), "odd and positive on every axis"),
         (lambda: api.train("demo", train={"epohcs": 3}), "epohcs"),
         (lambda: api.train("demo", train=[1]), "`train` must be one of default, sgd"),
+        (lambda: api.train("demo", model=["2dcnn", None]), "`model` must be one of 1dcnn, "),
+        (lambda: api.sweep("demo", space=[1]), "`space` must be one of 1d, 2d, 3d, auto, "),
         (lambda: api.train("demo", data=[]), "`data` must be one of demo, hpc, phantom"),
-        (lambda: api.sweep("demo", search=None), "`search` must be one of default, keras_tuner"),
+        (lambda: api.sweep("demo", search=None), "must name a file of conf/ or be"),
         (
             lambda: api.train("demo", tracking=None),
             "`tracking` is a table, of which keys are given",

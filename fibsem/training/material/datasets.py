@@ -188,6 +188,17 @@ def _as_learned(
         yield from left_in(sample, gradient)
     if reaches:
         yield from within_reach(sample, _farthest(reaches), reaches[0][1])
+        yield from _too_deep(sample, 2 * _farthest(reaches)[0] + 1)
+
+
+def _too_deep(sample: Sample, n_z: int) -> Iterator[str]:
+    """Warn if a film has fewer slices than a network sees at once."""
+    depth = sample.volume.shape[0]
+    if n_z > depth:
+        yield (
+            f"{sample.name}: networks see {n_z} slices at once, and it has {depth}; those beyond "
+            f"its ends are mirrored, and n_z of nbhd may be up to {depth - 1 + depth % 2}"
+        )
 
 
 def _farthest(reaches: Sequence[tuple[Triple, SplitRecipe]]) -> Triple:

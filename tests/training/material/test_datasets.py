@@ -199,3 +199,14 @@ def test_a_rare_class_that_weighs_more_than_the_heaviest_is_said(tiny, capsys, g
         assert said in told
         assert "they are 1.4 % of what is labelled for training in" in told
         assert "train.rare_windows=null" in told
+
+
+@pytest.mark.parametrize(("more", "said"), [(-1, False), (1, True)])
+def test_a_network_that_is_deeper_than_the_film_is_said(tiny, capsys, more, said):
+    dataset = load_dataset(tiny)
+    depth = dataset.samples[0].volume.shape[0]
+    n_z = depth + more if depth % 2 == 0 else depth + 1 + more
+    config = Configuration(compose("train", [f"data.path={tiny}", f"nbhd=9x9x{n_z}"])).run
+    look_at(dataset, configs=[config])
+    told = f"networks see {n_z} slices at once, and it has {depth}; "
+    assert (told in capsys.readouterr().err) == said
