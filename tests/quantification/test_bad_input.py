@@ -87,7 +87,7 @@ def test_one_that_is_not_finished_is_refused_with_how_far_it_is(
             run(out)
     inspected(tmp_path / "inspect")
     page, warned = reported(out)
-    assert f"that of {out} is not; it is left out" in warned
+    assert f"the segmentation in {out} is not; it is left out" in warned
     assert "Segmented volumes" not in page
 
 
