@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,14 @@ def choices_of(group: str) -> set[str]:
 
 
 def is_group(key: str) -> bool:
-    """Return whether a key is a folder of conf/, whose value is the name of a file in it.
+    """Return whether the value of a key is the name of a file in a folder of conf/, or of Hydra's.
 
-    >>> is_group("model"), is_group("model.name"), is_group("seed")
-    (True, False, False)
+    >>> is_group("model"), is_group("hydra/launcher"), is_group("model.name"), is_group("seed")
+    (True, True, False, False)
     """
-    return "/" not in key and (CONF / key).is_dir()
+    first, *below = key.split("/")
+    folders = (path.name for path in CONF.iterdir() if path.is_dir())
+    return first == "hydra" or (not below and key in folders)
 
 
 @cache
@@ -105,7 +107,8 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
         If an argument is not ``key=value``, has a key that the command does not have, or removes
         one that it needs.
     """
-    before = ""
+    before, arguments = "", list(arguments)
+    own = own_keys(command) | _of_experiments(arguments)
     for argument in arguments:
         name, equals, value = argument.partition("=")
         key = name.lstrip("+~-")
@@ -114,9 +117,9 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
         bare = not equals and name[:1] not in ("-", "~") and not before.startswith("-")
         if bare or (equals and not key) or "://" in name:
             raise UserError(f"an argument must be key=value, but got {argument}.")
-        if name.startswith("--") and first in own_keys(command):
+        if name.startswith("--") and first in own:
             raise UserError(f"an argument must be key=value without dashes, but got {argument}.")
-        if equals and name[:1] not in ("-", "~") and not _is_own(key, first, command):
+        if equals and name[:1] not in ("-", "~") and not _is_own(key, first, own):
             raise unknown_key(key, command)
         if equals:
             _check_table(command, key, value)
@@ -128,9 +131,17 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
         before = argument
 
 
-def _is_own(key: str, first: str, command: str) -> bool:
-    """Return whether a command may have a key; Hydra checks the parts after the first one."""
-    return first == "hydra" or (first in own_keys(command) and "@" not in key)
+def _of_experiments(arguments: Iterable[str]) -> set[str]:
+    """Return the top-level keys that experiments may add to a command, if arguments name one."""
+    if not any(argument.lstrip("+").startswith("experiment=") for argument in arguments):
+        return set()
+    return {key.split(".")[0] for file in (CONF / "experiment").glob("*.yaml")
+            for key, _ in _keys_of(file)}  # fmt: skip
+
+
+def _is_own(key: str, first: str, own: Container[str]) -> bool:
+    """Return whether a key may be one of ``own``; Hydra checks the parts after the first one."""
+    return first == "hydra" or (first in own and "@" not in key)
 
 
 def check_given(arguments: Iterable[str]) -> None:

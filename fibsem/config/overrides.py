@@ -62,7 +62,8 @@ def _utf8(argument: str) -> str:
 
 def _for_hydra(argument: str, many: bool) -> str:
     key, equals, value = argument.partition("=")
-    if not equals or argument.startswith("-") or (value == NONE and not is_group(key)):
+    group = is_group(key.lstrip("+"))
+    if not equals or argument.startswith("-") or (value == NONE and not group):
         return argument
     # a value that Hydra cannot parse is quoted, and refused later if a string is not allowed
     if key.lstrip("+") not in text_keys() and (parsed := _parsed(value)) is not None:
@@ -71,7 +72,8 @@ def _for_hydra(argument: str, many: bool) -> str:
                 f"`{key.lstrip('+')}` must be one value, but got {value}; a number has a decimal "
                 f"point, 0.5, and a list is in brackets, [{value}]."
             )
-        _check_group(key, parsed)
+        if group:
+            _check_group(key.lstrip("+"), parsed)
         return argument
     if many and "," in value:
         return f"{key}={_choices(value)}"
@@ -79,12 +81,14 @@ def _for_hydra(argument: str, many: bool) -> str:
 
 
 def _check_group(key: str, parsed: Any) -> None:
-    """Refuse values of a group that are neither the name of a file nor a dictionary of keys."""
-    if not is_group(key):
-        return
-    values = parsed.sweep_iterator() if parsed.is_sweep_override() else [parsed.value()]
-    for value in values:
-        if value is None or isinstance(value, int | float):
+    """Refuse values of a group that are neither names of files nor a dictionary of keys."""
+    from hydra.core.override_parser.types import ValueType
+
+    # the files of a glob are listed by Hydra
+    several = parsed.is_discrete_sweep() and parsed.value_type != ValueType.GLOB_CHOICE_SWEEP
+    for value in parsed.sweep_iterator() if several else [parsed.value()]:
+        names = value if isinstance(value, list) else [value]
+        if any(name is None or isinstance(name, int | float | list) for name in names):
             raise UserError(
                 "a group of options must name a file of conf/ or be a dictionary of keys, but got "
                 f"{key}={_written(value, key)}."

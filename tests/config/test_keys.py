@@ -59,3 +59,14 @@ def test_options_of_hydra_are_no_keys(words):
 def test_a_key_of_another_command_is_none(word):
     with pytest.raises(UserError, match="a key must be one that the command has"):
         check_keys("sweep", [word])
+
+
+def test_an_experiment_adds_its_keys_to_a_command():
+    """One line of options serves several commands; without the experiment the key is none."""
+    options = ["experiment=quick", "candidates=3"]
+    assert compose("train", options)["candidates"] == 3
+    assert compose("train", ["experiment=thesis", "thesis.mv2dcnn.batch=9"])["thesis"]
+    with pytest.raises(UserError, match="a key must be one that the command has, but got 'cand"):
+        compose("train", options[1:])
+    with pytest.raises(UserError, match="a key must be one that the command has, but got 'volume"):
+        compose("train", [*options, "volume=a"])

@@ -124,6 +124,19 @@ def test_a_multirun_has_several_texts():
     assert for_hydra(["-m", "output=choice(a,b)"])[1] == "output=choice(a,b)"
 
 
+@pytest.mark.parametrize(
+    "value", ["glob(*)", "glob(*,exclude=unet)", "unet,2dcnn", "interval(0,1)"]
+)
+def test_hydra_lists_the_files_of_a_group_in_a_multirun(value):
+    assert for_hydra(["-m", f"model={value}"])[1] == f"model={value}"
+
+
+@pytest.mark.parametrize("value", ["unet,null", "range(3)", "3,unet"])
+def test_a_multirun_over_a_group_is_one_of_files(value):
+    with pytest.raises(UserError, match="must name a file of conf/ or be a dictionary"):
+        for_hydra(["-m", f"model={value}"])
+
+
 def test_a_locale_without_letters_is_named():
     """``ü`` reaches such a program as two bytes that are no text."""
     script = "from fibsem.config.overrides import for_hydra; import sys; for_hydra(sys.argv[1:])"
