@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.options import one_line_errors, tree_of
-from fibsem.config import TrackingConfig, Tree, read, read_path
+from fibsem.config import TrackingConfig, Tree, read, read_path, require
 
 if TYPE_CHECKING:
     from fibsem.tracking.repointing import Repointed
@@ -40,6 +40,9 @@ def repoint(old: str | Path, **options: Any) -> Repointed:
     api.repoint("/home/me/fibsem").changed
     ```
     """
+    typed = options.get("repoint")
+    require("repoint", typed, typed is None, "left to `old`, the first argument")
+    require("old", type(old).__name__, isinstance(old, str | Path), "a folder")
     return run(tree_of("report", None, options, repoint=str(old)))
 
 

@@ -72,6 +72,8 @@ def lineage(
     api.lineage("labels").steps
     ```
     """
+    typed = options.get("lineage")
+    require("lineage", typed, typed is None, "left to `result`, the first argument")
     place = result.place if isinstance(result, Result) else result
     legal = isinstance(place, str | Path)
     require("lineage", type(place).__name__, legal, "a result of api.segment or api.promote")
