@@ -233,7 +233,7 @@ def test_the_thesis_protocol():
         (["hydra/launcher=null"], r"must name a file of .*, but got hydra/launcher=null"),
         (["hydra=null"], r"must name a file of conf/ or be .* of keys, but got hydra=null"),
         (["+model=3"], r"must name a file of conf/ or be .* of keys, but got model=3"),
-        (["model=[unet,null]"], r"must name a file of .*, but got model=\[.*unet.*,null\]"),
+        (["model=[unet,null]"], r"`model` must be one of .*unet, but got \[unet,null\]"),
         (["hydra/launcher=no"], r"`hydra/launcher` must be one of .*basic.*, but got no"),
         (["~seed"], r"only keys of `space` and .* taken away, but got ~seed; seed=null"),
         (["=5"], r"an argument must be key=value, but got =5"),

@@ -26,9 +26,10 @@ HYDRAS = ("defaults", "hydra")
 LISTS = ("hydra", "space", r"phantom\.samples")
 #: Groups of conf/ that repeat keys of other groups, and are left out of suggestions.
 TABLES = ("space", "thesis")
-#: A name of a file, and a list of them, of which Hydra takes all.
+#: A name of a file, a list of them, of which Hydra takes all, and lists of a --multirun.
 NAME = r"""(?!null\b|true\b|false\b)['"]?\d*[a-z]\w*['"]?"""
-NAMES = re.compile(rf"\[\s*{NAME}(\s*,\s*{NAME})*\s*\]")
+LIST = rf"\[\s*{NAME}(\s*,\s*{NAME})*\s*\]"
+NAMES = re.compile(rf"{LIST}(\s*,\s*({LIST}|{NAME}))*")
 #: Names of keys in other libraries, and the keys here.
 ELSEWHERE = {
     "batch_size": "batch", "epoch": "epochs", "jobs": "workers", "lr": "learning_rate",

@@ -81,14 +81,13 @@ def _for_hydra(argument: str, many: bool) -> str:
 
 
 def _check_group(key: str, parsed: Any) -> None:
-    """Refuse values of a group that are neither names of files nor a dictionary of keys."""
+    """Refuse values of a group that are neither the name of a file nor a dictionary of keys."""
     from hydra.core.override_parser.types import ValueType
 
     # the files of a glob are listed by Hydra
     several = parsed.is_discrete_sweep() and parsed.value_type != ValueType.GLOB_CHOICE_SWEEP
     for value in parsed.sweep_iterator() if several else [parsed.value()]:
-        names = value if isinstance(value, list) else [value]
-        if any(name is None or isinstance(name, int | float | list) for name in names):
+        if value is None or isinstance(value, int | float):
             raise UserError(
                 "a group of options must name a file of conf/ or be a dictionary of keys, but got "
                 f"{key}={_written(value, key)}."

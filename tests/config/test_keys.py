@@ -50,6 +50,7 @@ def test_a_key_is_a_text_in_every_file_or_in_none():
 @pytest.mark.parametrize("words", [
     ["--cfg", "job"], ["-m", "seed=1,2"], ["hydra.job.name=a"], ["--config-dir=conf"],
     ["+space.axes.seed=[1,2]"], ["~space.axes.model"], ["search={trials: 3}"],
+    ["-m", "experiment=[smoke],[quick,thesis],quick"],
 ])  # fmt: skip
 def test_options_of_hydra_are_no_keys(words):
     check_keys("sweep", words)
