@@ -110,11 +110,16 @@ def train(
     if not config.spec.is_network:
         return _fit_features(material, on_epoch)
     epochs_s = left_s() if left_s else None  # building the networks has time of its own
-    seed_networks(config.seed)
     own = learner is None
     if learner is None:
-        learner = Learner.of(config, steps=traced.take(material))
+        steps = traced.take(material)
+        if steps is None:
+            keras.utils.set_random_seed(config.seed)  # frees what was prepared for other networks
+        else:
+            seed_networks(config.seed)
+        learner = Learner.of(config, steps=steps)
     else:
+        seed_networks(config.seed)
         learner.begin(config.spec, config.seed)
     state, score = TrainingState(config.train), estimator(material, "val")
     keeping = Keeping(learner, state, checkpoint, continuation(material))

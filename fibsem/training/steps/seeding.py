@@ -12,8 +12,9 @@ def seed_networks(seed: int) -> None:
 
     Networks built afterwards are equal to those built after ``keras.utils.set_random_seed``. That
     function also sets TensorFlow's global seed, which nothing here depends on. TensorFlow then
-    discards every function that it has prepared for execution, so that the next step of a traced
-    network takes more than a second longer.
+    discards every function that it has prepared for execution: the next step of a network whose
+    steps are traced takes more than a second longer. Otherwise that is welcome, since the functions
+    of former networks take memory.
     """
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002

@@ -8,8 +8,9 @@ import tensorflow as tf
 from fibsem.geometry import Nbhd
 from fibsem.models import build_for_steps
 from fibsem.models.spec import resolve
+from fibsem.training.steps import traced
 from fibsem.training.steps.fit import train
-from fibsem.training.steps.learner import learned_state
+from fibsem.training.steps.learner import Learner, learned_state
 from fibsem.training.steps.seeding import seed_networks
 
 
@@ -30,8 +31,17 @@ def test_networks_are_those_of_keras_own_seed(name, dropout):
     assert any(np.any(one != other) for one, other in zip(ours, others, strict=True))
 
 
-def test_a_training_leaves_what_tensorflow_has_prepared(material):
-    """TensorFlow forgets it whenever its own seed is set, which therefore stays as it was."""
+def test_what_is_prepared_stays_for_a_traced_network_alone(material, monkeypatch):
+    """TensorFlow discards it whenever its own seed is set; of former networks it takes memory."""
+    setting = material("train.epochs=1")
     tf.random.set_seed(5)
-    train(material("train.epochs=1"))
-    assert tf.compat.v1.get_seed(None)[0] == 5
+    train(setting, learner=Learner.of(setting.config))
+    train(setting)  # with a network of a training before, as all in these tests
+    assert global_seed() == 5
+    monkeypatch.setattr(traced, "take", lambda material: None)
+    train(setting)
+    assert global_seed() == setting.config.seed != 5
+
+
+def global_seed():
+    return tf.compat.v1.get_seed(None)[0]
