@@ -63,4 +63,4 @@ def _goes_on(levels: npt.NDArray[np.int16]) -> bool:
     counts = np.bincount(levels.ravel(), minlength=LEVELS)
     low, high = counts[1 : 2 * NEAR + 1], counts[-2 : -2 * NEAR - 2 : -1]
     parts = [end[k : k + NEAR].sum() for end in (low, high) for k in (0, NEAR)]
-    return bool(max(*parts, counts[0], counts[-1]) <= ALIKE * min(parts))
+    return bool(0 < max(*parts, counts[0], counts[-1]) <= ALIKE * min(parts))

@@ -72,7 +72,6 @@ def saturated(stack, high=100):
     return np.clip(stack.astype(float) * 255 / high, 0, 255).astype(np.uint8)
 
 
-@functools.cache
 @functools.cache  # nobody changes one
 def smooth_and_clipped(porosity=0.3, seed=5):
     """Pores of exactly 0, without noise: constant, connected, and at every border."""

@@ -46,7 +46,7 @@ def of_two(sigma, *greys, noise):
         salted(GREY), salted(clipped(GREY)), compressed(saturated(GREY)),
         np.random.default_rng(0).integers(0, 256, GREY.shape, np.uint8),
         of_two(0.6, 20, 235, noise=8), of_two(0.6, 3, 252, noise=0), of_two(4, 0, 255, noise=0),
-        of_two(0.6, 10, 245, noise=20), of_two(2, 40, 220, noise=40),
+        of_two(0.6, 20, 235, noise=0), of_two(0.6, 10, 245, noise=20), of_two(2, 40, 220, noise=40),
         np.clip((GREY.astype(float) - 85) * 255 / 65, 0, 255).astype(np.uint8),
     ],
 )  # fmt: skip
