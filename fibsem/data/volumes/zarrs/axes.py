@@ -38,12 +38,13 @@ def axis_names(multiscale: Mapping[str, Any], array: zarr.Array[Any]) -> list[st
         return [name.casefold() for name in _named(axes)]
     names: Any = getattr(array.metadata, "dimension_names", None)
     attributes: Any = array.attrs.asdict()
-    own = (attributes[key] for key in OWN if isinstance(attributes.get(key), str | list))
-    return own_names(names or _named(next(own, ())))
+    own = (_named(attributes[key]) for key in OWN if isinstance(attributes.get(key), str | list))
+    fitting = (axes for axes in own if len(axes) == array.ndim)
+    return own_names(names or next(fitting, ()))
 
 
 def _named(axes: Sequence[Any]) -> list[str]:
-    return [str(axis["name"] if isinstance(axis, Mapping) else axis) for axis in axes]
+    return [str(axis.get("name") if isinstance(axis, Mapping) else axis) for axis in axes]
 
 
 def own_names(names: Sequence[object]) -> list[str]:

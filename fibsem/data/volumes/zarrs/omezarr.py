@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -170,8 +171,15 @@ def _described_above(
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return what the image that an array is a resolution of says of it; empty if it is of none.
 
-    Its axes and its voxel size stand there alone.
+    Its axes and its voxel size stand there alone. Damage there does not hinder reading the array.
     """
+    with suppress(AttributeError, KeyError, TypeError, ValueError):
+        return _image_above(array)
+    return {}, {}
+
+
+def _image_above(array: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return image and resolution; raises KeyError and the like if their metadata are damaged."""
     for home in array.parents:
         if not any((home / mark).is_file() for mark in GROUPS):
             break

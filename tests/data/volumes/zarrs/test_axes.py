@@ -105,6 +105,26 @@ def test_axes_that_an_array_names_in_its_attributes_count(tmp_path, key):
                 open_volume(path)
 
 
+@pytest.mark.parametrize("axes", ["z,y,x", ["y", "x"], [{"type": "space"}] * 3, {"z": 0}])
+def test_attributes_that_name_no_axes_do_not_count(tmp_path, axes):
+    zarr.create_array(tmp_path / "a.zarr", data=FILM, attributes={"axes": axes})
+    np.testing.assert_array_equal(open_volume(tmp_path / "a.zarr").whole(), FILM)
+
+
+@pytest.mark.parametrize(
+    "multiscales", [None, {"datasets": []}, [{"datasets": None}], [{"datasets": [{"scale": 1}]}]]
+)
+def test_a_resolution_is_read_though_what_stands_above_it_is_damaged(tmp_path, multiscales):
+    group = zarr.open_group(tmp_path / "film", mode="w", zarr_format=2)
+    group.create_array("0", data=FILM)
+    group.attrs["multiscales"] = multiscales
+    film = open_volume(tmp_path / "film" / "0")
+    np.testing.assert_array_equal(film.whole(), FILM)
+    assert film.voxel_nm == (None,) * 3
+    (tmp_path / "film" / ".zattrs").write_text("{")
+    np.testing.assert_array_equal(open_volume(tmp_path / "film" / "0").whole(), FILM)
+
+
 @pytest.mark.parametrize("axes", ["YXZ", "XYZ", "ZXY"])
 def test_a_stack_whose_pictures_are_no_slices_by_its_notes_is_refused(tmp_path, axes):
     options = {"photometric": "minisblack", "metadata": {"axes": axes}}
