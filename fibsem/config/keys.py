@@ -76,14 +76,15 @@ def text_keys() -> frozenset[str]:
     )
 
 
-def _keys_of(file: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the dotted keys of one file, with their defaults."""
+@cache
+def _keys_of(file: Path) -> tuple[tuple[str, Any], ...]:
+    """Return the dotted keys of one file, with their defaults; parsing takes long."""
     source = file.read_text(encoding="utf-8")
     group = file.parent.relative_to(CONF).parts
     package = () if source.startswith("# @package _global_") else group
     tree = yaml.safe_load(source)
-    for key, value in leaves({k: v for k, v in tree.items() if k not in HYDRAS}):
-        yield ".".join([*package, *key]), value
+    own = leaves({k: v for k, v in tree.items() if k not in HYDRAS})
+    return tuple((".".join([*package, *key]), value) for key, value in own)
 
 
 @cache
@@ -165,9 +166,11 @@ leave it out, or data.path=null.
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if equals and not value and not name.startswith("-"):
+            files = choices_of(name.lstrip("+"))
+            some = f"one of {', '.join(sorted(files))}" if files else f"{argument}null"
             raise UserError(
                 f"an argument must have a value, but got {argument}; the choices are to leave it "
-                f"out, or {argument}null."
+                f"out, or {some}."
             )
 
 

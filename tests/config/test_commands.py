@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fibsem.config import compose
+from fibsem.config.keys import choices_of
 from fibsem.system.processes import YOUNG
 
 #: A command that does what a test wants.
@@ -117,6 +118,15 @@ def test_a_variable_that_is_not_set_is_not_the_default(run, empty):
     assert (ended.returncode, ended.stdout) == (2, "")
     assert f"an argument must have a value, but got {empty}; " in ended.stderr
     assert run("print('data')", f"{empty}null", command="train").stdout == "data\n"
+
+
+@pytest.mark.parametrize("empty", ["data=", "+experiment="])
+def test_a_group_without_a_value_may_have_one_of_its_files(run, empty):
+    """Null is no choice there, as the group would be missing."""
+    ended = run("print(tree['command'])", empty, command="train")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    files = ", ".join(sorted(choices_of(empty.strip("+="))))
+    assert f"got {empty}; the choices are to leave it out, or one of {files}." in ended.stderr
 
 
 def test_whoever_stops_listening_is_told_in_one_line():
