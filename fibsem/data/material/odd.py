@@ -74,7 +74,8 @@ def odd_slices(pixels: Mapping[int, npt.NDArray[Any]], contrast: float) -> Itera
 def _ends_of(image: npt.NDArray[Any]) -> Array:
     """Return the darkest and the brightest grey value, each level spread over its width.
 
-    In a film of few levels, plain quantiles jump by a whole level from slice to slice.
+    In a film of few levels, plain quantiles jump by a whole level from slice to slice. A level far
+    from all others, as of black cracks, is as wide as they are.
 
     >>> _ends_of(np.repeat([0, 32, 64], 100)).round(2).tolist()
     [-14.08, 78.08]
@@ -83,10 +84,11 @@ def _ends_of(image: npt.NDArray[Any]) -> Array:
     levels = stored.astype(np.float64)
     if len(levels) == 1:
         return np.repeat(levels, len(ENDS))
-    middles = (levels[1:] + levels[:-1]) / 2
-    edges = [2 * levels[0] - middles[0], *middles, 2 * levels[-1] - middles[-1]]
-    below = np.concatenate([[0], counts.cumsum()]) / image.size
-    return np.interp(ENDS, below, edges)
+    gaps = np.diff(levels)
+    half = np.pad(np.minimum(gaps, np.median(gaps)) / 2, 1, "edge")
+    edges = np.column_stack([levels - half[:-1], levels + half[1:]])
+    shares = np.concatenate([[0], counts.cumsum()]) / image.size
+    return np.interp(ENDS, np.repeat(shares, 2)[1:-1], edges.ravel())
 
 
 def _odd_ones(

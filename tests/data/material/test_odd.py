@@ -80,6 +80,17 @@ def test_nor_of_films_of_few_grey_levels(seed, step):
     assert next(iter(odd_in(ArrayVolume(few)))).startswith("slice 5 is darker, brighter or")
 
 
+@pytest.mark.parametrize(("usual", "once"), [(0.03, 0.05), (0.04, 0.09), (0.1, 0.2)])
+def test_nor_of_a_slice_with_more_black_cracks_than_others(usual, once):
+    """No grey value is near 0 otherwise."""
+    film = np.clip(FILM, 70, None)
+    depth = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=film.shape), (2, 5, 5))
+    for z in range(DEPTH):
+        share = once if z == 11 else usual
+        film[z][depth[z] < np.quantile(depth[z], share)] = 0
+    assert list(odd_in(ArrayVolume(film))) == []
+
+
 def test_nor_of_drift_of_brightness_and_of_films_of_one_slice():
     drifting = np.clip(FILM + np.linspace(0, 60, DEPTH)[:, None, None], 0, 255).astype(np.uint8)
     for film in (drifting, FILM[:5], np.repeat(FILM[:1], DEPTH, axis=0), np.zeros_like(FILM)):
