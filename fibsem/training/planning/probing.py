@@ -66,8 +66,8 @@ def part_of(budget_s: float, step_s: float) -> int:
     """Return the number of steps in each of the :data:`PARTS` parts that are timed.
 
     The part that is neither the slowest nor the quickest counts. The first seconds of a process are
-    slower (2dcnn of 33 x 33 x 3 on two cores: 31 ms a step in the second second, 18 ms from the
-    seventh on), and the speed of a machine changes from second to second (U-Net: 29 to 41 ms), so
+    slower (2dcnn of 33 x 33 x 3 on two cores: 31 ms a step two seconds after its first, 18 ms after
+    seven), and the speed of a machine changes from second to second (U-Net: 29 to 41 ms), so
     that the quickest part promised up to 1.25 times the steps that a training then made.
 
     Examples
@@ -133,7 +133,7 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
 
     def scored() -> float:
         started = time.perf_counter()
-        epoch_batches(material, 0)
+        epoch_batches(material, 0)  # every epoch draws its windows or pixels
         learner.settle(batches(whole=True))
         score(learner.forward)
         return time.perf_counter() - started

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def seed_networks(seed: int) -> None:
-    """Reset the generators of Python and NumPy, from which Keras draws the seeds of its layers.
+    """Reset the generator of Python, from which Keras draws the seeds of layers, and NumPy's.
 
     Networks built afterwards are equal to those built after ``keras.utils.set_random_seed``. That
     function also sets TensorFlow's global seed, which nothing here depends on. TensorFlow then

@@ -1,5 +1,6 @@
 """From a budget of time to steps: laws of the division, and that a plan is made once."""
 
+import itertools
 import json
 import time
 from contextlib import nullcontext
@@ -235,6 +236,29 @@ def test_a_probe_times_real_steps(material, monkeypatch):
     found = probe(material("train.steps=1"), 30.0)
     for seconds in (found.step_s, found.validation_s, found.once_s, found.pixel_s):
         assert 0 < seconds < 60
+
+
+@pytest.mark.parametrize("slow", [range(5, 10), range(10, 15)])
+def test_a_machine_that_is_slow_for_a_part_of_the_timing_does_not_count(
+    material, monkeypatch, slow
+):
+    """Of three parts the middle one counts; two steps and three come before them."""
+    made, after = itertools.count(), AfterStep.on_train_batch_end
+
+    def sometimes_slow(self, batch, logs=None):
+        time.sleep(0.2 if next(made) in slow else 0)
+        after(self, batch, logs)
+
+    monkeypatch.setattr(AfterStep, "on_train_batch_end", sometimes_slow)
+    monkeypatch.setattr(probing, "part_of", lambda *_: 5)
+    assert probe(material(), 30.0).step_s < 0.15
+
+
+def test_a_first_step_belongs_to_its_epoch():
+    laps = probing.Laps()
+    laps.times = [10.0, 10.7, 10.9, 11.1]
+    assert laps.step_s == pytest.approx(0.2)
+    assert laps.start_s == pytest.approx(0.5)
 
 
 def test_a_network_that_diverges_while_it_is_timed_is_timed_all_the_same(material, monkeypatch):
