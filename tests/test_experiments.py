@@ -77,6 +77,14 @@ def test_the_tests_that_reliability_names_are_there():
         assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), name
 
 
+@pytest.mark.parametrize("table", ["budgets/results/budgets", "peers/results/accuracy"])
+def test_a_page_repeats_the_table_of_its_results(table):
+    """Which the script writes beside its figures, so that a page is no older than they are."""
+    file = ROOT / "experiments" / f"{table}.md"
+    page = file.parents[1] / "README.md"
+    assert file.read_text("utf-8").strip() in page.read_text("utf-8")
+
+
 def test_experiments_import_public_names_alone():
     found = {file.name: [*inner(file.read_text("utf-8"))] for file in EXPERIMENTS}
     assert {file: names for file, names in found.items() if names} == {}
