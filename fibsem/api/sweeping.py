@@ -320,16 +320,19 @@ def search(prepared: Prepared) -> SweepResult:
 
 def _finished(sweep: Sweep, plan: Plan | None, worked: Worked) -> SweepSummary:
     """Return the summary of the sweep, with the plan and used time if there is a budget."""
-    from fibsem.search.workers.pace import cut_of, is_over, settle_plan
+    from fibsem.search.workers.pace import cut_of, settle_plan
     from fibsem.training.planning.account import budget_use
 
     seconds = worked.seconds_with(sweep.folder / "summary.json", worked=sweep.has_ended_any)
     summary = sweep.finish(seconds)
     if plan is None:
         return summary
-    plan = settle_plan(plan, sweep, sweep.folder)
-    cut = cut_of(plan, sweep) if sweep.given.budget.strict else None
-    ended = is_over(sweep)
+    ended, cut = sweep.is_over(), None
+    if ended:
+        plan = settle_plan(plan, sweep.pace, sweep.study, sweep.folder)
+    if sweep.given.budget.strict:
+        now = sweep.study.outcomes()
+        cut = cut_of(plan, now, sweep.wanted_epochs(now))
     used_s = worked.finish() if ended else worked.seconds
     use = budget_use(plan, used_s, cut, ended=ended)
     return replace(summary, plan=plan.to_json(), budget=use)

@@ -158,10 +158,20 @@ class Sweep:
 
     def times_of(self, values: Values) -> float:
         """Return the time of a step relative to the plan's average network; 1 if unknown."""
-        plan, sized = self.pace.plan, self._sized(values)
-        if plan is None or plan.growth is None or sized is None:
+        growth = None if self.pace.plan is None else self.pace.plan.growth
+        sized = None if growth is None else self._sized(values)
+        if growth is None or sized is None:
             return 1.0
-        return plan.growth.times(sized.architecture, sized.operations) or 1.0
+        return growth.times(sized.architecture, sized.operations) or 1.0
+
+    def wanted_epochs(self, now: Sequence[Outcome]) -> dict[int, int]:
+        """Return the epochs that complete trainings were meant to have, by slot.
+
+        Slots whose epochs the configuration sets are left out; see :meth:`epochs_of`.
+        """
+        complete = (trial for trial in now if trial.complete)
+        wanted = {trial.slot: self.epochs_of(trial.values, trial.slot) for trial in complete}
+        return {slot: epochs for slot, epochs in wanted.items() if epochs is not None}
 
     def _sized(self, values: Values) -> Sized | None:
         """Return architecture and operations of a trial's network, or None for other models."""
@@ -198,6 +208,16 @@ class Sweep:
         """Whether all trials are done; successive halving needs a model at its end, too."""
         has_model = any(trial.complete for trial in now)
         return filled(now) >= self.search.trials and (has_model or not self.search.rungs)
+
+    def is_over(self) -> bool:
+        """Whether the sweep has ended, with a model.
+
+        It has not ended if ``search.max_seconds`` stopped it, or other processes still train.
+        """
+        now = self.study.outcomes()
+        has_model = any(trial.complete for trial in now)
+        stopped = not self.is_full(now) and self.pace.stopped(filled(now))
+        return has_model and not stopped and not self.is_shared()
 
     def is_shared(self) -> bool:
         """Whether another command is training trials; called after this one has ended its own."""

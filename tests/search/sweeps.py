@@ -8,6 +8,7 @@ import mlflow
 from fibsem import sweep
 from fibsem.config import Configuration, compose
 from fibsem.search.sweep import Sweep
+from fibsem.search.workers.pace import cut_of
 from fibsem.tracking.runs import Tracking
 from fibsem.training.material.datasets import obtain
 from fibsem.training.material.material import Material
@@ -96,6 +97,12 @@ def finished(loss, miou=None, cost=1.0):
         field=1,
         cost={"seconds_per_gigapixel": cost},
     )
+
+
+def cut_from(plan, sweep):
+    """What a hard budget has cut off from the plan of a sweep."""
+    now = sweep.study.outcomes()
+    return cut_of(plan, now, sweep.wanted_epochs(now))
 
 
 def worked(sweep, outcomes):

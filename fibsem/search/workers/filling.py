@@ -20,7 +20,6 @@ from fibsem.search.studies.slots import Attempt, Study
 from fibsem.training.planning.plan import Plan
 
 if TYPE_CHECKING:
-    from fibsem.search.sweep import Sweep
     from fibsem.search.workers.pace import Pace
 
 #: Minimum and maximum steps of a training at the end of a budget, relative to the planned ones.
@@ -49,32 +48,46 @@ def settled_otherwise(
     return tuple(sorted(noted for noted in others if plan is not None and noted[1] != plan.steps))
 
 
-def settle_steps(sweep: Sweep, attempt: Attempt) -> bool:
-    """Store the steps of an attempt's epochs, unless they were stored before.
+def lacks_steps(pace: Pace, study: Study, slot: int) -> bool:
+    """Whether the steps of a slot's epochs have to be set before its training."""
+    return _measured(pace) is not None and study.get(_note(slot)) is None
 
-    Returns whether to train it; False if its network is too large for the time left.
+
+def settle_steps(pace: Pace, study: Study, slot: int, times: float, workers: int) -> None:
+    """Store the steps of a slot's epochs: as planned if others follow, else what fits, or 0.
+
+    Parameters
+    ----------
+    pace, study, slot
+        A slot that :func:`lacks_steps`.
+    times
+        Step time of its network over the average.
+    workers
+        Number of workers of the sweep.
     """
-    plan = _measured(sweep.pace)
-    if plan is not None and sweep.study.get(_note(attempt.slot)) is None:
-        times = sweep.times_of(attempt.values)
-        steps = _steps_that_fit(sweep, plan, attempt, times)
-        sweep.study.set(_note(attempt.slot), [steps, plan.seconds_of(steps, times)])
-    return settled_steps(sweep.pace.plan, sweep.study, attempt.slot) != 0
+    plan = pace.plan
+    assert plan is not None
+    outcomes = study.outcomes()
+    left_s, to_come = _left_s(pace, study, outcomes), _to_come(plan, slot, outcomes)
+    follows = left_s - plan.seconds_of(plan.steps, times) >= _shortest_s(plan)
+    as_planned = follows or to_come >= workers
+    steps = plan.steps if as_planned else _steps_that_fit(plan, left_s, times, beyond=to_come < 0)
+    study.set(_note(slot), [steps, plan.seconds_of(steps, times)])
 
 
-def has_room(sweep: Sweep) -> bool:
+def has_room(pace: Pace, study: Study) -> bool:
     """Whether another training begins: a planned one, or a short one if there is time for it.
 
     The answer may change while other workers train the last planned trials, since these may fail.
     An interrupted training keeps its steps, and continues.
     """
-    plan = _measured(sweep.pace)
+    plan = _measured(pace)
     if plan is None:
         return True
-    outcomes = sweep.study.outcomes()
+    outcomes = study.outcomes()
     if _begun(outcomes) < plan.trials or any(map(_goes_on, outcomes)):
         return True
-    return _left_s(sweep.pace, sweep.study, outcomes) >= _shortest_s(plan)
+    return _left_s(pace, study, outcomes) >= _shortest_s(plan)
 
 
 def _measured(pace: Pace) -> Plan | None:
@@ -90,24 +103,16 @@ def _note(slot: int) -> str:
     return f"steps/{slot}"
 
 
-def _steps_that_fit(sweep: Sweep, plan: Plan, attempt: Attempt, times: float) -> int:
-    """Return the steps of an attempt's epochs: as planned if others follow, else what fits or 0."""
-    outcomes = sweep.study.outcomes()
-    after = [
-        outcome
-        for outcome in outcomes
-        if outcome.state == "running" and outcome.slot > attempt.slot
-    ]
-    others = _begun(
-        outcome for outcome in outcomes if outcome.slot != attempt.slot and outcome not in after
-    )
-    to_come = plan.trials - 1 - others  # planned trainings after this one; negative beyond the plan
-    left_s = _left_s(sweep.pace, sweep.study, outcomes)
-    follows = left_s - plan.seconds_of(plan.steps, times) >= _shortest_s(plan)
-    if follows or to_come >= sweep.search.workers:
-        return plan.steps
+def _to_come(plan: Plan, slot: int, outcomes: Iterable[Outcome]) -> int:
+    """Count the planned trainings after that of a slot; negative if it is beyond the plan."""
+    before = (o for o in outcomes if o.slot < slot or (o.slot > slot and o.state != "running"))
+    return plan.trials - 1 - _begun(before)
+
+
+def _steps_that_fit(plan: Plan, left_s: float, times: float, *, beyond: bool) -> int:
+    """Return the steps of the last training; 0 if it is ``beyond`` the plan and would be short."""
     fitting = int(min(MOST * plan.steps, plan.steps_in(left_s, times)))
-    if to_come >= 0:
+    if not beyond:
         return max(plan.steps, fitting)
     return fitting if fitting >= LEAST * plan.steps else 0
 

@@ -10,15 +10,13 @@ repetition of the plan, trains as many.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from fibsem.search.studies.slots import Attempt, Study
-from fibsem.training.run import CHECKPOINT
 from fibsem.training.steps.checkpoint import Reached
 
 if TYPE_CHECKING:
-    from fibsem.search.sweep import Sweep
     from fibsem.search.workers.pace import Pace
 
 
@@ -41,28 +39,35 @@ def settled_lengths(
     return tuple(sorted((slot, epochs) for slot, epochs in lengths.items() if epochs is not None))
 
 
-def settle_length(sweep: Sweep, attempt: Attempt, attempts: Sequence[Attempt]) -> None:
-    """Store the epochs of a slot of the last rung, unless they were stored before.
+def lacks_length(pace: Pace, study: Study, slot: int) -> bool:
+    """Whether the epochs of a slot have to be set before its training: one of the last rung."""
+    plan = pace.plan
+    if plan is None or plan.lengths or not pace.lengthens(slot):
+        return False
+    return settled_length(pace, study, slot) is None
+
+
+def settle_length(
+    pace: Pace, study: Study, slot: int, planned: int | None, reached: Reached | None, workers: int
+) -> None:
+    """Store the epochs of a slot of the last rung.
 
     Parameters
     ----------
-    sweep
-        The sweep, with its plan and the time that is left.
-    attempt
-        The attempt at the slot; the checkpoint that it continues from is in its folder.
-    attempts
-        All attempts of the study.
+    pace, study, slot
+        A slot that :func:`lacks_length`.
+    planned
+        Planned epochs of its network; None: those of the plan.
+    reached
+        State of the training that it continues; None without a checkpoint.
+    workers
+        Number of workers of the sweep.
     """
-    pace, study, slot = sweep.pace, sweep.study, attempt.slot
-    plan = pace.plan
-    if plan is None or plan.lengths or not pace.lengthens(slot):
-        return
-    if settled_length(pace, study, slot) is None:
-        planned = sweep.epochs_of(attempt.values) or plan.epochs
-        reached = Reached.read(sweep.folder / "trials" / attempt.place / CHECKPOINT)
-        slots = {a.slot for a in attempts if not a.duplicate and pace.lengthens(a.slot)}
-        turns = _turns(slots, slot, sweep.search.workers)
-        study.set(_note(slot), max(planned, _epochs_that_fit(pace, reached, turns)))
+    assert pace.plan is not None
+    slots = {a.slot for a in study.attempts() if not a.duplicate and pace.lengthens(a.slot)}
+    turns = _turns(slots, slot, workers)
+    least = planned or pace.plan.epochs
+    study.set(_note(slot), max(least, _epochs_that_fit(pace, reached, turns)))
 
 
 def _note(slot: int) -> str:

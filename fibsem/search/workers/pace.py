@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.studies.rungs import Rung, read_rungs
-from fibsem.search.studies.slots import filled
+from fibsem.search.studies.slots import Study, filled
 from fibsem.search.workers.filling import settled_otherwise
 from fibsem.search.workers.last_rung import settled_lengths
 from fibsem.system.again import same_command
@@ -24,9 +24,6 @@ from fibsem.training.planning.account import LATE, cut_off
 from fibsem.training.planning.instead import FEWEST_STEPS
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.plan_file import FILE
-
-if TYPE_CHECKING:
-    from fibsem.search.sweep import Sweep
 
 #: Reason of a slot of a rung without a training.
 CUT = "cut off: the time is kept for trainings that go on"
@@ -195,16 +192,19 @@ def _begun_anyway(plan: Plan) -> int | None:
     return plan.trials if plan.fills else 1
 
 
-def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
-    """Print and return what a hard budget has cut off from a sweep's plan."""
-    outcomes = sorted(sweep.study.outcomes(), key=lambda trial: trial.attempt.attempt)
-    latest = {trial.slot: trial for trial in outcomes}
+def cut_of(plan: Plan, outcomes: Iterable[Outcome], wanted: Mapping[int, int]) -> CutOff:
+    """Print and return what a hard budget has cut off from a sweep's plan.
+
+    ``wanted`` has the epochs of each slot whose training was not meant to have those of the plan.
+    """
+    in_order = sorted(outcomes, key=lambda trial: trial.attempt.attempt)
+    latest = {trial.slot: trial for trial in in_order}
     ended = [trial for trial in latest.values() if trial.state in ("complete", "pruned", "failed")]
     complete = [trial for trial in ended if trial.complete]
     epochs = [trial.record.whole for trial in complete]
-    wanted = [sweep.epochs_of(trial.values, trial.slot) or plan.epochs for trial in complete]
+    meant = [wanted.get(trial.slot, plan.epochs) for trial in complete]
     # small networks, pruned trials and failed ones leave time for unplanned trials
-    cut = cut_off(plan, epochs, max(0, plan.trials - len(ended)), wanted)
+    cut = cut_off(plan, epochs, max(0, plan.trials - len(ended)), meant)
     if not epochs:
         filling, anyway = sum(trial.state != "failed" for trial in ended), _begun_anyway(plan)
         goes_on = anyway is None or filling < anyway
@@ -216,31 +216,20 @@ def cut_of(plan: Plan, sweep: Sweep) -> CutOff:
     return cut
 
 
-def is_over(sweep: Sweep) -> bool:
-    """Whether a sweep with a budget has ended, with a model.
+def settle_plan(plan: Plan, pace: Pace, study: Study, folder: Path) -> Plan:
+    """Store number and lengths of the trainings of a sweep that is over in its plan.
 
-    It has not ended if ``search.max_seconds`` stopped it, or other processes still train.
-    """
-    now = sweep.study.outcomes()
-    has_model = any(trial.complete for trial in now)
-    stopped = not sweep.is_full(now) and sweep.pace.stopped(filled(now))
-    return has_model and not stopped and not sweep.is_shared()
-
-
-def settle_plan(plan: Plan, sweep: Sweep, folder: Path) -> Plan:
-    """Store number and lengths of a sweep's trainings in its plan, for repetitions.
-
-    A plan that already has them is returned unchanged.
+    Repetitions need them. A plan that already has them is returned unchanged.
     """
     counted = (plan.pruned or plan.fills) and plan.filled is None
     measured = plan.lengthens and not plan.lengths and plan.filled is None
-    if not (counted or measured) or not is_over(sweep):
+    if not (counted or measured):
         return plan
-    attempts = sweep.study.attempts()
+    attempts = study.attempts()
     if counted:
         plan = replace(plan, filled=filled(attempts))
     if measured:
         lengths = settled_otherwise if plan.fits_last else settled_lengths
-        plan = replace(plan, lengths=lengths(sweep.pace, sweep.study, attempts))
+        plan = replace(plan, lengths=lengths(pace, study, attempts))
     write_json(folder / FILE, plan.to_json())
     return plan

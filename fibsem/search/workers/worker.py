@@ -23,9 +23,15 @@ from fibsem.search.studies.owner import Heart
 from fibsem.search.studies.slots import Attempt, Cause, filled
 from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.search.workers.executors import Execute
-from fibsem.search.workers.filling import LEFT_OUT, has_room, settle_steps, settled_steps
+from fibsem.search.workers.filling import (
+    LEFT_OUT,
+    has_room,
+    lacks_steps,
+    settle_steps,
+    settled_steps,
+)
 from fibsem.search.workers.keeping import inherit, tidy
-from fibsem.search.workers.last_rung import settle_length
+from fibsem.search.workers.last_rung import lacks_length, settle_length
 from fibsem.search.workers.pace import CUT
 from fibsem.search.workers.publishing import end_run, run_of
 from fibsem.system import pulse
@@ -40,7 +46,7 @@ from fibsem.training.failures import PrunedError, TrialFailedError
 from fibsem.training.job import Job
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.run import CHECKPOINT
-from fibsem.training.steps.checkpoint import trained_s
+from fibsem.training.steps.checkpoint import Reached, trained_s
 
 if TYPE_CHECKING:
     from fibsem.search.sweep import Sweep
@@ -115,7 +121,7 @@ class Worker:
                 return False
             self.sweep.check_failures(now)
             self._recover()
-            if not has_room(self.sweep):
+            if not has_room(self.sweep.pace, self.study):
                 return self._wait_for_others()
             self.study.open_slots()
             attempt = self.study.claim()
@@ -188,16 +194,22 @@ class Worker:
                 keras.backend.clear_session()  # collects garbage too
 
     def _prepare(self, held: Held) -> None:
-        """Copy the checkpoint that an attempt continues from, and set its time limit."""
-        attempts = self.study.attempts()
-        inherit(held.attempt, attempts, self.trials)
-        settle_length(self.sweep, held.attempt, attempts)
-        if not settle_steps(self.sweep, held.attempt):
-            self.study.fail(held.attempt, LEFT_OUT, "let_go", final=True)
+        """Copy the checkpoint that an attempt continues from, and set its length and time limit."""
+        attempt, slot, pace = held.attempt, held.attempt.slot, self.sweep.pace
+        checkpoint = self.trials / attempt.place / CHECKPOINT
+        inherit(attempt, self.study.attempts(), self.trials)
+        if lacks_length(pace, self.study, slot):
+            planned, reached = self.sweep.epochs_of(attempt.values), Reached.read(checkpoint)
+            settle_length(pace, self.study, slot, planned, reached, self.search.workers)
+        if lacks_steps(pace, self.study, slot):
+            times = self.sweep.times_of(attempt.values)
+            settle_steps(pace, self.study, slot, times, self.search.workers)
+        if settled_steps(pace.plan, self.study, slot) == 0:
+            self.study.fail(attempt, LEFT_OUT, "let_go", final=True)
             held.settled = True
-        limit_s = self.sweep.pace.limit_s(held.attempt.slot)
+        limit_s = pace.limit_s(slot)
         if limit_s is not None:
-            held.limit_s = limit_s + trained_s(self.trials / held.attempt.place / CHECKPOINT)
+            held.limit_s = limit_s + trained_s(checkpoint)
         held.ready = True
 
     def _train(self, held: Held) -> None:

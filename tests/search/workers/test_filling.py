@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 
 from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.studies.slots import Attempt
-from fibsem.search.workers.filling import LEAST, LEFT_OUT, MOST, has_room, settle_steps
-from fibsem.search.workers.pace import KEPT_BACK, budget_pace, is_over, settle_plan
+from fibsem.search.workers.filling import (
+    LEAST,
+    LEFT_OUT,
+    MOST,
+    has_room,
+    lacks_steps,
+    settle_steps,
+    settled_steps,
+)
+from fibsem.search.workers.pace import KEPT_BACK, budget_pace, settle_plan
 from fibsem.search.workers.worker import Worker
 from fibsem.training.failures import TrialFailedError
 from fibsem.training.planning.growth import Growth
@@ -101,7 +109,7 @@ def test_a_budget_is_filled_by_networks_that_fit_into_it(begin, times, trained):
     working = begin(machine, times)
     assert working.work() == trained
     assert 0.9 <= machine.now / PLAN.budget_s <= 1.1
-    assert is_over(working.sweep)
+    assert working.sweep.is_over()
 
 
 def test_a_network_too_large_is_left_out_and_said_to_be(begin):
@@ -130,19 +138,18 @@ def trained_by_rule(times, machine_s):
     machine, notes, outcomes = Machine(1.0), {}, []
     study = SimpleNamespace(get=notes.get, set=notes.__setitem__, outcomes=lambda: outcomes)
     pace = replace(budget_pace(PLAN, 101.0, 0.0, None), clock=machine, until=101.0, ends=101.0)
-    sweep = SimpleNamespace(
-        study=study, pace=pace, times_of=lambda values: values["times"],
-        search=SimpleNamespace(workers=1),
-    )  # fmt: skip
     for slot, each in enumerate(times):
-        if not has_room(sweep):
+        if not has_room(pace, study):
             break
-        attempt = Attempt(slot, slot, 0, 0, 0, "running", {"times": each})
-        trained, began = settle_steps(sweep, attempt), machine.now
+        assert lacks_steps(pace, study, slot)
+        settle_steps(pace, study, slot, each, workers=1)
+        assert not lacks_steps(pace, study, slot)
+        trained, began = settled_steps(PLAN, study, slot), machine.now
         if trained:
             machine.now += machine_s * notes[f"steps/{slot}"][1]
         state = "complete" if trained else "stopped"
-        ended = Outcome(replace(attempt, state=state), started=1 + began, ended=1 + machine.now)
+        attempt = Attempt(slot, slot, 0, 0, 0, state, {})
+        ended = Outcome(attempt, started=1 + began, ended=1 + machine.now)
         outcomes.append(ended)
     left_s = PLAN.budget_s * (1 - KEPT_BACK) - machine.now
     return left_s, [steps for steps, _ in notes.values()]
@@ -165,7 +172,8 @@ def test_a_plan_of_a_version_before_is_repeated_as_it_was(begin, tmp_path):
     assert working.work() == [(slot, 100) for slot in range(5)]
     assert machine.now == 125
     assert working.sweep.study.get("steps/0") is None
-    assert settle_plan(plan, working.sweep, tmp_path) == replace(plan, filled=5)
+    settled = settle_plan(plan, working.sweep.pace, working.sweep.study, tmp_path)
+    assert settled == replace(plan, filled=5)
 
 
 def test_a_hard_budget_cuts_what_is_late_and_looks_at_no_size(begin):
@@ -179,7 +187,7 @@ def test_a_sweep_is_repeated_by_its_plan_whatever_the_clock_says(begin, tmp_path
     """Who was left out is so again, and who was longer."""
     first = begin(Machine(1.0), times)
     trained = first.work()
-    plan = settle_plan(PLAN, first.sweep, tmp_path)
+    plan = settle_plan(PLAN, first.sweep.pace, first.sweep.study, tmp_path)
     assert plan == Plan.from_json(json.loads((tmp_path / "plan.json").read_text()))
     assert (plan.as_made, plan.filled) == (PLAN, len(trained))
     others = [one for one in trained if one[1] != 100] + [(4, 0)] * (2 in times)
@@ -189,7 +197,7 @@ def test_a_sweep_is_repeated_by_its_plan_whatever_the_clock_says(begin, tmp_path
     assert second.work() == trained
     assert second.sweep.table() == first.sweep.table()[: len(second.sweep.table())]
     assert second.sweep.study.get("steps/0") is None  # the plan has it
-    assert settle_plan(plan, second.sweep, tmp_path) == plan
+    assert settle_plan(plan, second.sweep.pace, second.sweep.study, tmp_path) == plan
 
 
 def interrupt(slot):

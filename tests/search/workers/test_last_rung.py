@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fibsem.search.studies.rungs import epochs_at, read_rungs
-from fibsem.search.workers.pace import Pace, cut_of, is_over, settle_plan
+from fibsem.search.workers.pace import Pace, settle_plan
 from fibsem.system.files import replace_file
 from fibsem.system.identity import Identity
 from fibsem.system.summaries.budget import CutOff
@@ -15,7 +15,7 @@ from fibsem.training.failures import TrialFailedError
 from fibsem.training.planning.plan import Plan
 from fibsem.training.run import CHECKPOINT
 from fibsem.training.steps.checkpoint import CheckpointRecord
-from tests.search.sweeps import Machine, epoch, finished, opened
+from tests.search.sweeps import Machine, cut_from, epoch, finished, opened
 
 #: Epochs of a second: six, four and four of them.
 PLAN = Plan(
@@ -100,7 +100,7 @@ def test_a_plan_of_a_version_before_is_repeated_as_it_was(begin, tmp_path):
     sweep = begin(machine, "train.warmup=0", plan=plan)
     assert work(sweep, machine)[-1] == (5, 8)
     assert sweep.study.get("length/5") is None
-    assert settle_plan(plan, sweep, tmp_path) == plan
+    assert settle_plan(plan, sweep.pace, sweep.study, tmp_path) == plan
 
 
 def test_a_training_is_no_longer_than_its_warm_up_allows(begin):
@@ -150,7 +150,7 @@ def test_a_sweep_is_repeated_by_its_plan_whatever_the_clock_says(begin, tmp_path
     machine, slow = Machine(0.5), Machine(50.0)
     first = begin(machine, "train.warmup=0")
     asked = work(first, machine, spoilt)
-    assert settle_plan(PLAN, first, tmp_path).lengths == tuple(asked[5:])
+    assert settle_plan(PLAN, first.pace, first.study, tmp_path).lengths == tuple(asked[5:])
     plan = Plan.from_json(json.loads((tmp_path / "plan.json").read_text()))
     assert plan == replace(PLAN, lengths=tuple(asked[5:]))
     second = begin(slow, "train.warmup=0", plan=plan, folder="again")
@@ -158,7 +158,7 @@ def test_a_sweep_is_repeated_by_its_plan_whatever_the_clock_says(begin, tmp_path
     assert work(second, slow, spoilt) == asked
     assert first.table() == second.table()
     assert second.study.get("length/5") is None  # the plan has it
-    assert settle_plan(plan, second, tmp_path) == plan
+    assert settle_plan(plan, second.pace, second.study, tmp_path) == plan
 
 
 def test_a_sweep_that_is_not_over_does_not_say_how_long_its_trainings_are(begin, tmp_path):
@@ -173,12 +173,12 @@ def test_a_sweep_that_is_not_over_does_not_say_how_long_its_trainings_are(begin,
         work(sweep, machine, stop)
     whole = sweep.pace
     sweep.pace = replace(whole, until=machine.now - 1, of_budget=whole)  # search.max_seconds
-    assert not is_over(sweep)
-    assert settle_plan(plan, sweep, tmp_path) == plan
-    assert not (tmp_path / "plan.json").exists()
+    assert not sweep.is_over()
     sweep.pace = whole
     work(sweep, machine)
-    assert [slot for slot, _ in settle_plan(plan, sweep, tmp_path).lengths] == [7, 8]
+    assert sweep.is_over()
+    settled = settle_plan(plan, sweep.pace, sweep.study, tmp_path)
+    assert [slot for slot, _ in settled.lengths] == [7, 8]
 
 
 def test_who_begins_at_the_end_since_nobody_is_left_is_as_long_as_planned(begin):
@@ -199,12 +199,12 @@ def test_a_hard_budget_says_what_it_has_cut_off_of_the_longer_training(begin, ca
     sweep = begin(machine, "train.warmup=0", strict=True)
     asked = work(sweep, machine)
     assert asked[-1] == (5, 21)
-    assert cut_of(PLAN, sweep) == CutOff(not_begun=0, ended_early=0)
+    assert cut_from(PLAN, sweep) == CutOff(not_begun=0, ended_early=0)
     (model,) = (one for one in sweep.study.outcomes() if one.complete)
     model = replace(model, record=replace(model.record, epochs=20))
     early = [model] + [one for one in sweep.study.outcomes() if not one.complete]
     sweep.study.outcomes = lambda: early
-    assert cut_of(PLAN, sweep) == CutOff(not_begun=0, ended_early=1)
+    assert cut_from(PLAN, sweep) == CutOff(not_begun=0, ended_early=1)
     assert "1 of 6 ended after 20 of 21 epochs" in capsys.readouterr().out
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fibsem.search.studies.rungs import read_rungs
-from fibsem.search.workers.pace import CUT, Pace, budget_pace, cut_of, is_over, settle_plan
+from fibsem.search.workers.pace import CUT, Pace, budget_pace, settle_plan
 from fibsem.system.summaries.budget import CutOff
 from fibsem.system.summaries.sweep import Counts
 from fibsem.training.failures import TrialFailedError
@@ -15,7 +15,7 @@ from fibsem.training.planning.plan_file import read_plan
 from fibsem.training.steps.checkpoint import continuation, save, trained_s
 from fibsem.training.steps.learner import Learner
 from fibsem.training.steps.state import TrainingState
-from tests.search.sweeps import Machine, epoch, finished, opened
+from tests.search.sweeps import Machine, cut_from, epoch, finished, opened
 
 #: Epochs of a second; 6 s for the first rung, 2.5 s for each of the others.
 PLAN = Plan(11.0, "abc", 9, 4, 100, 0.01, 0.0, 0.0, ((6, 1), (2, 2), (1, 4)), schedule="wsd")
@@ -74,7 +74,7 @@ def test_a_machine_as_fast_as_planned_loses_nothing(halving, capsys):
     slots, limits = work(sweep, machine)
     assert slots == list(range(9))
     assert limits == [None] * 8 + [3.0]  # of eleven seconds eight were used
-    assert cut_of(PLAN, sweep) == CutOff(not_begun=0, ended_early=0)
+    assert cut_from(PLAN, sweep) == CutOff(not_begun=0, ended_early=0)
     assert "cut off" not in capsys.readouterr().out
 
 
@@ -84,7 +84,7 @@ def test_more_trainings_than_were_planned_are_none_that_were_not_begun(here, cap
     for _ in range(4):
         sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
     plan = Plan(60.0, "abc", 2, 1, 100, 0.01, 0.0, 0.0, fills=True)
-    assert cut_of(plan, sweep).not_begun == 0
+    assert cut_from(plan, sweep).not_begun == 0
     assert "not begun" not in capsys.readouterr().out
     sweep.study.close()
 
@@ -105,7 +105,7 @@ def test_a_slow_machine_costs_trainings_of_the_first_rung_and_not_the_model(halv
     assert sweep.summary(0).trials == Counts(1, 4, 0)
     reasons = {one.slot: one.reason for one in sweep.study.outcomes()}
     assert [slot for slot, reason in reasons.items() if reason == CUT] == [3, 4, 5, 7]
-    assert cut_of(PLAN, sweep) == CutOff(not_begun=4, ended_early=0)
+    assert cut_from(PLAN, sweep) == CutOff(not_begun=4, ended_early=0)
     said = "budget_is=hard cut off what was late: 4 of 9 trainings were not begun"
     assert said in capsys.readouterr().out
     assert work(sweep, machine) == ([], [])  # the time is used up
@@ -115,7 +115,7 @@ def test_a_training_that_ends_early_is_said(halving, capsys):
     machine = Machine(2.4)
     sweep = halving(machine)
     work(sweep, machine)
-    assert cut_of(PLAN, sweep) == CutOff(not_begun=4, ended_early=1)
+    assert cut_from(PLAN, sweep) == CutOff(not_begun=4, ended_early=1)
     assert "1 of 9 ended after 3 of 4 epochs" in capsys.readouterr().out
 
 
@@ -123,7 +123,7 @@ def test_a_training_that_ends_within_its_last_epoch_ended_early_too(halving, cap
     machine = Machine(1.0)
     sweep = halving(machine)
     work(sweep, machine, cut=True)
-    assert cut_of(PLAN, sweep) == CutOff(not_begun=0, ended_early=1)
+    assert cut_from(PLAN, sweep) == CutOff(not_begun=0, ended_early=1)
     assert "1 of 9 ended after 3 of 4 epochs" in capsys.readouterr().out
 
 
@@ -189,9 +189,9 @@ def test_a_pruner_leaves_time_for_others_which_begin_while_half_of_one_is_left(h
     assert budget_pace(known, 60, 10, None).left_s == float("inf")
     sweep = opened("search.trials=3", **here)
     sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
-    assert settle_plan(plan, sweep, tmp_path) == replace(plan, filled=3)
+    assert settle_plan(plan, sweep.pace, sweep.study, tmp_path) == replace(plan, filled=3)
     assert read_plan(tmp_path / "plan.json", "abc").filled == 3
-    assert settle_plan(known, sweep, tmp_path) == known
+    assert settle_plan(known, sweep.pace, sweep.study, tmp_path) == known
     sweep.study.close()
 
 
@@ -206,15 +206,15 @@ def test_a_limit_of_one_start_does_not_say_how_many_trainings_a_budget_comes_to(
     sweep.pace = budget_pace(plan, 60, 0, 1e-6)
     sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
     assert sweep.summary(0).trials.complete == 1
-    assert not is_over(sweep)
-    assert settle_plan(plan, sweep, tmp_path) == plan
+    assert not sweep.is_over()
     sweep.pace = budget_pace(plan, 60, 59, 1e6)
     sweep.work(lambda job, on_epoch: finished(0.5), lambda *_: None)
     sweep.study.open_slots()
     attempt = sweep.study.claim()
-    assert settle_plan(plan, sweep, tmp_path) == plan
+    assert not sweep.is_over()
     sweep.study.fail(attempt, "interrupted", "let_go")
-    assert settle_plan(plan, sweep, tmp_path) == replace(plan, filled=4)
+    assert sweep.is_over()
+    assert settle_plan(plan, sweep.pace, sweep.study, tmp_path) == replace(plan, filled=4)
     sweep.study.close()
 
 
@@ -230,9 +230,8 @@ def test_a_budget_without_a_model_says_what_goes_on(here, tmp_path, capsys, open
 
     sweep.work(late, lambda *_: None)
     assert sweep.summary(0).trials == Counts(0, 1, 0)
-    assert settle_plan(plan, sweep, tmp_path) == plan
-    assert not (tmp_path / "plan.json").exists()
-    cut_of(plan, sweep)
+    assert not sweep.is_over()
+    cut_from(plan, sweep)
     said = "with budget_is=soft the same command goes on" in capsys.readouterr().out
     sweep.pace = budget_pace(plan, 60, 100, None)
     sweep.work(diverged, lambda *_: None)
