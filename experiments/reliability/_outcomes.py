@@ -101,7 +101,26 @@ def stored(work: Path, folder: Path) -> dict[str, Any]:
         ),
         "trained": published(folder / "trials", ids),
         "models": models(client),
+        "logged_models": logged_models(client, ids),
     }
+
+
+def logged_models(client: Any, finished: set[str]) -> list[Any]:
+    """Return names, states, tags and metrics of the logged models of finished runs, all of them.
+
+    A kill may leave one that was begun with a run that is no result, but none of a result twice.
+    """
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return sorted(
+        [
+            model.name,
+            str(model.status),
+            without_clock({key: value for key, value in model.tags.items() if "fibsem" in key}),
+            sorted({metric.key for metric in model.metrics or []}),
+        ]
+        for model in client.search_logged_models(experiments, max_results=5000)
+        if model.source_run_id in finished
+    )
 
 
 def told(client: Any, run: Any, work: Path) -> dict[str, Any]:

@@ -18,12 +18,15 @@ from tempfile import TemporaryDirectory
 import mlflow
 import numpy as np
 import numpy.typing as npt
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModel, LoggedModelStatus
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
 from fibsem.data.volumes import Volume
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Box
+from fibsem.tracking import names
 
 #: Packages that the model needs besides the code that is stored with it.
 REQUIREMENTS = (
@@ -71,8 +74,11 @@ def example_of(volume: Volume) -> Voxels:
     return volume.read(Box((z, y, x), (z + extent[0], y + extent[1], x + extent[2])))
 
 
-def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
-    """Log a bundle as a model of a run, and return the model's address.
+def log_bundle(folder: Path, run_id: str, identity: str, example: Voxels) -> str:
+    """Log a bundle as a model of a run, once, and return the model's address.
+
+    A model that an earlier start logged is returned as it is, and one that it only began is logged
+    to its end.
 
     Parameters
     ----------
@@ -80,16 +86,16 @@ def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
         Folder of the bundle.
     run_id
         The run that the model belongs to, in MLflow's current store.
+    identity
+        Identity of the bundle, by which its model is known among those of the run.
     example : (z, y, x) uint8, uint16 or float32
         Part of a typical stack. The signature takes its dtype, and MLflow tests the model on it
         before storing anything.
     """
-    package, client = Path(__file__).parent.parent, mlflow.MlflowClient()
-    run = client.get_run(run_id)
-    # by default MLflow would use the experiment and run that are active in a notebook
-    model = client.create_logged_model(
-        run.info.experiment_id, name="model", source_run_id=run_id, params=run.data.params
-    )
+    package = Path(__file__).parent.parent
+    model = _logged_model(mlflow.MlflowClient(), run_id, identity)
+    if model.status == LoggedModelStatus.READY:
+        return model.model_uri
     with TemporaryDirectory() as scratch, _quiet():
         # MLflow keeps the folder's name, which identifies the bundle within a model
         bundle = shutil.copytree(folder, Path(scratch) / "bundle")
@@ -106,6 +112,22 @@ def log_bundle(folder: Path, run_id: str, example: Voxels) -> str:
             input_example=example,
         )
     return str(info.model_uri)
+
+
+def _logged_model(client: MlflowClient, run_id: str, identity: str) -> LoggedModel:
+    """Return the logged model of a bundle of a run; it is created if no start before did so."""
+    run = client.get_run(run_id)
+    # by default MLflow would use the experiment and run that are active in a notebook
+    experiment = run.info.experiment_id
+    begun = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+    same = [model for model in begun if model.tags.get(names.IDENTITY) == identity]
+    return (
+        same[0]
+        if same
+        else client.create_logged_model(
+            experiment, "model", run_id, tags={names.IDENTITY: identity}, params=run.data.params
+        )
+    )
 
 
 def _sources(package: Path, scratch: Path) -> Path:

@@ -17,10 +17,11 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
-from fibsem.tracking import champions, names, registry
+from fibsem.tracking import champions, names, packaging, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.versions import VersionRow, champion_history, history_table
+from tests.conftest import CutOffError
 
 STORES = ["sqlite", pytest.param("server", marks=pytest.mark.slow)]
 
@@ -211,6 +212,34 @@ def test_a_second_registration_of_the_same_bundle_is_the_first(empty, tracking, 
     assert version.tags["fibsem.data"] == "d1"
     identity = find_bundle(f"models:/fibsem/{first}", tracking.uri).segmenter.identity
     assert version.tags["fibsem.identity"] == identity
+
+
+@pytest.mark.parametrize(
+    ("owner", "call"), [("Model", "log"), ("mlflow", "register_model")], ids=["log", "register"]
+)
+def test_a_registration_that_was_cut_off_goes_on_with_its_logged_model(
+    owner, call, empty, tracking, bundle, example, monkeypatch
+):
+    """Cut off before the model's files are logged, or before it becomes a version; twice."""
+    folder, run_id = bundle(0.5), tracking.start("a promotion", tags={})
+
+    def registered():
+        return registry.register(folder, run_id, tracking.uri, {}, example=example)
+
+    def cut_off(*_, **__):
+        raise CutOffError
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr({"Model": packaging.Model, "mlflow": mlflow}[owner], call, cut_off)
+            with pytest.raises(CutOffError):
+                registered()
+    version = registered()
+    (model,) = empty.search_logged_models([tracking.experiment_id], f"source_run_id = '{run_id}'")
+    assert (model.status, model.model_uri) == (
+        "READY",
+        empty.get_model_version("fibsem", version).source,
+    )
 
 
 def test_rollbacks_go_back_one_by_one(empty, tracking):
