@@ -25,7 +25,7 @@ def wheel(tmp_path_factory):
 
 def test_the_configuration_travels_inside(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert "fibsem/models/weights/unet.npz" in names
+    assert {"fibsem/models/weights/unet.npz", "fibsem/py.typed"} <= names
     for file in (ROOT / "conf").rglob("*.yaml"):
         assert f"fibsem/conf/{file.relative_to(ROOT / 'conf').as_posix()}" in names
     assert not any(name.startswith(("tests/", "experiments/", "mlruns/")) for name in names)

@@ -32,8 +32,9 @@ from fibsem.system.file_names import place_of
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.processes import command_began
-from fibsem.system.records import as_record
+from fibsem.system.records import as_record, typed
 from fibsem.system.summaries import PromotionSummary, SegmentedFilm
+from fibsem.system.summaries.promotion import OnLabelled
 
 if TYPE_CHECKING:
     from fibsem.data.dataset.dataset import Dataset
@@ -52,9 +53,22 @@ class PromoteResult(Result[PromotionSummary]):
     --------
     ```python
     promoted = api.promote("demo")
-    promoted.version, promoted.champion, promoted.test_all["miou"]
+    promoted.version, promoted.champion, promoted.test_all.miou
     ```
     """
+
+    @classmethod
+    @one_line_errors
+    def of_folder(cls, folder: Path) -> PromoteResult:
+        """Return the result that lies in the folder of a finished promotion.
+
+        Raises
+        ------
+        UserError
+            If the folder holds none, or its record is damaged.
+        """
+        whole = partial(typed, PromotionSummary)
+        return cls(read_json(folder / "summary.json", of=whole, remedy="promote again"), folder)
 
     @property
     def run_id(self) -> str:
@@ -82,9 +96,9 @@ class PromoteResult(Result[PromotionSummary]):
         return load_folder(self.place / "bundle")
 
     @property
-    def test_all(self) -> dict[str, float]:
-        """Metrics on every labelled test pixel, with post-processing."""
-        return dict(as_record(self.contents.test_all))
+    def test_all(self) -> OnLabelled:
+        """Metrics on every labelled test pixel, with post-processing; also by their keys."""
+        return self.contents.test_all
 
     @property
     def segmentations(self) -> dict[str, SegmentResult]:
@@ -147,7 +161,7 @@ def promote(
     --------
     ```python
     promoted = api.promote("demo", study=found.study)
-    promoted.test_all["miou"], promoted.segmentations["HPC30"].porosity
+    promoted.test_all.miou, promoted.segmentations["HPC30"].porosity
     ```
     """
     tree = tree_of(

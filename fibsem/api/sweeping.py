@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +29,7 @@ from fibsem.system.locks import at_work
 from fibsem.system.processes import command_began
 from fibsem.system.records import as_record
 from fibsem.system.summaries import SweepSummary, trial_rows
+from fibsem.system.summaries.sweep import Best
 from fibsem.tracking.naming import run_name
 from fibsem.training.scoring.objectives import Objective, check_figures
 
@@ -54,7 +55,7 @@ class SweepResult(Result[SweepSummary]):
     --------
     ```python
     found = api.sweep("demo", nbhd="33x33x3")
-    found.study, found.best, found.trials
+    found.study, found.best.params, found.trials
     ```
     """
 
@@ -66,9 +67,9 @@ class SweepResult(Result[SweepSummary]):
         return self.contents.study
 
     @property
-    def best(self) -> Mapping[str, Any] | None:
-        """Value, ``params``, ``val``, cost and ``run_id`` of the best trial; None without one."""
-        return self.summary["best"]
+    def best(self) -> Best | None:
+        """The best trial; None without one. Its figures are read by their keys, too."""
+        return self.contents.best
 
     @property
     def trials(self) -> pd.DataFrame:

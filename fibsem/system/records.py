@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar, cast
@@ -114,6 +114,29 @@ class Stored:
             If the record does not fit; names the keys and values that do not.
         """
         return typed(cls, record)
+
+
+class Keyed(Mapping[str, Any]):
+    """Base class of dataclasses that are read by the keys of their record, too.
+
+    Examples
+    --------
+    >>> @dataclass(frozen=True)
+    ... class Found(Keyed):
+    ...     porosity: float
+    >>> found = Found(0.4)
+    >>> found.porosity, found["porosity"], dict(found)
+    (0.4, 0.4, {'porosity': 0.4})
+    """
+
+    def __getitem__(self, key: str) -> Any:
+        return _by_field(self)[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_by_field(self))
+
+    def __len__(self) -> int:
+        return len(_by_field(self))
 
 
 def as_record(value: Any) -> Any:

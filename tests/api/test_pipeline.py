@@ -7,6 +7,7 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,7 +130,9 @@ def test_a_sweep_has_its_trials_as_a_table_and_the_words_of_the_command(found):
     assert str(searched).startswith("2 trials, 0 pruned; best val_all/miou ")
     assert re.search(r" on balanced pixels .*with sigma=[\d.]+\n", str(searched))
     assert list(searched.trials["state"]) == ["complete", "complete"]
-    assert searched.best["value"] == searched.trials["val_all/miou"].max()
+    best = searched.best
+    assert best.value == best["value"] == searched.trials["val_all/miou"].max()
+    assert {**best} == searched.summary["best"]
     assert json.loads((searched.folder / "summary.json").read_text()) == searched.summary
     assert searched._repr_html_().count("<img") >= 2
 
@@ -173,7 +176,10 @@ def test_trials_are_found_by_their_figures_and_looked_at(found):
 def test_a_promotion_has_its_volumes(found):
     promoted = found[2]
     assert (promoted.version, promoted.champion) == ("1", True)
-    volume = promoted.segmentations["HPC45"]
+    read = api.PromoteResult.of_folder(promoted.folder)
+    assert str(read) == str(promoted)
+    assert read.test_all["miou"] == promoted.test_all.miou
+    volume = read.segmentations["HPC45"]
     assert volume.porosity == promoted.summary["samples"]["HPC45"]["porosity"]
     assert "iVBOR" in promoted._repr_html_()
     assert f"version 1 is the champion now: {promoted.reason}; " in str(promoted)
@@ -224,6 +230,7 @@ def test_an_array_is_labelled_as_the_volume_on_disk_is(found, tiny):
             lambda: api.load(None),
             "`weights` must be an address in MLflow or a folder, but got None",
         ),
+        (lambda: api.PromoteResult.of_folder(Path("no")), "no/summary.json must be usable, but: "),
         (lambda: api.segment("s", None), "`model` must be an address, a folder or a loaded model"),
         (lambda: api.segment("s", []), "`model` must be an address, a folder or a loaded model"),
     ],

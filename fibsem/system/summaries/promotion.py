@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fibsem.system.records import UNLESS_NONE, Figure, Figures, Number, Record, Stored, WrittenAs
+from fibsem.system.records import (
+    UNLESS_NONE,
+    Figure,
+    Figures,
+    Keyed,
+    Number,
+    Record,
+    Stored,
+    WrittenAs,
+)
 from fibsem.system.summaries.budget import BudgetUse
 from fibsem.system.summaries.figures import Shape, Text, WithMiou
 from fibsem.system.summaries.lineage import WrittenLineage
@@ -225,7 +234,7 @@ class SquareRow:
 
 
 @dataclass(frozen=True)
-class OnLabelled(WithMiou):
+class OnLabelled(WithMiou, Keyed):
     """Figures on all labelled pixels of a split, with the ends of the porosity's interval."""
 
     accuracy: float | None = None

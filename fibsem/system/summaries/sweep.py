@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from fibsem.system.records import UNLESS_NONE, Figures, Record, Stored, typed
+from fibsem.system.records import UNLESS_NONE, Figures, Keyed, Record, Stored, typed
 from fibsem.system.summaries.budget import BudgetUse
 from fibsem.system.summaries.figures import Text
 
@@ -21,11 +21,18 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Best:
-    """The best trial of a sweep: value of the first objective, hyperparameters, figures and run.
+class Best(Keyed):
+    """The best trial of a sweep.
 
-    ``iou_pore_median`` is the median IoU of pore over the validation squares; None in records of
-    earlier versions and without ``train.val_all``.
+    Attributes
+    ----------
+    value, params, val
+        Value of the first objective, hyperparameters, and figures on balanced validation pixels.
+    iou_pore_median
+        Median IoU of pore over the validation squares; None in records of earlier versions and
+        without ``train.val_all``.
+    seconds_per_gigapixel, run_id
+        Cost of whole films, and run in MLflow.
     """
 
     value: float
