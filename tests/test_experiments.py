@@ -8,6 +8,7 @@ import importlib
 import json
 import re
 import runpy
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +63,30 @@ def inner(source):
             yield from dotted - PUBLIC.keys()
 
 
+#: Settings that every command makes first: two probes make them in processes of their own.
+BY_PROBES = {
+    "fibsem.system.libraries.disinherit",
+    "fibsem.system.secrets.guard_output",
+    "fibsem.system.streams.open_closed",
+}
+
+
+def everywhere(source):
+    """The same, also of the code that stands in texts, which other processes run."""
+    yield from inner(source)
+    texts = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
+    for text in texts:
+        if isinstance(text, str) and re.search(r"(from|import) fibsem", text):
+            with suppress(SyntaxError):  # prose, or a piece of code
+                yield from set(inner(text)) - BY_PROBES
+
+
 def test_what_is_inside_is_told_from_what_is_public():
     source = "from fibsem import api\nfrom fibsem.config import read\nimport fibsem.search.sweep\n"
     source += "def f():\n    from fibsem.analysis import Platt, figures, tables\n"
     assert [*inner(source)] == ["fibsem.search.sweep", "fibsem.analysis.tables"]
+    probe = f"run([sys.executable, '-c', {source!r}])\nsay('made from fibsem by hand')"
+    assert [*everywhere(probe)] == [*inner(source)]
 
 
 def test_the_tests_that_reliability_names_are_there():
@@ -86,7 +107,10 @@ def test_a_page_repeats_the_table_of_its_results(table):
 
 
 def test_experiments_import_public_names_alone():
-    found = {file.name: [*inner(file.read_text("utf-8"))] for file in EXPERIMENTS}
+    found = {
+        str(file.relative_to(ROOT)): [*everywhere(file.read_text("utf-8"))] for file in EXPERIMENTS
+    }
+    assert len(found) == len(EXPERIMENTS)  # eleven of them are called run.py
     assert {file: names for file, names in found.items() if names} == {}
 
 

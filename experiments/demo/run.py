@@ -15,8 +15,6 @@ from pathlib import Path
 from fibsem import api
 from fibsem.analysis import figures
 from fibsem.geometry import Box
-from fibsem.system.records import typed
-from fibsem.system.summaries import PromotionSummary
 
 OUT = Path("outputs/demo")
 COMMON = ["data=demo", "experiment=quick", "budget=4min"]
@@ -54,8 +52,7 @@ def main() -> None:
     promoted = run("promote", *COMMON, f"study={sweep['study']}")
     truth = json.loads(Path("data/demo/truth.json").read_text())
     print("\nporosity    truth     map   corrected by squares, and what stands beside it")
-    contents = typed(PromotionSummary, promoted)
-    volumes = api.PromoteResult(contents, OUT / "promote").segmentations
+    volumes = api.PromoteResult.of_folder(OUT / "promote").segmentations
     for name, film in promoted["samples"].items():
         shares = f"{100 * truth[name]['porosity']:7.2f} {100 * film['porosity']:7.2f}"
         print(f"{name:9}{shares}   {volumes[name].corrected}")
