@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from fibsem.config.epochs import EpochLength
 from fibsem.config.reading import read, require
+from fibsem.config.schedule import ENDING, Schedule, ScheduleKind
 from fibsem.errors import UserError
 from fibsem.models.spec import ModelSpec
 
@@ -17,10 +17,6 @@ from fibsem.models.spec import ModelSpec
 ADAPTIVE = {"muon": 0.01, "adam": 0.002, "adamw": 0.002, "rmsprop": 0.001}
 #: Default learning rates of networks on squares, whose steps see many pixels.
 ADAPTIVE_SQUARES = {**ADAPTIVE, "adam": 0.004, "adamw": 0.004}
-
-
-#: Share of a training at its end in which the learning rate of ``wsd`` falls.
-FALLING = 0.2
 
 #: Value of ``train.init`` for weights that come with the package, if they fit the network.
 SHIPPED = "auto"
@@ -40,6 +36,8 @@ def digest_in(address: str) -> str | None:
     return match[1] if match else None
 
 
+#: What makes an epoch the best: mIoU of all labelled pixels, or loss or mIoU of balanced ones.
+Criterion = Literal["all", "loss", "miou"]
 #: Strengths of augmentations other than mirroring and turning windows.
 STRENGTHS = ("contrast_sd", "noise_sd", "blur_px", "elastic_px")
 
@@ -80,7 +78,7 @@ class TrainConfig:
     clip: float | None = 1.0
     average: float = 0.99
     batch: int = 128
-    schedule: Literal["step", "cyclic", "cosine", "wsd", "constant"] = "cosine"
+    schedule: ScheduleKind = "cosine"
     decay: float = 0.75
     decay_every: int = 8
     min_learning_rate: float = 1e-5
@@ -92,7 +90,7 @@ class TrainConfig:
     min_steps: int = 100
     rare_windows: float | None = None
     max_seconds: float | None = None
-    keep: Literal["all", "loss", "miou"] = "all"
+    keep: Criterion = "all"
     validation: Literal["pieces", "lattice"] = "pieces"
     augment: bool = True
     shift_sd: float = 0.0
@@ -193,14 +191,14 @@ class TrainConfig:
         return self.val_all and self.validation == "pieces"
 
     @property
-    def kept_by(self) -> Literal["all", "loss", "miou"]:
+    def kept_by(self) -> Criterion:
         """Criterion of the best epoch: ``keep``, but the loss for ``all`` without ``val_all``."""
         return "loss" if self.keep == "all" and not self.estimates_all else self.keep
 
     @property
     def ends_with_epochs(self) -> bool:
         """Whether learning rates depend on the total number of epochs."""
-        return self.schedule in ("cosine", "wsd")
+        return self.schedule in ENDING
 
     @property
     def settings(self) -> dict[str, object]:
@@ -215,50 +213,11 @@ class TrainConfig:
         batch = self.batch if self.mode == "patch" else None
         return EpochLength(self.share, self.steps, self.min_steps, batch)
 
-    def done(self, epoch: float, seconds: float = 0.0) -> float:
-        """Return the share of the training that is done after some epochs and seconds, at most 1.
-
-        The larger of the shares of ``epochs`` and of ``max_seconds`` counts.
-        """
-        in_time = 0.0 if self.max_seconds is None else seconds / self.max_seconds
-        return min(1.0, max(epoch / self.epochs, in_time))
-
-    def learning_rate_at(self, epoch: float, seconds: float = 0.0) -> float:
-        """Return the learning rate after some epochs, fractions included, and seconds (thesis 3.7).
-
-        ``step``: multiplied by ``decay`` every ``decay_every`` epochs (0.75 and 8), not below
-        ``min_learning_rate`` (1e-5). ``cyclic``: linear from a tenth of the rate up to it and
-        back, ``2 * decay_every`` epochs a cycle. ``cosine``: half a cosine from the rate to
-        ``min_learning_rate`` over ``epochs``, or ``max_seconds`` if these are over sooner.
-        ``wsd``: constant, and over the last fifth of the training down to ``min_learning_rate`` by
-        a square root [1]_: before that, the rate does not depend on the length of the training.
-
-        References
-        ----------
-        .. [1] A. Haegele et al., Scaling laws and compute-optimal training beyond fixed training
-           durations, Advances in Neural Information Processing Systems 37 (2024).
-        """
+    @property
+    def rates(self) -> Schedule:
+        """Length of the training, and its learning rate at every step."""
         assert self.learning_rate is not None
-        top, low = self.learning_rate, min(self.min_learning_rate, self.learning_rate)
-        if self.schedule == "step":
-            return max(low, top * self.decay ** (epoch // self.decay_every))
-        if self.schedule == "cyclic":
-            phase = abs((epoch / self.decay_every + 1) % 2 - 1)  # 0 at the start, 1 in the middle
-            return top * (0.1 + 0.9 * phase)
-        if self.schedule == "cosine":
-            wave = math.cos(math.pi * self.done(epoch, seconds))
-            return low + (top - low) * (1 + wave) / 2
-        if self.schedule == "wsd":
-            falling = max(0.0, self.done(epoch, seconds) - (1 - FALLING)) / FALLING
-            return top - (top - low) * math.sqrt(falling)
-        return top
-
-    def learning_rate_of(self, epoch: int, step: int, steps: int, seconds: float = 0.0) -> float:
-        """Return the learning rate of a step in an epoch, warm-up included; both count from 0.
-
-        ``warmup`` is the share of the training in which the rate grows from 0.
-        """
-        rate = self.learning_rate_at(epoch + step / steps, seconds)
-        if self.warmup:
-            rate *= min(1.0, self.done(epoch + (step + 1) / steps, seconds) / self.warmup)
-        return rate
+        return Schedule(
+            self.epochs, self.learning_rate, self.schedule, self.max_seconds,
+            self.min_learning_rate, self.decay, self.decay_every, self.warmup,
+        )  # fmt: skip

@@ -22,7 +22,6 @@ from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.spec import ModelSpec
 from fibsem.system import metric_names
 from fibsem.system.files import known_json, write_json
-from fibsem.system.identity import Identity
 from fibsem.system.outages import outage_of
 from fibsem.system.pulse import begin
 from fibsem.system.records import Figures
@@ -92,8 +91,7 @@ def run_job(
     ```
     """
     begin()
-    identity = Identity("training", material.config.settings, material.dataset.digests)
-    settle(job.folder, identity, tracking, job.overwrite)
+    settle(job.folder, material.identity, tracking, job.overwrite)
     done = job.folder / "result.json"
     earlier = known_json(done, TrialResult.from_json)
     if earlier is not None and _has_model(job.folder, material.config.spec):

@@ -98,7 +98,7 @@ def test_the_smallest_rate_and_the_decay_change_the_rates_of_the_schedules_that_
             one = TrainConfig(learning_rate=0.01, schedule=schedule, decay_every=2, epochs=40)
             other = replace(one, **{name: value})
             now = {"train.schedule": schedule}
-            rates = [[each.learning_rate_at(k / 2) for k in range(80)] for each in (one, other)]
+            rates = [[each.rates.at(k / 2) for k in range(80)] for each in (one, other)]
             assert (rates[0] == rates[1]) == bool(why_unused(f"train.{name}", now))
 
 

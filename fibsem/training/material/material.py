@@ -16,6 +16,7 @@ from fibsem.data.greys import FilmGreys, greys_of
 from fibsem.data.pieces import Parts, cut_regions
 from fibsem.data.sampling import Pixels, balanced_pixels
 from fibsem.data.windows import LabelledWindow, labelled_regions, load_windows
+from fibsem.system.identity import Identity
 from fibsem.training.beginning.teacher import Taught, teacher_of
 from fibsem.training.material.cache import Cache
 from fibsem.training.material.datasets import corrected_volumes
@@ -70,6 +71,11 @@ class Material:
         """Return material for another configuration; the cache is shared if it still applies."""
         fits = config.preprocess == self.config.preprocess
         return Material(self.dataset, config, self.cache if fits else None)
+
+    @property
+    def identity(self) -> Identity:
+        """Settings that affect the result of a training, and the digests of its data."""
+        return Identity("training", self.config.settings, self.dataset.digests)
 
     @property
     def volumes(self) -> Mapping[str, CorrectedVolume]:

@@ -127,7 +127,7 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
         laps = Laps()
         learner.steps.fit(
             dataset, steps_per_epoch=count, epochs=1, verbose=0, shuffle=False,
-            callbacks=[Rate(config.train, 0, count, 0.0), AfterStep(learner), laps],
+            callbacks=[Rate(config.train.rates, 0, count, 0.0), AfterStep(learner), laps],
         )  # fmt: skip
         return laps
 

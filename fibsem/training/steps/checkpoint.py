@@ -26,12 +26,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.config import defaults_of
-from fibsem.config.training import FALLING
+from fibsem.config.schedule import ENDING, FALLING
 from fibsem.errors import first_line
 from fibsem.system.files import replace_file
 from fibsem.system.identity import Identity
 from fibsem.system.records import Stored
-from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch
 from fibsem.training.steps.learner import Learner, Weights, learned_state
 from fibsem.training.steps.state import TrainingState, seconds_of
@@ -240,7 +239,7 @@ def trained_s(path: Path) -> float:
         return 0.0
 
 
-def continuation(material: Material) -> Identity:
+def continuation(training: Identity) -> Identity:
     """Return the identity that a checkpoint must match for a training to resume from it.
 
     The number of epochs may be increased unless a past learning rate depended on it: a cosine does
@@ -248,8 +247,7 @@ def continuation(material: Material) -> Identity:
     part of the identity, because it applies to one start and is not reproducible; a training whose
     last epoch it has cut is at its end.
     """
-    settings = dict(material.config.settings)
-    settings["train.max_seconds"] = None
-    if not material.config.train.ends_with_epochs:
+    settings = {**training.settings, "train.max_seconds": None}
+    if settings["train.schedule"] not in ENDING:
         del settings["train.epochs"]
-    return Identity("training", settings, material.dataset.digests)
+    return replace(training, settings=settings)

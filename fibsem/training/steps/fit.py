@@ -121,8 +121,8 @@ def train(
     else:
         seed_networks(config.seed)
         learner.begin(config.spec, config.seed)
-    state, score = TrainingState(config.train), estimator(material, "val")
-    keeping = Keeping(learner, state, checkpoint, continuation(material))
+    state, score = TrainingState.of(config.train), estimator(material, "val")
+    keeping = Keeping(learner, state, checkpoint, continuation(material.identity))
     if checkpoint is not None and checkpoint.is_file():
         restore(learner, state, checkpoint, keeping.identity)
     state.limit(epochs_s)
@@ -200,7 +200,7 @@ def _one_epoch(
     state: TrainingState, feed: Feed,
 ) -> Epoch:  # fmt: skip
     """Train for one epoch, then score the averaged weights."""
-    started, epoch, settings = time.perf_counter(), len(state.history), state.settings
+    started, epoch = time.perf_counter(), len(state.history)
     batches, steps = epoch_batches(material, epoch)
     rate, end = state.rate(steps), EndOfEpoch(started + state.left_s)
     loss = learner.steps.fit(
@@ -213,12 +213,13 @@ def _one_epoch(
     learner.settle(batches(whole=True))
     trained = time.perf_counter()
     scores = score(learner.forward)
-    val, val_all = scores.balanced, scores.natural if settings.estimates_all else {}
+    val_all = scores.natural if material.config.train.estimates_all else {}
+    val = scores.balanced
     if not math.isfinite(val["loss"]):
         raise DivergedError(f"the validation loss is {val['loss']} in epoch {epoch + 1}")
     ended = time.perf_counter()
-    done = settings.done(epoch + 1, state.seconds + ended - started)
-    watched = settings.restart and state.restart is None and done >= WATCHED
+    done = state.schedule.done(epoch + 1, state.seconds + ended - started)
+    watched = state.may_restart and state.restart is None and done >= WATCHED
     if watched and epoch * steps + end.steps >= UNTAUGHT:
         check_alive(*scores.alike)
         check_taught([*(past.val["loss"] for past in state.history), val["loss"]], val["accuracy"])

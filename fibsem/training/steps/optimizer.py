@@ -7,6 +7,7 @@ import time
 import keras
 
 from fibsem.config import TrainConfig
+from fibsem.config.schedule import Schedule
 from fibsem.training.steps.muon import Muon
 
 #: Output layer: Muon updates it with AdamW, as the papers do for the last layer.
@@ -34,23 +35,23 @@ class Rate(keras.callbacks.Callback):
 
     Parameters
     ----------
-    settings
-        Training settings with the schedule.
+    schedule
+        Learning rates of the training.
     epoch, steps
         Number of the epoch, from 0, and its number of steps.
     spent
         Seconds that the training has taken before this epoch.
     """
 
-    def __init__(self, settings: TrainConfig, epoch: int, steps: int, spent: float) -> None:
+    def __init__(self, schedule: Schedule, epoch: int, steps: int, spent: float) -> None:
         super().__init__()
-        self.settings, self.epoch, self.steps, self.spent = settings, epoch, steps, spent
+        self.schedule, self.epoch, self.steps, self.spent = schedule, epoch, steps, spent
         self.started, self.last = time.perf_counter(), 0.0
 
     def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
         """Set the learning rate before a step."""
         seconds = self.spent + time.perf_counter() - self.started
-        rate = self.settings.learning_rate_of(self.epoch, batch, self.steps, seconds)
+        rate = self.schedule.of_step(self.epoch, batch, self.steps, seconds)
         if rate != self.last:
             self.model.optimizer.learning_rate.assign(rate)
         self.last = rate

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fibsem.config import TrainConfig
+from fibsem.config.schedule import Schedule
+from fibsem.config.training import Criterion
 from fibsem.training.results import Epoch
 from fibsem.training.steps.health import DivergedError
 from fibsem.training.steps.learner import Weights
@@ -23,8 +25,14 @@ class TrainingState:
 
     Attributes
     ----------
-    settings
-        Training settings.
+    schedule
+        Length of the training and its learning rates.
+    patience
+        Epochs without a better one after which it ends, or None.
+    kept_by
+        Criterion of the best epoch; see :attr:`TrainConfig.kept_by`.
+    may_restart
+        Whether a network that diverges is replaced once.
     history
         Epochs so far.
     best, best_weights
@@ -35,13 +43,21 @@ class TrainingState:
         Whether the training has diverged for good, so that no further epochs follow.
     """
 
-    settings: TrainConfig
+    schedule: Schedule
+    patience: int | None
+    kept_by: Criterion
+    may_restart: bool
     history: list[Epoch] = field(default_factory=list)
     best: int = -1
     best_weights: Weights = field(default_factory=list)
     restart: int | None = None
     lost_s: float = 0.0
     over: bool = False
+
+    @classmethod
+    def of(cls, train: TrainConfig) -> TrainingState:
+        """Return the state of a training before its first epoch."""
+        return cls(train.rates, train.patience, train.kept_by, train.restart)
 
     @property
     def seconds(self) -> float:
@@ -50,9 +66,9 @@ class TrainingState:
 
     def limit(self, left_s: float | None) -> None:
         """End the training ``left_s`` seconds from now, if ``train.max_seconds`` is not sooner."""
-        most_s = self.settings.max_seconds
+        most_s = self.schedule.max_seconds
         if most_s is not None and left_s is not None:
-            self.settings = replace(self.settings, max_seconds=min(most_s, self.seconds + left_s))
+            self.schedule = replace(self.schedule, max_seconds=min(most_s, self.seconds + left_s))
 
     def forget(self) -> None:
         """Discard the best weights, because their network had learned nothing."""
@@ -74,7 +90,7 @@ class TrainingState:
             The ``error``, if restarts are off; or if no restart, epoch or time is left, and no
             weights were kept.
         """
-        if not self.settings.restart:
+        if not self.may_restart:
             raise error
         self.lost_s += lost_s
         self.over = self.restart is not None or self.ended
@@ -88,8 +104,7 @@ class TrainingState:
         kept = "" if self.best < 0 else f"epoch {self.best + 1}"
         if self.over:
             return f"nothing more is trained, and {kept} is kept"
-        assert self.settings.learning_rate is not None
-        rate = RESTART_RATE * self.settings.learning_rate
+        rate = RESTART_RATE * self.schedule.rate
         instead = f"; {kept} is kept if none is better" if kept else ""
         return f"begun again after epoch {self.restart}, from a learning rate of {rate:g}{instead}"
 
@@ -104,17 +119,16 @@ class TrainingState:
 
         After a restart they are smaller, and the schedule covers the remaining epochs and time.
         """
-        train = self.settings
+        whole = self.schedule
         if self.restart is None:
-            return Rate(train, len(self.history), steps, self.seconds)
-        assert train.learning_rate is not None
+            return Rate(whole, len(self.history), steps, self.seconds)
         before_s = self.lost_s + seconds_of(self.history[: self.restart])
-        left_s = None if train.max_seconds is None else max(train.max_seconds - before_s, 1e-3)
-        train = replace(
-            train, learning_rate=RESTART_RATE * train.learning_rate, max_seconds=left_s,
-            epochs=train.epochs - self.restart,
+        left_s = None if whole.max_seconds is None else max(whole.max_seconds - before_s, 1e-3)
+        rest = replace(
+            whole, rate=RESTART_RATE * whole.rate, max_seconds=left_s,
+            epochs=whole.epochs - self.restart,
         )  # fmt: skip
-        return Rate(train, len(self.history) - self.restart, steps, self.seconds - before_s)
+        return Rate(rest, len(self.history) - self.restart, steps, self.seconds - before_s)
 
     def take(self, epoch: Epoch, weights: Callable[[], Weights]) -> None:
         """Add an epoch, and keep its weights if it is the best so far by ``train.keep``."""
@@ -124,10 +138,9 @@ class TrainingState:
 
     def _badness(self, epoch: Epoch) -> float:
         """Return the criterion of ``train.keep`` for an epoch, smaller is better."""
-        by = self.settings.kept_by
-        if by == "loss":
+        if self.kept_by == "loss":
             return epoch.val["loss"]
-        return -(epoch.val_all if by == "all" else epoch.val)["miou"]
+        return -(epoch.val_all if self.kept_by == "all" else epoch.val)["miou"]
 
     def _best_since(self, first: int) -> int:
         """Return the number of the best epoch from ``first`` on; ``first - 1`` if there is none."""
@@ -140,10 +153,10 @@ class TrainingState:
 
         Infinite without a limit. A first validation is not known, and takes no time here.
         """
-        if self.settings.max_seconds is None:
+        if self.schedule.max_seconds is None:
             return math.inf
         validation_s = self.history[-1].val_seconds if self.history else 0.0
-        return self.settings.max_seconds - self.seconds - validation_s
+        return self.schedule.max_seconds - self.seconds - validation_s
 
     @property
     def cut(self) -> bool:
@@ -153,23 +166,23 @@ class TrainingState:
     @property
     def cut_off(self) -> str | None:
         """Message that the time limit ended the training before its last step, or None."""
-        train, done = self.settings, sum(not epoch.cut for epoch in self.history)
-        steps = self.history[-1].steps if self.history else 0
-        if train.max_seconds is None or done >= train.epochs or not (self.cut or self.left_s <= 0):
+        done, epochs = sum(not epoch.cut for epoch in self.history), self.schedule.epochs
+        steps, most_s = self.history[-1].steps if self.history else 0, self.schedule.max_seconds
+        if most_s is None or done >= epochs or not (self.cut or self.left_s <= 0):
             return None
         more = f" and {steps} step{'s' * (steps != 1)}" if self.cut else ""
-        limit = f"the {train.max_seconds:.0f} s that it may take (train.max_seconds)"
-        return f"the training ended after {done} of {train.epochs} epochs{more}, with {limit}"
+        limit = f"the {most_s:.0f} s that it may take (train.max_seconds)"
+        return f"the training ended after {done} of {epochs} epochs{more}, with {limit}"
 
     @property
     def ended(self) -> bool:
         """Whether epochs, patience or time are used up, or the training diverged for good."""
-        train, done = self.settings, len(self.history)
+        done = len(self.history)
         waited = done - 1 - self._best_since(self.restart or 0)
         return (
             self.over
-            or done >= train.epochs
-            or (train.patience is not None and waited >= train.patience and done > 0)
+            or done >= self.schedule.epochs
+            or (self.patience is not None and waited >= self.patience and done > 0)
             or self.cut
             or self.left_s <= 0
         )

@@ -174,7 +174,7 @@ def test_a_budget_too_short_for_a_bracket_says_what_would_do():
 
 def rate_at(plan, epochs):
     how = TrainConfig(learning_rate=0.01, schedule=plan.schedule, epochs=plan.epochs)
-    return how.learning_rate_at(epochs)
+    return how.rates.at(epochs)
 
 
 def test_a_plan_of_a_version_before_keeps_its_cosine():
@@ -210,8 +210,9 @@ def test_a_plan_says_who_shares_the_work_and_what_it_keeps():
 def test_what_a_training_leaves_is_what_was_said(material, tmp_path):
     some = material("model.filters=32")
     spec, learner = some.config.spec, Learner.of(some.config)
-    state = TrainingState(some.config.train, best=0, best_weights=learner.scored.get_weights())
-    save(learner, state, tmp_path / "checkpoint.npz", continuation(some))
+    state = TrainingState.of(some.config.train)
+    state.best, state.best_weights = 0, learner.scored.get_weights()
+    save(learner, state, tmp_path / "checkpoint.npz", continuation(some.identity))
     models.save(spec, learner.scored, tmp_path)
     left = sum(path.stat().st_size for path in tmp_path.iterdir())
     one = Plan(60.0, "abc", 1, 1, 1, 0.1, 0.2, 5.0)

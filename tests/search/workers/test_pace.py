@@ -247,10 +247,10 @@ def test_all_processes_of_a_sweep_mean_the_same_end():
 
 def test_who_goes_on_under_a_limit_has_its_time_before_besides(material, tmp_path):
     some = material()
-    learner, state = Learner.of(some.config), TrainingState(some.config.train, lost_s=3.0)
-    state.history = [epoch(0, 0.5), epoch(1, 0.4)]
+    learner, state = Learner.of(some.config), TrainingState.of(some.config.train)
+    state.lost_s, state.history = 3.0, [epoch(0, 0.5), epoch(1, 0.4)]
     state.best, state.best_weights = 1, learner.scored.get_weights()
-    save(learner, state, tmp_path / "checkpoint.npz", continuation(some))
+    save(learner, state, tmp_path / "checkpoint.npz", continuation(some.identity))
     assert trained_s(tmp_path / "checkpoint.npz") == pytest.approx(3 + 2 * 1.1)
     assert trained_s(tmp_path / "none.npz") == 0
-    assert continuation(material("train.max_seconds=9")) == continuation(some)
+    assert continuation(material("train.max_seconds=9").identity) == continuation(some.identity)

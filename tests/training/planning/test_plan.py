@@ -334,7 +334,7 @@ def test_who_comes_to_the_end_takes_the_time_of_the_last_rung(
             abs(taken_s - planned_s) <= most_off
         )
     how = TrainConfig(learning_rate=0.01, schedule="wsd", epochs=epochs)
-    assert how.learning_rate_at(reached) == 0.01
+    assert how.rates.at(reached) == 0.01
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 

@@ -54,13 +54,14 @@ def test_a_training_ends_later_only_where_no_rate_before_knew_its_end(
     learner, material, tmp_path, before, reached, restart, now, goes_on
 ):
     file, own = tmp_path / "checkpoint.npz", material(*settings(*before))
-    state = TrainingState(own.config.train, epochs(reached), 0, learner.scored.get_weights())
-    state.restart = restart
-    save(learner, state, file, continuation(own))
+    state = TrainingState.of(own.config.train)
+    state.history, state.best, state.restart = epochs(reached), 0, restart
+    state.best_weights = learner.scored.get_weights()
+    save(learner, state, file, continuation(own.identity))
     asked = material(*settings(*before, *now))
-    fresh = TrainingState(asked.config.train)
+    fresh = TrainingState.of(asked.config.train)
     with nullcontext() if goes_on else pytest.raises(UserError, match=r"another train\."):
-        restore(learner, fresh, file, continuation(asked))
+        restore(learner, fresh, file, continuation(asked.identity))
     assert len(fresh.history) == (reached if goes_on else 0)
 
 
@@ -88,10 +89,10 @@ def test_rates_before_are_those_of_the_later_end_behind_the_warm_up(
     )
     for epoch in range(reached):
         for step in range(steps):
-            rates = [how.learning_rate_of(epoch, step, steps) for how in (one, two)]
+            rates = [how.rates.of_step(epoch, step, steps) for how in (one, two)]
             if warmup == 0 or epoch >= warmup * (own + more):
                 assert rates == [0.1, 0.1]
-    assert two.learning_rate_of(reached, 0, steps) == pytest.approx(0.1) or reached >= 0.8 * own
+    assert two.rates.of_step(reached, 0, steps) == pytest.approx(0.1) or reached >= 0.8 * own
 
 
 def of_settings(settings):

@@ -212,15 +212,18 @@ def test_a_training_ends_with_the_seconds_that_are_left_of_a_hard_budget(materia
 @pytest.mark.parametrize(("most_s", "ends_s"), [(None, None), (3.0, 3.0), (9.0, 6.1)])
 def test_the_sooner_of_two_limits_counts(most_s, ends_s):
     """Of 1.1 s an epoch, and 5 s that are left after it."""
-    state = TrainingState(TrainConfig(max_seconds=most_s), epochs_of([0.5]))
+    state = TrainingState.of(TrainConfig(learning_rate=0.1, max_seconds=most_s))
+    state.history = epochs_of([0.5])
     state.limit(None)
-    assert state.settings.max_seconds == most_s
+    assert state.schedule.max_seconds == most_s
     state.limit(5.0)
-    assert state.settings.max_seconds == (ends_s and pytest.approx(ends_s))
+    assert state.schedule.max_seconds == (ends_s and pytest.approx(ends_s))
 
 
 def test_no_epoch_begins_that_has_no_time_but_for_its_validation():
-    state = TrainingState(TrainConfig(epochs=9, max_seconds=2.25, keep="loss"))
+    state = TrainingState.of(
+        TrainConfig(learning_rate=0.1, epochs=9, max_seconds=2.25, keep="loss")
+    )
     state.take(epochs_of([0.5])[0], list)
     assert state.left_s == pytest.approx(2.25 - 1.1 - 0.1)
     assert not state.ended
@@ -252,7 +255,7 @@ def epochs_of(losses):
 )
 def test_when_a_training_ends(material, losses, changes, ended, best):
     how = replace(material().config.train, keep="loss", **{"epochs": 9, **changes})
-    state = TrainingState(how)
+    state = TrainingState.of(how)
     for epoch in epochs_of(losses):
         state.take(epoch, list)
     assert state.best == best
@@ -318,10 +321,8 @@ def test_a_grid_step_minimises_cross_entropy_with_classes_balanced_over_the_trai
 def test_the_learning_rate_falls_by_steps():
     """Thesis 3.7: times 0.75 every 8 epochs, not below 1e-5."""
     how = TrainConfig(learning_rate=0.02, schedule="step")
-    assert [how.learning_rate_at(e) for e in (0, 7, 8, 16)] == pytest.approx(
-        [0.02, 0.02, 0.015, 0.01125]
-    )
-    assert how.learning_rate_at(1000) == 1e-5
+    assert [how.rates.at(e) for e in (0, 7, 8, 16)] == pytest.approx([0.02, 0.02, 0.015, 0.01125])
+    assert how.rates.at(1000) == 1e-5
 
 
 def test_same_padding_trains_on_patches_and_says_why_not_on_grids(material):
@@ -357,22 +358,22 @@ def test_two_devices_learn_what_one_learns(small, tmp_path):
 def test_schedules_of_the_learning_rate(schedule, expected):
     how = TrainConfig(learning_rate=0.1, schedule=schedule, epochs=20)
     for epoch, rate in expected.items():
-        assert how.learning_rate_at(epoch) == pytest.approx(rate, rel=1e-6)
+        assert how.rates.at(epoch) == pytest.approx(rate, rel=1e-6)
 
 
 def test_half_a_cosine_ends_with_the_time_or_the_epochs_whichever_is_over_first():
     how = TrainConfig(learning_rate=0.1, schedule="cosine", epochs=100, max_seconds=60)
-    assert how.learning_rate_at(3, 30) == pytest.approx(0.050005)
-    assert how.learning_rate_at(50, 3) == pytest.approx(0.050005)
-    assert how.learning_rate_at(3, 99) == pytest.approx(1e-5)
+    assert how.rates.at(3, 30) == pytest.approx(0.050005)
+    assert how.rates.at(50, 3) == pytest.approx(0.050005)
+    assert how.rates.at(3, 99) == pytest.approx(1e-5)
 
 
 def test_the_learning_rate_grows_in_the_beginning():
     """Over a tenth of 10 epochs of 20 steps: to the whole of it with the last step of the first."""
     how = TrainConfig(learning_rate=0.1, schedule="constant", epochs=10, warmup=0.1)
-    rates = [how.learning_rate_of(0, step, 20) for step in range(20)]
+    rates = [how.rates.of_step(0, step, 20) for step in range(20)]
     assert rates == pytest.approx([0.1 * (k + 1) / 20 for k in range(20)])
-    assert how.learning_rate_of(1, 0, 20) == 0.1
+    assert how.rates.of_step(1, 0, 20) == 0.1
 
 
 #: On one batch; trainings of other tests are by Muon and by SGD.

@@ -1,6 +1,7 @@
 """A network that says the same everywhere is no result, whatever its figures look like."""
 
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -187,8 +188,8 @@ def epoch(number, loss):
 @pytest.mark.parametrize("begun_again", [False, True])
 def test_where_nothing_can_follow_the_best_is_what_it_comes_to(begun_again, capsys):
     """No time is left, or the second network dies like the first."""
-    limit, error = None if begun_again else 20.0, DivergedError("it died")
-    state = TrainingState(TrainConfig(learning_rate=0.1, keep="loss", max_seconds=limit))
+    how, error = TrainConfig(learning_rate=0.1, keep="loss"), DivergedError("it died")
+    state = TrainingState.of(replace(how, max_seconds=None if begun_again else 20.0))
     if begun_again:
         state.begin_again(error, 1.0)
     for number, loss in enumerate([0.4, 0.3]):
@@ -199,12 +200,12 @@ def test_where_nothing_can_follow_the_best_is_what_it_comes_to(begun_again, caps
     assert (state.best, state.best_weights) == (1, [0.3])
     assert "it died; nothing more is trained, and epoch 2 is kept" in capsys.readouterr().err
     with pytest.raises(DivergedError, match="it died"):
-        TrainingState(TrainConfig(keep="loss", max_seconds=1.0)).begin_again(error, 2.0)
+        TrainingState.of(replace(how, max_seconds=1.0)).begin_again(error, 2.0)
 
 
 def test_patience_with_the_second_network_is_with_what_it_learns():
     """It begins anew, behind what the first one knew."""
-    state = TrainingState(TrainConfig(learning_rate=0.1, keep="loss", patience=2, epochs=99))
+    state = TrainingState.of(TrainConfig(learning_rate=0.1, keep="loss", patience=2, epochs=99))
     state.take(epoch(0, 0.1), list)
     state.begin_again(DivergedError("it died"), 1.0)
     for number in range(1, 6):
