@@ -14,7 +14,6 @@ from fibsem.data.sampling import lattice_pixels
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
 from fibsem.search.space.declared import read_space
-from fibsem.training.material.fixed_draws import balanced_sample
 from fibsem.training.steps.learner import compiled_for_steps
 
 SIZES = (11, 33, 49, 65, 81)
@@ -172,7 +171,7 @@ def test_the_validation_pixels_of_the_study_are_what_they_were(material):
     labels = [window.labels for window in setting.val]
     size = 2 * int(0.05 * sum(part.size for part in labels) / 2)
     for ours, theirs in zip(
-        columns(balanced_sample(setting, "val")),
+        columns(setting.fixed("val").balanced),
         columns(lattice_pixels(labels, size, np.random.default_rng([0, 2]))),
         strict=True,
     ):

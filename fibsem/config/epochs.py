@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fibsem.data.sampling import sample_size
 
@@ -10,6 +10,8 @@ from fibsem.data.sampling import sample_size
 STUDY = 180 * 256**2
 #: Patches per step in patch mode, by which the length of an epoch in grid mode is defined, too.
 REFERENCE_BATCH = 128
+#: Minimum steps of an epoch of usual length.
+USUAL_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,18 @@ class EpochLength:
         """Return ``steps``, or the steps for every drawn pixel once, at least ``min_steps``."""
         drawn = steps_per_epoch(self.pixels_of(labelled), self.batch or REFERENCE_BATCH)
         return self.steps or max(self.min_steps, drawn)
+
+    def usual_steps_of(self, labelled: int) -> int:
+        """Return the steps that follow from the labels, at least 100; ``steps`` if they are fewer.
+
+        Unlike :meth:`steps_of` they are the same for all plans that are not shorter.
+
+        >>> few = EpochLength(share=0.005, steps=900, min_steps=20, batch=None)
+        >>> few.steps_of(200_000), few.usual_steps_of(200_000)
+        (900, 100)
+        """
+        usual = max(USUAL_STEPS, replace(self, steps=None).steps_of(labelled))
+        return min(self.steps or usual, usual)
 
 
 def steps_per_epoch(samples: int, batch: int = REFERENCE_BATCH) -> int:

@@ -28,7 +28,6 @@ from fibsem.promotion.setting import Promotion
 from fibsem.system.progress import Progress
 from fibsem.system.records import Stored
 from fibsem.training.boxes import within
-from fibsem.training.material.fixed_draws import pieces_of
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.squares import SquareCounts
 
@@ -110,7 +109,7 @@ def _search(
         if config.search == "exhaustive":
             best, surface = search(squares, grid, progress)
         else:
-            sample = sample_of(scored, pieces_of(material, "val"), grid.margin)
+            sample = sample_of(scored, material.fixed("val").pieces, grid.margin)
             best, surface = search_by_sample(squares, sample, grid, progress)
     calibration = fit_calibration(squares, best.sigma)
     return BestSteps(best, surface.tolist(), calibration, tuple(confusions_of(scored, best)))

@@ -20,7 +20,6 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.places import places_of
 from fibsem.system.progress import Progress
 from fibsem.system.records import Figures
-from fibsem.training.material.fixed_draws import pieces_of
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.estimating import estimate
 from fibsem.training.scoring.scoring import scored_squares
@@ -87,7 +86,7 @@ def balanced_figures(segmenter: Segmenter, material: Material, split: Split) -> 
 
 def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estimate:
     """Score all labelled pixels of the sampled pieces of a split."""
-    pieces, labels, scores, piece = pieces_of(material, split), [], [], []
+    pieces, labels, scores, piece = material.fixed(split).pieces, [], [], []
     scored = scored_squares(material, Scorer(segmenter), split, regions=pieces.regions)
     for k, (_, square) in enumerate(scored):
         labelled = square.labels != IGNORE

@@ -68,7 +68,7 @@ def _sampling(material: Material) -> str:
 
 def _sampled_mious(material: Material, model: models.Model) -> dict[str, float]:
     """MIoU of every validation square on the pixels that are drawn for validation."""
-    sample, scored = drawn(material, "val"), estimate(material, model, "val")
+    sample, scored = drawn(material.fixed("val")), estimate(material, model, "val")
     squares = np.array([window.region.key for window in sample.windows])[sample.pixels.window]
     return {
         region.key: Confusion.at_threshold(

@@ -21,7 +21,6 @@ from fibsem.inference.model.views import SYMMETRIES
 from fibsem.promotion.options import segmentation_of
 from fibsem.promotion.setting import Promotion
 from fibsem.system.records import Figure, Stored
-from fibsem.training.material.fixed_draws import pieces_of
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.scoring import scored_squares
 
@@ -73,7 +72,7 @@ def compare_views(segmenter: Segmenter, material: Material, most: int) -> Symmet
     """Score the pieces of the validation part with 1, 2 and up to ``most`` views."""
     if Scorer(segmenter).mode != "dense":
         return Symmetries({})
-    pieces, rows = pieces_of(material, "val"), {}
+    pieces, rows = material.fixed("val").pieces, {}
     alone: dict[int, float] = {}
     for count in (symmetry for symmetry in SYMMETRIES if symmetry <= most):
         scorer = Scorer(replace(segmenter, symmetry=count))

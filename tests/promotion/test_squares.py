@@ -6,7 +6,6 @@ from fibsem import models
 from fibsem.analysis.metrics import Confusion
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.promotion.squares import square_mious
-from fibsem.training.material.fixed_draws import balanced_sample
 from fibsem.training.scoring.estimating import estimate
 
 
@@ -29,7 +28,7 @@ def test_patch_by_patch_squares_are_scored_on_the_sample(material, monkeypatch):
     assert sampled.squares.keys() == whole.squares.keys()
     found = estimate(made, model, "val")
     labels, scores = found.labels, found.scores
-    window = balanced_sample(made, "val").pixels.window
+    window = made.fixed("val").balanced.pixels.window
     for k, one in enumerate(made.val):
         right = Confusion.at_threshold(labels[window == k], scores[window == k], 0.5).miou
         name = f"{one.region.sample} {one.region.name}"

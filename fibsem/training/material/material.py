@@ -21,6 +21,7 @@ from fibsem.training.beginning.teacher import Taught, teacher_of
 from fibsem.training.material.cache import Cache
 from fibsem.training.material.datasets import corrected_volumes
 from fibsem.training.material.epoch_draws import EpochDraws
+from fibsem.training.material.fixed_draws import PIECES, FixedDraws
 from fibsem.training.material.grids import GridShape
 from fibsem.training.material.reader import WindowReader
 from fibsem.training.material.supply import Supply
@@ -28,7 +29,7 @@ from fibsem.training.material.weighing import class_weights, pixel_weights
 
 #: Random streams, one per purpose, so that one draw does not affect another.
 STREAM = {"train": 1, "val": 2, "test": 3}
-PIECES, CHANGING, LABELLED = 10, 11, 12
+CHANGING, LABELLED = 11, 12
 #: Approximate side of the parts of large regions, in pixels; smaller parts have relatively more
 #: surroundings to read.
 SIDE = 256
@@ -37,7 +38,7 @@ SIDE = 256
 class Material:
     """A dataset prepared for one configuration; each split is read on first use.
 
-    The samples for scoring are drawn by :mod:`fibsem.training.material.fixed_draws`.
+    Samples for training come from :attr:`draws`, those for scoring from :meth:`fixed`.
 
     Parameters
     ----------
@@ -147,6 +148,17 @@ class Material:
         return self.config.train.epoch_length.pixels_of(int(self.training_parts.counts.sum()))
 
     @property
+    def usual_pixels(self) -> int:
+        """Pixels, of one slice, of all inputs of an epoch of usual length."""
+        train, n = self.config.train, self.config.spec.window
+        number, size = (train.windows, train.grid) if self._by_grid else (train.batch, 1)
+        assert number is not None
+        assert size is not None
+        steps = train.epoch_length.usual_steps_of(int(self.training_parts.counts.sum()))
+        more = GridShape(number, size).extent(self.config.spec.stride) - 1
+        return steps * number * (n[0] + more) * (n[1] + more)
+
+    @property
     def training_parts(self) -> Parts:
         """Training regions cut into parts, with the label counts of each part."""
         if self.cache.parts is None:
@@ -214,6 +226,16 @@ class Material:
             windows=lambda: self.train, rare_windows=self.config.train.rare_windows,
             drawn=self.steps * self.grid.windows if self._by_grid else self.training_size,
             seed=self.config.seed,
+        )  # fmt: skip
+
+    def fixed(self, split: Split) -> FixedDraws:
+        """Return the fixed samples of a split on which the network is scored."""
+        train = self.config.train
+        return FixedDraws(
+            labelled_regions(self.dataset, split), self.volumes, self.config.spec,
+            windows=lambda: self.windows(split),
+            share=train.share if train.validation == "lattice" else None,
+            seed=(self.config.sampling.seed, STREAM[split]), cache=self.cache,
         )  # fmt: skip
 
     @property

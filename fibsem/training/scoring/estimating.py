@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,21 +22,16 @@ from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.pieces import PieceScorer, input_of
 from fibsem.inference.model.predict import BlockScorer, SampleScorer, compiled, patch_scores
 from fibsem.models import Model
-from fibsem.training.material.fixed_draws import (
-    balanced_sample,
-    piece_lattices,
-    piece_windows,
-    pieces_of,
-)
+from fibsem.models.spec import ModelSpec
+from fibsem.training.material.fixed_draws import FixedDraws
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.features import pixel_scores
 
 FloatArray = npt.NDArray[np.float32]
 Forward = Callable[[FloatArray], FloatArray]
 
-#: Maximum share of an epoch's time for validation, minimum steps of the epoch that this refers to
-#: (unless fewer are configured), and cost of a step in forward passes.
-SHARE, STEPS, STEP = 0.1, 100, 3
+#: Maximum share of an epoch's time for validation, and cost of a step in forward passes.
+SHARE, STEP = 0.1, 3
 
 
 @dataclass(frozen=True)
@@ -61,56 +56,52 @@ class Drawn:
         )
 
 
-def drawn(material: Material, split: Split) -> Drawn:
+def drawn(draws: FixedDraws) -> Drawn:
     """Return the pixels on which models without a dense form are scored."""
-    if material.config.train.validation == "lattice":
-        pixels, windows = balanced_sample(material, split).pixels, material.windows(split)
+    windows = draws.scored
+    if draws.share is not None:
+        pixels = draws.balanced.pixels
         half = len(pixels) // 2
         samples = samples_of(np.arange(len(windows)), [window.region for window in windows])
         square = pixels.window.astype(np.int64)
         return Drawn(windows, pixels, None, square, (half, half), samples)
-    pieces, windows = pieces_of(material, split), piece_windows(material, split)
-    pixels = few_pixels([window.labels for window in windows])
-    where = pixels.window
-    weight, square = pieces.weight[where], pieces.square[where]
+    pieces, pixels = draws.pieces, few_pixels([window.labels for window in windows])
+    weight, square = pieces.weight[pixels.window], pieces.square[pixels.window]
     return Drawn(windows, pixels, weight, square, pieces.counts, pieces.sample)
 
 
 def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]:
     """Return a function that scores a network, given as a function on arrays, on a split."""
-    spec = material.config.spec
-    if material.config.train.validation == "pieces" and spec.convertible:
-        pieces, windows = pieces_of(material, split), piece_windows(material, split)
-        lattices = piece_lattices(material, split, most_lattices(material, split))
-        return PieceScorer(spec, pieces, windows, lattices).estimate
-    sample = drawn(material, split)
-    if material.config.train.validation == "lattice":
-        by_lattice = SampleScorer(spec, sample.windows, balanced_sample(material, split))
+    draws = material.fixed(split)
+    spec = draws.spec
+    if draws.share is None and spec.convertible:
+        lattices = draws.lattices(most_lattices(spec, draws.piece_windows, material.usual_pixels))
+        return PieceScorer(spec, draws.pieces, draws.piece_windows, lattices).estimate
+    sample = drawn(draws)
+    if draws.share is not None:
+        by_lattice = SampleScorer(spec, sample.windows, draws.balanced)
         return lambda forward: sample.estimate(by_lattice.scores(forward))
     return lambda forward: sample.estimate(
         patch_scores(forward, spec, sample.windows, sample.pixels)
     )
 
 
-def most_lattices(material: Material, split: Split) -> int:
+def most_lattices(spec: ModelSpec, windows: Sequence[LabelledWindow], epoch: int) -> int:
     """Return the number of lattices whose scoring costs at most a tenth of an epoch.
 
     Costs are computed, not measured, so that trainings of one network are compared on the same
-    pixels. The length of the epoch therefore follows from the labels rather than from a plan,
-    unless fewer steps are configured.
+    pixels.
+
+    Parameters
+    ----------
+    spec, windows
+        The network, and the windows of the pieces.
+    epoch
+        Pixels of the inputs of an epoch; see :attr:`Material.usual_pixels`.
     """
-    spec, train = material.config.spec, material.config.train
-    windows = piece_windows(material, split)
-    number, side = (train.windows, train.grid) if train.mode == "grid" else (train.batch, 1)
-    assert number is not None
-    assert side is not None
-    labelled = int(material.training_parts.counts.sum())
-    usual = max(STEPS, replace(train.epoch_length, steps=None).steps_of(labelled))
-    steps = min(train.steps or usual, usual)
-    epoch = STEP * steps * number * math.prod(input_of(spec, (side, side)))
     cost = np.mean([math.prod(input_of(spec, window.labels[:: spec.stride, :: spec.stride].shape))
                     for window in windows])  # fmt: skip
-    return int(SHARE * epoch / cost)
+    return int(SHARE * (STEP * epoch) / cost)
 
 
 def estimate(material: Material, model: Model, split: Split) -> Estimate:
@@ -123,7 +114,8 @@ def estimate(material: Material, model: Model, split: Split) -> Estimate:
     estimate(material, trained.model, "val").natural["miou"]
     ```
     """
-    if material.config.spec.is_network:
+    spec = material.config.spec
+    if spec.is_network:
         return estimator(material, split)(compiled(model))
-    sample, scorer = drawn(material, split), BlockScorer(material.config.spec, model)
+    sample, scorer = drawn(material.fixed(split)), BlockScorer(spec, model)
     return sample.estimate(pixel_scores(scorer, material.volumes, sample.windows, sample.pixels))

@@ -19,9 +19,8 @@ from fibsem.data.pieces import part_of
 from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import beside
-from fibsem.training.material.fixed_draws import piece_windows
-from fibsem.training.material.material import Material
-from fibsem.training.scoring.scoring import scored_squares
+from fibsem.training.boxes import box_scores
+from fibsem.training.material.fixed_draws import FixedDraws
 
 #: File name in the folder of a training and among the artifacts of its run.
 PICTURE = "validation_square.png"
@@ -37,14 +36,14 @@ Picture = npt.NDArray[np.uint8]
 
 
 def draw_square(
-    material: Material, scorer: BlockScorer, seconds_per_gigapixel: float, folder: Path
+    draws: FixedDraws, scorer: BlockScorer, seconds_per_gigapixel: float, folder: Path
 ) -> Path | None:
     """Draw grey values, labels, probability of solid, and errors side by side.
 
     Parameters
     ----------
-    material, scorer
-        Data and trained model.
+    draws, scorer
+        Fixed samples of the validation split, and the trained model.
     seconds_per_gigapixel
         Measured cost, which limits the size of the part.
     folder
@@ -55,19 +54,17 @@ def draw_square(
     Path or None
         The file, or None if the part would be smaller than 8 pixels on a side.
     """
-    by_pieces = material.config.train.validation == "pieces"
-    windows = piece_windows(material, "val") if by_pieces else material.val  # already in memory
-    region = most_even(windows).region
+    region = most_even(draws.scored).region
     side = min(SIDE, int(math.sqrt(1e9 * MOST_S / seconds_per_gigapixel)))
     rows, columns = (min(n, side) for n in region.box.shape[1:])
     if min(rows, columns) < 8:
         return None
     part = part_of(region, (slice(0, rows), slice(0, columns)))
-    _, square = next(scored_squares(material, scorer, "val", regions=[part]))
-    grey = material.volumes[region.sample].read(part.box)[0]
-    solid = square.scores[square.inner]
+    volume = draws.volumes[region.sample]
+    scores, inner = box_scores(part.box, scorer, volume, 0)
+    shown = panels(volume.read(part.box)[0], part.read(), scores[inner])
     with beside(folder / PICTURE) as path:
-        Image.fromarray(_side_by_side(panels(grey, square.labels, solid))).save(path, format="PNG")
+        Image.fromarray(_side_by_side(shown)).save(path, format="PNG")
     return folder / PICTURE
 
 

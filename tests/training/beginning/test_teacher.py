@@ -36,7 +36,6 @@ from fibsem.training.material import epoch_draws
 from fibsem.training.material import material as materials
 from fibsem.training.material.datasets import obtain
 from fibsem.training.material.feeding import epoch_batches
-from fibsem.training.material.fixed_draws import piece_windows
 from fibsem.training.planning import probing
 from fibsem.training.planning.probing import probe
 from fibsem.training.scoring.scoring import scored_squares
@@ -166,7 +165,7 @@ def test_validation_and_test_squares_are_not_asked_about(material, bundle):
     assert setting.taught.maps.keys() == train_squares
     assert all(window.taught is None for window in (*setting.val, *setting.test))
     assert all(window.taught is not None for window in setting.train)
-    scores = [piece.taught for piece in piece_windows(setting, "val")]
+    scores = [piece.taught for piece in setting.fixed("val").piece_windows]
     assert not any(one is not None for one in scores)
 
 

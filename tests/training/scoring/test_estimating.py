@@ -8,12 +8,6 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.inference.model import pieces as scorers
 from fibsem.inference.model.predict import BlockScorer, compiled, sliding_window
 from fibsem.models import build
-from fibsem.training.material.fixed_draws import (
-    balanced_sample,
-    piece_lattices,
-    piece_windows,
-    pieces_of,
-)
 from fibsem.training.scoring.estimating import drawn, estimate, estimator, most_lattices
 from fibsem.training.scoring.scoring import score_all, scored_squares
 from fibsem.training.steps.fit import train
@@ -35,8 +29,9 @@ def test_a_piece_is_scored_as_the_square_that_it_is_cut_from(
     network = build(spec)
     found = estimator(setting, "val")(compiled(network))
     scorer, expected, labels = BlockScorer(spec, network), [], []
-    s, windows = spec.stride, piece_windows(setting, "val")
-    lattices = piece_lattices(setting, "val", most_lattices(setting, "val"))
+    draws, s = setting.fixed("val"), spec.stride
+    windows = draws.piece_windows
+    lattices = draws.lattices(most_lattices(spec, windows, setting.usual_pixels))
     assert len(lattices) >= len(windows)
     whole = [scorer(window.image) for window in windows]
     for piece, (y, x) in zip(lattices.piece, lattices.start, strict=True):
@@ -65,26 +60,32 @@ def test_where_all_is_drawn_the_figures_are_those_of_all_pixels(material):
 def test_as_many_lattices_are_scored_as_a_tenth_of_an_epoch_allows(material):
     """A pass over a lattice costs what its input is; three of them a step over as much."""
     setting = material("nbhd=81x81x3", "model.blocks=4", "train.steps=50")
-    windows = piece_windows(setting, "val")
+    windows = setting.fixed("val").piece_windows
     step = 16 * (81 + 16 * 7) ** 2
     assert {window.labels.shape for window in windows} == {(72, 72)}
-    assert most_lattices(setting, "val") == int(0.1 * 3 * 50 * step / (81 + 16 * 4) ** 2)
+    assert most_of(setting) == int(0.1 * 3 * 50 * step / (81 + 16 * 4) ** 2)
     longer = material("nbhd=81x81x3", "model.blocks=4", "train.steps=100")
-    assert most_lattices(longer, "val") > 1.9 * most_lattices(setting, "val")
+    assert most_of(longer) > 1.9 * most_of(setting)
     planned = material("nbhd=81x81x3", "model.blocks=4", "train.steps=900")
     usual = material("nbhd=81x81x3", "model.blocks=4", "train.steps=null")
-    assert most_lattices(planned, "val") == most_lattices(usual, "val")
+    assert most_of(planned) == most_of(usual)
+
+
+def most_of(setting):
+    """How many lattices a network is validated on."""
+    windows = setting.fixed("val").piece_windows
+    return most_lattices(setting.config.spec, windows, setting.usual_pixels)
 
 
 def test_networks_share_the_pieces_and_not_how_many_of_their_pixels_are_scored(material):
     """A U-Net gives every pixel of them, a pixel classifier one in the square of its stride."""
     both = [material("model=unet", "nbhd=33x33x3", "model.blocks=1"),
             material("nbhd=81x81x3", "model.blocks=4", "train.steps=1")]  # fmt: skip
-    first, second = ([r.box for r in pieces_of(one, "val").regions] for one in both)
+    first, second = ([r.box for r in one.fixed("val").pieces.regions] for one in both)
     assert first == second
     every, some = (len(estimator(one, "val")(compiled(build(one.config.spec))).labels)
                    for one in both)  # fmt: skip
-    pieces = piece_windows(both[0], "val")
+    pieces = both[0].fixed("val").piece_windows
     assert every == sum(int((window.labels <= 1).sum()) for window in pieces)
     assert some < every / 2
 
@@ -93,7 +94,7 @@ def test_patch_by_patch_few_pixels_are_scored(material):
     setting = material("model.padding=same", "nbhd=11x11x3")
     network = build(setting.config.spec)
     found = estimator(setting, "val")(compiled(network))
-    some = drawn(setting, "val")
+    some = drawn(setting.fixed("val"))
     assert len(found.labels) == len(some.pixels) < 2 * 4096
     forward = compiled(network)
     for k in (0, len(found.labels) // 2):
@@ -107,7 +108,7 @@ def test_the_study_keeps_its_pixels(material):
     """``lattice``: the balanced draw, each pixel once, as it was before there were pieces."""
     setting = material("train.validation=lattice")
     found = estimator(setting, "val")(compiled(build(setting.config.spec)))
-    np.testing.assert_array_equal(found.labels, balanced_sample(setting, "val").pixels.label)
+    np.testing.assert_array_equal(found.labels, setting.fixed("val").balanced.pixels.label)
     assert found.labels.mean() == 0.5
     assert found.balanced.keys() == {"miou", "accuracy", "loss"}
 

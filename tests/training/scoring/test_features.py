@@ -26,7 +26,7 @@ def test_a_forest_classifies_a_pixel_as_it_does_in_its_square(material):
     """Few pixels of many are classified alone; the whole window is the reference."""
     setting = material("model=forest", "nbhd=11x11x3", "model.trees=5")
     model = train(setting).model
-    some, found = drawn(setting, "val"), estimate(setting, model, "val")
+    some, found = drawn(setting.fixed("val")), estimate(setting, model, "val")
     pixels = some.pixels
     scorer = BlockScorer(setting.config.spec, model)
     for k, window in enumerate(some.windows):

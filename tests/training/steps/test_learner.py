@@ -6,7 +6,6 @@ import pytest
 
 from fibsem.inference.model.predict import compiled
 from fibsem.training.material.feeding import as_dataset, epoch_batches
-from fibsem.training.material.fixed_draws import balanced_sample
 from fibsem.training.planning import probing
 from fibsem.training.planning.probing import probe
 from fibsem.training.steps.fit import train
@@ -126,7 +125,7 @@ def test_a_network_is_kept_as_it_was_scored(material):
     measured = sum(2 * layer.gamma.shape[0] for layer in norms)
     assert measured  # running statistics, which a normalisation measures and nobody learns
     assert trained.parameters == trained.model.count_params() - measured
-    scorer = SampleScorer(setting.config.spec, setting.val, balanced_sample(setting, "val"))
+    scorer = SampleScorer(setting.config.spec, setting.val, setting.fixed("val").balanced)
     again = balanced_scores(scorer.sample.pixels.label, scorer.scores(compiled(trained.model)))
     assert again["loss"] == pytest.approx(trained.best.val["loss"], abs=1e-5)
 
