@@ -238,8 +238,9 @@ def prepare(tree: Tree) -> Prepared:
     from fibsem.training.material.material import Material
     from fibsem.training.scoring.scoring import check_scored
 
+    scored = [config.spec for config in configs if config.train.scores_all]
     for where, keys in given.search.figures.items():
-        check_scored(where, keys, configs, dataset)
+        check_scored(where, keys, scored, dataset)
     scalings = scalings_of(space, given.preprocess.scaling)
     given = pinned(given, *configs, dataset=dataset, scalings=scalings)
     material = Material(dataset, one_of_each(given, space)[0].run)

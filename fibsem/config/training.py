@@ -191,6 +191,11 @@ class TrainConfig:
         return self.val_all and self.validation == "pieces"
 
     @property
+    def scores_all(self) -> bool:
+        """Whether every labelled pixel of validation is scored at the end, as in the thesis."""
+        return self.val_all and self.validation == "lattice"
+
+    @property
     def kept_by(self) -> Criterion:
         """Criterion of the best epoch: ``keep``, but the loss for ``all`` without ``val_all``."""
         return "loss" if self.keep == "all" and not self.estimates_all else self.keep

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fibsem.config import Configuration, RunConfig, Tree
+from fibsem.data.dataset.dataset import Dataset
+from fibsem.system import metric_names
+from fibsem.system.files import known_json, write_json
 from fibsem.tracking import names
 from fibsem.tracking.run_notes import FileNotes, take_up
 from fibsem.tracking.runs import Tracking
 from fibsem.training.folder import Overwrite
-from fibsem.training.material.material import Material
+from fibsem.training.results import TrialResult
 
 
 @dataclass(frozen=True)
@@ -61,21 +64,46 @@ class Job:
         """Parsed configuration of the training."""
         return self.given.run
 
-    def take_up(self, material: Material, tracking: Tracking) -> str:
+    def take_up(self, dataset: Dataset, tracking: Tracking) -> str:
         """Resume the interrupted run of the folder, or start a new one; return the run id."""
-        config = material.config
+        config = self.config
         tags = {
             names.MODEL: config.spec.name,
             names.NBHD: config.spec.nbhd,
             names.PADDING: config.spec.padding,
             names.MODE: config.train.mode,
             names.SEED: config.seed,
-            names.DATA: material.dataset.hash,
+            names.DATA: dataset.hash,
             **({names.INIT: config.train.init} if config.train.init else {}),
             **({names.TEACHER: config.train.teacher} if config.train.teacher else {}),
             **self.tags,
         }
         return take_up(
-            tracking, FileNotes(self.folder / "run.json"), self.name, self.tree, material.dataset,
+            tracking, FileNotes(self.folder / "run.json"), self.name, self.tree, dataset,
             tags=tags, params=config.hyperparameters, parent=self.parent,
         )  # fmt: skip
+
+    def completed(self, result: TrialResult, dataset: Dataset, tracking: Tracking) -> TrialResult:
+        """Return a stored result after making sure that its run is complete and ended.
+
+        The process may have been killed after writing the file but before ending the run. If the
+        store no longer has the run, all metrics are logged again to a new one.
+        """
+        if tracking.find(result.run_id) is not None:
+            if self.published:
+                tracking.close(result.run_id)
+            if known_json(self.folder / "run.json") is None:
+                write_json(self.folder / "run.json", {"run_id": result.run_id})
+            return result
+        run_id = self.take_up(dataset, tracking)
+        logged = tracking.logged_steps(run_id, metric_names.VAL_LOSS)
+        for epoch in result.history[logged:]:
+            tracking.log_metrics(run_id, epoch.metrics(), step=epoch.epoch)
+        tracking.log_changed(run_id, result.metrics(), step=result.epochs)
+        if result.test is not None:
+            tracking.tag(run_id, {names.TEST: names.SCORED})
+        result = replace(result, run_id=run_id)
+        write_json(self.folder / "result.json", result.to_json())
+        if self.published:
+            tracking.end(run_id)
+        return result

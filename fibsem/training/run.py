@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +24,6 @@ from fibsem.system import metric_names
 from fibsem.system.files import known_json, write_json
 from fibsem.system.outages import outage_of
 from fibsem.system.pulse import begin
-from fibsem.system.records import Figures
 from fibsem.tracking import names
 from fibsem.tracking.runs import Tracking
 from fibsem.training.beginning.start import learned_of_test
@@ -36,7 +35,7 @@ from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, TrialResult
 from fibsem.training.scoring.estimating import estimate
 from fibsem.training.scoring.picture import draw_square
-from fibsem.training.scoring.scoring import score_all, too_many_by_patch
+from fibsem.training.scoring.scoring import score_all, scored_squares, too_many_by_patch
 from fibsem.training.steps.fit import Trained, train
 from fibsem.training.steps.learner import Learner
 from fibsem.training.steps.precision import precision_of
@@ -95,8 +94,8 @@ def run_job(
     done = job.folder / "result.json"
     earlier = known_json(done, TrialResult.from_json)
     if earlier is not None and _has_model(job.folder, material.config.spec):
-        return _finished(earlier, job, material, tracking), None
-    run_id = job.take_up(material, tracking)
+        return job.completed(earlier, material.dataset, tracking), None
+    run_id = job.take_up(material.dataset, tracking)
     with _ended(run_id, tracking, published=job.published):
         learn = partial(
             train, checkpoint=job.folder / CHECKPOINT, learner=learner, left_s=job.left_s
@@ -152,32 +151,6 @@ def _check_unchanged(dataset: Dataset, checkpoint: Path) -> None:
         raise
 
 
-def _finished(result: TrialResult, job: Job, material: Material, tracking: Tracking) -> TrialResult:
-    """Return a stored result after making sure that its run is complete and ended.
-
-    The process may have been killed after writing the file but before ending the run. If the store
-    no longer has the run, all metrics are logged again to a new one.
-    """
-    if tracking.find(result.run_id) is not None:
-        if job.published:
-            tracking.close(result.run_id)
-        if known_json(job.folder / "run.json") is None:
-            write_json(job.folder / "run.json", {"run_id": result.run_id})
-        return result
-    run_id = job.take_up(material, tracking)
-    logged = tracking.logged_steps(run_id, metric_names.VAL_LOSS)
-    for epoch in result.history[logged:]:
-        tracking.log_metrics(run_id, epoch.metrics(), step=epoch.epoch)
-    tracking.log_changed(run_id, result.metrics(), step=result.epochs)
-    if result.test is not None:
-        tracking.tag(run_id, {names.TEST: names.SCORED})
-    result = replace(result, run_id=run_id)
-    write_json(job.folder / "result.json", result.to_json())
-    if job.published:
-        tracking.end(run_id)
-    return result
-
-
 def _train_and_score(
     folder: Path,
     material: Material,
@@ -223,8 +196,15 @@ def _logging(
 def _scored(
     material: Material, trained: Trained, scorer: BlockScorer, run_id: str, cost: dict[str, float]
 ) -> TrialResult:
-    """Return the result of a training, including all requested validation and test metrics."""
-    config = material.config
+    """Return the result of a training, including all requested validation and test metrics.
+
+    ``val_all``, at the labelled class frequencies, is estimated, or of every pixel (thesis); it is
+    None if scoring every pixel patch by patch would take hours.
+    """
+    config, val_all = material.config, trained.best.val_all or None
+    if config.train.scores_all:
+        hours = scorer.mode == "patch" and too_many_by_patch(material.dataset)
+        val_all = None if hours else score_all(scored_squares(material, scorer, "val"))
     return TrialResult(
         run_id=run_id,
         val=trained.best.val,
@@ -240,19 +220,6 @@ def _scored(
         field=config.spec.sees,
         cost=cost,
         precision=precision_of(config.train.precision, config.spec),
-        val_all=_val_all(material, trained, scorer),
+        val_all=val_all,
         test=estimate(material, trained.model, "test").balanced if config.train.test else None,
     )
-
-
-def _val_all(material: Material, trained: Trained, scorer: BlockScorer) -> Figures | None:
-    """Metrics at the labelled class frequencies: estimated, or of every pixel (thesis).
-
-    None if scoring every pixel patch by patch would take hours.
-    """
-    train = material.config.train
-    if not (train.val_all and train.validation == "lattice"):
-        return trained.best.val_all or None
-    if scorer.mode == "patch" and too_many_by_patch(material.dataset):
-        return None
-    return score_all(material, scorer, "val")

@@ -29,7 +29,7 @@ from fibsem.training.material.datasets import obtain
 from fibsem.training.planning.plan import Plan
 from fibsem.training.planning.worked import FOLDER
 from fibsem.training.scoring.estimating import estimate
-from fibsem.training.scoring.scoring import score_all
+from fibsem.training.scoring.scoring import score_all, scored_squares
 from fibsem.training.scoring.squares import HALF, confusions
 from tests import once
 
@@ -86,7 +86,7 @@ def test_figures_by_square_add_up_to_the_plain_scores(evaluated, material):
     run = next(read_seeds(root / "2dcnn", [0]))
     mine = material().for_config(Configuration(trees["2dcnn"]).run)
     model = models.load(mine.config.spec, root / "2dcnn" / "seed-0")
-    expected = score_all(mine, BlockScorer(mine.config.spec, model), "test")
+    expected = score_all(scored_squares(mine, BlockScorer(mine.config.spec, model), "test"))
     assert pooled(confusions(run.scores.squares, "test", HALF)).record()["miou"] == expected["miou"]
     balanced = estimate(mine, model, "test").balanced
     assert run.scores.balanced["test"].figures["loss"] == pytest.approx(balanced["loss"], abs=1e-6)

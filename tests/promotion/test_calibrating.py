@@ -110,7 +110,9 @@ def test_the_loss_before_is_that_of_the_scores(material, trained):
     ours = material()
     scorer = Scorer(Segmenter.of(spec, model, Recipe(), PostProcessing()))
     found = fit_calibration([s for _, s in scored_squares(ours, scorer, "val", margin=3)])
-    assert found.loss_before == pytest.approx(score_all(ours, scorer, "val")["loss"], rel=1e-6)
+    assert found.loss_before == pytest.approx(
+        score_all(scored_squares(ours, scorer, "val"))["loss"], rel=1e-6
+    )
     assert found.loss_after < found.loss_before
     labelled = sum(int((s.labels != IGNORE).sum()) for _, s in scored_squares(ours, scorer, "val"))
     assert sum(found.before.counts) == sum(found.after.counts) == labelled

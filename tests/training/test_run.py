@@ -2,7 +2,7 @@
 
 import pytest
 
-from fibsem.config import Configuration, TrackingConfig
+from fibsem.config import Configuration, TrackingConfig, compose
 from fibsem.errors import UserError, one_line
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.threshold import Threshold
@@ -15,8 +15,11 @@ from fibsem.training.job import Job
 from fibsem.training.results import TrialResult
 from fibsem.training.run import run_job
 from fibsem.training.scoring.estimating import estimate
-from fibsem.training.scoring.scoring import score_all
+from fibsem.training.scoring.scoring import score_all, scored_squares
 from fibsem.training.steps.health import DivergedError
+
+#: A model that is fitted at once.
+SIMPLE = ["model=threshold", "nbhd=11x11x3"]
 
 
 def exhausted():
@@ -74,7 +77,8 @@ def test_an_interrupt_is_not_lost_where_the_store_is(material, new_store, tmp_pa
         database.unlink()
         raise KeyboardInterrupt
 
-    job = Job(given=Configuration({}), folder=tmp_path / "trial", name="a trial", tags={})
+    given = Configuration(compose("train"))
+    job = Job(given, folder=tmp_path / "trial", name="a trial", tags={})
     with pytest.raises(KeyboardInterrupt):
         run_job(job, material("train.epochs=2"), tracking, interrupted)
 
@@ -91,12 +95,12 @@ def tracking(new_store, tmp_path_factory):
 
 @pytest.fixture
 def simple(material):
-    """A model that is fitted at once."""
-    return material("model=threshold", "nbhd=11x11x3")
+    return material(*SIMPLE)
 
 
 def job(folder, parent=None):
-    return Job(Configuration({"a": 1}), folder, "a trial", {"fibsem.trial": 3}, parent)
+    given = Configuration(compose("train", SIMPLE))
+    return Job(given, folder, "a trial", {"fibsem.trial": 3}, parent)
 
 
 def test_a_run_knows_its_figures_once(tracking, simple, tmp_path):
@@ -113,7 +117,7 @@ def test_a_run_knows_its_figures_once(tracking, simple, tmp_path):
     assert run.data.params["model.sigma"] == str(simple.config.spec.hyperparameters["sigma"])
     assert run.data.params.keys() == simple.config.hyperparameters.keys()
     assert run.data.tags["fibsem.data"] == simple.dataset.hash
-    assert tracking.read_json(record.run_id, "config.json") == {"a": 1}
+    assert tracking.read_json(record.run_id, "config.json") == job(tmp_path).tree
     again, trained = run_job(job(tmp_path), simple, tracking)
     assert (again.val, again.run_id, trained) == (record.val, record.run_id, None)
     assert tracking.logged_steps(record.run_id, "epochs") == 1
@@ -123,7 +127,7 @@ def test_by_the_protocol_of_the_study_every_labelled_pixel_is_scored(tracking, m
     study = material("model=threshold", "nbhd=11x11x3", "train.validation=lattice")
     record, _ = run_job(job(tmp_path), study, tracking)
     scorer = BlockScorer(study.config.spec, Threshold(study.config.spec))
-    assert record.val_all == score_all(study, scorer, "val")
+    assert record.val_all == score_all(scored_squares(study, scorer, "val"))
     assert record.val == estimate(study, scorer.model, "val").balanced
 
 
@@ -135,7 +139,7 @@ def test_a_run_whose_folder_does_not_know_it_is_found_again(tracking, simple, tm
     FileNotes(tmp_path / "run.json").set("token", "noted")
     record, _ = run_job(job(tmp_path, parent), simple, tracking)
     assert record.run_id == lost
-    assert tracking.read_json(lost, "config.json") == {"a": 1}
+    assert tracking.read_json(lost, "config.json") == job(tmp_path).tree
     assert tracking.client.get_run(other).info.status == "RUNNING"
     tracking.end(other)
 

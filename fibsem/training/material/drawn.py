@@ -1,48 +1,12 @@
-"""Draw the balanced pixels of patch mode, from all windows or from those in memory."""
+"""Draw the balanced pixels of patch mode from the windows that are in memory."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.config.epochs import STUDY
 from fibsem.data.sampling import Pixels
-from fibsem.data.windows import LabelledWindow
-from fibsem.training.material.material import CHANGING, Material
 from fibsem.training.material.supply import DoubleArray, Supply
-
-#: Windows, and pixels within them.
-Drawn = tuple[Sequence[LabelledWindow], Pixels]
-
-
-def epoch_pixels(material: Material, epoch: int) -> Drawn:
-    """Return the balanced pixels of an epoch in patch mode, and their windows.
-
-    All epochs share one draw, unless the windows do not all fit in memory: then each epoch has its
-    own.
-    """
-    if material.draws.changing is None:
-        return material.train, material.training_pixels
-    rng = material.rng("train", CHANGING, epoch)
-    return _drawn(material.draws.of(epoch), material.training_size, rng)
-
-
-def pixels_to_fit(material: Material) -> Drawn:
-    """Return the balanced pixels for a model that is fitted at once, and their windows.
-
-    The windows cover at most the area of the thesis's squares, because features are computed for
-    every pixel of them.
-    """
-    if sum(region.box.size for region in material.training_parts.regions) <= STUDY:
-        return epoch_pixels(material, 0)
-    rng = material.rng("train", CHANGING, 0)
-    return _drawn(material.draws.few(STUDY), material.training_size, rng)
-
-
-def _drawn(supply: Supply, size: int, rng: np.random.Generator) -> Drawn:
-    return supply.windows, drawn_pixels(supply, size, rng)
 
 
 def drawn_pixels(supply: Supply, size: int, rng: np.random.Generator) -> Pixels:

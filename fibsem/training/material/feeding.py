@@ -10,7 +10,6 @@ import tensorflow as tf
 from fibsem.config.training import STRENGTHS
 from fibsem.training.material.augmentation import Augmentation
 from fibsem.training.material.batches import Batch, grid_epoch, patch_epoch
-from fibsem.training.material.drawn import epoch_pixels
 from fibsem.training.material.material import Material
 
 #: Number of batches that are prepared ahead of the one in training.
@@ -68,7 +67,7 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
             )  # fmt: skip
 
         return grids, steps
-    windows, pixels = epoch_pixels(material, epoch)
+    windows, pixels = material.epoch_pixels(epoch)
 
     def patches(*, whole: bool = False) -> Iterator[Batch]:  # patches are always whole
         return patch_epoch(

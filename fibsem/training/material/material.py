@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 
 from fibsem.config import RunConfig
+from fibsem.config.epochs import STUDY
 from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset.dataset import Dataset, check_depth
 from fibsem.data.dataset.split import Split
@@ -20,6 +21,7 @@ from fibsem.system.identity import Identity
 from fibsem.training.beginning.teacher import Taught, teacher_of
 from fibsem.training.material.cache import Cache
 from fibsem.training.material.datasets import corrected_volumes
+from fibsem.training.material.drawn import drawn_pixels
 from fibsem.training.material.epoch_draws import EpochDraws
 from fibsem.training.material.fixed_draws import PIECES, FixedDraws
 from fibsem.training.material.grids import GridShape
@@ -33,6 +35,10 @@ CHANGING, LABELLED = 11, 12
 #: Approximate side of the parts of large regions, in pixels; smaller parts have relatively more
 #: surroundings to read.
 SIDE = 256
+
+
+#: Windows, and pixels within them.
+Drawn = tuple[Sequence[LabelledWindow], Pixels]
 
 
 class Material:
@@ -135,6 +141,30 @@ class Material:
         """Balanced pixels of patch mode, drawn from all training windows."""
         labels = [window.labels for window in self.train]
         return balanced_pixels(labels, self.training_size, self.rng("train"))
+
+    def epoch_pixels(self, epoch: int) -> Drawn:
+        """Return the balanced pixels of an epoch in patch mode, and their windows.
+
+        All epochs share one draw, unless the windows do not all fit in memory: then each epoch has
+        its own.
+        """
+        if self.draws.changing is None:
+            return self.train, self.training_pixels
+        return self._drawn(self.draws.of(epoch), epoch)
+
+    def pixels_to_fit(self) -> Drawn:
+        """Return the balanced pixels for a model that is fitted at once, and their windows.
+
+        The windows cover at most the area of the thesis's squares, because features are computed
+        for every pixel of them.
+        """
+        if sum(region.box.size for region in self.training_parts.regions) <= STUDY:
+            return self.epoch_pixels(0)
+        return self._drawn(self.draws.few(STUDY), 0)
+
+    def _drawn(self, supply: Supply, epoch: int) -> Drawn:
+        rng = self.rng("train", CHANGING, epoch)
+        return supply.windows, drawn_pixels(supply, self.training_size, rng)
 
     @cached_property
     def steps(self) -> int:

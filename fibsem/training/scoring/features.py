@@ -13,7 +13,6 @@ from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models import Model, untrained
 from fibsem.system.pulse import apart, step
-from fibsem.training.material.drawn import pixels_to_fit
 from fibsem.training.material.material import Material
 
 FloatArray = npt.NDArray[np.float32]
@@ -29,7 +28,7 @@ def fit_features(material: Material) -> Model:
     model = untrained(spec)
     if not model.feature_count:
         return model
-    windows, pixels = pixels_to_fit(material)
+    windows, pixels = material.pixels_to_fit()
     table = np.empty((len(pixels), model.feature_count), np.float32)
     for window, here, y, x in _by_window(windows, pixels):
         table[here] = model.features(window.image)[y, x]

@@ -12,7 +12,6 @@ from fibsem.analysis.metrics import (
     porosity_error,
 )
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
-from fibsem.config import RunConfig
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.dataset.samples import Region
@@ -20,6 +19,7 @@ from fibsem.data.dataset.split import Split
 from fibsem.errors import UserError
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.inference.model.segmenter import Scorer
+from fibsem.models.spec import ModelSpec
 from fibsem.system import metric_names
 from fibsem.training.boxes import box_scores
 from fibsem.training.material.material import Material
@@ -68,20 +68,19 @@ def scored_squares(
 
 
 def score_all(
-    material: Material,
-    scorer: BlockScorer | Scorer,
-    split: Split,
+    squares: Iterable[tuple[Region, ScoredSquare]],
     steps: PostProcessing = PostProcessing(),  # noqa: B008 - frozen
 ) -> dict[str, float]:
-    """Return metrics over every labelled pixel of a split, pooled over squares and samples.
+    """Return metrics over every labelled pixel of some squares, pooled over squares and samples.
 
     They include the median pore IoU of squares and the mean porosity error of samples. The loss is
-    that of the scores before post-processing.
+    that of the scores before post-processing. For squares and their margin see
+    :func:`scored_squares`.
     """
     confusions: list[Confusion] = []
     by_sample: dict[str, Confusion] = {}
     losses: list[tuple[float, int]] = []
-    for region, square in scored_squares(material, scorer, split, steps.margin):
+    for region, square in squares:
         labelled = square.labels != IGNORE
         if not labelled.any():
             continue
@@ -100,28 +99,25 @@ def too_many_by_patch(dataset: Dataset) -> bool:
 
 
 def check_scored(
-    where: str, keys: Iterable[str], configs: Iterable[RunConfig], dataset: Dataset
+    where: str, keys: Iterable[str], specs: Iterable[ModelSpec], dataset: Dataset
 ) -> None:
-    """Check that trainings score all labelled pixels if objectives or bounds refer to them.
+    """Check that all labelled pixels can be scored if objectives or bounds refer to them.
 
     Parameters
     ----------
     where, keys
         Configuration key for messages, and names of the objectives and bounds.
-    configs, dataset
-        Configurations to be trained, one per architecture of a sweep, and their dataset.
+    specs, dataset
+        Networks whose trainings score every labelled pixel at their end, and their dataset.
 
     Raises
     ------
     UserError
-        If a network has no dense form, the pixels are too many to be scored patch by patch, and
-        validation does not use pieces.
+        If a network has no dense form, and the pixels are too many to be scored patch by patch.
     """
     of_all = [key for key in keys if key.startswith(metric_names.OF_ALL)]
-    for config in configs if of_all else ():
-        spec = config.spec
-        by_patch = spec.is_network and not spec.convertible
-        if config.train.validation != "lattice" or not by_patch or not too_many_by_patch(dataset):
+    for spec in specs if of_all else ():
+        if spec.convertible or not spec.is_network or not too_many_by_patch(dataset):
             continue
         valid = ", model.padding=valid" if "valid" in spec.architecture.paddings else ""
         raise UserError(

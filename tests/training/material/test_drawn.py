@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fibsem.geometry import Box
-from fibsem.training.material import drawn, epoch_draws
+from fibsem.training.material import epoch_draws
 from fibsem.training.material import material as materials
-from fibsem.training.material.drawn import drawn_pixels, epoch_pixels, pixels_to_fit
+from fibsem.training.material.drawn import drawn_pixels
 from fibsem.training.material.supply import Supply
 from fibsem.training.steps.fit import train
 from tests.training.material.test_changing import changing
@@ -56,7 +56,7 @@ def test_a_network_on_patches_learns_from_parts_where_not_all_windows_fit(materi
     setting = material("train.mode=patch", "train.share=0.2", "train.epochs=2")
     boxes = set()
     for epoch in range(4):
-        windows, pixels = epoch_pixels(setting, epoch)
+        windows, pixels = setting.epoch_pixels(epoch)
         assert len(windows) == 2
         assert len(pixels) == setting.training_size
         boxes.add(frozenset(window.region.box for window in windows))
@@ -71,14 +71,14 @@ def never(*_, **__):
 def test_a_forest_is_fitted_to_no_more_than_the_thesis_had(material, monkeypatch):
     """Every pixel of its windows has to be looked at: a film labelled in every slice has many."""
     whole = material("model=forest", "nbhd=11x11x3", "model.trees=5")
-    windows, pixels = pixels_to_fit(whole)
+    windows, pixels = whole.pixels_to_fit()
     assert windows is whole.train
     assert pixels is whole.training_pixels
-    monkeypatch.setattr(drawn, "STUDY", 72 * 72)
+    monkeypatch.setattr(materials, "STUDY", 72 * 72)
     monkeypatch.setattr(materials, "SIDE", 24)
     few = material("model=forest", "nbhd=11x11x3", "model.trees=5")
     monkeypatch.setattr(materials, "load_windows", never)
-    windows, pixels = pixels_to_fit(few)
+    windows, pixels = few.pixels_to_fit()
     assert sum(window.labels.size for window in windows) <= 72 * 72
     assert len(windows) == 9
     assert len(pixels) == few.training_size

@@ -53,7 +53,7 @@ def test_where_all_is_drawn_the_figures_are_those_of_all_pixels(material):
     model = build(setting.config.spec)
     natural = estimate(setting, model, "val").natural
     how = PostProcessing(threshold=natural["threshold"])
-    right = score_all(setting, BlockScorer(setting.config.spec, model), "val", how)
+    right = score_all(scored_squares(setting, BlockScorer(setting.config.spec, model), "val"), how)
     assert {key: natural[key] for key in right} == pytest.approx(right, abs=1e-4)
 
 

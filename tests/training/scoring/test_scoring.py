@@ -35,11 +35,11 @@ def test_all_pixels_of_all_squares_count_once(scored):
     labels = np.concatenate([square.labels.ravel() for square in squares])
     scores = np.concatenate([square.scores[square.inner].ravel() for square in squares])
     known = labels != IGNORE
-    found = score_all(setting, scorer, "val")
+    found = score_all(scored_squares(setting, scorer, "val"))
     right = Confusion.at_threshold(labels, scores, 0.5).record()
     assert {key: found[key] for key in right} == pytest.approx(right)
     assert found["loss"] == pytest.approx(cross_entropy(labels[known], scores[known]))
-    other = score_all(setting, scorer, "val", PostProcessing(threshold=0.3))
+    other = score_all(scored_squares(setting, scorer, "val"), PostProcessing(threshold=0.3))
     assert other["porosity"] < found["porosity"]
     assert other["loss"] == found["loss"]
 
@@ -130,4 +130,5 @@ def test_figures_that_no_training_would_have_are_refused(
     pixels = sum(region.box.size for region in made.dataset.regions("val"))
     said = f"more than 0 are left out, and here are {pixels}"
     with pytest.raises(UserError, match=said) if refused else contextlib.nullcontext():
-        check_scored("search.objectives", ["val/loss", key], [made.config], made.dataset)
+        scored = [made.config.spec] if made.config.train.scores_all else []
+        check_scored("search.objectives", ["val/loss", key], scored, made.dataset)

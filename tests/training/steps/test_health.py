@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibsem.config import Configuration, TrackingConfig, TrainConfig
+from fibsem.config import Configuration, TrackingConfig, TrainConfig, compose
 from fibsem.errors import one_line
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
@@ -86,7 +86,7 @@ def killed(monkeypatch):
 @pytest.mark.slow
 def test_a_training_that_collapsed_fails_and_fails_again(killed, tracking, material, tmp_path):
     """Its run says why, and the same command does not take it for a result."""
-    job = Job(Configuration({}), tmp_path / "trial", "a trial", {})
+    job = Job(Configuration(compose("train")), tmp_path / "trial", "a trial", {})
     for _ in range(2):
         with pytest.raises(CollapsedError, match="this one is constant") as caught:
             run_job(job, material("train.epochs=1"), tracking)
