@@ -25,8 +25,12 @@ PLACES = ("azure.", "boto3.", "botocore.", "ftplib", "google.api_core.", "google
 DEVICE, MEMORY = r"CUDA|cuDNN|cuBLAS|DNN library|GPU", r"out.of.memory|ALLOC_FAILED"
 #: Errors of TensorFlow that are due to its input, even if they mention a device.
 GIVEN = {"ResourceExhaustedError", "InvalidArgumentError", "NotFoundError", "UnimplementedError"}
-#: Name of the error that database drivers raise for failures of the database, not of the query.
-DRIVERS = "OperationalError"
+#: Names of errors that database drivers raise for failures of the database or the connection ...
+DRIVERS = {"DatabaseError", "InterfaceError"}
+#: ... and of those among them that are due to the query: a bug.
+QUERIES = {"DataError", "IntegrityError", "NotSupportedError", "ProgrammingError"}
+#: Message of Python if a process cannot start further threads, or is ending.
+THREADS = re.compile(r"new (?:thread|future)s?\b")
 #: Error codes of an MLflow store that is unavailable or denies access.
 STORES = {"PERMISSION_DENIED", "UNAUTHENTICATED", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE",
           "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "ENDPOINT_NOT_FOUND",
@@ -95,8 +99,11 @@ def one_line(error: BaseException) -> str | None:
             return _refused(cause)
         if of_a_place(cause):
             return f"the place of the artifacts must answer, but says: {_first_line(cause)}"
-        if DRIVERS in {kind.__name__ for kind in type(cause).__mro__}:
-            return f"a database must answer, but says: {_first_line(getattr(cause, 'orig', cause))}"
+        if of_a_database(cause):
+            said = first_line(getattr(cause, "orig", None) or cause)
+            return f"a database must answer, but says: {said}"
+        if of_threads(cause):
+            return f"the system must allow more threads, ulimit -u, but: {_first_line(cause)}."
     if getattr(error, "error_code", None) in STORES:
         return f"the MLflow store must answer, but says: {_first_line(error)}"
     return None
@@ -119,6 +126,19 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def of_a_place(error: BaseException) -> bool:
     """Whether an error is from a package that accesses artifact stores."""
     return any(kind.__module__.startswith(PLACES) for kind in type(error).__mro__)
+
+
+def of_a_database(error: BaseException) -> bool:
+    """Whether an error is from a database or the connection to it, and not from a query."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "SQLAlchemyError" in kinds and "TimeoutError" in kinds:  # of its pool of connections
+        return True
+    return bool(kinds & DRIVERS) and not kinds & QUERIES
+
+
+def of_threads(error: BaseException) -> bool:
+    """Whether Python could not start a thread."""
+    return type(error) is RuntimeError and THREADS.search(str(error)) is not None
 
 
 def device_failure(error: BaseException) -> str | None:

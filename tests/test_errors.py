@@ -1,12 +1,15 @@
 """What is no bug is one line; a bug keeps its traceback."""
 
+import contextlib
 import errno
 import os
 import pickle
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
+import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
@@ -104,6 +107,38 @@ def test_a_database_that_refuses_is_one_line(tmp_path):
 
     assert "readonly database" in one_line(raised(write))
     engine.dispose()
+
+
+def test_a_damaged_database_is_one_line_and_a_wrong_query_is_a_bug(tmp_path):
+    database = tmp_path / "x.db"
+    database.write_bytes(b"no database at all" * 100)
+
+    def ask(query):
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            connection.execute(query)
+
+    assert "must answer, but says: file is not a database" in one_line(
+        raised(lambda: ask("SELECT * FROM a"))
+    )
+    database.unlink()
+    assert one_line(raised(lambda: ask("SELECT 1; SELECT 2"))) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (psycopg.errors.ReadOnlySqlTransaction("a standby"), "a database must answer"),
+        (psycopg.InterfaceError("the connection is closed"), "a database must answer"),
+        (sqlalchemy.exc.TimeoutError("QueuePool limit of size 5"), "a database must answer"),
+        (psycopg.errors.UndefinedTable("no table"), None),
+        (psycopg.errors.UniqueViolation("twice"), None),
+        (RuntimeError("can't start new thread"), "more threads, ulimit -u"),
+        (RuntimeError("can't start the engine"), None),
+    ],
+)
+def test_what_drivers_and_python_say_is_one_line_where_users_can_mend_it(error, line):
+    said = one_line(error)
+    assert said is None if line is None else line in said
 
 
 @given(st.text())

@@ -71,11 +71,12 @@ class _Made:
 def _made_in(folder: Path) -> tuple[str, ...]:
     """Return the files of the previous quantification in a folder, or () if there was none.
 
-    If it did not finish, all files that it may have written.
+    If it did not finish, all files that it may have written. Other names in a summary, which
+    somebody may have written, are none of its files.
     """
     made = known_json(folder / "summary.json", partial(typed, _Made))
     if made is not None and made.tables is not None:
         mesh = [made.mesh.file] if made.mesh else []
-        return ("summary.json", *made.tables, *mesh, *made.maps)
+        return ("summary.json", *sorted({*made.tables, *mesh, *made.maps} & {*OWN, *MAPS}))
     begun = Identity.beside(folder) is not None or (folder / "summary.json").exists()
     return (*OWN, *MAPS) if begun else ()

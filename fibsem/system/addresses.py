@@ -6,6 +6,8 @@ password with any characters. Drivers expect both percent-encoded.
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -131,10 +133,22 @@ def hidden(address: str) -> str:
 
 
 def secrets_of(address: str) -> set[str]:
-    """Return the passwords in an address: as written, decoded and percent-encoded."""
+    """Return the passwords in an address: as written, decoded, and as other texts write them.
+
+    >>> sorted(secrets_of("http://me:p/w<@host"))
+    ['p%2Fw%3C', 'p/w%3C', 'p/w&lt;', 'p/w<']
+    """
     login = LOGIN.fullmatch(address)
     secrets = {login["password"]} if login is not None else set()
     if "://" in address:
         secrets |= {option["value"] for option in SECRET.finditer(address) if option["value"]}
     meant = {unquote(text) for text in secrets}
-    return secrets | meant | {quote(text, safe="") for text in meant}
+    return {written for text in secrets | meant for written in _written(text)}
+
+
+def _written(text: str) -> set[str]:
+    """Return a text in addresses, messages of Python, JSON and HTML."""
+    python = (repr(text)[1:-1], repr('"' + text)[2:-1])  # within double or single quotes
+    json_texts = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    pages = (html.escape(text), html.escape(text, quote=False))
+    return {text, quote(text, safe=""), quote(text), *python, *json_texts, *pages}

@@ -18,6 +18,7 @@ from fibsem.errors import (
     causes,
     device_failure,
     of_a_place,
+    of_threads,
     one_line,
 )
 
@@ -29,8 +30,8 @@ def outage_of(error: BaseException) -> OutageError | None:
     """Return an error as an outage, or None if the environment did not cause it.
 
     Outages are errors of the operating system, except for lack of memory, which the training
-    itself causes; errors of the artifact store; errors of a failed accelerator; and errors with
-    any of these as a cause.
+    itself causes; a limit on threads; errors of the artifact store; errors of a failed
+    accelerator; and errors with any of these as a cause.
     """
     if isinstance(error, OutageError):
         return error
@@ -43,7 +44,7 @@ def outage_of(error: BaseException) -> OutageError | None:
 
 def _from_outside(error: BaseException) -> bool:
     of_system = isinstance(error, OSError) and error.errno != errno.ENOMEM
-    return of_system or of_a_place(error)
+    return of_system or of_a_place(error) or of_threads(error)
 
 
 @contextlib.contextmanager

@@ -29,12 +29,14 @@ OWN_ADDRESSES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 ADDRESSES = re.compile(r"(https?|all)_proxy|\w*_(URI|URL)", re.IGNORECASE)
 #: Endings of variables that hold a file name or the location of a secret, not the secret.
 NO_SECRET = re.compile(r"_(FILE|PATH|DIR|ID)$")
-#: Fewest characters of a password that is searched for outside addresses.
+#: Passwords with fewer characters are replaced only as separate words; numbers of so few digits
+#: stay, as they are figures far more often.
 SHORTEST = 3
 
 _addresses: dict[str, str] = {}
 _words: set[str] = set()
-#: Secrets of other programs, replaced only as separate words: not within a word or a number.
+#: Short passwords and secrets of other programs, replaced only as separate words: not within a
+#: word or a number.
 _others: set[str] = set()
 
 
@@ -44,7 +46,16 @@ def remember(address: str | None) -> None:
         return
     for form in (address, as_url(address)):
         _addresses[form] = hidden(form)
-    _words.update(word for word in words if len(word) >= SHORTEST)
+    _keep(words)
+
+
+def _keep(words: Iterable[str]) -> None:
+    """Remember passwords, to be replaced everywhere or, if they are short, as separate words."""
+    for word in words:
+        if len(word) >= SHORTEST:
+            _words.add(word)
+        elif not word.isdecimal():
+            _others.add(word)
 
 
 def remember_typed(arguments: Iterable[str]) -> None:
@@ -121,7 +132,7 @@ def remember_variables() -> None:
         if name in OWN_ADDRESSES:
             remember(value)
         elif name in VARIABLES:
-            _words.update({value} if len(value) >= SHORTEST else ())
+            _keep({value} - {""})
         else:
             _others.update(word for word in _secrets_in(name, value) if len(word) >= LONG)
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from fibsem.analysis.structure.thickness import diameters_up_to, local_thickness
 from fibsem.analysis.structure.walk import walk
 from fibsem.config import compose
 from fibsem.errors import UserError
+from fibsem.quantification.folder import begin
 from fibsem.quantification.segmented import open_segmented
 from fibsem.reporting.measured import check_of
 from fibsem.system.records import typed
@@ -70,6 +72,26 @@ def test_tables_hold_the_curves(told):
     assert rows[2].startswith("1,50.0,0.")
     lines = (folder / "transport.csv").read_text().splitlines()
     assert len(lines) == 1 + 3 * len(record["blocks"])
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [{"tables": ["*", "../mine.txt", "notes.txt"]}, {"mesh": {"file": "notes.txt"}},
+     {"maps": ["../mine.txt", ".", "notes.txt"]}],
+    ids=lambda hostile: next(iter(hostile)),
+)  # fmt: skip
+def test_only_files_of_a_quantification_are_removed_by_the_next_one(told, tmp_path, hostile):
+    """Whatever names its summary has, which may come from elsewhere."""
+    folder, record = told
+    copied = shutil.copytree(folder, tmp_path / "out")
+    for file in (copied / "notes.txt", tmp_path / "mine.txt"):
+        file.write_text("of the user")
+    (copied / "summary.json").write_text(json.dumps(record | hostile))
+    begin(copied, SimpleNamespace(summary=SimpleNamespace(model="a")), SimpleNamespace())
+    assert (copied / "notes.txt").read_text() == (tmp_path / "mine.txt").read_text()
+    kept = set() if "tables" in hostile else {"tables"}
+    assert not (copied / "summary.json").exists()
+    assert (copied / "profile.csv").exists() == (not kept)
 
 
 def test_the_interval_of_the_material_is_wider_than_that_of_the_film(segmented, tmp_path):

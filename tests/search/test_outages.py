@@ -39,6 +39,7 @@ def test_the_environments_errors_are_told_from_the_trials_own():
     full = OSError(28, "No space left on device", "checkpoint.npz")
     assert "checkpoint.npz must be usable, but: No space left" in str(outage_of(full))
     assert outage_of(ConnectionRefusedError("refused")) is not None
+    assert "ulimit -u" in str(outage_of(RuntimeError("can't start new thread")))
     for own in (MemoryError(), OSError(12, "Cannot allocate memory"), ValueError("nan")):
         assert outage_of(own) is None
     with pytest.raises(OutageError, match="said by us") as caught, weathered():

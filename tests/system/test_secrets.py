@@ -1,13 +1,16 @@
 """No password is kept or said, whatever is in it."""
 
+import ast
+import html
 import json
 import os
 import subprocess
 import sys
+from functools import partial
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from fibsem.config import Configuration, compose
@@ -24,11 +27,19 @@ ADDRESSES = (
     "http://me:{}@host",
     "postgresql://host/runs?password={}&sslmode=require",
 )
+#: How texts are written within others, and how they are read again.
+FORMS = (
+    (repr, ast.literal_eval),
+    (json.dumps, json.loads),
+    (partial(json.dumps, ensure_ascii=False), json.loads),
+    (html.escape, html.unescape),
+)
 
 
 def forget_all():
     secrets._addresses.clear()
     secrets._words.clear()
+    secrets._others.clear()
 
 
 @pytest.fixture
@@ -57,6 +68,28 @@ def test_no_password_is_kept_or_said(password):
     }
     for form in (password, quote(password, safe="")):
         assert secrets.in_message(f"\0{form}\0") == "\0***\0"
+
+
+@given(PASSWORDS)
+@example("a'b\"c\\d")
+@example("a&b<c")
+@example("ü\n'x")
+@pytest.mark.usefixtures("forget")
+def test_no_password_is_said_by_messages_that_quote_it(password):
+    """Messages of Python, JSON and pages write quotes, backslashes, ``&`` and umlauts anew."""
+    assume(password not in "***")
+    forget_all()
+    secrets.remember(ADDRESSES[0].format(password))
+    for before in ("", "'", '"', "'\""):
+        for write, read in FORMS:
+            assert password not in read(secrets.in_message(write(f"| {before}{password} |")))
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_short_password_is_no_part_of_words():
+    secrets.remember("postgresql://me:pw@host/runs")
+    secrets.remember("postgresql://me:12@host/runs")
+    assert secrets.in_message("failed with pw: epoch 12, pwd") == "failed with ***: epoch 12, pwd"
 
 
 @pytest.mark.usefixtures("forget")

@@ -43,9 +43,9 @@ from fibsem.system.records import typed
 MADE_OF = "crc32 adler32"
 #: Digest of a slice that cannot be read.
 UNREADABLE = "unreadable"
-#: A file changed less than this before it was read may change again without a new timestamp, as
-#: the clocks of some file systems tick this slowly.
-TICK_NS = 2_000_000_000
+#: A file changed less than this before it was read may change again without a new timestamp: the
+#: clocks of some file systems tick every two seconds, and a server's clock may be behind ours.
+SETTLED_NS = 60_000_000_000
 #: Minimum size of a volume in bytes for caching its digests and for showing progress.
 WORTH_KEEPING = 16 * 2**20
 #: Number of slices that are read in parallel.
@@ -159,7 +159,7 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
     settled = {
         str(z): {stamp.key: digests[z]}
         for z, stamp in stamps_of(volume, missing).items()
-        if stamp == before[z] and when[z] - stamp.latest > TICK_NS and digests[z] != UNREADABLE
+        if stamp == before[z] and when[z] - stamp.latest > SETTLED_NS and digests[z] != UNREADABLE
     }
     if settled:
         with suppress(OSError, UserError):  # an unwritable cache must not stop the run

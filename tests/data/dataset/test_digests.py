@@ -232,11 +232,11 @@ def reads(monkeypatch, tmp_path):
 
 def settle():
     """Let the clock of the file system tick, as far as it must, for the cache to be believed."""
-    time.sleep(digests.TICK_NS / 1e9)
+    time.sleep(digests.SETTLED_NS / 1e9)
 
 
 def test_slices_are_read_once_and_again_after_a_change(tmp_path, reads, monkeypatch):
-    monkeypatch.setattr(digests, "TICK_NS", 50_000_000)
+    monkeypatch.setattr(digests, "SETTLED_NS", 50_000_000)
     folder = write(tmp_path / "film")
     settle()
     first = slice_digests(open_volume(folder))
@@ -252,12 +252,18 @@ def test_slices_are_read_once_and_again_after_a_change(tmp_path, reads, monkeypa
     assert (now[5], len(reads)) == (first[6], SHAPE[0] + 1)
 
 
-def test_what_was_changed_a_moment_ago_is_not_believed(tmp_path, reads):
+def test_what_was_changed_a_moment_ago_is_not_believed(tmp_path, reads, monkeypatch):
     """It may be changed again within one tick of the file system's clock."""
     folder = write(tmp_path / "film")
     slice_digests(open_volume(folder))
     slice_digests(open_volume(folder))
     assert len(reads) == 2 * SHAPE[0]
+    # nor if the clock of the server that wrote it is behind
+    now = time.time_ns
+    monkeypatch.setattr(digests.time, "time_ns", lambda: now() + 30_000_000_000)
+    slice_digests(open_volume(folder))
+    slice_digests(open_volume(folder))
+    assert len(reads) == 4 * SHAPE[0]
 
 
 def test_a_layer_of_chunks_that_was_kept_is_read_again_for_its_digests(tmp_path):
@@ -291,7 +297,7 @@ def test_what_readers_that_were_mended_read_is_not_believed(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("content", ["", "[]", '{"0": 1}', '{"0": {"ab'])
 def test_a_damaged_cache_is_made_again(tmp_path, reads, monkeypatch, content):
-    monkeypatch.setattr(digests, "TICK_NS", 0)
+    monkeypatch.setattr(digests, "SETTLED_NS", 0)
     folder = write(tmp_path / "film")
     first = slice_digests(open_volume(folder))
     (cache,) = (tmp_path / "cache").rglob("*.json")
