@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -286,7 +286,7 @@ def search(prepared: Prepared) -> SweepResult:
     words, anew = (tree["model"]["name"], str(config.spec.nbhd)), given.overwrite
     folder = output_folder("sweep", tree, dataset.name, *words, data=dataset.hash)
     tracking = Tracking.open(config.tracking, dataset.name)
-    file = PlanFile(folder, dataset.hash, work_of("sweep", config.spec), anew=anew)
+    file = PlanFile(folder, dataset.hash, work_of("sweep", config.spec))
     # read first, since the plan may lie in the folder that is emptied next
     path = given.budget.plan if config.spec.is_network else None
     named = None if path is None else file.named(path)
@@ -296,21 +296,22 @@ def search(prepared: Prepared) -> SweepResult:
     shared = at_work(folder, shared=True)  # other processes may join the sweep
     budgeted, plan = given.budget.planned, None
     with shared, worked_on(folder, prepared.began, budgeted=budgeted, anew=anew) as worked:
-        if config.spec.is_network:
-            given, plan = planned(
-                given, file, lambda seconds: prepared.plan(seconds, worked.began),
-                named=named, values=partial(values, halves=asked.backend == "optuna"),
-                spent_s=lambda: worked.here_s,
+        with file.beginning() if budgeted else nullcontext():
+            if config.spec.is_network:
+                given, plan = planned(
+                    given, file, lambda seconds: prepared.plan(seconds, worked.began),
+                    named=named, values=partial(values, halves=asked.backend == "optuna"),
+                    spent_s=lambda: worked.here_s,
+                )  # fmt: skip
+            pace = budget_pace(
+                plan, given.budget.seconds, worked.seconds, asked.max_seconds,
+                strict=given.budget.strict, rungs=given.search.rungs,
             )  # fmt: skip
-        pace = budget_pace(
-            plan, given.budget.seconds, worked.seconds, asked.max_seconds,
-            strict=given.budget.strict, rungs=given.search.rungs,
-        )  # fmt: skip
-        if (said := repeats(prepared.space, given.search.drawn)) is not None:
-            print(said)
-        if len(asked.objectives) > 1 and "search.keep" in given.typed:
-            print("search.keep does nothing: of several objectives no trial is the best one")
-        sweep = Sweep.open(given, material, folder, tracking, pace)
+            if (said := repeats(prepared.space, given.search.drawn)) is not None:
+                print(said)
+            if len(asked.objectives) > 1 and "search.keep" in given.typed:
+                print("search.keep does nothing: of several objectives no trial is the best one")
+            sweep = Sweep.open(given, material, folder, tracking, pace)
         with closing(sweep.study):
             sweep.reconcile()
             run_trials(sweep, asked.workers)

@@ -33,7 +33,7 @@ OWN = (
     "summary.json", "trials.json", *each((*FIGURES, FRONT), FIGURE, "figures/"),
     *each([FRONT], TABLE, "figures/"), "figures/",
     *(f"trials/**/{name}" for name in (*training.OWN, identity.FILE, "error.txt")), "trials/**/",
-    "plan.json", "study.db*", ".study.db.lock", "tuner/slots.json", "tuner/.lock",
+    "plan.json", ".plan.lock", "study.db*", ".study.db.lock", "tuner/slots.json", "tuner/.lock",
     "tuner/oracle/**/*.json", "tuner/**/",
 )  # fmt: skip
 

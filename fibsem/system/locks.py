@@ -33,14 +33,20 @@ POLL_S = 0.2
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait for an exclusive lock on a file; it is released with the block or with the process."""
+def alone(path: Path, *, busy: str = "") -> Iterator[None]:
+    """Wait for an exclusive lock on a file; it is released with the block or with the process.
+
+    ``busy`` is a line that is printed if another process holds the lock.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _open(path) as file:
-        if _lock(file.fileno(), fcntl.LOCK_EX):
+        if _wait(file.fileno(), busy):
             yield
             return
     while not (token := _create(path)):
+        if busy:
+            print(busy, flush=True)
+            busy = ""  # once
         time.sleep(POLL_S)
     with _owning(path, token):
         yield
@@ -139,6 +145,16 @@ def _lock(file: int, operation: int) -> bool:
             raise
         return False
     return True
+
+
+def _wait(file: int, busy: str) -> bool:
+    """Lock a file exclusively, after printing ``busy`` if it is locked; False without locks."""
+    try:
+        return _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if busy:
+            print(busy, flush=True)
+    return _lock(file, fcntl.LOCK_EX)
 
 
 # fallback without locks

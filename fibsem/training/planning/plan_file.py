@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +11,13 @@ from fibsem.errors import UserError
 from fibsem.models.spec import ModelSpec
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import Identity
+from fibsem.system.locks import alone
 from fibsem.training.planning.plan import Plan
 
 #: Name of the file in the folder of the results.
 FILE = "plan.json"
+#: Name of the lock of :meth:`PlanFile.beginning` beside it.
+LOCK = ".plan.lock"
 #: Choices for the user when results cannot be continued by a plan.
 ANEW = "another output or overwrite=true"
 
@@ -50,6 +55,17 @@ class PlanFile:
     def path(self) -> Path:
         """Path of the file."""
         return self.folder / FILE
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Let one of several processes make the plan and begin results by it; the others wait.
+
+        Measured times differ, and so do the steps of two plans: without this, a process that joins
+        would replace the plan on which the results of the other one depend.
+        """
+        busy = f"another process plans in {self.folder}; its plan is waited for"
+        with alone(self.folder / LOCK, busy=busy):
+            yield
 
     def named(self, path: Path) -> Plan:
         """Read the plan of ``plan=FILE``.
