@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from fibsem.search.studies.rungs import (
     NotYetError,
     continued,
     epochs_at,
+    left_behind,
     read_rungs,
     slots_of,
 )
@@ -165,8 +166,14 @@ class OptunaStudy:
     def _start(self, attempt: Attempt) -> Attempt:
         """Draw the hyperparameters of a trial that this process has claimed."""
         # each slot has its own seed, so that a resumed or shared study draws the same values
-        sampler = make_sampler(self.search, self._sampler_seed(attempt))
-        trial = self.trials.begin(attempt.number, sampler, make_pruner(self.search))
+        search = self.search
+        sampler = make_sampler(
+            search.sampler, self._sampler_seed(attempt), search.startup_trials, search.population
+        )
+        pruner = make_pruner(
+            search.pruner, search.startup_trials, search.pruner_warmup, search.pruner_patience
+        )
+        trial = self.trials.begin(attempt.number, sampler, pruner)
         values = self.axes.suggest(trial)
         trial.set_user_attr("values", json.dumps(values))
         self._running[attempt.number] = trial
@@ -280,6 +287,9 @@ class OptunaStudy:
 
     def attempts(self) -> list[Attempt]:
         return [attempt_of(frozen) for frozen in self.trials.all()]
+
+    def left_behind(self, attempts: Sequence[Attempt]) -> set[int]:
+        return left_behind(self.rungs, attempts)
 
     def outcomes(self) -> list[Outcome]:
         counting = (trial for trial in self.trials.all() if not trial.user_attrs.get("duplicate"))

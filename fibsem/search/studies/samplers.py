@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 
 import optuna
 
-from fibsem.config import SearchConfig
 from fibsem.errors import UserError
 from fibsem.training.scoring.objectives import Objective
 
@@ -23,14 +22,25 @@ def bounds(constraints: Mapping[str, float] | None) -> dict[Objective, float]:
     return {Objective.named(key, "search.constraints"): bound for key, bound in items}
 
 
-def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler:
-    """Make Optuna's sampler by its name in ``search.sampler``."""
-    startup = search.startup_trials
-    if search.sampler == "tpe":
+def make_sampler(
+    name: str, seed: int, startup: int, population: int
+) -> optuna.samplers.BaseSampler:
+    """Make Optuna's sampler by its name in ``search.sampler``.
+
+    Parameters
+    ----------
+    name, seed
+        Name of the sampler, and the seed of its draws.
+    startup
+        Number of random trials that ``tpe`` and ``cmaes`` begin with.
+    population
+        Number of trials in a generation of ``nsga2``.
+    """
+    if name == "tpe":
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup)
-    if search.sampler == "nsga2":
-        return optuna.samplers.NSGAIISampler(seed=seed, population_size=search.population)
-    if search.sampler == "cmaes":
+    if name == "nsga2":
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=population)
+    if name == "cmaes":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return optuna.samplers.CmaEsSampler(
@@ -39,20 +49,31 @@ def make_sampler(search: SearchConfig, seed: int) -> optuna.samplers.BaseSampler
     return optuna.samplers.RandomSampler(seed=seed)  # draws axes that planned points leave open
 
 
-def make_pruner(search: SearchConfig) -> optuna.pruners.BasePruner:
-    """Make Optuna's pruner by its name in ``search.pruner``."""
-    startup, first = search.startup_trials, search.pruner_warmup
-    if search.pruner == "median":
-        return optuna.pruners.MedianPruner(startup, n_warmup_steps=first)
-    if search.pruner == "halving":
-        return optuna.pruners.SuccessiveHalvingPruner(min_resource=max(1, first))
-    if search.pruner == "hyperband":
-        return optuna.pruners.HyperbandPruner(min_resource=max(1, first))
-    if search.pruner == "patient":
-        median = optuna.pruners.MedianPruner(startup, n_warmup_steps=first)
+def make_pruner(name: str, startup: int, warmup: int, patience: int) -> optuna.pruners.BasePruner:
+    """Make Optuna's pruner by its name in ``search.pruner``.
+
+    Parameters
+    ----------
+    name
+        Name of the pruner.
+    startup
+        Number of complete trials before ``median`` and ``patient`` prune any.
+    warmup
+        Number of epochs before a training may be pruned.
+    patience
+        Number of epochs without improvement that ``patient`` allows.
+    """
+    if name == "median":
+        return optuna.pruners.MedianPruner(startup, n_warmup_steps=warmup)
+    if name == "halving":
+        return optuna.pruners.SuccessiveHalvingPruner(min_resource=max(1, warmup))
+    if name == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=max(1, warmup))
+    if name == "patient":
+        median = optuna.pruners.MedianPruner(startup, n_warmup_steps=warmup)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.pruners.PatientPruner(median, patience=search.pruner_patience)
-    if search.pruner == "none":
+            return optuna.pruners.PatientPruner(median, patience=patience)
+    if name == "none":
         return optuna.pruners.NopPruner()
-    raise UserError(f"`search.pruner` must be a pruner of Optuna's, but got {search.pruner}.")
+    raise UserError(f"`search.pruner` must be a pruner of Optuna's, but got {name}.")

@@ -13,7 +13,7 @@ one attempt.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -236,6 +236,9 @@ class Study(Protocol):
 
     def attempts(self) -> list[Attempt]:
         """Return every attempt in the study."""
+
+    def left_behind(self, attempts: Sequence[Attempt]) -> set[int]:
+        """Return the numbers of those finished attempts that no other training will continue."""
 
     def outcomes(self) -> list[Outcome]:
         """Return the outcome of every attempt, without duplicates."""

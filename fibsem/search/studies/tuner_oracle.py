@@ -8,7 +8,6 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 from sklearn.exceptions import ConvergenceWarning
 
-from fibsem.config import SearchConfig
 from fibsem.search.space.space import Choice, Range, Space, Values
 from fibsem.training.scoring.objectives import Objective
 
@@ -25,27 +24,37 @@ def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:
 
 
 def make_oracle(
-    search: SearchConfig, space: Space, goal: Objective
+    name: str, space: Space, goal: Objective, seed: int, startup: int, longest: int
 ) -> keras_tuner.engine.oracle.Oracle:
-    """Make the oracle of a sampler, without a limit on trials, since slots are the budget."""
+    """Make the oracle of a sampler, without a limit on trials, since slots are the budget.
+
+    Parameters
+    ----------
+    name, space, goal, seed
+        Name of the sampler, what it draws from, its objective, and the seed of its draws.
+    startup
+        Number of random trials that ``bayesian`` begins with.
+    longest
+        Epochs of the longest trainings of ``hyperband``.
+    """
     objective = keras_tuner.Objective(goal.key, "min" if goal.direction == "minimize" else "max")
     common = {
         "objective": objective,
         "hyperparameters": _hyperparameters(space),
         "allow_new_entries": False,
         "tune_new_entries": False,
-        "seed": search.seed,
+        "seed": seed,
         "max_retries_per_trial": 0,
         "max_consecutive_failed_trials": 1_000_000,
     }
-    if search.sampler == "hyperband":
+    if name == "hyperband":
         return keras_tuner.oracles.HyperbandOracle(
-            max_epochs=search.hyperband_epochs, factor=3, hyperband_iterations=1000, **common
+            max_epochs=longest, factor=3, hyperband_iterations=1000, **common
         )
     limit = 1_000_000  # the budget is in the slots
-    if search.sampler == "bayesian":
+    if name == "bayesian":
         return keras_tuner.oracles.BayesianOptimizationOracle(
-            max_trials=limit, num_initial_points=search.startup_trials, **common
+            max_trials=limit, num_initial_points=startup, **common
         )
     return keras_tuner.oracles.RandomSearchOracle(max_trials=limit, **common)
 

@@ -10,6 +10,7 @@ Hyperband continues the best trainings of one round in the next, from their chec
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,18 @@ class TunerStudy:
         self, name: str, folder: Path, search: SearchConfig, space: Space, goals: list[Objective]
     ) -> None:
         self.name, self.search, self.space, self.goals = name, search, space, goals
-        self.file = StudyFile(folder / "tuner", lambda: make_oracle(search, space, goals[0]))
+        self.file = StudyFile(folder / "tuner", self._first_oracle)
         self.me = Owner.me()
         self._observer = Observer(self.me, search.grace_s, search.heartbeat_s)
         self._mine: set[int] = set()
+
+    def _first_oracle(self) -> Oracle:
+        """Make the oracle of a study that nothing was drawn for."""
+        search = self.search
+        return make_oracle(
+            search.sampler, self.space, self.goals[0],
+            seed=search.seed, startup=search.startup_trials, longest=search.hyperband_epochs,
+        )  # fmt: skip
 
     @property
     def oracle(self) -> Oracle:
@@ -243,6 +252,9 @@ class TunerStudy:
 
     def attempts(self) -> list[Attempt]:
         return [_attempt(kept) for kept in self.file.kept]
+
+    def left_behind(self, attempts: Sequence[Attempt]) -> set[int]:
+        return set()  # Hyperband may continue any trial
 
     def outcomes(self) -> list[Outcome]:
         return [_outcome(kept) for kept in self.file.kept]

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fibsem.search.studies.outcomes import best_first
-from fibsem.search.studies.rungs import left_behind, read_rungs
-from fibsem.search.studies.slots import Attempt, predecessors
+from fibsem.search.studies.slots import Attempt, Study, predecessors
 from fibsem.system.files import replace_file
 from fibsem.training.run import CHECKPOINT
-
-if TYPE_CHECKING:
-    from fibsem.search.sweep import Sweep
+from fibsem.training.scoring.objectives import Objective
 
 #: Files of a trial that hold its weights.
 WEIGHTS = ("model.keras", "model.skops")
 
 
-def tidy(sweep: Sweep) -> None:
-    """Remove the weights of trials that are not among the best ``search.keep`` ones.
+def tidy(study: Study, goals: Sequence[Objective], trials: Path, keep: int | None) -> None:
+    """Remove the weights of trials that are not among the best ones.
 
     Checkpoints of finished trials are removed, too, unless another training continues from them.
     Nothing is removed with several objectives.
+
+    Parameters
+    ----------
+    study, goals, trials
+        A study, its objectives, and the folder with those of its trials.
+    keep
+        Number of the best trials; None for all.
     """
-    search, trials = sweep.search, sweep.folder / "trials"
-    if search.keep is None or len(sweep.goals) > 1:
+    if keep is None or len(goals) > 1:
         return
-    outcomes = sweep.study.outcomes()
-    complete = best_first(outcomes, sweep.goals[0])
-    for outcome in complete[search.keep :]:
+    outcomes = study.outcomes()
+    complete = best_first(outcomes, goals[0])
+    for outcome in complete[keep:]:
         for name in WEIGHTS:
             (trials / outcome.attempt.place / name).unlink(missing_ok=True)
-    if search.backend == "keras_tuner":  # Hyperband may continue any trial
-        return
     attempts = [outcome.attempt for outcome in outcomes]
     place = {attempt.number: attempt.place for attempt in attempts}
-    best = {outcome.number for outcome in complete[: search.keep]}
-    for number in left_behind(read_rungs(search.rungs), attempts) - best:
+    best = {outcome.number for outcome in complete[:keep]}
+    for number in study.left_behind(attempts) - best:
         (trials / place[number] / CHECKPOINT).unlink(missing_ok=True)
 
 

@@ -230,12 +230,12 @@ class Worker:
         except PrunedError as pruned:
             record = TrialRecord(run_of(job.folder), epochs=pruned.epoch + 1)
             self.study.prune(attempt, record)
-            tidy(self.sweep)
+            tidy(self.study, self.sweep.goals, self.trials, self.search.keep)
         except TrialFailedError as failure:
             self._failed(held, failure)
         else:
             self.study.complete(attempt, values, self._kept(result))
-            tidy(self.sweep)
+            tidy(self.study, self.sweep.goals, self.trials, self.search.keep)
 
     def _kept(self, result: TrialResult) -> TrialRecord:
         """Return the record of a result for the study, with its excess over bounds."""

@@ -18,7 +18,7 @@ SAMPLERS = {
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_samplers(name):
-    assert type(make_sampler(SearchConfig(sampler=name), 3)).__name__ == SAMPLERS[name]
+    assert type(make_sampler(name, 3, startup=10, population=20)).__name__ == SAMPLERS[name]
 
 
 @pytest.mark.parametrize("name", get_args(get_type_hints(SearchConfig)["sampler"]))
@@ -33,9 +33,9 @@ def test_every_name_has_a_sampler_of_its_own(name):
 @pytest.mark.parametrize("name", ["none of ours", "qmc"])
 def test_a_name_without_a_sampler_is_refused(name):
     with pytest.raises(UserError, match="the choices are enumerated, random, grid, tpe, "):
-        make_sampler(SearchConfig(sampler=name), 3)
+        SearchConfig(sampler=name)
     with pytest.raises(UserError, match="must be a pruner"):
-        make_pruner(SearchConfig(pruner=name))
+        make_pruner(name, startup=10, warmup=3, patience=3)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_a_name_without_a_sampler_is_refused(name):
      ("hyperband", "HyperbandPruner"), ("patient", "PatientPruner"), ("none", "NopPruner")],
 )  # fmt: skip
 def test_pruners(name, kind):
-    assert type(make_pruner(SearchConfig(pruner=name))).__name__ == kind
+    assert type(make_pruner(name, startup=10, warmup=3, patience=3)).__name__ == kind
 
 
 def test_a_median_needs_some_trials_and_some_epochs():
     """Three complete trials, and no epoch before the second."""
-    search = SearchConfig(pruner="median", startup_trials=3, pruner_warmup=2)
-    study = optuna.create_study(pruner=make_pruner(search))
+    pruner = make_pruner("median", startup=3, warmup=2, patience=3)
+    study = optuna.create_study(pruner=pruner)
 
     def pruned(level):
         trial = study.ask()

@@ -1,6 +1,7 @@
 """The file of a study in Keras-Tuner, and those that earlier versions left to Keras-Tuner."""
 
-from fibsem.config import SearchConfig
+from functools import partial
+
 from fibsem.search.space.space import Range, Space
 from fibsem.search.studies.tuner_file import StudyFile
 from fibsem.search.studies.tuner_oracle import make_oracle
@@ -9,9 +10,9 @@ from fibsem.training.scoring.objectives import Objective
 
 
 def opened(folder):
-    search = SearchConfig(backend="keras_tuner", sampler="random", objectives=("val/loss",))
-    space = Space("test", {"a": Range(0.0, 1.0)}, (), 2, lambda values: True)
-    return StudyFile(folder, lambda: make_oracle(search, space, Objective.named("val/loss")))
+    space, goal = Space("test", {"a": Range(0.0, 1.0)}, (), 2, lambda values: True), "val/loss"
+    make = partial(make_oracle, "random", space, Objective.named(goal), 0, startup=10, longest=27)
+    return StudyFile(folder, make)
 
 
 def test_a_study_of_an_earlier_version_is_read_and_its_slots_decide_what_is_tried_again(tmp_path):
