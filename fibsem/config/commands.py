@@ -15,7 +15,7 @@ from fibsem.config.grouped import as_grouped, without_groups
 from fibsem.config.keys import CONF, check_given, check_keys, choices_of, unknown_key
 from fibsem.config.named import check_chosen
 from fibsem.config.overrides import for_hydra, is_multirun, meant, without_password
-from fibsem.config.reading import Tree, check_types, flat
+from fibsem.config.reading import Tree, check_value, flat
 from fibsem.config.runs import AUTO
 from fibsem.config.typed import without_typed_axes
 from fibsem.errors import UserError, one_line, printable
@@ -84,7 +84,8 @@ def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
     kept = {str(key): value for key, value in tree.items() if key != "hydra"}
     if command == "sweep":
         kept = without_typed_axes(kept, overrides)
-    check_types(kept)
+    for key, value in {**kept, **dict(flat(kept))}.items():  # a table may be in a value's place
+        check_value(key, value)
     return {**without_groups(kept), "command": command_line(command, overrides)}
 
 

@@ -105,16 +105,20 @@ TYPES: dict[str, type] = {
 SEEDS = 2**31
 
 
-def check_types(tree: Tree) -> None:
-    """Check the types of values that no dataclass checks, and the range of seeds."""
-    for key in TYPES.keys() & tree.keys():
-        _value(TYPES[key], tree[key], key)
-    if "seeds" in tree:
-        require("seeds", tree["seeds"], tree["seeds"] > 0, "at least 1")
-    for key, value in flat(tree):
-        if key.split(".")[-1] == "seed" and not key.startswith("space."):
-            legal = 0 <= _value(int, value, key) < SEEDS
-            require(key, value, legal, f"a whole number from 0 to {SEEDS - 1}")
+def check_value(key: str, value: Any) -> None:
+    """Check the type of a value that no dataclass checks, and the range of seeds.
+
+    >>> check_value("overwrite", "no")
+    Traceback (most recent call last):
+    fibsem.errors.UserError: `overwrite` must be true or false, but got 'no'.
+    """
+    if key in TYPES:
+        _value(TYPES[key], value, key)
+    if key == "seeds":
+        require("seeds", value, value > 0, "at least 1")
+    if key.split(".")[-1] == "seed" and not key.startswith("space."):
+        legal = 0 <= _value(int, value, key) < SEEDS
+        require(key, value, legal, f"a whole number from 0 to {SEEDS - 1}")
 
 
 def _finite(value: float, where: str) -> float:

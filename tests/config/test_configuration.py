@@ -87,7 +87,7 @@ def test_home_is_the_users_whatever_the_shell_made_of_it(monkeypatch, tmp_path):
     assert output_folder("train", compose("train", ["output=~"]), "film") == Path("~")
 
 
-@pytest.mark.parametrize("word", ["no", "off", "none", "0", "yes", "1"])
+@pytest.mark.parametrize("word", ["no", "off", "none", "0", "yes", "1", "{a:1}", "{}"])
 @pytest.mark.parametrize(
     ("command", "key"),
     [("train", "overwrite"), ("segment", "overwrite"), ("simulate", "overwrite"),
@@ -111,7 +111,7 @@ def test_no_generator_meets_a_seed_that_it_cannot_take(command, key, seed):
         compose(command, [f"{key}={seed}"])
 
 
-@pytest.mark.parametrize("seeds", ["0", "-2", "1.5", "true", "no"])
+@pytest.mark.parametrize("seeds", ["0", "-2", "1.5", "true", "no", "{a:1}"])
 def test_an_evaluation_has_a_run(seeds):
     with pytest.raises(UserError, match=r"`seeds` must be (at least 1|a whole number)"):
         compose("evaluate", [f"seeds={seeds}"])
