@@ -31,7 +31,7 @@ from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.volumes import open_volume
 from fibsem.models.architectures import MODELS
 from fibsem.quantification.options import QuantifyConfig
-from fibsem.search.space.declared import one_of_each, read_space
+from fibsem.search.space.declared import read_space
 from fibsem.view import positional
 
 ROOT = Path(__file__).parents[1]
@@ -63,8 +63,8 @@ def _trains(tree):
 
 def _searches(tree):
     read(SearchConfig, tree["search"], "search")
-    for one in one_of_each(Configuration(tree), read_space(tree)):
-        one.run  # noqa: B018 - read, and refused where it is none
+    for point in read_space(tree).first_of_each():
+        Configuration(tree).with_values(point).run  # noqa: B018 - read, and refused where it is none
 
 
 def _segments(tree):

@@ -47,7 +47,7 @@ def networks(space: list[str]) -> list[dict[str, object]]:
         record.append(
             {
                 "space": " ".join(space),
-                "operations": Sized.of(one).operations,
+                "operations": Sized.of(one.config.spec, one.step_shape).operations,
                 "step_s": round(timed.step_s, 6),
                 "validation_s": round(timed.validation_s, 4),
             }

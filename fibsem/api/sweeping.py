@@ -21,7 +21,7 @@ from fibsem.config import (
     output_folder,
     require,
 )
-from fibsem.search.space.declared import check_used, one_of_each, read_space, repeats, scalings_of
+from fibsem.search.space.declared import check_used, read_space, repeats, scalings_of
 from fibsem.search.space.space import Space
 from fibsem.system.addresses import hidden
 from fibsem.system.files import read_json, write_json
@@ -198,17 +198,17 @@ class Prepared:
         """
         from fibsem.search.budget.brackets import rounds_of
         from fibsem.search.budget.lengths import said_of_all
+        from fibsem.training.planning.estimate import estimate_training
 
         asked = self.settings
         by_brackets = asked.sampler == "hyperband"
         brackets = rounds_of(asked.trials, asked.hyperband_epochs)
-        others = one_of_each(self.given, self.space)[1:] if asked.dry_run else []
-        materials = [
-            self.material,
-            *(self.material.for_config(training.run) for training in others),
-        ]
+        points = self.space.first_of_each()[1:] if asked.dry_run else []
+        others = [self.given.with_values(point).run for point in points]
+        materials = [self.material, *map(self.material.for_config, others)]
+        timed = [estimate_training(material) for material in materials]
         for line in said_of_all(
-            materials, asked.trials, asked.workers,
+            timed, asked.trials, asked.workers,
             planned=self.given.budget.planned, dry_run=asked.dry_run,
             rungs=tuple(brackets) if by_brackets else asked.rungs,
         ):  # fmt: skip
@@ -219,7 +219,8 @@ def prepare(tree: Tree) -> Prepared:
     """Check a sweep, open its data, and print its space and how long it may take."""
     began, typed = command_began(), Configuration(tree)
     given, space = typed.settled, read_space(tree)
-    trainings = one_of_each(given, space)
+    points = space.first_of_each()
+    trainings = [given.with_values(point) for point in points]
     configs = [training.run for training in trainings]
     _check(given, space, configs)
     for line in (*typed.notes(space.axes), *trainings[0].typed_for_nothing(space.axes)):
@@ -243,7 +244,7 @@ def prepare(tree: Tree) -> Prepared:
         check_scored(where, keys, scored, dataset)
     scalings = scalings_of(space, given.preprocess.scaling)
     given = pinned(given, *configs, dataset=dataset, scalings=scalings)
-    material = Material(dataset, one_of_each(given, space)[0].run)
+    material = Material(dataset, given.with_values(points[0]).run)
     prepared = Prepared(given, space, material, began)
     prepared.announce()
     return prepared

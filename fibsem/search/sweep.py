@@ -119,7 +119,7 @@ class Sweep:
         """Settings of the search, ``search.*``."""
         return self.given.search
 
-    def executor(self, in_process: Callable[[], InProcess]) -> Execute:
+    def executor(self) -> Execute:
         """Return the executor of trainings: new processes, or this one until memory gets scarce.
 
         If this process holds an accelerator, all trainings run here, since other processes could
@@ -128,9 +128,8 @@ class Sweep:
         isolated = partial(Isolated, self.tracking, self.material.dataset.digests)
         if self.search.isolate:
             return isolated()
-        if visible_accelerators():
-            return in_process()
-        return UpToMemory(in_process(), isolated, self._most_gib)
+        here = InProcess(self.material, self.tracking)
+        return here if visible_accelerators() else UpToMemory(here, isolated, self._most_gib)
 
     @property
     def _most_gib(self) -> float:
@@ -178,7 +177,7 @@ class Sweep:
         with suppress(UserError):  # the training itself will raise the error
             config = self.given.with_values(values).run
             if config.spec.is_network:
-                return Sized.of(self.material.for_config(config))
+                return Sized.of(config.spec, self.material.for_config(config).step_shape)
         return None
 
     def check_failures(self, now: Sequence[Outcome]) -> None:

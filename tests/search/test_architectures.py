@@ -17,14 +17,14 @@ from fibsem.errors import UserError
 from fibsem.promotion.ranking import rank
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.trials import best_trials
-from fibsem.search.budget import lengths
-from fibsem.search.space.declared import one_of_each, read_space
+from fibsem.search.space.declared import read_space
 from fibsem.search.studies.samplers import objectives
 from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.search.sweep import backend_of
 from fibsem.system.files import read_json
 from fibsem.tracking.runs import Tracking
 from fibsem.training.material.datasets import obtain
+from fibsem.training.planning import estimate
 from fibsem.training.planning.estimate import TimeEstimate
 
 #: Axes that only one of the two has.
@@ -60,10 +60,9 @@ def test_points_that_limits_forbid_are_not_counted():
 def test_there_is_a_training_of_each():
     """What a sweep begins with must fit one of them."""
     given = Configuration(compose("sweep", ["model=auto"]))
-    each = one_of_each(given, read_space(given.tree))
+    each = [given.with_values(point) for point in read_space(given.tree).first_of_each()]
     assert sorted(one.run.spec.name for one in each) == ["2dcnn", "unet"]
-    single = Configuration(compose("sweep", ["model=unet"]))
-    assert one_of_each(single, read_space(single.tree)) == [single]
+    assert read_space(compose("sweep", ["model=unet"])).first_of_each() == [{}]
 
 
 def test_where_the_neighbourhood_forbids_an_architecture_the_other_one_is_left():
@@ -171,7 +170,7 @@ def test_a_dry_run_tells_the_mean_of_both_and_what_workers_share(
     step_s = {"2dcnn": 100.0, "unet": 50.0}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     monkeypatch.setattr(
-        lengths, "estimate_training",
+        estimate, "estimate_training",
         lambda material: TimeEstimate(step_s[material.config.spec.name], 10, 1, None),
     )  # fmt: skip
     how = ["search.trials=20", "search.workers=2", "search.dry_run=true", "model=auto"]
@@ -191,7 +190,7 @@ def test_a_dry_run_counts_what_trainings_of_rungs_really_train(
 ):
     """Epochs of 66 s: 18 + 12 + 12 of them, and 9 + 6 + 6; each begins in 10 s."""
     monkeypatch.setattr(
-        lengths, "estimate_training", lambda material: TimeEstimate(6.0, 10, 60, None)
+        estimate, "estimate_training", lambda material: TimeEstimate(6.0, 10, 60, None)
     )
     given = [f"data.path={tiny}", "nbhd=33x33x3", f"output={tmp_path / 'sweep'}"]
     sweep.main(compose("sweep", [*given, *how, "search.dry_run=true"]))
@@ -234,7 +233,7 @@ def test_trials_of_both_are_swept_told_and_ranked_together(tiny, new_store, tmp_
     assert best["params"]["model.name"] in OWN
     assert best["seconds_per_gigapixel"] > 0
 
-    config = one_of_each(Configuration(tree), read_space(tree))[0].run
+    config = Configuration(tree).with_values(read_space(tree).first_of_each()[0]).run
     dataset = obtain(config.data, config.split)
     tracking = Tracking.open(config.tracking, dataset.name)
     trials = best_trials(tracking, dataset, RankConfig(k=2))

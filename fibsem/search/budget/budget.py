@@ -61,7 +61,7 @@ def plan_sweep(
     search, data = given.search, material.dataset.hash
     points = first(space, search.seed, search.sampler)
     begun = [material.for_config(given.with_values(point).run) for point in points]
-    networks = [Sized.of(material) for material in begun]
+    networks = [Sized.of(material.config.spec, material.step_shape) for material in begun]
     rounds, chosen = to_be_timed(networks, search.workers, budget_s)
     timed = [networks[k] for k in chosen]
     probes = _timed([begun[k] for k in chosen], search.workers, budget_s / rounds)

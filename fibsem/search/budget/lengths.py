@@ -7,22 +7,21 @@ from dataclasses import replace
 from statistics import fmean
 
 from fibsem.search.workers.shares import abreast
-from fibsem.training.material.material import Material
-from fibsem.training.planning.estimate import TimeEstimate, duration, estimate_training
+from fibsem.training.planning.estimate import TimeEstimate, duration
 from fibsem.training.planning.instead import LONG_S, instead
 from fibsem.training.planning.stages import stages_of
 
 
 def said_of_all(
-    materials: Sequence[Material], trials: int, workers: int, *, planned: bool, dry_run: bool,
+    timed: Sequence[TimeEstimate], trials: int, workers: int, *, planned: bool, dry_run: bool,
     rungs: Sequence[Sequence[int]] = (),
 ) -> Iterator[str]:  # fmt: skip
-    """Time some steps, and yield sentences on the duration of a trial and of all trials.
+    """Yield sentences on the duration of a trial and of all trials.
 
     Parameters
     ----------
-    materials
-        Training data for a network of each architecture, or of the first architecture alone.
+    timed
+        Time of a training of each architecture, or of the first architecture alone.
     trials, workers
         Number of trials, and of workers.
     planned
@@ -32,7 +31,6 @@ def said_of_all(
     rungs
         (trials, epochs) of a successive halving; empty without one.
     """
-    timed = [estimate_training(material) for material in materials]
     if rungs:
         timed = [replace(estimate, epochs=max(epochs for _, epochs in rungs)) for estimate in timed]
     yield timed[0].sentence()
@@ -41,7 +39,7 @@ def said_of_all(
     if total_s > LONG_S and not planned:
         yield instead(timed[0])
     if dry_run:
-        kind = "default network" if materials[0].config.spec.is_network else "default model"
+        kind = "default model" if timed[0].at_once else "default network"
         of = f"the {kind}" if len(timed) == 1 else "a network of each architecture"
         yield f"{trials} trials: about {duration(total_s)} with {of}{_beside(workers, at_once)}"
 

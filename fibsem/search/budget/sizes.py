@@ -16,7 +16,7 @@ from itertools import cycle, islice
 import numpy as np
 
 from fibsem.inference.model.cost import operations_of_window
-from fibsem.training.material.material import Material
+from fibsem.models.spec import ModelSpec
 from fibsem.training.planning.growth import Growth
 from fibsem.training.planning.probing import Probe
 
@@ -41,7 +41,8 @@ class Sized:
     --------
     ```python
     config = Configuration(compose("train", ["data=demo", "nbhd=33x33x3"])).run
-    Sized.of(Material(obtain(config.data, config.split), config)).operations
+    material = Material(obtain(config.data, config.split), config)
+    Sized.of(config.spec, material.step_shape).operations
     ```
     """
 
@@ -49,9 +50,9 @@ class Sized:
     operations: float
 
     @classmethod
-    def of(cls, material: Material) -> Sized:
-        """Count the operations of a configuration, whose windows follow from its network."""
-        spec, (windows, height, width) = material.config.spec, material.step_shape
+    def of(cls, spec: ModelSpec, step_shape: tuple[int, int, int]) -> Sized:
+        """Count the operations of a network for the windows, height and width of its steps."""
+        windows, height, width = step_shape
         return cls(spec.name, windows * operations_of_window(spec, (height, width)))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from fibsem.config import AUTO, Configuration, Tree, flat, require
@@ -104,16 +103,6 @@ def read_space(tree: Tree) -> Space:
     several = axes.get("model.name")
     names = several.values if isinstance(several, Choice) else (tree["model"]["name"],)
     return replace(space, defaults=tuple(_defaults(space, names, by_itself)))
-
-
-def one_of_each(given: Configuration, space: Space) -> list[Configuration]:
-    """Return one training per architecture of a sweep, at its first drawn point."""
-    if given.tree["model"]["name"] != AUTO:
-        return [given]
-    named: dict[str, Values] = {}
-    for point in islice(space.plan(0), 10 * space.architectures):
-        named.setdefault(point["model.name"], point)
-    return [given.with_values(point) for point in named.values()]
 
 
 def _defaults(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, product
+from itertools import islice, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -193,6 +193,15 @@ class Space:
         """Number of architectures in the space; one if the architecture is not an axis."""
         axis = self.axes.get("model.name")
         return len(axis.values) if isinstance(axis, Choice) else 1
+
+    def first_of_each(self) -> list[Values]:
+        """Return the first drawn point of each architecture; an empty one without such an axis."""
+        if "model.name" not in self.axes:
+            return [{}]
+        named: dict[str, Values] = {}
+        for point in islice(self.plan(0), 10 * self.architectures):
+            named.setdefault(point["model.name"], point)
+        return list(named.values())
 
     @property
     def size(self) -> float:

@@ -11,11 +11,11 @@ from typing import Any
 
 from fibsem.config import Configuration
 from fibsem.errors import DeviceError, OutageError, UserError, one_line
-from fibsem.search.space.declared import one_of_each, read_space
+from fibsem.search.space.declared import read_space
 from fibsem.search.studies.rungs import epochs_in
 from fibsem.search.studies.slots import filled
 from fibsem.search.sweep import Sweep
-from fibsem.search.workers.executors import InProcess, fresh
+from fibsem.search.workers.executors import fresh
 from fibsem.search.workers.pace import Pace
 from fibsem.search.workers.shares import Share, shares
 from fibsem.search.workers.worker import POLL_S, Show
@@ -42,8 +42,7 @@ def run_trials(sweep: Sweep, count: int) -> None:
         if count > 1:
             run_workers(sweep, count, progress)
         else:
-            here = partial(InProcess, sweep.material, tracking)
-            sweep.work(sweep.executor(here), progress)
+            sweep.work(sweep.executor(), progress)
 
 
 def run_workers(sweep: Sweep, count: int, show: Show) -> None:
@@ -120,12 +119,11 @@ def _worker(given: Configuration, folder: Path, pace: Pace, share: Share) -> Non
     from fibsem.training.material.material import Material
 
     try:
-        config = one_of_each(given, read_space(given.tree))[0].run
+        config = given.with_values(read_space(given.tree).first_of_each()[0]).run
         dataset = obtain(config.data, config.split)
         tracking = Tracking.open(config.tracking, dataset.name)
         sweep = Sweep.open(given, Material(dataset, config), folder, tracking, pace)
-        execute = sweep.executor(lambda: InProcess(sweep.material, tracking))
-        sweep.work(execute, lambda *_: None)
+        sweep.work(sweep.executor(), lambda *_: None)
         sweep.study.close()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

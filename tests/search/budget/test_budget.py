@@ -129,12 +129,9 @@ def busy_s(plan, workers):
 @pytest.mark.parametrize("longest", [1, 3, 9, 10, 27])
 def test_brackets_are_those_of_keras_tuner(longest):
     """Of an oracle whose trainings all come to a value."""
-    search = SearchConfig(
-        backend="keras_tuner", sampler="hyperband", hyperband_epochs=longest,
-        objectives=("val/loss",),
-    )  # fmt: skip
     space = Space("test", {"a": Range(0.0, 1.0)}, (), 2, lambda values: True)
-    oracle = make_oracle(search, space, Objective.named("val/loss"))
+    goal = Objective.named("val/loss")
+    oracle = make_oracle("hyperband", space, goal, seed=0, startup=10, longest=longest)
     oracle.verbose = 0
     wanted = [rung for bracket in brackets_of(longest) for rung in bracket]
     with tempfile.TemporaryDirectory() as folder:
@@ -261,16 +258,19 @@ def test_the_average_is_that_of_the_networks_that_begin(material, monkeypatch):
     def seconds(operations):
         return Probe(1e-5 * operations**0.4, 1e-5, 2.0, 1e-9)
 
-    monkeypatch.setattr(budget, "probe", lambda one, _: seconds(Sized.of(one).operations))
+    def size(material):
+        return Sized.of(material.config.spec, material.step_shape)
+
+    monkeypatch.setattr(budget, "probe", lambda one, _: seconds(size(one).operations))
     plan = plan_sweep(given, space, material(), 900, time.perf_counter())
     begin = plan.rungs[0][0]
     assert begin % 9 == 0
     assert plan.lengthens
     points = budget.first(space, 0, "enumerated")
     configs = [given.with_values(point).run for point in points]
-    steps = [seconds(Sized.of(material().for_config(one)).operations).step_s for one in configs]
+    sized = [size(material().for_config(one)) for one in configs]
+    steps = [seconds(one.operations).step_s for one in sized]
     assert plan.step_s == pytest.approx(np.mean(steps[:begin]), rel=0.05)
-    sized = [Sized.of(material().for_config(one)) for one in configs]
     told = [plan.step_s * plan.growth.times(one.architecture, one.operations) for one in sized]
     assert told == pytest.approx(steps, rel=0.1)
     epochs = [plan.epochs_of(one.architecture, one.operations) for one in sized]

@@ -104,7 +104,8 @@ def test_networks_that_are_counted_are_those_that_a_sweep_begins_with(small, mat
     points = first(space, 0, "enumerated")
     assert len(points) == COUNTED
     configs = [configuration.with_values(point).run for point in points[:3]]
-    found = [Sized.of(material().for_config(config)) for config in configs]
+    shapes = [material().for_config(config).step_shape for config in configs]
+    found = [Sized.of(config.spec, shape) for config, shape in zip(configs, shapes, strict=True)]
     assert {one.architecture for one in found} == {"2dcnn"}
     assert len({one.operations for one in found}) == 3
 

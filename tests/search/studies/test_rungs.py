@@ -312,9 +312,9 @@ def test_a_training_is_as_long_at_its_end_as_its_network_allows(begin_halving):
     assert [halving.epochs_of(one) for one in filters] == [None, None]
     halving.pace = Pace(plan=plan)
     assert [halving.epochs_of(one) for one in filters] == [None, None]
+    configs = [halving.given.with_values(each).run for each in filters]
     one, two = (
-        Sized.of(halving.material.for_config(halving.given.with_values(each).run))
-        for each in filters
+        Sized.of(config.spec, halving.material.for_config(config).step_shape) for config in configs
     )
     halving.pace = Pace(plan=replace(plan, growth=Growth(1.0, {"2dcnn": 1 / one.operations})))
     assert two.operations > 2 * one.operations
