@@ -39,6 +39,7 @@ from fibsem.system.summaries.promotion import OnLabelled
 if TYPE_CHECKING:
     from fibsem.data.dataset.dataset import Dataset
     from fibsem.promotion.candidates import Candidates
+    from fibsem.promotion.trials import Trial
     from fibsem.system.summaries.budget import BudgetUse
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.plan import Plan
@@ -198,19 +199,19 @@ def run(tree: Tree) -> PromoteResult:
     tracking = Tracking.open(given.tracking, dataset.name)
     with one_decision(tracking.uri):  # raises now if the gate could not decide at the end
         pass
-    candidates = _candidates(given, dataset, tracking)
+    trials, candidates = _candidates(given, dataset, tracking)
     folder = output_folder("promote", tree, dataset.name, candidates.name)
     anew = given.overwrite
     working = worked_on(folder, began, budgeted=given.budget.planned, anew=anew)
     with at_work(folder), working as worked:
         given, plan = _planned(given, candidates, dataset, folder, worked, anew=anew)
         if not mixed:
-            candidates = candidates.first(given.rank.k)
+            trials = trials[: given.rank.k]
         pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
         work = Promotion(given, dataset, folder, tracking, pace=pace)
-        summary = promote_trials(work, candidates.trials)
+        summary = promote_trials(work, trials)
         if plan is not None:
-            use = _budget_use(given, candidates, folder, plan, worked)
+            use = _budget_use(given, len(trials), folder, plan, worked)
             summary = replace(summary, plan=plan.to_json(), budget=use)
             if plan.waiting_s and not given.promotion.segment:
                 print(f"whole volumes wait: {same_command()} with segment=true segments them")
@@ -218,10 +219,13 @@ def run(tree: Tree) -> PromoteResult:
     return PromoteResult(summary, folder)
 
 
-def _candidates(given: Configuration, dataset: Dataset, tracking: Tracking) -> Candidates:
-    """Return the best trials of a dataset, with the settings of their final trainings.
+def _candidates(
+    given: Configuration, dataset: Dataset, tracking: Tracking
+) -> tuple[list[Trial], Candidates]:
+    """Return the best trials of a dataset, and the candidates that they are for a promotion.
 
-    So errors in ``final`` are raised before the ranking, not after it.
+    The settings of final trainings are read here, so that errors in ``final`` are raised before
+    the ranking, not after it.
     """
     from fibsem.promotion.candidates import Candidates
     from fibsem.promotion.final import final_configuration
@@ -235,7 +239,8 @@ def _candidates(given: Configuration, dataset: Dataset, tracking: Tracking) -> C
     finals = [final_configuration(trial.tree, given.tree, given.seed).run for trial in trials]
     if asked.mixed:
         check_mixture(finals)
-    return Candidates(trials, finals)
+    pairs = zip(trials, finals, strict=True)
+    return trials, Candidates([trial.candidate(final) for trial, final in pairs])
 
 
 def _planned(
@@ -248,6 +253,7 @@ def _planned(
     """
     from fibsem.promotion.final import share_for_nothing
     from fibsem.promotion.planning.budget import plan_promotion, values
+    from fibsem.promotion.planning.estimate import foretold
     from fibsem.training.planning.plan_file import PlanFile, work_of
     from fibsem.training.planning.planned import planned, say_unplanned
 
@@ -266,10 +272,10 @@ def _planned(
             values=partial(values, mixed=given.promotion.mixed, typed=typed),
             spent_s=lambda: worked.here_s,
         )  # fmt: skip
-        said = None if plan else _foretold(given, candidates, slowest, dataset)
+        said = None if plan else foretold(given, candidates, dataset)
         if said:
             print(said)
-    if said := share_for_nothing(given, [trial.tree for trial in candidates.trials]):
+    if said := share_for_nothing(given, finals):
         print(said)
     return given, plan
 
@@ -280,29 +286,14 @@ def _typed_of_plan(given: Configuration) -> list[str]:
     return [f"{key}={given.typed[key]}" for key in keys if key in given.typed]
 
 
-def _foretold(
-    given: Configuration, candidates: Candidates, slowest: int, dataset: Dataset
-) -> str | None:
-    """Estimate the time of a promotion without a budget from that of its trials, as a line."""
-    from fibsem.promotion.planning.estimate import Took, foretold
-
-    trials, slow = candidates.trials, candidates.trials[slowest]
-    took = Took(
-        slow.epoch_s, sum(trial.train_s for trial in trials), slow.seconds_per_gigapixel or 0.0,
-        Configuration(slow.tree).run.train, candidates.architectures,
-    )  # fmt: skip
-    return foretold(given, took, candidates.finals[slowest].train, dataset)
-
-
 def _budget_use(
-    given: Configuration, candidates: Candidates, folder: Path, plan: Plan, worked: Worked
+    given: Configuration, trials: int, folder: Path, plan: Plan, worked: Worked
 ) -> BudgetUse:
     """Return the used time of a budget, and what a hard budget has cut off."""
     from fibsem.promotion.planning.budget import cut_of
     from fibsem.training.planning.account import budget_use
 
-    trials = candidates.trials
-    again = given.rank.seeds * len(trials) if len(trials) > 1 else 0
+    again = given.rank.seeds * trials if trials > 1 else 0
     cut = cut_of(plan, folder, again) if given.budget.strict else None
     return budget_use(plan, worked.finish(), cut)
 

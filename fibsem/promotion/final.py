@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fibsem import models
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.config import Configuration, FinalConfig, PromoteConfig, Tree
+from fibsem.config import Configuration, FinalConfig, PromoteConfig, RunConfig, Tree
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.models.architectures import MODELS
@@ -89,21 +89,20 @@ def kept_steps(trained: Iterable[Tree], final: FinalConfig) -> str | None:
     )
 
 
-def share_for_nothing(given: Configuration, trained: Iterable[Tree]) -> str | None:
+def share_for_nothing(given: Configuration, finals: Iterable[RunConfig]) -> str | None:
     """Return a notice if ``final.share`` was typed but has no effect, since steps are given.
 
     Parameters
     ----------
     given
         The configuration of the promotion, with the steps of its plan.
-    trained
-        Configurations of the trials; in patch mode the share has an effect nevertheless.
+    finals
+        Settings of the final trainings; in patch mode the share has an effect nevertheless.
     """
     share, steps = given.typed.get("final.share"), given.final.steps
     if share is None or not steps:
         return None
-    finals = (final_configuration(tree, given.tree, given.seed).run for tree in trained)
-    if not all(final.why_unused("train.share") for final in finals):
+    if not all(final.why_unused("train.share", planned=True) for final in finals):
         return None
     return f"final.share={share} does nothing: final.steps is {steps}, in grid mode"
 

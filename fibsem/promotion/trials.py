@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fibsem.config import Configuration, RankConfig, Tree
+from fibsem.config import Configuration, RankConfig, RunConfig, TrainConfig, Tree
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.errors import UserError
+from fibsem.promotion.candidates import Candidate
 from fibsem.system import metric_names
 from fibsem.system.identity import same_data
 from fibsem.system.summaries.lineage import FromSweep
@@ -102,6 +103,17 @@ class Trial:
             with suppress(UserError):  # its files may have been removed
                 tree = tracking.read_json(latest.info.run_id, "config.json")
         return FromSweep(self.study, self.parent, self.code, tree.get("command"))
+
+    def candidate(self, final: RunConfig) -> Candidate:
+        """Return what a promotion is planned by, with the settings of the final training."""
+        return Candidate(
+            run_id=self.run_id,
+            trained=TrainConfig.of(self.tree["train"]).resolved(final.spec),
+            final=final,
+            epoch_s=self.epoch_s,
+            train_s=self.train_s,
+            seconds_per_gigapixel=self.seconds_per_gigapixel or 0.0,
+        )
 
     def fresh_seeds(self, config: RankConfig) -> list[int]:
         """Return the seeds for repetitions, without the seed of the trial."""

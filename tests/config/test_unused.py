@@ -7,7 +7,7 @@ from fibsem.config.grouped import GROUPED
 from fibsem.config.keys import own_keys
 from fibsem.config.reading import flat
 from fibsem.config.unused import NOT_READ, USED_WITH, why_unused
-from fibsem.promotion.final import share_for_nothing
+from fibsem.promotion.final import final_configuration, share_for_nothing
 
 #: A value with which a key of this condition is used, and one with which it is not.
 VALUES = {" above 0": (0.5, 0.0), " above 1": (2, 1), "=null": (None, "given"),
@@ -108,7 +108,9 @@ def test_a_share_of_the_final_training_does_nothing_beside_steps_of_its_own():
     patches = compose("train", ["model=2dcnn", "nbhd=11x11x3", "train.mode=patch"])
 
     def line(*typed, trials=(trained,)):
-        return share_for_nothing(Configuration(compose("promote", list(typed))), trials)
+        given = Configuration(compose("promote", list(typed)))
+        finals = [final_configuration(tree, given.tree, seed=0).run for tree in trials]
+        return share_for_nothing(given, finals)
 
     both = "final.share=0.1", "final.steps=7"
     assert line(*both) == "final.share=0.1 does nothing: final.steps is 7, in grid mode"

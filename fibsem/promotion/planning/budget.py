@@ -8,11 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-from fibsem.config import (
-    Configuration,
-    PromoteConfig,
-    Tree,
-)
+from fibsem.config import Configuration, PromoteConfig, TrainConfig
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.promotion.candidates import Candidates
@@ -56,13 +52,13 @@ def plan_promotion(
     Parameters
     ----------
     given, candidates, dataset
-        The configuration, and the trials, at least one of them of a network.
+        The configuration, and the candidates, at least one of them a network.
     began
         Start of the command, from ``time.perf_counter``.
     budget_s
         The budget in seconds.
     """
-    timed = cache(lambda k: probe(Material(dataset, candidates.finals[k]), budget_s))
+    timed = cache(lambda k: probe(Material(dataset, candidates.each[k].final), budget_s))
     share = partial(
         _shared, given, candidates=candidates, dataset=dataset, timed=timed, began=began,
         budget_s=budget_s,
@@ -116,7 +112,7 @@ def _shared(
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
     count = final_trainings(given.promotion, kept.architectures)
     plan = plan_trainings(slowest, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
-    warning = shorter(plan, [trial.tree for trial in kept.trials], dataset, instead)
+    warning = shorter(plan, [candidate.trained for candidate in kept.each], dataset, instead)
     waiting_s = 0.0 if volumes else _volumes_s(given, dataset, slowest)
     plan = replace(
         plan, ranking_s=ranking_s, scoring_s=scoring_s, ranked=ranked, waiting_s=waiting_s
@@ -125,7 +121,7 @@ def _shared(
 
 
 def shorter(
-    plan: Plan, trials: Sequence[Tree], dataset: Dataset, instead: Sequence[str]
+    plan: Plan, trained: Sequence[TrainConfig], dataset: Dataset, instead: Sequence[str]
 ) -> str | None:
     """Return a warning if final trainings have fewer steps than their trials, else None.
 
@@ -133,14 +129,14 @@ def shorter(
     ----------
     plan
         Plan of the promotion.
-    trials
-        Configurations of the trials.
+    trained
+        Settings of the trials' trainings in the sweep.
     dataset
         Training data.
     instead
         Options that would leave more time.
     """
-    longest = max(tree["train"]["epochs"] * _steps(tree, dataset) for tree in trials)
+    longest = max(train.epochs * _steps(train, dataset) for train in trained)
     steps = plan.epochs * plan.steps
     if steps >= longest:
         return None
@@ -154,10 +150,10 @@ def _probed(
     """Time the slowest network; returns its times and the seconds of each trial's repetition."""
     slowest = candidates.slowest
     assert slowest is not None
-    trial, took = candidates.trials[slowest], timed(slowest)
-    speed = slower(took.step_s * _steps(trial.tree, dataset), trial.epoch_s, trial.train_s)
+    slow, took = candidates.each[slowest], timed(slowest)
+    speed = slower(took.step_s * _steps(slow.trained, dataset), slow.epoch_s, slow.train_s)
     each_s = took.once_s - took.traced_s + took.pixel_s * dataset_px(dataset, "val")
-    return took, [speed * trial.train_s + each_s for trial in candidates.trials]
+    return took, [speed * candidate.train_s + each_s for candidate in candidates.each]
 
 
 def _scoring_s(
@@ -190,13 +186,13 @@ def trained_anew(
     Parameters
     ----------
     given, candidates
-        The configuration, and the trials.
+        The configuration, and the candidates.
     anew_s
         Expected time of one repetition of each trial, best first.
     seconds
         Time that repetitions may take.
     """
-    most, typed = len(candidates.trials), given.typed
+    most, typed = len(candidates.each), given.typed
     least = [final.spec.is_network for final in candidates.finals].index(True) + 1
     if "candidates" in typed:
         least = max(least, min(given.promotion.candidates, most))
@@ -230,9 +226,8 @@ def slower(now_s: float, epoch_s: float, train_s: float) -> float:
     return now_s / epoch_s if 0 < 2 * epoch_s < train_s else 1.0
 
 
-def _steps(tree: Tree, dataset: Dataset) -> int:
-    """Return the number of steps in an epoch of a trial."""
-    train = Configuration(tree).run.train
+def _steps(train: TrainConfig, dataset: Dataset) -> int:
+    """Return the number of steps in an epoch of a training."""
     return train.epoch_length.steps_of(labelled_px(dataset, train.steps))
 
 

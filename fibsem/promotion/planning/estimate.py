@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from fibsem.config import Configuration, TrainConfig
 from fibsem.data.dataset.dataset import Dataset
+from fibsem.promotion.candidates import Candidates
 from fibsem.promotion.planning.budget import final_trainings, labelled_px
 from fibsem.promotion.planning.cost import volumes_px
 from fibsem.training.planning.estimate import duration
 from fibsem.training.planning.instead import FEWEST_STEPS, LONG_S
 
 
-@dataclass(frozen=True)
-class Took:
-    """Times of trials in their sweep: an epoch of the slowest one, and all trainings in total.
-
-    ``train`` and ``seconds_per_gigapixel`` also belong to the slowest trial; ``architectures`` has
-    one entry per trial.
-    """
-
-    epoch_s: float
-    train_s: float
-    seconds_per_gigapixel: float
-    train: TrainConfig
-    architectures: tuple[str, ...]
-
-
-def foretold(given: Configuration, took: Took, final: TrainConfig, dataset: Dataset) -> str | None:
+def foretold(given: Configuration, candidates: Candidates, dataset: Dataset) -> str | None:
     """Describe the expected time of a promotion without a budget; None if it is under an hour.
 
-    Nothing is timed: the estimate follows from the times of the trials in MLflow.
+    Nothing is timed: the estimate follows from the times of the trials in MLflow, and that of a
+    final training from the slowest of them. At least one candidate must be a network.
     """
-    each_s = took.epoch_s * final.epochs * _longer(took.train, final, dataset)
-    each_s = min(each_s, final.max_seconds or math.inf)
-    count = final_trainings(given.promotion, took.architectures)
-    again_s = (given.rank.seeds if len(took.architectures) > 1 else 0) * took.train_s
+    slowest = candidates.slowest
+    assert slowest is not None
+    slow, train = candidates.each[slowest], candidates.each[slowest].final.train
+    each_s = slow.epoch_s * train.epochs * _longer(slow.trained, train, dataset)
+    each_s = min(each_s, train.max_seconds or math.inf)
+    count = final_trainings(given.promotion, candidates.architectures)
+    once_s = sum(candidate.train_s for candidate in candidates.each)
+    again_s = given.rank.seeds * once_s if len(candidates.each) > 1 else 0.0
     pixels = volumes_px(given, dataset) if given.promotion.segment else 0
-    volumes_s = pixels * took.seconds_per_gigapixel / 1e9
+    volumes_s = pixels * slow.seconds_per_gigapixel / 1e9
     parts = {"trials anew": again_s, "final trainings": count * each_s, "volumes": volumes_s}
     if (total_s := sum(parts.values())) <= LONG_S:
         return None

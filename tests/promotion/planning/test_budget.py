@@ -15,7 +15,7 @@ from fibsem.config import (
 )
 from fibsem.data.dataset.manifest import load_dataset
 from fibsem.errors import UserError
-from fibsem.promotion.candidates import Candidates
+from fibsem.promotion.candidates import Candidate, Candidates
 from fibsem.promotion.final import final_configuration
 from fibsem.promotion.folder import settle
 from fibsem.promotion.planning import budget
@@ -26,7 +26,6 @@ from fibsem.promotion.planning.budget import (
     trained_anew,
     values,
 )
-from fibsem.promotion.trials import Trial
 from fibsem.system.files import write_json
 from fibsem.system.summaries.budget import CutOff
 from fibsem.training.planning.plan import Plan, RankingPlan
@@ -41,13 +40,6 @@ PLAN = Plan(600.0, "abc", 2, 7, 30, 0.1, 0.2, 5.0)
 #: Seconds of an epoch and of all; an older version told none of an epoch, a store may lose both.
 TOOK = {"gone": (0.0, 0.0), "old": (0.0, 10.0), "quick": (1.0, 20.0), "slow": (3.0, 30.0),
         "forest": (9.0, 9.0)}  # fmt: skip
-
-
-def trial(run_id, tree):
-    epoch_s, train_s = TOOK[run_id]
-    return Trial(
-        run_id, "a", "0", 0.5, 100.0, "s", "p", "c", tree, epoch_s=epoch_s, train_s=train_s
-    )
 
 
 def trees_of(names, small):
@@ -90,13 +82,10 @@ def planned(material, small, monkeypatch):
         line = [*small[:2], *given, *typed]
         tree = {**compose("promote", line), "command": command_line("promote", typed)}
         promotion = Configuration(tree)
-        trials = [trial(*one) for one in trees_of(names, [*small, *trained]).items()]
-        finals = [
-            final_configuration(one.tree, promotion.tree, k).run for k, one in enumerate(trials)
-        ]
+        candidates = of_trials(names, promotion, [*small, *trained])
         spent_s = 60 - budget.PUBLISHED_S - (budget.OPENED_S if promotion.tree["segment"] else 0)
         begun, dataset = time.perf_counter() - spent_s, material().dataset
-        return plan_promotion(promotion, Candidates(trials, finals), dataset, begun, 900.0), timed
+        return plan_promotion(promotion, candidates, dataset, begun, 900.0), timed
 
     return plan
 
@@ -116,11 +105,8 @@ def test_a_budget_is_planned_by_networks_whoever_is_first(planned):
 
 
 def test_forests_alone_have_no_plan(small):
-    tree, promotion = trees_of(["forest"], small)["forest"], compose("promote", small[:2])
-    final = final_configuration(
-        tree, Configuration(promotion).with_values(values(PLAN, 9.0)).tree, 0
-    )
-    assert Candidates([trial("forest", tree)], [final.run]).slowest is None
+    promotion = Configuration(compose("promote", small[:2])).with_values(values(PLAN, 9.0))
+    assert of_trials(["forest"], promotion, small).slowest is None
 
 
 def test_what_ranks_takes_as_long_as_it_took_in_the_sweep(planned):
@@ -256,16 +242,17 @@ def test_a_plan_of_a_version_before_segments_its_volumes():
     assert "segment" not in values(Plan.from_json(before), None)
 
 
-def small_tree(small, epochs, steps):
+def small_training(small, epochs, steps):
     """A training of so many steps."""
-    return compose("train", [*small, f"train.epochs={epochs}", f"train.steps={steps}"])
+    tree = compose("train", [*small, f"train.epochs={epochs}", f"train.steps={steps}"])
+    return Configuration(tree).run.train
 
 
 @pytest.mark.parametrize(("epochs", "said"), [(18, True), (1, False)])
 def test_a_final_training_that_is_shorter_than_its_trial_is_said(planned, small, epochs, said):
     """The volumes of large films leave seconds to it, and a first model is champion anyway."""
     plan, _ = planned(["slow"])
-    trained = small_tree(small, epochs=epochs * plan.epochs, steps=plan.steps)
+    trained = small_training(small, epochs=epochs * plan.epochs, steps=plan.steps)
     line = shorter(plan, [trained], None, ["segment=false (leaves 9 min)"])
     steps = plan.epochs * plan.steps
     told = f"warning: final training: {steps} steps, and up to {18 * steps} in the sweep; a longer "
@@ -313,10 +300,12 @@ def typed_promotion(small, *given):
 
 
 def of_trials(names, promotion, small):
-    trees = trees_of(names, small)
-    trials = [trial(name, trees[name]) for name in names]
-    finals = [final_configuration(one.tree, promotion.tree, k).run for k, one in enumerate(trials)]
-    return Candidates(trials, finals)
+    """Candidates of these names, each with its number as the seed of its final training."""
+    made, trees = [], trees_of(names, small)
+    for k, name in enumerate(names):
+        final = final_configuration(trees[name], promotion.tree, k).run
+        made.append(Candidate(name, Configuration(trees[name]).run.train, final, *TOOK[name]))
+    return Candidates(made)
 
 
 def test_a_ranking_takes_half_of_what_is_left_and_finals_follow_its_trials(planned, monkeypatch):

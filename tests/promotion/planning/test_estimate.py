@@ -3,8 +3,16 @@
 import pytest
 
 from fibsem.config import Configuration, compose
+from fibsem.promotion.candidates import Candidate, Candidates
 from fibsem.promotion.final import final_configuration
-from fibsem.promotion.planning.estimate import Took, foretold
+from fibsem.promotion.planning.estimate import foretold
+
+
+def two_trials(tree, promotion):
+    """Trials of 20 and 30 s, the slower one with 3 s an epoch."""
+    final, trained = final_configuration(tree, promotion.tree, 0).run, Configuration(tree).run.train
+    quick = Candidate("quick", trained, final, epoch_s=1.0, train_s=20.0)
+    return Candidates([quick, Candidate("slow", trained, final, 3.0, 30.0, 100.0)])
 
 
 @pytest.mark.parametrize(
@@ -24,10 +32,9 @@ def test_a_promotion_of_over_an_hour_says_first_what_an_hour_would_do(material, 
     how = ["rank.seeds=2", "segment=false", *given]
     promotion = Configuration(compose("promote", [*small[:2], *how]))
     tree = compose("train", small)
-    final = final_configuration(tree, promotion.tree, 0).run.train
-    took = Took(3.0, 50.0, 100.0, Configuration(tree).run.train, ("2dcnn", "2dcnn"))
+    trials = two_trials(tree, promotion)
     promotion = promotion.with_values({"candidates": 1})
-    found = foretold(promotion, took, final, material().dataset)
+    found = foretold(promotion, trials, material().dataset)
     assert found is None if said is None else said in found
 
 
@@ -41,7 +48,6 @@ def test_a_larger_share_takes_longer_by_the_steps_that_it_makes(material, small,
     promotion = Configuration(compose("promote", [*small[:2], *how]))
     promotion = promotion.with_values({"candidates": 1})
     tree = compose("train", [*small, "train.steps=null", "train.min_steps=100"])
-    final = final_configuration(tree, promotion.tree, 0).run.train
-    took = Took(3.0, 50.0, 100.0, Configuration(tree).run.train, ("2dcnn", "2dcnn"))
-    found = foretold(promotion, took, final, material().dataset)
+    trials = two_trials(tree, promotion)
+    found = foretold(promotion, trials, material().dataset)
     assert f"final trainings {hours}" in found
