@@ -15,7 +15,6 @@ import pandas as pd
 
 from fibsem.analysis.encoding import markdown
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.system.summaries.lineage import Lineage
 from fibsem.system.summaries.promotion import Calibrated, Ensemble, Gate, OnLabelled
 
 T = TypeVar("T")
@@ -105,6 +104,16 @@ class TrainingFacts:
     epoch: EpochFacts = EpochFacts()
 
 
+@dataclass(frozen=True)
+class LineageFacts:
+    """Facts on the lineage: sweep, trial, run of the final training, and version of the code."""
+
+    sweep: str | None = None
+    trial: str | None = None
+    run_id: str | None = None
+    code: str | None = None
+
+
 #: Metrics of an untested model.
 UNTESTED = OnLabelled(math.nan)
 
@@ -130,7 +139,7 @@ class CardFacts:
     ensemble: Ensemble | None = None
     gate: Gate | None = None
     test_all: OnLabelled = UNTESTED
-    lineage: Lineage | None = None
+    lineage: LineageFacts | None = None
 
 
 def model_card(facts: CardFacts) -> str:
@@ -324,9 +333,9 @@ POSTPROCESSING: Titles[PostProcessing] = (
     ("Rounds", lambda chosen: _number(chosen.rounds)),
     ("Smallest component (px)", lambda chosen: _number(chosen.min_size)),
 )
-LINEAGE: Titles[Lineage] = (
-    ("Sweep", lambda lineage: lineage.sweep.study or ""),
-    ("Trial", lambda lineage: lineage.trial.name or ""),
-    ("Run of the final training", lambda lineage: lineage.promotion.run_id or ""),
+LINEAGE: Titles[LineageFacts] = (
+    ("Sweep", lambda lineage: lineage.sweep or ""),
+    ("Trial", lambda lineage: lineage.trial or ""),
+    ("Run of the final training", lambda lineage: lineage.run_id or ""),
     ("Code version", lambda lineage: lineage.code or ""),
 )

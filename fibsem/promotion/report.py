@@ -9,7 +9,14 @@ import numpy as np
 
 from fibsem.analysis import encoding, figures, tables
 from fibsem.analysis.metrics import pooled
-from fibsem.analysis.model_card import CardFacts, DataFacts, EpochFacts, ModelFacts, TrainingFacts
+from fibsem.analysis.model_card import (
+    CardFacts,
+    DataFacts,
+    EpochFacts,
+    LineageFacts,
+    ModelFacts,
+    TrainingFacts,
+)
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.split import SPLITS
 from fibsem.inference.model.segmenter import Scorer
@@ -80,7 +87,7 @@ def epoch_facts(material: Material) -> EpochFacts:
 
 def card_facts(challenger: Challenger) -> CardFacts:
     """Collect the facts for the model card of a challenger."""
-    finals, measured = challenger.finals, challenger.figures
+    finals, measured, lineage = challenger.finals, challenger.figures, challenger.lineage
     rows = measured.by_sample.to_dict("records")
     return CardFacts(
         model=_model(
@@ -100,7 +107,9 @@ def card_facts(challenger: Challenger) -> CardFacts:
         ensemble=measured.ensemble,
         gate=challenger.gate,
         test_all=OnLabelled(**challenger.test_all),
-        lineage=challenger.lineage,
+        lineage=LineageFacts(
+            lineage.sweep.study, lineage.trial.name, lineage.promotion.run_id, lineage.code
+        ),
     )
 
 

@@ -12,13 +12,13 @@ from fibsem.analysis.model_card import (
     CardFacts,
     DataFacts,
     EpochFacts,
+    LineageFacts,
     ModelFacts,
     TrainingFacts,
     model_card,
     shortened,
 )
 from fibsem.analysis.postprocessing import PostProcessing
-from fibsem.system.summaries.lineage import FromPromotion, FromSweep, FromTrial, Lineage
 from fibsem.system.summaries.promotion import Calibrated, Ensemble, Gate, OnLabelled
 
 FULL = CardFacts(
@@ -40,10 +40,7 @@ FULL = CardFacts(
     ensemble=Ensemble(members=5, gain_test_miou=0.0067, cost_ratio=4.9),
     gate=Gate(True, "not worse than the champion on 19 test squares", None, 0.0512, None),
     test_all=OnLabelled(0.7932, 0.9003, 0.7105, 0.8759, 0.3141, 0.3207, loss=0.2504),
-    lineage=Lineage(
-        sweep=FromSweep("films-2dcnn"), trial=FromTrial(name="blocks=4"),
-        promotion=FromPromotion("abc123"), code="0.1.0+g1",
-    ),
+    lineage=LineageFacts("films-2dcnn", "blocks=4", "abc123", "0.1.0+g1"),
 )  # fmt: skip
 
 #: Sections that every card has alike.
