@@ -63,6 +63,16 @@ class Candidates:
         return tuple(final.spec.name for final in self.finals)
 
     @property
+    def fewest(self) -> int:
+        """Number of the best candidates that include a network; one of all must be a network."""
+        return [final.spec.is_network for final in self.finals].index(True) + 1
+
+    @property
+    def views(self) -> bool:
+        """Whether one of them is a network that can be scored with several views."""
+        return any(final.spec.is_network and final.spec.convertible for final in self.finals)
+
+    @property
     def slowest(self) -> int | None:
         """Index of the candidate with the slowest network, or None without networks.
 

@@ -20,14 +20,14 @@ from fibsem.analysis.postprocessing import (
 from fibsem.config import PostProcessingConfig
 from fibsem.data.dataset.samples import Region
 from fibsem.data.pieces import Pieces
-from fibsem.inference.model.segmenter import Segmenter
+from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.promotion.calibrating import fit_calibration
 from fibsem.promotion.examination import confusions_of, validation_squares
-from fibsem.promotion.final import Final, segmenter_of
 from fibsem.promotion.setting import Promotion
 from fibsem.system.progress import Progress
 from fibsem.system.records import Stored
 from fibsem.training.boxes import within
+from fibsem.training.bundling import label_values
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.squares import SquareCounts
 
@@ -75,27 +75,37 @@ class BestSteps(Stored):
 
 @dataclass(frozen=True)
 class Chosen:
-    """Model with its chosen post-processing; ``margin`` is the search's margin in pixels."""
+    """Model with its chosen post-processing and calibration."""
 
     segmenter: Segmenter
-    margin: int
     choice: BestSteps
 
 
-def choose(work: Promotion, finals: Sequence[Final]) -> dict[str, Chosen]:
+def choose(work: Promotion, networks: Sequence[Member], material: Material) -> dict[str, Chosen]:
     """Choose for the challenger and, if it is an ensemble, for its first member alone."""
-    config, material = work.given.postprocessing, finals[0].material
-    models = {"challenger": finals, **({"single": finals[:1]} if len(finals) > 1 else {})}
+    config = work.given.postprocessing
+    models = {"challenger": networks, **({"single": networks[:1]} if len(networks) > 1 else {})}
     chosen = {}
     for name, members in models.items():
-        plain = segmenter_of(members)
+        plain = _without_steps(members, material)
         search_for = partial(_search, plain, material, config, work.folder)
         choice = work.steps.once(f"chosen-{name}", BestSteps, search_for)
         work.say(f"{name}: {choice.sentence}")
         if end := at_an_end(choice.best.threshold, config.grid.thresholds):
             work.say(f"{name}: {end}")
-        chosen[name] = Chosen(choice.applied_to(plain), config.grid.margin, choice)
+        chosen[name] = Chosen(choice.applied_to(plain), choice)
     return chosen
+
+
+def _without_steps(members: Sequence[Member], material: Material) -> Segmenter:
+    """Make a segmenter that averages networks, without post-processing."""
+    return Segmenter(
+        members=tuple(members),
+        recipe=material.config.preprocess,
+        postprocessing=PostProcessing(),
+        identity="",
+        classes=label_values(material.dataset),
+    )
 
 
 def _search(

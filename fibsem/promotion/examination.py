@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +10,11 @@ import numpy as np
 
 from fibsem.analysis.calibration import Platt
 from fibsem.analysis.estimates import Estimate
-from fibsem.analysis.metrics import Confusion, pooled, porosity_error
 from fibsem.analysis.postprocessing import PostProcessing, ScoredSquare
-from fibsem.analysis.statistics import Examined
 from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.dataset.samples import Region
 from fibsem.data.dataset.split import Split
 from fibsem.inference.model.segmenter import Scorer, Segmenter
-from fibsem.places import places_of
 from fibsem.system.progress import Progress
 from fibsem.system.records import Figures
 from fibsem.training.material.material import Material
@@ -98,16 +95,3 @@ def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estima
         np.concatenate(labels), np.concatenate(scores), pieces.weight[where],
         pieces.square[where], pieces.counts, pieces.sample,
     )  # fmt: skip
-
-
-def examined(squares: Sequence[SquareCounts]) -> Examined:
-    """Collect a model's scores after post-processing, for the gate."""
-    by_sample: dict[str, list[Confusion]] = {}
-    for square in squares:
-        by_sample.setdefault(square.sample, []).append(square.chosen)
-    labelled = [square for square in squares if square.chosen.pixels]
-    return Examined(
-        tuple(square.chosen.miou_of_labelled for square in labelled),
-        porosity_error([pooled(confusions) for confusions in by_sample.values()]),
-        tuple(places_of(square.spot for square in labelled)),
-    )

@@ -14,11 +14,12 @@ from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.analysis.reliability import Reliability
 from fibsem.data.dataset.split import SPLITS
 from fibsem.inference.model.cost import seconds_per_gigapixel
-from fibsem.inference.model.segmenter import Scorer
-from fibsem.promotion.choice import Chosen
+from fibsem.inference.model.segmenter import Scorer, Segmenter
+from fibsem.promotion.choice import BestSteps
 from fibsem.promotion.examination import balanced_figures, score_split
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
+from fibsem.system import metric_names
 from fibsem.system.records import Figures, Stored
 from fibsem.system.summaries.promotion import Calibrated, Ensemble, Errors, ReliabilityCurve
 from fibsem.training.material.material import Material
@@ -32,7 +33,8 @@ class Scores(Stored):
     Attributes
     ----------
     rows
-        Confusion matrices of the challenger on training and validation squares.
+        Confusion matrices of the challenger on training squares; in records of earlier versions
+        also those on validation squares, which :class:`~fibsem.promotion.choice.BestSteps` has.
     val
         Figures of the challenger on balanced validation pixels.
     seconds_per_gigapixel
@@ -42,6 +44,11 @@ class Scores(Stored):
     rows: tuple[SquareCounts, ...]
     val: Figures
     seconds_per_gigapixel: Figures
+
+    @property
+    def train(self) -> tuple[SquareCounts, ...]:
+        """The training squares."""
+        return tuple(square for square in self.rows if square.is_of("train"))
 
 
 @dataclass(frozen=True)
@@ -115,31 +122,51 @@ class ChallengerFigures:
         """Figures on labelled pixels, before and after post-processing (Tables 4.10, 4.12)."""
         return tables.post_processing([square.row for square in self.squares])
 
+    @property
+    def metrics(self) -> Figures:
+        """Post-processing, and figures on labelled and on balanced test pixels, for MLflow."""
+        steps = {key: float(value) for key, value in self.postprocessing.to_json().items()}
+        metrics = metric_names.grouped("postprocessing", steps)
+        for group, values in {"test": self.test, **self.labelled}.items():
+            metrics |= metric_names.grouped(group, values)
+        return metrics
+
 
 def measure(
-    work: Promotion, chosen: Mapping[str, Chosen], material: Material, tested: Look
-) -> ChallengerFigures:
-    """Collect the figures of a challenger, and print the main ones."""
-    challenger = chosen["challenger"]
-    scores = work.steps.once("scores", Scores, lambda: _scores(chosen, material))
+    work: Promotion, models: Mapping[str, Segmenter], choice: BestSteps, material: Material,
+    tested: Look,
+) -> ChallengerFigures:  # fmt: skip
+    """Collect the figures of a challenger, and print the main ones.
+
+    Parameters
+    ----------
+    work, material
+        The promotion, and the data that its models are scored on.
+    models
+        The challenger and, if it is an ensemble, its ``single`` first member.
+    choice, tested
+        What was chosen for the challenger, and the scores of all models on the test squares.
+    """
+    margin = work.given.postprocessing.grid.margin
+    scores = work.steps.once("scores", Scores, lambda: _scores(models, material, margin))
     figures = ChallengerFigures(
-        postprocessing=challenger.segmenter.postprocessing,
+        postprocessing=choice.best,
         calibration=CalibrationOnTest(
-            challenger.choice.calibration, tested.calibration["challenger"],
+            choice.calibration, tested.calibration["challenger"],
             tested.calibration_by_sample.get("challenger", {}),
         ),
         val=scores.val,
         test=tested.balanced["challenger"],
-        squares=(*scores.rows, *tested.rows["challenger"]),
+        squares=(*scores.train, *choice.rows, *tested.rows["challenger"]),
         seconds_per_gigapixel=scores.seconds_per_gigapixel["challenger"],
     )  # fmt: skip
     miou = figures.labelled["test_all"]["miou"]
     work.say(f"test mIoU on every labelled pixel: {miou:.4f} with post-processing")
-    if "single" not in chosen:
+    if "single" not in models:
         return figures
     alone = labelled_figures(tested.rows["single"], "test", CHOSEN)["miou"]
     gain = _ensemble(
-        len(challenger.segmenter.members), miou, alone,
+        len(models["challenger"].members), miou, alone,
         tested.calibration["single"]["ece_after"], scores.seconds_per_gigapixel,
     )  # fmt: skip
     work.say(
@@ -149,17 +176,12 @@ def measure(
     return replace(figures, ensemble=gain)
 
 
-def _scores(chosen: Mapping[str, Chosen], material: Material) -> Scores:
-    challenger = chosen["challenger"]
-    train = score_split(challenger.segmenter, material, "train", challenger.margin)
-    cost = {
-        name: seconds_per_gigapixel(Scorer(candidate.segmenter))
-        for name, candidate in chosen.items()
-    }
+def _scores(models: Mapping[str, Segmenter], material: Material, margin: int) -> Scores:
+    challenger = models["challenger"]
     return Scores(
-        (*train, *challenger.choice.rows),
-        balanced_figures(challenger.segmenter, material, "val"),
-        cost,
+        tuple(score_split(challenger, material, "train", margin)),
+        balanced_figures(challenger, material, "val"),
+        {name: seconds_per_gigapixel(Scorer(model)) for name, model in models.items()},
     )
 
 

@@ -13,10 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from fibsem import models
-from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import Configuration, FinalConfig, PromoteConfig, RunConfig, Tree
 from fibsem.errors import UserError
-from fibsem.inference.model.segmenter import Member, Segmenter
+from fibsem.inference.model.segmenter import Member
 from fibsem.models.architectures import MODELS
 from fibsem.promotion.ranking import MIOU, Ranked, order_goal
 from fibsem.promotion.setting import Promotion
@@ -26,7 +25,6 @@ from fibsem.system.progress import Progress
 from fibsem.system.records import typed
 from fibsem.system.summaries.promotion import FinalNetwork
 from fibsem.tracking import names
-from fibsem.training.bundling import label_values
 from fibsem.training.job import Job
 from fibsem.training.material.material import Material
 from fibsem.training.results import Epoch, TrialResult
@@ -155,9 +153,10 @@ class Final:
         )
 
     @property
-    def model(self) -> models.Model:
-        """Load the network from its folder."""
-        return models.load(self.material.config.spec, self.folder)
+    def member(self) -> Member:
+        """The network as a member of an ensemble, loaded from its folder."""
+        spec = self.material.config.spec
+        return Member(spec, models.load(spec, self.folder))
 
 
 def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> list[Final]:
@@ -257,15 +256,3 @@ def _limit_s(work: Promotion, folder: Path) -> float | None:
 def _finished(folder: Path) -> int:
     """Count the final trainings that have ended, in folders beside that of one."""
     return len([*folder.parent.glob(RESULTS)])
-
-
-def segmenter_of(finals: Sequence[Final]) -> Segmenter:
-    """Make a segmenter that averages finally trained networks, without post-processing."""
-    material = finals[0].material
-    return Segmenter(
-        members=tuple(Member(final.material.config.spec, final.model) for final in finals),
-        recipe=material.config.preprocess,
-        postprocessing=PostProcessing(),
-        identity="",
-        classes=label_values(material.dataset),
-    )

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
-from fibsem.analysis.statistics import judge
+from fibsem.analysis.statistics import Examined, judge
 from fibsem.config import GateConfig
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.promotion.decision import decided
-from fibsem.promotion.examination import examined
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.testing import Look
 from fibsem.system.identity import same_data
 from fibsem.system.summaries.promotion import Gate
 from fibsem.tracking import champions
 from fibsem.training.beginning.origin import EITHER, too_good
-from fibsem.training.scoring.squares import SquareCounts
 
 
 def gate(work: Promotion, run_id: str, tested: Look, learned: int | None = 0) -> Gate:
@@ -37,7 +35,8 @@ def gate(work: Promotion, run_id: str, tested: Look, learned: int | None = 0) ->
     former = decided(work.folder, run_id, uri)
     if former is not None:
         return former
-    judged = verdict(tested.rows, tested.champion, work.dataset, config)
+    theirs = tested.examined("champion") if "champion" in tested.rows else None
+    judged = verdict(tested.examined("challenger"), theirs, tested.champion, work.dataset, config)
     if doubt := too_good(learned, len(tested.rows["challenger"]), EITHER):
         judged = replace(judged, reason=f"{judged.reason}; {doubt}")
     now = champions.champion_version(uri)
@@ -67,7 +66,8 @@ def _not_compared(now: str, against: str | None) -> str:
 
 
 def verdict(
-    rows: Mapping[str, Sequence[SquareCounts]],
+    ours: Examined,
+    theirs: Examined | None,
     champion: Mapping[str, str | None] | None,
     dataset: Dataset,
     config: GateConfig,
@@ -79,21 +79,19 @@ def verdict(
 
     Parameters
     ----------
-    rows
-        Scores of the test squares, from :class:`~fibsem.promotion.testing.Look`.
+    ours, theirs
+        Scores of challenger and champion on the test squares; None if it was not scored.
     champion
         ``dataset`` and ``data`` (hash) that the champion was trained on, or None without one.
     """
-    ours = examined(rows["challenger"])
     if champion is None:
         return Gate(True, "there is no champion yet", None, ours.porosity_error, None)
-    if "champion" not in rows:
+    if theirs is None:
         reason = (
             f"the champion was made for dataset {champion['dataset']} and cannot be compared; "
             "force=true promotes regardless"
         )
         return Gate(False, reason, None, ours.porosity_error, None)
-    theirs = examined(rows["champion"])
     judged = judge(ours, theirs, alpha=config.alpha, most_growth=config.porosity_points / 100)
     if same_data(champion["data"], dataset.hash):
         return judged

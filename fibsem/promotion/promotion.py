@@ -39,20 +39,20 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
     with work.tracking.cut_off(work.parent):
         if not work.steps.done("test"):
             to_beat(work)  # an error of the champion is raised before the ranking, not after it
-        work.say(order_of(len(trials), ranked_by(trials)))
+        work.say(order_of(len(trials), ranked_by(trials[0].goal, [trial.tree for trial in trials])))
         ranked = rank(work, trials, work.given.rank)
         goal = order_goal(ranked)
         for place, entry in enumerate(ranked, start=1):
             work.say(f"{place}. {entry.sentence(goal)}")
         finals = train(work, ranked, work.given.promotion)
         starts = starts_of(work, [final.material.config for final in finals])
-        chosen = choose(work, finals)
         material, run_id = finals[0].material, finals[0].result.run_id
+        chosen = choose(work, [final.member for final in finals], material)
         models = {name: candidate.segmenter for name, candidate in chosen.items()}
         tested = work.steps.once("test", Look, lambda: look(work, models, material))
         verdict = gate(work, run_id, tested, starts.test_squares)
         work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
-        figures = measure(work, chosen, material, tested)
+        figures = measure(work, models, chosen["challenger"].choice, material, tested)
         views = measure_views(work, models["challenger"], material)
         lineage = work.steps.once("lineage", Lineage, lambda: lineage_of(work, finals, trials))
         challenger = Challenger(

@@ -89,16 +89,8 @@ def log_figures(
             for path in paths:
                 tracking.log_file(run_id, path, folder)
     own = metric_names.grouped("val", figures.val)
-    for run, metrics in ((run_id, _metrics(figures)), (work.parent, _metrics(figures) | own)):
+    for run, metrics in ((run_id, figures.metrics), (work.parent, figures.metrics | own)):
         if not tracking.logged_steps(run, metric_names.SIGMA):
             tracking.tag(run, {names.TEST: names.SCORED})
             tracking.log_metrics(run, metrics, step=epochs if run == run_id else 0)
         tracking.close(run)  # a kill may have come between logging and ending
-
-
-def _metrics(figures: ChallengerFigures) -> dict[str, float]:
-    steps = {key: float(value) for key, value in figures.postprocessing.to_json().items()}
-    metrics = metric_names.grouped("postprocessing", steps)
-    for group, values in {"test": figures.test, **figures.labelled}.items():
-        metrics |= metric_names.grouped(group, values)
-    return metrics

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from fibsem.analysis.metrics import Confusion, pooled, porosity_error
+from fibsem.analysis.statistics import Examined
 from fibsem.data.dataset.dataset import Dataset, check_depth
 from fibsem.data.dataset.samples import Region
 from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
+from fibsem.places import places_of
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, errors_by_sample
 from fibsem.promotion.examination import balanced_figures, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
@@ -51,6 +54,18 @@ class Look(Stored):
     calibration_by_sample: Mapping[str, Mapping[str, Figures]] = field(default_factory=dict)
     against_run: str | None = None
     when: str = ""
+
+    def examined(self, model: str) -> Examined:
+        """Collect a model's scores after post-processing, for the gate."""
+        by_sample: dict[str, list[Confusion]] = {}
+        for square in self.rows[model]:
+            by_sample.setdefault(square.sample, []).append(square.chosen)
+        labelled = [square for square in self.rows[model] if square.chosen.pixels]
+        return Examined(
+            tuple(square.chosen.miou_of_labelled for square in labelled),
+            porosity_error([pooled(confusions) for confusions in by_sample.values()]),
+            tuple(places_of(square.spot for square in labelled)),
+        )
 
     def may_replace(self, run_id: str, uri: str) -> list[str]:
         """Return the versions that a run may replace as champion: the compared one and its own.

@@ -373,9 +373,8 @@ def first_objective(tree: Tree) -> str:
     return str(named[0]) if named else LOSS.key
 
 
-def ranked_by(trials: Sequence[Trial]) -> str:
-    """Return a sentence on what the trials of a promotion are ranked by, and why."""
-    goal = trials[0].goal.key
-    if {first_objective(trial.tree) for trial in trials} == {goal}:
-        return f"{goal}, the first objective of their sweep"
-    return f"{goal}: their sweeps had different first objectives"
+def ranked_by(goal: Objective, trained: Iterable[Tree]) -> str:
+    """Return a sentence on what trials with these configurations are ranked by, and why."""
+    if {first_objective(tree) for tree in trained} == {goal.key}:
+        return f"{goal.key}, the first objective of their sweep"
+    return f"{goal.key}: their sweeps had different first objectives"

@@ -13,9 +13,9 @@ from fibsem.config import GateConfig
 from fibsem.inference.model.segmenter import Member, Scorer, Segmenter
 from fibsem.promotion.calibrating import labelled_pixels
 from fibsem.promotion.examination import balanced_figures
-from fibsem.promotion.figures import _ensemble
+from fibsem.promotion.figures import Scores, _ensemble
 from fibsem.promotion.gate import verdict
-from fibsem.promotion.testing import examine_on_test
+from fibsem.promotion.testing import Look, examine_on_test
 from fibsem.system.summaries.promotion import Ensemble
 from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
@@ -23,6 +23,7 @@ from fibsem.training.scoring.scoring import scored_squares
 from fibsem.training.scoring.squares import CHOSEN, SquareCounts, labelled_figures
 
 FILM = SimpleNamespace(name="film", hash="d1")
+ROLES = "challenger", "champion"
 ITS = {"dataset": "film", "data": "d1"}
 
 
@@ -39,7 +40,10 @@ def rows(correct, count=8, apart=True):
 
 def judged(challenger, champion=None, its=ITS, **how):
     found = {"challenger": challenger, **({"champion": champion} if champion else {})}
-    return verdict(found, its if champion or its is not ITS else None, FILM, GateConfig(**how))
+    made_with = its if champion or its is not ITS else None
+    look = Look(found, {}, {}, None, made_with)
+    ours, theirs = (look.examined(name) if name in found else None for name in ROLES)
+    return verdict(ours, theirs, made_with, FILM, GateConfig(**how))
 
 
 def test_the_first_one_passes():
@@ -139,6 +143,14 @@ def test_an_ensemble_stands_beside_its_first_member_alone():
         members=3, single_test_miou=miou, gain_test_miou=0.9 - miou,
         single_test_calibration_error=0.02, cost_ratio=3.0,
     )  # fmt: skip
+
+
+def test_scores_of_an_earlier_version_count_validation_squares_once():
+    """They were stored here as well as with the choice of the post-processing."""
+    (test,) = rows(80, count=1)
+    squares = tuple(replace(test, split=split) for split in ("train", "val"))
+    stored = Scores(squares, {"miou": 0.8}, {"challenger": 9.0}).to_json()
+    assert Scores.from_json(stored).train == squares[:1]
 
 
 def test_single_pixels_in_squares_without_pores_do_not_decide():

@@ -98,13 +98,13 @@ def _shared(
     """Plan a promotion with its volumes, or without them."""
     asked = given if volumes else given.with_values({"segment": False})
     slowest, again_s = _probed(candidates, dataset, timed)
-    scoring_s = _scoring_s(asked, candidates, dataset, slowest)
+    scoring_s = _scoring_s(asked, dataset, slowest, views=candidates.views)
     left_s = budget_s - (time.perf_counter() - began) - scoring_s
-    ranked = trained_anew(given, candidates, again_s, RANKING * left_s)
+    ranked = trained_anew(given, candidates.fewest, again_s, RANKING * left_s)
     kept = candidates.first(ranked.trials)
     if kept.slowest != candidates.slowest:  # another network is the slowest now
         slowest, _ = _probed(kept, dataset, timed)
-        scoring_s = _scoring_s(asked, kept, dataset, slowest)
+        scoring_s = _scoring_s(asked, dataset, slowest, views=kept.views)
     ranking_s = ranked.seconds(again_s)
     spent_s = time.perf_counter() - began + scoring_s + ranking_s
     instead = ["rank.k=1 (no trial is trained anew)"] if ranking_s else []
@@ -156,11 +156,8 @@ def _probed(
     return took, [speed * candidate.train_s + each_s for candidate in candidates.each]
 
 
-def _scoring_s(
-    given: Configuration, candidates: Candidates, dataset: Dataset, timed: Probe
-) -> float:
-    """Estimate the seconds of the steps after the final trainings."""
-    views = any(final.spec.is_network and final.spec.convertible for final in candidates.finals)
+def _scoring_s(given: Configuration, dataset: Dataset, timed: Probe, *, views: bool) -> float:
+    """Estimate the seconds of the steps after the final trainings, ``views`` if they are scored."""
     searched = len(scored_models(given.promotion)) * search_s(dataset, given.postprocessing)
     scored = SCORED * timed.pixel_s * squares_px(given, dataset, views=views)
     return scored + _volumes_s(given, dataset, timed) + searched + PUBLISHED_S
@@ -175,7 +172,7 @@ def _volumes_s(given: Configuration, dataset: Dataset, timed: Probe) -> float:
 
 
 def trained_anew(
-    given: Configuration, candidates: Candidates, anew_s: Sequence[float], seconds: float
+    given: Configuration, fewest: int, anew_s: Sequence[float], seconds: float
 ) -> RankingPlan:
     """Choose how many of the best trials to repeat within ``seconds``, and with how many seeds.
 
@@ -185,15 +182,16 @@ def trained_anew(
 
     Parameters
     ----------
-    given, candidates
-        The configuration, and the candidates.
+    given
+        The configuration.
+    fewest
+        Number of the best trials that include a network.
     anew_s
         Expected time of one repetition of each trial, best first.
     seconds
         Time that repetitions may take.
     """
-    most, typed = len(candidates.each), given.typed
-    least = [final.spec.is_network for final in candidates.finals].index(True) + 1
+    most, typed, least = len(anew_s), given.typed, fewest
     if "candidates" in typed:
         least = max(least, min(given.promotion.candidates, most))
     if "rank.k" in typed or given.promotion.mixed:

@@ -276,8 +276,7 @@ def test_a_final_training_that_is_shorter_than_its_trial_is_said(planned, small,
 )
 def test_what_ranks_takes_no_more_than_there_is_time_for(small, seconds, given, trials, seeds):
     promotion = typed_promotion(small, *given)
-    candidates = of_trials(["quick", "quick", "quick"], promotion, small)
-    found = trained_anew(promotion, candidates, [5.0, 10.0, 15.0], seconds)
+    found = trained_anew(promotion, 1, [5.0, 10.0, 15.0], seconds)
     assert found == RankingPlan(trials, seeds)
 
 
@@ -290,8 +289,8 @@ def test_a_ranking_keeps_a_network_and_as_many_trials_as_candidates_were_typed(
     small, names, given, trials
 ):
     promotion = typed_promotion(small, *given)
-    candidates = of_trials(names, promotion, small)
-    assert trained_anew(promotion, candidates, [5.0, 10.0, 15.0], 1.0) == RankingPlan(trials, 1)
+    fewest = of_trials(names, promotion, small).fewest
+    assert trained_anew(promotion, fewest, [5.0, 10.0, 15.0], 1.0) == RankingPlan(trials, 1)
 
 
 def typed_promotion(small, *given):
