@@ -212,24 +212,23 @@ def trace_steps(patch):
     take, leave, known = traced.take, traced.leave, collections.deque(maxlen=KEPT)
 
     @functools.wraps(take)
-    def taken(material):
+    def taken(computed):
         spread = learner.default_strategy() is not tf.distribute.get_strategy()
         if spread or threading.current_thread() is not threading.main_thread():
-            return take(material)  # others may train at the same time
-        computed = traced._computed(material)
+            return take(computed)  # others may train at the same time
         for k, (other, network) in enumerate(known):
             if other == computed:
                 del known[k]
                 known.append((other, network))
                 return network
-        network = learner.compiled_for_steps(material.config)
+        network = learner.compiled_for_steps(computed.spec, computed.updates, 0.0)
         known.append((computed, network))
         return network
 
     @functools.wraps(leave)
-    def left(material, trained):
+    def left(computed, trained):
         if not any(network is trained.steps for _, network in known):
-            leave(material, trained)
+            leave(computed, trained)
 
     patch.setattr(traced, "take", taken)
     patch.setattr(traced, "leave", left)

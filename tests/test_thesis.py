@@ -14,7 +14,7 @@ from fibsem.data.sampling import lattice_pixels
 from fibsem.geometry import Nbhd
 from fibsem.models.spec import resolve
 from fibsem.search.space.declared import read_space
-from fibsem.training.steps.learner import compiled_for_steps
+from tests.training.networks import network_of
 
 SIZES = (11, 33, 49, 65, 81)
 STANDARD = [("2dcnn", n, nz) for n in SIZES for nz in (1, 3, 5, 7, 9, 11)]
@@ -91,7 +91,7 @@ def test_each_composes_and_has_its_size(name, n, nz):
     ("name", "n", "nz"), slow_unless(lambda _name, n, nz: n == 11 and nz in (5, 11))
 )
 def test_each_takes_a_step(name, n, nz):
-    model = compiled_for_steps(composed(name, n, nz))
+    model = network_of(composed(name, n, nz))
     model.run_eagerly = True  # one step is not worth a graph
     rng = np.random.default_rng(n)
     images = rng.normal(size=(2, n, n, nz)).astype("float32")
@@ -117,7 +117,7 @@ def test_the_protocol_of_the_study_is_trained_to_the_letter():
     """Network and optimiser; the keys are below."""
     config = Configuration(compose("train", ["experiment=thesis"])).run
     assert (config.train.average, config.train.warmup) == (0, 0)
-    model = compiled_for_steps(config)
+    model = network_of(config)
     assert {
         layer.activation.__name__
         for layer in model.layers

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from fibsem.config.epochs import EpochLength
 from fibsem.config.reading import read, require
 from fibsem.config.schedule import ENDING, Schedule, ScheduleKind
+from fibsem.config.updates import AskedPrecision, LossName, OptimizerName, Updates
 from fibsem.errors import UserError
 from fibsem.models.spec import ModelSpec
 
@@ -68,10 +69,10 @@ class TrainConfig:
     share: float = 0.005
     epochs: int = 40
     patience: int | None = 10
-    loss: Literal["bce", "bce_dice", "bce_iou", "bce_porosity"] = "bce"
+    loss: LossName = "bce"
     loss_weight: float = 1.0
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon"] = "muon"
+    precision: AskedPrecision = "auto"
+    optimizer: OptimizerName = "muon"
     learning_rate: float | None = None
     momentum: float = 0.9
     weight_decay: float = 1e-4
@@ -217,6 +218,14 @@ class TrainConfig:
         """Settings of the length of an epoch."""
         batch = self.batch if self.mode == "patch" else None
         return EpochLength(self.share, self.steps, self.min_steps, batch)
+
+    @property
+    def updates(self) -> Updates:
+        """How a step changes the weights, apart from the learning rate."""
+        return Updates(
+            self.loss, self.loss_weight, self.precision, self.optimizer, self.momentum,
+            self.weight_decay, self.clip,
+        )  # fmt: skip
 
     @property
     def rates(self) -> Schedule:

@@ -69,14 +69,15 @@ def estimate_training(material: Material) -> TimeEstimate:
         started = time.perf_counter()
         fit_features(material)
         return TimeEstimate(time.perf_counter() - started, 1, 1, None, at_once=True)
-    learner = Learner.of(config, steps=traced.take(material))
+    computed = traced.Computation(config.spec, config.train.updates, material.step_shape)
+    learner = Learner.of(config, steps=traced.take(computed))
     batches, steps = epoch_batches(material, 0)
     dataset = as_dataset(batches).repeat()  # an epoch may have fewer steps than are timed
     for count in (1, TIMED_STEPS):  # the first compiles
         started = time.perf_counter()
         learner.steps.fit(dataset, steps_per_epoch=count, epochs=1, verbose=0, shuffle=False)
     step_s = (time.perf_counter() - started) / TIMED_STEPS
-    traced.leave(material, learner)
+    traced.leave(computed, learner)
     return TimeEstimate(step_s, steps, config.train.epochs, config.train.max_seconds)
 
 

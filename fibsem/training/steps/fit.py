@@ -111,8 +111,9 @@ def train(
         return _fit_features(material, on_epoch)
     epochs_s = left_s() if left_s else None  # building the networks has time of its own
     own = learner is None
+    computed = traced.Computation(config.spec, config.train.updates, material.step_shape)
     if learner is None:
-        steps = traced.take(material)
+        steps = traced.take(computed)
         if steps is None:
             keras.utils.set_random_seed(config.seed)  # frees what was prepared for other networks
         else:
@@ -136,7 +137,7 @@ def train(
         print(state.cut_off)
     trained = _best_of(learner, state, score)
     if own:
-        traced.leave(material, learner)
+        traced.leave(computed, learner)
     return trained
 
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from fibsem.config import RunConfig
+from fibsem.config.updates import Updates
 from fibsem.inference.model.predict import compiled
 from fibsem.models import build, build_for_steps, one_form
 from fibsem.models.spec import ModelSpec
@@ -91,15 +92,17 @@ class Learner:
         The default strategy covers all accelerators of the machine. If the network ``steps`` of
         another training is given, it is reset and reused.
         """
-        strategy = strategy or default_strategy()
+        strategy, train = strategy or default_strategy(), config.train
         with strategy.scope():
-            network = compiled_for_steps(config) if steps is None else steps
-            if steps is not None:
+            network = steps
+            if steps is None:
+                network = compiled_for_steps(config.spec, train.updates, train.rates.rate)
+            else:
                 seed_networks(config.seed)
             scored = without_dropout(build(config.spec))
-            start = start_of(config.train.init, config.tracking.absolute_uri)
+            start = start_of(train.init, config.tracking.absolute_uri)
             own = start and start.of(config.spec.name)
-            learner = cls(network, scored, config.train.average, strategy, own)
+            learner = cls(network, scored, train.average, strategy, own)
             if steps is None:
                 learner.level()
         if steps is not None:
@@ -162,13 +165,12 @@ def default_strategy() -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-def compiled_for_steps(config: RunConfig) -> keras.Model:
-    """Build the network of a configuration for steps, compiled with its optimiser and loss."""
-    settings = config.train
-    network = build_for_steps(config.spec, precision_of(settings.precision, config.spec))
+def compiled_for_steps(spec: ModelSpec, updates: Updates, rate: float) -> keras.Model:
+    """Build a network for steps, compiled with optimiser and loss, at a first learning rate."""
+    network = build_for_steps(spec, precision_of(updates.precision, spec))
     network.compile(
-        optimizer=make_optimizer(settings),
-        loss=make_loss(settings.loss, settings.loss_weight),
+        optimizer=make_optimizer(updates, rate),
+        loss=make_loss(updates.loss, updates.loss_weight),
         jit_compile=False,
     )
     # if the first step created the optimiser's variables, it would be traced twice

@@ -6,28 +6,28 @@ import time
 
 import keras
 
-from fibsem.config import TrainConfig
 from fibsem.config.schedule import Schedule
+from fibsem.config.updates import Updates
 from fibsem.training.steps.muon import Muon
 
 #: Output layer: Muon updates it with AdamW, as the papers do for the last layer.
 SCORE = "score"
 
 
-def make_optimizer(settings: TrainConfig) -> keras.optimizers.Optimizer:
-    """Create the optimiser ``train.optimizer``; gradients are clipped to a global norm."""
-    rate, clip = settings.learning_rate, {"global_clipnorm": settings.clip}
-    if settings.optimizer == "adam":
+def make_optimizer(updates: Updates, rate: float) -> keras.optimizers.Optimizer:
+    """Create an optimiser with a first learning rate; gradients are clipped to a global norm."""
+    clip = {"global_clipnorm": updates.clip}
+    if updates.optimizer == "adam":
         return keras.optimizers.Adam(rate, **clip)
-    if settings.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, **clip)
-    if settings.optimizer == "muon":
-        decay = {"weight_decay": settings.weight_decay, "adam_weight_decay": settings.weight_decay}
-        return Muon(rate, exclude_layers=[SCORE], momentum=settings.momentum, **decay, **clip)
-    if settings.optimizer == "rmsprop":
+    if updates.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=updates.weight_decay, **clip)
+    if updates.optimizer == "muon":
+        decay = {"weight_decay": updates.weight_decay, "adam_weight_decay": updates.weight_decay}
+        return Muon(rate, exclude_layers=[SCORE], momentum=updates.momentum, **decay, **clip)
+    if updates.optimizer == "rmsprop":
         return keras.optimizers.RMSprop(rate, momentum=0.0, **clip)
-    nesterov = settings.optimizer == "nesterov"
-    return keras.optimizers.SGD(rate, momentum=settings.momentum, nesterov=nesterov, **clip)
+    nesterov = updates.optimizer == "nesterov"
+    return keras.optimizers.SGD(rate, momentum=updates.momentum, nesterov=nesterov, **clip)
 
 
 class Rate(keras.callbacks.Callback):

@@ -117,8 +117,8 @@ LIKE_SHIPPED = ["model=unet", "model.blocks=2", "model.growth=2d"]
 def test_a_unet_begins_with_what_comes_with_the_package(common, tmp_path, monkeypatch, capsys):
     """Its first epoch at no rate is that network, and the run says which weights they were."""
 
-    def in_steps(config):
-        network = compiled_for_steps(config)
+    def in_steps(*what):
+        network = compiled_for_steps(*what)
         network.run_eagerly = True  # one step is not worth a graph
         return network
 

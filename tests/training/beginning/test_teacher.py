@@ -40,8 +40,8 @@ from fibsem.training.planning import probing
 from fibsem.training.planning.probing import probe
 from fibsem.training.scoring.scoring import scored_squares
 from fibsem.training.steps import fit
-from fibsem.training.steps.learner import compiled_for_steps
 from tests.conftest import CutOffError, divided_anew, labels
+from tests.training.networks import network_of
 
 TEMPERATURE = 3.0
 #: A probability has eleven bits.
@@ -243,7 +243,7 @@ def test_networks_learn_from_it_with_every_loss(material, bundle, model, loss):
     images, targets, weights = next(epoch_batches(setting, 0)[0]())
     taught = targets[weights > 0]
     assert ((taught > 0) & (taught < 1)).mean() > 0.9
-    network = compiled_for_steps(setting.config)
+    network = network_of(setting.config)
     network.run_eagerly = True  # a step is not worth a graph
     before = network.get_weights()
     assert np.isfinite(network.train_on_batch(images, targets, sample_weight=weights))

@@ -14,10 +14,11 @@ from fibsem.training.steps import fit
 from fibsem.training.steps.checkpoint import SAVE_EVERY_S
 from fibsem.training.steps.fit import train
 from fibsem.training.steps.health import DivergedError
-from fibsem.training.steps.learner import Learner, compiled_for_steps
+from fibsem.training.steps.learner import Learner
 from fibsem.training.steps.state import TrainingState
 from tests.conftest import CutOffError
 from tests.processes import completed
+from tests.training.networks import network_of
 
 
 def scores(epochs):
@@ -304,7 +305,7 @@ def test_a_grid_step_minimises_cross_entropy_with_classes_balanced_over_the_trai
         "train.mode=grid", "train.steps=1", "train.epochs=1", "model.dropout=0", "model.l2=0"
     )
     keras.utils.set_random_seed(setting.config.seed)
-    model = compiled_for_steps(setting.config)
+    model = network_of(setting.config)
     images, labels, weights = next(epoch_batches(setting, 0)[0]())
     p, solid = np.asarray(model(images))[..., 0], labels[..., 0] == 1
     counts = np.bincount(np.concatenate([w.labels.ravel() for w in setting.train]), minlength=3)
@@ -384,7 +385,7 @@ STEPS = 8
 def test_every_optimizer_lowers_the_loss(material, optimizer):
     setting = material(f"train.optimizer={optimizer}", "model.dropout=0")
     keras.utils.set_random_seed(setting.config.seed)
-    network = compiled_for_steps(setting.config)
+    network = network_of(setting.config)
     network.run_eagerly = True  # some steps are not worth a graph
     images, labels, weights = next(epoch_batches(setting, 0)[0]())
     losses = [network.train_on_batch(images, labels, sample_weight=weights) for _ in range(STEPS)]
@@ -398,7 +399,7 @@ def test_the_loss_that_is_asked_for_is_minimised_with_its_weight(material, loss)
     def first(*typed):
         setting = material("train.optimizer=sgd", "train.precision=float32", *typed)
         keras.utils.set_random_seed(0)
-        network = compiled_for_steps(setting.config)
+        network = network_of(setting.config)
         x, y, weights = next(epoch_batches(setting, 0)[0]())
         return float(network.test_on_batch(x, y, sample_weight=weights))
 

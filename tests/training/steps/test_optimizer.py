@@ -20,8 +20,8 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_optimizer_is_what_its_name_says(name):
     kind, numbers = OPTIMIZERS[name]
-    how = TrainConfig(optimizer=name, learning_rate=0.02, clip=0.5, momentum=0.7, weight_decay=0.3)
-    made = make_optimizer(how)
+    how = TrainConfig(optimizer=name, clip=0.5, momentum=0.7, weight_decay=0.3)
+    made = make_optimizer(how.updates, 0.02)
     assert type(made) is kind
     assert float(made.learning_rate) == pytest.approx(0.02)
     assert made.global_clipnorm == 0.5

@@ -12,8 +12,9 @@ from fibsem.system.processor import flags_of
 from fibsem.training.material.feeding import epoch_batches
 from fibsem.training.steps import precision
 from fibsem.training.steps.fit import train
-from fibsem.training.steps.learner import Learner, compiled_for_steps
+from fibsem.training.steps.learner import Learner
 from fibsem.training.steps.precision import precision_of
+from tests.training.networks import network_of
 
 NETWORKS = [name for name, one in MODELS.items() if one.family != "features"]
 
@@ -82,7 +83,7 @@ def test_every_network_takes_a_step(name, material):
     setting = material(
         f"model={name}", *SIZES[MODELS[name].family], "train.precision=bfloat16", "train.init=null",
     )  # fmt: skip
-    network = compiled_for_steps(setting.config)
+    network = network_of(setting.config)
     network.run_eagerly = True  # one step is not worth a graph
     before = network.get_weights()
     images, labels, weights = next(epoch_batches(setting, 0)[0]())

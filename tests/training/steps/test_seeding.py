@@ -38,7 +38,7 @@ def test_what_is_prepared_stays_for_a_traced_network_alone(material, monkeypatch
     train(setting, learner=Learner.of(setting.config))
     train(setting)  # with a network of a training before, as all in these tests
     assert global_seed() == 5
-    monkeypatch.setattr(traced, "take", lambda material: None)
+    monkeypatch.setattr(traced, "take", lambda computed: None)
     train(setting)
     assert global_seed() == setting.config.seed != 5
 

@@ -1,11 +1,8 @@
 """Trainings one after another share the graph of a step where it is the same, and nothing else."""
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 
-from fibsem.config import TrainConfig
 from fibsem.models import cnn2d
 from fibsem.training.steps import learner, traced
 from fibsem.training.steps.fit import train
@@ -23,7 +20,7 @@ def test_the_next_training_learns_what_it_would_alone(material, monkeypatch, net
     """Another seed, rate, length and part of the data; values of steps, averages and dropout."""
     compiled, made = learner.compiled_for_steps, []
     monkeypatch.setattr(
-        learner, "compiled_for_steps", lambda config: made.append(config) or compiled(config)
+        learner, "compiled_for_steps", lambda *what: made.append(what) or compiled(*what)
     )
     always = [*network, "train.average=0.9"]
     first = train(material(*always, "train.epochs=2"))
@@ -63,10 +60,12 @@ def test_a_training_builds_one_network_where_the_steps_are_traced(material, monk
      ("train.weight_decay=0.1", False), ("train.grid=4", False), ("train.mode=patch", False)],
 )  # fmt: skip
 def test_only_the_graph_of_an_equal_step_is_taken(material, override, same):
-    traced._former[:] = [(traced._computed(material()), "network")]
-    assert traced.take(material(override)) == ("network" if same else None)
-    assert traced.take(material()) is None  # it is used, or let go
+    traced._former[:] = [(computation(material()), "network")]
+    assert traced.take(computation(material(override))) == ("network" if same else None)
+    assert traced.take(computation(material())) is None  # it is used, or let go
 
 
-def test_settings_outside_of_the_graph_are_settings():
-    assert {field.name for field in fields(TrainConfig)} > traced.OUTSIDE
+def computation(setting):
+    """What the steps of a training compute."""
+    config = setting.config
+    return traced.Computation(config.spec, config.train.updates, setting.step_shape)
