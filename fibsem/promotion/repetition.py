@@ -28,7 +28,7 @@ AGAIN, REPEATED = "again", "rank/*/*/again.json"
 
 @dataclass(frozen=True)
 class Repetition(Stored):
-    """The result of a repeated training.
+    """What a repeated training adds to the ranking; ``result.json`` beside it has the whole result.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Repetition(Stored):
         Seed of the training.
     diverged
         Reason if the training diverged, else None; with a reason the fields below are empty.
-    run_id, val, val_all, epochs, train_seconds, seconds_per_gigapixel
+    val, val_all, train_seconds
         Fields of its :class:`~fibsem.training.results.TrialResult`.
     squares, pixels, porosities
         See :class:`~fibsem.promotion.squares.SquareMious`.
@@ -44,11 +44,8 @@ class Repetition(Stored):
 
     seed: int
     diverged: str | None = None
-    run_id: str = ""
     val: Figures = field(default_factory=dict)
-    epochs: int = 0
     train_seconds: float = 0.0
-    seconds_per_gigapixel: float | None = None
     squares: Mapping[str, Figure] = field(default_factory=dict)
     pixels: str = ""
     porosities: Mapping[str, Figure] = field(default_factory=dict)
@@ -118,8 +115,7 @@ def repeat(
             return Repetition(seed, str(error))
         mious = square_mious(material, models.load(material.config.spec, folder))
         return Repetition(
-            seed, None, result.run_id, result.val, result.epochs, result.train_seconds,
-            result.cost["seconds_per_gigapixel"], mious.squares, mious.pixels,
+            seed, None, result.val, result.train_seconds, mious.squares, mious.pixels,
             mious.porosities, result.val_all,
         )  # fmt: skip
 

@@ -241,7 +241,22 @@ def test_trials_run_again_with_fresh_seeds_under_one_run(swept):
 
 def run_of(seed, balanced, all_=None):
     """A repetition that found so much."""
-    return Repetition(seed, None, "r", {"miou": balanced}, val_all=all_ and {"miou": all_})
+    return Repetition(seed, None, {"miou": balanced}, val_all=all_ and {"miou": all_})
+
+
+def test_a_repetition_of_a_version_before_is_read():
+    """It also held its run, epochs and cost, which ``result.json`` beside it has."""
+    before = {
+        "seed": 1000, "run_id": "672986ef", "val": {"miou": 0.92}, "epochs": 6,
+        "train_seconds": 4.8, "seconds_per_gigapixel": 263.7, "squares": {"film 06.tif": 0.94},
+        "pixels": "all",
+    }  # fmt: skip
+    found = Repetition(1000, None, {"miou": 0.92}, 4.8, {"film 06.tif": 0.94}, "all")
+    assert Repetition.from_json(before) == found
+    assert Repetition.from_json(found.to_json()) == found
+    for key in ("val", "squares", "pixels"):
+        with pytest.raises(ValueError, match=f"it lacks {key}"):
+            Repetition.from_json({name: before[name] for name in before if name != key})
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_what_a_slow_machine_has_no_time_for_is_not_run_again(
     def repeat(work, trial, given, *others):
         def make():
             made.append((trial.run_id, given.run.seed))
-            return Repetition(given.run.seed, None, "r", {"miou": 0.7})
+            return Repetition(given.run.seed, None, {"miou": 0.7})
 
         folder = work.folder / "rank" / trial.run_id[:8] / f"seed-{given.run.seed}"
         return Steps(folder, work.dataset).once("again", Repetition, make)
