@@ -119,7 +119,7 @@ def _search(
         if config.search == "exhaustive":
             best, surface = search(squares, grid, progress)
         else:
-            sample = sample_of(scored, material.fixed("val").pieces, grid.margin)
+            sample = sample_of(scored, material.pieces("val"), grid.margin)
             best, surface = search_by_sample(squares, sample, grid, progress)
     calibration = fit_calibration(squares, best.sigma)
     return BestSteps(best, surface.tolist(), calibration, tuple(confusions_of(scored, best)))

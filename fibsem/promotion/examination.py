@@ -83,7 +83,7 @@ def balanced_figures(segmenter: Segmenter, material: Material, split: Split) -> 
 
 def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estimate:
     """Score all labelled pixels of the sampled pieces of a split."""
-    pieces, labels, scores, piece = material.fixed(split).pieces, [], [], []
+    pieces, labels, scores, piece = material.pieces(split), [], [], []
     scored = scored_squares(material, Scorer(segmenter), split, regions=pieces.regions)
     for k, (_, square) in enumerate(scored):
         labelled = square.labels != IGNORE

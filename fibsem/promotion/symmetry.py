@@ -72,7 +72,7 @@ def compare_views(segmenter: Segmenter, material: Material, most: int) -> Symmet
     """Score the pieces of the validation part with 1, 2 and up to ``most`` views."""
     if Scorer(segmenter).mode != "dense":
         return Symmetries({})
-    pieces, rows = material.fixed("val").pieces, {}
+    pieces, rows = material.pieces("val"), {}
     alone: dict[int, float] = {}
     for count in (symmetry for symmetry in SYMMETRIES if symmetry <= most):
         scorer = Scorer(replace(segmenter, symmetry=count))

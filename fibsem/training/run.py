@@ -172,7 +172,8 @@ def _train_and_score(
     models.save(spec, trained.model, folder)
     tracking.log_changed(run_id, result.metrics(), step=result.epochs)
     if tracking.pictures:
-        picture = draw_square(material.fixed("val"), scorer, cost["seconds_per_gigapixel"], folder)
+        windows, seconds = material.fixed("val").windows, cost["seconds_per_gigapixel"]
+        picture = draw_square(windows, material.volumes, scorer, seconds, folder)
         if picture is not None:
             tracking.log_file(run_id, picture)
     return result, trained

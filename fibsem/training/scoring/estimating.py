@@ -58,14 +58,14 @@ class Drawn:
 
 def drawn(draws: FixedDraws) -> Drawn:
     """Return the pixels on which models without a dense form are scored."""
-    windows = draws.scored
-    if draws.share is not None:
+    windows, pieces = draws.windows, draws.pieces
+    if pieces is None:
         pixels = draws.balanced.pixels
         half = len(pixels) // 2
         samples = samples_of(np.arange(len(windows)), [window.region for window in windows])
         square = pixels.window.astype(np.int64)
         return Drawn(windows, pixels, None, square, (half, half), samples)
-    pieces, pixels = draws.pieces, few_pixels([window.labels for window in windows])
+    pixels = few_pixels([window.labels for window in windows])
     weight, square = pieces.weight[pixels.window], pieces.square[pixels.window]
     return Drawn(windows, pixels, weight, square, pieces.counts, pieces.sample)
 
@@ -73,17 +73,15 @@ def drawn(draws: FixedDraws) -> Drawn:
 def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]:
     """Return a function that scores a network, given as a function on arrays, on a split."""
     draws = material.fixed(split)
-    spec = draws.spec
-    if draws.share is None and spec.convertible:
-        lattices = draws.lattices(most_lattices(spec, draws.piece_windows, material.usual_pixels))
-        return PieceScorer(spec, draws.pieces, draws.piece_windows, lattices).estimate
+    spec, pieces, windows = draws.spec, draws.pieces, draws.windows
+    if pieces is not None and spec.convertible:
+        lattices = draws.lattices(most_lattices(spec, windows, material.usual_pixels))
+        return PieceScorer(spec, pieces, windows, lattices).estimate
     sample = drawn(draws)
-    if draws.share is not None:
-        by_lattice = SampleScorer(spec, sample.windows, draws.balanced)
+    if pieces is None:
+        by_lattice = SampleScorer(spec, windows, draws.balanced)
         return lambda forward: sample.estimate(by_lattice.scores(forward))
-    return lambda forward: sample.estimate(
-        patch_scores(forward, spec, sample.windows, sample.pixels)
-    )
+    return lambda forward: sample.estimate(patch_scores(forward, spec, windows, sample.pixels))
 
 
 def most_lattices(spec: ModelSpec, windows: Sequence[LabelledWindow], epoch: int) -> int:

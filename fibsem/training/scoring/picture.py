@@ -7,20 +7,20 @@ and is smaller for slow networks.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.pieces import part_of
 from fibsem.data.windows import LabelledWindow
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.system.files import beside
 from fibsem.training.boxes import box_scores
-from fibsem.training.material.fixed_draws import FixedDraws
 
 #: File name in the folder of a training and among the artifacts of its run.
 PICTURE = "validation_square.png"
@@ -36,14 +36,17 @@ Picture = npt.NDArray[np.uint8]
 
 
 def draw_square(
-    draws: FixedDraws, scorer: BlockScorer, seconds_per_gigapixel: float, folder: Path
-) -> Path | None:
+    windows: Sequence[LabelledWindow], volumes: Mapping[str, CorrectedVolume],
+    scorer: BlockScorer, seconds_per_gigapixel: float, folder: Path,
+) -> Path | None:  # fmt: skip
     """Draw grey values, labels, probability of solid, and errors side by side.
 
     Parameters
     ----------
-    draws, scorer
-        Fixed samples of the validation split, and the trained model.
+    windows, volumes
+        Windows of validation, in memory, and corrected volumes by the name of their sample.
+    scorer
+        The trained model.
     seconds_per_gigapixel
         Measured cost, which limits the size of the part.
     folder
@@ -54,13 +57,13 @@ def draw_square(
     Path or None
         The file, or None if the part would be smaller than 8 pixels on a side.
     """
-    region = most_even(draws.scored).region
+    region = most_even(windows).region
     side = min(SIDE, int(math.sqrt(1e9 * MOST_S / seconds_per_gigapixel)))
     rows, columns = (min(n, side) for n in region.box.shape[1:])
     if min(rows, columns) < 8:
         return None
     part = part_of(region, (slice(0, rows), slice(0, columns)))
-    volume = draws.volumes[region.sample]
+    volume = volumes[region.sample]
     scores, inner = box_scores(part.box, scorer, volume, 0)
     shown = panels(volume.read(part.box)[0], part.read(), scores[inner])
     with beside(folder / PICTURE) as path:

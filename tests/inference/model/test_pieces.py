@@ -57,7 +57,7 @@ def test_the_largest_piece_with_its_surroundings_is_within_a_pass(given):
 def test_pieces_hold_no_more_grey_values_than_are_stated(material):
     """Of 64 pieces at most, of one and a half times 128 pixels, with the field around them."""
     setting = material("nbhd=81x81x3", "model.blocks=4")
-    windows, spec = setting.fixed("val").piece_windows, setting.config.spec
+    windows, spec = setting.fixed("val").windows, setting.config.spec
     most = 1.5 * SIDE + 2 * max(spec.halo[1:]) + spec.alignment
     assert 0 < len(windows) <= MOST == 64
     assert sum(window.image.nbytes for window in windows) <= MOST * most**2 * 3 * 4

@@ -165,7 +165,7 @@ def test_validation_and_test_squares_are_not_asked_about(material, bundle):
     assert setting.taught.maps.keys() == train_squares
     assert all(window.taught is None for window in (*setting.val, *setting.test))
     assert all(window.taught is not None for window in setting.train)
-    scores = [piece.taught for piece in setting.fixed("val").piece_windows]
+    scores = [piece.taught for piece in setting.fixed("val").windows]
     assert not any(one is not None for one in scores)
 
 

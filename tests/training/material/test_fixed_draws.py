@@ -17,9 +17,9 @@ def test_a_sample_belongs_to_the_dataset_and_not_to_the_run(material):
 
 
 def test_pieces_and_their_lattices_belong_to_the_dataset_and_not_to_the_run(material):
-    regions = [region.box for region in material("seed=0").fixed("val").pieces.regions]
+    regions = [region.box for region in material("seed=0").pieces("val").regions]
     for overrides in (["seed=5"], ["nbhd=33x33x3", "model.blocks=2"], ["train.share=0.5"]):
-        assert [r.box for r in material(*overrides).fixed("val").pieces.regions] == regions
+        assert [r.box for r in material(*overrides).pieces("val").regions] == regions
     first, again, other = (
         material("nbhd=33x33x3", "model.blocks=2", seed).fixed("val").lattices(4)
         for seed in ("seed=0", "seed=5", "sampling.seed=9")

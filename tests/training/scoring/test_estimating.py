@@ -30,7 +30,7 @@ def test_a_piece_is_scored_as_the_square_that_it_is_cut_from(
     found = estimator(setting, "val")(compiled(network))
     scorer, expected, labels = BlockScorer(spec, network), [], []
     draws, s = setting.fixed("val"), spec.stride
-    windows = draws.piece_windows
+    windows = draws.windows
     lattices = draws.lattices(most_lattices(spec, windows, setting.usual_pixels))
     assert len(lattices) >= len(windows)
     whole = [scorer(window.image) for window in windows]
@@ -60,7 +60,7 @@ def test_where_all_is_drawn_the_figures_are_those_of_all_pixels(material):
 def test_as_many_lattices_are_scored_as_a_tenth_of_an_epoch_allows(material):
     """A pass over a lattice costs what its input is; three of them a step over as much."""
     setting = material("nbhd=81x81x3", "model.blocks=4", "train.steps=50")
-    windows = setting.fixed("val").piece_windows
+    windows = setting.fixed("val").windows
     step = 16 * (81 + 16 * 7) ** 2
     assert {window.labels.shape for window in windows} == {(72, 72)}
     assert most_of(setting) == int(0.1 * 3 * 50 * step / (81 + 16 * 4) ** 2)
@@ -73,7 +73,7 @@ def test_as_many_lattices_are_scored_as_a_tenth_of_an_epoch_allows(material):
 
 def most_of(setting):
     """How many lattices a network is validated on."""
-    windows = setting.fixed("val").piece_windows
+    windows = setting.fixed("val").windows
     return most_lattices(setting.config.spec, windows, setting.usual_pixels)
 
 
@@ -81,11 +81,11 @@ def test_networks_share_the_pieces_and_not_how_many_of_their_pixels_are_scored(m
     """A U-Net gives every pixel of them, a pixel classifier one in the square of its stride."""
     both = [material("model=unet", "nbhd=33x33x3", "model.blocks=1"),
             material("nbhd=81x81x3", "model.blocks=4", "train.steps=1")]  # fmt: skip
-    first, second = ([r.box for r in one.fixed("val").pieces.regions] for one in both)
+    first, second = ([r.box for r in one.pieces("val").regions] for one in both)
     assert first == second
     every, some = (len(estimator(one, "val")(compiled(build(one.config.spec))).labels)
                    for one in both)  # fmt: skip
-    pieces = both[0].fixed("val").piece_windows
+    pieces = both[0].fixed("val").windows
     assert every == sum(int((window.labels <= 1).sum()) for window in pieces)
     assert some < every / 2
 

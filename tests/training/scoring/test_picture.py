@@ -41,7 +41,7 @@ def drawn(material, tmp_path):
     def make(cost, *overrides):
         mine = material("model=threshold", *overrides)
         scorer = BlockScorer(mine.config.spec, untrained(mine.config.spec))
-        path = draw_square(mine.fixed("val"), scorer, cost, tmp_path)
+        path = draw_square(mine.fixed("val").windows, mine.volumes, scorer, cost, tmp_path)
         return None if path is None else np.asarray(Image.open(path))
 
     return make
