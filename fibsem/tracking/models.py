@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus, Metric
+from mlflow.entities import LoggedModelStatus, Metric, Run
 
 from fibsem.system import metric_names
 from fibsem.tracking import names
@@ -60,9 +60,15 @@ def _log_model(client: MlflowClient, experiment: str, run_id: str) -> None:
             experiment, "-".join(map(str, title)), run_id, {**tags, EXTERNAL: "true"},
             run.data.params,
         )  # fmt: skip
+    log_metrics_of(client, run, model.model_id)
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+
+
+def log_metrics_of(client: MlflowClient, run: Run, model_id: str) -> None:
+    """Log the last value of each metric of a run to a model, except those of single epochs."""
+    run_id = run.info.run_id
     keys = [key for key in run.data.metrics if key not in OF_EPOCHS]
     last = (client.get_metric_history(run_id, key)[-1] for key in keys)
     # with the run's timestamps: other ones would add points to its curves
-    metrics = [Metric(m.key, m.value, m.timestamp, m.step, model.model_id) for m in last]
+    metrics = [Metric(m.key, m.value, m.timestamp, m.step, model_id) for m in last]
     client.log_batch(run_id, metrics=metrics, synchronous=True)
-    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)

@@ -19,7 +19,7 @@ import mlflow
 import numpy as np
 import numpy.typing as npt
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, LoggedModelStatus
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
@@ -27,6 +27,7 @@ from fibsem.data.volumes import Volume
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.geometry import Box
 from fibsem.tracking import names
+from fibsem.tracking.models import log_metrics_of
 
 #: Packages that the model needs besides the code that is stored with it.
 REQUIREMENTS = (
@@ -78,7 +79,7 @@ def log_bundle(folder: Path, run_id: str, identity: str, example: Voxels) -> str
     """Log a bundle as a model of a run, once, and return the model's address.
 
     A model that an earlier start logged is returned as it is, and one that it only began is logged
-    to its end.
+    to its end. MLflow's ``log_model`` cannot do that, so its steps are taken here one by one.
 
     Parameters
     ----------
@@ -90,28 +91,22 @@ def log_bundle(folder: Path, run_id: str, identity: str, example: Voxels) -> str
         Identity of the bundle, by which its model is known among those of the run.
     example : (z, y, x) uint8, uint16 or float32
         Part of a typical stack. The signature takes its dtype, and MLflow tests the model on it
-        before storing anything.
+        before any file is stored.
+
+    Raises
+    ------
+    mlflow.MlflowException
+        If the model as MLflow serves it does not take the example.
     """
-    package = Path(__file__).parent.parent
-    model = _logged_model(mlflow.MlflowClient(), run_id, identity)
-    if model.status == LoggedModelStatus.READY:
-        return model.model_uri
-    with TemporaryDirectory() as scratch, _quiet():
-        # MLflow keeps the folder's name, which identifies the bundle within a model
-        bundle = shutil.copytree(folder, Path(scratch) / "bundle")
-        info = Model.log(
-            artifact_path=None,
-            flavor=mlflow.pyfunc,
-            run_id=run_id,
-            model_id=model.model_id,
-            python_model=str(package / "tracking" / "serving.py"),
-            artifacts={"bundle": str(bundle)},
-            code_paths=[str(_sources(package, Path(scratch)))],
-            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-            signature=signature(example.dtype),
-            input_example=example,
-        )
-    return str(info.model_uri)
+    client = MlflowClient()
+    model = _logged_model(client, run_id, identity)
+    if model.status != LoggedModelStatus.READY:
+        with TemporaryDirectory() as scratch, _quiet():
+            packed = _packed(folder, model, example, Path(scratch))
+            _link(client, model)
+            client.log_model_artifacts(model.model_id, str(packed))
+        client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    return model.model_uri
 
 
 def _logged_model(client: MlflowClient, run_id: str, identity: str) -> LoggedModel:
@@ -121,13 +116,46 @@ def _logged_model(client: MlflowClient, run_id: str, identity: str) -> LoggedMod
     experiment = run.info.experiment_id
     begun = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
     same = [model for model in begun if model.tags.get(names.IDENTITY) == identity]
-    return (
-        same[0]
-        if same
-        else client.create_logged_model(
-            experiment, "model", run_id, tags={names.IDENTITY: identity}, params=run.data.params
-        )
+    if same:
+        return same[0]
+    tags = {names.IDENTITY: identity}
+    return client.create_logged_model(experiment, "model", run_id, tags, run.data.params)
+
+
+def _packed(folder: Path, model: LoggedModel, example: Voxels, scratch: Path) -> Path:
+    """Write a bundle as an MLflow model, try it on the example, and return its folder."""
+    package, packed = Path(__file__).parent.parent, scratch / "model"
+    # MLflow keeps the folder's name, which identifies the bundle within a model
+    bundle = shutil.copytree(folder, scratch / "bundle")
+    written = Model(
+        model.artifact_location,
+        model.source_run_id,
+        model_uuid=model.model_id,
+        model_id=model.model_id,
     )
+    mlflow.pyfunc.save_model(
+        packed,
+        python_model=str(package / "tracking" / "serving.py"),
+        artifacts={"bundle": str(bundle)},
+        code_paths=[str(_sources(package, scratch))],
+        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+        signature=signature(example.dtype),
+        input_example=example,
+        mlflow_model=written,
+    )
+    mlflow.pyfunc.load_model(str(packed)).predict(example)
+    for bytecode in packed.rglob("__pycache__"):
+        shutil.rmtree(bytecode)
+    return packed
+
+
+def _link(client: MlflowClient, model: LoggedModel) -> None:
+    """Make a model an output of its run, which MLflow takes once only, with the run's metrics."""
+    run = client.get_run(model.source_run_id)
+    linked = run.outputs.model_outputs if run.outputs else []
+    if model.model_id not in [output.model_id for output in linked]:
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    log_metrics_of(client, run, model.model_id)
 
 
 def _sources(package: Path, scratch: Path) -> Path:

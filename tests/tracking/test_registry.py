@@ -17,7 +17,7 @@ from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.models.spec import resolve
 from fibsem.models.threshold import Threshold
-from fibsem.tracking import champions, names, packaging, registry
+from fibsem.tracking import champions, names, registry
 from fibsem.tracking.bundle import Bundle, find_bundle
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.versions import VersionRow, champion_history, history_table
@@ -215,12 +215,14 @@ def test_a_second_registration_of_the_same_bundle_is_the_first(empty, tracking, 
 
 
 @pytest.mark.parametrize(
-    ("owner", "call"), [("Model", "log"), ("mlflow", "register_model")], ids=["log", "register"]
+    ("owner", "call"),
+    [(MlflowClient, "finalize_logged_model"), (mlflow, "register_model")],
+    ids=["finalize", "register"],
 )
 def test_a_registration_that_was_cut_off_goes_on_with_its_logged_model(
     owner, call, empty, tracking, bundle, example, monkeypatch
 ):
-    """Cut off before the model's files are logged, or before it becomes a version; twice."""
+    """Cut off before the model is whole, or before it becomes a version; twice."""
     folder, run_id = bundle(0.5), tracking.start("a promotion", tags={})
 
     def registered():
@@ -231,7 +233,7 @@ def test_a_registration_that_was_cut_off_goes_on_with_its_logged_model(
 
     for _ in range(2):
         with monkeypatch.context() as patch:
-            patch.setattr({"Model": packaging.Model, "mlflow": mlflow}[owner], call, cut_off)
+            patch.setattr(owner, call, cut_off)
             with pytest.raises(CutOffError):
                 registered()
     version = registered()
@@ -240,6 +242,8 @@ def test_a_registration_that_was_cut_off_goes_on_with_its_logged_model(
         "READY",
         empty.get_model_version("fibsem", version).source,
     )
+    (output,) = empty.get_run(run_id).outputs.model_outputs
+    assert output.model_id == model.model_id
 
 
 def test_rollbacks_go_back_one_by_one(empty, tracking):
