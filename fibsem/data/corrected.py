@@ -241,3 +241,7 @@ class CorrectedVolume:
     def slice(self, z: int) -> FloatArray:
         """Read the corrected grey values of one whole slice, (y, x) float32."""
         return self.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
+
+    def block(self, box: Box, halo: Triple) -> FloatArray:
+        """Read a box with a halo around it as networks take it, (y, x, z) float32."""
+        return np.ascontiguousarray(np.moveaxis(self.read(box.grow(halo)), 0, -1))

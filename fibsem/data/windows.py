@@ -193,5 +193,4 @@ def _window(
     box = grown(region.box, frame)
     labels = np.pad(region.read(), frame, constant_values=IGNORE)
     taught = np.pad(teaching(region), frame) if teaching else None
-    image = np.ascontiguousarray(np.moveaxis(volume.read(box.grow(halo)), 0, -1))
-    return LabelledWindow(region, image, labels, halo, taught)
+    return LabelledWindow(region, volume.block(box, halo), labels, halo, taught)

@@ -41,8 +41,7 @@ def _scores(scorer: BlockScorer | Scorer, volume: CorrectedVolume, box: Box) -> 
     whole = box.aligned(scorer.alignment)
     scores = np.empty(whole.shape[1:], np.float32)
     for tile in whole.tiles((1, TILE, TILE)):
-        grey = volume.read(tile.grow(scorer.halo))
-        scores[within(tile, whole)] = scorer(np.ascontiguousarray(np.moveaxis(grey, 0, -1)))
+        scores[within(tile, whole)] = scorer(volume.block(tile, scorer.halo))
         step()
     return scores[within(box, whole)]
 

@@ -15,7 +15,7 @@ from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer, compiled
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Tiling
-from fibsem.inference.volume.places import block_of, random_places, spread_slices
+from fibsem.inference.volume.places import random_places, spread_slices
 from fibsem.system.advice import CERTIFICATE
 from fibsem.system.records import Stored
 
@@ -88,7 +88,7 @@ def certify(volume: CorrectedVolume, scorer: Scorer, tiling: Tiling) -> Certific
         for place in places:
             if member.needs_slice:
                 member.look(volume.slice(place.start[0]))
-            difference = compare(block_of(volume, place, member.halo))
+            difference = compare(volume.block(place, member.halo))
             differences.append(float(np.abs(difference).max()))
             pixels += difference.size
     if not differences:
@@ -159,7 +159,7 @@ def share_changed(
         for scorer in (rough, exact):
             if scorer.needs_slice:
                 scorer.look(volume.slice(place.start[0]))
-        block = block_of(volume, place, segmenter.halo)
+        block = volume.block(place, segmenter.halo)
         ours, theirs = (
             segment_slice(scorer(block), segmenter.postprocessing) for scorer in (rough, exact)
         )

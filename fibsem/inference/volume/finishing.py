@@ -20,15 +20,16 @@ def finish(work: Work, show: Show) -> list[int | None]:
     list of int or None
         Pore voxels of every slice; None for slices that are missing or have no material.
     """
-    outputs, ledger, blank = work.outputs, work.ledger, work.plan.extent.is_blank
+    outputs, ledger, extent = work.outputs, work.ledger, work.plan.extent
     pores = [entry.pores for entry in ledger.slices()]
     if outputs.flat:
         cleaned = ledger.decided.pores_3d
         least = work.options.min_volume_nm3
         pores = _clean(outputs, ledger, least, show) if cleaned is None else list(cleaned)
     missing = {z for z, count in enumerate(pores) if count is None}
-    if shown := [z for z in outputs.undrawn(missing) if not blank(z)]:
-        outputs.redraw(work.corrected, shown)
+    for z in outputs.undrawn(missing):
+        if not extent.is_blank(z):
+            outputs.redraw(z, work.corrected.slice(z), extent.inside(z))
     _export(outputs, ledger)
     return pores
 

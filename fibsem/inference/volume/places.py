@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from fibsem.data.corrected import CorrectedVolume
 from fibsem.geometry import Box, Triple
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def random_places(shape: Triple, side: int, count: int, seed: int) -> Iterator[Box]:
@@ -26,8 +22,3 @@ def random_places(shape: Triple, side: int, count: int, seed: int) -> Iterator[B
 def spread_slices(depth: int, count: int) -> list[int]:
     """Return the slices of ``count`` places, evenly spread from the first to the last."""
     return [round(z) for z in np.linspace(0, depth - 1, count)]
-
-
-def block_of(volume: CorrectedVolume, place: Box, halo: Triple) -> FloatArray:
-    """Read the corrected grey values of a place with its halo, (y, x, z)."""
-    return np.ascontiguousarray(np.moveaxis(volume.read(place.grow(halo)), 0, -1))

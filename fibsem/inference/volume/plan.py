@@ -125,36 +125,43 @@ class Planner:
         corrected = CorrectedVolume(self.volume, correction, extent)
         asked = self.options.certificate
         wanted = np.prod(self.volume.shape) >= LONG if asked is None else asked
-        certificate = self._certificate(corrected) if wanted else None
-        precision, changed = self._precision(corrected)
+        certificate = certify(corrected, *self._exact) if wanted else None
+        changed = None
+        if self._may_round:
+            rough, exact = self.scorer_of("bfloat16"), self.scorer_of("float32")
+            changed = share_changed(corrected, self.segmenter, rough, exact)
+        precision = self._precision(changed)
         mode, tiling = self._tiles(precision)
         return SegmentationPlan(
             correction, precision, changed, certificate, extent, mode, tiling, self.room
         )
 
-    def _precision(self, corrected: CorrectedVolume) -> tuple[Precision, float | None]:
-        """Choose the precision; also return the share of labels that bfloat16 changes, or None."""
+    @property
+    def _may_round(self) -> bool:
+        """Whether bfloat16 is requested, and there is a dense network for it."""
         dense = any(member.spec.convertible for member in self.segmenter.members)
-        if not dense or self.options.precision == "float32":
-            return "float32", None
-        rough, exact = self.scorer_of("bfloat16"), self.scorer_of("float32")
-        changed = share_changed(corrected, self.segmenter, rough, exact)
+        return dense and self.options.precision == "bfloat16"
+
+    def _precision(self, changed: float | None) -> Precision:
+        """Choose the precision by the share of labels that bfloat16 changes; None: it is not tried."""
+        if changed is None:
+            return "float32"
         if changed <= MOST_CHANGED:
-            return "bfloat16", changed
+            return "bfloat16"
         self.say(
             f"warning: bfloat16 changes {100 * changed:.2f} % of the labels on a sample of "
             f"tiles, more than {100 * MOST_CHANGED:g} %; going on in float32"
         )
-        return "float32", changed
+        return "float32"
 
     def _tiles(self, precision: Precision) -> tuple[Mode, Tiling]:
         scorer = self.scorer_of(precision)
         return scorer.mode, tiling_of(scorer, self.volume.shape, self.room)
 
-    def _certificate(self, corrected: CorrectedVolume) -> Certificate | None:
-        """Return the certificate, in float32."""
-        _, tiling = self._tiles("float32")
-        return certify(corrected, self.scorer_of("float32"), tiling)
+    @property
+    def _exact(self) -> tuple[Scorer, Tiling]:
+        """The scorer in float32 and its tiles, which are certified."""
+        return self.scorer_of("float32"), self._tiles("float32")[1]
 
     def _completed(self, before: KeptPlan) -> SegmentationPlan:
         """Return the plan of an earlier start, with the certificate and tiles requested now."""
@@ -166,7 +173,7 @@ class Planner:
         plan = self._read(before)
         if self.options.certificate and plan.certificate is None:
             corrected = CorrectedVolume(self.volume, plan.correction, plan.extent)
-            plan = replace(plan, certificate=self._certificate(corrected))
+            plan = replace(plan, certificate=certify(corrected, *self._exact))
         return plan
 
     def _read(self, before: KeptPlan) -> SegmentationPlan:

@@ -75,20 +75,28 @@ class Labelling:
 
     def _elsewhere(self, load: LoadSegmenter, show: Show) -> Conditions:
         """Label the missing slabs in other processes."""
-        work = self.work
-        with work.outputs.opened():  # created before many processes open them
+        with self.work.outputs.opened():  # created before many processes open them
             pass
         self.began = time.perf_counter()
-        results = run_elsewhere(_sent(work, load), work.ledger, work.depth, show)
+        results = run_elsewhere(self._sent(load), self.work.ledger, self.work.depth, show)
         stages: Counter[str] = Counter()
         for result in results:
             stages.update(result.seconds)
         return replace(
             self.conditions,
-            scheduler=work.options.scheduler,
+            scheduler=self.work.options.scheduler,
             stages=dict(stages),
             peak_rss_gib=max(result.peak_rss_gib for result in results),
         )
+
+    def _sent(self, load: LoadSegmenter) -> RemoteSegmentation:
+        """Return the segmentation in a form that can be sent to other processes."""
+        work, folder = self.work, self.work.outputs.folder.resolve()
+        return RemoteSegmentation(
+            f"{folder} {time.time()}", work.volume.path.resolve(), work.volume.manner,
+            work.volume.declared, load, work.segmenter.identity, folder, work.outputs.voxel_nm,
+            work.options, work.plan,
+        )  # fmt: skip
 
     def measure(self) -> None:
         """Enter time and memory of this run into the ledger, unless nothing was labelled."""
@@ -108,16 +116,6 @@ class Labelling:
             slabs=SlabCounts(len(ledger.slabs), self.resumed),
         )  # fmt: skip
         ledger.decide(measured=measured)
-
-
-def _sent(work: Work, load: LoadSegmenter) -> RemoteSegmentation:
-    """Return the segmentation in a form that can be sent to other processes."""
-    folder = work.outputs.folder.resolve()
-    return RemoteSegmentation(
-        f"{folder} {time.time()}", work.volume.path.resolve(), work.volume.manner,
-        work.volume.declared, load, work.segmenter.identity, folder, work.outputs.voxel_nm,
-        work.options, work.plan,
-    )  # fmt: skip
 
 
 def patience(scorer: Scorer, voxels: int) -> str:

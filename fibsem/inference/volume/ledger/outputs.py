@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.analysis.calibration import Platt
-from fibsem.data.corrected import CorrectedVolume
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Format, Meaning, VolumeWriter, VoxelNm, create_volume, open_volume
 from fibsem.errors import UserError
@@ -254,15 +253,12 @@ class Outputs:
         if self._uncertainty:
             self._uncertainty.write(z, np.full_like(blank, 255))
 
-    def redraw(self, volume: CorrectedVolume, slices: Iterable[int]) -> None:
-        """Draw previews of slices again, from the final labels."""
+    def redraw(self, z: int, grey: FloatArray, inside: BoolArray | None) -> None:
+        """Draw the preview of a slice again, from its final labels; arrays as for :meth:`write`."""
         work, exported = self.labels.work, self.labels.path
         stack = open_volume(work if work.exists() else exported)
-        for z in slices:
-            labels = stack.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
-            inside = volume.extent.inside(z) if volume.extent else None
-            solid = (labels == self.classes[1]).astype(np.uint8)
-            self._preview(z, solid, volume.slice(z), inside)
+        labels = stack.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
+        self._preview(z, (labels == self.classes[1]).astype(np.uint8), grey, inside)
 
     def preview(self, z: int) -> Path:
         """Return the path of a slice's preview."""

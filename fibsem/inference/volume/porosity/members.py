@@ -13,7 +13,7 @@ import numpy as np
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.inference.model.segmenter import FloatArray, Scorer
 from fibsem.inference.volume.ledger.decisions import Moved
-from fibsem.inference.volume.places import block_of, random_places
+from fibsem.inference.volume.places import random_places
 from fibsem.inference.volume.plan import ScorerOf
 from fibsem.inference.volume.work import Work
 from fibsem.system.summaries.porosity import Members
@@ -94,7 +94,7 @@ def _asked(work: Work, scorer: Scorer, missing: Collection[int]) -> Moved:
             continue
         if scorer.needs_slice:
             scorer.look(volume.slice(z))
-        scores = scorer.each(block_of(volume, place, scorer.halo))
+        scores = scorer.each(volume.block(place, scorer.halo))
         material = extent.inside(z)
         inside = np.ones(scores[0].shape, bool) if material is None else material[place.slices[1:]]
         together: FloatArray = np.mean(scores, axis=0, dtype=np.float32)
