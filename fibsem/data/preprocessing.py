@@ -7,8 +7,9 @@ patch and dense evaluation would differ.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,9 @@ SCALINGS: tuple[Scaling, ...] = ("standardise", "none", "minmax", "mode")
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
+#: Box of a slice, its grey values in [0, 1], (1, y, x), and which pixels are material, (y, x), or
+#: None for all.
+MaterialSlice = tuple[Box, FloatArray, BoolArray | None]
 
 #: Spread of grey values in [0, 1] below which they are constant but for rounding.
 FLAT = 1e-6
@@ -147,29 +151,29 @@ def material_slices(
         yield Box((z, 0, 0), (z + 1, *shape[1:])), inside
 
 
-def mean_profile(
-    volume: Volume,
-    axis: Literal["x", "y"],
-    most_slices: int = 20,
-    extent: Extent | None = None,
-) -> GreyProfile:
+def read_material(
+    volume: Volume, extent: Extent | None = None, most: int = 20
+) -> Iterator[MaterialSlice]:
+    """Read at most ``most`` evenly spaced slices of a volume, each with a mask of its material."""
+    for box, inside in material_slices(volume.shape, extent, volume.missing, most):
+        yield box, volume.read_unit(box), inside
+
+
+def mean_profile(slices: Iterable[MaterialSlice], axis: Literal["x", "y"]) -> GreyProfile:
     """Mean grey value along an axis and its least-squares line (thesis Figure 3.5).
 
-    Only material within the extent counts. A position without any gets the mean of the others, and
-    no weight in the fit.
+    Only material counts. A position without any gets the mean of the others, and no weight in the
+    fit.
     """
     across = 0 if axis == "x" else 1
-    total = np.zeros(volume.shape[2 if axis == "x" else 1])
-    weight = np.zeros_like(total)
-    slices = list(material_slices(volume.shape, extent, volume.missing, most_slices))
-    for box, inside in slices:
-        grey = volume.read_unit(box)[0]
-        shown = 1.0 if inside is None else inside.mean(axis=across)
-        total += (grey if inside is None else grey * inside).mean(axis=across, dtype=np.float64)
-        weight += shown
-    weight /= len(slices)
+    means, weights = [], []
+    for _, grey, inside in slices:
+        shown = grey[0] if inside is None else grey[0] * inside
+        means.append(shown.mean(axis=across, dtype=np.float64))
+        weights.append(np.ones(means[-1].size) if inside is None else inside.mean(axis=across))
+    total, weight = np.mean(means, axis=0), np.mean(weights, axis=0)
     covered = weight > 0
-    profile = np.divide(total / len(slices), weight, out=np.zeros_like(total), where=covered)
+    profile = np.divide(total, weight, out=np.zeros_like(total), where=covered)
     profile[~covered] = profile[covered].mean() if covered.any() else 0.0
     middle = (profile.size - 1) / 2
     position = np.arange(profile.size) - middle
@@ -206,56 +210,54 @@ def fit_correction(
     """
     slope = centre = 0.0
     if recipe.gradient != "none":
-        fitted = mean_profile(volume, recipe.gradient, most_slices, extent)
+        fitted = mean_profile(read_material(volume, extent, most_slices), recipe.gradient)
         slope, centre = fitted.slope, fitted.centre
     line = Correction(recipe, slope, centre, 0.0, 1.0)
+    scaling = "minmax" if recipe.scaling == "none" else recipe.scaling
+    slices = read_material(volume, extent, most_slices)
+    offset, scale = _scaling(slices, line, scaling, volume.path)
+    if scale > FLAT:
+        return line if recipe.scaling == "none" else replace(line, offset=offset, scale=scale)
     if recipe.scaling == "none":
-        spread = replace(line, recipe=replace(recipe, scaling="minmax"))
-        if not _scaling(volume, spread, most_slices, extent)[1] > FLAT:
-            low, high = volume.value_range
-            raise UserError(
-                f"a film must have grey values that vary within its range, but {volume.path} is "
-                f"constant within [{low:g}, {high:g}]; {RANGE.at('[low,high]')} says what "
-                "is black and white."
-            )
-        return line
-    offset, scale = _scaling(volume, line, most_slices, extent)
-    if not scale > FLAT:
+        low, high = volume.value_range
         raise UserError(
-            f"`preprocess.scaling={recipe.scaling}` needs grey values that vary, but {volume.path} "
-            "is constant where it is not saturated; the choices are another volume or a model "
-            "trained with preprocess.scaling=none."
+            f"a film must have grey values that vary within its range, but {volume.path} is "
+            f"constant within [{low:g}, {high:g}]; {RANGE.at('[low,high]')} says what "
+            "is black and white."
         )
-    return Correction(recipe, slope, centre, offset, scale)
+    raise UserError(
+        f"`preprocess.scaling={recipe.scaling}` needs grey values that vary, but {volume.path} "
+        "is constant where it is not saturated; the choices are another volume or a model "
+        "trained with preprocess.scaling=none."
+    )
 
 
 def _scaling(
-    volume: Volume, line: Correction, most_slices: int, extent: Extent | None
+    slices: Iterable[MaterialSlice], line: Correction, scaling: Scaling, film: Path
 ) -> tuple[float, float]:
-    """Offset and scale of the recipe, computed after the gradient is subtracted."""
+    """Offset and scale of the grey values of a film, after its gradient is subtracted."""
     count, total, squares = 0, 0.0, 0.0
     low, high = np.inf, -np.inf
     bins = np.linspace(-0.5, 1.5, 2049)
     histogram = np.zeros(bins.size - 1, dtype=np.int64)
-    for box, inside in material_slices(volume.shape, extent, volume.missing, most_slices):
-        stored = volume.read_unit(box)
+    for box, stored, inside in slices:
         grey = line.apply(stored, box).astype(np.float64)
         if inside is not None:
-            stored, grey = stored[0][inside], grey[0][inside]
+            stored, grey = stored[0, inside], grey[0, inside]
         if not grey.size:
             continue
         count += grey.size
         total += float(grey.sum())
         squares += float((grey**2).sum())
         low, high = min(low, float(grey.min())), max(high, float(grey.max()))
-        if line.recipe.scaling == "mode":
+        if scaling == "mode":
             histogram += np.histogram(grey[(stored > 0) & (stored < 1)], bins)[0]
     if not count:
         raise UserError(
-            f"a film must show material, but nothing of {volume.path} counts as such; the choices "
+            f"a film must show material, but nothing of {film} counts as such; the choices "
             f"are {VALID.at('all')}, a mask that is not 0 everywhere, or another volume."
         )
-    match line.recipe.scaling:
+    match scaling:
         case "standardise":
             mean = total / count
             return mean, float(np.sqrt(max(squares / count - mean**2, 0.0)))

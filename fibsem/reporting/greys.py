@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.dataset.samples import Sample
-from fibsem.data.preprocessing import evenly_spaced, material_slices
+from fibsem.data.preprocessing import evenly_spaced, read_material
 
 #: One bin per 16-bit grey value; every 8-bit value has its own bin, too.
 BINS = 65536
@@ -44,10 +44,8 @@ def greys(sample: Sample) -> Greys:
     """Count the grey values of a sample, in its material only."""
     counts = np.zeros(BINS, np.int64)
     sums = np.zeros(3)
-    volume = sample.volume
-    for box, inside in material_slices(volume.shape, sample.extent, volume.missing):
-        grey = volume.read_unit(box)
-        grey = grey if inside is None else grey[0][inside]
+    for _, unit, inside in read_material(sample.volume, sample.extent):
+        grey = unit if inside is None else unit[0, inside]
         counts += np.bincount(np.rint(grey * (BINS - 1)).astype(np.int64).ravel(), minlength=BINS)
         grey64 = grey.astype(np.float64)
         sums += [grey.size, grey64.sum(), np.square(grey64).sum()]

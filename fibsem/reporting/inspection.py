@@ -18,7 +18,13 @@ from fibsem.data.dataset.split import Split
 from fibsem.data.doubts.contrast import Classed, by_class, classed, grey_of
 from fibsem.data.doubts.doubts import doubts
 from fibsem.data.doubts.tilt import left_in
-from fibsem.data.preprocessing import GreyProfile, Recipe, evenly_spaced, mean_profile
+from fibsem.data.preprocessing import (
+    GreyProfile,
+    Recipe,
+    evenly_spaced,
+    mean_profile,
+    read_material,
+)
 from fibsem.places import Spot, by_place
 from fibsem.reporting.agreement import agreement
 from fibsem.reporting.greys import Greys, greys, left_out_shares
@@ -53,7 +59,7 @@ class Inspection:
             dataset,
             {sample.name: greys(sample) for sample in dataset.samples},
             {
-                sample.name: mean_profile(sample.volume, axis, extent=sample.extent)
+                sample.name: mean_profile(read_material(sample.volume, sample.extent), axis)
                 for sample in dataset.samples
             },
             axis,

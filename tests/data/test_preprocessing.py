@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibsem.data.corrected import CorrectedVolume, reflected
-from fibsem.data.preprocessing import Recipe, evenly_spaced, fit_correction, mean_profile
+from fibsem.data.preprocessing import (
+    Recipe,
+    evenly_spaced,
+    fit_correction,
+    mean_profile,
+    read_material,
+)
 from fibsem.data.volumes import ArrayVolume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -29,9 +35,9 @@ def test_the_line_is_found_and_removed_along_the_chosen_axis(axis):
     assert correction.slope == pytest.approx(0.003, rel=0.05)
     corrected = correction.apply(array, Box.whole(SHAPE))
     assert corrected.mean() == pytest.approx(array.mean(), abs=1e-5)
-    assert mean_profile(ArrayVolume(np.clip(corrected, 0, 1)), axis).slope == pytest.approx(
-        0, abs=1e-5
-    )
+    assert mean_profile(
+        read_material(ArrayVolume(np.clip(corrected, 0, 1))), axis
+    ).slope == pytest.approx(0, abs=1e-5)
 
 
 def test_the_other_axis_is_left_alone():
@@ -43,7 +49,9 @@ def test_least_squares_is_numpys():
     array = tilted(0.002, 2)
     profile = array.mean(axis=(0, 1), dtype=np.float64)
     slope, _ = np.polyfit(np.arange(60), profile, 1)
-    assert mean_profile(ArrayVolume(array), "x").slope == pytest.approx(slope, rel=1e-6)
+    assert mean_profile(read_material(ArrayVolume(array)), "x").slope == pytest.approx(
+        slope, rel=1e-6
+    )
 
 
 def test_scalings():

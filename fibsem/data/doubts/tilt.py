@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fibsem.data.dataset.samples import Sample
-from fibsem.data.preprocessing import Gradient, mean_profile
+from fibsem.data.preprocessing import Gradient, mean_profile, read_material
 
 #: Change of grey value along the other axis, relative to the mean, from which to warn, and its
 #: minimum ratio to the change along the corrected axis. Simulated volumes change by 0.15 to 0.31
@@ -36,6 +36,6 @@ def left_in(sample: Sample, gradient: Gradient) -> Iterator[str]:
 def _change(sample: Sample, axis: Gradient) -> float:
     """Change of the grey value from one end of an axis to the other, relative to the mean."""
     assert axis != "none"
-    grey = mean_profile(sample.volume, axis, SLICES, sample.extent)
+    grey = mean_profile(read_material(sample.volume, sample.extent, SLICES), axis)
     mean = float(grey.profile.mean())
     return grey.slope * grey.profile.size / mean if mean else 0.0

@@ -143,7 +143,7 @@ class Planner:
         return dense and self.options.precision == "bfloat16"
 
     def _precision(self, changed: float | None) -> Precision:
-        """Choose the precision by the share of labels that bfloat16 changes; None: it is not tried."""
+        """Choose the precision by the share of labels that bfloat16 changes; None: not tried."""
         if changed is None:
             return "float32"
         if changed <= MOST_CHANGED:

@@ -22,7 +22,7 @@ from fibsem.data.phantom.annotator import place_squares
 from fibsem.data.phantom.recipe import THESIS_FILMS
 from fibsem.data.phantom.render import slices
 from fibsem.data.phantom.simulation import lock_of, unlike
-from fibsem.data.preprocessing import mean_profile
+from fibsem.data.preprocessing import mean_profile, read_material
 from fibsem.errors import UserError
 from fibsem.system.identity import FILE, Identity
 from tests.conftest import TINY
@@ -103,7 +103,9 @@ def test_the_grey_value_falls_along_x(films):
     """Structure moves the fitted line of one small film; the mean of three is near the recipe."""
     _, dataset = films
     falls = [
-        -mean_profile(sample.volume, "x").slope * 383 / THESIS_FILMS[sample.name].mean
+        -mean_profile(read_material(sample.volume), "x").slope
+        * 383
+        / THESIS_FILMS[sample.name].mean
         for sample in dataset.samples
     ]
     assert np.mean(falls) == pytest.approx(PhantomRecipe().gradient_share, abs=0.07)
