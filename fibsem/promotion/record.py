@@ -102,7 +102,7 @@ class Challenger:
         seeds = next((entry.porosities for entry in winners), {})
         return [
             FilmSquares.of(
-                film.name, film.volume,
+                film.name, film.volume.shape, dataset.slices[film.name],
                 [square.row for square in squares if square.is_of("test", film.name)],
                 seeds.get(film.name, ()),
                 Reading.of(film.extent, film.valid, film.volume.value_range)

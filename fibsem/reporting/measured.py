@@ -57,7 +57,7 @@ def _hold_the_same(measured: Measured, labels: FinishedLabels, since: float = 0.
         return None
     try:
         volume = reopen(labels.folder / name, Manner(labels=True))
-        latest = max(stamp.latest for stamp in stamps_of(volume).values())
+        latest = max(stamp.latest for stamp in stamps_of(volume.source).values())
         return latest <= since * 1e9 or hash_of(slice_digests(plain(volume))) == then
     except (UserError, OSError):  # the labels were removed
         return None

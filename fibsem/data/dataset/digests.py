@@ -30,7 +30,7 @@ from fibsem.data.volumes import Volume
 from fibsem.data.volumes.covered import stored
 from fibsem.data.volumes.faults import File
 from fibsem.data.volumes.layered import anew
-from fibsem.data.volumes.source import InFile
+from fibsem.data.volumes.source import InFile, Source
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
@@ -102,10 +102,10 @@ def _ask(file: File) -> Said:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def stamps_of(volume: Volume, slices: Iterable[int] | None = None) -> dict[int, Stamp]:
+def stamps_of(source: Source, slices: Iterable[int] | None = None) -> dict[int, Stamp]:
     """Return the stamp of the files of each slice, or of ``slices``, asking once per file."""
-    slices = range(volume.shape[0]) if slices is None else slices
-    places = {z: volume.source.places(z) for z in slices}
+    slices = range(source.shape[0]) if slices is None else slices
+    places = {z: source.places(z) for z in slices}
     files = {str(file): file for of_slice in places.values() for file, _ in of_slice}
     said = {name: _ask(file) for name, file in files.items()}
     return {z: Stamp.of(of_slice, said) for z, of_slice in places.items()}
@@ -140,11 +140,14 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
     Holds only a few slices in memory. Shows progress if there is much to read.
     """
     slices = list(range(volume.shape[0]) if slices is None else slices)
+    source = anew(stored(volume.source))
+    # a layer of chunks holds several slices and is decoded once if these are read in sequence
+    readers = 1 if volume.kept_bytes else min(READERS, os.cpu_count() or 1)
     size = prod(volume.shape) * volume.dtype.itemsize
-    if size < WORTH_KEEPING or not volume.source.places(0):
-        return {z: digest for z, digest, _ in _read(volume, slices)}
+    if size < WORTH_KEEPING or not source.places(0):
+        return {z: digest for z, digest, _ in _read(source, slices, readers)}
     path = user_cache() / "digests" / f"{digest_of(str(volume.path.absolute()))}.json"
-    kept, before = _kept(path), stamps_of(volume, slices)
+    kept, before = _kept(path), stamps_of(source, slices)
     cached = {z: kept.get(str(z), {}).get(stamp.key) for z, stamp in before.items()}
     digests = {z: digest for z, digest in cached.items() if digest is not None}
     missing = [z for z in slices if z not in digests]
@@ -152,13 +155,14 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
         return digests
     when: dict[int, int] = {}
     with Progress(f"reading {volume.path}") as progress:
-        for done, (z, digest, began) in enumerate(_read(volume, missing), start=1):
+        read = _read(source, missing, readers)
+        for done, (z, digest, began) in enumerate(read, start=1):
             digests[z], when[z] = digest, began
             progress("for its digests", done, len(missing))
     # a file written to during the read, or just before it, may have changed since: do not cache it
     settled = {
         str(z): {stamp.key: digests[z]}
-        for z, stamp in stamps_of(volume, missing).items()
+        for z, stamp in stamps_of(source, missing).items()
         if stamp == before[z] and when[z] - stamp.latest > SETTLED_NS and digests[z] != UNREADABLE
     }
     if settled:
@@ -172,17 +176,13 @@ def _kept(path: Path) -> dict[str, dict[str, str]]:
     return cached_json(path, partial(typed, dict[str, dict[str, str]])) or {}
 
 
-def _read(volume: Volume, slices: list[int]) -> Iterator[tuple[int, str, int]]:
+def _read(source: Source, slices: list[int], readers: int) -> Iterator[tuple[int, str, int]]:
     """Yield number, digest and time of reading of each slice, in order."""
-    # a layer of chunks holds several slices and is decoded once if these are read in sequence
-    readers = 1 if volume.kept_bytes else min(READERS, os.cpu_count() or 1)
-
-    source = anew(stored(volume.source))
 
     def read(z: int) -> tuple[int, str, int]:
         when = time.time_ns()
         try:
-            voxels = source.read(Box((z, 0, 0), (z + 1, *volume.shape[1:])))[0]
+            voxels = source.read(Box((z, 0, 0), (z + 1, *source.shape[1:])))[0]
         except UserError:
             return z, UNREADABLE, when
         return z, slice_digest(voxels), when

@@ -30,7 +30,7 @@ class WatchedFiles:
         """Return the stamps of the files of each sample as they are now."""
         return [
             (
-                *(stamp_of(stamps_of(volume)) for volume in _volumes_of(sample)),
+                *(stamp_of(stamps_of(volume.source)) for volume in _volumes_of(sample)),
                 Stamp.of((file, "") for file in sample.label_files),
             )
             for sample in self._samples

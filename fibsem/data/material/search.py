@@ -19,7 +19,6 @@ from fibsem.data.material.parts import KINDS, Kind, Part, Rect
 from fibsem.data.material.rims import OUTSIDE, Edge
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
-from fibsem.geometry import Box
 
 #: Number of evenly spaced slices that show the usual appearance, and of columns of each.
 LOOKED_AT, COLUMNS = 20, 256
@@ -135,12 +134,10 @@ class Search(Mapping[int, tuple[Part, ...]]):
     def read(self, z: int) -> npt.NDArray[Any] | None:
         """Return a slice as stored, or None if it cannot be read."""
         try:
-            image: npt.NDArray[Any] = self.volume.read(
-                Box((z, 0, 0), (z + 1, *self.volume.shape[1:]))
-            )
+            image: npt.NDArray[Any] = self.volume.slice(z)
         except UserError:
             return None
-        return None if z in self.volume.missing else image[0]
+        return None if z in self.volume.missing else image
 
     def _look(self, z: int) -> Appearance | None:
         if z not in self._looks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.volumes.faults import SliceError
 from fibsem.data.volumes.layered import DeepSource
 from fibsem.data.volumes.lengths import finite, stated_nm
 from fibsem.data.volumes.mended import MendedSource
@@ -123,6 +124,15 @@ class Volume:
         """The grey values that map to 0 and 1: the declared ones, or the range of the files."""
         return self.declared or (0.0, self.source.white)
 
+    @property
+    def may_clip(self) -> bool:
+        """Whether grey values may lie outside the range that is mapped to 0 and 1."""
+        if self.dtype.kind not in "ui":
+            return True
+        low, high = self.value_range
+        known = np.iinfo(self.dtype)
+        return not (low <= known.min and known.max <= high)
+
     def read(self, box: Box) -> Voxels:
         """Read a box in the volume's dtype, (z, y, x), as a new array.
 
@@ -139,6 +149,19 @@ class Volume:
         for z, image in enumerate(voxels, box.start[0]):
             check_finite(image, self.source.name(z), labels=self.manner.labels)
         return voxels
+
+    def slice(self, z: int) -> Voxels:
+        """Read a whole slice in the volume's dtype, (y, x)."""
+        return self.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
+
+    def readable(self, slices: Iterable[int]) -> Iterator[Voxels]:
+        """Read whole slices in turn, (y, x), without those that cannot be read."""
+        for z in slices:
+            try:
+                image = self.slice(z)
+            except SliceError:
+                continue
+            yield image
 
     def whole(self) -> Voxels:
         """Read the whole volume in its dtype, (z, y, x); it must fit into memory."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from fibsem.data.dataset.digests import stamps_of
+from fibsem.data.dataset.digests import stamp_of, stamps_of
 from fibsem.data.material import given_extent
 from fibsem.data.volumes import Volume, VoxelNm, stated_nm
 from fibsem.data.volumes.covered import covered
@@ -124,8 +124,9 @@ def segment_volume(
     scorer_of, show = functools.cache(partial(Scorer, segmenter)), progress or (lambda *_: None)
     with at_work(folder):  # nothing is written before
         check_kind(folder)
-        stamps = stamps_of(volume)
-        ledger = Ledger.open(folder, key, options, volume, say)
+        stamps = stamps_of(volume.source)
+        ledger = Ledger.open(folder, key, options, volume.shape, stamp_of(stamps), say)
+        ledger.hold_slices(volume)
         volume, asked = witnessed(volume, ledger.read, of_volume()), as_begun(asked, ledger)
         volume = volume if asked is None else covered(volume, asked.masked)
         planner = Planner(volume, segmenter, options, asked, room, scorer_of, say, show)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fibsem.data.corrected import CorrectedVolume
+from fibsem.data.dataset.digests import slice_digests
 from fibsem.data.volumes import Volume
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.volume.ledger.ledger import Ledger
 from fibsem.inference.volume.ledger.outputs import Outputs
+from fibsem.inference.volume.ledger.witness import plain
 from fibsem.inference.volume.plan import SegmentationPlan
 
 
@@ -43,6 +45,13 @@ class Work:
     def pixels(self) -> list[int]:
         """Number of pixels of material in every slice."""
         return [self.plan.extent.pixels(z) for z in range(self.depth)]
+
+    @property
+    def digests(self) -> dict[int, str]:
+        """Digest of every slice as it was read; those that earlier versions read are read again."""
+        known = self.ledger.digests
+        unknown = [z for z in range(self.depth) if z not in known]
+        return known | slice_digests(plain(self.volume), unknown) if unknown else known
 
     @property
     def corrected(self) -> CorrectedVolume:

@@ -77,7 +77,11 @@ class Origin:
         return (
             self.name == dataset.name
             or not self.films.isdisjoint(now)
-            or any(film.is_of(sample.volume) for film in self.tested for sample in dataset.samples)
+            or any(
+                film.is_of(sample.volume.shape, dataset.slices[sample.name])
+                for film in self.tested
+                for sample in dataset.samples
+            )
         )
 
 

@@ -38,6 +38,8 @@ def test_values_that_are_no_numbers_are_refused(tmp_path, bad):
     assert f"slice 1 ({tmp_path / 's1.tif'}) holds {bad}" in message
     with pytest.raises(UserError, match=r"s1\.tif"):
         open_volume(tmp_path).read(Box.whole((3, 4, 6)))
+    readable = [*open_volume(tmp_path).readable(range(3))]
+    np.testing.assert_array_equal(readable, array[[0, 2]])
 
     volume = open_volume(tmp_path, gaps=True)
     np.testing.assert_array_equal(volume.read(Box.whole((3, 4, 6))), array[[0, 0, 2]])
@@ -80,3 +82,12 @@ def test_ranges_that_are_not_even_two_numbers(tmp_path, bad):
     assert refusal(tmp_path, value_range=bad) == (
         f"`range` must be two finite numbers, low < high, but got {bad}."
     )
+
+
+@pytest.mark.parametrize(
+    ("dtype", "declared", "may_clip"),
+    [("uint8", None, False), ("uint8", (0, 255), False), ("uint8", (0, 254), True),
+     ("uint16", (1, 65535), True), ("float32", None, True)],
+)  # fmt: skip
+def test_values_that_a_dtype_cannot_have_do_not_clip(dtype, declared, may_clip):
+    assert ArrayVolume(voxels(dtype, (1, 4, 6)), value_range=declared).may_clip is may_clip

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-
-import numpy as np
 
 from fibsem.analysis.structure.film import Phases
 from fibsem.data.greys import FilmGreys, greys_of
 from fibsem.data.preprocessing import Scaling, evenly_spaced
 from fibsem.data.volumes import VoxelNm
-from fibsem.data.volumes.faults import SliceError
 from fibsem.data.volumes.lengths import unlikely
-from fibsem.data.volumes.voxels import Voxels
-from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.volume.before.bands import one_class_bands
 from fibsem.inference.volume.before.likeness import (
@@ -47,14 +41,15 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
     Grey values are compared once, and the result is kept in the ledger; voxel sizes and the range
     are checked at every start.
     """
-    sizes, greys = [*mirrored(work.volume.shape, work.segmenter.halo)], work.ledger.decided.greys
-    sizes += [
-        *clipped(_stored_slices(work), work.volume.value_range),
-        *unlikely(stated, work.volume.voxel_nm),
-    ]
+    volume, greys = work.volume, work.ledger.decided.greys
+    sizes = [*mirrored(volume.shape, work.segmenter.halo)]
+    if volume.may_clip:
+        some = volume.readable(evenly_spaced(work.depth, SLICES))
+        sizes += clipped(some, volume.value_range)
+    sizes += unlikely(stated, volume.voxel_nm)
     sizes += removing_nothing(work.options.min_volume_nm3, work.outputs.voxel_nm)
     if trained:
-        sizes += [*overruled(stated, work.volume.voxel_nm), *size_warnings(stated, trained)]
+        sizes += [*overruled(stated, volume.voxel_nm), *size_warnings(stated, trained)]
     for warning in sizes:
         say(f"warning: {warning}")
     if greys is None:
@@ -65,20 +60,6 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
         for warning in greys.warnings:
             say(f"warning: {warning}")
     return replace(greys, warnings=(*sizes, *greys.warnings))
-
-
-def _stored_slices(work: Work) -> Iterator[Voxels]:
-    """Some evenly spaced slices, if the volume may have grey values outside its range.
-
-    Slices that cannot be read are left out; they are reported elsewhere.
-    """
-    dtype, (low, high) = work.volume.dtype, work.volume.value_range
-    if dtype.kind in "ui" and low <= np.iinfo(dtype).min and np.iinfo(dtype).max <= high:
-        return
-    depth, height, width = work.volume.shape
-    for z in evenly_spaced(depth, SLICES):
-        with suppress(SliceError):
-            yield work.volume.read(Box((z, 0, 0), (z + 1, height, width)))
 
 
 def _unlike(own: FilmGreys, trained: Sequence[TrainedOn], scaling: Scaling) -> Likeness:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from fibsem.data.dataset.digests import UNREADABLE, slice_digests, stamp_of, stamps_of
+from fibsem.data.dataset.digests import UNREADABLE, slice_digests
 from fibsem.data.volumes import Format, Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
@@ -48,11 +48,13 @@ class Ledger:
         Digest of every slice as it was read.
     stamp
         Digest of sizes and times of the volume's files; None in ledgers of earlier versions.
+    moved
+        Whether the volume may be the same in other files; :meth:`hold_slices` compares its slices.
     """
 
     def __init__(self, path: Path, key: Mapping[str, object], slab: int, stamp: str | None) -> None:
         self.path, self.key, self.slab, self.stamp = path, key, slab, stamp
-        self.decided = Decisions()
+        self.decided, self.moved = Decisions(), False
         self.slabs: dict[int, list[SliceRecord]] = {}
         self.read: dict[int, str] = {}
 
@@ -62,7 +64,8 @@ class Ledger:
         folder: Path,
         key: Mapping[str, object],
         options: Options,
-        volume: Volume | None = None,
+        shape: Triple | None = None,
+        stamp: str | None = None,
         say: Callable[[str], None] = print,
     ) -> Ledger:
         """Continue the ledger of a folder, or begin one.
@@ -76,7 +79,6 @@ class Ledger:
             If the folder holds another segmentation or other files with the names of outputs, or
             cannot be written to, or if the ledger is damaged.
         """
-        stamp = None if volume is None else stamp_of(stamps_of(volume))
         ledger = cls(folder / LEDGER, key, options.slab, stamp)
         try:
             if options.overwrite:
@@ -84,8 +86,8 @@ class Ledger:
                 remove_segmentation(folder)
             if ledger.path.exists():
                 written = read_json(ledger.path, partial(typed, Written), remedy=ledger._remedy)
-                ledger._check(written, volume)
-                ledger._load(written, volume.shape if volume else None)
+                ledger._check(written)
+                ledger._load(written, shape)
                 return ledger
             for path in paths_of(folder, options):
                 if path.exists():
@@ -112,20 +114,12 @@ class Ledger:
                 "without it the same settings go on from there"
             )
 
-    def _check(self, written: Written, volume: Volume | None) -> None:
+    def _check(self, written: Written) -> None:
         """Refuse the ledger of another segmentation; volume and mask may have been moved."""
         self.read = {int(z): digest for z, digest in (written.read or {}).items()}
         before, now = _identity(written.key), _identity(self.key)
-        if volume is not None and self._may_be_moved(written.stamp, before, now):
-            then = {**dict.fromkeys(_missing(written), UNREADABLE), **self.read}
-            digests = slice_digests(plain(volume), sorted(then))
-            changed = [z for z, digest in digests.items() if digest != then[z]]
-            if changed:
-                raise UserError(
-                    f"`output` must be a new folder or hold the same segmentation, but "
-                    f"{self.path.parent} was made with another slice {listed(changed)} of "
-                    f"{volume.path}; the choices are another output or {advised_overwrite()}."
-                )
+        self.moved = self._may_be_moved(written.stamp, before, now)
+        if self.moved:
             before = replace(before, data=now.data)
         before = _with_mask_of(now, before, digested=written.decided.mask is not None)
         former = {**now.settings, **Options().key}
@@ -140,6 +134,35 @@ class Ledger:
         kind = ("dtype", "shape", "value_range")
         is_same = all(before.data.get(f"volume {k}") == now.data.get(f"volume {k}") for k in kind)
         return is_same and stamp != self.stamp and bool(self.read)
+
+    @property
+    def digests(self) -> dict[int, str]:
+        """Digest of every slice that was read; of missing ones it is `UNREADABLE`."""
+        missing = [
+            start + k
+            for start, entries in self.slabs.items()
+            for k, entry in enumerate(entries)
+            if entry.pores is None
+        ]
+        return {**dict.fromkeys(missing, UNREADABLE), **self.read}
+
+    def hold_slices(self, volume: Volume) -> None:
+        """Compare slices whose files are other ones than before with what was read.
+
+        Raises
+        ------
+        UserError
+            If slabs were labelled with other slices.
+        """
+        then = self.digests if self.moved else {}
+        now = slice_digests(plain(volume), sorted(then)) if then else {}
+        changed = [z for z, digest in now.items() if digest != then[z]]
+        if changed:
+            raise UserError(
+                f"`output` must be a new folder or hold the same segmentation, but "
+                f"{self.path.parent} was made with another slice {listed(changed)} of "
+                f"{volume.path}; the choices are another output or {advised_overwrite()}."
+            )
 
     def _load(self, written: Written, shape: Triple | None) -> None:
         """Load the entries and decisions of a record."""
@@ -263,16 +286,6 @@ def _remove_any(folder: Path, kind: Format) -> None:
         else:
             remove_own(folder, [f"{path.name}/slice_*.{end}" for end in ("tif", "png")])
             remove_own(folder, [f"{path.name}/"])
-
-
-def _missing(written: Written) -> list[int]:
-    """Return the slices that were missing when their slab was labelled."""
-    return [
-        int(start) + k
-        for start, entries in written.slabs.items()
-        for k, (pores, *_) in enumerate(entries)
-        if pores is None
-    ]
 
 
 def _with_mask_of(now: Identity, before: Identity, *, digested: bool) -> Identity:

@@ -15,7 +15,7 @@ from fibsem.analysis.calibration import Platt
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Format, Meaning, VolumeWriter, VoxelNm, create_volume, open_volume
 from fibsem.errors import UserError
-from fibsem.geometry import Box, Triple
+from fibsem.geometry import Triple
 from fibsem.inference.options import Options
 from fibsem.system.files import remove_own, replace_file
 
@@ -100,7 +100,7 @@ class Store:
         try:
             stack = open_volume(self.path)
             for z in range(depth):
-                stack.read(Box((z, 0, 0), (z + 1, *stack.shape[1:])))
+                stack.slice(z)
         except UserError:
             return False
         return True
@@ -113,7 +113,7 @@ class Store:
             self.path, stack.shape, np.uint8, format="bigtiff", voxel_nm=voxel_nm
         ) as writer:
             for z in range(stack.shape[0]):
-                writer.write(z, stack.read(Box((z, 0, 0), (z + 1, *stack.shape[1:]))))
+                writer.write(z, stack.slice(z)[None])
 
 
 def stores_of(
@@ -257,8 +257,8 @@ class Outputs:
         """Draw the preview of a slice again, from its final labels; arrays as for :meth:`write`."""
         work, exported = self.labels.work, self.labels.path
         stack = open_volume(work if work.exists() else exported)
-        labels = stack.read(Box((z, 0, 0), (z + 1, *self.shape[1:])))[0]
-        self._preview(z, (labels == self.classes[1]).astype(np.uint8), grey, inside)
+        solid = (stack.slice(z) == self.classes[1]).astype(np.uint8)
+        self._preview(z, solid, grey, inside)
 
     def preview(self, z: int) -> Path:
         """Return the path of a slice's preview."""

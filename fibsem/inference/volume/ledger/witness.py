@@ -135,7 +135,9 @@ def check_slices_unchanged(
     UserError
         If slices have changed; names them.
     """
-    touched = [z for z, stamp in stamps_of(volume).items() if stamp != before[z] and z in read_as]
+    touched = [
+        z for z, stamp in stamps_of(volume.source).items() if stamp != before[z] and z in read_as
+    ]
     now = slice_digests(plain(volume), touched)
     changed = [z for z in touched if now[z] != read_as[z]]
     if changed:
@@ -164,7 +166,7 @@ class Watched:
     @classmethod
     def of(cls, volume: Volume, rule: Rule) -> Watched:
         """Start watching a volume."""
-        stamps, read_as = stamps_of(volume), dict[int, str]()
+        stamps, read_as = stamps_of(volume.source), dict[int, str]()
         return cls(witnessed(volume, read_as, rule), stamps, read_as, rule)
 
     def check(self) -> None:

@@ -14,7 +14,6 @@ from fibsem.analysis.structure.film import NEITHER, PORE, SOLID, Phases, Spacing
 from fibsem.analysis.structure.surface import porosity_per_px_of_slices
 from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Manner, reopen
-from fibsem.geometry import Box
 from fibsem.inference.volume.ledger.entries import SliceRecord
 from fibsem.inference.volume.ledger.outputs import Outputs
 
@@ -40,5 +39,4 @@ def some_slices(outputs: Outputs, slices: Sequence[SliceRecord]) -> Iterator[Pha
     table[list(outputs.classes)] = (PORE, SOLID)
     written = [z for z, entry in enumerate(slices) if entry.pores is not None]
     for k in evenly_spaced(len(written), SLICES):
-        z = written[k]
-        yield table[labels.read(Box((z, 0, 0), (z + 1, *labels.shape[1:])))[0]]
+        yield table[labels.slice(written[k])]

@@ -56,7 +56,8 @@ def porosities(
         Number of bundles in ``weights``; test squares belong to a single one.
     """
     by_map = porosity_of(work.volume.path, pores, work.pixels)
-    mine = [film for film in tested if film.is_of(work.volume)]
+    slices = work.digests if tested else {}
+    mine = [film for film in tested if film.is_of(work.volume.shape, slices)]
     others = [film for film in tested if film not in mine]
     options = replace(work.options, symmetry=work.segmenter.symmetry)
     per_px = porosity_per_px_of_boundary(work.outputs, work.ledger.slices())

@@ -18,18 +18,11 @@ from fibsem.analysis.intervals import (
 from fibsem.analysis.labelled_squares import err_alike, lie_apart
 from fibsem.analysis.metrics import Confusion, Counted, pooled
 from fibsem.analysis.structure.parts import PartErrors, WrittenParts
-from fibsem.data.dataset.digests import slice_digests
-from fibsem.data.preprocessing import evenly_spaced
-from fibsem.data.volumes import Volume
 from fibsem.geometry import Triple
-from fibsem.inference.volume.ledger.witness import plain
 from fibsem.inference.volume.porosity.reading import Reading
 from fibsem.places import Spot, by_place
 from fibsem.system.records import Record, typed
 from fibsem.system.summaries.promotion import SquareRow
-
-#: Number of slices that are compared first, since other films mostly differ in them.
-FIRST = 3
 
 
 @dataclass(frozen=True)
@@ -103,19 +96,18 @@ class FilmSquares:
 
     @classmethod
     def of(
-        cls, sample: str, volume: Volume, rows: Sequence[SquareRow],
+        cls, sample: str, shape: Triple, slices: Mapping[int, str], rows: Sequence[SquareRow],
         seeds: Sequence[float] = (), reading: Reading | None = None,
     ) -> FilmSquares:  # fmt: skip
         """Create it from rows of a film's labelled squares, after post-processing."""
         places = by_place((Spot(sample, row.at, row.size), Confusion(row.chosen)) for row in rows)
         squares = [pooled(group) for group in places.values()]
-        digests = slice_digests(plain(volume))
         parts = [PartErrors(*row.parts) for row in rows if row.parts]
-        slices = [row.at[0] for row in rows]
+        labelled = [row.at[0] for row in rows]
         return cls(
-            sample, volume.shape, digests, tuple(s for s in squares if s.pixels),
+            sample, shape, slices, tuple(s for s in squares if s.pixels),
             sum(parts, PartErrors()) if parts else None, tuple(seeds), reading,
-            (min(slices), max(slices)) if slices else None,
+            (min(labelled), max(labelled)) if labelled else None,
         )  # fmt: skip
 
     @classmethod
@@ -148,16 +140,9 @@ class FilmSquares:
         """Create it from a record of :meth:`to_json`."""
         return typed(cls, record)
 
-    def is_of(self, volume: Volume) -> bool:
+    def is_of(self, shape: Triple, slices: Mapping[int, str]) -> bool:
         """Return whether a volume is this film, by shape and digests of its slices."""
-        if volume.shape != self.shape:
-            return False
-        every = sorted(self.slices)
-        few = [every[k] for k in evenly_spaced(len(every), FIRST)]
-        return all(
-            slice_digests(plain(volume), numbers) == {z: self.slices[z] for z in numbers}
-            for numbers in (few, every)
-        )
+        return shape == self.shape and self.slices.items() <= slices.items()
 
     def interval(self, mapped: float) -> FilmInterval | None:
         """Estimate the porosity of the film; None if :meth:`unfit` gives a reason."""

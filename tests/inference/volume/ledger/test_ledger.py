@@ -148,7 +148,7 @@ def test_an_impossible_ledger_gives_no_figure(tmp_path, name):
     options = Options(slab=2)
 
     def opened(how):
-        return Ledger.open(tmp_path, {**KEY, **how.key}, how, film)
+        return Ledger.open(tmp_path, {**KEY, **how.key}, how, film.shape)
 
     opened(options).finish(0, [SliceRecord(3), SliceRecord(None)])
     assert opened(options).slices() == [SliceRecord(3), SliceRecord(None)]

@@ -6,12 +6,12 @@ import pytest
 
 from fibsem.inference.volume.porosity.by_seed import porosity_by_seed
 from fibsem.inference.volume.porosity.tested import FilmSquares
-from tests.inference.volume.porosity.test_tested import ROWS, film
+from tests.inference.volume.porosity.test_tested import film, squares_of
 
 
 @pytest.fixture
 def own():
-    return FilmSquares.of("A", film(0), ROWS)
+    return squares_of(film(0))
 
 
 def test_seeds_that_a_promotion_ranked_by_travel_with_the_squares(own):

@@ -11,12 +11,12 @@ from fibsem.inference.options import Options
 from fibsem.inference.volume.porosity.interval import corrected_porosity
 from fibsem.inference.volume.porosity.reading import Reading
 from fibsem.inference.volume.porosity.tested import FilmSquares
-from tests.inference.volume.porosity.test_tested import ROWS, film
+from tests.inference.volume.porosity.test_tested import ROWS, film, is_of, squares_of
 
 
 @pytest.fixture
 def own():
-    return FilmSquares.of("A", film(0), ROWS)
+    return squares_of(film(0))
 
 
 def test_the_interval_is_that_of_the_films_own_squares(own):
@@ -63,7 +63,7 @@ def test_outlines_one_pixel_off_stand_beside_the_interval(own):
 
 @pytest.mark.parametrize("volume", [film(1), film(0, depth=5)])
 def test_squares_of_another_film_tell_no_interval_and_are_shown(own, volume):
-    assert not own.is_of(volume)
+    assert not is_of(own, volume)
     told = corrected_porosity(None, 0.3, [own], Options())
     assert told.porosity is None
     assert told.interval.volume is None
@@ -81,7 +81,7 @@ def test_too_few_squares_tell_none(own):
 def test_squares_above_each_other_are_too_few_by_their_places():
     """A hundred of them in five places: the reason named five squares, which nobody had drawn."""
     rows = [replace(row, at=(z, *row.at[1:])) for row in ROWS[:15:3] for z in range(20)]
-    many = FilmSquares.of("A", film(0), rows)
+    many = squares_of(film(0), rows)
     assert many.unfit(0.3) == "the test squares lie in 5 places, 6 are needed"
     none = replace(many, squares=())
     assert none.unfit(0.3) == "the film has no test squares, in 6 places they are needed"

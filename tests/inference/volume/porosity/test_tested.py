@@ -1,5 +1,6 @@
 """Squares that a model was tested on travel with it, and their film is known again."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -10,12 +11,14 @@ import tifffile
 from fibsem.analysis.metrics import Confusion
 from fibsem.analysis.porosity_told import corrected_text
 from fibsem.analysis.postprocessing import PostProcessing
+from fibsem.data.dataset.digests import slice_digests
 from fibsem.data.material import look_for
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import ArrayVolume, create_volume, open_volume
 from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Options
+from fibsem.inference.volume import work
 from fibsem.inference.volume.porosity.interval import corrected_porosity
 from fibsem.inference.volume.porosity.reading import Reading
 from fibsem.inference.volume.porosity.tested import FilmSquares
@@ -40,31 +43,40 @@ def film(seed, depth=4):
     return ArrayVolume(grey)
 
 
+def squares_of(volume, rows=ROWS, **more):
+    """Scored squares of a film that is called A."""
+    return FilmSquares.of("A", volume.shape, slice_digests(volume), rows, **more)
+
+
+def is_of(squares, volume):
+    return squares.is_of(volume.shape, slice_digests(volume))
+
+
 @pytest.fixture
 def own():
-    return FilmSquares.of("A", film(0), ROWS)
+    return squares_of(film(0))
 
 
 @pytest.mark.parametrize("z", range(9))
 def test_a_film_is_known_by_all_its_slices(z):
     """Three of them, as before, are also in a film whose others were registered or mended since."""
-    own, other = FilmSquares.of("A", film(0, 9), ROWS), film(0, 9).whole()
-    assert own.is_of(ArrayVolume(other.copy()))
+    own, other = squares_of(film(0, 9)), film(0, 9).whole()
+    assert is_of(own, ArrayVolume(other.copy()))
     other[z, 3, 4] ^= 1
-    assert not own.is_of(ArrayVolume(other))
+    assert not is_of(own, ArrayVolume(other))
 
 
 def test_a_bundle_of_an_earlier_version_knows_a_film_by_some_slices():
-    own = FilmSquares.of("A", film(0, 9), ROWS)
+    own = squares_of(film(0, 9))
     some = replace(own, slices={z: own.slices[z] for z in (0, 4, 8)})
-    assert some.is_of(film(0, 9))
-    assert not some.is_of(film(1, 9))
+    assert is_of(some, film(0, 9))
+    assert not is_of(some, film(1, 9))
 
 
 @pytest.mark.parametrize(("depth", "crowded"), [(4, None), (6, None), (7, (0, 2)), (40, (0, 2))])
 def test_squares_of_less_than_half_of_a_film_are_said_to_be(depth, crowded):
     """Those of dense labels are its last slices, and not in it by chance."""
-    own = FilmSquares.from_json(FilmSquares.of("A", film(0, depth), ROWS).to_json())
+    own = FilmSquares.from_json(squares_of(film(0, depth)).to_json())
     assert own.crowded == crowded
     told = corrected_porosity(own, 0.3, [own], Options())
     assert told.interval.slices == crowded
@@ -80,7 +92,7 @@ def test_squares_of_one_place_are_one_cluster(own):
 def test_errors_of_small_parts_are_added_up_and_travel_along(own):
     assert own.parts is None
     rows = [replace(row, parts=(4, 0.2, 0.05)) for row in ROWS]
-    told = FilmSquares.of("A", film(0), rows)
+    told = squares_of(film(0), rows)
     assert told.parts.count == 84
     assert FilmSquares.from_json(told.to_json()) == told
     assert told.interval(0.3).parts_sd == pytest.approx(np.sqrt(0.05 / 4 - 0.05**2))
@@ -109,7 +121,7 @@ def test_a_rim_that_is_measured_as_pore_takes_the_interval_away(tmp_path):
     volume, spec = ArrayVolume(grey), resolve("threshold", Nbhd(1, 11, 11), "valid")
     reading = Reading.of(look_for(volume, "auto"), "auto", volume.value_range)
     assert reading.left_out == 9 * grey.shape[0] * grey.shape[1]
-    tested = [FilmSquares.of("A", volume, ROWS, reading=reading)]
+    tested = [squares_of(volume, reading=reading)]
     segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu")
     for valid, why in (("auto", None), ("all", "scored with valid=auto, and not with valid=all")):
         told = segment_volume(
@@ -148,5 +160,26 @@ def test_a_film_is_known_again_where_it_lies_now(own, tmp_path):
     with create_volume(tmp_path / "a", (4, 20, 30), np.uint8, format="tiff") as writer:
         writer.write(0, film(0).source.array)
     shutil.copytree(tmp_path / "a", tmp_path / "b")
-    assert own.is_of(open_volume(tmp_path / "b"))
+    assert is_of(own, open_volume(tmp_path / "b"))
     assert FilmSquares.from_json(own.to_json()) == own
+
+
+def test_a_film_is_known_by_what_was_read_to_label_it(own, tmp_path, monkeypatch):
+    """It was read a second time for that; now only what an earlier version did not note is."""
+    spec = resolve("threshold", Nbhd(1, 11, 11), "valid")
+    segmenter = Segmenter.of(spec, Threshold(spec), Recipe(), PostProcessing(), "otsu")
+    read = []
+    monkeypatch.setattr(work, "slice_digests", lambda *given: read.append(given) or own.slices)
+
+    def sample():
+        return segment_volume(
+            film(0), segmenter, tmp_path, Options(previews=0, valid="all"), tested=[own], say=str
+        )["sample"]
+
+    assert sample() == "A"
+    assert read == []
+    ledger = json.loads((tmp_path / "ledger.json").read_text())
+    (tmp_path / "ledger.json").write_text(json.dumps({**ledger, "read": {"1": own.slices[1]}}))
+    assert sample() == "A"
+    ((_, unknown),) = read
+    assert unknown == [0, 2, 3]
