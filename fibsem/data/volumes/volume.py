@@ -129,9 +129,8 @@ class Volume:
         """Whether grey values may lie outside the range that is mapped to 0 and 1."""
         if self.dtype.kind not in "ui":
             return True
-        low, high = self.value_range
-        known = np.iinfo(self.dtype)
-        return not (low <= known.min and known.max <= high)
+        (low, high), possible = self.value_range, np.iinfo(self.dtype)
+        return low > possible.min or high < possible.max
 
     def read(self, box: Box) -> Voxels:
         """Read a box in the volume's dtype, (z, y, x), as a new array.

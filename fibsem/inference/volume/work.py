@@ -49,9 +49,9 @@ class Work:
     @property
     def digests(self) -> dict[int, str]:
         """Digest of every slice as it was read; those that earlier versions read are read again."""
-        known = self.ledger.digests
-        unknown = [z for z in range(self.depth) if z not in known]
-        return known | slice_digests(plain(self.volume), unknown) if unknown else known
+        digests = self.ledger.digests
+        unread = [z for z in range(self.depth) if z not in digests]
+        return digests | slice_digests(plain(self.volume), unread) if unread else digests
 
     @property
     def corrected(self) -> CorrectedVolume:

@@ -44,8 +44,8 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
     volume, greys = work.volume, work.ledger.decided.greys
     sizes = [*mirrored(volume.shape, work.segmenter.halo)]
     if volume.may_clip:
-        some = volume.readable(evenly_spaced(work.depth, SLICES))
-        sizes += clipped(some, volume.value_range)
+        stored = volume.readable(evenly_spaced(work.depth, SLICES))
+        sizes += clipped(stored, volume.value_range)
     sizes += unlikely(stated, volume.voxel_nm)
     sizes += removing_nothing(work.options.min_volume_nm3, work.outputs.voxel_nm)
     if trained:
