@@ -37,14 +37,14 @@ STORE = [
     f"tracking.uri=sqlite:///{args.output.resolve() / 'mlflow.db'}",
     f"tracking.artifacts={args.output.resolve() / 'artifacts'}",
 ]
-COMMON = ["nbhd=33x33x3", "train.share=0.003", *STORE, *args.overrides]
+COMMON = ["nbhd=33x33x3", *STORE, *args.overrides]
 SWEEP = [
-    "search.trials=4", "train.epochs=4", "space.axes.model.blocks=[2,3]",
+    "search.trials=4", "train.epochs=4", "train.steps=80", "space.axes.model.blocks=[2,3]",
     "space.axes.model.filters=[8,16]", "space.axes.model.kernel=[3]",
 ]  # fmt: skip
 PROMOTE = [
-    "rank.k=2", "rank.seeds=3", "ensemble=5", "final.epochs=6", "final.share=0.003",
-    "segment=false", "postprocessing.sigma=[0,0.5,1,1.5,2,3]", "postprocessing.threshold_steps=37",
+    "rank.k=2", "rank.seeds=3", "ensemble=5", "final.epochs=6", "segment=false",
+    "postprocessing.sigma=[0,0.5,1,1.5,2,3]", "postprocessing.threshold_steps=37",
 ]  # fmt: skip
 
 
@@ -58,8 +58,7 @@ def command(name: str, output: Path, *overrides: str) -> dict:
 
 datasets = {"phantom": ["data=phantom"]}
 if args.flyem:
-    # as many steps as an epoch of the phantom has
-    datasets["flyem"] = [f"data.path={args.flyem}", "data.name=flyem", "train.steps=80"]
+    datasets["flyem"] = [f"data.path={args.flyem}", "data.name=flyem"]
 
 promoted = {}
 for name, data in datasets.items():

@@ -53,8 +53,8 @@ def network(args: argparse.Namespace) -> dict:
     data = [f"data.path={args.data}", "data.name=flyem"]
     sweep = command(
         "sweep", args.output / "sweep", *data, "model=2dcnn", f"nbhd={args.nbhd}",
-        f"search.trials={args.trials}", "train.share=0.002", "train.epochs=12", "train.patience=4",
-        "train.val_all=false",
+        f"search.trials={args.trials}", "train.steps=null", "train.share=0.002", "train.epochs=12",
+        "train.patience=4", "train.val_all=false",
     )  # fmt: skip
     promoted = command(
         "promote", args.output / "promote", *data, f"study={sweep['study']}",

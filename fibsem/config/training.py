@@ -48,8 +48,8 @@ STRENGTHS = ("contrast_sd", "noise_sd", "blur_px", "elastic_px")
 FORMER: Mapping[str, object] = {
     "epochs": 125, "precision": "float32", "optimizer": "sgd", "momentum": 0.95,
     "weight_decay": 0.0, "clip": None, "average": 0.0, "schedule": "step", "warmup": 0.0,
-    "frame": 0, "min_steps": 0, "rare_windows": 0.0, "keep": "loss", "validation": "lattice",
-    "restart": False, "init": None,
+    "frame": 0, "steps": None, "min_steps": 0, "rare_windows": 0.0, "keep": "loss",
+    "validation": "lattice", "restart": False, "init": None,
 }  # fmt: skip
 
 
@@ -87,7 +87,7 @@ class TrainConfig:
     windows: int | None = None
     grid: int | None = None
     frame: int = 16
-    steps: int | None = None
+    steps: int | None = 200
     min_steps: int = 100
     rare_windows: float | None = None
     max_seconds: float | None = None

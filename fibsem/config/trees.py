@@ -6,7 +6,7 @@ import copy
 import glob
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from fibsem.config.promotion import SETTINGS
 from fibsem.config.reading import Tree, flat, read_path
 from fibsem.config.runs import AUTO
 from fibsem.config.training import TrainConfig
+from fibsem.config.typed import typed_values
 from fibsem.system.file_names import part_name
 from fibsem.system.identity import Identity, differences, same_data
 
@@ -45,6 +46,10 @@ OUTSIDE = (
     "search.keep",
     "search.dry_run",
 )
+
+#: Defaults of the version before. Unless the key is typed, results of one are named before new ones
+#: are begun.
+FORMER_DEFAULTS: Mapping[str, object] = {"train.steps": None}
 
 #: Files by which results of earlier versions, without an identity, are recognised.
 RESULTS = ("summary.json", "result.json", "run.json", "study.db", "trials")
@@ -150,7 +155,7 @@ def output_folder(
 
     A version with other keys may have given another name to the same results: such a folder is
     found by its identity, settings and hash of the ``data``. Folders of versions without an
-    identity are named in a notice.
+    identity are named in a notice, and so is one that only has `FORMER_DEFAULTS`.
 
     Examples
     --------
@@ -168,7 +173,14 @@ def output_folder(
     if tree.get("budget") or tree.get("plan"):  # results without a budget have other steps
         return folder
     named = ("trials",) if tree.get("study") else ("trials", "study")  # derived from the folder
-    return _former_folder(folder, command, settings_of(command, tree), named, data) or folder
+    others, settings = _others(folder, data), settings_of(command, tree)
+    same = partial(_same_results, others, named=named, defaults=partial(defaults_of, command))
+    if begun := same(settings):
+        return begun
+    typed = typed_values(tree.get("command") or "")
+    changed = {key: value for key, value in FORMER_DEFAULTS.items() if key not in typed}
+    _tell_of(_without_identity(others), changed, same({**settings, **changed}))
+    return folder
 
 
 def _named_folder(command: str, tree: dict[str, Any], title: str) -> Path:
@@ -180,14 +192,11 @@ def _named_folder(command: str, tree: dict[str, Any], title: str) -> Path:
     return Path("outputs") / command / f"{title}-{settings_hash(counting)}"
 
 
-def _former_folder(
-    folder: Path, command: str, settings: Mapping[str, Any], named: Sequence[str], data: str | None
-) -> Path | None:
-    """Return a folder with the same results that an earlier version named otherwise, or None."""
+def _others(folder: Path, data: str | None) -> list[Path]:
+    """Return folders of the same title, unless their results are certainly of other data."""
     title, digits = folder.name.rpartition("-")[0], "[0-9a-f]" * 8
     others = sorted(folder.parent.glob(f"{glob.escape(title)}-{digits}"))
-    others = [folder for folder in others if not _is_of_other_data(folder, data)]
-    return _same_results(others, settings, named, partial(defaults_of, command))
+    return [folder for folder in others if not _is_of_other_data(folder, data)]
 
 
 def _is_of_other_data(folder: Path, data: str | None) -> bool:
@@ -198,14 +207,13 @@ def _is_of_other_data(folder: Path, data: str | None) -> bool:
 
 
 def _same_results(
-    folders: Sequence[Path],
+    folders: Iterable[Path],
     settings: Mapping[str, Any],
+    *,
     named: Sequence[str],
     defaults: Callable[[Mapping[str, object]], Mapping[str, object]],
 ) -> Path | None:
     """Return the first of some folders with the same settings, or None.
-
-    Folders with results but without an identity are printed.
 
     Parameters
     ----------
@@ -216,20 +224,39 @@ def _same_results(
     defaults
         Returns values of settings that an earlier version did not have.
     """
-    older = []
     for folder in folders:
-        before = Identity.beside(folder)
-        if before is None:
-            if any((folder / name).exists() for name in RESULTS):
-                older.append(folder)
-            continue
-        derived = {key: before.settings[key] for key in named if key in before.settings}
-        now = replace(before, settings={**settings, **derived})
-        if not list(differences(before, now, partial(defaults, now.settings))):
-            return folder
+        if before := Identity.beside(folder):
+            derived = {key: before.settings[key] for key in named if key in before.settings}
+            now = replace(before, settings={**settings, **derived})
+            if not list(differences(before, now, partial(defaults, now.settings))):
+                return folder
+    return None
+
+
+def _without_identity(folders: Iterable[Path]) -> list[Path]:
+    """Return the folders with results of a version that wrote no identity."""
+    return [
+        folder
+        for folder in folders
+        if Identity.beside(folder) is None and any((folder / name).exists() for name in RESULTS)
+    ]
+
+
+def _tell_of(older: Sequence[Path], changed: Mapping[str, object], former: Path | None) -> None:
+    """Print which results can be gone on with otherwise than by the same command.
+
+    Parameters
+    ----------
+    older
+        Folders without an identity.
+    changed, former
+        Former defaults, and the folder whose settings differ by them alone.
+    """
     if older:
         print(
             "a new folder is begun; those of a version that named them otherwise can be gone on "
             f"with by output=: {', '.join(map(str, older))}"
         )
-    return None
+    if former:
+        keys = " ".join(f"{key}={json.dumps(value)}" for key, value in changed.items())
+        print(f"a new folder is begun; {former} has the former default, and goes on with {keys}")

@@ -1,8 +1,9 @@
 """The final training (thesis 3.7): more pixels, no early stopping, random shifts of intensity.
 
-In patch mode ``final.share`` of the labelled pixels is drawn once; in grid mode windows are drawn
-from all labelled pixels afresh in every epoch, and the share sets the number of steps. A trial with
-its own number of steps, as from a sweep's budget, keeps it if ``final.steps`` is null.
+A trial's number of steps, from its sweep's budget or ``train.steps``, is kept if ``final.steps`` is
+null. In patch mode ``final.share`` of the labelled pixels is drawn once; in grid mode windows are
+drawn from all labelled pixels afresh in every epoch, and the share has an effect only if the trial
+had no number of steps: it then sets that number.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def final_configuration(trained: Tree, tree: Tree, seed: int) -> Configuration:
 
 
 def kept_steps(trained: Iterable[Tree], final: FinalConfig) -> str | None:
-    """Return a notice if trials keep their steps, so that ``final.share`` does not set them.
+    """Return a notice of the steps of an epoch that come with the trials, or None.
 
     Parameters
     ----------
@@ -82,13 +83,12 @@ def kept_steps(trained: Iterable[Tree], final: FinalConfig) -> str | None:
         return None
     return (
         f"final training: {' or '.join(map(str, sorted(own)))} steps an epoch, as the trials were "
-        f"trained, instead of as many as final.share={final.share:g} makes them; "
-        "final.steps= or budget= sets others"
+        "trained; final.steps= or budget= sets others"
     )
 
 
 def share_for_nothing(given: Configuration, finals: Iterable[RunConfig]) -> str | None:
-    """Return a notice if ``final.share`` was typed but has no effect, since steps are given.
+    """Return a notice if ``final.share`` was typed but has no effect, as the steps are set.
 
     Parameters
     ----------
@@ -97,12 +97,14 @@ def share_for_nothing(given: Configuration, finals: Iterable[RunConfig]) -> str 
     finals
         Settings of the final trainings; in patch mode the share has an effect nevertheless.
     """
-    share, steps = given.typed.get("final.share"), given.final.steps
-    if share is None or not steps:
+    share = given.typed.get("final.share")
+    if share is None:
         return None
-    if not all(final.why_unused("train.share", planned=True) for final in finals):
+    steps = given.final.steps
+    if not all(final.why_unused("train.share", planned=steps is not None) for final in finals):
         return None
-    return f"final.share={share} does nothing: final.steps is {steps}, in grid mode"
+    by = f"final.steps is {steps}" if steps else "trials keep the train.steps of their sweep"
+    return f"final.share={share} does nothing: {by}, in grid mode"
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,40 @@ def test_a_folder_that_was_named_otherwise_is_found_by_what_it_holds(tmp_path, m
     assert "output=" in said
 
 
+def test_a_folder_of_the_former_default_is_named(tmp_path, monkeypatch, capsys):
+    """A default is another now: a new folder is begun, and the way back is said."""
+    monkeypatch.chdir(tmp_path)
+    former = compose("train", ["train.steps=null"])
+    older = output_folder("train", former, "film")
+    Identity("training", settings_of("train", former), {}).write(older)
+
+    def folder(*typed):
+        found = output_folder("train", compose("train", typed), "film")
+        return found, capsys.readouterr().out
+
+    anew, said = folder()
+    assert anew != older
+    assert said == (
+        f"a new folder is begun; {older} has the former default, and goes on with "
+        "train.steps=null\n"
+    )
+    assert folder("train.steps=null") == (older, "")
+    assert folder("train.steps=200")[1] == ""  # as was typed
+    assert folder("seed=1")[1] == ""
+    anew.mkdir()
+    assert folder() == (anew, "")
+
+
+def test_the_steps_of_an_epoch_are_the_same_typed_and_by_default():
+    now, typed = (
+        settings_of("train", compose("train", given)) for given in ([], ["train.steps=200"])
+    )
+    assert now == typed
+    before = Identity("training", settings_of("train", compose("train", ["train.steps=null"])), {})
+    with pytest.raises(UserError, match=r"another train\.steps \(null, now 200\)"):
+        Identity("training", now, {}).check(before, "out")
+
+
 def test_of_a_comparison_no_version_named_the_folder_otherwise(tmp_path, monkeypatch, capsys):
     """Another comparison in the same place was said to be of a version before."""
     monkeypatch.chdir(tmp_path)

@@ -51,6 +51,8 @@ def test_every_key_is_one_of_conf():
     ("command", "typed", "key", "why"),
     [
         ("train", ["train.share=0.1", "train.steps=5"], "train.share", "train.steps=null"),
+        ("train", ["train.share=0.1"], "train.share", "train.steps=null"),
+        ("evaluate", ["model=2dcnn", "train.min_steps=9"], "train.min_steps", "train.steps=null"),
         ("train", ["train.min_steps=9", "budget=1h"], "train.min_steps", "those of budget="),
         ("train", ["train.loss=bce_iou", "train.loss_weight=0"], "train.loss", "loss_weight above"),
         ("train", ["budget_is=hard"], "budget_is", "budget that is given"),
@@ -89,8 +91,10 @@ def test_a_key_that_nothing_reads_is_said(command, typed, key, why):
 @pytest.mark.parametrize(
     "typed",
     [
-        ["train.share=0.1"],
+        ["train.share=0.1", "train.steps=null"],
+        ["train.share=0.1", "train.min_steps=9", "train=sgd"],
         ["train.share=0.1", "train.steps=5", "train.mode=patch"],
+        ["model.padding=same", "train.share=0.1", "train.min_steps=9"],
         ["train.share=0.1", "train.steps=5", "train.validation=lattice"],
         ["train.min_steps=9", "train.steps=5", "train.mode=patch"],
         ["train.loss=bce", "train.loss_weight=0"],
@@ -104,8 +108,11 @@ def test_nothing_is_said_of_what_is_read(typed):
 
 
 def test_a_share_of_the_final_training_does_nothing_beside_steps_of_its_own():
-    trained = compose("train", ["model=2dcnn", "nbhd=11x11x3"])
-    patches = compose("train", ["model=2dcnn", "nbhd=11x11x3", "train.mode=patch"])
+    network = ["model=2dcnn", "nbhd=11x11x3"]
+    trained, without, patches = (
+        compose("train", [*network, *given])
+        for given in ([], ["train.steps=null"], ["train.mode=patch"])
+    )
 
     def line(*typed, trials=(trained,)):
         given = Configuration(compose("promote", list(typed)))
@@ -115,5 +122,9 @@ def test_a_share_of_the_final_training_does_nothing_beside_steps_of_its_own():
     both = "final.share=0.1", "final.steps=7"
     assert line(*both) == "final.share=0.1 does nothing: final.steps is 7, in grid mode"
     assert line(*both, trials=(trained, patches)) is None
-    assert line("final.share=0.1") is None
+    assert line("final.share=0.1") == (
+        "final.share=0.1 does nothing: trials keep the train.steps of their sweep, in grid mode"
+    )
+    assert line("final.share=0.1", trials=(without,)) is None
+    assert line("final.share=0.1", trials=(patches,)) is None
     assert line("final.steps=7") is None

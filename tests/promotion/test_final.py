@@ -54,7 +54,7 @@ def test_help_names_what_of_a_trial_the_final_training_changes(final, small, giv
 
 
 def test_steps_that_came_with_a_trial_are_said(small):
-    """They are kept whatever `final.share` is, and were taken for what it makes of it."""
+    """They are kept whatever `final.share` is."""
 
     def said(steps, *overrides, trained=small):
         trials = [compose("train", [*trained, f"train.steps={n or 'null'}"]) for n in (steps, 0)]
@@ -63,8 +63,9 @@ def test_steps_that_came_with_a_trial_are_said(small):
 
     assert said(None) is None
     assert said(30, "final.steps=9") is None
-    assert said(30, "final.share=0.3").startswith(
-        "final training: 30 steps an epoch, as the trials were trained, instead of as many as "
+    assert said(30, "final.share=0.3") == (
+        "final training: 30 steps an epoch, as the trials were trained; final.steps= or budget= "
+        "sets others"
     )
     assert said(30, trained=[*small[:2], "model=threshold"]) is None  # it is fitted at once
 

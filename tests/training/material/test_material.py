@@ -7,12 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from fibsem.config import Configuration, compose
 from fibsem.config.epochs import steps_per_epoch
+from fibsem.data.dataset.labels import IGNORE
 from fibsem.data.dataset.samples import Region
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.training.material.feeding import epoch_batches
 from fibsem.training.material.grids import CONTEXT
+from fibsem.training.material.material import Material
 
 #: Side of the squares, in pixels.
 LARGEST = 72
@@ -83,6 +86,28 @@ def test_patch_mode_draws_as_many_pixels_as_its_steps_take(material):
     assert material(*few).steps == 100
     assert material(*few, "train.batch=256").training_size == labelled
     assert material(*few, "train.batch=256").steps == 100  # over the same pixels again
+    assert material(*few, "train.steps=200").training_size == 100 * 128  # each is seen twice
+    assert material(*few, "train.steps=200").steps == 200
+
+
+@pytest.mark.parametrize("mode", ["grid", "patch"])
+def test_an_epoch_has_two_hundred_steps_by_default_however_little_is_labelled(
+    mode, small, material, monkeypatch
+):
+    """Six pixels of one square: they are seen again and again."""
+    plain = [key for key in small if not key.startswith(("train.steps", "train.min_steps"))]
+    quick = ["train.batch=2", "train.windows=1", "train.grid=2", f"train.mode={mode}"]
+    setting = Material(material().dataset, Configuration(compose("train", [*plain, *quick])).run)
+    region = setting.dataset.regions("train")[0]
+    labels = np.full_like(region.read(), IGNORE)
+    labels[30, 30:36] = 0, 0, 0, 1, 1, 1
+    few = (replace(region, read=lambda: labels),)
+    for module in ("data.windows", "training.material.material"):
+        monkeypatch.setattr(f"fibsem.{module}.labelled_regions", lambda *_: few)
+    batches, steps = epoch_batches(setting, 0)
+    drawn = list(batches())
+    assert steps == len(drawn) == 200
+    assert all((weights > 0).any() for _, _, weights in drawn)
 
 
 @pytest.mark.parametrize(
