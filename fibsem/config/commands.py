@@ -162,6 +162,25 @@ def _keep_no_password(arguments: list[str]) -> None:
             )
 
 
+def _prepare_process() -> None:
+    """Prepare this process: whichever signal arrives, the work ends cleanly and can be resumed."""
+    end_cleanly(*STOPS, at_most_s=END_S)
+    open_closed()
+    guard_output()
+    disinherit()
+    collect_seldom()
+
+
+def _prepared(command: str, words: list[str]) -> list[str]:
+    """Check the words of a command line, and prepare them for Hydra."""
+    remember_typed(words)  # before any message can quote them
+    check_chosen(words)
+    prepared = _checked(command, with_architecture(command, words))
+    check_given(words)
+    _keep_no_password(words)
+    return prepared
+
+
 def run_command(name: str, main: Callable[[Tree], None]) -> None:
     """Run ``python -m fibsem.<name>``: compose the configuration, call ``main``, report errors.
 
@@ -181,12 +200,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("choices", _choices, replace=True)
-    # whichever signal arrives, the work ends cleanly and can be resumed
-    end_cleanly(*STOPS, at_most_s=END_S)
-    open_closed()
-    guard_output()
-    disinherit()
-    collect_seldom()
+    _prepare_process()
     failed: list[int] = []  # errors are reported here, before Hydra would report them
     several, here = is_multirun(sys.argv[1:]), os.getpid()
 
@@ -208,12 +222,7 @@ def run_command(name: str, main: Callable[[Tree], None]) -> None:
 
     try:
         with ending_at_once():
-            words = sys.argv[1:]
-            remember_typed(words)  # before any message can quote them
-            check_chosen(words)
-            sys.argv[1:] = _checked(name, with_architecture(name, words))
-            check_given(words)
-            _keep_no_password(words)
+            sys.argv[1:] = _prepared(name, sys.argv[1:])
             with _one_line_errors(name):
                 composed()
             if failed:

@@ -31,6 +31,9 @@ INFEASIBLE = "infeasible"
 #: Key that a hard budget sets for each trial, from the time that is left.
 LIMIT = "train.max_seconds"
 
+#: Value of the objective by which a trial is chosen, and its run.
+Valued = tuple[float, Run]
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -163,7 +166,20 @@ def best_trials(
     ```
     """
     where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
-    runs = _finished(tracking, studies, where)
+    matching = _with_data(_finished(tracking, studies, where), dataset)
+    for line in _namesakes(matching, studies or ()):
+        print(line)
+    if most_seconds is not None:
+        matching = _affordable(matching, most_seconds, where)
+    goal = common_objective(tracking, matching)
+    valued = _by_value(matching, goal, where)
+    groups = _by_architecture(valued, where) if each_architecture else [valued]
+    best = [_different(group, goal, config.k, tracking) for group in groups]
+    return sorted(chain(*best), key=lambda trial: goal.cost(trial.figure))
+
+
+def _with_data(runs: Sequence[Run], dataset: Dataset) -> list[Run]:
+    """Return the trials on the data of a dataset; print how many others there are."""
     matching = [run for run in runs if same_data(run.data.tags.get(names.DATA), dataset.hash)]
     if not matching:
         raise UserError(
@@ -172,24 +188,26 @@ def best_trials(
         )
     if former := len(runs) - len(matching):
         print(f"{former} of {len(runs)} trials were made with other data, and do not count")
-    for line in _namesakes(matching, studies or ()):
-        print(line)
-    if most_seconds is not None:
-        matching = _affordable(matching, most_seconds, where)
-    goal = common_objective(tracking, matching)
-    values = ((goal.of_metrics(run.data.metrics), run) for run in matching)
+    return matching
+
+
+def _by_value(runs: Sequence[Run], goal: Objective, where: str) -> list[Valued]:
+    """Return trials with their values of an objective, best first; print how many have none."""
+    values = ((goal.of_metrics(run.data.metrics), run) for run in runs)
     valued = [(value, run) for value, run in values if value is not None]
     if not valued:
         raise UserError(
             f"a promotion must have trials with {goal.key}, the first objective of their sweep, "
-            f"but none of the {len(matching)} of {where} tells it; study= names others."
+            f"but none of the {len(runs)} of {where} tells it; study= names others."
         )
-    if left := len(matching) - len(valued):
-        print(f"{left} of {len(matching)} trials tell no {goal.key}, and are left out")
-    valued.sort(key=lambda pair: goal.cost(pair[0]))
-    if not each_architecture:
-        return _different(valued, goal, config.k, tracking)
-    groups: dict[str, list[tuple[float, Run]]] = {}
+    if left := len(runs) - len(valued):
+        print(f"{left} of {len(runs)} trials tell no {goal.key}, and are left out")
+    return sorted(valued, key=lambda pair: goal.cost(pair[0]))
+
+
+def _by_architecture(valued: Sequence[Valued], where: str) -> list[list[Valued]]:
+    """Return the trials of each architecture, of which there must be two."""
+    groups: dict[str, list[Valued]] = {}
     for value, run in valued:
         groups.setdefault(run.data.tags[names.MODEL], []).append((value, run))
     if len(groups) < 2:
@@ -198,12 +216,11 @@ def best_trials(
             f"all {', '.join(groups)}; the choices are another python -m fibsem.sweep of the other "
             "(model=2dcnn or unet; rungs and budgets finish the best alone), or ensemble_of=seeds."
         )
-    best = [_different(group, goal, config.k, tracking) for group in groups.values()]
-    return sorted(chain(*best), key=lambda trial: goal.cost(trial.figure))
+    return list(groups.values())
 
 
 def _different(
-    valued: Sequence[tuple[float, Run]], goal: Objective, most: int, tracking: Tracking
+    valued: Sequence[Valued], goal: Objective, most: int, tracking: Tracking
 ) -> list[Trial]:
     """Return the best trials with different configurations."""
     trials: dict[str, Trial] = {}
