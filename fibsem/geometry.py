@@ -7,8 +7,9 @@ converted only in :meth:`Nbhd.parse`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import index
 
 from fibsem.errors import UserError
 
@@ -66,6 +67,11 @@ class Nbhd:
 class Box:
     """A half-open box of voxels, ``start <= (z, y, x) < stop``.
 
+    Raises
+    ------
+    UserError
+        If start or stop is anything but three whole numbers.
+
     Examples
     --------
     >>> box = Box((4, 0, 0), (5, 64, 32))
@@ -75,6 +81,17 @@ class Box:
 
     start: Triple
     stop: Triple
+
+    def __post_init__(self) -> None:
+        try:
+            start, stop = (_triple(map(index, corner)) for corner in (self.start, self.stop))
+        except (TypeError, ValueError):
+            raise UserError(
+                "a box must have start and stop, of three whole numbers (z, y, x) each, but got "
+                f"{self.start} and {self.stop}."
+            ) from None
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "stop", stop)
 
     @classmethod
     def whole(cls, shape: Triple) -> Box:
@@ -160,6 +177,6 @@ class Box:
                     )
 
 
-def _triple(values: Iterator[int]) -> Triple:
+def _triple(values: Iterable[int]) -> Triple:
     z, y, x = values
     return z, y, x

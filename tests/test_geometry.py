@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +46,20 @@ def test_growing_and_shrinking_cancel(shape, halo):
     assert box.grow(halo).clip(shape) == box
     assert box.inside(shape)
     assert box.grow(halo).inside(shape) == (halo == (0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"), [((0, 0), (1, 64, 64)), ((0, 0, 0), (1.5, 2, 2)), (0, 1), (None, "abc")]
+)
+def test_a_box_has_three_whole_numbers_twice(start, stop):
+    with pytest.raises(UserError, match="a box must have start and stop, of three whole numbers"):
+        Box(start, stop)
+
+
+def test_a_box_of_lists_and_numbers_of_numpy_is_the_same():
+    box = Box([0, 0, 0], np.array([1, 4, 4]))
+    assert box == Box((0, 0, 0), (1, 4, 4))
+    assert box.inside((1, 4, 4))
 
 
 def test_overlap_needs_a_common_voxel():

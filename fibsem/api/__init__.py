@@ -26,7 +26,7 @@ from fibsem.api.simulating import SimulateResult, simulate
 from fibsem.api.sweeping import SweepResult, sweep
 from fibsem.api.tracing import LineageResult, lineage
 from fibsem.api.training import TrainResult, train
-from fibsem.data.volumes import open_volume
+from fibsem.api.volumes import open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 

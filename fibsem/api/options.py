@@ -169,6 +169,11 @@ def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return with_keys
 
 
+#: Arguments of functions for keys of other names.
+ARGUMENTS: Mapping[str, Mapping[str, str]] = {
+    "open_volume": {"range": "value_range"},
+}
+
 #: Seeds and precision are global in a process, so that only one training may run in it.
 _TRAINING = RLock()
 
@@ -202,13 +207,14 @@ def one_line_errors(function: Callable[P, R]) -> Callable[P, R]:
     """
     name = function.__name__
     keys = own_keys(name) if (CONF / f"{name}.yaml").is_file() else OF_FILM
+    names = KeyNames(ARGUMENTS.get(name, {}), python=True)
     elsewhere = in_manifest(key for key in OF_FILM if key not in keys)
 
     @wraps(function)
     def in_one_line(*args: P.args, **kwargs: P.kwargs) -> R:
         remember_variables()
         try:
-            with stores_given_back(), called(KeyNames(python=True), elsewhere):
+            with stores_given_back(), called(names, elsewhere):
                 return function(*args, **kwargs)
         except UserError as error:
             tell_none(error)

@@ -137,6 +137,10 @@ def test_a_path_is_no_name():
         (lambda: api.estimate(np.eye(3, dtype="u1")[None], symmetry=3), "`symmetry` must be"),
         (lambda: api.repoint("before"), "must be an MLflow store that is there"),
         (lambda: api.report("demo", folders=["nowhere"]), "nowhere is not there"),
+        (lambda: api.open_volume(np.eye(3)[None]), "`path` must be that of a folder of TIFF slic"),
+        (lambda: api.open_volume(None), "but got NoneType; an array is used as it is"),
+        (lambda: api.open_volume("no", value_range=3), "`value_range` must be two finite numb"),
+        (lambda: api.open_volume("nowhere"), "nowhere is not there"),
     ],
 )
 def test_a_mistake_is_one_line(call, message, tmp_path, monkeypatch):

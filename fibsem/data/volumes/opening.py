@@ -55,7 +55,7 @@ def open_volume(
     Raises
     ------
     UserError
-        If there is no volume at the path, there are several, or it cannot be read.
+        If it is no path, there is no volume at it, there are several, or it cannot be read.
 
     Notes
     -----
@@ -69,6 +69,11 @@ def open_volume(
     film.shape, film.voxel_nm, film.read(api.Box((0, 0, 0), (1, 64, 64)))
     ```
     """
+    if not isinstance(path, str | Path | zipfile.Path):
+        raise UserError(
+            f"`path` must be that of {CHOICES}, but got {type(path).__name__}; an array is used as "
+            "it is, or as ArrayVolume(array)."
+        )
     if not isinstance(path, zipfile.Path):  # the working directory may change later
         path = home_path(str(path)).absolute()
     return reopen(path, Manner(gaps, sparse, pattern, _text(series)), value_range)

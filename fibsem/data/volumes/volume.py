@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.data.volumes.faults import SliceError
+from fibsem.data.volumes.indexing import box_of
 from fibsem.data.volumes.layered import DeepSource
 from fibsem.data.volumes.lengths import finite, stated_nm
 from fibsem.data.volumes.mended import MendedSource
@@ -55,6 +56,8 @@ class Volume:
     array: 3 x 64 x 64 uint8, ? x ? x ? nm (z, y, x)
     >>> film.read(Box((1, 0, 0), (2, 8, 8))).shape
     (1, 8, 8)
+    >>> film[1].shape, film[:2, :8, -8:].shape, np.asarray(film).shape
+    ((64, 64), (2, 8, 8), (3, 64, 64))
     """
 
     path: Path
@@ -137,13 +140,17 @@ class Volume:
 
         Raises
         ------
-        ValueError
-            If the box does not lie inside the volume.
         UserError
-            If a slice cannot be read, or float32 values are not finite.
+            If the box does not lie inside the volume, a slice cannot be read, or float32 values are
+            not finite.
         """
+        if not isinstance(box, Box):
+            raise UserError(f"what is read of a volume must be a Box(start, stop), but got {box}.")
         if not box.inside(self.shape):
-            raise ValueError(f"{box} must lie inside {self.path} of shape {self.shape}")
+            raise UserError(
+                f"a box must lie inside its volume, from (0, 0, 0) to {self.shape}, but got "
+                f"{box.start} to {box.stop} of {self.path}."
+            )
         voxels = self.source.read(box)
         for z, image in enumerate(voxels, box.start[0]):
             check_finite(image, self.source.name(z), labels=self.manner.labels)
@@ -165,6 +172,18 @@ class Volume:
     def whole(self) -> Voxels:
         """Read the whole volume in its dtype, (z, y, x); it must fit into memory."""
         return self.read(Box.whole(self.shape))
+
+    def __getitem__(self, key: Any) -> Voxels:
+        """Read by an index as of an array: numbers and slices without a step, (z, y, x)."""
+        box, single = box_of(key, self.shape)
+        voxels = self.read(box) if box.size else np.empty(box.shape, self.dtype)
+        return voxels.squeeze(single)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Read the whole volume for functions of NumPy."""
+        if copy is False:
+            raise ValueError("a volume must be read to be an array, which is a copy")
+        return self.whole().astype(dtype or self.dtype, copy=False)
 
     def read_unit(self, box: Box) -> npt.NDArray[np.float32]:
         """Read a box as float32 in [0, 1], clipping values outside a declared range.

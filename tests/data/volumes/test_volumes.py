@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fibsem.data.volumes import ArrayVolume, open_volume, stated_nm
+from fibsem.errors import UserError
 from fibsem.geometry import Box
 from tests.data.volumes.written import (
     DTYPES,
@@ -63,6 +64,32 @@ def test_every_box_equals_numpy_indexing(stored, box):
     # Division in float32 on both sides: equal to the last bit.
     unit = array[box.slices].astype(np.float32) / np.float32(volume.value_range[1])
     np.testing.assert_array_equal(volume.read_unit(box), unit)
+    np.testing.assert_array_equal(volume[box.slices], block)
+    for key in (
+        0,
+        -1,
+        ...,
+        (..., 3),
+        (1, ..., -2),
+        (0, 1, 2),
+        np.int64(1),
+        slice(2, 2),
+        (slice(9),),
+    ):
+        np.testing.assert_array_equal(volume[key], array[key])
+
+
+def test_a_volume_is_an_array_for_numpy_and_says_what_it_cannot_read(stored):
+    volume, array = stored
+    np.testing.assert_array_equal(np.asarray(volume, np.float64), array)
+    np.testing.assert_array_equal(list(volume), array)
+    with pytest.raises(ValueError, match="which is a copy"):
+        np.asarray(volume, copy=False)
+    for key in ([0], slice(None, None, 2), None, 0.5, (0, 0, 0, 0), (..., ...), "z", array > 0):
+        with pytest.raises(UserError, match=r"an index of a volume must be numbers and slices"):
+            volume[key]
+    with pytest.raises(UserError, match=r"must be a Box\(start, stop\), but got \(0, 1\)"):
+        volume.read((0, 1))
 
 
 def test_what_is_read_belongs_to_the_reader(stored):
@@ -72,8 +99,8 @@ def test_what_is_read_belongs_to_the_reader(stored):
 
 
 @pytest.mark.parametrize("grown", [(0, 0, 1), (1, 0, 0), (-9, -9, -9)])
-def test_box_outside_is_a_bug_of_the_caller(stored, grown):
-    with pytest.raises(ValueError, match="inside"):
+def test_a_box_outside_is_refused(stored, grown):
+    with pytest.raises(UserError, match=r"must lie inside its volume, from \(0, 0, 0\) to "):
         stored[0].read(Box.whole(SHAPE).grow(grown))
 
 
