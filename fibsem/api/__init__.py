@@ -6,7 +6,7 @@ the same call again resumes interrupted work, or reads the finished results.
 
 >>> from fibsem import api
 >>> print(*(name for name in api.__all__ if name.islower()))  # doctest: +NORMALIZE_WHITESPACE
-compare estimate evaluate export inspect lineage load open_dataset open_volume promote
+compare estimate evaluate export inspect keys lineage load open_dataset open_volume promote
 quantify repoint report segment simulate sweep train
 """
 
@@ -16,6 +16,7 @@ from fibsem.api.estimating import estimate
 from fibsem.api.evaluating import EvaluateResult, evaluate
 from fibsem.api.exporting import ExportResult, export
 from fibsem.api.inspecting import InspectResult, inspect
+from fibsem.api.keys import keys
 from fibsem.api.models import LoadedModel, load
 from fibsem.api.promoting import PromoteResult, promote
 from fibsem.api.quantifying import QuantifyResult, quantify
@@ -52,6 +53,7 @@ __all__ = [
     "evaluate",
     "export",
     "inspect",
+    "keys",
     "lineage",
     "load",
     "open_dataset",

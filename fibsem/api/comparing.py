@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fibsem.analysis.statistics import Paired
 from fibsem.api.evaluating import EvaluateResult, checked
@@ -78,6 +79,7 @@ def compare(
     second: EvaluateResult | str | Path,
     *,
     output: str | Path | None = None,
+    **options: Any,
 ) -> CompareResult:
     """Compare two finished evaluations on the same test squares, and over the same seeds.
 
@@ -87,6 +89,8 @@ def compare(
         Results of :func:`evaluate`, or their folders.
     output
         Output folder; None: the default of the command.
+    options
+        Other keys of ``python -m fibsem.evaluate`` do nothing here, and a line says so.
 
     Raises
     ------
@@ -107,7 +111,9 @@ def compare(
         str(evaluation.folder_here if isinstance(evaluation, EvaluateResult) else evaluation)
         for evaluation in both
     ]
-    tree = tree_of("evaluate", None, {"compare": folders}, output=output)
+    typed = options.get("compare")
+    require("compare", typed, typed is None, "left to `first` and `second`")
+    tree = tree_of("evaluate", None, {**options, "compare": folders}, output=output)
     return run(tree)
 
 

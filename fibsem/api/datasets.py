@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fibsem.api.options import one_line_errors, overrides_of, some_dataset, tree_of
+from fibsem.api.options import completes, one_line_errors, overrides_of, some_dataset, tree_of
 from fibsem.api.results import as_html
 from fibsem.config import DataConfig, flat, override, read, read_path, require
 from fibsem.data.dataset.dataset import Dataset
@@ -174,6 +174,7 @@ class OpenDataset:
         return as_html(repr(self), self.pictures())
 
 
+@completes("inspect", "data", "split")
 @one_line_errors
 def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset:
     """Open a dataset and check all of its labels.

@@ -20,11 +20,12 @@ from fibsem.api.models import (
     names_of,
     warn_of_first,
 )
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import Configuration, Tree, output_folder, require
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
+from fibsem.system.advice import WEIGHTS
 from fibsem.system.files import write_json
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
@@ -60,6 +61,7 @@ class ExportResult(Result[ExportSummary]):
         return f"the networks with their geometry: {self.result_folder / self.contents.onnx}"
 
 
+@completes("segment", "overwrite", "tracking")
 @one_line_errors
 def export(
     model: Models = CHAMPION, *, output: str | Path | None = None, **options: Any
@@ -142,8 +144,8 @@ def _warn(models: list[LoadedModel]) -> None:
     if any(differs(sizes[0], size) for size in sizes):
         learned_on = " and ".join(map(in_words, sizes))
         print(
-            f"warning: the models of `weights` learned on voxels of {learned_on} nm (z, y, x), and "
-            "what is written tells the first size"
+            f"warning: the models of `{WEIGHTS}` learned on voxels of {learned_on} nm (z, y, x), "
+            "and what is written tells the first size"
         )
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.config import TrackingConfig, Tree, read, require, weights_of
 from fibsem.errors import UserError
+from fibsem.system.advice import WEIGHTS
 from fibsem.system.home import home_path
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _nm(voxel_nm: Sequence[float | None]) -> str:
     return " x ".join("?" if nm is None else f"{nm:g}" for nm in voxel_nm)
 
 
+@completes("segment", "tracking")
 @one_line_errors
 def load(weights: str | Path = CHAMPION, **options: Any) -> LoadedModel:
     """Load a model: the champion, a version, or a bundle's folder.
@@ -204,8 +206,8 @@ def check_unlike(models: Sequence[LoadedModel]) -> None:
     for same in names.values():
         if len(same) > 1:
             raise UserError(
-                f"`weights` must name different models, but {' and '.join(same)} are the same; the "
-                f"choices are {same[0]} alone or others beside it."
+                f"`{WEIGHTS}` must name different models, but {' and '.join(same)} are the same; "
+                f"the choices are {same[0]} alone or others beside it."
             )
 
 

@@ -144,8 +144,10 @@ class _AsInConf:
 AS_IN_CONF = _AsInConf()
 
 
-def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def completes(command: str, *only: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Add the keys of a command to the signature of its function, so that notebooks complete them.
+
+    Some functions read few of their command's keys: these are given as ``only``.
 
     >>> @completes("quantify")
     ... def measure(film, **options): ...
@@ -160,7 +162,7 @@ def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             inspect.Parameter(
                 key, inspect.Parameter.KEYWORD_ONLY, default=AS_IN_CONF, annotation=Any
             )
-            for key in sorted(own_keys(command) - set(given.parameters))
+            for key in sorted(set(only or own_keys(command)) - set(given.parameters))
         ]
         signature = given.replace(parameters=[*named, *keys, options])
         function.__signature__ = signature  # type: ignore[attr-defined]
@@ -171,7 +173,12 @@ def completes(command: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 #: Arguments of functions for keys of other names.
 ARGUMENTS: Mapping[str, Mapping[str, str]] = {
+    "compare": {"compare": "first, second"},
+    "estimate": {"weights": "model"},
+    "export": {"weights": "model"},
+    "lineage": {"lineage": "result"},
     "open_volume": {"range": "value_range"},
+    "segment": {"weights": "model"},
 }
 
 #: Seeds and precision are global in a process, so that only one training may run in it.

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.api.segmenting import SegmentResult
-from fibsem.config import Configuration, Tree, output_folder, read_path, voxel_nm_of
+from fibsem.config import Configuration, Tree, output_folder, read_path, require, voxel_nm_of
 from fibsem.errors import UserError
 from fibsem.quantification.options import QuantifyConfig
+from fibsem.system.advice import Command
 from fibsem.system.locks import at_work
 from fibsem.system.progress import Progress
 from fibsem.system.summaries import QuantificationSummary
@@ -95,6 +96,8 @@ def quantify(
     ```
     """
     folder = segmentation
+    legal = isinstance(segmentation, SegmentResult | str | Path)
+    require("segmentation", type(segmentation).__name__, legal, "of api.segment, or its folder")
     if isinstance(segmentation, SegmentResult):
         folder = segmentation.folder_here
         if not folder.exists():
@@ -110,7 +113,7 @@ def run(tree: Tree) -> QuantifyResult:
     config, voxel_nm = QuantifyConfig.of(tree), voxel_nm_of(tree)
     if tree["segmentation"] is None:
         raise UserError(
-            "`segmentation` must be given: segmentation=FOLDER of python -m fibsem.segment."
+            f"`segmentation` must be given: segmentation=FOLDER of {Command('segment').line}."
         )
     for line in Configuration(tree).typed_for_nothing():
         print(line)

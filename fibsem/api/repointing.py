@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.config import TrackingConfig, Tree, read, read_path, require
 
 if TYPE_CHECKING:
     from fibsem.tracking.repointing import Repointed
 
 
+@completes("report", "tracking")
 @one_line_errors
 def repoint(old: str | Path, **options: Any) -> Repointed:
     """Correct the artifact locations of an MLflow store that was moved to the working directory.

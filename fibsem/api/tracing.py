@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fibsem.api.options import one_line_errors, tree_of
+from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import TrackingConfig, Tree, output_folder, read, read_path, require
 from fibsem.reporting.again import Step
@@ -46,6 +46,7 @@ class LineageResult(Result[LineageReport]):
         return self.contents.text()
 
 
+@completes("report", "tracking")
 @one_line_errors
 def lineage(
     result: Result[Any] | str | Path, *, output: str | Path | None = None, **options: Any
@@ -76,7 +77,7 @@ def lineage(
     require("lineage", typed, typed is None, "left to `result`, the first argument")
     place = result.place if isinstance(result, Result) else result
     legal = isinstance(place, str | Path)
-    require("lineage", type(place).__name__, legal, "a result of api.segment or api.promote")
+    require("result", type(place).__name__, legal, "a result of api.segment or api.promote")
     return run(tree_of("report", None, options, lineage=str(place), output=output))
 
 

@@ -8,6 +8,7 @@ values that are read from it once. A trial is the tree with a few keys replaced.
 from fibsem.config.architecture import why_no_unet, with_architecture
 from fibsem.config.budget import Budget
 from fibsem.config.commands import command_line, compose, run_command
+from fibsem.config.comments import commented_keys
 from fibsem.config.configuration import Configuration
 from fibsem.config.keys import CONF, choices_of
 from fibsem.config.named import check_chosen
@@ -57,6 +58,7 @@ __all__ = [
     "check_chosen",
     "choices_of",
     "command_line",
+    "commented_keys",
     "compose",
     "defaults_of",
     "digest_in",

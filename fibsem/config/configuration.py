@@ -40,6 +40,7 @@ from fibsem.geometry import Nbhd
 from fibsem.models.hyperparameters import as_recorded
 from fibsem.models.spec import MODELS, ModelSpec, resolve
 from fibsem.system import metric_names
+from fibsem.system.advice import Command
 from fibsem.system.secrets import remember
 
 #: Keys that do not change the steps of a plan, or that plans compare separately.
@@ -132,8 +133,8 @@ class Configuration:
         name, padding = model.pop("name"), model.pop("padding")
         if name == AUTO:
             raise UserError(
-                "`model=auto` needs a search, which is python -m fibsem.sweep; the choices of one "
-                f"model are {', '.join(MODELS)}."
+                f"`model=auto` needs a search, which is {Command('sweep').line}; the choices of "
+                f"one model are {', '.join(MODELS)}."
             )
         hyperparameters = as_recorded(name, model) if name in MODELS else model
         return resolve(name, Nbhd.parse(self.tree["nbhd"]), padding, hyperparameters)

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from fibsem.errors import UserError
+from fibsem.system.advice import Command
 
 PACKAGE = Path(__file__).parent.parent
 #: Folder of the YAML files: inside the package in a wheel, beside it in a checkout.
@@ -76,12 +77,21 @@ def text_keys() -> frozenset[str]:
     )
 
 
+def package_of(file: Path, source: str) -> tuple[str, ...]:
+    """Return the groups that the keys of a file lie in: its folder, or none.
+
+    >>> package_of(CONF / "train" / "sgd.yaml", "epochs: 40")
+    ('train',)
+    """
+    is_global = source.startswith("# @package _global_")
+    return () if is_global else file.parent.relative_to(CONF).parts
+
+
 @cache
 def _keys_of(file: Path) -> tuple[tuple[str, Any], ...]:
     """Return the dotted keys of one file, with their defaults; parsing takes long."""
     source = file.read_text(encoding="utf-8")
-    group = file.parent.relative_to(CONF).parts
-    package = () if source.startswith("# @package _global_") else group
+    package = package_of(file, source)
     tree = yaml.safe_load(source)
     own = leaves({k: v for k, v in tree.items() if k not in HYDRAS})
     return tuple((".".join([*package, *key]), value) for key, value in own)
@@ -207,7 +217,8 @@ def unknown_key(key: str, command: str) -> UserError:
     near.sort(key=lambda name: name.rpartition(".")[0] != beside)
     choices = f"; near it are {', '.join(near)}" if near else ""
     return UserError(
-        f"a key must be one that the command has, but got {key!r}{choices} (--cfg job lists all)."
+        f"a key must be one that the command has, but got {key!r}{choices} "
+        f"({Command(command).listing} lists all)."
     )
 
 

@@ -6,6 +6,7 @@ from fibsem.config.reading import Tree
 from fibsem.data.volumes import VoxelNm
 from fibsem.data.volumes.lengths import LARGEST_NM, SMALLEST_NM, voxel_size
 from fibsem.errors import UserError
+from fibsem.system.advice import WEIGHTS
 
 
 def estimate_of(tree: Tree) -> bool:
@@ -38,8 +39,8 @@ def weights_of(tree: Tree) -> list[str]:
     weights = value if isinstance(value, list) else [value]
     if not weights or not all(isinstance(name, str) and name for name in weights):
         raise UserError(
-            "`weights` must be a registered model (models:/fibsem@champion), a bundle's folder or "
-            f"a list of them, but got {value}."
+            f"`{WEIGHTS}` must be a registered model (models:/fibsem@champion), a bundle's folder "
+            f"or a list of them, but got {value}."
         )
     return weights
 

@@ -27,6 +27,7 @@ from fibsem.geometry import Triple
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
 from fibsem.places import Spot, means_by_place
+from fibsem.system.advice import COMPARE
 from fibsem.system.endings import FIGURE, TABLE, each, remove_former
 from fibsem.system.files import beside, remove_leftovers
 from fibsem.system.identity import same_data
@@ -225,7 +226,7 @@ def compare(first: Path, second: Path) -> Comparison:
     both = [_finished(folder) for folder in (first, second)]
     if not same_data(both[0].data, both[1].data):
         raise UserError(
-            f"`compare` needs two evaluations of the same data, but {first} and {second} differ."
+            f"`{COMPARE}` needs two evaluations of the same data, but {first} and {second} differ."
         )
     runs = [
         list(read_seeds(folder, evaluation.seeds))
@@ -253,7 +254,7 @@ def _finished(folder: Path) -> EvaluationSummary:
     evaluation = finished_in(folder)
     if evaluation is None:
         raise UserError(
-            f"`compare` must name two folders of finished evaluations, but {folder} is not one."
+            f"`{COMPARE}` must name two folders of finished evaluations, but {folder} is not one."
         )
     return evaluation
 

@@ -7,11 +7,14 @@ from typing import Literal
 
 from fibsem.data.volumes import Format
 from fibsem.errors import UserError
-from fibsem.system.advice import MISSING, OVERWRITE, UNCERTAINTY, Key
+from fibsem.system.advice import MISSING, OVERWRITE, UNCERTAINTY, WEIGHTS, Key
 
 Precision = Literal["float32", "bfloat16"]
-#: Ways to get several members, for messages.
-SEVERAL = "several models: weights=[A,B,...], or one that is an ensemble"
+
+
+def _advised_several() -> str:
+    """Return the advice on how to get several members."""
+    return f"several models: {WEIGHTS.at('[A,B,...]')}, or one that is an ensemble"
 
 
 def advised_missing() -> str:
@@ -104,7 +107,7 @@ class Options:
             if not legal:
                 raise UserError(f"`{Key(key)}` must be {constraint}, but got {value}.")
 
-    def check_members(self, count: int, several: str = SEVERAL) -> None:
+    def check_members(self, count: int, several: str | None = None) -> None:
         """Refuse the uncertainty of a single model; ``several`` advises how to have more members.
 
         Raises
@@ -115,7 +118,8 @@ class Options:
         if self.uncertainty and count < 2:
             raise UserError(
                 f"`{UNCERTAINTY}` is the spread between at least 2 members of an ensemble, but got "
-                f"{count}; the choices are {UNCERTAINTY.at('false')} or {several}."
+                f"{count}; the choices are {UNCERTAINTY.at('false')} or "
+                f"{several or _advised_several()}."
             )
 
     @property

@@ -16,6 +16,7 @@ from fibsem.places import places_of
 from fibsem.promotion.calibrating import Reliabilities, calibration_errors, errors_by_sample
 from fibsem.promotion.examination import balanced_figures, score_split, squares_with_scores
 from fibsem.promotion.setting import Promotion
+from fibsem.system.advice import Command
 from fibsem.system.identity import same_data
 from fibsem.system.records import Figures, Stored
 from fibsem.tracking import champions, registry
@@ -101,7 +102,7 @@ def to_beat(work: Promotion) -> Bundle | None:
         reason = str(error.__cause__ or error).splitlines()[0]
         _not_compared(
             work, f"version {version} cannot be read ({reason})",
-            "python -m fibsem.report repoint=FOLDER where the store was moved", error,
+            f"{Command('report').at('repoint', 'FOLDER')} where the store was moved", error,
         )  # fmt: skip
         return None
     if n_z := _too_deep(champion, work):

@@ -16,6 +16,7 @@ from fibsem.data.dataset.dataset import Dataset
 from fibsem.errors import UserError
 from fibsem.promotion.candidates import Candidate
 from fibsem.system import metric_names
+from fibsem.system.advice import Command
 from fibsem.system.identity import same_data
 from fibsem.system.summaries.lineage import FromSweep
 from fibsem.tracking import names
@@ -213,8 +214,9 @@ def _by_architecture(valued: Sequence[Valued], where: str) -> list[list[Valued]]
     if len(groups) < 2:
         raise UserError(
             f"`ensemble_of=architectures` needs trials of at least two, but those of {where} are "
-            f"all {', '.join(groups)}; the choices are another python -m fibsem.sweep of the other "
-            "(model=2dcnn or unet; rungs and budgets finish the best alone), or ensemble_of=seeds."
+            f"all {', '.join(groups)}; the choices are another {Command('sweep').line} of the "
+            "other (model=2dcnn or unet; rungs and budgets finish the best alone), or "
+            "ensemble_of=seeds."
         )
     return list(groups.values())
 
@@ -331,7 +333,7 @@ def _instead(trials: Sequence[Run], study: str | None, tracking: Tracking) -> st
     if trials:
         return (
             f"its {len(trials)} trials are pruned, failed or not finished; the same "
-            "python -m fibsem.sweep goes on"
+            f"{Command('sweep').line} goes on"
         )
     if study is not None:
         if elsewhere := tracking.experiments_with(_of_study(study)):
@@ -341,7 +343,7 @@ def _instead(trials: Sequence[Run], study: str | None, tracking: Tracking) -> st
             )
         if (name := Path(study).name) != study and tracking.runs(_of_study(name)):
             return f"has none; a sweep has the name of its folder, study={name}"
-    return "has none; python -m fibsem.sweep makes some"
+    return f"has none; {Command('sweep').line} makes some"
 
 
 def _of_study(study: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Box
 from fibsem.inference.volume.ledger.outputs import meanings_of
 from fibsem.inference.volume.ledger.witness import Rule, Watched
-from fibsem.system.advice import OF_FILM, KeyNames, called
+from fibsem.system.advice import OF_FILM, Command, KeyNames, called
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER, kind_of
 from fibsem.system.records import typed
@@ -212,7 +212,7 @@ def open_segmented(folder: Path, voxel_nm: VoxelNm = UNKNOWN_NM) -> Segmented:
     _check_finished(folder, summary, ledger)
     if summary is None:
         raise UserError(
-            "`segmentation` must be a folder of fibsem.segment, with its summary.json, but "
+            f"`segmentation` must be a folder of {Command('segment')}, with its summary.json, but "
             f"{folder} is {'not one' if folder.is_dir() else 'not there'}."
         )
     summary = _sized(summary, voxel_nm, ledger)
@@ -319,7 +319,7 @@ def _check_finished(folder: Path, summary: SegmentedFilm | None, ledger: _Begun 
         of = f" of {shape[0]}" if shape else ""
         raise UserError(
             f"`segmentation` must be finished, but of {folder} {done}{of} slices are labelled; the "
-            "same fibsem.segment goes on."
+            f"same {Command('segment')} goes on."
         )
 
 

@@ -15,6 +15,7 @@ from fibsem.analysis.porosity_told import by_slices_text, corrected_text
 from fibsem.errors import UserError
 from fibsem.reporting.again import UNKNOWN, Step, checkout, command_of, data_of, hashed
 from fibsem.reporting.results import ORIGINS
+from fibsem.system.advice import LINEAGE, Command
 from fibsem.system.files import read_json
 from fibsem.system.records import Record, typed
 from fibsem.system.summaries import PromotedModel, SegmentedFilm
@@ -194,7 +195,8 @@ def read_lineage(place: Path) -> LineageReport:
         case "promotion":
             return _report_of_promotion(folder, typed(PromotedModel, record))
     raise UserError(
-        f"`lineage` must be a folder that fibsem.segment or fibsem.promote made, but {place} "
+        f"`{LINEAGE}` must be a folder that {Command('segment')} or {Command('promote')} made, but "
+        f"{place} "
         f"{'is not one' if place.exists() else 'is not there'}."
     )
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 from fibsem.errors import UserError
 from fibsem.reporting.labelled_film import grey_values
+from fibsem.system.advice import Command
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER, Identity, kind_of, same_data
 from fibsem.system.records import Record, typed
@@ -224,7 +225,7 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
         if not folder.is_dir():
             raise UserError(
                 f"`folders` must be folders of results, but {folder} is not there; "
-                "python -m fibsem.evaluate, sweep, promote and segment make some."
+                f"{Command('evaluate').line}, sweep, promote and segment make some."
             )
     results = (result for folder in folders for result in _walk(folder, dataset))
     unique = {result.folder.resolve(): result for result in results}
@@ -234,7 +235,7 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
     if not (own or guests):
         raise UserError(
             f"`data={dataset}` must have results in {', '.join(map(str, folders))}, but has none; "
-            f"{_others_in(every)}python -m fibsem.evaluate, sweep, promote and segment make some."
+            f"{_others_in(every)}{Command('evaluate').line}, sweep, promote and segment make some."
         )
     now = opened.data if opened else None
     data = _state_of(own, now)

@@ -47,6 +47,16 @@ def database_file(address: str) -> Path | None:
     return home_path(OPTIONS.sub("", address.removeprefix(SQLITE)))
 
 
+def lacks_file(address: str) -> bool:
+    """Return whether the file of an SQLite address does not exist; MLflow would create it.
+
+    >>> lacks_file("sqlite:///nowhere/mlflow.db"), lacks_file("http://host:5000")
+    (True, False)
+    """
+    file = database_file(address)
+    return file is not None and not file.is_file()
+
+
 def is_database(address: str) -> bool:
     """Return whether an address names a database, and not a tracking server.
 

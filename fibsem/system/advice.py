@@ -68,6 +68,9 @@ class Key:
     >>> with called(KeyNames(python=True)):
     ...     valid.at("all"), valid.at("MASK"), Key("overwrite").at("true")
     ('valid="all"', 'valid=MASK', 'overwrite=True')
+    >>> with called(KeyNames({"weights": "model"}, python=True)):
+    ...     Key("weights").at("outputs/train/NAME")
+    'model="outputs/train/NAME"'
     """
 
     name: str
@@ -91,7 +94,48 @@ def _in_python(value: str) -> str:
     """Return a command-line value in Python's syntax."""
     if value in ("true", "false"):
         return value.capitalize()
-    return f'"{value}"' if value.isalpha() and value.islower() else value
+    is_text = "/" in value or (value.isalpha() and value.islower())
+    return f'"{value}"' if is_text else value
+
+
+#: Keys for which Python has a function of its own.
+FUNCTIONS = ("estimate", "export", "lineage", "repoint")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that messages name; a caller in Python has its function instead.
+
+    Examples
+    --------
+    >>> f"{Command('promote')} registers one; {Command('report').at('repoint', 'OLD')} helps"
+    'fibsem.promote registers one; python -m fibsem.report repoint=OLD helps'
+    >>> with called(KeyNames(python=True)):
+    ...     f"{Command('sweep').line} makes some; {Command('report').at('repoint', 'a/b')} helps"
+    'api.sweep makes some; api.repoint("a/b") helps'
+    """
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{'api' if _NOW.get().python else 'fibsem'}.{self.name}"
+
+    @property
+    def line(self) -> str:
+        """The command as it is typed, without keys."""
+        return str(self) if _NOW.get().python else f"python -m {self}"
+
+    @property
+    def listing(self) -> str:
+        """What lists all keys of the command."""
+        return f'api.keys("{self.name}")' if _NOW.get().python else "--cfg job"
+
+    def at(self, key: str, value: object) -> str:
+        """Return the command with one key; a value in capitals is a placeholder."""
+        if not _NOW.get().python:
+            return f"{self.line} {key}={value}"
+        argument = _in_python(str(value))
+        return f"api.{key}({argument})" if key in FUNCTIONS else f"{self}({key}={argument})"
 
 
 PATTERN, RANGE, SERIES, SPARSE, VALID, VOXEL_NM = map(Key, OF_FILM)
@@ -99,6 +143,7 @@ MISSING, OVERWRITE = Key("missing"), Key("overwrite")
 CERTIFICATE, FORMAT, SYMMETRY = Key("certificate"), Key("format"), Key("symmetry")
 MEMORY_GIB, MIN_VOLUME_NM3 = Key("memory_gib"), Key("min_volume_nm3")
 SCHEDULER, UNCERTAINTY, WORKERS = Key("scheduler"), Key("uncertainty"), Key("workers")
+COMPARE, LINEAGE, WEIGHTS = Key("compare"), Key("lineage"), Key("weights")
 
 
 def under(group: str, keys: Iterable[str]) -> KeyNames:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.system.addresses import as_url, database_file, hidden
+from fibsem.system.addresses import as_url, hidden, lacks_file
 from fibsem.system.secrets import in_message
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def _say_left_out(uri: str, reason: str) -> None:
 
 def _exists(uri: str) -> bool:
     """Return whether a store exists: MLflow would create a database, or wait minutes."""
-    if (file := database_file(uri)) is not None:
-        return file.is_file()
+    if lacks_file(uri):
+        return False
     return not uri.startswith(("http://", "https://")) or _is_up(as_url(uri))
 
 

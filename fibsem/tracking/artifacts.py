@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from fibsem.errors import UserError
 from fibsem.system.addresses import database_file, hidden, is_database
+from fibsem.system.advice import Command
 from fibsem.tracking.store import client_of
 
 
@@ -88,6 +89,6 @@ def _moved(old: Path | None, new: Path) -> str:
         return ""
     here = "here" if Path(*now) == Path.cwd() else f"in {Path(*now)}"
     return (
-        f", or, for a folder that was moved or copied, python -m fibsem.report "
-        f"repoint={Path(*before)} {here}"
+        ", or, for a folder that was moved or copied, "
+        f"{Command('report').at('repoint', Path(*before))} {here}"
     )

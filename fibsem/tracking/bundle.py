@@ -28,12 +28,13 @@ from fibsem.inference.model.segmenter import Member, Segmenter
 from fibsem.inference.volume.before.likeness import TrainedOn
 from fibsem.inference.volume.porosity.tested import FilmSquares
 from fibsem.models.spec import ModelSpec, WrittenSpec
+from fibsem.system.advice import Command, Key
 from fibsem.system.files import known_json, read_json, write_json
 from fibsem.system.home import home_path
 from fibsem.system.records import Record, typed
 from fibsem.system.summaries.lineage import Lineage
 from fibsem.tracking.audit import Audit
-from fibsem.tracking.store import client_of
+from fibsem.tracking.store import existing_client
 
 #: Prefixes of addresses in an MLflow store.
 REMOTE = ("models:/", "runs:/")
@@ -197,7 +198,7 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     except Exception as error:  # damaged files raise errors of every kind
         fault = f"is not one: {first_line(error)}" if folder.exists() else "is not there."
         raise UserError(
-            f"`{key}` must be a folder with bundle.json and the weights of a model, but "
+            f"`{Key(key)}` must be a folder with bundle.json and the weights of a model, but "
             f"{folder} {fault}"
         ) from error
 
@@ -293,13 +294,14 @@ def find_bundle(weights: str, tracking_uri: str, key: str = "weights") -> Bundle
     if not weights.startswith(REMOTE):
         return load_bundle(home_path(weights), key)
     try:
-        place, number = _resolved(weights, client_of(tracking_uri))
+        place, number = _resolved(weights, existing_client(tracking_uri))
         local = mlflow.artifacts.download_artifacts(artifact_uri=place)
     except (mlflow.MlflowException, OSError) as error:
         raise UserError(
-            f"`{key}` must name a registered model or a bundle's folder, but got {weights} "
-            f"({str(error).splitlines()[0]}); fibsem.promote registers one, tracking.uri says "
-            f"where; what fibsem.train leaves will do, too: {key}=outputs/train/NAME."
+            f"`{Key(key)}` must name a registered model or a bundle's folder, but got {weights} "
+            f"({str(error).splitlines()[0]}); {Command('promote')} registers one, tracking.uri "
+            f"says where; what {Command('train')} leaves will do, too: "
+            f"{Key(key).at('outputs/train/NAME')}."
         ) from error
     return replace(load_bundle(Path(local) / "artifacts" / "bundle", key), version=number)
 

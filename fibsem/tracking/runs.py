@@ -27,6 +27,7 @@ from fibsem.config import TrackingConfig, read_path
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.errors import STORES, UserError
 from fibsem.system import metric_names
+from fibsem.system.advice import Command
 from fibsem.system.interrupts import every_call
 from fibsem.system.records import Record
 from fibsem.system.secrets import in_record
@@ -208,8 +209,8 @@ class Tracking:
                 raise
             raise UserError(
                 f"a run must have its {file}, but that of {run_id} is damaged or not in {place}; "
-                "the choices are python -m fibsem.report repoint=FOLDER where the store was moved, "
-                f"or `mlflow runs delete --run-id {run_id}`, which leaves the run out."
+                f"the choices are {Command('report').at('repoint', 'FOLDER')} where the store was "
+                f"moved, or `mlflow runs delete --run-id {run_id}`, which leaves the run out."
             ) from error
         return record
 

@@ -16,7 +16,14 @@ from mlflow.entities import Experiment
 from sqlalchemy import exc
 
 from fibsem.errors import STORES, OutageError, UserError, causes
-from fibsem.system.addresses import absolute, as_url, database_file, hidden, is_database
+from fibsem.system.addresses import (
+    absolute,
+    as_url,
+    database_file,
+    hidden,
+    is_database,
+    lacks_file,
+)
 from fibsem.system.cache import user_cache
 from fibsem.system.interrupts import uninterrupted
 from fibsem.system.locks import alone
@@ -59,6 +66,19 @@ def client_of(uri: str) -> MlflowClient:
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
     return MlflowClient(address, registry_uri=address)
+
+
+def existing_client(uri: str) -> MlflowClient:
+    """Return a client of a store that is only read, of which MLflow would create the database.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file of the database does not exist.
+    """
+    if lacks_file(uri):
+        raise FileNotFoundError(f"no store at {hidden(uri)}")
+    return client_of(uri)
 
 
 @contextmanager

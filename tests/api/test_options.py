@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from fibsem import api
 from fibsem.api.options import one_line_errors, overrides_of, tree_of
-from fibsem.config import compose, with_architecture
+from fibsem.config import compose, flat, with_architecture
 from fibsem.errors import UserError
 
 #: What people give in Python, and what they would type.
@@ -108,7 +108,13 @@ def test_a_path_is_no_name():
         (lambda: api.promote("demo", rollback=True), "`rollback` must be false"),
         (lambda: api.evaluate("demo", nbhd="80x80x3"), "odd and positive on every axis"),
         (lambda: api.evaluate("demo", compare=["a", "b"]), "`compare` must be none"),
-        (lambda: api.compare("a", "b"), "two folders of finished evaluations, but a is not one"),
+        (
+            lambda: api.compare("a", "b"),
+            "`first, second` must name two folders of finished evaluations, but a is not one",
+        ),
+        (lambda: api.compare("a", "b", nope=1), 'nope\' (api.keys("evaluate") lists all)'),
+        (lambda: api.compare("a", "b", compare="c"), "`compare` must be left to `first` and `sec"),
+        (lambda: api.keys("trian"), "`command` must be one of evaluate, inspect, "),
         (lambda: api.compare("a", None), "`second` must be of api.evaluate, or its folder"),
         (lambda: api.compare(["a", "b"], "c"), "`first` must be of api.evaluate, or its folder"),
         (lambda: api.simulate("dmeo"), "dmeo"),
@@ -128,15 +134,27 @@ def test_a_path_is_no_name():
         (lambda: api.estimate(np.zeros((2, 4, 5))), "float32"),
         (lambda: api.export(slab=2), "`slab` must be left out where `export` is given"),
         (lambda: api.export(weights="a"), "`weights` must be left to `model`, the first"),
-        (lambda: api.lineage("nowhere"), "but nowhere is not there"),
-        (lambda: api.lineage(3), "`lineage` must be a result of api.segment or api.promote"),
+        (lambda: api.lineage("nowhere"), "`result` must be a folder that api.segment or api.pro"),
+        (lambda: api.load(), "(no store at sqlite:///mlruns/mlflow.db); api.promote registers on"),
+        (lambda: api.load("no/2"), "`weights` must be a folder with bundle.json"),
+        (lambda: api.segment(np.eye(3, dtype="u1")[None], "no"), "`model` must be a folder with "),
+        (lambda: api.estimate(np.eye(3, dtype="u1")[None]), 'model="outputs/train/NAME"'),
+        (
+            lambda: api.quantify(3),
+            "`segmentation` must be of api.segment, or its folder, but got i",
+        ),
+        (
+            lambda: api.quantify("no"),
+            "must be a folder of api.segment, with its summary.json, but ",
+        ),
+        (lambda: api.lineage(3), "`result` must be a result of api.segment or api.promote"),
         (lambda: api.report("demo", lineage="a"), "`lineage` must be left to `api.lineage`"),
         (lambda: api.lineage("a", lineage="b"), "`lineage` must be left to `result`, the first"),
         (lambda: api.repoint("a", repoint="b"), "`repoint` must be left to `old`, the first"),
         (lambda: api.repoint(None), "`old` must be a folder, but got NoneType"),
         (lambda: api.estimate(np.eye(3, dtype="u1")[None], symmetry=3), "`symmetry` must be"),
         (lambda: api.repoint("before"), "must be an MLflow store that is there"),
-        (lambda: api.report("demo", folders=["nowhere"]), "nowhere is not there"),
+        (lambda: api.report("demo", folders=["nowhere"]), "is not there; api.evaluate, sweep, p"),
         (lambda: api.open_volume(np.eye(3)[None]), "`path` must be that of a folder of TIFF slic"),
         (lambda: api.open_volume(None), "but got NoneType; an array is used as it is"),
         (lambda: api.open_volume("no", value_range=3), "`value_range` must be two finite numb"),
@@ -167,8 +185,14 @@ def test_it_is_there_at_once():
     assert done.stdout.strip() == "set()"
 
 
-FUNCTIONS = ["evaluate", "inspect", "promote", "quantify", "report", "segment", "simulate",
-             "sweep", "train"]  # fmt: skip
+#: Commands by the functions that complete their keys.
+FUNCTIONS = {
+    name: name for name in ("evaluate", "inspect", "promote", "quantify", "report", "segment",
+                            "simulate", "sweep", "train")
+} | {
+    "estimate": "segment", "export": "segment", "load": "segment", "open_dataset": "inspect",
+    "lineage": "report", "repoint": "report",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -177,7 +201,7 @@ def test_a_function_is_given_no_key_that_its_command_has_not(name):
     keys = {one.name for one in given if repr(one.default) == "<as in conf/>"}
     assert options.kind is options.VAR_KEYWORD
     assert keys
-    assert keys <= {*compose(name, []), "experiment"}
+    assert keys <= {*compose(FUNCTIONS[name], []), "experiment"}
 
 
 def test_a_notebook_completes_keys():
@@ -217,3 +241,18 @@ def test_a_row_of_numpy_is_a_list(sizes):
 def test_an_array_where_a_path_is_meant_is_refused_in_one_line():
     with pytest.raises(UserError, match=r"`valid` must be a text, a number, .* but got ndarray"):
         tree_of("segment", valid=np.zeros((2, 3, 4), bool))
+
+
+@pytest.mark.parametrize("command", sorted({*FUNCTIONS.values()}))
+def test_every_key_is_listed_with_its_default_and_comment(command):
+    """But the values of spaces and of simulated films, which need none."""
+    table = api.keys(command)
+    own = dict(flat(compose(command, with_architecture(command, []))))
+    plain = {key for key in table.index if key in own}
+    assert {key: table.loc[key, "default"] for key in plain} == {key: own[key] for key in plain}
+    assert {*table.index} - plain <= {
+        "data", "model", "space", "search.grid.points", "search.hyperband.epochs",
+        "search.nsga2.population", "search.patient.patience",
+    }  # fmt: skip
+    silent = table.index[table["comment"] == ""]
+    assert [key for key in silent if not key.startswith(("space.", "phantom.samples."))] == []

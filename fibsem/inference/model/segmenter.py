@@ -18,6 +18,7 @@ from fibsem.inference.model.predict import BlockScorer, Mode
 from fibsem.inference.options import Precision
 from fibsem.models import Model
 from fibsem.models.spec import ModelSpec
+from fibsem.system.advice import WEIGHTS
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -138,8 +139,8 @@ class Segmenter:
             return first
         if any(segmenter.recipe != first.recipe for segmenter in segmenters):
             raise UserError(
-                "`weights` of an ensemble must expect the same correction of grey values, but got "
-                f"{', '.join(sorted({str(segmenter.recipe) for segmenter in segmenters}))}."
+                f"`{WEIGHTS}` of an ensemble must expect the same correction of grey values, but "
+                f"got {', '.join(sorted({str(segmenter.recipe) for segmenter in segmenters}))}."
             )
         members = tuple(member for segmenter in segmenters for member in segmenter.members)
         identity = "+".join(segmenter.identity for segmenter in segmenters)
@@ -184,13 +185,13 @@ def first_one_warnings(segmenters: Mapping[str, Segmenter]) -> Iterator[str]:
             )
         )
         yield (
-            f"the models of `weights` have different post-processing ({settings}), and their mean "
-            "gets that of the first: another order gives other labels"
+            f"the models of `{WEIGHTS}` have different post-processing ({settings}), and their "
+            "mean gets that of the first: another order gives other labels"
         )
     if len({segmenter.classes for segmenter in segmenters.values()}) > 1:
         values = "; ".join(f"{name}: {own.classes}" for name, own in segmenters.items())
         yield (
-            f"the models of `weights` write pores and solid as different values ({values}), and "
+            f"the models of `{WEIGHTS}` write pores and solid as different values ({values}), and "
             "their mean as those of the first"
         )
 
