@@ -73,6 +73,8 @@ class TrialResult(Stored):
     precision
         Precision of the feature maps in training steps, ``float32`` or ``bfloat16``; the network is
         scored and stored in float32.
+    lost_epochs
+        Number of epochs that diverged and were not repeated; they are not in the history.
     """
 
     run_id: str
@@ -89,6 +91,7 @@ class TrialResult(Stored):
     start: dict[str, int] | None = None
     test_squares_learned: int | None = 0
     precision: str = "float32"
+    lost_epochs: int = 0
 
     @property
     def epochs(self) -> int:
@@ -97,8 +100,8 @@ class TrialResult(Stored):
 
     @property
     def whole_epochs(self) -> int:
-        """Number of epochs without one that a time limit cut."""
-        return sum(not epoch.cut for epoch in self.history)
+        """Number of epochs without one that a time limit cut, with those that diverged whole."""
+        return self.lost_epochs + sum(not epoch.cut for epoch in self.history)
 
     @property
     def groups(self) -> dict[str, Figures | None]:

@@ -221,6 +221,7 @@ def _scored(
         field=config.spec.sees,
         cost=cost,
         precision=precision_of(config.train.precision, config.spec),
+        lost_epochs=trained.lost,
         val_all=val_all,
         test=estimate(material, trained.model, "test").balanced if config.train.test else None,
     )

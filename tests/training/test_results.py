@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.training.results import Epoch, TrialResult
 
 
@@ -12,6 +13,15 @@ def test_an_epoch_that_a_time_limit_cut_is_not_whole():
     assert (result.epochs, result.whole_epochs) == (2, 1)
     again = TrialResult.from_json(result.to_json())
     assert again.history == (whole, cut)
+
+
+def test_an_epoch_that_diverged_whole_is_none_that_a_time_limit_cut():
+    """It was trained, and is in no history: a hard budget was said to have cut it off."""
+    epoch = Epoch(0, 0.1, 0.5, {"loss": 0.5}, 1.0, 0.1, steps=9)
+    result = TrialResult("run", {"loss": 0.4}, (epoch,), 0, 1.5, 20, 9, {}, lost_epochs=1)
+    assert (result.epochs, result.whole_epochs) == (1, 2)
+    record = TrialRecord.of(TrialResult.from_json(result.to_json()), {}, "")
+    assert (record.epochs, record.whole) == (1, 2)
 
 
 def test_a_result_without_more_than_it_must_have_says_so():

@@ -26,7 +26,8 @@ class TrialRecord(Stored):
     val, val_all, cost, train_seconds, parameters, restart
         Fields of the result of a finished training.
     whole_epochs
-        Number of epochs that no time limit cut, if it cut one.
+        Number of epochs that no time limit cut, with those that diverged whole; None if these are
+        the `epochs`.
     beyond
         Excess over each bound of ``search.constraints``, negative within it.
     reason
@@ -56,7 +57,7 @@ class TrialRecord(Stored):
     @classmethod
     def of(cls, result: TrialResult, beyond: Mapping[str, float], reason: str) -> TrialRecord:
         """Return the record of a finished training."""
-        whole = result.whole_epochs if result.whole_epochs < result.epochs else None
+        whole = result.whole_epochs if result.whole_epochs != result.epochs else None
         return cls(
             result.run_id, result.val, result.val_all, result.cost, result.epochs,
             result.train_seconds, result.parameters, result.restart, whole, beyond, reason,
@@ -64,7 +65,7 @@ class TrialRecord(Stored):
 
     @property
     def whole(self) -> int:
-        """Number of epochs that no time limit cut."""
+        """Number of epochs that no time limit cut, with those that diverged whole."""
         return (self.epochs if self.whole_epochs is None else self.whole_epochs) or 0
 
     @property

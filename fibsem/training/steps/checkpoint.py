@@ -47,12 +47,13 @@ DAMAGE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.erro
 class CheckpointRecord(Stored):
     """State of a training in a checkpoint, apart from weights; see :class:`TrainingState`.
 
-    Earlier versions wrote no ``identity``, ``restart`` and ``lost_s``.
+    Earlier versions wrote no ``identity``, ``restart``, ``lost_s`` and ``lost``.
     """
 
     best: int
     restart: int | None = None
     lost_s: float = 0.0
+    lost: int = 0
     history: tuple[Epoch, ...]
     identity: Identity | None = None
 
@@ -127,8 +128,8 @@ def save(learner: Learner, state: TrainingState, path: Path, identity: Identity)
     }
     arrays |= {f"best/{k}": v for k, v in enumerate(state.best_weights)}
     record = CheckpointRecord(
-        best=state.best, restart=state.restart, lost_s=state.lost_s, history=(*state.history,),
-        identity=identity,
+        best=state.best, restart=state.restart, lost_s=state.lost_s, lost=state.lost,
+        history=(*state.history,), identity=identity,
     )  # fmt: skip
     arrays[RECORD] = np.frombuffer(json.dumps(record.to_json()).encode(), np.uint8)
     buffer = io.BytesIO()
@@ -173,7 +174,7 @@ def restore(learner: Learner, state: TrainingState, path: Path, identity: Identi
     for variable, value in read:
         variable.assign(value)
     state.history, state.best, state.best_weights = [*record.history], record.best, best
-    state.restart, state.lost_s = record.restart, record.lost_s
+    state.restart, state.lost_s, state.lost = record.restart, record.lost_s, record.lost
 
 
 def _read(

@@ -22,7 +22,13 @@ from fibsem.training.scoring.estimating import Forward, estimate, estimator
 from fibsem.training.scoring.features import fit_features
 from fibsem.training.steps import traced
 from fibsem.training.steps.checkpoint import Keeping, continuation, restore
-from fibsem.training.steps.health import DivergedError, check_alive, check_taught, is_alive
+from fibsem.training.steps.health import (
+    BrokenOffError,
+    DivergedError,
+    check_alive,
+    check_taught,
+    is_alive,
+)
 from fibsem.training.steps.learner import Learner, Weights
 from fibsem.training.steps.registered import forgotten
 from fibsem.training.steps.seeding import seed_networks
@@ -42,7 +48,7 @@ class Trained:
     ``parameters`` is the number of trainable parameters, or of nodes of a forest. ``restart`` is
     the number of epochs after which the training was restarted at a smaller learning rate, or None.
     ``fit`` tells how much of the model was initialised from another one. ``lost_s`` are the seconds
-    of epochs that diverged and have no metrics.
+    of epochs that diverged and have no metrics, and ``lost`` counts those that were not repeated.
     """
 
     model: Model
@@ -52,6 +58,7 @@ class Trained:
     restart: int | None = None
     fit: Fit | None = None
     lost_s: float = 0.0
+    lost: int = 0
 
     @property
     def seconds(self) -> float:
@@ -151,7 +158,9 @@ def _best_of(
     state.say_kept()
     history, best = tuple(state.history), state.history[state.best]
     parameters = sum(math.prod(weight.shape) for weight in model.trainable_variables)
-    return Trained(model, history, best, parameters, state.restart, learner.fit, state.lost_s)
+    return Trained(
+        model, history, best, parameters, state.restart, learner.fit, state.lost_s, state.lost
+    )
 
 
 def _fit_features(material: Material, on_epoch: Callable[[Epoch], None] | None) -> Trained:
@@ -210,7 +219,7 @@ def _one_epoch(
     )  # fmt: skip
     train_loss = float(loss.history["loss"][0])
     if not math.isfinite(train_loss):
-        raise DivergedError(f"the training loss is {train_loss} in epoch {epoch + 1}")
+        raise BrokenOffError(f"the training loss is {train_loss} in epoch {epoch + 1}")
     learner.settle(batches(whole=True))
     trained = time.perf_counter()
     scores = score(learner.forward)

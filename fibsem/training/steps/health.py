@@ -39,6 +39,10 @@ class DivergedError(UserError):
         return f"{self.args[0]}; a smaller train.learning_rate or another seed may help"
 
 
+class BrokenOffError(DivergedError):
+    """Raised when a loss in the steps is not finite, which ends the epoch at that step."""
+
+
 class CollapsedError(DivergedError):
     """Raised when a network predicts (almost) the same everywhere, or has learned nothing."""
 

@@ -11,7 +11,7 @@ from fibsem.config import TrainConfig
 from fibsem.config.schedule import Schedule
 from fibsem.config.training import Criterion
 from fibsem.training.results import Epoch
-from fibsem.training.steps.health import DivergedError
+from fibsem.training.steps.health import BrokenOffError, DivergedError
 from fibsem.training.steps.learner import Weights
 from fibsem.training.steps.optimizer import Rate
 
@@ -39,6 +39,8 @@ class TrainingState:
         Number and weights of the best epoch, before or after a restart; -1 if there is none yet.
     restart, lost_s
         Epochs after which the training was restarted, or None; seconds of epochs that diverged.
+    lost
+        Number of diverged epochs that are not repeated, since all of their steps were made.
     over
         Whether the training has diverged for good, so that no further epochs follow.
     """
@@ -52,12 +54,18 @@ class TrainingState:
     best_weights: Weights = field(default_factory=list)
     restart: int | None = None
     lost_s: float = 0.0
+    lost: int = 0
     over: bool = False
 
     @classmethod
     def of(cls, train: TrainConfig) -> TrainingState:
         """Return the state of a training before its first epoch."""
         return cls(train.rates, train.patience, train.kept_by, train.restart)
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs of the history at the end of the training."""
+        return self.schedule.epochs - self.lost
 
     @property
     def seconds(self) -> float:
@@ -76,6 +84,9 @@ class TrainingState:
 
     def begin_again(self, error: DivergedError, lost_s: float) -> None:
         """Record a restart after a network diverged, which is allowed once; keep the best weights.
+
+        An epoch of which all steps were made is not repeated if another one follows it, so that the
+        training takes no longer than without the restart.
 
         Parameters
         ----------
@@ -98,6 +109,8 @@ class TrainingState:
             raise error
         if not self.over:
             self.restart = len(self.history)
+            if not isinstance(error, BrokenOffError) and self.restart < self.epochs - 1:
+                self.lost += 1
         print(f"warning: {error.args[0]}; {self._what_follows()}", file=sys.stderr)
 
     def _what_follows(self) -> str:
@@ -126,7 +139,7 @@ class TrainingState:
         left_s = None if whole.max_seconds is None else max(whole.max_seconds - before_s, 1e-3)
         rest = replace(
             whole, rate=RESTART_RATE * whole.rate, max_seconds=left_s,
-            epochs=whole.epochs - self.restart,
+            epochs=self.epochs - self.restart,
         )  # fmt: skip
         return Rate(rest, len(self.history) - self.restart, steps, self.seconds - before_s)
 
@@ -166,7 +179,7 @@ class TrainingState:
     @property
     def cut_off(self) -> str | None:
         """Message that the time limit ended the training before its last step, or None."""
-        done, epochs = sum(not epoch.cut for epoch in self.history), self.schedule.epochs
+        done, epochs = sum(not epoch.cut for epoch in self.history), self.epochs
         steps, most_s = self.history[-1].steps if self.history else 0, self.schedule.max_seconds
         if most_s is None or done >= epochs or not (self.cut or self.left_s <= 0):
             return None
@@ -181,7 +194,7 @@ class TrainingState:
         waited = done - 1 - self._best_since(self.restart or 0)
         return (
             self.over
-            or done >= self.schedule.epochs
+            or done >= self.epochs
             or (self.patience is not None and waited >= self.patience and done > 0)
             or self.cut
             or self.left_s <= 0

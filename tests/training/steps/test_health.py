@@ -19,7 +19,13 @@ from fibsem.training.results import Epoch
 from fibsem.training.run import run_job
 from fibsem.training.scoring.estimating import estimate
 from fibsem.training.steps import fit
-from fibsem.training.steps.health import CollapsedError, DivergedError, check_alive, check_taught
+from fibsem.training.steps.health import (
+    BrokenOffError,
+    CollapsedError,
+    DivergedError,
+    check_alive,
+    check_taught,
+)
 from fibsem.training.steps.state import TrainingState, seconds_of
 from tests.impossible import ALIVE, DEAD, LABELS, NOISE, sigmoid
 
@@ -125,7 +131,8 @@ def test_a_training_that_begins_to_die_is_begun_again_once_at_a_smaller_rate(
     setting = material("train.epochs=4", "train.restart=true", "train.warmup=0")
     file = tmp_path / "checkpoint.npz"
     trained = fit.train(setting, checkpoint=file)
-    assert (trained.restart, len(trained.history)) == (1, 4)  # within the same budget
+    # within the same budget: the epoch that was lost is one of the four
+    assert (trained.restart, trained.lost, len(trained.history)) == (1, 1, 3)
     rates = [epoch.learning_rate for epoch in trained.history]
     assert rates[1] < 0.11 * rates[0]
     assert rates[-1] < rates[1]
@@ -133,7 +140,7 @@ def test_a_training_that_begins_to_die_is_begun_again_once_at_a_smaller_rate(
     said = capsys.readouterr().err
     assert "it is constant; begun again after epoch 1, from a learning rate of 0.001" in said
     again = fit.train(setting, checkpoint=file)  # finished: nothing is trained
-    assert (again.restart, again.history) == (1, trained.history)
+    assert (again.restart, again.lost, again.history) == (1, 1, trained.history)
     assert again.seconds == trained.seconds >= LOST_S + seconds_of(trained.history)
 
 
@@ -201,6 +208,28 @@ def test_where_nothing_can_follow_the_best_is_what_it_comes_to(begun_again, caps
     assert "it died; nothing more is trained, and epoch 2 is kept" in capsys.readouterr().err
     with pytest.raises(DivergedError, match="it died"):
         TrainingState.of(replace(how, max_seconds=1.0)).begin_again(error, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "epochs", "before", "lost"),
+    [
+        (DivergedError("the validation loss is nan"), 4, 0, 1),
+        (CollapsedError("it is constant"), 4, 2, 1),
+        (CollapsedError("it is constant"), 4, 3, 0),  # else no epoch would follow
+        (DivergedError("the validation loss is nan"), 1, 0, 0),
+        (BrokenOffError("the training loss is nan"), 4, 0, 0),  # it took a few steps alone
+    ],
+)
+def test_an_epoch_that_diverged_whole_is_not_repeated(error, epochs, before, lost):
+    """Four epochs took the time of five, and a minute's plan a quarter more."""
+    state = TrainingState.of(TrainConfig(learning_rate=0.1, keep="loss", epochs=epochs, warmup=0))
+    for number in range(before):
+        state.take(epoch(number, 0.5), list)
+    state.begin_again(error, 6.0)
+    assert state.rate(100).schedule.epochs == epochs - before - lost
+    while not state.ended:
+        state.take(epoch(len(state.history), 0.4), list)
+    assert (state.lost, len(state.history)) == (lost, epochs - lost)
 
 
 def test_patience_with_the_second_network_is_with_what_it_learns():
