@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,16 @@ class CompareResult(Result[Comparison]):
         for title, paired in ((trained, self.squares), ("seeds", self.seeds)):
             lines.append(f"  over {paired.pairs} {title}: {paired_text(paired)}")
         return "\n".join([*lines, f"{self.result_folder}/summary.json"])
+
+    def pictures(self) -> Iterable[bytes]:
+        """The differences over squares and over seeds with their intervals, as PNG."""
+        from fibsem.analysis import figures
+
+        both = {"squares": self.squares, "seeds": self.seeds}
+        ends = {k: (p.mean, p.low, p.high) for k, p in both.items() if p.pairs}
+        if ends:
+            label = f"test mIoU, {self.contents.first} minus {self.contents.second}"
+            yield figures.png(figures.differences(ends, label))
 
 
 def paired_text(paired: Paired) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fibsem.api.options import completes, one_line_errors, overrides_of, some_dataset, tree_of
-from fibsem.api.results import as_html
 from fibsem.config import DataConfig, flat, override, read, read_path, require
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.data.dataset.samples import Region
@@ -21,6 +20,7 @@ from fibsem.data.dataset.split import SPLITS, SplitRecipe
 from fibsem.data.preprocessing import Recipe, evenly_spaced
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
+from fibsem.system.notebooks import as_html
 
 #: Number of squares in a notebook's picture.
 SHOWN = 6

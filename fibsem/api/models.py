@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.config import TrackingConfig, Tree, read, require, weights_of
 from fibsem.errors import UserError
 from fibsem.system.advice import WEIGHTS
 from fibsem.system.home import home_path
+from fibsem.system.notebooks import as_html
 
 if TYPE_CHECKING:
     from fibsem.inference.model.segmenter import Segmenter
@@ -64,6 +67,21 @@ class LoadedModel:
     def voxel_nm(self) -> tuple[float | None, float | None, float | None]:
         """Voxel size of its training films, (z, y, x) in nm; None for an unknown size."""
         return self.bundle.voxel_nm
+
+    def pictures(self) -> Iterable[bytes]:
+        """Reliability of its probabilities and grey values of its films, where recorded, as PNG."""
+        from fibsem.analysis import figures
+
+        audit = self.bundle.audit
+        if audit.calibration is not None:
+            yield figures.png(figures.reliability(audit.calibration))
+        if audit.greys:
+            counts = {name: np.asarray(greys) for name, greys in audit.greys.items()}
+            edges = np.linspace(0, 1, len(next(iter(counts.values()))) + 1)
+            yield figures.png(figures.histograms(counts, edges))
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self), self.pictures())
 
     def __repr__(self) -> str:
         segmenter = self.bundle.segmenter

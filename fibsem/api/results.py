@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from fibsem.errors import UserError
 from fibsem.system.files import known_json
+from fibsem.system.notebooks import as_html
 from fibsem.system.records import as_record
 from fibsem.system.secrets import in_message
 
@@ -100,17 +99,6 @@ class Result(Generic[S]):
     def _without_pictures(self, why: Exception) -> str:
         """Text that is shown if pictures cannot be read."""
         return as_html(in_message(f"{self.text}\nwithout pictures: {why}"))
-
-
-def as_html(text: str, pictures: Iterable[bytes] = ()) -> str:
-    """Return HTML of a text with embedded pictures below it.
-
-    >>> as_html("a < b", [b"png"])
-    '<pre>a &lt; b</pre><img src="data:image/png;base64,cG5n" style="max-width:100%">'
-    """
-    drawn = (base64.b64encode(png).decode() for png in pictures)
-    images = (f'<img src="data:image/png;base64,{code}" style="max-width:100%">' for code in drawn)
-    return f"<pre>{html.escape(text)}</pre>{''.join(images)}"
 
 
 def files(paths: Iterable[Path]) -> Iterable[bytes]:

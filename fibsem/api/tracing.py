@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import TrackingConfig, Tree, output_folder, read, read_path, require
 from fibsem.reporting.again import Step
-from fibsem.reporting.lineage import LineageReport, read_lineage
+from fibsem.reporting.lineage import STEPS, LineageReport, read_lineage
 from fibsem.system.files import write_json
 from fibsem.system.identity import check_others
 from fibsem.system.locks import at_work
+from fibsem.system.notebooks import as_html
+from fibsem.system.secrets import in_message
 from fibsem.tracking.aliases import aliases_now
 
 
@@ -44,6 +47,16 @@ class LineageResult(Result[LineageReport]):
     def text(self) -> str:
         """Facts, models and commands."""
         return self.contents.text()
+
+    def _repr_html_(self) -> str:
+        """The facts, and the steps as a table."""
+        facts, _, _ = self.text.partition(f"\n{STEPS}\n")
+        rows = "".join(
+            f"<tr><td>{escape(in_message(step.note))}</td>"
+            f"<td><code>{escape(in_message(step.run or ''))}</code></td></tr>"
+            for step in self.steps
+        )
+        return f"{as_html(in_message(facts))}<table><caption>{STEPS}</caption>{rows}</table>"
 
 
 @completes("report", "tracking")

@@ -28,6 +28,9 @@ READ: dict[str, type] = {"segmentation": SegmentedFilm, "promotion": PromotedMod
 #: Keys that identify each kind.
 TOLD_BY = {"segmentation": {"labels", "slabs"}, "promotion": {"winner", "version"}}
 
+#: Title of the steps that make a result.
+STEPS = "to make it again"
+
 
 @dataclass(frozen=True)
 class NamedModel:
@@ -137,7 +140,7 @@ class LineageReport:
         for k, source in enumerate(self.sources, start=1):
             title = "model" if len(self.sources) == 1 else f"model {k} of {len(self.sources)}"
             lines += ["", title, *_rows(self._facts(source))]
-        lines += ["", "to make it again"]
+        lines += ["", STEPS]
         for step in self.steps:
             lines += [f"  # {step.note}"] if step.note else []
             lines += [f"  {step.run}"] if step.run else []

@@ -123,6 +123,7 @@ def test_evaluations_are_tables_and_are_compared(found, capsys):
     told = api.compare(scored, single, output=folder / "scored" / "pair")
     assert (told.seeds.pairs, told.squares.mean) == (1, 0)
     assert "over 1 seeds: +0.0000" in str(told)
+    assert told._repr_html_().count("<img") == 1
 
 
 def test_a_sweep_has_its_trials_as_a_table_and_the_words_of_the_command(found):
@@ -192,6 +193,7 @@ def test_an_array_is_labelled_as_the_volume_on_disk_is(found, tiny):
     *_, store, folder = found
     model = api.load(**store)
     assert "threshold 11x11x1, trained at 50 x 10 x 10 nm" in str(model)
+    assert model._repr_html_().count("<img") == 2  # reliability, and grey values of the films
     on_disk = api.segment(
         tiny / "HPC45" / "slices", model, output=folder / "disk", probabilities=True, previews=0,
         **store,
@@ -261,7 +263,9 @@ def test_a_training_can_be_used_at_once(found, tiny, capsys):
     report.main(compose("report", [f"lineage={folder / 'once'}"]))
     printed = capsys.readouterr().out
     assert "python -m fibsem.train " in printed
-    assert printed.endswith(f"{api.lineage(by_path, output=folder / 'lineage')}\n")
+    made = api.lineage(by_path, output=folder / "lineage")
+    assert printed.endswith(f"{made}\n")
+    assert made._repr_html_().count("<tr>") == len(made.steps) > 1
     assert "sweep" not in printed
 
 

@@ -19,6 +19,7 @@ from fibsem.analysis.figures.sweeps import (
 )
 from fibsem.analysis.figures.training import (
     boxes,
+    differences,
     learning_bands,
     learning_curves,
     miou_by_neighbourhood,
@@ -28,6 +29,7 @@ __all__ = [
     "bars",
     "boxes",
     "classes",
+    "differences",
     "feature_maps",
     "gradients",
     "histograms",

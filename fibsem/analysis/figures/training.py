@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fibsem.analysis.figures.style import PORE, SOLID, axes_row, shown
+from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, axes_row, shown
 from fibsem.analysis.statistics import band
 
 
@@ -119,6 +119,28 @@ def miou_by_neighbourhood(values: Mapping[str, Mapping[int, tuple[float, float]]
     ax.set_xticks(sorted({n for line in values.values() for n in line}))
     ax.set(xlabel="n_x = n_y (pixels)", ylabel="validation mIoU (%)")
     ax.legend(fontsize=7, ncols=2)
+    return figure
+
+
+def differences(values: Mapping[str, tuple[float, float, float]], label: str) -> Figure:
+    """Draw mean differences with the ends of their intervals, beside a line at 0.
+
+    Without an interval (NaN) only the mean is drawn.
+
+    Examples
+    --------
+    ```python
+    differences({"squares": (0.010, 0.002, 0.018), "seeds": (0.012, -0.001, 0.025)}, "test mIoU")
+    ```
+    """
+    figure, (ax,) = axes_row(1, 4.2, 0.4 * len(values) + 0.9)
+    ax.axvline(0, color=NEUTRAL, lw=0.8, ls="--")
+    for k, (mean, low, high) in enumerate(values.values()):
+        ax.plot((low, high), (k, k), color=PORE, lw=1.5)
+        ax.plot(mean, k, "o", color=PORE, ms=4)
+    ax.set_yticks(range(len(values)), [shown(name) for name in values])
+    ax.set_ylim(len(values) - 0.5, -0.5)
+    ax.set_xlabel(shown(label))
     return figure
 
 

@@ -17,6 +17,7 @@ from fibsem.data.volumes.indexing import box_of
 from fibsem.data.volumes.layered import DeepSource
 from fibsem.data.volumes.lengths import finite, stated_nm
 from fibsem.data.volumes.mended import MendedSource
+from fibsem.data.volumes.picture import as_png, middle_of
 from fibsem.data.volumes.source import (
     Around,
     InFile,
@@ -32,6 +33,7 @@ from fibsem.data.volumes.voxels import UNKNOWN_NM, VoxelNm, Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.system.advice import RANGE, VALID
+from fibsem.system.notebooks import as_html
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,6 +71,12 @@ class Volume:
         extent = " x ".join(map(str, self.shape))
         nm = " x ".join("?" if size is None else f"{size:g}" for size in self.voxel_nm)
         return f"{self.path}: {extent} {self.dtype}, {nm} nm (z, y, x)"
+
+    def _repr_html_(self) -> str:
+        try:
+            return as_html(repr(self), [as_png(self.read(middle_of(self.shape))[0])])
+        except (UserError, OSError) as error:
+            return as_html(f"{self!r}\nwithout a picture: {error}")
 
     @property
     def shape(self) -> Triple:

@@ -54,3 +54,14 @@ def test_every_value_lies_on_its_box():
         [[1, 1.0], [1, 2.0], [1, 3.0]], [[2, 4.0], [2, 4.5]],
     ]  # fmt: skip
     assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b"]
+
+
+def test_differences_have_their_ends_beside_zero():
+    nan = float("nan")
+    ends = {"squares": (0.01, 0.002, 0.018), "seeds": (-0.02, nan, nan)}
+    (ax,) = figures.differences(ends, "test mIoU").axes
+    zero, interval, mean, _, other = ax.lines
+    assert set(zero.get_xdata()) == {0}
+    assert (*interval.get_xdata(), *mean.get_xdata()) == (0.002, 0.018, 0.01)
+    assert other.get_xdata() == [-0.02]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["squares", "seeds"]

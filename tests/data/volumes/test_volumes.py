@@ -1,7 +1,9 @@
 """One suite for every kind, then what each may refuse; numpy indexing is the reference."""
 
+import io
 import json
 import pickle
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +13,10 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from fibsem.data.volumes import ArrayVolume, open_volume, stated_nm
+from fibsem.data.volumes.picture import as_png, middle_of
 from fibsem.errors import UserError
 from fibsem.geometry import Box
 from tests.data.volumes.written import (
@@ -83,6 +87,7 @@ def test_a_volume_is_an_array_for_numpy_and_says_what_it_cannot_read(stored):
     volume, array = stored
     np.testing.assert_array_equal(np.asarray(volume, np.float64), array)
     np.testing.assert_array_equal(list(volume), array)
+    assert "data:image/png;base64,iVBOR" in volume._repr_html_()
     with pytest.raises(ValueError, match="which is a copy"):
         np.asarray(volume, copy=False)
     for key in ([0], slice(None, None, 2), None, 0.5, (0, 0, 0, 0), (..., ...), "z", array > 0):
@@ -102,6 +107,23 @@ def test_what_is_read_belongs_to_the_reader(stored):
 def test_a_box_outside_is_refused(stored, grown):
     with pytest.raises(UserError, match=r"must lie inside its volume, from \(0, 0, 0\) to "):
         stored[0].read(Box.whole(SHAPE).grow(grown))
+
+
+def test_a_volume_shows_its_middle_slice(tmp_path):
+    """Of which every n-th pixel is shown; also one whose pores are few."""
+    assert middle_of((3, 2, 1030)) == Box((1, 0, 0), (2, 2, 1030))
+    grey = np.zeros((3, 2, 1030), np.uint16)
+    grey[1, :, 600:] = 4000
+    shown = np.asarray(Image.open(io.BytesIO(as_png(grey[1]))))
+    np.testing.assert_array_equal(shown, 255 * (grey[1, ::3, ::3] > 0))
+    few = np.zeros((1, 100, 100), np.uint8)
+    few[0, 5, 5] = 255
+    shown = np.asarray(Image.open(io.BytesIO(as_png(few[0]))))
+    np.testing.assert_array_equal(shown, few[0])
+    path = write(tmp_path, "tiff", grey)
+    volume = open_volume(path)
+    shutil.rmtree(path)
+    assert "without a picture: " in volume._repr_html_()
 
 
 @pytest.mark.parametrize("kind", [*WRITTEN, "zarr-0.4"])
