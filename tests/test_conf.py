@@ -1,18 +1,24 @@
 """Every configuration composes, and what is wrong in one is said in one line."""
 
+import inspect
 import shlex
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fibsem import api
+from fibsem.api import simulating
 from fibsem.api.inputs import options_of
 from fibsem.config import (
     AUTO,
     CONF,
+    OUTPUTS,
     Configuration,
+    FinalConfig,
     GateConfig,
     PostProcessingConfig,
     RankConfig,
@@ -22,6 +28,7 @@ from fibsem.config import (
     TrainConfig,
     command_line,
     compose,
+    flat,
     output_folder,
     read,
     settings_hash,
@@ -33,6 +40,7 @@ from fibsem.config.trees import READ_BY
 from fibsem.data.dataset.split import SplitRecipe
 from fibsem.data.phantom import PhantomRecipe
 from fibsem.data.preprocessing import Recipe
+from fibsem.data.volumes import Manner
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.models.spec import MODELS, resolve
@@ -149,6 +157,47 @@ def test_a_default_is_the_same_from_python_and_in_conf(kind, command, group):
     tree = compose(command)
     own = tree[group] if group else {one.name: tree[one.name] for one in fields(kind)}
     assert read(kind, own, group or "") == kind()
+
+
+@pytest.mark.parametrize(
+    ("kind", "group"), [(PostProcessingConfig, "postprocessing"), (FinalConfig, "final")]
+)
+def test_a_group_of_a_promotion_has_no_default_of_its_own(kind, group):
+    """But what conf/ has, too."""
+    own = compose("promote")[group]
+    needed = {one.name for one in fields(kind) if one.default is MISSING}
+    assert read(kind, {key: own[key] for key in needed}, group) == read(kind, own, group)
+
+
+#: Arguments of Python that stand in its signatures, by the key of a command that they repeat.
+SIGNED = [
+    *((getattr(api, name), "dataset", name, "data.name") for name in (
+        "evaluate", "inspect", "promote", "report", "sweep", "train",
+    )),
+    (api.open_dataset, "dataset", "inspect", "data.name"),
+    *((getattr(api, name), "model", "segment", "weights") for name in (
+        "estimate", "export", "segment",
+    )),
+    (api.load, "weights", "segment", "weights"),
+    *((kind, key, "segment", key) for kind in (Manner, api.open_volume) for key in (
+        "pattern", "series", "sparse",
+    )),
+    (Manner, "valid", "segment", "valid"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("called", "argument", "command", "key"), SIGNED)
+def test_a_default_of_a_signature_is_that_of_conf(called, argument, command, key):
+    default = inspect.signature(called).parameters[argument].default
+    assert default == dict(flat(compose(command)))[key]
+
+
+def test_films_are_simulated_and_results_looked_for_where_they_are_by_default():
+    data = compose("train")["data"]
+    assert Path(data["root"]) / data["name"] == Path(simulating.FOLDER)
+    assert api.keys("simulate").loc["output", "comment"].endswith(f'"": {simulating.FOLDER}')
+    assert api.keys("report").loc["folders", "comment"].endswith(f'"": {OUTPUTS}')
+    assert PhantomRecipe.from_mapping(compose("simulate")["phantom"]) == PhantomRecipe()
 
 
 def test_a_training_of_an_earlier_version_is_read_as_it_was():

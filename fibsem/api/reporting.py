@@ -13,6 +13,7 @@ from fibsem.api.datasets import OpenDataset
 from fibsem.api.options import completes, one_line_errors, some_dataset, tree_of
 from fibsem.api.results import Result
 from fibsem.config import (
+    OUTPUTS,
     Configuration,
     DataConfig,
     TrackingConfig,
@@ -127,7 +128,7 @@ def report(
 def run(tree: Tree) -> ReportResult:
     """Report on a dataset."""
     store = read(TrackingConfig, tree["tracking"], "tracking")
-    folders = tree["folders"] if tree["folders"] is not None else ["outputs"]
+    folders = tree["folders"] if tree["folders"] is not None else [str(OUTPUTS)]
     if not isinstance(folders, list) or not folders:
         raise UserError(f"`folders` must be a list of folders, folders=[A,B], but got {folders}.")
     for line in Configuration(tree).typed_for_nothing():

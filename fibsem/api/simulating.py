@@ -22,6 +22,9 @@ from fibsem.system.progress import Progress
 from fibsem.system.records import as_record
 from fibsem.system.summaries.simulation import SimulatedFilm, SimulationSummary
 
+#: Folder of a phantom without `output`, in which `data=phantom` finds it.
+FOLDER = "data/phantom"
+
 
 @dataclass(frozen=True, repr=False)
 class SimulateResult(Result[SimulationSummary]):
@@ -108,7 +111,7 @@ def run(tree: Tree) -> SimulateResult:
     if layout == "archive":  # which cannot store a voxel size
         nm, legal = recipe.voxel_nm, tuple(recipe.voxel_nm) == VOXEL_NM
         require("phantom.voxel_nm", list(nm), legal, f"{list(VOXEL_NM)} with layout=archive")
-    folder = read_path(tree["output"] or "data/phantom", "output")
+    folder = read_path(tree["output"] or FOLDER, "output")
     lock = lock_of(folder)
     lock.parent.mkdir(parents=True, exist_ok=True)
     with sole(lock, taken(folder)):

@@ -32,12 +32,13 @@ from fibsem.config.runs import (
 from fibsem.config.search import SearchConfig
 from fibsem.config.segmentation import estimate_of, voxel_nm_of, weights_of
 from fibsem.config.training import DIGEST, SHIPPED, TrainConfig, digest_in
-from fibsem.config.trees import defaults_of, output_folder, settings_hash, settings_of
+from fibsem.config.trees import OUTPUTS, defaults_of, output_folder, settings_hash, settings_of
 
 __all__ = [
     "AUTO",
     "CONF",
     "DIGEST",
+    "OUTPUTS",
     "SHIPPED",
     "Budget",
     "Configuration",

@@ -27,7 +27,7 @@ class PostProcessingConfig:
 
     Examples
     --------
-    >>> PostProcessingConfig((0.0, 1.0), 0.3, 0.7, 5).search
+    >>> PostProcessingConfig((0.0, 1.0), 0.3, 0.7, 5, rounds=(1,), min_size=(0,)).search
     'sample'
     """
 
@@ -35,8 +35,8 @@ class PostProcessingConfig:
     threshold_start: float | None
     threshold_stop: float | None
     threshold_steps: int
-    rounds: tuple[int, ...] = (1,)
-    min_size: tuple[int, ...] = (0,)
+    rounds: tuple[int, ...]
+    min_size: tuple[int, ...]
     search: Literal["sample", "exhaustive"] = "sample"
 
     def __post_init__(self) -> None:

@@ -51,6 +51,8 @@ OUTSIDE = (
 #: are begun.
 FORMER_DEFAULTS: Mapping[str, object] = {"train.steps": None}
 
+#: Folder of all results that are given no other.
+OUTPUTS = Path("outputs")
 #: Files by which results of earlier versions, without an identity, are recognised.
 RESULTS = ("summary.json", "result.json", "run.json", "study.db", "trials")
 #: Keys of `OUTSIDE` that nevertheless count for the names of folders.
@@ -189,7 +191,7 @@ def _named_folder(command: str, tree: dict[str, Any], title: str) -> Path:
     if command in NAMED_BY_WHAT_THEY_READ:
         keys = READ_BY[command]
         counting = {key: tree[key] for key in keys if tree[key] != WHERE_SET.get(key, ...)}
-    return Path("outputs") / command / f"{title}-{settings_hash(counting)}"
+    return OUTPUTS / command / f"{title}-{settings_hash(counting)}"
 
 
 def _others(folder: Path, data: str | None) -> list[Path]:

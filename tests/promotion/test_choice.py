@@ -42,7 +42,7 @@ def test_pieces_are_cut_out_of_their_squares_with_a_margin(material, alike):
 def test_the_best_of_what_was_tried_is_chosen(material, trained, tmp_path, how):
     some, (spec, network) = material(), trained(11, filters=4, blocks=1)
     plain = Segmenter.of(spec, network, some.config.preprocess, PostProcessing())
-    config = PostProcessingConfig((0.0, 1.0, 2.0), 0.3, 0.7, 5, search=how)
+    config = PostProcessingConfig((0.0, 1.0, 2.0), 0.3, 0.7, 5, (1,), (0,), search=how)
     found = _search(plain, some, config, tmp_path)
     surface = np.array(found.surface)
     assert surface.shape == config.grid.shape

@@ -1,5 +1,7 @@
 """Pixels that a promotion scores, and the time of its search for a post-processing."""
 
+from dataclasses import replace
+
 import pytest
 
 from fibsem.config import Configuration, PostProcessingConfig, compose
@@ -29,6 +31,7 @@ def test_squares_and_volumes_are_gone_over_by_every_member_in_every_view(
 @pytest.mark.parametrize("how", ["sample", "exhaustive"])
 def test_the_search_is_timed_for_all_sigmas_and_squares(material, how):
     dataset = material().dataset
-    few = search_s(dataset, PostProcessingConfig((1.0,), 0.4, 0.5, 2, search=how))
-    many = search_s(dataset, PostProcessingConfig((1.0,) * 200, 0.4, 0.5, 2, search=how))
+    config = PostProcessingConfig((1.0,), 0.4, 0.5, 2, (1,), (0,), search=how)
+    few = search_s(dataset, config)
+    many = search_s(dataset, replace(config, sigma=(1.0,) * 200))
     assert 0 < few < many
