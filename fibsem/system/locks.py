@@ -1,33 +1,21 @@
-"""Locks between processes that end with the process, with a fallback for systems without them.
-
-On a file system without locks, the owner exclusively creates a file and touches it every few
-seconds. A lock whose file was not touched for a minute, by the file system's clock, is taken over.
-"""
+"""Locks between processes that end with the process, also on file systems without locks."""
 
 from __future__ import annotations
 
-import _thread
 import errno
 import fcntl
-import os
-import secrets
-import socket
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from fibsem.errors import UserError
-from fibsem.system.files import folder_beside, remove_leftovers
-from fibsem.system.threads import start_beside
+from fibsem.system.files import remove_leftovers
+from fibsem.system.locking.lock_files import exclusive, holding
 
 #: Error numbers of a file system without locks.
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-#: Seconds between two touches by an owner, and of silence after which its lock is taken over.
-BEAT_S, SILENCE_S = 10.0, 60.0
 #: Seconds between two attempts of a waiting process.
 POLL_S = 0.2
 
@@ -43,12 +31,12 @@ def alone(path: Path, *, busy: str = "") -> Iterator[None]:
         if _wait(file.fileno(), busy):
             yield
             return
-    while not (token := _create(path)):
+    while (hold := exclusive(path)) is None:
         if busy:
             print(busy, flush=True)
             busy = ""  # once
         time.sleep(POLL_S)
-    with _owning(path, token):
+    with holding(hold):
         yield
 
 
@@ -68,10 +56,10 @@ def sole(path: Path, refusal: UserError, *, shared: bool = False) -> Iterator[No
         if locked or shared:
             yield
             return
-    token = _create(path)
-    if not token:
+    hold = exclusive(path)
+    if hold is None:
         raise refusal
-    with _owning(path, token):
+    with holding(hold):
         yield
 
 
@@ -155,80 +143,3 @@ def _wait(file: int, busy: str) -> bool:
         if busy:
             print(busy, flush=True)
     return _lock(file, fcntl.LOCK_EX)
-
-
-# fallback without locks
-
-
-def _owner(path: Path) -> Path:
-    return path.with_name(f"{path.name}.owner")
-
-
-def _create(path: Path) -> str | None:
-    """Create the owner file of a lock; return its token, or None if another process holds it."""
-    token = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
-    with suppress(FileExistsError), _owner(path).open("x") as file:
-        file.write(token)
-        return token
-    silent = _silent_owner(path)
-    if silent is None or not _take_away(path, silent):
-        return None
-    return _create(path)
-
-
-def _silent_owner(path: Path) -> str | None:
-    """Return the token of an owner that is silent for too long by the file system's clock, or None.
-
-    The token is read before the date: a file that replaces it in between has a recent date.
-    """
-    with folder_beside(path) as probe, suppress(FileNotFoundError):
-        token = _owner(path).read_text()
-        if probe.stat().st_mtime - _owner(path).stat().st_mtime > SILENCE_S:
-            return token
-    return None
-
-
-def _take_away(path: Path, token: str) -> bool:
-    """Remove the file of a silent owner; return True in only one of several processes."""
-    with suppress(FileNotFoundError, FileExistsError):
-        once = path.with_name(f"{path.name}.{token.rpartition(' ')[2]}")
-        with once.open("x"):
-            pass
-        if _owner(path).read_text() == token:
-            _owner(path).unlink()
-        once.unlink()
-        return True
-    return False
-
-
-@contextmanager
-def _owning(path: Path, token: str) -> Iterator[None]:
-    """Touch the owner file regularly, and remove it at the end."""
-    done = threading.Event()
-
-    def beat() -> None:
-        while not done.wait(BEAT_S):
-            with suppress(OSError):  # the file system may be unavailable for a moment
-                if _owner(path).read_text() == token:
-                    os.utime(_owner(path))
-                    continue
-            if not done.is_set() and _lost(path, token):
-                print(f"error: another process has taken {path.parent} over", file=sys.stderr)
-                _thread.interrupt_main()
-                return
-
-    thread = start_beside(beat)
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        if not _lost(path, token):
-            _owner(path).unlink(missing_ok=True)
-
-
-def _lost(path: Path, token: str) -> bool:
-    """Return whether another process took the lock over, after this one was suspended too long."""
-    with suppress(OSError):
-        return _owner(path).read_text() != token
-    return False

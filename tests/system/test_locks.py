@@ -15,6 +15,8 @@ import pytest
 from fibsem.errors import UserError
 from fibsem.system import locks
 from fibsem.system.files import TEMPORARY
+from fibsem.system.locking import lock_files
+from fibsem.system.locking.lock_files import Hold
 from fibsem.system.locks import alone, at_work
 from tests import nfs
 
@@ -28,6 +30,13 @@ folder = Path(sys.argv[1])
 if sys.argv[2] == "nfs":
     from tests import nfs
     fcntl.flock = nfs.flock
+if sys.argv[2] == "none":
+    import errno
+    from fibsem.system.locking import lock_files
+    lock_files.BEAT_S = 0.02
+    def refuse(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+    fcntl.flock = refuse
 with at_work(folder, shared=sys.argv[3] == "shared"):
     if len(sys.argv) > 4:
         with beside(folder / "deep" / "result.json") as hidden:
@@ -88,16 +97,19 @@ def no_locks(monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    monkeypatch.setattr(locks, "BEAT_S", 0.02)
-    monkeypatch.setattr(locks, "SILENCE_S", 3.0)  # a busy machine is silent for a while, too
+    monkeypatch.setattr(lock_files, "BEAT_S", 0.02)
+    monkeypatch.setattr(lock_files, "SILENCE_S", 3.0)  # a busy machine is silent for a while, too
     monkeypatch.setattr(locks, "POLL_S", 0.01)
 
 
-def silent(folder):
-    """The file of an owner that was killed long ago."""
-    owner = folder / ".lock.owner"
-    owner.write_text("elsewhere 1 0123456789abcdef")
-    os.utime(owner, (1, 1))
+def silent(folder, *tokens):
+    """The files of owners that were killed long ago, each of which took over from the last."""
+    (folder / ".lock").touch()
+    file = folder / ".lock.owner"
+    for token in tokens or ["elsewhere 1 0123456789abcdef"]:
+        file.write_text(token)
+        os.utime(file, (1, 1))
+        file = Hold(folder / ".lock", file, token or f"{file.name} 1000000000").next
 
 
 def test_without_locks_the_second_is_told_as_well(no_locks, tmp_path):
@@ -128,7 +140,6 @@ def test_without_locks_a_silent_owner_is_taken_over_by_one_alone(no_locks, tmp_p
         except UserError:
             refused.append(1)
 
-    (tmp_path / ".lock").touch()
     silent(tmp_path)
     threads = [threading.Thread(target=enter) for _ in range(4)]
     for thread in threads:
@@ -156,13 +167,57 @@ def test_without_locks_one_waits_for_the_other(no_locks, tmp_path):
     assert order in (list("aabb"), list("bbaa"))
 
 
+@pytest.mark.parametrize("tokens", [
+    ["elsewhere 1 0123456789abcdef"], ["elsewhere 1 0123456789abcdef", "elsewhere 2 fedcba98"],
+    [""], ["", ""],
+], ids=["at work", "after it took over", "before it wrote", "before it wrote twice"])  # fmt: skip
+def test_without_locks_an_owner_may_be_killed_at_any_point(no_locks, tmp_path, tokens):
+    """One that was killed while it took a lock over left a file that nobody removed any more."""
+    silent(tmp_path, *tokens)
+    (tmp_path / ".lock.0123456789abcdef").touch()  # as former versions left it
+    for _ in range(2):
+        with at_work(tmp_path):
+            assert len(list(tmp_path.glob(".lock.owner*"))) <= len(tokens) + 1
+            with pytest.raises(UserError, match="another process is at work"), at_work(tmp_path):
+                pass
+        assert not list(tmp_path.glob(".lock.owner*"))
+
+
+def test_without_locks_a_killed_process_is_taken_over_from(no_locks, tmp_path, monkeypatch):
+    monkeypatch.setattr(lock_files, "SILENCE_S", 0.3)
+    with working(tmp_path, "none", "alone") as process:
+        with pytest.raises(UserError, match="another process is at work"), at_work(tmp_path):
+            pass
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    with alone(tmp_path / ".lock"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {".lock"}
+
+
+def test_without_locks_what_comes_after_an_owner_who_is_done_holds_nothing(no_locks, tmp_path):
+    """A process looked at a silent owner, and took over from it when it was gone."""
+    silent(tmp_path, "elsewhere 1 0123456789abcdef", "too late")
+    (tmp_path / ".lock.owner").unlink()
+    with at_work(tmp_path):
+        assert (tmp_path / ".lock.owner").exists()
+    assert not (tmp_path / ".lock.owner").exists()
+
+
+@pytest.mark.parametrize("now", ["another one has it", None], ids=["at work", "done"])
 def test_without_locks_one_that_was_stopped_for_too_long_is_interrupted(
-    no_locks, tmp_path, capsys, monkeypatch
+    no_locks, tmp_path, capsys, monkeypatch, now
 ):
     interrupted = threading.Event()
     monkeypatch.setattr("_thread.interrupt_main", interrupted.set)
+    owner = tmp_path / ".lock.owner"
     with at_work(tmp_path):
-        (tmp_path / ".lock.owner").write_text("another one has it")
+        new = tmp_path / "new"
+        new.write_text(str(now))
+        if now is None:
+            owner.unlink()
+        else:
+            new.replace(owner)
         assert interrupted.wait(5)
     assert "another process has taken" in capsys.readouterr().err
-    assert (tmp_path / ".lock.owner").read_text() == "another one has it"
+    assert (owner.read_text() if owner.exists() else None) == now

@@ -1,0 +1,1 @@
+"""Locks by files that are touched, and lock files that all users of a machine share."""

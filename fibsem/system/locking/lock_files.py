@@ -1,0 +1,136 @@
+"""Locks on file systems without locks: a file that its holder touches every few seconds.
+
+Whoever creates the owner file of a lock holds it. If the file was not touched for a minute, by the
+file system's clock, another process takes the lock over: it creates a file that is named after the
+content of the former one, which only one of several processes can do. So the files form a chain,
+and the last one holds the lock. A process may be killed at any point of this.
+"""
+
+from __future__ import annotations
+
+import _thread
+import hashlib
+import os
+import secrets
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fibsem.system.files import folder_beside
+from fibsem.system.threads import start_beside
+
+#: Seconds between two touches by a holder, and of silence after which its lock is taken over.
+BEAT_S, SILENCE_S = 10.0, 60.0
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A lock that a process holds.
+
+    Attributes
+    ----------
+    path
+        Path of the lock.
+    file, token
+        File of the holder, and its content.
+    """
+
+    path: Path
+    file: Path
+    token: str
+
+    @property
+    def next(self) -> Path:
+        """File of the process that takes the lock over from this holder."""
+        return _owner(self.path, hashlib.sha256(self.token.encode()).hexdigest()[:16])
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another process took the lock over, after this one was suspended too long."""
+        return _chain(self.path)[-1:] != [self] and self.path.exists()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the holder has not touched its file for too long."""
+        with folder_beside(self.path) as probe, suppress(FileNotFoundError):
+            return probe.stat().st_mtime - self.file.stat().st_mtime > SILENCE_S
+        return False
+
+    def release(self) -> None:
+        """Remove the files of the lock, unless it is lost."""
+        chain = _chain(self.path)
+        if chain[-1:] == [self]:
+            for hold in chain:  # the first one first: without it the lock is free
+                hold.file.unlink(missing_ok=True)
+
+
+def exclusive(path: Path) -> Hold | None:
+    """Take a lock that nobody holds, or whose holder is silent; None if another process has it."""
+    chain = _chain(path)
+    if chain and not chain[-1].is_silent:
+        return None
+    hold = _create(path, chain[-1].next if chain else _owner(path))
+    if hold is not None and hold.is_lost:  # the former holder released it in the meantime
+        hold.file.unlink(missing_ok=True)
+        return None
+    return hold
+
+
+@contextmanager
+def holding(hold: Hold) -> Iterator[None]:
+    """Touch the file of a lock regularly, and release the lock at the end.
+
+    The process is interrupted if it loses the lock.
+    """
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(BEAT_S):
+            with suppress(OSError):  # the file system may be unavailable for a moment
+                if not hold.is_lost:
+                    os.utime(hold.file)
+                elif not done.is_set():
+                    where = hold.path.parent
+                    print(f"error: another process has taken {where} over", file=sys.stderr)
+                    _thread.interrupt_main()
+                    return
+
+    thread = start_beside(beat)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        with suppress(OSError):  # then it is taken over after a while
+            hold.release()
+
+
+def _owner(path: Path, after: str = "") -> Path:
+    """Return the first file of a lock, or the one that comes ``after`` another."""
+    return path.with_name(f"{path.name}.owner{'-' * bool(after)}{after}")
+
+
+def _create(path: Path, file: Path) -> Hold | None:
+    """Create the file of a holder; None if another process has created it."""
+    token = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
+    with suppress(FileExistsError), file.open("x") as opened:
+        opened.write(token)
+        return Hold(path, file, token)
+    return None
+
+
+def _chain(path: Path) -> list[Hold]:
+    """Return the holders of a lock, in the order in which they took it over from each other."""
+    chain: list[Hold] = []
+    file = _owner(path)
+    with suppress(FileNotFoundError):
+        while True:
+            # a process that was killed before it wrote its token is known by this
+            token = file.read_text() or f"{file.name} {file.stat().st_mtime_ns}"
+            chain.append(Hold(path, file, token))
+            file = chain[-1].next
+    return chain
