@@ -12,7 +12,7 @@ from typing import IO
 
 from fibsem.errors import UserError
 from fibsem.system.files import remove_leftovers
-from fibsem.system.locking.lock_files import exclusive, holding
+from fibsem.system.locking import lock_files
 
 #: Error numbers of a file system without locks.
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -31,12 +31,12 @@ def alone(path: Path, *, busy: str = "") -> Iterator[None]:
         if _wait(file.fileno(), busy):
             yield
             return
-    while (hold := exclusive(path)) is None:
+    while (hold := lock_files.exclusive(path)) is None:
         if busy:
             print(busy, flush=True)
             busy = ""  # once
         time.sleep(POLL_S)
-    with holding(hold):
+    with lock_files.holding(hold):
         yield
 
 
@@ -44,8 +44,7 @@ def alone(path: Path, *, busy: str = "") -> Iterator[None]:
 def sole(path: Path, refusal: UserError, *, shared: bool = False) -> Iterator[None]:
     """Hold a lock on a file, or raise ``refusal`` at once if another process holds it.
 
-    Several processes may hold a ``shared`` lock, which excludes only exclusive ones. On a file
-    system without locks, a ``shared`` lock is not taken.
+    Several processes may hold a ``shared`` lock, which excludes only exclusive ones.
     """
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     with _open(path) as file:
@@ -53,13 +52,13 @@ def sole(path: Path, refusal: UserError, *, shared: bool = False) -> Iterator[No
             locked = _lock(file.fileno(), kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise refusal from error
-        if locked or shared:
+        if locked:
             yield
             return
-    hold = exclusive(path)
+    hold = lock_files.shared(path) if shared else lock_files.exclusive(path)
     if hold is None:
         raise refusal
-    with holding(hold):
+    with lock_files.holding(hold):
         yield
 
 

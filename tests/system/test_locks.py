@@ -221,3 +221,52 @@ def test_without_locks_one_that_was_stopped_for_too_long_is_interrupted(
         assert interrupted.wait(5)
     assert "another process has taken" in capsys.readouterr().err
     assert (owner.read_text() if owner.exists() else None) == now
+
+
+def test_without_locks_those_who_share_and_one_alone_exclude_each_other(
+    no_locks, tmp_path, monkeypatch
+):
+    """What a sweep at work had found was removed by ``overwrite=true``."""
+
+    def refused(**how):
+        with pytest.raises(UserError, match="another process is at work"), at_work(tmp_path, **how):
+            pass
+
+    with working(tmp_path, "none", "shared"):
+        with at_work(tmp_path, shared=True):
+            refused()
+        refused()
+    monkeypatch.setattr(lock_files, "SILENCE_S", 0.3)  # that process was killed
+    with alone(tmp_path / ".lock"):
+        refused(shared=True)
+    assert not list(tmp_path.glob(".lock.owner*"))
+
+
+@pytest.mark.parametrize("dead", [".lock.owner", ".lock.shared-0123456789abcdef"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_without_locks_who_was_killed_keeps_nobody_out(no_locks, tmp_path, dead, shared):
+    for name in (".lock", dead):
+        (tmp_path / name).write_text("elsewhere 1 0123456789abcdef")
+    os.utime(tmp_path / dead, (1, 1))
+    for _ in range(2):
+        with at_work(tmp_path, shared=shared):
+            pass
+    with at_work(tmp_path):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == {".lock"}
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_without_locks_who_was_stopped_while_others_came_is_interrupted(
+    no_locks, tmp_path, capsys, monkeypatch, shared
+):
+    """One who shares and one alone, each when the other kind came in the meantime."""
+    interrupted = threading.Event()
+    monkeypatch.setattr("_thread.interrupt_main", interrupted.set)
+    with at_work(tmp_path, shared=shared):
+        if shared:
+            next(tmp_path.glob(".lock.shared-*")).unlink()
+        else:
+            (tmp_path / ".lock.shared-0123456789abcdef").touch()
+        assert interrupted.wait(5)
+    assert "another process has taken" in capsys.readouterr().err

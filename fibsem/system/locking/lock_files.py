@@ -4,11 +4,15 @@ Whoever creates the owner file of a lock holds it. If the file was not touched f
 file system's clock, another process takes the lock over: it creates a file that is named after the
 content of the former one, which only one of several processes can do. So the files form a chain,
 and the last one holds the lock. A process may be killed at any point of this.
+
+Those who share a lock create a file each. They and an owner exclude each other, since each creates
+its own file before it looks for those of others.
 """
 
 from __future__ import annotations
 
 import _thread
+import glob
 import hashlib
 import os
 import secrets
@@ -37,11 +41,14 @@ class Hold:
         Path of the lock.
     file, token
         File of the holder, and its content.
+    shared
+        Whether other processes may hold the lock, too.
     """
 
     path: Path
     file: Path
     token: str
+    shared: bool = False
 
     @property
     def next(self) -> Path:
@@ -51,7 +58,11 @@ class Hold:
     @property
     def is_lost(self) -> bool:
         """Whether another process took the lock over, after this one was suspended too long."""
-        return _chain(self.path)[-1:] != [self] and self.path.exists()
+        if self.shared:
+            holds = self.file.exists()
+        else:
+            holds = _chain(self.path)[-1:] == [self] and not _is_shared(self.path)
+        return not holds and self.path.exists()
 
     @property
     def is_silent(self) -> bool:
@@ -61,8 +72,8 @@ class Hold:
         return False
 
     def release(self) -> None:
-        """Remove the files of the lock, unless it is lost."""
-        chain = _chain(self.path)
+        """Remove the files of this holder, unless the lock is lost."""
+        chain = [self] if self.shared else _chain(self.path)
         if chain[-1:] == [self]:
             for hold in chain:  # the first one first: without it the lock is free
                 hold.file.unlink(missing_ok=True)
@@ -74,7 +85,18 @@ def exclusive(path: Path) -> Hold | None:
     if chain and not chain[-1].is_silent:
         return None
     hold = _create(path, chain[-1].next if chain else _owner(path))
-    if hold is not None and hold.is_lost:  # the former holder released it in the meantime
+    if hold is not None and hold.is_lost:  # it is shared, or was released in the meantime
+        hold.file.unlink(missing_ok=True)
+        return None
+    return hold
+
+
+def shared(path: Path) -> Hold | None:
+    """Take a lock that nobody holds alone, beside others; None if another process has it alone."""
+    if _is_owned(path):
+        return None
+    hold = _create(path, path.with_name(f"{path.name}.shared-{secrets.token_hex(8)}"), shared=True)
+    if hold is not None and _is_owned(path):
         hold.file.unlink(missing_ok=True)
         return None
     return hold
@@ -114,12 +136,27 @@ def _owner(path: Path, after: str = "") -> Path:
     return path.with_name(f"{path.name}.owner{'-' * bool(after)}{after}")
 
 
-def _create(path: Path, file: Path) -> Hold | None:
+def _is_owned(path: Path) -> bool:
+    """Return whether a process that is not silent holds a lock alone."""
+    chain = _chain(path)
+    return bool(chain) and not chain[-1].is_silent
+
+
+def _is_shared(path: Path) -> bool:
+    """Return whether processes share a lock; those that are silent lose it."""
+    for file in path.parent.glob(f"{glob.escape(path.name)}.shared-*"):
+        if not Hold(path, file, "", shared=True).is_silent:
+            return True
+        file.unlink(missing_ok=True)
+    return False
+
+
+def _create(path: Path, file: Path, *, shared: bool = False) -> Hold | None:
     """Create the file of a holder; None if another process has created it."""
     token = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(8)}"
     with suppress(FileExistsError), file.open("x") as opened:
         opened.write(token)
-        return Hold(path, file, token)
+        return Hold(path, file, token, shared)
     return None
 
 
