@@ -127,13 +127,27 @@ def _new_folder(path: Path) -> int:
     return os.open(path, os.O_RDONLY)
 
 
-def remove_leftovers(folder: Path, *, deep: bool = True) -> None:
+def remove_leftovers(
+    folder: Path, *, deep: bool = True, in_use: Callable[[Path], bool] = lambda _: False
+) -> None:
     """Remove temporary files and folders that killed processes have left.
 
     Zarr's temporary files are not locked while they are written: no other process may be at work
     in the folder.
+
+    Parameters
+    ----------
+    folder
+        Folder of the files.
+    deep
+        Whether its subfolders are searched, too.
+    in_use
+        Returns whether another process is at work in a subfolder, whose files then stay.
     """
     for path in list(_temporaries(folder, deep)):
+        between = (folder / name for name in path.relative_to(folder).parents)
+        if any(place != folder and in_use(place) for place in between):
+            continue
         with suppress(OSError):  # removed in the meantime, or without permission
             held = os.open(path, os.O_RDONLY)
             try:

@@ -66,6 +66,8 @@ def sole(path: Path, refusal: UserError, *, shared: bool = False) -> Iterator[No
 def at_work(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Lock an output folder, and remove the unfinished files that a killed process has left.
 
+    Those in a subfolder in which another process is at work stay.
+
     Parameters
     ----------
     folder
@@ -80,8 +82,22 @@ def at_work(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """
     make_folder(folder)
     with sole(folder / ".lock", taken(folder), shared=shared):
-        remove_leftovers(folder)
+        remove_leftovers(folder, in_use=_in_use)
         yield
+
+
+def _in_use(folder: Path) -> bool:
+    """Return whether a process is at work in a folder, alone: those who share it lock each file."""
+    path = folder / ".lock"
+    if not path.is_file():
+        return False
+    try:
+        with _open(path) as file:
+            return not _lock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB) and (
+                lock_files.is_owned(path)
+            )
+    except OSError:  # it is locked, or of another user
+        return True
 
 
 def make_folder(folder: Path) -> None:

@@ -89,6 +89,29 @@ def test_those_who_share_join_and_do_not_remove_what_another_writes(tmp_path, ki
             pass
 
 
+@pytest.mark.parametrize("system", ["local", "nfs", "none"])
+def test_what_is_written_in_a_folder_within_stays(tmp_path, system, request):
+    """A chunk of a Zarr has no lock of its own while it is written."""
+    if system == "nfs":
+        request.getfixturevalue("monkeypatch").setattr("fcntl.flock", nfs.flock)
+    if system == "none":
+        request.getfixturevalue("no_locks")
+    chunk = tmp_path / "films" / "one" / "labels.ome.zarr" / "0" / f"0.{'0' * 32}.partial"
+    chunk.parent.mkdir(parents=True)
+    with working(tmp_path / "films" / "one", system, "alone") as process:
+        chunk.touch()
+        if system == "none":  # there only its age says that a file was left
+            os.utime(chunk, (1, 1))
+        with at_work(tmp_path):
+            assert chunk.exists()
+        process.kill()
+        process.wait()
+    if system == "none":
+        os.utime(tmp_path / "films" / "one" / ".lock.owner", (1, 1))
+    with at_work(tmp_path):
+        assert not chunk.exists()
+
+
 @pytest.fixture
 def no_locks(monkeypatch):
     """A file system without locks, where signs of life come quickly."""

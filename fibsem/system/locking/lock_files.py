@@ -93,13 +93,19 @@ def exclusive(path: Path) -> Hold | None:
 
 def shared(path: Path) -> Hold | None:
     """Take a lock that nobody holds alone, beside others; None if another process has it alone."""
-    if _is_owned(path):
+    if is_owned(path):
         return None
     hold = _create(path, path.with_name(f"{path.name}.shared-{secrets.token_hex(8)}"), shared=True)
-    if hold is not None and _is_owned(path):
+    if hold is not None and is_owned(path):
         hold.file.unlink(missing_ok=True)
         return None
     return hold
+
+
+def is_owned(path: Path) -> bool:
+    """Return whether a process that is not silent holds a lock alone."""
+    chain = _chain(path)
+    return bool(chain) and not chain[-1].is_silent
 
 
 @contextmanager
@@ -134,12 +140,6 @@ def holding(hold: Hold) -> Iterator[None]:
 def _owner(path: Path, after: str = "") -> Path:
     """Return the first file of a lock, or the one that comes ``after`` another."""
     return path.with_name(f"{path.name}.owner{'-' * bool(after)}{after}")
-
-
-def _is_owned(path: Path) -> bool:
-    """Return whether a process that is not silent holds a lock alone."""
-    chain = _chain(path)
-    return bool(chain) and not chain[-1].is_silent
 
 
 def _is_shared(path: Path) -> bool:
