@@ -9,8 +9,9 @@ from __future__ import annotations
 import html
 import json
 import re
+import socket
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from fibsem.system.home import home_path
 
@@ -34,6 +35,9 @@ SECRET = re.compile(
 HIDDEN = "***"
 #: Beginning of an address, which a local path does not have.
 SCHEME = re.compile(r"[A-Za-z][\w+.-]*://")
+#: Names of this machine, and ports that an address need not state.
+LOOPBACK = ("localhost", "::1")
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def database_file(address: str) -> Path | None:
@@ -126,6 +130,23 @@ def as_url(address: str) -> str:
         return f"{place}?{query.replace('@', '%40')}"
     user, password = (quote(unquote(login[part]), safe="") for part in ("user", "password"))
     return f"{login['scheme']}{user}:{password}@{login['place']}"
+
+
+def server_of(address: str) -> str:
+    """Return which server an address is of, and what on it: equal for all spellings of one server.
+
+    Login and options are left out, and the driver of a database, too.
+
+    >>> server_of("http://me:secret@LocalHost:5000/") == server_of("http://127.0.0.1:5000")
+    True
+    >>> server_of("postgresql+psycopg2://me@Host/runs?sslmode=require")
+    'postgresql://host:5432/runs'
+    """
+    split = urlsplit(as_url(address))
+    scheme, host = split.scheme.partition("+")[0], (split.hostname or "").rstrip(".")
+    if host in LOOPBACK or host.startswith("127.") or host == socket.gethostname().lower():
+        host = ""
+    return f"{scheme}://{host}:{split.port or PORTS.get(scheme, '')}{split.path.rstrip('/')}"
 
 
 def hidden(address: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -134,9 +135,16 @@ def _open(path: Path) -> IO[bytes]:
     """Open a lock file for reading and writing.
 
     Over NFS, Linux locks byte ranges instead: a shared lock needs a file open for reading, an
-    exclusive one a file open for writing.
+    exclusive one a file open for writing. A file that exists is not opened as if to create it: in a
+    folder for everybody, Linux refuses that for files of other users.
     """
-    return path.open("a+b")
+
+    def opener(name: str, flags: int) -> int:
+        with suppress(FileNotFoundError):
+            return os.open(name, flags & ~os.O_CREAT)
+        return os.open(name, flags, 0o666)
+
+    return open(path, "a+b", opener=opener)
 
 
 def _lock(file: int, operation: int) -> bool:

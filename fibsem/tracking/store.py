@@ -23,9 +23,10 @@ from fibsem.system.addresses import (
     hidden,
     is_database,
     lacks_file,
+    server_of,
 )
-from fibsem.system.cache import user_cache
 from fibsem.system.interrupts import uninterrupted
+from fibsem.system.locking.machine_locks import machine_lock
 from fibsem.system.locks import alone
 from fibsem.system.outages import weathered
 from fibsem.system.secrets import in_message
@@ -182,7 +183,8 @@ def one_decision(uri: str) -> Iterator[None]:
     """Lock a store's champion, so that one process on this machine changes it at a time.
 
     MLflow has no conditional updates. The lock of a database in a file lies beside the file and
-    works between machines; no lock covers other machines that use the same server.
+    works between machines. That of a server is shared by all users of this machine; no lock covers
+    other machines that use the same server.
     """
     with alone(_lock_of(uri)), uninterrupted():
         yield
@@ -192,5 +194,4 @@ def _lock_of(uri: str) -> Path:
     file = database_file(uri)
     if file is not None:
         return file.resolve().with_name(f".{file.name}.champion.lock")
-    digest = hashlib.sha256(as_url(uri).rstrip("/").encode()).hexdigest()[:16]
-    return user_cache() / "locks" / digest
+    return machine_lock(hashlib.sha256(server_of(uri).encode()).hexdigest()[:16])

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from fibsem.config import TrackingConfig
 from fibsem.errors import UserError
-from fibsem.tracking import champions, registry
+from fibsem.tracking import champions, registry, store
 from fibsem.tracking.runs import Tracking
 from fibsem.tracking.succession import CHAMPION
 from fibsem.tracking.versions import champion_history
@@ -199,3 +199,15 @@ def test_of_two_processes_the_second_is_refused(own_uri):
     winner = {"2": "3", "3": "2"}[loser]
     assert f"but that is version {winner} by now" in said
     assert line(own_uri) == ["1", winner]
+
+
+@pytest.mark.parametrize("spelled", [
+    ["http://localhost:5000", "HTTP://LocalHost:5000/", "http://127.0.0.1:5000", "http://[::1]:5000",
+     "http://me:secret@127.0.1.1:5000"],
+    ["https://runs.site/mlflow", "https://RUNS.site:443/mlflow/"],
+    ["postgresql://me:p@host/db", "postgresql+psycopg2://you@HOST:5432/db?sslmode=require"],
+])  # fmt: skip
+def test_a_server_has_one_lock_however_it_is_spelled(spelled):
+    locks = {store._lock_of(address) for address in spelled}
+    assert len(locks) == 1
+    assert locks.isdisjoint({store._lock_of("http://other:5000"), store._lock_of("http://[::1]:1")})

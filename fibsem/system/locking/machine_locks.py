@@ -1,0 +1,56 @@
+"""Lock files that all users of a machine share, in a folder that everybody may write to."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from fibsem.system.cache import user_cache
+
+#: Folders for it, in the order of preference, which is the same for every user.
+PUBLIC = ("/run/lock", "/var/lock", "/var/tmp", "/tmp")
+#: Flags to open a file for its lock, but not through a link of another user.
+OPEN = os.O_RDWR | os.O_NOFOLLOW
+
+
+def machine_lock(name: str) -> Path:
+    """Return the path of a lock file that all users of the machine share.
+
+    Without a folder for it, or if the file is not for everybody, it is a file of this user.
+    """
+    for place in map(Path, PUBLIC):
+        if _is_public(place):
+            path = place / f"fibsem-{name}.lock"
+            with suppress(OSError):
+                _make(path)
+                return path
+    return user_cache() / "locks" / name
+
+
+def _is_public(folder: Path) -> bool:
+    """Return whether everybody may create files in a folder, and only remove those of their own.
+
+    This depends on the folder only: with different folders two users would have different locks.
+    """
+    try:
+        mode = folder.stat().st_mode
+    except OSError:
+        return False
+    return bool(mode & stat.S_IWOTH and mode & stat.S_ISVTX)
+
+
+def _make(path: Path) -> None:
+    """Create a file that every user may lock, or check that it is one.
+
+    Raises
+    ------
+    OSError
+        If it is a link, or not for everybody.
+    """
+    with suppress(FileExistsError):
+        file = os.open(path, OPEN | os.O_CREAT | os.O_EXCL)
+        os.fchmod(file, 0o666)  # whatever the umask
+        os.close(file)
+    os.close(os.open(path, OPEN))
