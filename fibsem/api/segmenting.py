@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -40,6 +39,7 @@ from fibsem.config import (
 from fibsem.data.volumes import Volume, open_volume
 from fibsem.data.volumes.volume import ArraySource
 from fibsem.data.volumes.voxels import Voxels
+from fibsem.system.cache import scratch
 from fibsem.system.file_names import visible
 from fibsem.system.summaries import SegmentedFilm
 from fibsem.system.summaries.figures import Ends
@@ -223,8 +223,8 @@ def segment(
         tree = {**tree, "valid": stack.manner.valid}
     if tree["output"] is not None:
         return _label(stack, tree, read_path(tree["output"], "output"), loaded)
-    with TemporaryDirectory(prefix="fibsem-") as scratch:
-        return _label(stack, tree, Path(scratch) / "labels", loaded).in_memory()
+    with scratch("labels") as folder:
+        return _label(stack, tree, folder / "labels", loaded).in_memory()
 
 
 def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:

@@ -17,7 +17,7 @@ from fibsem.data.volumes import Volume, open_volume, resolutions
 from fibsem.geometry import Box
 from fibsem.quantification.segmented import Segmented
 from fibsem.reporting.labelled_film import grey_values
-from fibsem.system.files import beside, write_json
+from fibsem.system.files import beside, remove_leftovers, write_json
 
 #: Colours of pores, of voxels that are neither pore nor solid, and of solid.
 PORE, NEITHER, SOLID = "#ffa600", "#999999", "transparent"
@@ -70,6 +70,7 @@ def view(
 
 def save(rgb: npt.NDArray[np.uint8], path: Path) -> None:
     """Write a picture atomically, in 256 colours, since noise would make the file large."""
+    remove_leftovers(path.parent, deep=False)
     with beside(path) as hidden:
         Image.fromarray(rgb).quantize(256).save(hidden, optimize=True)
 

@@ -1,14 +1,22 @@
-"""The user's cache for results that can be recomputed; failures to use it are no errors."""
+"""The user's cache and temporary files: results that can be recomputed, and those of a moment."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fibsem.system.files import as_it_is, known_json
+from fibsem.errors import UserError
+from fibsem.system.files import (
+    as_it_is,
+    folder_beside,
+    known_json,
+    remove_leftovers,
+    write_json,
+)
 
 T = TypeVar("T")
 
@@ -44,3 +52,33 @@ def cached_json(path: Path, of: Callable[[Any], T] = as_it_is) -> T | None:
         return known_json(path, of)
     except OSError:
         return None
+
+
+def cache_json(path: Path, record: object) -> None:
+    """Write a record to the cache; a cache that cannot be written to is no error."""
+    with suppress(OSError, UserError):
+        remove_leftovers(path.parent, deep=False)
+        write_json(path, record)
+
+
+@contextmanager
+def scratch(name: str) -> Iterator[Path]:
+    """Yield a new folder among the user's temporary files, which is removed at the end.
+
+    What a killed process has left there is removed first.
+
+    Raises
+    ------
+    UserError
+        If the place of the user's temporary files belongs to another user.
+    """
+    place = _temporary()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if place.stat().st_uid != os.getuid():
+        raise UserError(
+            f"`TMPDIR` must have room for a folder of your own, but {place} belongs to another "
+            "user; another TMPDIR does."
+        )
+    remove_leftovers(place, deep=False)
+    with folder_beside(place / name) as folder:
+        yield folder

@@ -36,6 +36,7 @@ def test_two_screenshots_at_once_are_one_of_them_whenever_somebody_looks(tmp_pat
     path = tmp_path / f"film{suffix}"
     rng = np.random.default_rng(0)
     pictures = [rng.integers(low, low + 100, (60, 80, 3), np.uint8) for low in (0, 150)]
+    (tmp_path / f".tmp-0123456789ab-film{suffix}").touch()  # of a command that was killed
     save(pictures[0], path)
     with ThreadPoolExecutor(2) as pool:
         writing = [pool.submit(lambda p: [save(p, path) for _ in range(20)], p) for p in pictures]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fibsem.errors import UserError
+from fibsem.system import cache
 from fibsem.system.cache import cached_json, user_cache
 from fibsem.system.files import write_json
 
@@ -76,3 +78,43 @@ def test_a_home_that_can_be_written_to_has_the_cache(tmp_path, monkeypatch):
     write_json(user_cache() / "a.json", [1])
     assert cached_json(user_cache() / "a.json") == [1]
     assert cached_json(user_cache()) is None  # a folder is no file, which is the system's to say
+
+
+#: Is killed while a temporary file is written.
+STAY = """
+import time
+from fibsem.system.cache import scratch
+with scratch("labels") as place:
+    (place / "labels").mkdir()
+    print("in", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_left_among_temporary_files_is_removed(tmp_path, monkeypatch):
+    """Each left the labels of a whole stack."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    process = subprocess.Popen(
+        [sys.executable, "-c", STAY], env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "in\n"
+    place = tmp_path / f"fibsem-{os.getuid()}"
+    (left,) = place.iterdir()
+    with cache.scratch("labels"):
+        assert left.exists()  # that process is at work
+    process.kill()
+    process.communicate()
+    with cache.scratch("labels") as here:
+        assert list(place.iterdir()) == [here]
+    assert list(place.iterdir()) == []
+
+
+def test_temporary_files_lie_in_no_folder_of_somebody_else(scratch, monkeypatch):
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    (place := scratch / f"fibsem-{os.getuid()}").mkdir()
+    os.chown(place, 4242, 4242)
+    with pytest.raises(UserError, match="belongs to another user"), cache.scratch("labels"):
+        pass

@@ -15,7 +15,6 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from math import prod
@@ -34,8 +33,7 @@ from fibsem.data.volumes.source import InFile, Source
 from fibsem.data.volumes.voxels import Voxels
 from fibsem.errors import UserError
 from fibsem.geometry import Box
-from fibsem.system.cache import cached_json, user_cache
-from fibsem.system.files import write_json
+from fibsem.system.cache import cache_json, cached_json, user_cache
 from fibsem.system.progress import Progress
 from fibsem.system.records import typed
 
@@ -166,8 +164,7 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
         if stamp == before[z] and when[z] - stamp.latest > SETTLED_NS and digests[z] != UNREADABLE
     }
     if settled:
-        with suppress(OSError, UserError):  # an unwritable cache must not stop the run
-            write_json(path, {**kept, **settled})
+        cache_json(path, {**kept, **settled})
     return {z: digests[z] for z in slices}
 
 

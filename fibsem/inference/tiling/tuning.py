@@ -21,14 +21,12 @@ from statistics import harmonic_mean
 
 import tensorflow as tf
 
-from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.inference.model.cost import pixels_per_second
 from fibsem.inference.model.memory import OUT_OF_MEMORY
 from fibsem.inference.model.segmenter import Scorer
 from fibsem.inference.tiling.tiles import Room, Tiling, choose_tiling, largest_side
-from fibsem.system.cache import cached_json, user_cache
-from fibsem.system.files import write_json
+from fibsem.system.cache import cache_json, cached_json, user_cache
 from fibsem.system.records import typed
 
 SIDES = (256, 384, 512, 768, 1024, 1536)
@@ -65,8 +63,7 @@ def fastest_side(scorer: Scorer, limit: int) -> int:
     rates = dict(cached.get(key, {}))
     if any(str(side) not in rates for side in sides):
         rates |= {str(side): rounds for side, rounds in _timed(scorer, sides).items()}
-        with suppress(OSError, UserError):  # a cache that cannot be written is no error
-            write_json(path, {**cached, key: rates})
+        cache_json(path, {**cached, key: rates})
     return clear_choice({side: rates[str(side)] for side in sides if str(side) in rates}) or limit
 
 

@@ -239,8 +239,12 @@ def test_slices_are_read_once_and_again_after_a_change(tmp_path, reads, monkeypa
     monkeypatch.setattr(digests, "SETTLED_NS", 50_000_000)
     folder = write(tmp_path / "film")
     settle()
+    cache = tmp_path / "cache" / "fibsem" / "digests"
+    cache.mkdir(parents=True)
+    (cache / ".tmp-0123456789ab-x.json").touch()  # of a command that was killed
     first = slice_digests(open_volume(folder))
     assert len(reads) == SHAPE[0]
+    assert not list(cache.glob(".tmp-*"))
     assert slice_digests(open_volume(folder)) == first
     assert len(reads) == SHAPE[0]  # nothing more
     file = folder / "slice_0005.tif"
