@@ -45,5 +45,5 @@ def test_one_model_twice_is_none_in_python(bundles):
     stack = np.random.default_rng(0).integers(0, 255, (3, 40, 50), dtype=np.uint8)
     first, second = (api.load(bundles / name) for name in ("first", "second"))
     assert api.segment(stack, [first, second]).labels.shape == stack.shape
-    with pytest.raises(UserError, match="`weights` must name different models"):
+    with pytest.raises(UserError, match="`model` must name different models"):
         api.segment(stack, [first, second, first])
