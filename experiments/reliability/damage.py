@@ -32,7 +32,7 @@ FILES = {
     "evaluate": ["summary.json", "parent.json", "seed-0/scores.json", "seed-0/result.json",
                  "seed-0/model.keras", "square.npz", "identity.json"],
     "promote": ["trials.json", "parent.json", "chosen-challenger.json", "test.json", "scores.json",
-                "lineage.json", "crowned.json", "summary.json", "identity.json"],
+                "lineage.json", "decision.json", "summary.json", "identity.json"],
     "segment": ["ledger.json", "summary.json", "labels.ome.zarr/zarr.json",
                 "labels.ome.zarr/0/zarr.json", "labels.ome.zarr/0/c/5/0/0"],
 }  # fmt: skip

@@ -12,7 +12,9 @@ from fibsem.system.summaries.promotion import Gate
 from fibsem.tracking import registry
 
 #: File with the verdict by which the promotion has made a champion.
-FILE = "crowned.json"
+FILE = "decision.json"
+#: Name of this file in promotions of earlier versions.
+FORMER_FILE = "crowned.json"
 #: Advice if this file is damaged.
 REMEDY = "the choices are to remove it, upon which the gate decides again, or overwrite=true"
 
@@ -38,8 +40,9 @@ def decided(folder: Path, run_id: str, uri: str) -> Gate | None:
     UserError
         If the file is damaged, so that it is unknown whether there was a verdict.
     """
-    path = folder / FILE
-    if not path.is_file():
+    paths = (folder / name for name in (FILE, FORMER_FILE))
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
         return None
     verdict = read_json(path, partial(typed, Verdict), remedy=REMEDY)
     return verdict.gate if verdict.version == registry.version_of(run_id, uri) else None

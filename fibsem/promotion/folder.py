@@ -30,7 +30,8 @@ TABLES = (
 FIGURES = ("learning_curve", "reliability", "steps", "surface")
 #: All files that a promotion leaves in its folder, except for volumes.
 OWN = (
-    "crowned.json", "version.json", "summary.json", "lineage.json", "scores.json", "test.json",
+    "decision.json", "crowned.json", "version.json", "summary.json", "lineage.json",
+    "scores.json", "test.json",
     "starts.json", "chosen-*.json", "symmetry-*.json", "trials.json",
     *each(TABLES, TABLE, "tables/"), "tables/", *each(FIGURES, FIGURE, "figures/"), "figures/",
     "bundle/MODEL_CARD.md", "bundle/bundle.json",
@@ -42,7 +43,7 @@ OWN = (
 
 
 @dataclass(frozen=True)
-class _Chosen:
+class _FormerTrials:
     """Trials and settings of a promotion, as earlier versions stored them."""
 
     run_ids: tuple[str, ...]
@@ -94,7 +95,7 @@ def settle(
 
 def _former(folder: Path, tracking: Tracking) -> Identity | None:
     """Read the identity of a promotion of an earlier version, from its settings and its run."""
-    chosen = known_json(folder / "trials.json", partial(typed, _Chosen))
+    chosen = known_json(folder / "trials.json", partial(typed, _FormerTrials))
     parent = known_json(folder / "parent.json", RUN)
     if chosen is None or parent is None:  # before the first step
         return None

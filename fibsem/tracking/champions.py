@@ -1,7 +1,7 @@
 """Set and read the champion among the versions of the registered model, with its history.
 
-The tag ``fibsem.reigns`` of a version lists every change that made it the champion. The aliases
-``champion`` and ``previous`` follow from this history. The history is written first and
+The tag ``fibsem.champion_since`` of a version lists every change that made it the champion. The
+aliases ``champion`` and ``previous`` follow from this history. The history is written first and
 ``champion`` last; in between, the registered model is tagged with the pending version: after a
 kill the same command completes the change, and an alias moved by users is not mistaken for it.
 
@@ -158,7 +158,7 @@ def _write(client: MlflowClient, line: Sequence[Change], aliases: Mapping[str, s
     for number in dict.fromkeys([*aliases.values(), line[-1].version]):
         if any(change.version == number for change in line):
             history = encoded(line, number)
-            _insist(client.set_model_version_tag, number, names.CHAMPIONSHIPS, history)
+            _insist(client.set_model_version_tag, number, names.CHAMPION_SINCE, history)
     champions = successive(line)
     if len(champions) > 1:
         _insist(client.set_registered_model_alias, PREVIOUS, champions[-2])

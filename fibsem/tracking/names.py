@@ -30,7 +30,9 @@ DATASET, TEST_MIOU, GATE = "fibsem.dataset", "fibsem.test_all_miou", "fibsem.gat
 #: Identity of the weights and settings in its bundle.
 IDENTITY = "fibsem.identity"
 #: All changes that made it the champion; see :mod:`fibsem.tracking.history`.
-CHAMPIONSHIPS = "fibsem.reigns"
+CHAMPION_SINCE = "fibsem.champion_since"
+#: The same tag as earlier versions wrote it.
+FORMER_CHAMPION_SINCE = "fibsem.reigns"
 #: Tag of the registered model: version that is being made the champion.
 PENDING = "fibsem.begun"
 # Tags of MLflow.

@@ -91,7 +91,7 @@ def _line(
     line = [
         change
         for number, version in versions.items()
-        for change in decoded(number, version.tags.get(names.CHAMPIONSHIPS, "[]"))
+        for change in decoded(number, _history(version))
     ]
     line.sort(key=lambda change: change.since)
     champion = aliases.get(CHAMPION)
@@ -107,6 +107,12 @@ def _line(
         since = max([registered(version), *(later(change.since) for change in line[-1:])])
         line.append(Change(number, since, version.tags.get(names.REASON, ""), "alias"))
     return line
+
+
+def _history(version: ModelVersion) -> str:
+    """Return the tag with a version's part of the history, which had another name before."""
+    former = version.tags.get(names.FORMER_CHAMPION_SINCE, "[]")
+    return version.tags.get(names.CHAMPION_SINCE, former)
 
 
 def registered(version: ModelVersion) -> str:

@@ -120,7 +120,7 @@ def test_a_promotion_of_the_version_before(
 def test_overwrite_removes_a_promotion_and_nothing_else(begin, tmp_path):
     begin()
     out = tmp_path / "out"
-    mine = ["crowned.json", "version.json", "chosen-single.json", "test.json",
+    mine = ["decision.json", "crowned.json", "version.json", "chosen-single.json", "test.json",
             "rank/a/b/again.json",
             "rank/a/b/result.json", "final/c/model.keras", "bundle/member-0/model.keras",
             "bundle/bundle.json", "tables/ranking.csv", "tables/confusion-test-after.tex",
@@ -193,13 +193,14 @@ def mend(mask):
     return 1
 
 
+@pytest.mark.parametrize("name", [decision.FILE, decision.FORMER_FILE])
 @pytest.mark.parametrize(
     "content", ['{"gate": {"pas', "", '{"version": "1", "gate": {"pOssed": true}}', '{"gate": {}}']
 )
-def test_whether_it_became_the_champion_is_not_guessed(tiny, tracking, tmp_path, content):
-    (tmp_path / decision.FILE).write_text(content)
+def test_whether_it_became_the_champion_is_not_guessed(tiny, tracking, tmp_path, content, name):
+    (tmp_path / name).write_text(content)
     work = Promotion(Configuration(compose("promote")), load_dataset(tiny), tmp_path, tracking)
-    with pytest.raises(UserError, match=r"crowned\.json is damaged.* are to remove it"):
+    with pytest.raises(UserError, match=rf"{name} is damaged.* are to remove it"):
         gate(work, "a run", Look({}, {}, {}, None, None))
 
 

@@ -352,8 +352,8 @@ def test_a_second_start_repeats_nothing(promoted):
     again = json.loads((out / "summary.json").read_text())
     assert again["version"] == promoted["promote"]["version"]
     assert again["test_all"] == promoted["promote"]["test_all"]
-    crowned = json.loads((out / "crowned.json").read_text())
-    assert crowned == {key: promoted["promote"][key] for key in ("version", "gate")}
+    decision = json.loads((out / "decision.json").read_text())
+    assert decision == {key: promoted["promote"][key] for key in ("version", "gate")}
     assert told(promoted["uri"]) == before
 
 

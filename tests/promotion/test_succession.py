@@ -182,7 +182,7 @@ def test_a_verdict_on_a_former_champion_changes_nothing(lab):
     there(lab, "fair")
     good = there(lab, "good", "ensemble=2", "gate.porosity_points=30")
     place = folder / "promote-good"
-    (place / "crowned.json").unlink()
+    (place / "decision.json").unlink()
     tested = json.loads((place / "test.json").read_text())
     (place / "test.json").write_text(json.dumps({**tested, "against": "99"}))
     known = champions.champion_version(uri)
@@ -323,10 +323,12 @@ def test_a_champion_that_reaches_across_the_gap_is_said_before_the_ranking(work,
     assert to_beat(over(3)).version == "2"
 
 
-def test_a_champion_of_another_store_is_none_here(judged, tmp_path):
+@pytest.mark.parametrize("file", ["decision.json", "crowned.json"])
+def test_a_champion_of_another_store_is_none_here(judged, tmp_path, file):
+    """Promotions of earlier versions have the file under its former name."""
     verdict = {"passed": True, "reason": "better", "p_value": None, "porosity_error": None,
                "champion_porosity_error": None}  # fmt: skip
-    write_json(tmp_path / "crowned.json", {"version": "2", "gate": verdict})
+    write_json(tmp_path / file, {"version": "2", "gate": verdict})
     assert judged(against=None).reason == "better"
-    write_json(tmp_path / "crowned.json", {"version": "7", "gate": verdict})
+    write_json(tmp_path / file, {"version": "7", "gate": verdict})
     assert not judged(against=None).passed

@@ -415,6 +415,25 @@ def test_a_deleted_version_is_out_of_the_history(empty, tracking):
     assert champions.rollback(tracking.uri, "bad") == (one, three)
 
 
+def test_the_history_of_a_former_version_is_read_and_continued(empty, tracking):
+    """Its tag had another name, which stays where it was written."""
+    one, two, three = versions(tracking, 3)
+    for version in (one, two):
+        champions.make_champion(version, tracking.uri, "better")
+        tags = empty.get_model_version("fibsem", version).tags
+        empty.set_model_version_tag("fibsem", version, "fibsem.reigns", tags[names.CHAMPION_SINCE])
+        empty.delete_model_version_tag("fibsem", version, names.CHAMPION_SINCE)
+    changes = [(row.version, row.how) for row in champion_history(tracking.uri) if row.since]
+    assert changes == [(one, "promoted"), (two, "promoted")]
+    champions.make_champion(three, tracking.uri, "better")
+    assert champions.rollback(tracking.uri, "bad") == (two, three)
+    assert champions.rollback(tracking.uri, "bad, too") == (one, two)
+    tags = empty.get_model_version("fibsem", two).tags
+    assert [len(json.loads(tags[name])) for name in ("fibsem.reigns", names.CHAMPION_SINCE)] == [
+        1, 2,
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("history_is_known", [True, False])
 def test_a_deleted_champion_is_followed_by_the_one_before(empty, tracking, history_is_known):
     """Its alias goes with it; the aliases of a time without a history tell of it, too."""
@@ -423,7 +442,7 @@ def test_a_deleted_champion_is_followed_by_the_one_before(empty, tracking, histo
         champions.make_champion(version, tracking.uri, "better")
     if not history_is_known:
         for version in (one, two):
-            empty.delete_model_version_tag("fibsem", version, names.CHAMPIONSHIPS)
+            empty.delete_model_version_tag("fibsem", version, names.CHAMPION_SINCE)
     empty.delete_model_version("fibsem", three)
     assert champions.champion_version(tracking.uri) is None
     assert champions.version_to_beat(tracking.uri) == two
@@ -451,6 +470,6 @@ def test_long_reasons_fit_into_a_tag(empty, tracking):
     champions.make_champion(two, tracking.uri, "x" * 10_000)
     for row in champion_history(tracking.uri):
         assert row.why.endswith("...")
-        tag = empty.get_model_version("fibsem", row.version).tags["fibsem.reigns"]
+        tag = empty.get_model_version("fibsem", row.version).tags["fibsem.champion_since"]
         assert len(tag) <= 5000
         assert json.loads(tag)[0]["how"] == "promoted"
