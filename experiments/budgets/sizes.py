@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fibsem.config import Configuration, compose
-from fibsem.search import Sized, read_space
+from fibsem.search import NetworkCost, read_space
 from fibsem.training import Material, obtain, probe
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -47,7 +47,7 @@ def networks(space: list[str]) -> list[dict[str, object]]:
         record.append(
             {
                 "space": " ".join(space),
-                "operations": Sized.of(one.config.spec, one.step_shape).operations,
+                "operations": NetworkCost.of(one.config.spec, one.step_shape).operations,
                 "step_s": round(timed.step_s, 6),
                 "validation_s": round(timed.validation_s, 4),
             }

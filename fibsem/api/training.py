@@ -179,7 +179,7 @@ def run(tree: Tree) -> TrainResult:
 
 
 @dataclass(frozen=True)
-class _Start:
+class _Planned:
     """A training before its first step: planned configuration, plan, and the timed network.
 
     ``left_s`` returns the seconds that a hard budget leaves for its epochs.
@@ -212,7 +212,7 @@ def _train(given: Configuration, material: Material, folder: Path, worked: Worke
     return TrainResult(summary, folder)
 
 
-def _planned(given: Configuration, material: Material, folder: Path, worked: Worked) -> _Start:
+def _planned(given: Configuration, material: Material, folder: Path, worked: Worked) -> _Planned:
     """Turn a budget into a plan, or continue the one in the folder.
 
     Models that are not networks have no plan.
@@ -227,7 +227,7 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
     spec = material.config.spec
     if not spec.is_network:
         say_unplanned(given, spec)
-        return _Start(given)
+        return _Planned(given)
     learner: Learner | None = None
 
     def make(budget_s: float) -> Plan:
@@ -241,12 +241,12 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
     file = PlanFile(folder, material.dataset.hash, work, anew=anew)
     given, plan = planned(given, file, make, spent_s=lambda: worked.here_s)
     if plan is None or not given.budget.strict:
-        return _Start(given, plan, learner)
-    return _Start(given, plan, learner, lambda: left_for_each(plan, worked.seconds))
+        return _Planned(given, plan, learner)
+    return _Planned(given, plan, learner, lambda: left_for_each(plan, worked.seconds))
 
 
 def _run(
-    start: _Start, material: Material, folder: Path, tracking: Tracking, begins: bool
+    start: _Planned, material: Material, folder: Path, tracking: Tracking, begins: bool
 ) -> tuple[TrialResult, Trained | None]:
     """Train, or read the result of an earlier start.
 

@@ -150,7 +150,7 @@ def draw_cells(cells: Cells, folder: Path) -> list[Path]:
     cells = dict(sorted(cells.items()))
     by_line: dict[str, dict[int, tuple[float, float]]] = {}
     seeds: dict[str, list[float]] = {}
-    squares: dict[str, _Square] = {}
+    squares: dict[str, _SavedSquare] = {}
     names = tables.names_of(list(cells.values()))
     for name, (path, evaluation) in zip(names, cells.items(), strict=True):
         line, n = _line_of(evaluation, name), evaluation.sides[0]
@@ -180,7 +180,7 @@ def _line_of(evaluation: EvaluationSummary, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Square:
+class _SavedSquare:
     """Contents of a file by :func:`_save_square`; earlier versions did not store the run."""
 
     grey: npt.NDArray[np.float32]
@@ -190,17 +190,19 @@ class _Square:
     run_id: str | None = None
 
 
-def _square(path: Path) -> _Square | None:
+def _square(path: Path) -> _SavedSquare | None:
     """Read a saved square; None if the file does not exist or is damaged."""
     try:
         with np.load(io.BytesIO(path.read_bytes())) as kept:
             run_id = str(kept["run_id"]) if "run_id" in kept else None
-            return _Square(kept["grey"], kept["labels"], kept["found"], str(kept["region"]), run_id)
+            return _SavedSquare(
+                kept["grey"], kept["labels"], kept["found"], str(kept["region"]), run_id
+            )
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         return None
 
 
-def _one_square(squares: Mapping[str, _Square]) -> Any:
+def _one_square(squares: Mapping[str, _SavedSquare]) -> Any:
     """Draw the predictions of all models that were saved for the first model's square."""
     first = next(iter(squares.values()))
     by_model = {

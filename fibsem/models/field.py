@@ -63,7 +63,7 @@ def most_blocks(
 
 
 @dataclass(frozen=True)
-class Squares:
+class UNetGeometry:
     """Position of the outputs of a valid-padded U-Net on its input, in pixels of the input.
 
     The output has ``multiple * m - rest`` pixels for some m, and lacks ``margin`` pixels of the
@@ -75,20 +75,20 @@ class Squares:
     rest: int
 
 
-def unet_squares(blocks: int, kernel: int = 3, convs: int = 2, stem: int = 1) -> Squares:
+def unet_squares(blocks: int, kernel: int = 3, convs: int = 2, stem: int = 1) -> UNetGeometry:
     """Return the geometry of a valid-padded U-Net with ``blocks`` pools.
 
     With ``stem=2`` its maps have half the resolution of the image: the first convolution is 4 wide
     with a stride of 2, and the last one, ``kernel`` wide, gives four scores for each of its pixels.
 
     >>> [unet_squares(2), unet_squares(3)]
-    [Squares(margin=20, multiple=4, rest=12), Squares(margin=44, multiple=8, rest=28)]
+    [UNetGeometry(margin=20, multiple=4, rest=12), UNetGeometry(margin=44, multiple=8, rest=28)]
     >>> unet_squares(2, stem=2)
-    Squares(margin=41, multiple=8, rest=28)
+    UNetGeometry(margin=41, multiple=8, rest=28)
     """
     lost = convs * (kernel - 1)  # per level, on the way down and again on the way up
     first, last = (lost, 0) if stem == 1 else (lost - (kernel - 1), kernel - 1)
     down = [first, *[lost] * (blocks - 1)]
     eaten = lost * 2**blocks + sum((lost + d) * 2**i for i, d in enumerate(down)) + last
     rest = lost * (2**blocks - 1) + last
-    return Squares(stem * eaten // 2 + stem - 1, stem * 2**blocks, stem * rest)
+    return UNetGeometry(stem * eaten // 2 + stem - 1, stem * 2**blocks, stem * rest)

@@ -14,7 +14,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Nbhd, Triple
 from fibsem.models import hyperparameters
 from fibsem.models.architectures import MODELS, Architecture, Family
-from fibsem.models.field import Field, Padding, Squares, unet_squares, valid_field
+from fibsem.models.field import Field, Padding, UNetGeometry, unet_squares, valid_field
 from fibsem.models.hyperparameters import Hyperparameters
 from fibsem.system.records import Record, WrittenAs, typed
 
@@ -26,7 +26,7 @@ MAX_HEAD = 9
 
 
 @dataclass(frozen=True)
-class _Written:
+class _StoredSpec:
     """Record of a spec as it is stored."""
 
     name: str
@@ -94,7 +94,7 @@ class ModelSpec:
         return self.squares.multiple if self.family == "squares" else 1
 
     @cached_property
-    def squares(self) -> Squares:
+    def squares(self) -> UNetGeometry:
         """Geometry of a network on squares: position of its outputs on the input."""
         hp = self.hyperparameters
         return unet_squares(hp["blocks"], hp["kernel"], hp["convs_per_block"], hp["stem"])
@@ -170,7 +170,7 @@ class ModelSpec:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ModelSpec:
         """Read a record of :meth:`to_json`; missing hyperparameters get their former values."""
-        written = typed(_Written, record)
+        written = typed(_StoredSpec, record)
         values = hyperparameters.as_recorded(written.name, written.hyperparameters)
         return resolve(written.name, Nbhd.parse(written.nbhd), written.padding, values)
 

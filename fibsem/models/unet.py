@@ -36,7 +36,7 @@ class FitToPools(keras.layers.Layer):
     """Crop a window to a size that passes all pools without a remainder.
 
     A valid U-Net gives ``multiple`` m - ``rest`` pixels for some m and loses ``margin`` on each
-    side (:class:`~fibsem.models.field.Squares`). The upper left corner of the output stays in
+    side (:class:`~fibsem.models.field.UNetGeometry`). The upper left corner of the output stays in
     place; below and to the right it may have surplus pixels.
     """
 

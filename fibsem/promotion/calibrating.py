@@ -47,11 +47,11 @@ def fit_calibration(squares: Sequence[ScoredSquare], sigma: float = 0.0) -> Cali
     labelled = [square for square in squares if (square.labels != IGNORE).any()]
     if not labelled:
         raise UserError("a calibration needs labelled validation pixels, but there are none.")
-    return calibrate(_Pixels(labelled, sigma))
+    return calibrate(_SmoothedPixels(labelled, sigma))
 
 
 @dataclass(frozen=True)
-class _Pixels:
+class _SmoothedPixels:
     """Labels and smoothed scores of squares; computed anew for each iteration, to save memory."""
 
     squares: Sequence[ScoredSquare]

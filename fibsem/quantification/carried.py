@@ -74,7 +74,7 @@ def carried_errors(
     """
     if not config.draws:
         return None
-    squares = _Squares.of(porosity)
+    squares = _SquareErrors.of(porosity)
     if squares is None or not (blocks and segmented.summary.probabilities):
         return Carried(why=_why_not(segmented, blocks, porosity))
     film = segmented.film
@@ -113,7 +113,7 @@ class _Draws:
 
 
 def _fitted(
-    squares: _Squares, film: Film, stored: Volume, missing: Sequence[int], draws: int
+    squares: _SquareErrors, film: Film, stored: Volume, missing: Sequence[int], draws: int
 ) -> _Draws | str:
     """Fit the draws to the squares on windows of the film; return the reason if that fails."""
     side = SIDE if squares.parts_sd else round(squares.pixels**0.5)
@@ -143,7 +143,7 @@ def _why_not(segmented: Segmented, blocks: Sequence[Box], porosity: FilmPorosity
 
 
 @dataclass(frozen=True)
-class _Squares:
+class _SquareErrors:
     """Errors of a film's map, estimated from its test squares.
 
     Attributes
@@ -166,7 +166,7 @@ class _Squares:
     parts_sd: float | None
 
     @classmethod
-    def of(cls, porosity: FilmPorosity) -> _Squares | None:
+    def of(cls, porosity: FilmPorosity) -> _SquareErrors | None:
         """Read the errors from a film's porosity; None if it was not corrected with an error."""
         interval, corrected = porosity.porosity_interval, porosity.porosity_corrected
         if interval is None or corrected is None or not (interval.error and interval.square_px):
@@ -178,7 +178,7 @@ class _Squares:
 
 
 def _length(
-    squares: _Squares, windows: Probabilities, known: npt.NDArray[np.bool_]
+    squares: _SquareErrors, windows: Probabilities, known: npt.NDArray[np.bool_]
 ) -> float | None:
     """Fit the correlation length to small parts of squares if known, else to whole squares.
 
@@ -190,7 +190,7 @@ def _length(
 
 
 def _shifts(
-    squares: _Squares, windows: Probabilities, phases: Phases, draws: int
+    squares: _SquareErrors, windows: Probabilities, phases: Phases, draws: int
 ) -> list[float] | None:
     """Return the shift of the logits for every draw, such that porosity matches the squares.
 

@@ -55,7 +55,7 @@ def begin(folder: Path, segmented: Segmented, config: QuantifyConfig) -> None:
 
 
 @dataclass(frozen=True)
-class _Mesh:
+class _MeshFile:
     file: str
 
 
@@ -64,7 +64,7 @@ class _Made:
     """Files that a summary names; ``tables`` is None in summaries of older versions."""
 
     tables: tuple[str, ...] | None = None
-    mesh: _Mesh | None = None
+    mesh: _MeshFile | None = None
     maps: tuple[str, ...] = ()
 
 

@@ -43,13 +43,13 @@ SAME_SHARE = 1e-9
 
 
 @dataclass(frozen=True)
-class _Film:
+class _LedgerVolume:
     shape: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True)
-class _Key:
-    volume: _Film | str  # older versions have a digest
+class _LedgerKey:
+    volume: _LedgerVolume | str  # older versions have a digest
     min_volume_nm3: float = 0.0
 
 
@@ -57,7 +57,7 @@ class _Key:
 class _Begun:
     """The parts of a ledger that are read here."""
 
-    key: _Key
+    key: _LedgerKey
     slabs: dict[str, list[Any]]
 
 

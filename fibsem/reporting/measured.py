@@ -72,7 +72,7 @@ def _are_alike(measured: Measured, labels: FinishedLabels) -> bool | None:
 
 
 @dataclass(frozen=True)
-class _Sized:
+class _VoxelSize:
     """The voxel size in the record of a quantification."""
 
     voxel_nm: VoxelNm | None = None
@@ -141,7 +141,7 @@ def check_of(segmented: Segmented, folder: Path) -> VoxelNm:
             f"`quantified` must be of the labels in {segmented.folder}, but {folder} is of "
             f"{former}; python -m fibsem.quantify segmentation={segmented.folder} maps=true."
         )
-    size = typed(_Sized, record).voxel_nm or UNKNOWN_NM
+    size = typed(_VoxelSize, record).voxel_nm or UNKNOWN_NM
     z, y, x = (
         nm if axis in differing(size, segmented.voxel_nm) else None
         for axis, nm in zip("zyx", size, strict=True)

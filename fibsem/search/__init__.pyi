@@ -1,4 +1,4 @@
-from .budget.sizes import Sized as Sized
+from .budget.sizes import NetworkCost as NetworkCost
 from .space.declared import read_space as read_space
 from .space.space import Choice as Choice
 from .space.space import Range as Range

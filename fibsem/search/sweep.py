@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fibsem.config import Configuration, SearchConfig, settings_hash, settings_of
 from fibsem.errors import UserError
-from fibsem.search.budget.sizes import Sized
+from fibsem.search.budget.sizes import NetworkCost
 from fibsem.search.folder import (
     check_database,
     check_folder,
@@ -172,12 +172,12 @@ class Sweep:
         wanted = {trial.slot: self.epochs_of(trial.values, trial.slot) for trial in complete}
         return {slot: epochs for slot, epochs in wanted.items() if epochs is not None}
 
-    def _sized(self, values: Values) -> Sized | None:
+    def _sized(self, values: Values) -> NetworkCost | None:
         """Return architecture and operations of a trial's network, or None for other models."""
         with suppress(UserError):  # the training itself will raise the error
             config = self.given.with_values(values).run
             if config.spec.is_network:
-                return Sized.of(config.spec, self.material.for_config(config).step_shape)
+                return NetworkCost.of(config.spec, self.material.for_config(config).step_shape)
         return None
 
     def check_failures(self, now: Sequence[Outcome]) -> None:

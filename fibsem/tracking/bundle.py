@@ -41,7 +41,7 @@ REMOTE = ("models:/", "runs:/")
 
 
 @dataclass(frozen=True)
-class _Written:
+class _BundleRecord:
     """The record of ``bundle.json``; keys with a default are missing in older bundles."""
 
     preprocess: Recipe
@@ -154,7 +154,7 @@ class Bundle:
 
 def learned_in(folder: Path) -> Learned | None:
     """Return the squares that the bundle in a folder was trained on, or None if unknown."""
-    written = known_json(folder / "bundle.json", partial(typed, _Written))
+    written = known_json(folder / "bundle.json", partial(typed, _BundleRecord))
     return written.audit.learned if written else None
 
 
@@ -165,7 +165,7 @@ def voxel_nm_in(folder: Path) -> VoxelNm:
 
 def described_in(folder: Path) -> tuple[VoxelNm, tuple[int, ...], tuple[Scale, ...]] | None:
     """Return voxel size, label values and scales of the bundle in a folder, or None without one."""
-    written = known_json(folder / "bundle.json", partial(typed, _Written))
+    written = known_json(folder / "bundle.json", partial(typed, _BundleRecord))
     return None if written is None else (written.voxel_nm, written.classes, written.scales)
 
 
@@ -205,7 +205,7 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
 
 def _read(folder: Path) -> Bundle:
     record: Record = read_json(folder / "bundle.json")
-    written = typed(_Written, record)
+    written = typed(_BundleRecord, record)
     places = _places(folder, len(written.specs))
     members = tuple(
         Member(spec, models.load(spec, place))
@@ -227,7 +227,7 @@ def _read(folder: Path) -> Bundle:
 
 def _voxel_nm(record: object) -> VoxelNm:
     """Return the voxel size in the record of ``bundle.json``."""
-    z, y, x = (_length(nm) for nm in typed(_Written, record).voxel_nm)
+    z, y, x = (_length(nm) for nm in typed(_BundleRecord, record).voxel_nm)
     return z, y, x
 
 

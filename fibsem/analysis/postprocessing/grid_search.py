@@ -212,7 +212,7 @@ def best_of(surface: DoubleArray, grid: SearchGrid) -> PostProcessing:
 
 
 @dataclass(frozen=True)
-class _Row:
+class _Combinations:
     """Combinations with one sigma and one number of rounds, as indices into a grid.
 
     Thresholds are in ascending order.
@@ -224,17 +224,17 @@ class _Row:
     thresholds: IndexArray
 
 
-def _rows(wanted: BoolArray, grid: SearchGrid) -> Iterator[_Row]:
+def _rows(wanted: BoolArray, grid: SearchGrid) -> Iterator[_Combinations]:
     """Yield rows that together contain all wanted combinations."""
     ascending = np.argsort(np.asarray(grid.thresholds, np.float32), kind="stable")
     for s, r in product(range(len(grid.sigmas)), range(len(grid.rounds))):
         wanted_here = wanted[r, :, s]
         if wanted_here.any():
             thresholds = ascending[np.any(wanted_here, axis=0)[ascending]]
-            yield _Row(s, r, np.flatnonzero(np.any(wanted_here, axis=1)), thresholds)
+            yield _Combinations(s, r, np.flatnonzero(np.any(wanted_here, axis=1)), thresholds)
 
 
-def _count(square: ScoredSquare, row: _Row, grid: SearchGrid) -> CountArray:
+def _count(square: ScoredSquare, row: _Combinations, grid: SearchGrid) -> CountArray:
     """Count labelled pixels by minimum size, label and number of thresholds reached."""
     sigma = grid.sigmas[row.sigma]
     thresholds = np.asarray(grid.thresholds, np.float32)[row.thresholds]

@@ -29,7 +29,7 @@ OF_ARCHIVE = re.compile(
 )
 
 
-class _Moments:
+class _FilmStatistics:
     """Exact porosity of every slice, and mean and standard deviation of all grey values."""
 
     def __init__(self) -> None:
@@ -56,9 +56,9 @@ def _render(
     sample: str,
     progress: Tell | None,
     write: Callable[[int, NDArray[np.uint16], Mask], None],
-) -> tuple[DrawnSquares, _Moments]:
+) -> tuple[DrawnSquares, _FilmStatistics]:
     """Render all slices of a sample; ``write`` is called with each slice and its exact truth."""
-    drawn, moments = DrawnSquares(recipe, sample, place_squares(recipe, sample)), _Moments()
+    drawn, moments = DrawnSquares(recipe, sample, place_squares(recipe, sample)), _FilmStatistics()
     for done, (z, image, solid) in enumerate(slices(recipe, sample), start=1):
         write(z, image, solid)
         drawn.take(z, solid)

@@ -13,7 +13,7 @@ from fibsem.config import Configuration
 from fibsem.config.search import of_epochs
 from fibsem.errors import UserError
 from fibsem.search.budget.brackets import brackets_of
-from fibsem.search.budget.sizes import Sized, average, grown, to_be_timed
+from fibsem.search.budget.sizes import NetworkCost, average, grown, to_be_timed
 from fibsem.search.space.space import Space, Values
 from fibsem.search.workers.shares import probe_at_once
 from fibsem.training.material.datasets import obtain
@@ -61,7 +61,7 @@ def plan_sweep(
     search, data = given.search, material.dataset.hash
     points = first(space, search.seed, search.sampler)
     begun = [material.for_config(given.with_values(point).run) for point in points]
-    networks = [Sized.of(material.config.spec, material.step_shape) for material in begun]
+    networks = [NetworkCost.of(material.config.spec, material.step_shape) for material in begun]
     rounds, chosen = to_be_timed(networks, search.workers, budget_s)
     timed = [networks[k] for k in chosen]
     probes = _timed([begun[k] for k in chosen], search.workers, budget_s / rounds)
@@ -166,8 +166,8 @@ def halving(
 
 
 def of_those_that_begin(
-    estimated: Callable[[Sequence[Sized]], Probe],
-    networks: Sequence[Sized],
+    estimated: Callable[[Sequence[NetworkCost]], Probe],
+    networks: Sequence[NetworkCost],
     halve: Callable[[Probe], Plan | None],
 ) -> tuple[Probe, Plan | None]:
     """Plan a successive halving for the average of its first networks; returns average and plan.

@@ -34,7 +34,7 @@ GO_ON = 3
 
 
 @dataclass(frozen=True)
-class Sized:
+class NetworkCost:
     """A network of a space: its architecture, and the operations of the forward pass of a step.
 
     Examples
@@ -42,7 +42,7 @@ class Sized:
     ```python
     config = Configuration(compose("train", ["data=demo", "nbhd=33x33x3"])).run
     material = Material(obtain(config.data, config.split), config)
-    Sized.of(config.spec, material.step_shape).operations
+    NetworkCost.of(config.spec, material.step_shape).operations
     ```
     """
 
@@ -50,13 +50,15 @@ class Sized:
     operations: float
 
     @classmethod
-    def of(cls, spec: ModelSpec, step_shape: tuple[int, int, int]) -> Sized:
+    def of(cls, spec: ModelSpec, step_shape: tuple[int, int, int]) -> NetworkCost:
         """Count the operations of a network for the windows, height and width of its steps."""
         windows, height, width = step_shape
         return cls(spec.name, windows * operations_of_window(spec, (height, width)))
 
 
-def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tuple[int, list[int]]:
+def to_be_timed(
+    networks: Sequence[NetworkCost], workers: int, budget_s: float
+) -> tuple[int, list[int]]:
     """Choose networks to time in groups of one per worker; returns (number of groups, indices).
 
     At least one network of each architecture is timed. Several of one architecture are spread over
@@ -64,7 +66,7 @@ def to_be_timed(networks: Sequence[Sized], workers: int, budget_s: float) -> tup
 
     Examples
     --------
-    >>> networks = [Sized("2dcnn", each) for each in (9.0, 2.0, 4.0, 1.0)]
+    >>> networks = [NetworkCost("2dcnn", each) for each in (9.0, 2.0, 4.0, 1.0)]
     >>> to_be_timed(networks, 1, 100.0)
     (1, [2])
     >>> to_be_timed(networks, 1, 300.0)
@@ -88,7 +90,9 @@ def _spread(ordered: Sequence[int], count: int) -> list[int]:
     return [ordered[int((k + 0.5) * len(ordered) / count)] for k in range(count)]
 
 
-def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[Sized]) -> Probe:
+def average(
+    probes: Sequence[Probe], timed: Sequence[NetworkCost], networks: Sequence[NetworkCost]
+) -> Probe:
     """Estimate the average time of trials of some networks.
 
     Parameters
@@ -100,7 +104,7 @@ def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[
 
     Examples
     --------
-    >>> small, large = Sized("2dcnn", 1000.0), Sized("2dcnn", 32000.0)
+    >>> small, large = NetworkCost("2dcnn", 1000.0), NetworkCost("2dcnn", 32000.0)
     >>> average([Probe(0.01, 0.1, 2.0, 1e-6)], [small], [small]).step_s
     0.01
     >>> round(average([Probe(0.01, 0.1, 2.0, 1e-6)], [small], [small, large]).step_s, 4)
@@ -115,7 +119,7 @@ def average(probes: Sequence[Probe], timed: Sequence[Sized], networks: Sequence[
     )
 
 
-def grown(probes: Sequence[Probe], timed: Sequence[Sized], typical: Probe) -> Growth:
+def grown(probes: Sequence[Probe], timed: Sequence[NetworkCost], typical: Probe) -> Growth:
     """Fit how the time of a step grows with operations, by architecture, to timed networks.
 
     Parameters
@@ -127,7 +131,7 @@ def grown(probes: Sequence[Probe], timed: Sequence[Sized], typical: Probe) -> Gr
 
     Examples
     --------
-    >>> timed, found = Sized("2dcnn", 100.0), Probe(0.01, 0.1, 2.0, 1e-6)
+    >>> timed, found = NetworkCost("2dcnn", 100.0), Probe(0.01, 0.1, 2.0, 1e-6)
     >>> grown([found], [timed], found).times("2dcnn", 400.0)
     2.0
     """
@@ -150,12 +154,12 @@ def _ratio_of_largest(steps_s: Sequence[float]) -> float:
     return float(np.mean(largest) / np.mean(steps_s))
 
 
-def _timed(network: Sized, timed: Sequence[Sized]) -> bool:
+def _timed(network: NetworkCost, timed: Sequence[NetworkCost]) -> bool:
     """Whether some network of the same architecture was timed."""
     return any(network.architecture == size.architecture for size in timed)
 
 
-def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
+def growth(probes: Sequence[Probe], timed: Sequence[NetworkCost]) -> float:
     """Estimate the power by which time grows with operations, from a prior and measured times.
 
     It is the posterior mean of the slope of log time against log operations, within architectures
@@ -165,9 +169,9 @@ def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
     Examples
     --------
     >>> one, two = (Probe(step_s, 0.1, 2.0, 1e-6) for step_s in (0.01, 0.04))
-    >>> growth([one, one], [Sized("2dcnn", 1e9)] * 2)
+    >>> growth([one, one], [NetworkCost("2dcnn", 1e9)] * 2)
     0.5
-    >>> round(growth([one, two], [Sized("2dcnn", 1e9), Sized("2dcnn", 4e9)]), 2)
+    >>> round(growth([one, two], [NetworkCost("2dcnn", 1e9), NetworkCost("2dcnn", 4e9)]), 2)
     0.89
     """
     apart, together = 0.0, 0.0
@@ -183,7 +187,9 @@ def growth(probes: Sequence[Probe], timed: Sequence[Sized]) -> float:
     return max(0.0, (together + certain * GROWTH) / (apart + certain))
 
 
-def _probe(network: Sized, probes: Sequence[Probe], timed: Sequence[Sized], power: float) -> Probe:
+def _probe(
+    network: NetworkCost, probes: Sequence[Probe], timed: Sequence[NetworkCost], power: float
+) -> Probe:
     """Estimate the time of a network from the timed ones of its architecture."""
     return mean(
         [

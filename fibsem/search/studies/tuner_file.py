@@ -54,7 +54,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class _State:
+class _StoredSlots:
     """Contents of ``slots.json``; earlier versions stored the oracle in other files.
 
     Only the values of hyperparameters of ``trials`` are stored, since all have one space.
@@ -127,7 +127,7 @@ class StudyFile:
         """Read the file again if another process has written it."""
         if not self._path.is_file() or self._stamp() == self._read_at:
             return
-        read = partial(typed, _State)
+        read = partial(typed, _StoredSlots)
         state = read_json(self._path, read, remedy="overwrite=true begins anew")
         self.properties, self.kept = state.attrs, state.attempts
         if state.oracle is not None:
@@ -160,6 +160,6 @@ class StudyFile:
                 state = trial.get_state()
                 state["hyperparameters"] = state["hyperparameters"]["values"]
                 self._trials[name] = state
-        state = _State(self.properties, self.kept, self.oracle.get_state(), self._trials)
+        state = _StoredSlots(self.properties, self.kept, self.oracle.get_state(), self._trials)
         write_json(self._path, state.to_json())
         self._read_at = self._stamp()

@@ -30,7 +30,7 @@ from fibsem.search.budget.budget import (
     plan_sweep,
     values,
 )
-from fibsem.search.budget.sizes import Sized, to_be_timed
+from fibsem.search.budget.sizes import NetworkCost, to_be_timed
 from fibsem.search.space.declared import read_space
 from fibsem.search.space.space import Range, Space
 from fibsem.search.studies.tuner_oracle import draw, make_oracle
@@ -259,7 +259,7 @@ def test_the_average_is_that_of_the_networks_that_begin(material, monkeypatch):
         return Probe(1e-5 * operations**0.4, 1e-5, 2.0, 1e-9)
 
     def size(material):
-        return Sized.of(material.config.spec, material.step_shape)
+        return NetworkCost.of(material.config.spec, material.step_shape)
 
     monkeypatch.setattr(budget, "probe", lambda one, _: seconds(size(one).operations))
     plan = plan_sweep(given, space, material(), 900, time.perf_counter())
@@ -293,7 +293,7 @@ def test_the_average_is_that_of_the_networks_that_begin(material, monkeypatch):
 )
 def test_it_is_planned_for_as_many_networks_as_begin(begin_of, began, planned_for):
     """Nine were planned by the average of the eighteen that a first plan had."""
-    averaged, networks = [], [Sized("2dcnn", float(k)) for k in range(1, 17)]
+    averaged, networks = [], [NetworkCost("2dcnn", float(k)) for k in range(1, 17)]
 
     def estimated(some):
         averaged.append(len(some))
@@ -312,7 +312,8 @@ def test_it_is_planned_for_as_many_networks_as_begin(begin_of, began, planned_fo
 
 
 def test_where_there_are_fewer_points_than_workers_some_are_timed_twice():
-    assert to_be_timed([Sized("2dcnn", 1.0), Sized("2dcnn", 2.0)], 3, 60) == (1, [0, 1, 0])
+    networks = [NetworkCost("2dcnn", cost) for cost in (1.0, 2.0)]
+    assert to_be_timed(networks, 3, 60) == (1, [0, 1, 0])
 
 
 @pytest.mark.slow

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from fibsem.config import Configuration, compose
 from fibsem.search.budget import sizes
 from fibsem.search.budget.budget import COUNTED, first, halving
-from fibsem.search.budget.sizes import GROWTH, Sized, average, grown, growth, mean, to_be_timed
+from fibsem.search.budget.sizes import (
+    GROWTH,
+    NetworkCost,
+    average,
+    grown,
+    growth,
+    mean,
+    to_be_timed,
+)
 from fibsem.search.space.declared import read_space
 from fibsem.training.planning.probing import Probe
 
@@ -31,8 +39,8 @@ def test_the_average_is_that_of_all_networks_whichever_are_timed(timed, networks
 
     found = average(
         [seconds(one) for one in timed],
-        [Sized("2dcnn", one) for one in timed],
-        [Sized("2dcnn", one) for one in networks],
+        [NetworkCost("2dcnn", one) for one in timed],
+        [NetworkCost("2dcnn", one) for one in networks],
     )
     wanted = mean([seconds(one) for one in networks])
     assert (found.step_s, found.validation_s) == pytest.approx((wanted.step_s, wanted.validation_s))
@@ -42,10 +50,10 @@ def test_the_average_is_that_of_all_networks_whichever_are_timed(timed, networks
 @given(st.floats(0.0, 1.2), numbers, st.floats(8.0, 100.0))
 def test_seconds_grow_as_those_of_the_timed_do(power, smallest, apart):
     """Whatever the machine: two far apart tell a third between them, and one nothing."""
-    timed = [Sized("2dcnn", smallest * times) for times in (1.0, apart)]
+    timed = [NetworkCost("2dcnn", smallest * times) for times in (1.0, apart)]
     probes = [Probe(1e-4 * one.operations**power, 0.1, 5.0, 1e-9) for one in timed]
     assert growth(probes, timed) == pytest.approx(power, abs=0.1)
-    between = Sized("2dcnn", smallest * apart**0.5)
+    between = NetworkCost("2dcnn", smallest * apart**0.5)
     step_s = average(probes, timed, [between]).step_s
     assert step_s == pytest.approx(1e-4 * between.operations**power, rel=0.05)
     assert growth(probes[:1], timed[:1]) == GROWTH
@@ -54,9 +62,9 @@ def test_seconds_grow_as_those_of_the_timed_do(power, smallest, apart):
 @given(st.floats(0.0, 1.2), st.lists(numbers, min_size=1, max_size=4), numbers)
 def test_a_network_is_as_many_times_the_average_as_is_expected_of_it(power, timed, operations):
     """By the same rule as the average."""
-    timed = [Sized("2dcnn", one) for one in timed]
+    timed = [NetworkCost("2dcnn", one) for one in timed]
     probes = [Probe(1e-4 * one.operations**power, 0.1, 5.0, 1e-9) for one in timed]
-    like, one = average(probes, timed, timed), Sized("2dcnn", operations)
+    like, one = average(probes, timed, timed), NetworkCost("2dcnn", operations)
     found = grown(probes, timed, like)
     wanted = average(probes, timed, [one]).step_s / like.step_s
     assert found.times("2dcnn", operations) == pytest.approx(wanted)
@@ -65,7 +73,7 @@ def test_a_network_is_as_many_times_the_average_as_is_expected_of_it(power, time
 
 def test_architectures_do_not_tell_each_other_how_they_grow():
     """A U-Net of three times the operations that is as fast says nothing of larger 2dcnn."""
-    timed = [Sized("2dcnn", 1e9), Sized("unet", 3e9)]
+    timed = [NetworkCost("2dcnn", 1e9), NetworkCost("unet", 3e9)]
     assert growth([PROBES[0]] * 2, timed) == GROWTH
 
 
@@ -75,7 +83,7 @@ def test_architectures_do_not_tell_each_other_how_they_grow():
     st.floats(20, 2000),
 )
 def test_some_of_every_architecture_are_timed(networks, workers, budget_s):
-    networks = [Sized(*one) for one in networks]
+    networks = [NetworkCost(*one) for one in networks]
     rounds, some = to_be_timed(networks, workers, budget_s)
     assert len(some) == rounds * workers
     assert {networks[k].architecture for k in some} == {one.architecture for one in networks}
@@ -84,15 +92,15 @@ def test_some_of_every_architecture_are_timed(networks, workers, budget_s):
 
 
 def test_those_that_are_timed_lie_between_smaller_and_larger_ones():
-    networks = [Sized("2dcnn", each) for each in (5.0, 1.0, 4.0, 3.0, 2.0, 6.0, 7.0, 8.0)]
+    networks = [NetworkCost("2dcnn", each) for each in (5.0, 1.0, 4.0, 3.0, 2.0, 6.0, 7.0, 8.0)]
     chosen = [networks[k].operations for k in to_be_timed(networks, 1, 240.0)[1]]
     assert chosen == [3.0, 7.0]
 
 
 def test_every_architecture_is_like_those_of_its_own_that_were_timed():
     """One in three is a U-Net, as small as the one that was timed; of a third nothing is known."""
-    timed = [Sized("2dcnn", 100.0), Sized("unet", 900.0)]
-    networks = [timed[0], timed[0], timed[1], Sized("3dcnn", 1e9)]
+    timed = [NetworkCost("2dcnn", 100.0), NetworkCost("unet", 900.0)]
+    networks = [timed[0], timed[0], timed[1], NetworkCost("3dcnn", 1e9)]
     assert average(PROBES, timed, networks).step_s == pytest.approx((0.1 + 0.1 + 0.3) / 3)
     assert average(PROBES, timed, networks[3:]) == mean(PROBES)
 
@@ -105,7 +113,9 @@ def test_networks_that_are_counted_are_those_that_a_sweep_begins_with(small, mat
     assert len(points) == COUNTED
     configs = [configuration.with_values(point).run for point in points[:3]]
     shapes = [material().for_config(config).step_shape for config in configs]
-    found = [Sized.of(config.spec, shape) for config, shape in zip(configs, shapes, strict=True)]
+    found = [
+        NetworkCost.of(config.spec, shape) for config, shape in zip(configs, shapes, strict=True)
+    ]
     assert {one.architecture for one in found} == {"2dcnn"}
     assert len({one.operations for one in found}) == 3
 
@@ -118,8 +128,8 @@ def test_networks_that_are_counted_are_those_that_a_sweep_begins_with(small, mat
 def test_those_that_go_on_are_the_largest_third(monkeypatch, operations, goes_on):
     """Of eight times the operations, twice the seconds; of one size, as long as all."""
     monkeypatch.setattr(sizes, "GROWTH", 1 / 3)
-    networks = [Sized("2dcnn", one) for one in operations]
-    found = average(PROBES[:1], [Sized("2dcnn", 100.0)], networks)
+    networks = [NetworkCost("2dcnn", one) for one in operations]
+    found = average(PROBES[:1], [NetworkCost("2dcnn", 100.0)], networks)
     assert found.goes_on == pytest.approx(goes_on)
     plan = halving(found, 600.0, 20.0, "abc")
     assert plan.goes_on == found.goes_on
@@ -130,4 +140,7 @@ def test_those_that_go_on_are_the_largest_third(monkeypatch, operations, goes_on
 
 
 def test_networks_none_of_which_was_timed_go_on_as_any():
-    assert average(PROBES, [Sized("2dcnn", 100.0)] * 2, [Sized("unet", 900.0)]).goes_on == 1.0
+    assert (
+        average(PROBES, [NetworkCost("2dcnn", 100.0)] * 2, [NetworkCost("unet", 900.0)]).goes_on
+        == 1.0
+    )

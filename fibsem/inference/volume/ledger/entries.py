@@ -52,7 +52,7 @@ Entry = (
 
 
 @dataclass(frozen=True)
-class Written:
+class LedgerRecord:
     """The record of a ledger; in earlier versions ``key.volume`` is a digest."""
 
     key: dict[str, object]

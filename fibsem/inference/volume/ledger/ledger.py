@@ -20,7 +20,7 @@ from fibsem.errors import UserError
 from fibsem.geometry import Triple
 from fibsem.inference.options import Options, advised_overwrite
 from fibsem.inference.volume.ledger.decisions import Decisions
-from fibsem.inference.volume.ledger.entries import SliceRecord, Written, check_possible
+from fibsem.inference.volume.ledger.entries import LedgerRecord, SliceRecord, check_possible
 from fibsem.inference.volume.ledger.outputs import paths_of
 from fibsem.inference.volume.ledger.witness import enter, listed, of_volume, plain
 from fibsem.system.advice import VALID
@@ -85,7 +85,9 @@ class Ledger:
                 ledger._tell_removed(say)
                 remove_segmentation(folder)
             if ledger.path.exists():
-                written = read_json(ledger.path, partial(typed, Written), remedy=ledger._remedy)
+                written = read_json(
+                    ledger.path, partial(typed, LedgerRecord), remedy=ledger._remedy
+                )
                 ledger._check(written)
                 ledger._load(written, shape)
                 return ledger
@@ -103,7 +105,7 @@ class Ledger:
 
     def _tell_removed(self, say: Callable[[str], None]) -> None:
         """Warn of the number of removed slabs if the segmentation could have been continued."""
-        before = known_json(self.path, partial(typed, Written))
+        before = known_json(self.path, partial(typed, LedgerRecord))
         if before is None or (self.path.parent / "summary.json").exists():
             return
         if before.slabs and _identity(before.key) == _identity(self.key):
@@ -114,7 +116,7 @@ class Ledger:
                 "without it the same settings go on from there"
             )
 
-    def _check(self, written: Written) -> None:
+    def _check(self, written: LedgerRecord) -> None:
         """Refuse the ledger of another segmentation; volume and mask may have been moved."""
         self.read = {int(z): digest for z, digest in (written.read or {}).items()}
         before, now = _identity(written.key), _identity(self.key)
@@ -164,7 +166,7 @@ class Ledger:
                 f"{volume.path}; the choices are another output or {advised_overwrite()}."
             )
 
-    def _load(self, written: Written, shape: Triple | None) -> None:
+    def _load(self, written: LedgerRecord, shape: Triple | None) -> None:
         """Load the entries and decisions of a record."""
         try:
             self.slabs = {
@@ -265,7 +267,7 @@ def remove_segmentation(folder: Path) -> None:
     if not ledger.exists():
         return
     try:
-        record = read_json(ledger, fitting(Written))
+        record = read_json(ledger, fitting(LedgerRecord))
     except UserError:  # damaged: outputs of any options are removed
         for kind in get_args(Format):
             _remove_any(folder, kind)
