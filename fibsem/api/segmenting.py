@@ -237,7 +237,7 @@ def run(tree: Tree, loaded: Loaded = ()) -> SegmentResult:
 
 def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentResult:
     say_unused(tree)
-    options, given = options_of(tree), voxel_nm_of(tree)
+    options, voxel_nm = options_of(tree), voxel_nm_of(tree)
     models = models_of(tree, loaded)
     volume = volume.with_range(volume.declared or learned_by(models, volume.dtype))
 
@@ -254,7 +254,7 @@ def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentR
     with Progress("segmenting") as progress:
         summary = segment_volume(
             volume, mean_of(models), folder, options,
-            voxel_nm=given, trained=[model.bundle.trained for model in models],
+            voxel_nm=voxel_nm, trained=[model.bundle.trained for model in models],
             tested=models[0].bundle.tested if len(models) == 1 else (),
             load=partial(load_segmenter, [model.place for model in models], uri),
             provenance=provenance(

@@ -80,16 +80,18 @@ FORMER = {"activation": "elu", "growth": "2d", "norm": "none", "residual": False
           "slices": "channels", "up": "nearest"}  # fmt: skip
 
 
-def as_recorded(name: str, given: Hyperparameters) -> Hyperparameters:
+def as_recorded(name: str, hyperparameters: Hyperparameters) -> Hyperparameters:
     """Complete the hyperparameters of a record with former values of missing ones.
 
     A value of None in the record stands for the default.
     """
     family = {"pixel": PIXEL, "squares": SQUARES}.get(MODELS[name].family, {})
-    return {key: value for key, value in FORMER.items() if key in family} | dict(given)
+    return {key: value for key, value in FORMER.items() if key in family} | dict(hyperparameters)
 
 
-def of_pixels(name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters) -> Hyperparameters:
+def of_pixels(
+    name: str, nbhd: Nbhd, padding: Padding, hyperparameters: Hyperparameters
+) -> Hyperparameters:
     """Return the hyperparameters of a pixel network; raise UserError for illegal values.
 
     The defaults with ``same`` are ELU and the sizes of the thesis for the nearest n_x, with
@@ -101,7 +103,7 @@ def of_pixels(name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters) -
     sizes = architecture.sizes[min(architecture.sizes, key=lambda n: abs(n - nbhd.x))]
     usual = PIXEL if padding == "valid" else {**PIXEL, "activation": "elu"}
     defaults = {**usual, **_chosen_sizes(sizes), **architecture.own}
-    values = _checked(name, given, defaults)
+    values = _checked(name, hyperparameters, defaults)
     hp = {**defaults, **values}
     extent = nbhd.x * nbhd.z if architecture.sequence else nbhd.x
     most = most_blocks(extent, padding, hp["kernel"], hp["convs_per_block"], hp["pool"])
@@ -127,24 +129,26 @@ def _valid_sizes(sizes: Sizes, blocks: int, filters: int) -> Hyperparameters:
     return {"blocks": blocks, "filters": filters, "dense_width": 128, "growth": growth, **z_pools}
 
 
-def of_squares(name: str, given: Hyperparameters) -> Hyperparameters:
+def of_squares(name: str, hyperparameters: Hyperparameters) -> Hyperparameters:
     """Return the hyperparameters of a network on squares; raise UserError for illegal values."""
     hp = {**SQUARES, **MODELS[name].own}
-    hp |= _checked(name, given, hp)
+    hp |= _checked(name, hyperparameters, hp)
     if not 1 <= hp["blocks"] <= MOST_UNET_POOLS:
         raise UserError(f"`model.blocks` must lie in 1..{MOST_UNET_POOLS}, but got {hp['blocks']}.")
     return hp
 
 
-def of_features(name: str, given: Hyperparameters) -> Hyperparameters:
+def of_features(name: str, hyperparameters: Hyperparameters) -> Hyperparameters:
     """Return the hyperparameters of a model that is not a network; raise UserError if illegal."""
     own = MODELS[name].own
-    return {**own, **_checked(name, given, own)}
+    return {**own, **_checked(name, hyperparameters, own)}
 
 
-def _checked(name: str, given: Hyperparameters, defaults: Hyperparameters) -> Hyperparameters:
+def _checked(
+    name: str, hyperparameters: Hyperparameters, defaults: Hyperparameters
+) -> Hyperparameters:
     """Return the given values without None; raise UserError for unknown names or illegal values."""
-    values = {key: value for key, value in given.items() if value is not None}
+    values = {key: value for key, value in hyperparameters.items() if value is not None}
     for key, value in values.items():
         if key not in defaults:
             names = ", ".join(sorted(defaults))

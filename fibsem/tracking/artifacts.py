@@ -28,7 +28,7 @@ def folder_of(text: str) -> Path | None:
     return Path(text) if text.startswith("/") else None
 
 
-def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -> None:
+def check_artifacts(uri: str, experiment_id: str, requested: Path, *, was_typed: bool) -> None:
     """Warn or raise if an experiment has another artifact location than the requested one.
 
     Parameters
@@ -37,9 +37,9 @@ def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -
         Address of the store; a server chooses the location itself.
     experiment_id
         An existing experiment.
-    asked
+    requested
         The requested location.
-    given
+    was_typed
         Whether the user typed it; otherwise any location in the folder of the store is accepted.
 
     Raises
@@ -49,22 +49,24 @@ def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -
     """
     database = database_file(uri)
     if not is_database(uri):
-        if given and parent_process() is None:
-            print(f"tracking.artifacts={asked} does nothing: {hidden(uri)} has a place of its own")
+        if was_typed and parent_process() is None:
+            print(
+                f"tracking.artifacts={requested} does nothing: {hidden(uri)} has a place of its own"
+            )
         return
-    if database is None and not given:
+    if database is None and not was_typed:
         return
     experiment = client_of(uri).get_experiment(experiment_id)
-    asked = asked.resolve()
+    requested = requested.resolve()
     lies = folder_of(experiment.artifact_location)
-    if lies is not None and lies.resolve() == asked:
+    if lies is not None and lies.resolve() == requested:
         return
     place = hidden(experiment.artifact_location) if lies is None else str(lies)
-    moved = _moved(lies, asked)
-    if given:
+    moved = _moved(lies, requested)
+    if was_typed:
         raise UserError(
             f"`tracking.artifacts` must be where the experiment {experiment.name} has its "
-            f"artifacts, {place}, but got {asked}; the choices are that place, another "
+            f"artifacts, {place}, but got {requested}; the choices are that place, another "
             f"tracking.experiment{moved}."
         )
     assert database is not None
@@ -72,7 +74,7 @@ def check_artifacts(uri: str, experiment_id: str, asked: Path, *, given: bool) -
     if not beside and parent_process() is None:  # workers would repeat it
         print(
             f"warning: artifacts of the experiment {experiment.name} go to {place}, where its "
-            f"others are, and not to {asked}{moved}",
+            f"others are, and not to {requested}{moved}",
             file=sys.stderr,
         )
 

@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """An artifact location in one cell of the database.
 
     Attributes
@@ -69,7 +69,7 @@ class Repointed:
     Examples
     --------
     >>> Repointed("sqlite:///ml.db", Path("/old"), Path("/new"), changed=7, present=7)
-    7 places in sqlite:///ml.db begin with /new now, and not with /old; 7 are there
+    7 artifact locations in sqlite:///ml.db now begin with /new instead of /old; 7 exist
     """
 
     uri: str
@@ -80,8 +80,8 @@ class Repointed:
 
     def __repr__(self) -> str:
         return (
-            f"{self.changed} places in {hidden(self.uri)} begin with {self.new} now, and not with "
-            f"{self.old}; {self.present} are there"
+            f"{self.changed} artifact locations in {hidden(self.uri)} now begin with {self.new} "
+            f"instead of {self.old}; {self.present} exist"
         )
 
 
@@ -121,34 +121,40 @@ def repoint(uri: str, old: Path, new: Path) -> Repointed:
 def _repoint(database: Path, old: Path, new: Path) -> tuple[int, int]:
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("BEGIN IMMEDIATE")
-        places = list(_places(connection))
-        moving = [place for place in places if place.path and place.path.is_relative_to(old)]
+        locations = list(_locations(connection))
+        moving = [
+            location
+            for location in locations
+            if location.path and location.path.is_relative_to(old)
+        ]
         present = sum(
-            (new / place.path.relative_to(old)).exists() for place in moving if place.path
+            (new / location.path.relative_to(old)).exists() for location in moving if location.path
         )
-        _check(places, moving, present, old, new)
-        for place in moving:
+        _check(locations, moving, present, old, new)
+        for location in moving:
             connection.execute(
-                f"UPDATE {place.table} SET {place.column} = ? WHERE rowid = ?",
-                (place.moved(old, new), place.row),
+                f"UPDATE {location.table} SET {location.column} = ? WHERE rowid = ?",
+                (location.moved(old, new), location.row),
             )
     return len(moving), present
 
 
-def _places(connection: sqlite3.Connection) -> Iterator[Place]:
+def _locations(connection: sqlite3.Connection) -> Iterator[Location]:
     for table, column in COLUMNS:
         for row, text in connection.execute(f"SELECT rowid, {column} FROM {table}"):
             if text:
-                yield Place(table, column, row, text)
+                yield Location(table, column, row, text)
 
 
-def _check(places: list[Place], moving: list[Place], present: int, old: Path, new: Path) -> None:
+def _check(
+    locations: list[Location], moving: list[Location], present: int, old: Path, new: Path
+) -> None:
     if not moving:
-        of_experiments = [place for place in places if place.table == "experiments"]
-        places_of = sorted({str(place.path) for place in of_experiments if place.path})
+        of_experiments = [location for location in locations if location.table == "experiments"]
+        folders = sorted({str(location.path) for location in of_experiments if location.path})
         raise UserError(
             "`repoint` must be the folder that the store was moved from, but none of its artifacts "
-            f"lie in {old}; they lie in {', '.join(places_of) or 'no folder'}."
+            f"lie in {old}; they lie in {', '.join(folders) or 'no folder'}."
         )
     if not present:
         raise UserError(

@@ -76,7 +76,7 @@ class Tracking:
         artifacts = read_path(config.artifacts, "tracking.artifacts")
         experiment = experiment_of(config.uri, name, artifacts)
         chosen = config.artifacts != TrackingConfig.artifacts
-        check_artifacts(config.uri, experiment, artifacts, given=chosen)
+        check_artifacts(config.uri, experiment, artifacts, was_typed=chosen)
         return cls(config.uri, experiment, config.system_metrics, config.pictures)
 
     @cached_property

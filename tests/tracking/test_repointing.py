@@ -58,8 +58,8 @@ def test_a_store_is_mended_from_python_as_well(moved):
     assert 0 < mended.present <= mended.changed
     assert (mended.old, mended.new) == (old, new)
     assert str(mended) == (
-        f"{mended.changed} places in {uri} begin with {new} now, and not with {old}; "
-        f"{mended.present} are there"
+        f"{mended.changed} artifact locations in {uri} now begin with {new} instead of {old}; "
+        f"{mended.present} exist"
     )
     assert Tracking(uri, experiment).read_json(run, "config.json") == {"a": 1}
 

@@ -58,22 +58,22 @@ class Placing:
     ----------
     regions
         The regions that were examined, with their labels.
-    here
+    at_place
         Information of each region's labels in nats, (regions,).
-    elsewhere
+    at_others
         The same at other places, by the description of the place; nan where it has no grey values.
 
     Examples
     --------
     ```python
     placing = Placing.of(load_dataset(Path("film/dataset.yaml")).samples[0])
-    {place: told.mean() / placing.here.mean() for place, told in placing.elsewhere.items()}
+    {name: t.mean() / placing.at_place.mean() for name, t in placing.at_others.items()}
     ```
     """
 
     regions: Sequence[Labelled]
-    here: npt.NDArray[np.float64]
-    elsewhere: Mapping[str, npt.NDArray[np.float64]]
+    at_place: npt.NDArray[np.float64]
+    at_others: Mapping[str, npt.NDArray[np.float64]]
 
     @classmethod
     def of(cls, sample: Sample) -> Placing:
@@ -85,8 +85,8 @@ class Placing:
         if len(regions) < FEWEST:
             return cls(regions, np.array([]), {})
         names, places = zip(*_places(sample), strict=True)
-        here, *others = _informations(sample, regions, (_in_slice(0), *places))
-        return cls(regions, here, dict(zip(names, others, strict=True)))
+        at_place, *others = _informations(sample, regions, (_in_slice(0), *places))
+        return cls(regions, at_place, dict(zip(names, others, strict=True)))
 
 
 def misplaced(sample: Sample) -> Iterator[str]:
@@ -102,18 +102,19 @@ def misplaced(sample: Sample) -> Iterator[str]:
     ```
     """
     placing = Placing.of(sample)
-    regions, here, elsewhere = placing.regions, placing.here, placing.elsewhere
-    if not elsewhere:
+    regions, at_place, at_others = placing.regions, placing.at_place, placing.at_others
+    if not at_others:
         return
-    better = {name: t for name, t in elsewhere.items() if _excess(t, here) > ERRORS}
+    better = {name: t for name, t in at_others.items() if _excess(t, at_place) > ERRORS}
     if better:
         name, other = max(better.items(), key=lambda item: float(np.nanmean(item[1])))
+        times = np.nanmean(other) / np.nanmean(at_place)
         yield (
             f"{sample.name}: the labels go with the grey values {name} better than with those "
-            f"where they lie ({np.nanmean(other) / np.nanmean(here):.1f} times the information, in "
-            f"{len(regions)} regions): are they shifted, mirrored or turned?"
+            f"where they lie ({times:.1f} times the information, in {len(regions)} regions): "
+            "are they shifted, mirrored or turned?"
         )
-    elif _tell_nothing(regions, here, elsewhere):
+    elif _tell_nothing(regions, at_place, at_others):
         yield (
             f"{sample.name}: the labels tell no more of the grey values than mirrored ones would: "
             "are they of another film?"
@@ -273,25 +274,25 @@ def _in_bins(edges: npt.NDArray[Any], ranked: Greys) -> npt.NDArray[np.int64]:
     return np.diff(np.searchsorted(ranked, edges, "right"), prepend=0, append=len(ranked))
 
 
-def _excess(elsewhere: npt.NDArray[np.float64], here: npt.NDArray[np.float64]) -> float:
+def _excess(at_others: npt.NDArray[np.float64], at_place: npt.NDArray[np.float64]) -> float:
     """Standard errors by which information is higher elsewhere; 0 if hardly, or in few regions."""
-    both = np.isfinite(elsewhere) & np.isfinite(here)
-    if both.sum() < FEWEST or elsewhere[both].mean() < MORE * here[both].mean():
+    both = np.isfinite(at_others) & np.isfinite(at_place)
+    if both.sum() < FEWEST or at_others[both].mean() < MORE * at_place[both].mean():
         return 0.0
-    more = elsewhere[both] - here[both]
+    more = at_others[both] - at_place[both]
     error = more.std(ddof=1) / np.sqrt(len(more))
     return float(more.mean() / max(error, 1e-12))
 
 
 def _tell_nothing(
     regions: Sequence[Labelled],
-    here: npt.NDArray[np.float64],
-    elsewhere: Mapping[str, npt.NDArray[np.float64]],
+    at_place: npt.NDArray[np.float64],
+    at_others: Mapping[str, npt.NDArray[np.float64]],
 ) -> bool:
     shares = [np.mean(labels[labels != IGNORE]) for _, labels in regions]
     entropy = np.mean([-p * np.log(p) - (1 - p) * np.log(1 - p) for p in shares])
-    mirrored = [np.nanmean(own) for name, own in elsewhere.items() if name.startswith("mirrored")]
-    own, by_chance = np.nanmean(here), np.mean(mirrored)
+    mirrored = [np.nanmean(own) for name, own in at_others.items() if name.startswith("mirrored")]
+    own, by_chance = np.nanmean(at_place), np.mean(mirrored)
     return bool(
         by_chance > MOST_OF_IT * own or (own < NOTHING * entropy and by_chance > AS_WELL * own)
     )

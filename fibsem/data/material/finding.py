@@ -93,11 +93,11 @@ def odd_in(
 
 
 def find_extent(
-    volume: Volume, asked: Extent | None = None, progress: Show | None = None
+    volume: Volume, declared: Extent | None = None, progress: Show | None = None
 ) -> Extent:
     """Return the extent of a volume after reading every slice once.
 
-    If ``asked`` is given, see `given_extent`, nothing is searched for, but odd slices are still
+    If ``declared`` is given, see `given_extent`, nothing is searched for, but odd slices are still
     reported. Memory: a slice. Time: that of reading, and of a few passes over each slice.
 
     Examples
@@ -116,8 +116,8 @@ def find_extent(
             progress("slices looked at", z, volume.shape[0])
 
     search, parts = Search(volume), {}
-    if asked is not None:
-        return replace(asked, doubts=tuple(search.odd_of_all(asked, show)))
+    if declared is not None:
+        return replace(declared, doubts=tuple(search.odd_of_all(declared, show)))
     for z in search:
         show(z)
         if parts_here := search[z]:

@@ -108,8 +108,10 @@ class SampleScorer:
             for start in range(0, len(members), 8):
                 batch = members[start : start + 8]
                 for k, grid in zip(batch, self._lattices(batch, shape, forward), strict=True):
-                    here = self.sample.member == k
-                    scores[here] = grid[self.sample.row[here], self.sample.column[here]]
+                    of_member = self.sample.member == k
+                    scores[of_member] = grid[
+                        self.sample.row[of_member], self.sample.column[of_member]
+                    ]
         return scores
 
     def _lattices(

@@ -123,7 +123,7 @@ def uncertainty_of(slices: Sequence[SliceRecord], extent: Extent) -> float | Non
     return float(np.average(values, weights=weights))
 
 
-def _models(segmenter: Segmenter, plan: SegmentationPlan, asked: Precision) -> LabelledBy:
+def _models(segmenter: Segmenter, plan: SegmentationPlan, requested: Precision) -> LabelledBy:
     return LabelledBy(
         model=segmenter.identity,
         members=tuple(f"{m.spec.name} {m.spec.nbhd}" for m in segmenter.members),
@@ -132,7 +132,7 @@ def _models(segmenter: Segmenter, plan: SegmentationPlan, asked: Precision) -> L
         mode=plan.mode,
         symmetry=segmenter.symmetry,
         precision=plan.precision,
-        precision_asked=asked,
+        precision_asked=requested,
         labels_changed_by_bfloat16=plan.changed,
         certificate=plan.certificate.to_json() if plan.certificate else None,
         correction=plan.correction.to_json(),

@@ -144,11 +144,11 @@ class Limit:
     when: Conditions
     left: Conditions
 
-    def allows(self, given: Values) -> bool:
+    def allows(self, values: Values) -> bool:
         """Whether a (partial) assignment respects this limit."""
-        if not all(given.get(key) in values for key, values in self.when.items()):
+        if not all(values.get(key) in allowed for key, allowed in self.when.items()):
             return True
-        return all(given[key] in values for key, values in self.left.items() if key in given)
+        return all(values[key] in allowed for key, allowed in self.left.items() if key in values)
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Space:
     Examples
     --------
     >>> axes = {"model.filters": Choice((16, 32)), "model.blocks": Choice((2, 3, 4))}
-    >>> few = Space("few", axes, enumerated=(), strata=1, fits=lambda given: True)
+    >>> few = Space("few", axes, enumerated=(), strata=1, fits=lambda values: True)
     >>> few.size, len(few.grid(seed=0, points=1))
     (6.0, 6)
     """
@@ -179,14 +179,14 @@ class Space:
     limits: tuple[Limit, ...] = ()
     defaults: tuple[Values, ...] = ()
 
-    def legal(self, given: Values) -> bool:
+    def legal(self, values: Values) -> bool:
         """Whether a (partial) assignment is possible, and within the limits."""
-        return all(limit.allows(given) for limit in self.limits) and self.fits(given)
+        return all(limit.allows(values) for limit in self.limits) and self.fits(values)
 
-    def exists(self, key: str, given: Values) -> bool:
+    def exists(self, key: str, values: Values) -> bool:
         """Whether an axis exists, given the values of earlier axes."""
         conditions = self.conditions.get(key, {})
-        return all(given.get(other) in values for other, values in conditions.items())
+        return all(values.get(other) in allowed for other, allowed in conditions.items())
 
     @property
     def architectures(self) -> int:
@@ -236,18 +236,18 @@ class Space:
                 yield point
 
     def _combinations(
-        self, axes: Sequence[tuple[str, Sequence[Any]]], given: Values
+        self, axes: Sequence[tuple[str, Sequence[Any]]], values: Values
     ) -> Iterator[Values]:
         """Complete the given values in all ways within the limits; the last axis varies fastest."""
         if not axes:
-            yield given
+            yield values
             return
-        (key, values), others = axes[0], axes[1:]
-        if not self.exists(key, given):
-            yield from self._combinations(others, given)
+        (key, choices), others = axes[0], axes[1:]
+        if not self.exists(key, values):
+            yield from self._combinations(others, values)
             return
-        for value in values:
-            point = {**given, key: value}
+        for value in choices:
+            point = {**values, key: value}
             if all(limit.allows(point) for limit in self.limits):
                 yield from self._combinations(others, point)
 
@@ -312,13 +312,13 @@ class Space:
                 return values
         raise UserError(f"`space={self.name}` must hold a network that fits, but none was found.")
 
-    def choices(self, key: str, given: Values) -> Axis:
-        """Return an axis without the values that are impossible together with ``given``."""
+    def choices(self, key: str, values: Values) -> Axis:
+        """Return an axis without the values that are impossible together with ``values``."""
         axis = self.axes[key]
         if isinstance(axis, Range):
             return axis
         return Choice(
-            tuple(value for value in axis.values if self._possible_with({**given, key: value}))
+            tuple(value for value in axis.values if self._possible_with({**values, key: value}))
         )
 
     def _possible(self, cell: Mapping[str, Stratum]) -> bool:
@@ -329,12 +329,12 @@ class Space:
         }
         return self._possible_with(fixed)
 
-    def _possible_with(self, given: Values) -> bool:
+    def _possible_with(self, values: Values) -> bool:
         """Whether some values of the other geometric axes make the given ones legal."""
-        others = [key for key in GEOMETRY if key in self.axes and key not in given]
+        others = [key for key in GEOMETRY if key in self.axes and key not in values]
         axes = (self._values(key, 0) for key in others)
         return any(
-            self.legal({**given, **dict(zip(others, point, strict=True))})
+            self.legal({**values, **dict(zip(others, point, strict=True))})
             for point in product(*axes)
         )
 

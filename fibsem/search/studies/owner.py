@@ -61,7 +61,7 @@ class Owner:
         return json.dumps(asdict(self))
 
     @property
-    def here(self) -> bool:
+    def is_local(self) -> bool:
         """Whether the owner is on this machine, in this container."""
         return (self.host, self.boot) == (socket.gethostname(), boot_id())
 
@@ -157,7 +157,7 @@ class Observer:
         """Return why a running attempt that is not trained here must be given up, else None."""
         silence_s = self._watch.silence_s(number, beat)
         theirs = Owner.read(owner)
-        if theirs is None or not theirs.here:
+        if theirs is None or not theirs.is_local:
             # no owner yet: claimed a moment ago, or its process was killed in that moment
             return "killed" if silence_s > self.grace_s else None
         if not theirs.alive:

@@ -93,7 +93,7 @@ class UpToMemory:
 
     Parameters
     ----------
-    here
+    local
         The executor for this process.
     isolated
         Makes the executor for new processes.
@@ -101,12 +101,12 @@ class UpToMemory:
         Memory of this process in GiB above which new processes are used.
     """
 
-    def __init__(self, here: Execute, isolated: Callable[[], Execute], most_gib: float) -> None:
-        self.execute, self._isolated, self.most_gib = here, isolated, most_gib
+    def __init__(self, local: Execute, isolated: Callable[[], Execute], most_gib: float) -> None:
+        self.execute, self._isolated, self.most_gib = local, isolated, most_gib
         self._grown = False
 
     def __call__(self, job: Job, on_epoch: OnEpoch) -> TrialResult:
-        """Run a job, here or in a new process."""
+        """Run a job, in this process or in a new process."""
         held_gib = rss_gib()
         if not self._grown and held_gib > self.most_gib:
             print(

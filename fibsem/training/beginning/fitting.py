@@ -38,15 +38,15 @@ class Fit:
         return f"{self.layers} of {self.of_layers} layers fit, {share:.0%} of the weights"
 
 
-def fill(network: keras.Model, given: Iterable[tuple[ModelSpec, Layers]]) -> Fit:
+def fill(network: keras.Model, sources: Iterable[tuple[ModelSpec, Layers]]) -> Fit:
     """Copy weights into the layers of a network that they fit, in place.
 
     Parameters
     ----------
     network
         Target network; layers without a match keep their weights.
-    given
-        Candidate sources, each a specification with its weights by layer. Only the one that fills
+    sources
+        Candidates, each a specification with its weights by layer. Only the one that fills
         the most weights is used, because layers of different networks do not work together.
 
     Returns
@@ -56,7 +56,7 @@ def fill(network: keras.Model, given: Iterable[tuple[ModelSpec, Layers]]) -> Fit
     """
     own, depth = layers_of(network), network.input_shape[-1]
     fitting = [
-        _fitting(own, as_normalised(layers, own), spec.nbhd.z, depth) for spec, layers in given
+        _fitting(own, as_normalised(layers, own), spec.nbhd.z, depth) for spec, layers in sources
     ]
     best = max(fitting, key=_numbers)
     for name, weights in best.items():
@@ -85,11 +85,11 @@ def as_normalised(layers: Layers, own: Layers) -> Layers:
     }
 
 
-def _fitting(own: Layers, given: Layers, have: int, want: int) -> Layers:
+def _fitting(own: Layers, source_layers: Layers, have: int, want: int) -> Layers:
     """Return the weights that fit, with first kernels adapted from ``have`` to ``want`` slices."""
     fitting = {}
     for name, weights in own.items():
-        shapes, offered = [w.shape for w in weights], given.get(name, [])
+        shapes, offered = [w.shape for w in weights], source_layers.get(name, [])
         first = [
             over_slices(w, want) if w.ndim == 4 and w.shape[2] == have else w for w in offered
         ]  # kernels whose input is the window itself

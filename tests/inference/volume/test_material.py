@@ -146,7 +146,7 @@ def test_what_is_no_number_under_a_mask_changes_nothing(
     films = {"known": known, "nan": drifted(FEW / np.float32(255), fill=np.nan)}
     found = {}
     if elsewhere:
-        monkeypatch.setattr(labelling, "run_elsewhere", in_this_process)
+        monkeypatch.setattr(labelling, "run_in_workers", in_this_process)
         options = replace(options, workers=2)
     for name, film_ in films.items():
         tifffile.imwrite(tmp_path / f"{name}.tif", film_, photometric="minisblack")
@@ -236,7 +236,7 @@ def test_other_processes_are_told_what_is_material(segmenter, tmp_path):
         return results
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(labelling, "run_elsewhere", here)
+        patch.setattr(labelling, "run_in_workers", here)
         segment_volume(
             volume, segmenter, tmp_path / "out", options, load=lambda: segmenter, say=str
         )

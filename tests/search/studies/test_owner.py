@@ -37,7 +37,7 @@ def owner_of(process):
 def test_an_owner_is_written_and_read():
     me = Owner.me()
     assert Owner.read(me.text()) == me
-    assert me.here
+    assert me.is_local
     assert me.alive
     assert Owner.read(None) is None
     assert Owner.read('["host", "boot", 1, 1700000000.25]') is None  # of former versions

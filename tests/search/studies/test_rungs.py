@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fibsem import sweep
 from fibsem.config import SearchConfig, compose
 from fibsem.errors import UserError
-from fibsem.search.budget.sizes import Sized
+from fibsem.search.budget.sizes import NetworkCost
 from fibsem.search.studies.rungs import (
     NobodyError,
     NotYetError,
@@ -314,7 +314,8 @@ def test_a_training_is_as_long_at_its_end_as_its_network_allows(begin_halving):
     assert [halving.epochs_of(one) for one in filters] == [None, None]
     configs = [halving.given.with_values(each).run for each in filters]
     one, two = (
-        Sized.of(config.spec, halving.material.for_config(config).step_shape) for config in configs
+        NetworkCost.of(config.spec, halving.material.for_config(config).step_shape)
+        for config in configs
     )
     halving.pace = Pace(plan=replace(plan, growth=Growth(1.0, {"2dcnn": 1 / one.operations})))
     assert two.operations > 2 * one.operations

@@ -102,15 +102,16 @@ def mirrored(shape: Triple, halo: Triple) -> Iterator[str]:
             )
 
 
-def overruled(given: VoxelNm, files: VoxelNm) -> Iterator[str]:
+def overruled(voxel_nm: VoxelNm, files: VoxelNm) -> Iterator[str]:
     """Warn of axes along which the files of a film state another voxel size than the user.
 
     >>> list(overruled((10.0, None, 50.0), (50.0, 10.0, None)))
     ['the files state 50 nm along z, but `voxel_nm` says 10 nm']
     """
-    for axis in differing(given, files):
+    for axis in differing(voxel_nm, files):
         k = "zyx".index(axis)
-        yield f"the files state {files[k]:g} nm along {axis}, but `{VOXEL_NM}` says {given[k]:g} nm"
+        stated = f"the files state {files[k]:g} nm along {axis}"
+        yield f"{stated}, but `{VOXEL_NM}` says {voxel_nm[k]:g} nm"
 
 
 def removing_nothing(least_nm3: float, voxel_nm: VoxelNm) -> Iterator[str]:
@@ -129,11 +130,11 @@ def removing_nothing(least_nm3: float, voxel_nm: VoxelNm) -> Iterator[str]:
         )
 
 
-def stated_unlike(given: VoxelNm, files: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
+def stated_unlike(voxel_nm: VoxelNm, files: VoxelNm, models: Sequence[TrainedOn]) -> Iterator[str]:
     """Warn if a voxel size is unlikely, or differs from that of the files or of the models."""
-    yield from unlikely(stated_nm(given, files), files)
-    yield from overruled(given, files)
-    yield from size_warnings(stated_nm(given, files), models)
+    yield from unlikely(stated_nm(voxel_nm, files), files)
+    yield from overruled(voxel_nm, files)
+    yield from size_warnings(stated_nm(voxel_nm, files), models)
 
 
 def clipped(slices: Iterable[Voxels], ends: tuple[float, float]) -> Iterator[str]:

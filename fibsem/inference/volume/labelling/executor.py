@@ -22,7 +22,7 @@ from fibsem.system.again import same_command
 MOST_DEATHS = 3
 
 
-def run_elsewhere(
+def run_in_workers(
     job: RemoteSegmentation, ledger: Ledger, depth: int, show: Callable[[str, int, int], None]
 ) -> list[SlabResult]:
     """Label all missing slabs in other processes, and enter each into the ledger.

@@ -11,7 +11,7 @@ import numpy as np
 
 from fibsem.inference.model.cost import pixels_per_second
 from fibsem.inference.model.segmenter import Scorer
-from fibsem.inference.volume.labelling.executor import run_elsewhere
+from fibsem.inference.volume.labelling.executor import run_in_workers
 from fibsem.inference.volume.labelling.remote import LoadSegmenter, RemoteSegmentation
 from fibsem.inference.volume.labelling.slab import SlabWorker
 from fibsem.inference.volume.plan import Say, ScorerOf, Show
@@ -55,12 +55,12 @@ class Labelling:
             say(patience(scorer_of(self.work.plan.precision), prod(self.work.volume.shape)))
         if self.fresh and self.work.options.elsewhere:
             assert load is not None
-            self.conditions = self._elsewhere(load, show)
+            self.conditions = self._in_workers(load, show)
         elif self.fresh:
-            self.conditions = self._here(scorer_of(self.work.plan.precision), show, say)
+            self.conditions = self._in_process(scorer_of(self.work.plan.precision), show, say)
         self.measure()  # in case the work is stopped before the end
 
-    def _here(self, scorer: Scorer, show: Show, say: Say) -> Conditions:
+    def _in_process(self, scorer: Scorer, show: Show, say: Say) -> Conditions:
         work, plan = self.work, self.work.plan
         worker = SlabWorker(
             work.volume, plan.correction, work.segmenter, scorer, plan.tiling, say,
@@ -73,12 +73,12 @@ class Labelling:
         tile = worker.tiling.height, worker.tiling.width
         return Conditions(tile, workers=1, stages=dict(worker.stages.seconds))
 
-    def _elsewhere(self, load: LoadSegmenter, show: Show) -> Conditions:
+    def _in_workers(self, load: LoadSegmenter, show: Show) -> Conditions:
         """Label the missing slabs in other processes."""
         with self.work.outputs.opened():  # created before many processes open them
             pass
         self.began = time.perf_counter()
-        results = run_elsewhere(self._sent(load), self.work.ledger, self.work.depth, show)
+        results = run_in_workers(self._sent(load), self.work.ledger, self.work.depth, show)
         stages: Counter[str] = Counter()
         for result in results:
             stages.update(result.seconds)

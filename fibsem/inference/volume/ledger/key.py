@@ -21,11 +21,11 @@ def key_of(
     segmenter: Segmenter,
     voxel_nm: VoxelNm,
     options: Options,
-    asked: Extent | None,
+    extent: Extent | None,
 ) -> dict[str, object]:
     """Return everything that determines the labels; folders with another key are refused.
 
-    ``volume`` is the signature of the volume; ``asked`` may have a mask of material.
+    ``volume`` is the signature of the volume; ``extent`` may have a mask of material.
     """
     key = {
         "volume": volume,
@@ -35,21 +35,21 @@ def key_of(
     }
     if segmenter.symmetry > 1:
         key["calibrated"] = False  # in earlier versions the mean of views was calibrated
-    if asked and asked.mask:
-        key["mask"] = asked.mask.signature()
+    if extent and extent.mask:
+        key["mask"] = extent.mask.signature()
     return key
 
 
-def as_begun(asked: Extent | None, ledger: Ledger) -> Extent | None:
+def as_begun(extent: Extent | None, ledger: Ledger) -> Extent | None:
     """Return the requested extent, with a mask that is checked for changes whenever it is read.
 
     Every process reads the mask, for labels and for pixel counts.
     """
-    if asked is None or asked.mask is None:
-        return asked
-    digests = slice_digests(asked.mask)
+    if extent is None or extent.mask is None:
+        return extent
+    digests = slice_digests(extent.mask)
     ledger.hold_mask(digest_of(list(digests.values())))
-    return replace(asked, mask=witnessed(asked.mask, digests, of_mask()))
+    return replace(extent, mask=witnessed(extent.mask, digests, of_mask()))
 
 
 def check_kind(folder: Path) -> None:
