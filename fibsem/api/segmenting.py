@@ -164,10 +164,10 @@ def _rate(voxels_per_second: float | None) -> str:
     """The rate as text; a start that only finished a segmentation has none.
 
     >>> _rate(2e6), _rate(None)
-    ('2000000 voxels a second', 'labelled by a start before')
+    ('2000000 voxels a second', 'labelled by an earlier run')
     """
     if voxels_per_second is None:
-        return "labelled by a start before"
+        return "labelled by an earlier run"
     return f"{voxels_per_second:.0f} voxels a second"
 
 

@@ -89,7 +89,7 @@ def choose(work: Promotion, networks: Sequence[Member], material: Material) -> d
     for name, members in models.items():
         plain = _without_steps(members, material)
         search_for = partial(_search, plain, material, config, work.folder)
-        choice = work.steps.once(f"chosen-{name}", BestSteps, search_for)
+        choice = work.finished.once(f"chosen-{name}", BestSteps, search_for)
         work.say(f"{name}: {choice.sentence}")
         if end := at_an_end(choice.best.threshold, config.grid.thresholds):
             work.say(f"{name}: {end}")

@@ -148,7 +148,7 @@ def measure(
         What was chosen for the challenger, and the scores of all models on the test squares.
     """
     margin = work.given.postprocessing.grid.margin
-    scores = work.steps.once("scores", Scores, lambda: _scores(models, material, margin))
+    scores = work.finished.once("scores", Scores, lambda: _scores(models, material, margin))
     figures = ChallengerFigures(
         postprocessing=choice.best,
         calibration=CalibrationOnTest(

@@ -37,7 +37,7 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
     """
     work = _begun(work, [trial.run_id for trial in trials])
     with work.tracking.cut_off(work.parent):
-        if not work.steps.done("test"):
+        if not work.finished.done("test"):
             to_beat(work)  # an error of the champion is raised before the ranking, not after it
         work.say(order_of(len(trials), ranked_by(trials[0].goal, [trial.tree for trial in trials])))
         ranked = rank(work, trials, work.given.rank)
@@ -49,12 +49,12 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
         material, run_id = finals[0].material, finals[0].result.run_id
         chosen = choose(work, [final.member for final in finals], material)
         models = {name: candidate.segmenter for name, candidate in chosen.items()}
-        tested = work.steps.once("test", Look, lambda: look(work, models, material))
+        tested = work.finished.once("test", Look, lambda: look(work, models, material))
         verdict = gate(work, run_id, tested, starts.test_squares)
         work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
         figures = measure(work, models, chosen["challenger"].choice, material, tested)
         views = measure_views(work, models["challenger"], material)
-        lineage = work.steps.once("lineage", Lineage, lambda: lineage_of(work, finals, trials))
+        lineage = work.finished.once("lineage", Lineage, lambda: lineage_of(work, finals, trials))
         challenger = Challenger(
             parent_run_id=work.parent,
             ranking=ranked,

@@ -8,12 +8,12 @@ from pathlib import Path
 from fibsem.promotion.choice import Chosen
 from fibsem.promotion.decision import decide, decided
 from fibsem.promotion.figures import ChallengerFigures
+from fibsem.promotion.finished import PROMOTION
 from fibsem.promotion.record import Challenger
 from fibsem.promotion.release import registry_tags, segment_samples, write_bundle
 from fibsem.promotion.report import draw, write_tables
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.starts import Starts
-from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.testing import Look
 from fibsem.system import metric_names
 from fibsem.system.summaries.promotion import Gate, PromotionSummary

@@ -18,12 +18,12 @@ from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import KEYS, Options
 from fibsem.inference.volume.segmentation import segment_volume
 from fibsem.promotion.final import Final
+from fibsem.promotion.finished import PROMOTION
 from fibsem.promotion.options import segmentation_of
 from fibsem.promotion.record import Challenger
 from fibsem.promotion.report import card_facts
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.starts import Starts
-from fibsem.promotion.steps import PROMOTION
 from fibsem.promotion.trials import Trial
 from fibsem.system import metric_names
 from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest, under

@@ -9,9 +9,9 @@ from typing import Any
 
 from fibsem import models
 from fibsem.config import Configuration, Tree
+from fibsem.promotion.finished import Finished
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.squares import square_mious
-from fibsem.promotion.steps import Steps
 from fibsem.promotion.trials import Trial
 from fibsem.system.records import Figure, Figures, Record, Stored
 from fibsem.tracking import names
@@ -67,7 +67,8 @@ class Repetition(Stored):
     def from_json(cls, record: Mapping[str, Any]) -> Repetition:
         """Parse a record from :meth:`to_json`: the reason, or every figure."""
         repetition = super().from_json(record)
-        needed = {key.name for key in fields(cls)} - {"diverged", "porosities", "val_all"}  # newer
+        optional = {"diverged", "porosities", "val_all"}  # older records lack the last two
+        needed = {key.name for key in fields(cls)} - optional
         if repetition.diverged is None and (missing := sorted(needed - record.keys())):
             raise ValueError(f"it lacks {', '.join(missing)}")
         return repetition
@@ -119,12 +120,12 @@ def repeat(
             mious.porosities, result.val_all,
         )  # fmt: skip
 
-    return Steps(folder, work.dataset).once(AGAIN, Repetition, make)
+    return Finished(folder, work.dataset).once(AGAIN, Repetition, make)
 
 
 def is_repeated(work: Promotion, run_id: str, seed: int) -> bool:
     """Whether an earlier start has repeated the trial of a run with a seed."""
-    return Steps(_folder(work, run_id, seed), work.dataset).done(AGAIN)
+    return Finished(_folder(work, run_id, seed), work.dataset).done(AGAIN)
 
 
 def _folder(work: Promotion, run_id: str, seed: int) -> Path:

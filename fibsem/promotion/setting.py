@@ -1,4 +1,4 @@
-"""The common argument of all steps of a promotion."""
+"""The common argument of all stages of a promotion."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fibsem.config import Configuration, Tree
 from fibsem.data.dataset.dataset import Dataset
+from fibsem.promotion.finished import Finished
 from fibsem.promotion.planning.pace import TimeLeft
-from fibsem.promotion.steps import Steps
 from fibsem.tracking.runs import Tracking
 
 Say = Callable[[str], None]
@@ -47,6 +47,6 @@ class Promotion:
         return self.given.tree
 
     @property
-    def steps(self) -> Steps:
-        """Store of the promotion's finished steps."""
-        return Steps(self.folder, self.dataset)
+    def finished(self) -> Finished:
+        """Store of the promotion's finished stages."""
+        return Finished(self.folder, self.dataset)

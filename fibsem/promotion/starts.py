@@ -44,7 +44,7 @@ class Starts(Stored):
 
 def starts_of(work: Promotion, configs: Sequence[RunConfig]) -> Starts:
     """Find the squares of starting models, and store them as the models may be moved later."""
-    return work.steps.once("starts", Starts, lambda: _read(work.dataset, configs))
+    return work.finished.once("starts", Starts, lambda: _read(work.dataset, configs))
 
 
 def _read(dataset: Dataset, configs: Sequence[RunConfig]) -> Starts:

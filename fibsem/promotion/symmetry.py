@@ -60,7 +60,7 @@ def measure_views(
 ) -> Mapping[str, GainRow]:
     """Measure gain and cost of two views, and of the number that volumes are segmented with."""
     most = max(2, segmentation_of(work.given).symmetry)
-    symmetries = work.steps.once(
+    symmetries = work.finished.once(
         f"symmetry-{most}", Symmetries, lambda: compare_views(segmenter, material, most)
     )
     if symmetries.views:

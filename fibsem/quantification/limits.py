@@ -98,7 +98,7 @@ def _caveats_of_parts(
 
 def _caveats_of_settings(unit: str, sampled: Sampled, config: QuantifyConfig) -> Iterator[str]:
     """Yield caveats on the cells of the mesh and on the largest ball that was tried."""
-    if config.mesh != "none" and unit != "nm":  # in which the default is meant
+    if config.mesh != "none" and unit != "nm":  # the default of mesh_cell is in nm
         yield f"the surface is coarsened to cells of {config.mesh_cell:g} {unit} (mesh_cell=)"
     volumes = sampled.sizes.volumes
     share = volumes[-1] / sum(volumes) if any(volumes) else 0.0

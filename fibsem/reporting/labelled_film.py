@@ -26,7 +26,7 @@ class _Read:
     read: dict[str, str] = field(default_factory=dict)
 
 
-def check_film(folder: Path, place: FilmPlace, now: Path) -> None:
+def check_film(folder: Path, film: FilmPlace, now: Path) -> None:
     """Check that a film is the one that a segmentation labelled.
 
     Raises
@@ -34,14 +34,14 @@ def check_film(folder: Path, place: FilmPlace, now: Path) -> None:
     UserError
         If there is no film at ``now``, or its shape or slices differ.
     """
-    if grey_values(folder, replace(place, volume=str(now))) is None:
+    if grey_values(folder, replace(film, volume=str(now))) is None:
         raise UserError(
             f"`volume` must be the film whose labels are in {folder}, of "
-            f"{list(place.shape or ())} voxels, but {now} is not there, or another one."
+            f"{list(film.shape or ())} voxels, but {now} is not there, or another one."
         )
 
 
-def grey_values(folder: Path, place: FilmPlace) -> Volume | None:
+def grey_values(folder: Path, film: FilmPlace) -> Volume | None:
     """Open the film that a segmentation labelled, or return None if it is not there any more.
 
     Recorded paths may be relative, and names are reused, so the film is verified by the digests of
@@ -49,7 +49,7 @@ def grey_values(folder: Path, place: FilmPlace) -> Volume | None:
 
     Parameters
     ----------
-    folder, place
+    folder, film
         Folder of the segmentation, and the film as recorded in its summary.
 
     Examples
@@ -59,18 +59,18 @@ def grey_values(folder: Path, place: FilmPlace) -> Volume | None:
     film = grey_values(segmented.folder, segmented.summary)
     ```
     """
-    if not place.volume:
+    if not film.volume:
         return None
-    picked = place.picked.choice if place.picked else {}
+    picked = film.picked.choice if film.picked else {}
     try:
-        film = open_volume(Path(place.volume), gaps=True, **picked)
-        if film.shape != place.shape:
+        opened = open_volume(Path(film.volume), gaps=True, **picked)
+        if opened.shape != film.shape:
             return None
         ledger = known_json(folder / LEDGER, lambda written: typed(_Read, written))
         then = {int(z): digest for z, digest in ledger.read.items()} if ledger else {}
         numbers = sorted(then)
         chosen = [numbers[k] for k in evenly_spaced(len(numbers), COMPARED)]
-        now = slice_digests(plain(film), chosen)
+        now = slice_digests(plain(opened), chosen)
     except (UserError, OSError, ValueError):
         return None
-    return film if all(now[z] == then[z] for z in chosen) else None
+    return opened if all(now[z] == then[z] for z in chosen) else None

@@ -148,7 +148,8 @@ class FinishedCommand(Generic[S]):
         if not isinstance(origin, OfModel | OfModels):
             return Lineage(dataset=origin.dataset, data=origin.data)
         home = self.folder if self.kind == "promotion" else self.folder.parent.parent
-        bundle = home / "bundle" / "bundle.json"  # of older promotions, and of their volumes
+        # older promotions keep the lineage in the bundle only
+        bundle = home / "bundle" / "bundle.json"
         return known_json(bundle, Lineage.in_bundle) or Lineage()
 
 

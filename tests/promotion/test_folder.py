@@ -12,11 +12,11 @@ from fibsem.config.promotion import SETTINGS
 from fibsem.data.dataset.manifest import load_dataset
 from fibsem.errors import UserError
 from fibsem.promotion import decision
+from fibsem.promotion.finished import Finished
 from fibsem.promotion.folder import settle
 from fibsem.promotion.gate import gate
 from fibsem.promotion.promotion import parent_run
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.steps import Steps
 from fibsem.promotion.testing import Look
 from fibsem.system.files import write_json
 from fibsem.system.identity import FILE, Identity
@@ -164,7 +164,7 @@ class Step(Stored):
 
 @pytest.mark.parametrize("content", ['{"a"', "", '{"b": 1}', "[]"])
 def test_a_damaged_step_is_made_again(tiny, tmp_path, capsys, content):
-    steps = Steps(tmp_path, load_dataset(tiny))
+    steps = Finished(tmp_path, load_dataset(tiny))
 
     def found(value):
         return steps.once("step", Step, lambda: Step(value)).a
@@ -178,7 +178,7 @@ def test_a_damaged_step_is_made_again(tiny, tmp_path, capsys, content):
 def test_what_a_step_found_on_data_that_were_changed_under_it_is_not_kept(tiny, tmp_path):
     film = shutil.copytree(tiny, tmp_path / "film")
     dataset, mask = load_dataset(film), next(iter((film / "HPC45" / "masks").iterdir()))
-    steps, former = Steps(tmp_path, dataset), mask.read_bytes()
+    steps, former = Finished(tmp_path, dataset), mask.read_bytes()
     assert dataset.hash
     with pytest.raises(UserError, match=r"must not change while they are in use, but labels of HP"):
         steps.once("step", Step, lambda: Step(mend(mask)))

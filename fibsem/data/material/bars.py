@@ -81,7 +81,7 @@ def _printed(image: npt.NDArray[Any], among: int) -> int:
 def _fill(
     stands: npt.NDArray[np.bool_], usual: npt.NDArray[Any], rows: int, tolerance: float
 ) -> npt.NDArray[np.bool_]:
-    """Whether pixels stand still with the value of still ones just beyond some rows: fill, if any.
+    """Return the mask of constant pixels whose value continues beyond the bar, which are fill.
 
     The first row beyond a bar may be compressed together with its last.
     """

@@ -15,7 +15,7 @@ from fibsem.geometry import Box
 from fibsem.inference.model.predict import BlockScorer, compiled
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tiles import Tiling
-from fibsem.inference.volume.places import random_places, spread_slices
+from fibsem.inference.volume.boxes import random_boxes, spread_slices
 from fibsem.system.advice import CERTIFICATE
 from fibsem.system.records import Stored
 
@@ -78,17 +78,17 @@ def certify(volume: CorrectedVolume, scorer: Scorer, tiling: Tiling) -> Certific
             continue
         if member.spec.family == "pixel":
             ways.add("patches")
-            compare, places = (
+            compare, boxes = (
                 _patches(member),
-                random_places(volume.shape, CERTIFIED_SIDE, PLACES, seed=k),
+                random_boxes(volume.shape, CERTIFIED_SIDE, PLACES, seed=k),
             )
         else:
             ways.add("whole")
-            compare, places = _tiles(member, tiling), _tile_places(volume.shape[0], tiling, seed=k)
-        for place in places:
+            compare, boxes = _tiles(member, tiling), _random_tiles(volume.shape[0], tiling, seed=k)
+        for box in boxes:
             if member.needs_slice:
-                member.look(volume.slice(place.start[0]))
-            difference = compare(volume.block(place, member.halo))
+                member.look(volume.slice(box.start[0]))
+            difference = compare(volume.block(box, member.halo))
             differences.append(float(np.abs(difference).max()))
             pixels += difference.size
     if not differences:
@@ -155,11 +155,11 @@ def share_changed(
 ) -> float:
     """Return the share of labels that differ between two precisions, on sample places."""
     changed = total = 0
-    for place in random_places(volume.shape, COMPARED_SIDE, PLACES, seed=0):
+    for box in random_boxes(volume.shape, COMPARED_SIDE, PLACES, seed=0):
         for scorer in (rough, exact):
             if scorer.needs_slice:
-                scorer.look(volume.slice(place.start[0]))
-        block = volume.block(place, segmenter.halo)
+                scorer.look(volume.slice(box.start[0]))
+        block = volume.block(box, segmenter.halo)
         ours, theirs = (
             segment_slice(scorer(block), segmenter.postprocessing) for scorer in (rough, exact)
         )
@@ -168,7 +168,7 @@ def share_changed(
     return changed / total
 
 
-def _tile_places(depth: int, tiling: Tiling, seed: int) -> Iterator[Box]:
+def _random_tiles(depth: int, tiling: Tiling, seed: int) -> Iterator[Box]:
     """Yield random tiles of the run in slices spread over a volume."""
     rng = np.random.default_rng(seed)
     for z in spread_slices(depth, PLACES):

@@ -142,7 +142,7 @@ def segment_volume(
         labels = some_slices(work.outputs, ledger.slices())
         likeness = compare_labels(labels, porosity.film, likeness, say)
         learned = of_training(segmenter, stated, trained, likeness)
-        return write_records(work, pores, porosity.film, porosity.place, learned, origin)
+        return write_records(work, pores, porosity.film, porosity.of_dataset, learned, origin)
 
 
 def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) -> Work:

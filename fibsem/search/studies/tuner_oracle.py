@@ -51,7 +51,7 @@ def make_oracle(
         return keras_tuner.oracles.HyperbandOracle(
             max_epochs=longest, factor=3, hyperband_iterations=1000, **common
         )
-    limit = 1_000_000  # the budget is in the slots
+    limit = 1_000_000  # slots limit the trials
     if name == "bayesian":
         return keras_tuner.oracles.BayesianOptimizationOracle(
             max_trials=limit, num_initial_points=startup, **common

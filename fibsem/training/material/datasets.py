@@ -74,7 +74,7 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
         dataset = load_dataset(archive.locate(root, download=config.download), split)
     else:
         folder = place_of(root, config.name)
-        if _is_simulated(root) and config.root != DataConfig.root:  # it was typed
+        if _is_simulated(root) and config.root != DataConfig.root:  # the user typed it
             print(
                 f"warning: {root} is a dataset itself, which data.path={root} takes; this is of "
                 f"the phantom in {folder}",

@@ -143,7 +143,7 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     traced_s = time.perf_counter() - began
     predicted_seconds_per_gigapixel(config.spec)
     scorer = BlockScorer(config.spec, learner.scored)
-    pixel_s = 1 / pixels_per_second(scorer, SIDE[scorer.mode])  # squares are not larger
+    pixel_s = 1 / pixels_per_second(scorer, SIDE[scorer.mode])  # labelled squares are rarely larger
     once_s = time.perf_counter() - began
     count = part_of(budget_s, steps(3).step_s)
     before, validation_s, *after = steps(count), scored(), steps(count), steps(count)

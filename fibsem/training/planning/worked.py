@@ -42,7 +42,7 @@ class StartedAt:
 
 
 @dataclass(frozen=True)
-class _Took:
+class _WorkedSeconds:
     """The ``seconds`` of a ``summary.json``."""
 
     seconds: float | None = None
@@ -95,7 +95,7 @@ class Worked:
         worked
             Whether this start has done any work; if not, it is no longer counted.
         """
-        former = known_json(summary, partial(typed, _Took)) if summary.is_file() else None
+        former = known_json(summary, partial(typed, _WorkedSeconds)) if summary.is_file() else None
         former_s = (former.seconds if former else None) or 0.0
         if worked:
             own = self.note()

@@ -153,7 +153,8 @@ class Learner:
         count = tf.cast(self.steps.optimizer.iterations, tf.float32)
         share = tf.maximum(1.0 - self.decay, 9.0 / (count + 8.0))
         share = tf.minimum(share, 1.0)
-        for value, weight in ((a.value, b.value) for a, b in self._pairs()):  # traced sooner
+        # TensorFlow's variables are traced faster than Keras's around them
+        for value, weight in ((a.value, b.value) for a, b in self._pairs()):
             value.assign_add(share * (weight - value))
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from fibsem.config import Configuration, RankConfig, compose
 from fibsem.promotion import final, ranking
+from fibsem.promotion.finished import Finished
 from fibsem.promotion.planning.pace import TimeLeft
 from fibsem.promotion.repetition import Repetition
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.steps import Steps
 from fibsem.promotion.trials import Trial
 from fibsem.system.files import write_json
 from fibsem.training.planning.plan import Plan
@@ -58,7 +58,7 @@ def test_what_a_slow_machine_has_no_time_for_is_not_run_again(
             return Repetition(given.run.seed, None, {"miou": 0.7})
 
         folder = work.folder / "rank" / trial.run_id[:8] / f"seed-{given.run.seed}"
-        return Steps(folder, work.dataset).once("again", Repetition, make)
+        return Finished(folder, work.dataset).once("again", Repetition, make)
 
     monkeypatch.setattr(ranking, "repeat", repeat)
     said = []

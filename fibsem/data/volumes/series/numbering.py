@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from fibsem.data.volumes.series.increments import between, gaps_of, uneven
 from fibsem.data.volumes.series.names import (
     Name,
     Value,
@@ -24,7 +25,6 @@ from fibsem.data.volumes.series.names import (
 from fibsem.data.volumes.series.pattern import Pattern, pattern_of
 from fibsem.data.volumes.series.positions import spacing_nm
 from fibsem.data.volumes.series.sorting import in_order
-from fibsem.data.volumes.series.steps import between, gaps_of, uneven
 from fibsem.errors import UserError
 from fibsem.system.advice import PATTERN
 

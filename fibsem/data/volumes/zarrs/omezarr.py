@@ -162,7 +162,7 @@ def _open(folder: Path, manner: Manner) -> ZarrSource:
     check_axes(node.shape, axis_names(multiscale, node), folder)
     check_dtype(node.dtype, folder, labels=manner.labels)
     _check_unpacked(node, folder)
-    sparse = manner.sparse or (manner.labels and _is(node.fill_value, manner.unlabelled))
+    sparse = manner.sparse or (manner.labels and _fill_is(node.fill_value, manner.unlabelled))
     return ZarrSource(folder, node, multiscale_nm(multiscale, level), sparse)
 
 
@@ -191,8 +191,8 @@ def _image_above(array: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return {}, {}
 
 
-def _is(fill_value: Any, value: int | None) -> bool:
-    """Whether chunks that are not stored hold a value."""
+def _fill_is(fill_value: Any, value: int | None) -> bool:
+    """Whether the fill value of absent chunks equals ``value``."""
     return fill_value is not None and value is not None and bool(fill_value == value)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from fibsem.analysis.postprocessing import segment_slice
 from fibsem.inference.model.segmenter import FloatArray, Scorer
+from fibsem.inference.volume.boxes import random_boxes
 from fibsem.inference.volume.ledger.decisions import Moved
-from fibsem.inference.volume.places import random_places
 from fibsem.inference.volume.plan import ScorerOf
 from fibsem.inference.volume.work import Work
 from fibsem.system.summaries.porosity import Members
@@ -88,15 +88,15 @@ def _asked(work: Work, scorer: Scorer, missing: Collection[int]) -> Moved:
     volume, extent = work.corrected, work.plan.extent
     count = int(SHARE * np.prod(volume.shape) / SIDE**2)
     pixels, moved = 0, np.zeros(len(scorer.members))
-    for place in random_places(volume.shape, SIDE, min(MOST_PLACES, max(2, count)), seed=0):
-        z = place.start[0]
+    for box in random_boxes(volume.shape, SIDE, min(MOST_PLACES, max(2, count)), seed=0):
+        z = box.start[0]
         if z in missing or extent.is_blank(z):
             continue
         if scorer.needs_slice:
             scorer.look(volume.slice(z))
-        scores = scorer.each(volume.block(place, scorer.halo))
+        scores = scorer.each(volume.block(box, scorer.halo))
         material = extent.inside(z)
-        inside = np.ones(scores[0].shape, bool) if material is None else material[place.slices[1:]]
+        inside = np.ones(scores[0].shape, bool) if material is None else material[box.slices[1:]]
         together: FloatArray = np.mean(scores, axis=0, dtype=np.float32)
         pores = [
             np.count_nonzero(inside & (segment_slice(scored, work.segmenter.postprocessing) == 0))

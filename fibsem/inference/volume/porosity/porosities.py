@@ -26,13 +26,13 @@ class Porosities:
     ----------
     film
         Porosity by labels, corrected porosity, interval, and porosities by seed and member.
-    place
+    of_dataset
         Missing slices that have material, and the name of the film in the dataset that the model
         was tested on, None for other films.
     """
 
     film: FilmPorosity
-    place: FilmOfDataset
+    of_dataset: FilmOfDataset
 
 
 def porosities(
@@ -85,5 +85,5 @@ def porosities(
         porosity_by_seed=porosity_by_seed(own, others),
         porosity_per_px_of_boundary=per_px,
     )
-    place = FilmOfDataset(missing=by_map.missing, sample=own.sample if own else None)
-    return Porosities(film, place)
+    of_dataset = FilmOfDataset(missing=by_map.missing, sample=own.sample if own else None)
+    return Porosities(film, of_dataset)

@@ -1,4 +1,4 @@
-"""Store results of finished steps of a promotion for later starts of the command."""
+"""Store results of finished stages of a promotion for later starts of the command."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ T = TypeVar("T", bound=Stored)
 
 
 @dataclass(frozen=True)
-class Steps:
-    """Results of steps, each a JSON file in the folder of a promotion."""
+class Finished:
+    """Results of stages, each a JSON file in the folder of a promotion."""
 
     folder: Path
     dataset: Dataset
 
     def done(self, name: str) -> bool:
-        """Whether an earlier start has finished a step."""
+        """Whether an earlier start has finished a stage."""
         return (self.folder / f"{name}.json").is_file()
 
     def once(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
-        """Return the result of a step, read from an earlier start, or made now and stored.
+        """Return the result of a stage, read from an earlier start, or made now and stored.
 
         Raises
         ------

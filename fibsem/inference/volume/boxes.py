@@ -1,4 +1,4 @@
-"""Sample places of a volume, for measurements that are too expensive on the whole volume."""
+"""Sample boxes of a volume, for measurements that are too expensive on the whole volume."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from fibsem.geometry import Box, Triple
 
 
-def random_places(shape: Triple, side: int, count: int, seed: int) -> Iterator[Box]:
+def random_boxes(shape: Triple, side: int, count: int, seed: int) -> Iterator[Box]:
     """Yield random boxes in slices spread over a volume, the same for all volumes of a shape."""
     rng = np.random.default_rng(seed)
     depth, height, width = shape
@@ -20,5 +20,5 @@ def random_places(shape: Triple, side: int, count: int, seed: int) -> Iterator[B
 
 
 def spread_slices(depth: int, count: int) -> list[int]:
-    """Return the slices of ``count`` places, evenly spread from the first to the last."""
+    """Return ``count`` slices, evenly spread from the first to the last."""
     return [round(z) for z in np.linspace(0, depth - 1, count)]

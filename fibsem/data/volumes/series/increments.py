@@ -1,4 +1,4 @@
-"""Steps between slice numbers: whether they are even, and how many numbers are missing."""
+"""Increments of slice numbers: whether they are even, and how many numbers are missing."""
 
 from __future__ import annotations
 
