@@ -104,7 +104,7 @@ def _files(outputs: Outputs, slices: Sequence[SliceRecord], extent: Extent) -> L
         classes=outputs.classes,
         probabilities=_named(outputs.probabilities),
         uncertainty=_named(outputs.uncertainty),
-        uncertainty_mean=uncertainty_of(slices, extent),
+        uncertainty_mean=mean_spread(slices, extent),
         voxel_nm=outputs.voxel_nm,
     )
 
@@ -113,9 +113,9 @@ def _named(store: Store | None) -> str | None:
     return store.path.name if store else None
 
 
-def uncertainty_of(slices: Sequence[SliceRecord], extent: Extent) -> float | None:
-    """Return the mean uncertainty over the material, or None if it was not requested."""
-    by_slice = [(record.uncertainty, extent.pixels(z)) for z, record in enumerate(slices)]
+def mean_spread(slices: Sequence[SliceRecord], extent: Extent) -> float | None:
+    """Return the mean spread (1 s.d.) over the material, or None if it was not requested."""
+    by_slice = [(record.spread, extent.pixels(z)) for z, record in enumerate(slices)]
     spreads = [(spread, pixels) for spread, pixels in by_slice if spread is not None and pixels]
     if not spreads:
         return None
@@ -192,16 +192,16 @@ def porosity_of(volume: Path, pores: Sequence[int | None], pixels: Sequence[int]
 def write_porosity(
     path: Path, slices: Sequence[SliceRecord], pores: Sequence[int | None], pixels: Sequence[int]
 ) -> None:
-    """Write the porosity of every slice as CSV, with the mean uncertainty if requested."""
-    asked = any(entry.uncertainty is not None for entry in slices)
-    rows = ["z,porosity,note" + asked * ",uncertainty"]
+    """Write the porosity of every slice as CSV, with the mean spread (1 s.d.) if requested."""
+    with_spread = any(entry.spread is not None for entry in slices)
+    rows = ["z,porosity,note" + with_spread * ",uncertainty"]
     for z, (entry, count) in enumerate(zip(slices, pores, strict=True)):
         note = "beside a missing slice" if entry.beside_missing else ""
         if count is None or not pixels[z]:
             row = f"{z},,{'missing' if pixels[z] else 'no material'}"
         else:
             row = f"{z},{count / pixels[z]:.6f},{note}"
-        if asked:
-            row += "," if entry.uncertainty is None else f",{entry.uncertainty:.6f}"
+        if with_spread:
+            row += "," if entry.spread is None else f",{entry.spread:.6f}"
         rows.append(row)
     replace_file(path, "\n".join(rows) + "\n")

@@ -11,7 +11,7 @@ from fibsem.data.material import Extent
 from fibsem.data.material.parts import Rect
 from fibsem.data.volumes import create_volume, open_volume
 from fibsem.inference.volume.ledger.entries import SliceRecord
-from fibsem.inference.volume.summary import porosity_of, uncertainty_of
+from fibsem.inference.volume.summary import mean_spread, porosity_of
 from tests.inference.volume.conftest import SHAPE, plain
 from tests.inference.volume.segmented import segment_volume
 
@@ -31,9 +31,9 @@ def test_the_interval_over_slices_holds_the_porosity_that_it_is_of():
 def test_uncertainty_is_that_of_the_material():
     extent = Extent((3, 10, 10), {0: (), 1: (Rect("rim", 0, 0, 9, 10),), 2: ()})
     slices = [SliceRecord(10, False, 0.1), SliceRecord(5, False, 0.4), SliceRecord(None, False)]
-    assert uncertainty_of(slices, extent) == pytest.approx((100 * 0.1 + 10 * 0.4) / 110)
-    assert uncertainty_of([SliceRecord(10, False)] * 3, extent) is None
-    assert np.isfinite(uncertainty_of(slices[:1], extent))
+    assert mean_spread(slices, extent) == pytest.approx((100 * 0.1 + 10 * 0.4) / 110)
+    assert mean_spread([SliceRecord(10, False)] * 3, extent) is None
+    assert np.isfinite(mean_spread(slices[:1], extent))
 
 
 def test_what_a_film_and_its_labels_are_called_follows_from_what_was_read(

@@ -242,11 +242,11 @@ class SlabWorker:
             )
         with self.stages("output"):
             outputs.write(scored.z, labels, scored.scores, scored.grey, scored.spread, inside)
-        uncertainty = None
+        spread = None
         if scored.spread is not None:
             shown = scored.spread if inside is None else scored.spread[inside]
-            uncertainty = float(shown.mean(dtype=float))
-        return SliceRecord(pores, scored.beside_missing, uncertainty)
+            spread = float(shown.mean(dtype=float))
+        return SliceRecord(pores, scored.beside_missing, spread)
 
     def _read_around(self, z: int, reader: ThreadPoolExecutor) -> list[Future[FloatArray]]:
         """Start reading the slices in the neighbourhood of z, mirrored at the volume's ends."""

@@ -20,20 +20,20 @@ class SliceRecord:
         Pore pixels; None for a slice that is missing or has no material.
     beside_missing
         Whether a missing slice was replaced in its neighbourhood.
-    uncertainty
-        Mean spread between members over the slice; None unless requested.
+    spread
+        Mean over the slice of one standard deviation between members; None unless requested.
     why_missing
         Reason why a missing slice could not be read.
     """
 
     pores: int | None
     beside_missing: bool = False
-    uncertainty: float | None = None
+    spread: float | None = None
     why_missing: str | None = None
 
     def to_json(self) -> list[Any]:
         """Return the entry of the slice as a list; a reason is its last item."""
-        entry = [self.pores, self.beside_missing, self.uncertainty]
+        entry = [self.pores, self.beside_missing, self.spread]
         return entry if self.why_missing is None else [*entry, self.why_missing]
 
     @classmethod
@@ -43,7 +43,7 @@ class SliceRecord:
 
 
 #: Entry of a slice in JSON; missing slices have a reason, and entries of earlier versions have no
-#: uncertainty.
+#: spread.
 Entry = (
     tuple[int | None, bool]
     | tuple[int | None, bool, float | None]
@@ -102,9 +102,9 @@ def check_possible(
             raise ValueError(f"{len(entries)} slices {where}")
         _check_pores([entry.pores for entry in entries], pixels, where)
         for entry in entries:
-            spread = entry.uncertainty
+            spread = entry.spread
             if not (spread is None or (isinstance(spread, float | int) and 0 <= spread <= 0.5)):
-                raise ValueError(f"an uncertainty of {spread} {where}")
+                raise ValueError(f"a spread of {spread} {where}")
     if decided.pores_3d is not None:
         if len(decided.pores_3d) != depth:
             raise ValueError(f"pores of {len(decided.pores_3d)} slices")
