@@ -41,7 +41,8 @@ WAYS = {
     "trials through promote": (
         "fibsem.promote",
         {"Record", "Trial", "TrialResult", "Ranked", "Final", "Chosen", "Repetition", "BestSteps",
-         "Look", "Scores", "Challenger", "SquareCounts", "SquareMious", "Lineage"},
+         "Look",  # at the baseline
+         "OnTestSquares", "Scores", "Challenger", "SquareCounts", "SquareMious", "Lineage"},
     ),
     "volume through segment": ("fibsem.segment", {"Volume"}),
 }  # fmt: skip

@@ -18,7 +18,7 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.promotion.choice import BestSteps
 from fibsem.promotion.examination import balanced_figures, score_split
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.testing import Look
+from fibsem.promotion.testing import OnTestSquares
 from fibsem.system import metric_names
 from fibsem.system.records import Figures, Stored
 from fibsem.system.summaries.promotion import Calibrated, Ensemble, Errors, ReliabilityCurve
@@ -134,7 +134,7 @@ class ChallengerFigures:
 
 def measure(
     work: Promotion, models: Mapping[str, Segmenter], choice: BestSteps, material: Material,
-    tested: Look,
+    tested: OnTestSquares,
 ) -> ChallengerFigures:  # fmt: skip
     """Collect the figures of a challenger, and print the main ones.
 

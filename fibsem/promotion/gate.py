@@ -10,14 +10,14 @@ from fibsem.config import GateConfig
 from fibsem.data.dataset.dataset import Dataset
 from fibsem.promotion.decision import decided
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.testing import Look
+from fibsem.promotion.testing import OnTestSquares
 from fibsem.system.identity import same_data
 from fibsem.system.summaries.promotion import Gate
 from fibsem.tracking import champions
 from fibsem.training.beginning.origin import EITHER, too_good
 
 
-def gate(work: Promotion, run_id: str, tested: Look, learned: int | None = 0) -> Gate:
+def gate(work: Promotion, run_id: str, tested: OnTestSquares, learned: int | None = 0) -> Gate:
     """Return the verdict on a challenger; a verdict that once made it the champion is kept.
 
     Refusals are not stored, so that the promotion may be started again with another gate.

@@ -21,7 +21,7 @@ from fibsem.promotion.release import lineage_of
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.starts import starts_of
 from fibsem.promotion.symmetry import measure_views
-from fibsem.promotion.testing import Look, look, to_beat
+from fibsem.promotion.testing import OnTestSquares, score_test_squares, to_beat
 from fibsem.promotion.trials import Trial, ranked_by
 from fibsem.system import metric_names
 from fibsem.system.summaries import PromotionSummary
@@ -49,7 +49,9 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
         material, run_id = finals[0].material, finals[0].result.run_id
         chosen = choose(work, [final.member for final in finals], material)
         models = {name: candidate.segmenter for name, candidate in chosen.items()}
-        tested = work.finished.once("test", Look, lambda: look(work, models, material))
+        tested = work.finished.once(
+            "test", OnTestSquares, lambda: score_test_squares(work, models, material)
+        )
         verdict = gate(work, run_id, tested, starts.test_squares)
         work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
         figures = measure(work, models, chosen["challenger"].choice, material, tested)

@@ -14,7 +14,7 @@ from fibsem.promotion.release import registry_tags, segment_samples, write_bundl
 from fibsem.promotion.report import draw, write_tables
 from fibsem.promotion.setting import Promotion
 from fibsem.promotion.starts import Starts
-from fibsem.promotion.testing import Look
+from fibsem.promotion.testing import OnTestSquares
 from fibsem.system import metric_names
 from fibsem.system.summaries.promotion import Gate, PromotionSummary
 from fibsem.tracking import champions, names, registry
@@ -23,7 +23,7 @@ from fibsem.training.material.datasets import check_unchanged
 
 
 def publish(
-    work: Promotion, tested: Look, starts: Starts, chosen: Chosen, challenger: Challenger
+    work: Promotion, tested: OnTestSquares, starts: Starts, chosen: Chosen, challenger: Challenger
 ) -> PromotionSummary:
     """Write reports of a challenger, register it, log its metrics, and segment its dataset.
 

@@ -26,7 +26,7 @@ from fibsem.training.scoring.squares import SquareCounts, square_counts
 
 
 @dataclass(frozen=True)
-class Look(Stored):
+class OnTestSquares(Stored):
     """Scores of models on the test squares, with the champion if there is one.
 
     Attributes
@@ -144,7 +144,9 @@ def _too_deep(champion: Bundle, work: Promotion) -> int | None:
     return None
 
 
-def look(work: Promotion, segmenters: Mapping[str, Segmenter], material: Material) -> Look:
+def score_test_squares(
+    work: Promotion, segmenters: Mapping[str, Segmenter], material: Material
+) -> OnTestSquares:
     """Score the test squares with the given models and the champion.
 
     See :func:`to_beat` for the champion.
@@ -166,7 +168,7 @@ def examine_on_test(
     material: Material,
     margin: int,
     champion: Bundle | None,
-) -> Look:
+) -> OnTestSquares:
     """Score the test squares with all models that are compared on them."""
     theirs = None
     if champion is not None and _is_of(champion, material.dataset):
@@ -185,7 +187,7 @@ def examine_on_test(
         name: balanced_figures(segmenter, material, "test")
         for name, segmenter in segmenters.items()
     }
-    return Look(rows, figures, calibration, None, None, by_sample)
+    return OnTestSquares(rows, figures, calibration, None, None, by_sample)
 
 
 def _examined(

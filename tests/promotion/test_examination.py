@@ -1,4 +1,4 @@
-"""The one look at the test squares, and what the gate makes of it."""
+"""Scores on the test squares, made once, and what the gate makes of it."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from fibsem.promotion.calibrating import labelled_pixels
 from fibsem.promotion.examination import balanced_figures
 from fibsem.promotion.figures import Scores, _ensemble
 from fibsem.promotion.gate import verdict
-from fibsem.promotion.testing import Look, examine_on_test
+from fibsem.promotion.testing import OnTestSquares, examine_on_test
 from fibsem.system.summaries.promotion import Ensemble
 from fibsem.tracking.audit import Audit
 from fibsem.tracking.bundle import Bundle
@@ -41,7 +41,7 @@ def rows(correct, count=8, apart=True):
 def judged(challenger, champion=None, its=ITS, **how):
     found = {"challenger": challenger, **({"champion": champion} if champion else {})}
     made_with = its if champion or its is not ITS else None
-    look = Look(found, {}, {}, None, made_with)
+    look = OnTestSquares(found, {}, {}, None, made_with)
     ours, theirs = (look.examined(name) if name in found else None for name in ROLES)
     return verdict(ours, theirs, made_with, FILM, GateConfig(**how))
 

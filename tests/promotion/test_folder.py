@@ -17,7 +17,7 @@ from fibsem.promotion.folder import settle
 from fibsem.promotion.gate import gate
 from fibsem.promotion.promotion import parent_run
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.testing import Look
+from fibsem.promotion.testing import OnTestSquares
 from fibsem.system.files import write_json
 from fibsem.system.identity import FILE, Identity
 from fibsem.system.records import Stored
@@ -201,7 +201,7 @@ def test_whether_it_became_the_champion_is_not_guessed(tiny, tracking, tmp_path,
     (tmp_path / name).write_text(content)
     work = Promotion(Configuration(compose("promote")), load_dataset(tiny), tmp_path, tracking)
     with pytest.raises(UserError, match=rf"{name} is damaged.* are to remove it"):
-        gate(work, "a run", Look({}, {}, {}, None, None))
+        gate(work, "a run", OnTestSquares({}, {}, {}, None, None))
 
 
 def test_a_parent_that_the_store_lost_is_begun_anew(tiny, tracking, tmp_path):

@@ -20,7 +20,7 @@ from fibsem.inference.model.segmenter import Segmenter
 from fibsem.promotion.gate import gate
 from fibsem.promotion.promotion import promote as promote_trials
 from fibsem.promotion.setting import Promotion
-from fibsem.promotion.testing import Look, to_beat
+from fibsem.promotion.testing import OnTestSquares, to_beat
 from fibsem.system.files import write_json
 from fibsem.tracking import champions, names, registry
 from fibsem.tracking.audit import Audit
@@ -235,8 +235,8 @@ def judged(work):
                  for k in range(8))  # fmt: skip
     made_with = {"dataset": dataset.name, "data": dataset.hash}
     by_model = {"challenger": rows, "champion": rows}
-    tested = Look(by_model, {}, {}, "1", made_with, against_run=theirs)
-    assert Look.from_json(tested.to_json()) == tested
+    tested = OnTestSquares(by_model, {}, {}, "1", made_with, against_run=theirs)
+    assert OnTestSquares.from_json(tested.to_json()) == tested
     return lambda learned=0, **changed: gate(work, ours, replace(tested, **changed), learned)
 
 
