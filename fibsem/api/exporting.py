@@ -52,12 +52,12 @@ class ExportResult(Result[ExportSummary]):
 
     @property
     def path(self) -> Path:
-        """Path of the graph."""
+        """Path of the ONNX file."""
         return self.folder_here / self.contents.onnx
 
     @property
     def text(self) -> str:
-        """Where the graph is."""
+        """Path of the ONNX file, as printed."""
         return f"the networks with their geometry: {self.result_folder / self.contents.onnx}"
 
 
@@ -95,8 +95,8 @@ def export(
     models = listed(model)
     weights = options.get("weights")
     require("weights", weights, weights is None, "left to `model`, the first argument")
-    given = {"export": "onnx", "weights": names_of(models), "output": output}
-    return run(tree_of("segment", None, options, **given), loaded_among(models))
+    arguments = {"export": "onnx", "weights": names_of(models), "output": output}
+    return run(tree_of("segment", None, options, **arguments), loaded_among(models))
 
 
 def run(tree: Tree, loaded: Loaded = ()) -> ExportResult:
@@ -115,8 +115,8 @@ def run(tree: Tree, loaded: Loaded = ()) -> ExportResult:
         check_others(folder, "export")
         metadata = write_onnx(segmenter, voxel_nm, folder / FILE, scales)
         described = write_description(segmenter, voxel_nm, folder / FILE, metadata)
-        places = tuple(model.place for model in models)
-        summary = ExportSummary(FILE, places, metadata, tuple(described))
+        addresses = tuple(model.address for model in models)
+        summary = ExportSummary(FILE, addresses, metadata, tuple(described))
         write_json(folder / "summary.json", as_record(summary))
     return ExportResult(summary, folder)
 

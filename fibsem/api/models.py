@@ -53,10 +53,10 @@ class LoadedModel:
         return self.bundle.version
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         """Address of the same model in other processes and later: a version, not an alias."""
         name = self.name if ":/" in self.name else str(self._loaded_in / home_path(self.name))
-        return place_of(name, self.version)
+        return address_of(name, self.version)
 
     @property
     def classes(self) -> tuple[int, int]:
@@ -229,10 +229,10 @@ def check_unlike(models: Sequence[LoadedModel]) -> None:
             )
 
 
-def place_of(weights: str, version: str | None) -> str:
+def address_of(weights: str, version: str | None) -> str:
     """Return an address that refers to the same model in other processes and later.
 
-    >>> place_of("models:/fibsem@champion", "3"), place_of("models:/fibsem/2", "2")
+    >>> address_of("models:/fibsem@champion", "3"), address_of("models:/fibsem/2", "2")
     ('models:/fibsem/3', 'models:/fibsem/2')
     """
     if ":/" not in weights:

@@ -156,16 +156,16 @@ def completes(command: str, *only: str) -> Callable[[Callable[P, R]], Callable[P
     """
 
     def with_keys(function: Callable[P, R]) -> Callable[P, R]:
-        given = inspect.signature(function)
-        *named, options = given.parameters.values()
+        signature = inspect.signature(function)
+        *named, options = signature.parameters.values()
         keys = [
             inspect.Parameter(
                 key, inspect.Parameter.KEYWORD_ONLY, default=AS_IN_CONF, annotation=Any
             )
-            for key in sorted(set(only or own_keys(command)) - set(given.parameters))
+            for key in sorted(set(only or own_keys(command)) - set(signature.parameters))
         ]
-        signature = given.replace(parameters=[*named, *keys, options])
-        function.__signature__ = signature  # type: ignore[attr-defined]
+        complete = signature.replace(parameters=[*named, *keys, options])
+        function.__signature__ = complete  # type: ignore[attr-defined]
         return function
 
     return with_keys

@@ -256,7 +256,7 @@ def _label(volume: Volume, tree: Tree, folder: Path, loaded: Loaded) -> SegmentR
             volume, mean_of(models), folder, options,
             voxel_nm=voxel_nm, trained=[model.bundle.trained for model in models],
             tested=models[0].bundle.tested if len(models) == 1 else (),
-            load=partial(load_segmenter, [model.place for model in models], uri),
+            load=partial(load_segmenter, [model.address for model in models], uri),
             provenance=provenance(
                 [(model.name, model.bundle) for model in models],
                 code=code_version(), command=tree.get("command"),

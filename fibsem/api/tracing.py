@@ -11,7 +11,7 @@ from typing import Any
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
 from fibsem.config import TrackingConfig, Tree, output_folder, read, read_path, require
-from fibsem.reporting.again import Step
+from fibsem.reporting.again import CommandLine
 from fibsem.reporting.lineage import STEPS, LineageReport, read_lineage
 from fibsem.system.files import write_json
 from fibsem.system.identity import check_others
@@ -39,7 +39,7 @@ class LineageResult(Result[LineageReport]):
         return {"lineage": self.contents.record()}
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[CommandLine]:
         """Commands that reproduce the result, in order."""
         return self.contents.steps
 

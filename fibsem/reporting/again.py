@@ -11,46 +11,46 @@ UNKNOWN = "not recorded"
 
 
 @dataclass(frozen=True)
-class Step:
+class CommandLine:
     """One step of reproducing a result: a command, None if unknown, and a note."""
 
     run: str | None
     note: str
 
 
-def checkout(code: str | None) -> Step:
+def checkout(code: str | None) -> CommandLine:
     """Return how to get the code; ``0.1.0+37a2faa`` is version and commit."""
     if code is None:
-        return Step(None, f"the code: version {UNKNOWN}")
+        return CommandLine(None, f"the code: version {UNKNOWN}")
     version, plus, commit = code.partition("+")
     if not plus:
-        return Step(None, f"the code: fibsem {version}, installed without its history")
+        return CommandLine(None, f"the code: fibsem {version}, installed without its history")
     clean = commit.removesuffix("-dirty")
     note = f"the code, fibsem {version}"
     if clean != commit:
         note += "; it had changes that were not committed and are not in this commit"
-    return Step(f"git checkout {clean}", note)
+    return CommandLine(f"git checkout {clean}", note)
 
 
-def data_of(made: Lineage) -> Step:
+def data_of(made: Lineage) -> CommandLine:
     """Return how to get the data: inspect a local copy, simulate a phantom, or download it."""
     where, digest = made.data_source, hashed(made.data)
     name = made.dataset or where.name
     note = f"the data {name or ''}".strip() + (f", {digest}" if digest else f": hash {UNKNOWN}")
     if path := where.path:
-        return Step(command_line("inspect", [as_typed("data.path", path)]), note)
+        return CommandLine(command_line("inspect", [as_typed("data.path", path)]), note)
     if recipe := where.phantom:
         place = as_typed("output", f"data/{where.name}")
-        return Step(command_line("simulate", [f"phantom={recipe}", place]), note)
+        return CommandLine(command_line("simulate", [f"phantom={recipe}", place]), note)
     if dataset := where.name:
         fetch = ["data.download=true"] if dataset == "hpc" else []
-        return Step(command_line("inspect", [f"data={dataset}", *fetch]), note)
-    return Step(None, f"{note}; where they lay is {UNKNOWN}")
+        return CommandLine(command_line("inspect", [f"data={dataset}", *fetch]), note)
+    return CommandLine(None, f"{note}; where they lay is {UNKNOWN}")
 
 
-def command_of(command: str | None, what: str) -> Step:
+def command_of(command: str | None, what: str) -> CommandLine:
     """Return the step that makes ``what``; the note says so if the command is unknown."""
-    return Step(command, what if command else f"{what}: command {UNKNOWN}")
+    return CommandLine(command, what if command else f"{what}: command {UNKNOWN}")
 
 
 def hashed(data: str | None) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fibsem.analysis.porosity_told import by_slices_text, corrected_text
 from fibsem.errors import UserError
-from fibsem.reporting.again import UNKNOWN, Step, checkout, command_of, data_of, hashed
+from fibsem.reporting.again import UNKNOWN, CommandLine, checkout, command_of, data_of, hashed
 from fibsem.reporting.results import ORIGINS
 from fibsem.system.advice import LINEAGE, Command
 from fibsem.system.files import read_json
@@ -69,7 +69,7 @@ class LineageReport:
     facts: Mapping[str, str]
     sources: tuple[NamedModel, ...]
     code: str | None = None
-    last: Step | None = None
+    last: CommandLine | None = None
     aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -82,9 +82,9 @@ class LineageReport:
         }
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[CommandLine]:
         """Steps that reproduce the result, in order and without repeated commands."""
-        done: list[Step] = []
+        done: list[CommandLine] = []
         code: str | None = None
         for wanted, step in self._all_steps():
             if step in done or (step.run and any(step.run == earlier.run for earlier in done)):
@@ -95,7 +95,7 @@ class LineageReport:
             done.append(step)
         return done
 
-    def _all_steps(self) -> Iterator[tuple[str | None, Step]]:
+    def _all_steps(self) -> Iterator[tuple[str | None, CommandLine]]:
         """Yield every step with the code version that it needs."""
         for source in self.sources:
             made = source.lineage

@@ -7,7 +7,7 @@ import zarr
 from fibsem import api
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.api.inputs import opened
-from fibsem.api.models import LoadedModel, place_of
+from fibsem.api.models import LoadedModel, address_of
 from fibsem.api.options import tree_of
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import ArrayVolume
@@ -87,7 +87,7 @@ def test_home_is_home_in_every_argument_that_is_a_path(tmp_path, monkeypatch):
     home.mkdir(), here.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(here)
-    assert place_of("~/bundle", None) == str(home / "bundle")
+    assert address_of("~/bundle", None) == str(home / "bundle")
     spec = resolve("threshold", Nbhd(1, 11, 11), "valid")
     segmenter = Segmenter.of(spec, Threshold(spec), Recipe("none", "none"), PostProcessing())
     model = LoadedModel("otsu", Bundle(segmenter, (None, None, None)))

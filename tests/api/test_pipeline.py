@@ -387,7 +387,7 @@ def test_volumes_models_and_results_are_those_of_the_folder_in_which_they_were_o
     assert told[2].endswith(f": python -m fibsem.quantify segmentation={here / 'labels'}")
     assert porosity[there][0] != value
     assert api.segment(volume, model, previews=0).porosity == value
-    assert model.place == str(here / "trained")
+    assert model.address == str(here / "trained")
     assert api.quantify(labelled, output="structure", blocks=0).summary["porosity"] == value
 
 
