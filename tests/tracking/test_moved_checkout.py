@@ -39,7 +39,7 @@ def checkout(tiny, tmp_path_factory):
         sweep.main(compose("sweep", ["experiment=smoke", *SWEEP, "study=moved"]))
         promote.main(compose("promote", ["experiment=smoke", FILM, *PROMOTION, "study=moved"]))
     old.rename(new)
-    assert f"begin with {new} now, and not with {old}" in run(new, "report", f"repoint={old}")
+    assert f"begin with {new} instead of {old}" in run(new, "report", f"repoint={old}")
     return new
 
 

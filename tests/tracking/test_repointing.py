@@ -41,7 +41,7 @@ def test_a_moved_store_shows_its_artifacts(moved, capsys):
     with pytest.raises(Exception, match=r"config\.json"):
         tracking.read_json(run, "config.json")
     report.main(compose("report", [f"repoint={old}", f"tracking.uri={store.uri}"]))
-    assert f"begin with {new} now, and not with {old}; " in capsys.readouterr().out
+    assert f"begin with {new} instead of {old}; " in capsys.readouterr().out
     assert tracking.read_json(run, "config.json") == {"a": 1}
     with pytest.raises(UserError, match="none of its artifacts lie in"):  # they are moved already
         api.repoint(old, tracking={"uri": store.uri})
