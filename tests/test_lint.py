@@ -98,6 +98,19 @@ def test_loops_say_what_they_take():
     assert loose == []
 
 
+#: Names that say how a value came or where it is, not what it is.
+CAME = {"asked", "elsewhere", "here", "left", "made", "said", "then"}
+
+
+def test_elements_and_parameters_say_what_they_are():
+    came = []
+    for file, nodes in _package().items():
+        parameters = {node.arg for node in nodes if isinstance(node, ast.arg)}
+        names = parameters.union(*_elements(nodes)) & CAME
+        came += [f"{file.relative_to(ROOT)}: {name}" for name in sorted(names)]
+    assert came == []
+
+
 def test_a_loose_name_of_an_element_is_seen():
     for line in ("[one for one in x]", "lambda each: each", "for k, what in x: pass"):
         (names,) = _elements(ast.walk(ast.parse(line)))

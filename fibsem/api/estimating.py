@@ -70,13 +70,15 @@ def run(tree: Tree) -> SegmentationEstimate:
 
 def _estimated(volume: Volume, tree: Tree, loaded: Loaded = ()) -> SegmentationEstimate:
     say_unused(tree)
-    options, given = options_of(tree), voxel_nm_of(tree)
+    options, voxel_nm = options_of(tree), voxel_nm_of(tree)
     models = models_of(tree, loaded)
 
     from fibsem.inference.volume.before.estimate import estimate_segmentation
     from fibsem.inference.volume.before.likeness import stated_unlike
 
-    for said in stated_unlike(given, volume.voxel_nm, [model.bundle.trained for model in models]):
-        print(f"warning: {said}", file=sys.stderr)
+    for warning in stated_unlike(
+        voxel_nm, volume.voxel_nm, [model.bundle.trained for model in models]
+    ):
+        print(f"warning: {warning}", file=sys.stderr)
     volume = volume.with_range(volume.declared or learned_by(models, volume.dtype))
     return estimate_segmentation(volume, mean_of(models), options)

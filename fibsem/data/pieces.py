@@ -244,9 +244,9 @@ def _cut(height: int, width: int, side: int) -> Iterator[tuple[slice, slice]]:
         np.linspace(0, extent, max(1, round(extent / side)) + 1).round().astype(int).tolist()
         for extent in (height, width)
     )
-    for top, bottom in pairwise(rows):
-        for left, right in pairwise(columns):
-            yield slice(top, bottom), slice(left, right)
+    for y0, y1 in pairwise(rows):
+        for x0, x1 in pairwise(columns):
+            yield slice(y0, y1), slice(x0, x1)
 
 
 def part_of(region: Region, part: tuple[slice, slice]) -> Region:

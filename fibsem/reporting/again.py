@@ -32,17 +32,17 @@ def checkout(code: str | None) -> CommandLine:
     return CommandLine(f"git checkout {clean}", note)
 
 
-def data_of(made: Lineage) -> CommandLine:
+def data_of(lineage: Lineage) -> CommandLine:
     """Return how to get the data: inspect a local copy, simulate a phantom, or download it."""
-    where, digest = made.data_source, hashed(made.data)
-    name = made.dataset or where.name
+    source, digest = lineage.data_source, hashed(lineage.data)
+    name = lineage.dataset or source.name
     note = f"the data {name or ''}".strip() + (f", {digest}" if digest else f": hash {UNKNOWN}")
-    if path := where.path:
+    if path := source.path:
         return CommandLine(command_line("inspect", [as_typed("data.path", path)]), note)
-    if recipe := where.phantom:
-        place = as_typed("output", f"data/{where.name}")
+    if recipe := source.phantom:
+        place = as_typed("output", f"data/{source.name}")
         return CommandLine(command_line("simulate", [f"phantom={recipe}", place]), note)
-    if dataset := where.name:
+    if dataset := source.name:
         fetch = ["data.download=true"] if dataset == "hpc" else []
         return CommandLine(command_line("inspect", [f"data={dataset}", *fetch]), note)
     return CommandLine(None, f"{note}; where they lay is {UNKNOWN}")

@@ -212,11 +212,11 @@ def _named(items: Iterable[Table | Picture]) -> Iterator[tuple[Table | Picture, 
         yield item, stem
 
 
-def _remove_former(folder: Path, made: dict[str, list[str]]) -> None:
+def _remove_former(folder: Path, current: dict[str, list[str]]) -> None:
     """Remove files of the previous report in this folder that the new one does not have."""
     path = folder / "summary.json"
     former = known_json(path, partial(typed, Report))
     written = {} if former is None else {"tables": former.tables, "figures": former.figures}
-    for kind, names in made.items():
+    for kind, names in current.items():
         ours = {name for name in written.get(kind, ()) if Path(name).parts[:-1] == (kind,)}
         remove_former(folder, ours, names, BESIDE[kind])

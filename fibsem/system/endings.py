@@ -21,7 +21,7 @@ def each(stems: Iterable[str], endings: Iterable[str], prefix: str = "") -> tupl
 
 
 def remove_former(
-    folder: Path, former: Iterable[str], made: Iterable[str], endings: Iterable[str]
+    folder: Path, former: Iterable[str], current: Iterable[str], endings: Iterable[str]
 ) -> None:
     """Remove tables or figures of an earlier run that were not made again, in all their endings.
 
@@ -33,7 +33,7 @@ def remove_former(
     ...     sorted(path.name for path in Path(name).iterdir())
     ['b.png', 'b.svg', 'mine.png', 'mine.svg']
     """
-    fresh = {same_file(name) for name in made}  # some disks ignore case
+    fresh = {same_file(name) for name in current}  # some disks ignore case
     for name in former:
         if same_file(name) not in fresh:
             for ending in endings:

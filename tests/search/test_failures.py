@@ -81,7 +81,7 @@ def test_an_oracle_takes_what_diverged_for_the_worst_so_far(here):
     sweep.study.close()
     again = opened(*how, "search.trials=5", **here)
     again.study.attempts()  # reads the file
-    trials = [again.study.oracle.trials[kept.oracle_id] for kept in again.study.file.kept]
+    trials = [again.study.oracle.trials[kept.oracle_id] for kept in again.study.file.attempts]
     assert [trial.status for trial in trials] == ["COMPLETED"] * 5
     assert [trial.score for trial in trials] == pytest.approx([0.6, 0.6, 0.5, 0.5, 0.7])
     assert again.summary(0).trials == Counts(3, 2, 0)

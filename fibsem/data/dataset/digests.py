@@ -74,24 +74,24 @@ class Stamp:
     latest: int
 
     @classmethod
-    def of(cls, places: Iterable[InFile], said: Mapping[str, Said] | None = None) -> Stamp:
-        """Return the stamp of some files; ``said`` holds their status if it is known already."""
+    def of(cls, places: Iterable[InFile], statuses: Mapping[str, Status] | None = None) -> Stamp:
+        """Return the stamp of some files, whose status may be known as one of ``statuses``."""
         record: list[object] = [_readers(), MADE_OF]
         latest = 0
         for file, inside in places:
-            answer = said[str(file)] if said else _ask(file)
+            answer = statuses[str(file)] if statuses else _ask(file)
             record += [str(file), inside, *answer]
             latest = max(latest, answer[CHANGED] if len(answer) > CHANGED else 0)
         return cls(digest_of(record), latest)
 
 
 #: Status of a file: size, modification time, inode change time, inode; or only an error number.
-Said = tuple[int, ...]
+Status = tuple[int, ...]
 #: Index of the inode change time in it.
 CHANGED = 2
 
 
-def _ask(file: File) -> Said:
+def _ask(file: File) -> Status:
     path = Path(str(file.root.filename) if isinstance(file, zipfile.Path) else file)
     try:
         status = path.stat()
@@ -105,8 +105,8 @@ def stamps_of(source: Source, slices: Iterable[int] | None = None) -> dict[int, 
     slices = range(source.shape[0]) if slices is None else slices
     places = {z: source.places(z) for z in slices}
     files = {str(file): file for of_slice in places.values() for file, _ in of_slice}
-    said = {name: _ask(file) for name, file in files.items()}
-    return {z: Stamp.of(of_slice, said) for z, of_slice in places.items()}
+    statuses = {name: _ask(file) for name, file in files.items()}
+    return {z: Stamp.of(of_slice, statuses) for z, of_slice in places.items()}
 
 
 def stamp_of(stamps: Mapping[int, Stamp]) -> str:

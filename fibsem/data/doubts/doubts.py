@@ -147,7 +147,7 @@ def _why_not(sample: Sample, z: int) -> str:
 def unlike_slices(sample: Sample) -> Iterator[str]:
     """Warn about slices that are unlike their neighbours; each is read once."""
     extent = sample.extent if sample.extent and sample.extent.mask else None
-    yield from (f"{sample.name}: {said}" for said in odd_in(sample.volume, extent))
+    yield from (f"{sample.name}: {doubt}" for doubt in odd_in(sample.volume, extent))
 
 
 def not_on_material(sample: Sample) -> Iterator[str]:

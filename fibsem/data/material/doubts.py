@@ -94,14 +94,14 @@ class Doubts:
                 f"straight edge: it is measured as material; {VALID.at('MASK')} leaves it out"
             )
 
-    def _quiet(self, said: Container[Side]) -> Iterator[str]:
+    def _quiet(self, warned: Container[Side]) -> Iterator[str]:
         """Warn about low-contrast borders at sides without an edge, a bar or another message."""
         edges = {edge.side for look in self._shown.values() for edge in look.edges}
         height, width = self.search.volume.shape[1:]
         bars = dict(zip(("top", "bottom"), self.search.bars, strict=True))
         yield from quiet_sides(
             [look.some for look in self._shown.values()],
-            {side: side in edges or side in said or bool(bars.get(side)) for side in SIDES},
+            {side: side in edges or side in warned or bool(bars.get(side)) for side in SIDES},
             {side: height if side in bars else width for side in SIDES},
         )
 
@@ -110,7 +110,7 @@ class Doubts:
         sample, (top, bottom) = self.search.sample, self.search.bars
         if is_noiseless(sample):
             rims = {z: self.search.left_out(z, ("rim",)) for z in self._shown}
-            yield from doubtful_rims({z: float(left.mean()) for z, left in rims.items()})
+            yield from doubtful_rims({z: float(mask.mean()) for z, mask in rims.items()})
             yield from doubtful_bars(sample, (top, 0 if self.search.volume.bar_rows else bottom))
 
     def _standing(self) -> Iterator[str]:

@@ -162,7 +162,7 @@ class Extent:
         parts = {str(z): tuple(part.as_kept for part in group) for z, group in self.parts.items()}
         return KeptExtent(parts, self.doubts)
 
-    def with_parts(self, kept: KeptExtent) -> Extent:
+    def with_parts(self, record: KeptExtent) -> Extent:
         """Return this extent with the parts and warnings that a ledger keeps."""
-        parts = {int(z): tuple(map(part_of, group)) for z, group in kept.parts.items()}
-        return replace(self, parts=parts, doubts=kept.doubts)
+        parts = {int(z): tuple(map(part_of, group)) for z, group in record.parts.items()}
+        return replace(self, parts=parts, doubts=record.doubts)

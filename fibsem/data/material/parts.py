@@ -125,10 +125,10 @@ class Wedge:
 Part = Rect | Wedge
 
 
-def part_of(kept: KeptPart) -> Part:
+def part_of(record: KeptPart) -> Part:
     """Return the part that a ledger keeps.
 
     >>> part_of(("rim", 0, 0, 2, 9)), part_of(("left", 4.0, 0.0)).side
     (Rect(kind='rim', y0=0, x0=0, y1=2, x1=9), 'left')
     """
-    return Rect(*kept) if len(kept) == 5 else Wedge(*kept)
+    return Rect(*record) if len(record) == 5 else Wedge(*record)

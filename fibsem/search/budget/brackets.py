@@ -36,8 +36,8 @@ def brackets_of(longest: int) -> list[Bracket]:
     last = math.ceil(1 + math.log(longest, FACTOR))  # trainings of the bracket without halving
     return [
         tuple(
-            (math.ceil(last / (k + 1) * FACTOR**left), math.ceil(longest / FACTOR**left))
-            for left in range(k, -1, -1)
+            (math.ceil(last / (k + 1) * FACTOR**remaining), math.ceil(longest / FACTOR**remaining))
+            for remaining in range(k, -1, -1)
         )
         for k in range(count - 1, -1, -1)
     ]

@@ -29,7 +29,7 @@ TunerState = dict[str, Any]
 
 
 @dataclass
-class Kept:
+class StoredAttempt:
     """One attempt as it is stored in ``slots.json``."""
 
     number: int
@@ -61,13 +61,13 @@ class _StoredSlots:
     """
 
     attrs: Properties
-    attempts: list[Kept]
+    attempts: list[StoredAttempt]
     oracle: TunerState | None = None
     trials: dict[str, TunerState] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """Return the record to write; states of Keras-Tuner are not copied."""
-        return {**vars(self), "attempts": [asdict(kept) for kept in self.attempts]}
+        return {**vars(self), "attempts": [asdict(attempt) for attempt in self.attempts]}
 
 
 class StudyFile:
@@ -84,7 +84,7 @@ class StudyFile:
     ----------
     oracle
         The oracle of Keras-Tuner, with the state in the file.
-    kept, properties
+    attempts, properties
         Attempts and properties of the study; :meth:`save` writes changes.
     """
 
@@ -102,7 +102,7 @@ class StudyFile:
         self.oracle.verbose = 0
         self._read_at: tuple[int, ...] | None = None
         self.properties: Properties = {}
-        self.kept: list[Kept] = []
+        self.attempts: list[StoredAttempt] = []
         self._trials: dict[str, TunerState] = {}
 
     @contextlib.contextmanager
@@ -129,7 +129,7 @@ class StudyFile:
             return
         read = partial(typed, _StoredSlots)
         state = read_json(self._path, read, remedy="overwrite=true begins anew")
-        self.properties, self.kept = state.attrs, state.attempts
+        self.properties, self.attempts = state.attrs, state.attempts
         if state.oracle is not None:
             self._restore(state.oracle, state.trials)
         else:  # of an earlier version
@@ -160,6 +160,6 @@ class StudyFile:
                 state = trial.get_state()
                 state["hyperparameters"] = state["hyperparameters"]["values"]
                 self._trials[name] = state
-        state = _StoredSlots(self.properties, self.kept, self.oracle.get_state(), self._trials)
+        state = _StoredSlots(self.properties, self.attempts, self.oracle.get_state(), self._trials)
         write_json(self._path, state.to_json())
         self._read_at = self._stamp()

@@ -33,7 +33,7 @@ from fibsem.search.studies.slots import (
     to_open,
 )
 from fibsem.search.studies.trial_record import TrialRecord
-from fibsem.search.studies.tuner_file import Kept, StudyFile
+from fibsem.search.studies.tuner_file import StoredAttempt, StudyFile
 from fibsem.search.studies.tuner_oracle import draw, make_oracle, values_of
 from fibsem.system.interrupts import every_call
 from fibsem.training.results import Epoch
@@ -95,11 +95,11 @@ class TunerStudy:
             self.file.save()
 
     def _open(self, opening: Opening) -> None:
-        earlier = [kept for kept in self.file.kept if kept.slot == opening.slot]
+        earlier = [stored for stored in self.file.attempts if stored.slot == opening.slot]
         former = earlier[-1] if earlier else None
-        self.file.kept.append(
-            Kept(
-                number=len(self.file.kept),
+        self.file.attempts.append(
+            StoredAttempt(
+                number=len(self.file.attempts),
                 slot=opening.slot,
                 attempt=opening.attempt,
                 strikes=opening.strikes,
@@ -114,28 +114,30 @@ class TunerStudy:
     def claim(self) -> Attempt | None:
         needed = slots_needed(self.attempts(), self.search.trials, self.search.retries)
         waiting = [
-            kept for kept in self.file.kept if kept.state == "waiting" and kept.slot < needed
+            stored
+            for stored in self.file.attempts
+            if stored.state == "waiting" and stored.slot < needed
         ]
-        for kept in sorted(waiting, key=lambda kept: (kept.slot, kept.number)):
-            if not kept.values and not self._draw(kept):
+        for stored in sorted(waiting, key=lambda stored: (stored.slot, stored.number)):
+            if not stored.values and not self._draw(stored):
                 return None  # Hyperband has finished its brackets, or waits for running trials
-            kept.state, kept.started, kept.owner = "running", time.time(), self.me.text()
+            stored.state, stored.started, stored.owner = "running", time.time(), self.me.text()
             self.file.save()
-            self._mine.add(kept.number)
-            return _attempt(kept)
+            self._mine.add(stored.number)
+            return _attempt(stored)
         return None
 
-    def _draw(self, kept: Kept) -> bool:
+    def _draw(self, stored: StoredAttempt) -> bool:
         """Ask the oracle for possible hyperparameters; returns False if it has no more."""
         for _ in range(MOST_DRAWS):
-            trial = draw(self.oracle, f"slot-{kept.slot}")
+            trial = draw(self.oracle, f"slot-{stored.slot}")
             if trial.status != kt_trial.TrialStatus.RUNNING:
                 return False
             values = values_of(self.space, trial.hyperparameters.values)
             if self.space.legal(values):
                 former = trial.hyperparameters.values.get("tuner/trial_id")
-                kept.values, kept.oracle_id = values, trial.trial_id
-                kept.continues = self._complete_number(former)
+                stored.values, stored.oracle_id = values, trial.trial_id
+                stored.continues = self._complete_number(former)
                 return True
             self._end_in_oracle(trial.trial_id, self._worst())  # not drawn again
         raise UserError(
@@ -146,7 +148,7 @@ class TunerStudy:
     def _complete_number(self, oracle_id: str | None) -> int | None:
         """Return the number of the complete attempt of an oracle's trial, or None."""
         return next(
-            (k.number for k in self.file.kept if oracle_id and k.oracle_id == oracle_id
+            (k.number for k in self.file.attempts if oracle_id and k.oracle_id == oracle_id
              and k.state == "complete"),
             None,
         )  # fmt: skip
@@ -161,22 +163,22 @@ class TunerStudy:
         self.file.save()
 
     def complete(self, attempt: Attempt, objectives: list[float], record: TrialRecord) -> None:
-        kept = self._ours(attempt, "complete")
-        if kept.state == "complete":
+        stored = self._ours(attempt, "complete")
+        if stored.state == "complete":
             return
-        kept.objectives, kept.record = objectives, record.to_json()
-        self._end_in_oracle(kept.oracle_id, objectives[0])
+        stored.objectives, stored.record = objectives, record.to_json()
+        self._end_in_oracle(stored.oracle_id, objectives[0])
         self._tell_of_diverged()
-        self._end(kept, "complete")
+        self._end(stored, "complete")
 
     def _tell_of_diverged(self) -> None:
         """Report the worst value so far for trials that diverged before there was any value."""
         worst = self._worst()
-        for kept in self.file.kept:
-            trial = self.oracle.trials.get(kept.oracle_id or "")
-            if kept.state == "pruned" and trial is not None and trial.status != COMPLETED:
+        for stored in self.file.attempts:
+            trial = self.oracle.trials.get(stored.oracle_id or "")
+            if stored.state == "pruned" and trial is not None and trial.status != COMPLETED:
                 assert worst is not None
-                self.oracle.update_trial(kept.oracle_id, {self.goals[0].key: worst})
+                self.oracle.update_trial(stored.oracle_id, {self.goals[0].key: worst})
                 trial.status = COMPLETED
                 self.oracle.score_trial(trial)
 
@@ -184,16 +186,18 @@ class TunerStudy:
         raise AssertionError("there are no pruners in this backend")
 
     def diverge(self, attempt: Attempt, reason: str, record: TrialRecord) -> None:
-        kept = self._ours(attempt, "pruned")
-        if kept.state == "pruned":
+        stored = self._ours(attempt, "pruned")
+        if stored.state == "pruned":
             return
-        kept.reason, kept.record = reason, replace(record, diverged=True).to_json()
-        self._end_in_oracle(kept.oracle_id, self._worst())
-        self._end(kept, "pruned")
+        stored.reason, stored.record = reason, replace(record, diverged=True).to_json()
+        self._end_in_oracle(stored.oracle_id, self._worst())
+        self._end(stored, "pruned")
 
     def _worst(self) -> float | None:
         """Return the worst value of the trials so far, or None without any."""
-        values = [trial.objectives[0] for trial in self.file.kept if trial.objectives is not None]
+        values = [
+            trial.objectives[0] for trial in self.file.attempts if trial.objectives is not None
+        ]
         return max(values, key=self.goals[0].cost, default=None)
 
     def _end_in_oracle(self, oracle_id: str | None, value: float | None) -> None:
@@ -208,42 +212,42 @@ class TunerStudy:
         self.oracle.end_trial(trial)
 
     def fail(self, attempt: Attempt, reason: str, cause: Cause, *, final: bool = False) -> bool:
-        kept = self.file.kept[attempt.number]
-        if kept.state != "running":  # another process gave it up first
+        stored = self.file.attempts[attempt.number]
+        if stored.state != "running":  # another process gave it up first
             return True
         for key, value in asdict(End.of(attempt, cause, final)).items():
-            setattr(kept, key, value)
-        kept.reason, kept.own_failure = reason, cause == "own"
-        following = next_attempt(_attempt(kept), self.search.retries)
+            setattr(stored, key, value)
+        stored.reason, stored.own_failure = reason, cause == "own"
+        following = next_attempt(_attempt(stored), self.search.retries)
         if following is not None:
             self._open(following)
         else:
-            self._end_in_oracle(kept.oracle_id, None)
-        self._end(kept, "stopped" if cause == "let_go" else "failed")
+            self._end_in_oracle(stored.oracle_id, None)
+        self._end(stored, "stopped" if cause == "let_go" else "failed")
         return following is not None
 
-    def _ours(self, attempt: Attempt, *states: str) -> Kept:
+    def _ours(self, attempt: Attempt, *states: str) -> StoredAttempt:
         """Return an attempt of this process that is running, or in one of ``states``."""
-        kept = self.file.kept[attempt.number]
-        if kept.owner != self.me.text() or kept.state not in ("running", *states):
+        stored = self.file.attempts[attempt.number]
+        if stored.owner != self.me.text() or stored.state not in ("running", *states):
             raise LostError
-        return kept
+        return stored
 
-    def _end(self, kept: Kept, state: str) -> None:
-        kept.state, kept.ended = state, time.time()
+    def _end(self, stored: StoredAttempt, state: str) -> None:
+        stored.state, stored.ended = state, time.time()
         self.file.save()
-        self._mine.discard(kept.number)
+        self._mine.discard(stored.number)
 
     def recover(self) -> list[tuple[Attempt, str]]:
         gone = []
-        for kept in list(self.file.kept):
-            if kept.state != "running" or kept.number in self._mine:
+        for stored in list(self.file.attempts):
+            if stored.state != "running" or stored.number in self._mine:
                 continue
-            why = self._observer.verdict(kept.number, kept.owner, kept.beat)
-            if kept.owner is None:  # of an earlier version, which had no other processes
+            why = self._observer.verdict(stored.number, stored.owner, stored.beat)
+            if stored.owner is None:  # of an earlier version, which had no other processes
                 why = "killed"
             if why is not None:
-                attempt = _attempt(kept)
+                attempt = _attempt(stored)
                 self.fail(attempt, why, "killed")
                 gone.append((attempt, why))
         return gone
@@ -251,13 +255,13 @@ class TunerStudy:
     # reading
 
     def attempts(self) -> list[Attempt]:
-        return [_attempt(kept) for kept in self.file.kept]
+        return [_attempt(stored) for stored in self.file.attempts]
 
     def left_behind(self, attempts: Sequence[Attempt]) -> set[int]:
         return set()  # Hyperband may continue any trial
 
     def outcomes(self) -> list[Outcome]:
-        return [_outcome(kept) for kept in self.file.kept]
+        return [_outcome(stored) for stored in self.file.attempts]
 
     def get(self, key: str) -> Any:
         return self.file.properties.get(key)
@@ -275,16 +279,18 @@ class TunerStudy:
         """Nothing to close: files are closed after every write."""
 
 
-def _attempt(kept: Kept) -> Attempt:
+def _attempt(stored: StoredAttempt) -> Attempt:
     return Attempt(
-        kept.number, kept.slot, kept.attempt, kept.strikes, kept.failures,
-        kept.state, kept.values, kept.final, cause=kept.cause,  # type: ignore[arg-type]
-        continues=kept.continues,
+        stored.number, stored.slot, stored.attempt, stored.strikes, stored.failures,
+        stored.state, stored.values, stored.final, cause=stored.cause,  # type: ignore[arg-type]
+        continues=stored.continues,
     )  # fmt: skip
 
 
-def _outcome(kept: Kept) -> Outcome:
-    objectives = None if kept.objectives is None else tuple(kept.objectives)
+def _outcome(stored: StoredAttempt) -> Outcome:
+    objectives = None if stored.objectives is None else tuple(stored.objectives)
     # earlier versions did not store that a training diverged; nothing else is pruned here
-    record = TrialRecord.from_json({"diverged": kept.state == "pruned", **kept.record})
-    return Outcome(_attempt(kept), kept.reason, objectives, record, kept.started, kept.ended)
+    record = TrialRecord.from_json({"diverged": stored.state == "pruned", **stored.record})
+    return Outcome(
+        _attempt(stored), stored.reason, objectives, record, stored.started, stored.ended
+    )

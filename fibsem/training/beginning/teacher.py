@@ -162,12 +162,12 @@ class Teacher:
         """Yield warnings about validation and test squares that the teacher has learned from."""
         tested = self.origin.test_squares(dataset)
         validated = self.origin.validation_squares(dataset)
-        for said in (
+        for doubt in (
             too_good(validated, len(dataset.regions("val")), TEACHER, "val"),
             too_good(tested, len(dataset.regions("test")), TEACHER),
         ):
-            if said is not None:
-                yield said
+            if doubt is not None:
+                yield doubt
 
 
 @read_once
@@ -217,9 +217,10 @@ def pinned_teacher(
             f"{share:.0%} of every target is what {teacher.title} says, which scores the "
             f"{len(dataset.regions('train'))} training squares once"
         )
-        for said in teacher.doubts(dataset):
+        for doubt in teacher.doubts(dataset):
             print(
-                f"warning: {said}; the choices are {KEY}=null, or one that has not", file=sys.stderr
+                f"warning: {doubt}; the choices are {KEY}=null, or one that has not",
+                file=sys.stderr,
             )
     return teacher.address
 

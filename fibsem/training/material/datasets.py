@@ -149,8 +149,8 @@ def look_at(
     trains = [config.train for config in configs if config.spec.is_network]
     undrawn = any(train.mode == "grid" and train.rare_windows == 0 for train in trains)
     weights = heavy(dataset) if undrawn else ()
-    for said in chain(scarce(dataset), weights, *learned, doubted):
-        print(f"warning: {said}", file=sys.stderr)
+    for warning in chain(scarce(dataset), weights, *learned, doubted):
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def scarce(dataset: Dataset) -> Iterator[str]:
@@ -218,8 +218,8 @@ def _simulated(folder: Path, phantom: str) -> None:
         with alone(lock_of(folder)), Progress("simulating") as progress:
             if not _is_simulated(folder):
                 simulate(recipe, folder, progress=progress)
-    elif said := unlike(folder, recipe):
-        print(f"{folder} was simulated with another {said}; it is taken as it is")
+    elif warning := unlike(folder, recipe):
+        print(f"{folder} was simulated with another {warning}; it is taken as it is")
 
 
 def _is_simulated(folder: Path) -> bool:

@@ -112,8 +112,8 @@ class Material:
             same = teacher.recipe == self.config.preprocess
             volumes = self.volumes if same else corrected_volumes(self.dataset, teacher.recipe)
             self.cache.taught[address] = taught = teacher.teach(self.dataset, volumes)
-            for said in taught.against(self.dataset.regions("train")):
-                print(f"warning: {said}", file=sys.stderr)
+            for warning in taught.against(self.dataset.regions("train")):
+                print(f"warning: {warning}", file=sys.stderr)
         return self.cache.taught[address]
 
     @cached_property

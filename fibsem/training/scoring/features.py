@@ -30,8 +30,8 @@ def fit_features(material: Material) -> Model:
         return model
     windows, pixels = material.pixels_to_fit()
     table = np.empty((len(pixels), model.feature_count), np.float32)
-    for window, here, y, x in _by_window(windows, pixels):
-        table[here] = model.features(window.image)[y, x]
+    for window, in_window, y, x in _by_window(windows, pixels):
+        table[in_window] = model.features(window.image)[y, x]
     apart()
     return model.fitted(table, pixels.label, material.config.seed)
 
@@ -47,11 +47,11 @@ def pixel_scores(
     ``volumes`` has the volume of every sample, for models that look at whole slices first.
     """
     scores = np.empty(len(pixels), np.float32)
-    for window, here, y, x in _by_window(windows, pixels):
+    for window, in_window, y, x in _by_window(windows, pixels):
         region = window.region
         if scorer.needs_slice:
             scorer.look(volumes[region.sample].slice(region.box.start[0]))
-        scores[here] = scorer.at(window.image, y, x)
+        scores[in_window] = scorer.at(window.image, y, x)
     return scores
 
 
@@ -62,6 +62,6 @@ def _by_window(
 ]:
     """Yield each window with pixels, a mask of its pixels, and their y and x in its labels."""
     for k in np.unique(pixels.window):
-        here = pixels.window == k
-        yield windows[k], here, pixels.y[here], pixels.x[here]
+        in_window = pixels.window == k
+        yield windows[k], in_window, pixels.y[in_window], pixels.x[in_window]
         step()

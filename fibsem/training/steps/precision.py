@@ -17,7 +17,7 @@ from fibsem.system.processor import multiplies_bfloat16
 Precision = Literal["float32", "bfloat16"]
 
 
-def precision_of(asked: Literal["auto", "float32", "bfloat16"], spec: ModelSpec) -> Precision:
+def precision_of(setting: Literal["auto", "float32", "bfloat16"], spec: ModelSpec) -> Precision:
     """Resolve ``train.precision`` for a model.
 
     ``auto`` is bfloat16 if the processor multiplies it natively and the architecture is faster with
@@ -26,8 +26,8 @@ def precision_of(asked: Literal["auto", "float32", "bfloat16"], spec: ModelSpec)
     """
     if not spec.is_network:
         return "float32"
-    if asked != "auto":
-        return asked
+    if setting != "auto":
+        return setting
     if tf.config.list_physical_devices("GPU") or os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         return "float32"
     quick = spec.architecture.quick_in_bfloat16 and multiplies_bfloat16()
