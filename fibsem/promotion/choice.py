@@ -81,18 +81,20 @@ class Chosen:
     choice: BestSteps
 
 
-def choose(work: Promotion, networks: Sequence[Member], material: Material) -> dict[str, Chosen]:
+def choose(
+    promotion: Promotion, networks: Sequence[Member], material: Material
+) -> dict[str, Chosen]:
     """Choose for the challenger and, if it is an ensemble, for its first member alone."""
-    config = work.given.postprocessing
+    config = promotion.given.postprocessing
     models = {"challenger": networks, **({"single": networks[:1]} if len(networks) > 1 else {})}
     chosen = {}
     for name, members in models.items():
         plain = _without_steps(members, material)
-        search_for = partial(_search, plain, material, config, work.folder)
-        choice = work.finished.once(f"chosen-{name}", BestSteps, search_for)
-        work.say(f"{name}: {choice.sentence}")
+        search_for = partial(_search, plain, material, config, promotion.folder)
+        choice = promotion.finished.once(f"chosen-{name}", BestSteps, search_for)
+        promotion.say(f"{name}: {choice.sentence}")
         if end := at_an_end(choice.best.threshold, config.grid.thresholds):
-            work.say(f"{name}: {end}")
+            promotion.say(f"{name}: {end}")
         chosen[name] = Chosen(choice.applied_to(plain), choice)
     return chosen
 

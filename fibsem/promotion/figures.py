@@ -133,22 +133,22 @@ class ChallengerFigures:
 
 
 def measure(
-    work: Promotion, models: Mapping[str, Segmenter], choice: BestSteps, material: Material,
+    promotion: Promotion, models: Mapping[str, Segmenter], choice: BestSteps, material: Material,
     tested: OnTestSquares,
 ) -> ChallengerFigures:  # fmt: skip
     """Collect the figures of a challenger, and print the main ones.
 
     Parameters
     ----------
-    work, material
+    promotion, material
         The promotion, and the data that its models are scored on.
     models
         The challenger and, if it is an ensemble, its ``single`` first member.
     choice, tested
         What was chosen for the challenger, and the scores of all models on the test squares.
     """
-    margin = work.given.postprocessing.grid.margin
-    scores = work.finished.once("scores", Scores, lambda: _scores(models, material, margin))
+    margin = promotion.given.postprocessing.grid.margin
+    scores = promotion.finished.once("scores", Scores, lambda: _scores(models, material, margin))
     figures = ChallengerFigures(
         postprocessing=choice.best,
         calibration=CalibrationOnTest(
@@ -161,7 +161,7 @@ def measure(
         seconds_per_gigapixel=scores.seconds_per_gigapixel["challenger"],
     )  # fmt: skip
     miou = figures.labelled["test_all"]["miou"]
-    work.say(f"test mIoU on every labelled pixel: {miou:.4f} with post-processing")
+    promotion.say(f"test mIoU on every labelled pixel: {miou:.4f} with post-processing")
     if "single" not in models:
         return figures
     alone = labelled_figures(tested.rows["single"], "test", CHOSEN)["miou"]
@@ -169,7 +169,7 @@ def measure(
         len(models["challenger"].members), miou, alone,
         tested.calibration["single"]["ece_after"], scores.seconds_per_gigapixel,
     )  # fmt: skip
-    work.say(
+    promotion.say(
         f"ensemble of {gain.members}: test mIoU {gain.gain_test_miou:+.4f} against its first "
         f"member, at {gain.cost_ratio:.1f} times the cost"
     )

@@ -161,7 +161,7 @@ class Final:
         return Member(spec, models.load(spec, self.folder))
 
 
-def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> list[Final]:
+def train(promotion: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> list[Final]:
     """Run the final trainings; returns the best network and further members of its ensemble.
 
     Trainings that an earlier start of the command has finished are not repeated.
@@ -174,10 +174,10 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
     trials = [entry.trial for entry in ranked]
     first = {trial.architecture: trial for trial in reversed(trials)}
     candidates = list(first.values()) if config.mixed else trials[: config.candidates]
-    if notice := kept_steps([trial.tree for trial in candidates], work.given.final):
-        work.say(notice)
+    if notice := kept_steps([trial.tree for trial in candidates], promotion.given.final):
+        promotion.say(notice)
     tried = [
-        final_training(work, trial, work.given.seed, f"final training of candidate {k}")
+        final_training(promotion, trial, promotion.given.seed, f"final training of candidate {k}")
         for k, trial in enumerate(candidates, start=1)
     ]
     finals = [final for final in tried if final is not None]
@@ -191,21 +191,21 @@ def train(work: Promotion, ranked: Sequence[Ranked], config: PromoteConfig) -> l
         goal = MIOU
     finals.sort(key=lambda final: goal.cost(final.figure(goal) or 0.0))
     best, kinds = finals[0], min(config.ensemble, len(finals)) if config.mixed else 1
-    work.say(f"final training: {goal.key} {best.figure(goal):.4f} ({best.trial.name})")
+    promotion.say(f"final training: {goal.key} {best.figure(goal):.4f} ({best.trial.name})")
     counts = [-(-(config.ensemble - k) // kinds) for k in range(kinds)]
     return [
         member
         for final, count in zip(finals, counts, strict=False)
-        for member in (final, *_members(work, final, count))
+        for member in (final, *_members(promotion, final, count))
     ]
 
 
-def _members(work: Promotion, first: Final, members: int) -> Iterator[Final]:
+def _members(promotion: Promotion, first: Final, members: int) -> Iterator[Final]:
     """Train the further members of an ensemble, with the next seeds."""
     trained, seed = 1, first.seed
     while trained < members:
         seed += 1
-        member = final_training(work, first.trial, seed, f"member {trained + 1} of {members}")
+        member = final_training(promotion, first.trial, seed, f"member {trained + 1} of {members}")
         if member is not None:
             trained += 1
             yield member
@@ -217,39 +217,39 @@ def _members(work: Promotion, first: Final, members: int) -> Iterator[Final]:
             )
 
 
-def final_training(work: Promotion, trial: Trial, seed: int, text: str) -> Final | None:
+def final_training(promotion: Promotion, trial: Trial, seed: int, text: str) -> Final | None:
     """Run the final training of a trial; prints a message and returns None if it diverges."""
-    folder = work.folder / "final" / f"{trial.run_id[:8]}-seed-{seed}"
-    given = final_configuration(trial.tree, work.tree, seed)
-    if (limit_s := _limit_s(work, folder)) is not None:
+    folder = promotion.folder / "final" / f"{trial.run_id[:8]}-seed-{seed}"
+    given = final_configuration(trial.tree, promotion.tree, seed)
+    if (limit_s := _limit_s(promotion, folder)) is not None:
         given = given.with_values({"train.max_seconds": limit_s})
     job = Job(
         given=given,
         folder=folder,
         name=f"final {trial.name} seed {seed}",
         tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},
-        parent=work.parent,
-        left_s=lambda: work.pace.limit_s(_finished(folder)),
+        parent=promotion.parent,
+        left_s=lambda: promotion.pace.limit_s(_finished(folder)),
     )
-    material, epochs = Material(work.dataset, job.config), job.config.train.epochs
+    material, epochs = Material(promotion.dataset, job.config), job.config.train.epochs
     with Progress(text) as progress:
 
         def show(epoch: Epoch) -> None:
             progress(f"mIoU {epoch.val['miou']:.4f}", epoch.epoch + 1, epochs)
 
         try:
-            result, _ = run_job(job, material, work.tracking, show)
+            result, _ = run_job(job, material, promotion.tracking, show)
         except DivergedError as error:
-            work.say(f"{text} is left out ({trial.name}, seed {seed}): {error}")
+            promotion.say(f"{text} is left out ({trial.name}, seed {seed}): {error}")
             return None
     return Final(trial, material, result, folder)
 
 
-def _limit_s(work: Promotion, folder: Path) -> float | None:
+def _limit_s(promotion: Promotion, folder: Path) -> float | None:
     """Return a training's time limit in seconds or None, stored so that later starts share it."""
     path = folder.with_suffix(".json")
     kept = known_json(path, partial(typed, TimeLimit))
-    if kept is None and (limit_s := work.pace.limit_s(_finished(folder))):
+    if kept is None and (limit_s := promotion.pace.limit_s(_finished(folder))):
         kept = TimeLimit(limit_s)
         write_json(path, asdict(kept))
     return None if kept is None else kept.max_seconds

@@ -17,26 +17,28 @@ from fibsem.tracking import champions
 from fibsem.training.beginning.origin import EITHER, too_good
 
 
-def gate(work: Promotion, run_id: str, tested: OnTestSquares, learned: int | None = 0) -> Gate:
+def gate(promotion: Promotion, run_id: str, tested: OnTestSquares, learned: int | None = 0) -> Gate:
     """Return the verdict on a challenger; a verdict that once made it the champion is kept.
 
     Refusals are not stored, so that the promotion may be started again with another gate.
 
     Parameters
     ----------
-    work, run_id
+    promotion, run_id
         The promotion, and the run of its final training.
     tested
         Scores of challenger and champion on the test squares.
     learned
         Number of test squares that its starting models were trained on, or None if unknown.
     """
-    config, uri = work.given.gate, work.tracking.uri
-    former = decided(work.folder, run_id, uri)
+    config, uri = promotion.given.gate, promotion.tracking.uri
+    former = decided(promotion.folder, run_id, uri)
     if former is not None:
         return former
     theirs = tested.examined("champion") if "champion" in tested.rows else None
-    judged = verdict(tested.examined("challenger"), theirs, tested.champion, work.dataset, config)
+    judged = verdict(
+        tested.examined("challenger"), theirs, tested.champion, promotion.dataset, config
+    )
     if doubt := too_good(learned, len(tested.rows["challenger"]), EITHER):
         judged = replace(judged, reason=f"{judged.reason}; {doubt}")
     now = champions.champion_version(uri)

@@ -30,35 +30,38 @@ from fibsem.tracking import names
 from fibsem.tracking.run_notes import FileNotes, take_up
 
 
-def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
+def promote(promotion: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
     """Promote the best of the given trials.
 
     The test squares are scored only once, which a tag of the run records.
     """
-    work = _begun(work, [trial.run_id for trial in trials])
-    with work.tracking.cut_off(work.parent):
-        if not work.finished.done("test"):
-            to_beat(work)  # an error of the champion is raised before the ranking, not after it
-        work.say(order_of(len(trials), ranked_by(trials[0].goal, [trial.tree for trial in trials])))
-        ranked = rank(work, trials, work.given.rank)
+    promotion = _begun(promotion, [trial.run_id for trial in trials])
+    with promotion.tracking.cut_off(promotion.parent):
+        if not promotion.finished.done("test"):
+            to_beat(promotion)  # an error of the champion is raised before the ranking
+        ranked_as = ranked_by(trials[0].goal, [trial.tree for trial in trials])
+        promotion.say(order_of(len(trials), ranked_as))
+        ranked = rank(promotion, trials, promotion.given.rank)
         goal = order_goal(ranked)
         for place, entry in enumerate(ranked, start=1):
-            work.say(f"{place}. {entry.sentence(goal)}")
-        finals = train(work, ranked, work.given.promotion)
-        starts = starts_of(work, [final.material.config for final in finals])
+            promotion.say(f"{place}. {entry.sentence(goal)}")
+        finals = train(promotion, ranked, promotion.given.promotion)
+        starts = starts_of(promotion, [final.material.config for final in finals])
         material, run_id = finals[0].material, finals[0].result.run_id
-        chosen = choose(work, [final.member for final in finals], material)
+        chosen = choose(promotion, [final.member for final in finals], material)
         models = {name: candidate.segmenter for name, candidate in chosen.items()}
-        tested = work.finished.once(
-            "test", OnTestSquares, lambda: score_test_squares(work, models, material)
+        tested = promotion.finished.once(
+            "test", OnTestSquares, lambda: score_test_squares(promotion, models, material)
         )
-        verdict = gate(work, run_id, tested, starts.test_squares)
-        work.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
-        figures = measure(work, models, chosen["challenger"].choice, material, tested)
-        views = measure_views(work, models["challenger"], material)
-        lineage = work.finished.once("lineage", Lineage, lambda: lineage_of(work, finals, trials))
+        verdict = gate(promotion, run_id, tested, starts.test_squares)
+        promotion.say(f"gate: {'passed' if verdict.passed else 'refused'}, {verdict.reason}")
+        figures = measure(promotion, models, chosen["challenger"].choice, material, tested)
+        views = measure_views(promotion, models["challenger"], material)
+        lineage = promotion.finished.once(
+            "lineage", Lineage, lambda: lineage_of(promotion, finals, trials)
+        )
         challenger = Challenger(
-            parent_run_id=work.parent,
+            parent_run_id=promotion.parent,
             ranking=ranked,
             finals=finals,
             gate=verdict,
@@ -67,24 +70,24 @@ def promote(work: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
             symmetry=views,
             lineage=lineage,
         )
-        return publish(work, tested, starts, chosen["challenger"], challenger)
+        return publish(promotion, tested, starts, chosen["challenger"], challenger)
 
 
-def _begun(work: Promotion, run_ids: Sequence[str]) -> Promotion:
+def _begun(promotion: Promotion, run_ids: Sequence[str]) -> Promotion:
     """Claim the folder of a promotion, and begin or resume its run."""
-    work.folder.mkdir(parents=True, exist_ok=True)
-    settle(work.folder, work.tree, run_ids, work.dataset, work.tracking)
-    return replace(work, parent=parent_run(work, len(run_ids)))
+    promotion.folder.mkdir(parents=True, exist_ok=True)
+    settle(promotion.folder, promotion.tree, run_ids, promotion.dataset, promotion.tracking)
+    return replace(promotion, parent=parent_run(promotion, len(run_ids)))
 
 
-def parent_run(work: Promotion, trials: int) -> str:
+def parent_run(promotion: Promotion, trials: int) -> str:
     """Begin or resume the run of a promotion, the parent of its trainings."""
-    notes = FileNotes(work.folder / "parent.json")
+    notes = FileNotes(promotion.folder / "parent.json")
     run_id = notes.get("run_id")
-    run = run_id and work.tracking.find(run_id)
+    run = run_id and promotion.tracking.find(run_id)
     if run and metric_names.SIGMA in run.data.metrics:  # a finished run is not changed
         return str(run_id)
     return take_up(
-        work.tracking, notes, f"promotion, {trials} trials", work.tree, work.dataset,
-        tags={names.COMMAND: names.PROMOTE, names.DATA: work.dataset.hash},
+        promotion.tracking, notes, f"promotion, {trials} trials", promotion.tree, promotion.dataset,
+        tags={names.COMMAND: names.PROMOTE, names.DATA: promotion.dataset.hash},
     )  # fmt: skip

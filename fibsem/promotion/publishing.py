@@ -23,7 +23,11 @@ from fibsem.training.material.datasets import check_unchanged
 
 
 def publish(
-    work: Promotion, tested: OnTestSquares, starts: Starts, chosen: Chosen, challenger: Challenger
+    promotion: Promotion,
+    tested: OnTestSquares,
+    starts: Starts,
+    chosen: Chosen,
+    challenger: Challenger,
 ) -> PromotionSummary:
     """Write reports of a challenger, register it, log its metrics, and segment its dataset.
 
@@ -33,23 +37,29 @@ def publish(
         If data have changed meanwhile: nothing is registered, or a film's results are not logged.
     """
     finals, gate = challenger.finals, challenger.gate
-    figures = draw(work, chosen, challenger)
-    tables = write_tables(challenger, work.folder / "tables")
-    bundle, run_id, uri = work.folder / "bundle", challenger.run_id, work.tracking.uri
+    figures = draw(promotion, chosen, challenger)
+    tables = write_tables(challenger, promotion.folder / "tables")
+    bundle, run_id, uri = promotion.folder / "bundle", challenger.run_id, promotion.tracking.uri
     write_bundle(bundle, chosen.segmenter, starts, challenger)
-    check_unchanged(work.dataset, PROMOTION)
+    check_unchanged(promotion.dataset, PROMOTION)
     code = challenger.lineage.code
-    tags = registry_tags(work.dataset, gate, code, challenger.test_all["miou"])
-    version = register(work, run_id, bundle, gate, tags, tested.may_replace(run_id, uri))
+    tags = registry_tags(promotion.dataset, gate, code, challenger.test_all["miou"])
+    version = register(promotion, run_id, bundle, gate, tags, tested.may_replace(run_id, uri))
     champion = champions.champion_version(uri) == version
     epochs = finals[0].result.epochs
-    log_figures(work, run_id, challenger.figures, {"tables": tables, "figures": figures}, epochs)
-    films = segment_samples(work, bundle, version, run_id) if work.given.promotion.segment else {}
+    log_figures(
+        promotion, run_id, challenger.figures, {"tables": tables, "figures": figures}, epochs
+    )
+    films = (
+        segment_samples(promotion, bundle, version, run_id)
+        if promotion.given.promotion.segment
+        else {}
+    )
     return challenger.summary(bundle, version, champion, films)
 
 
 def register(
-    work: Promotion, run_id: str, bundle: Path, gate: Gate, tags: Mapping[str, object],
+    promotion: Promotion, run_id: str, bundle: Path, gate: Gate, tags: Mapping[str, object],
     may_replace: Sequence[str],
 ) -> str:  # fmt: skip
     """Register the bundle once, make it the champion if the gate passed, and return its version.
@@ -59,23 +69,23 @@ def register(
     UserError
         If the current champion is not among the versions that it ``may_replace``.
     """
-    uri, version = work.tracking.uri, registry.version_of(run_id, work.tracking.uri)
+    uri, version = promotion.tracking.uri, registry.version_of(run_id, promotion.tracking.uri)
     if version is None:
-        example = example_of(work.dataset.samples[0].volume)
+        example = example_of(promotion.dataset.samples[0].volume)
         version = registry.register(bundle, run_id, uri, tags, example=example)
     registry.note_verdict(version, uri, tags, bundle)  # an earlier start may have had another gate
     # only once: after a rollback the same command must not make it the champion again
-    if gate.passed and decided(work.folder, run_id, uri) is None:
+    if gate.passed and decided(promotion.folder, run_id, uri) is None:
         champions.make_champion(
             version, uri, gate.reason, "forced" if gate.forced else "promoted",
             instead_of=None if gate.forced else may_replace,
         )  # fmt: skip
-        decide(work.folder, version, gate)
+        decide(promotion.folder, version, gate)
     return version
 
 
 def log_figures(
-    work: Promotion, run_id: str, figures: ChallengerFigures,
+    promotion: Promotion, run_id: str, figures: ChallengerFigures,
     files: Mapping[str, Sequence[Path]], epochs: int,
 ) -> None:  # fmt: skip
     """Log files and metrics on the run of the final training and on the run of the promotion.
@@ -83,13 +93,13 @@ def log_figures(
     The run of the training has curves of ``val`` by epoch. Figures of the promotion with the same
     names are logged after the last of ``epochs``, so that MLflow shows them as the latest.
     """
-    tracking = work.tracking
+    tracking = promotion.tracking
     if not tracking.logged_steps(run_id, metric_names.SIGMA):
         for folder, paths in files.items():
             for path in paths:
                 tracking.log_file(run_id, path, folder)
     own = metric_names.grouped("val", figures.val)
-    for run, metrics in ((run_id, figures.metrics), (work.parent, figures.metrics | own)):
+    for run, metrics in ((run_id, figures.metrics), (promotion.parent, figures.metrics | own)):
         if not tracking.logged_steps(run, metric_names.SIGMA):
             tracking.tag(run, {names.TEST: names.SCORED})
             tracking.log_metrics(run, metrics, step=epochs if run == run_id else 0)

@@ -173,7 +173,7 @@ def order_goal(ranked: Sequence[Ranked]) -> Objective:
     return goal if all(run.figure(goal) is not None for run in runs) else MIOU
 
 
-def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[Ranked]:
+def rank(promotion: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[Ranked]:
     """Train trials again with fresh seeds, and sort them by the mean of their objective.
 
     Trials that diverged with some seeds come last, those that diverged with all are left out. Later
@@ -187,7 +187,7 @@ def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[R
     if len(trials) == 1:
         return [Ranked(trials[0])]
     runs: dict[str, list[Repetition]] = {trial.run_id: [] for trial in trials}
-    for trial, repetition in _repetitions(work, trials, config):
+    for trial, repetition in _repetitions(promotion, trials, config):
         runs[trial.run_id].append(repetition)
     ranked = [Ranked(trial, tuple(runs[trial.run_id])) for trial in trials]
     trained = [entry for entry in ranked if entry.runs]
@@ -200,7 +200,7 @@ def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[R
     for entry in ranked:
         if not entry.runs:
             seeds = "its seed" if entry.failures == 1 else f"all {entry.failures} seeds"
-            work.say(
+            promotion.say(
                 f"trial {entry.trial.number} ({entry.trial.name}) is left out of the ranking: it "
                 f"diverged with {seeds}"
             )
@@ -209,7 +209,7 @@ def rank(work: Promotion, trials: Sequence[Trial], config: RankConfig) -> list[R
 
 
 def _repetitions(
-    work: Promotion, trials: Sequence[Trial], rank_config: RankConfig
+    promotion: Promotion, trials: Sequence[Trial], rank_config: RankConfig
 ) -> Iterator[tuple[Trial, Repetition]]:
     """Repeat all trials seed by seed, so that all have equally many when time runs out."""
     material: Material | None = None
@@ -220,26 +220,28 @@ def _repetitions(
             if (
                 done
                 and done % len(trials) == 0
-                and not _goes_on(work, trial.run_id, seed, rank_config)
+                and not _goes_on(promotion, trial.run_id, seed, rank_config)
             ):
-                work.say(
+                promotion.say(
                     "budget_is=hard: the time is kept for the final training, and trials are "
                     f"ordered by {turn} of {rank_config.seeds} seeds"
                 )
                 return
             text = f"trial {trial.number}, seed {seed}"
-            given = repeated(trial.tree, work.tree, seed)
+            given = repeated(trial.tree, promotion.tree, seed)
             material = (
-                material.for_config(given.run) if material else Material(work.dataset, given.run)
+                material.for_config(given.run)
+                if material
+                else Material(promotion.dataset, given.run)
             )
             show = _showing(progress, text, done, total)
-            yield trial, repeat(work, trial, given, material, show)
+            yield trial, repeat(promotion, trial, given, material, show)
             progress(text, done + 1, total)
 
 
-def _goes_on(work: Promotion, first: str, seed: int, config: RankConfig) -> bool:
+def _goes_on(promotion: Promotion, first: str, seed: int, config: RankConfig) -> bool:
     """Whether there is time for another seed, or an earlier start has trained with it."""
-    return is_repeated(work, first, seed) or work.pace.repeats(config.seeds)
+    return is_repeated(promotion, first, seed) or promotion.pace.repeats(config.seeds)
 
 
 def _showing(progress: Progress, text: str, done: int, total: int) -> Callable[[Epoch], None]:

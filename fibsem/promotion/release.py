@@ -42,30 +42,30 @@ from fibsem.tracking.runs import code_version
 from fibsem.training.material.datasets import check_unchanged
 
 
-def lineage_of(work: Promotion, finals: Sequence[Final], trials: Sequence[Trial]) -> Lineage:
+def lineage_of(promotion: Promotion, finals: Sequence[Final], trials: Sequence[Trial]) -> Lineage:
     """Return the lineage of an ensemble of finally trained networks.
 
     Parameters
     ----------
-    work
+    promotion
         The promotion.
     finals
         The networks, with the trials that they repeat.
     trials
         All ranked trials, whose sweeps are named in the lineage.
     """
-    trial, dataset, data = finals[0].trial, work.dataset, work.given.data
+    trial, dataset, data = finals[0].trial, promotion.dataset, promotion.given.data
     sweeps = {trial.parent: trial for trial in reversed(trials)}
     return Lineage(
-        sweep=trial.sweep(work.tracking),
-        sweeps=tuple(trial.sweep(work.tracking) for trial in reversed(sweeps.values())),
+        sweep=trial.sweep(promotion.tracking),
+        sweeps=tuple(trial.sweep(promotion.tracking) for trial in reversed(sweeps.values())),
         trial=FromTrial(
             trial.run_id, trial.name, trial.number, trial.tree["seed"], trial.code,
             trial.tree["train"].get("init"), trial.tree["train"].get("teacher"),
         ),
         promotion=FromPromotion(
-            finals[0].result.run_id, work.parent, tuple(final.seed for final in finals),
-            work.given.command,
+            finals[0].result.run_id, promotion.parent, tuple(final.seed for final in finals),
+            promotion.given.command,
         ),
         dataset=dataset.name,
         data=dataset.hash,
@@ -122,16 +122,16 @@ def _names(sample: Sample) -> tuple[KeyNames, KeyNames]:
 
 
 def segment_samples(
-    work: Promotion, bundle: Path, version: str, run_id: str
+    promotion: Promotion, bundle: Path, version: str, run_id: str
 ) -> dict[str, PromotedFilm]:
     """Segment every sample's whole volume, and log its porosity and time to the run."""
-    segmenting = _segmenting(work, bundle, version)
+    segmenting = _segmenting(promotion, bundle, version)
     films = {}
-    for sample in work.dataset.samples:
+    for sample in promotion.dataset.samples:
         film = segmenting(sample)
-        check_unchanged(work.dataset, PROMOTION, labels=False)  # else it is another film
-        work.say(f"{sample.name}: porosity {porosity_text(film)}")
-        work.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
+        check_unchanged(promotion.dataset, PROMOTION, labels=False)  # else it is another film
+        promotion.say(f"{sample.name}: porosity {porosity_text(film)}")
+        promotion.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
         films[sample.name] = PromotedFilm(
             **vars(film.alone()),
             seconds=film.seconds,
@@ -141,24 +141,24 @@ def segment_samples(
 
 
 def _segmenting(
-    work: Promotion, folder: Path, version: str
+    promotion: Promotion, folder: Path, version: str
 ) -> Callable[[Sample], SegmentationSummary]:
     """Make a function that segments a sample with the registered bundle and returns the summary."""
-    options = segmentation_of(work.given)
+    options = segmentation_of(promotion.given)
     load = partial(load_segmenter, [str(folder.resolve())], "")
-    bundle, dataset = load_bundle(folder), work.dataset
+    bundle, dataset = load_bundle(folder), promotion.dataset
     made_by = provenance(
         [(f"models:/{registry.REGISTERED}/{version}", replace(bundle, version=version))],
-        code=code_version(), command=work.given.command,
+        code=code_version(), command=promotion.given.command,
     )  # fmt: skip
 
     def segment(sample: Sample) -> SegmentationSummary:
         volume = sample.volume.mended() if options.missing == "skip" else sample.volume
         with called(*_names(sample)), Progress(f"segmenting {sample.name}") as progress:
             return segment_volume(
-                volume, bundle.segmenter, place_of(work.folder / "volumes", sample.name),
+                volume, bundle.segmenter, place_of(promotion.folder / "volumes", sample.name),
                 _for(sample, options), voxel_nm=dataset.voxel_nm, load=load, provenance=made_by,
-                progress=progress, say=work.say,
+                progress=progress, say=promotion.say,
                 tested=bundle.tested, trained=[bundle.trained],
             )  # fmt: skip
 

@@ -82,7 +82,7 @@ def repeated(trained: Tree, tree: Tree, seed: int) -> Configuration:
 
 
 def repeat(
-    work: Promotion,
+    promotion: Promotion,
     trial: Trial,
     given: Configuration,
     material: Material,
@@ -92,7 +92,7 @@ def repeat(
 
     Parameters
     ----------
-    work, trial
+    promotion, trial
         The promotion, and the trial.
     given, material
         Configuration of the repetition, from :func:`repeated`, and its data.
@@ -100,18 +100,18 @@ def repeat(
         Called with every epoch.
     """
     seed = given.run.seed
-    folder = _folder(work, trial.run_id, seed)
+    folder = _folder(promotion, trial.run_id, seed)
     job = Job(
         given=given,
         folder=folder,
         name=f"again {trial.name} seed {seed}",
         tags={names.COMMAND: names.RANKING, names.WINNER: trial.run_id, names.SEED: seed},
-        parent=work.parent,
+        parent=promotion.parent,
     )
 
     def make() -> Repetition:
         try:
-            result, _ = run_job(job, material, work.tracking, show)
+            result, _ = run_job(job, material, promotion.tracking, show)
         except DivergedError as error:
             return Repetition(seed, str(error))
         mious = square_mious(material, models.load(material.config.spec, folder))
@@ -120,13 +120,13 @@ def repeat(
             mious.porosities, result.val_all,
         )  # fmt: skip
 
-    return Finished(folder, work.dataset).once(AGAIN, Repetition, make)
+    return Finished(folder, promotion.dataset).once(AGAIN, Repetition, make)
 
 
-def is_repeated(work: Promotion, run_id: str, seed: int) -> bool:
+def is_repeated(promotion: Promotion, run_id: str, seed: int) -> bool:
     """Whether an earlier start has repeated the trial of a run with a seed."""
-    return Finished(_folder(work, run_id, seed), work.dataset).done(AGAIN)
+    return Finished(_folder(promotion, run_id, seed), promotion.dataset).done(AGAIN)
 
 
-def _folder(work: Promotion, run_id: str, seed: int) -> Path:
-    return work.folder / "rank" / run_id[:8] / f"seed-{seed}"
+def _folder(promotion: Promotion, run_id: str, seed: int) -> Path:
+    return promotion.folder / "rank" / run_id[:8] / f"seed-{seed}"

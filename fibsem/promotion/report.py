@@ -46,10 +46,10 @@ def write_tables(challenger: Challenger, folder: Path) -> list[Path]:
     return [file for name in TABLES for file in encoding.write(made[name], folder, name)]
 
 
-def draw(work: Promotion, chosen: Chosen, challenger: Challenger) -> list[Path]:
+def draw(promotion: Promotion, chosen: Chosen, challenger: Challenger) -> list[Path]:
     """Draw learning curves, reliability, search surface, and post-processing of one square."""
     material, choice = challenger.finals[0].material, chosen.choice
-    scorer, grid = Scorer(chosen.segmenter), work.given.postprocessing.grid
+    scorer, grid = Scorer(chosen.segmenter), promotion.given.postprocessing.grid
     region, scored = next(scored_squares(material, scorer, "val", grid.margin))
     grey = material.dataset.sample(region.sample).volume.read_unit(region.box)[0]
     drawn = {
@@ -60,7 +60,7 @@ def draw(work: Promotion, chosen: Chosen, challenger: Challenger) -> list[Path]:
     if min(len(grid.sigmas), len(grid.thresholds)) > 1:
         surface = np.asarray(choice.surface, float)
         drawn["surface"] = figures.postprocessing_surface(surface, grid, choice.best)
-    folder, made = work.folder / "figures", [name for name in FIGURES if name in drawn]
+    folder, made = promotion.folder / "figures", [name for name in FIGURES if name in drawn]
     return [figures.save(drawn[name], folder / f"{name}.png") for name in made]
 
 

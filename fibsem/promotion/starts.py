@@ -42,9 +42,9 @@ class Starts(Stored):
         }
 
 
-def starts_of(work: Promotion, configs: Sequence[RunConfig]) -> Starts:
+def starts_of(promotion: Promotion, configs: Sequence[RunConfig]) -> Starts:
     """Find the squares of starting models, and store them as the models may be moved later."""
-    return work.finished.once("starts", Starts, lambda: _read(work.dataset, configs))
+    return promotion.finished.once("starts", Starts, lambda: _read(promotion.dataset, configs))
 
 
 def _read(dataset: Dataset, configs: Sequence[RunConfig]) -> Starts:

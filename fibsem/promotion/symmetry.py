@@ -56,15 +56,15 @@ class Symmetries(Stored):
 
 
 def measure_views(
-    work: Promotion, segmenter: Segmenter, material: Material
+    promotion: Promotion, segmenter: Segmenter, material: Material
 ) -> Mapping[str, GainRow]:
     """Measure gain and cost of two views, and of the number that volumes are segmented with."""
-    most = max(2, segmentation_of(work.given).symmetry)
-    symmetries = work.finished.once(
+    most = max(2, segmentation_of(promotion.given).symmetry)
+    symmetries = promotion.finished.once(
         f"symmetry-{most}", Symmetries, lambda: compare_views(segmenter, material, most)
     )
     if symmetries.views:
-        work.say(symmetries.sentence)
+        promotion.say(symmetries.sentence)
     return symmetries.views
 
 

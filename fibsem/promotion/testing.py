@@ -80,7 +80,7 @@ class OnTestSquares(Stored):
         return [version for version in (self.against if here else None, own) if version]
 
 
-def to_beat(work: Promotion) -> Bundle | None:
+def to_beat(promotion: Promotion) -> Bundle | None:
     """Load the champion that a challenger is compared with, or return None without one.
 
     If the champion was deleted, the previous champion is loaded. Also None, with a warning, if
@@ -92,7 +92,7 @@ def to_beat(work: Promotion) -> Bundle | None:
         If it cannot be read, or its field reaches across the gap between the splits, unless
         ``force`` allows a promotion without comparison.
     """
-    uri = work.tracking.uri
+    uri = promotion.tracking.uri
     version = champions.version_to_beat(uri)
     if version is None:
         return None
@@ -101,30 +101,32 @@ def to_beat(work: Promotion) -> Bundle | None:
     except UserError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         _not_compared(
-            work, f"version {version} cannot be read ({reason})",
+            promotion, f"version {version} cannot be read ({reason})",
             f"{Command('report').at('repoint', 'FOLDER')} where the store was moved", error,
         )  # fmt: skip
         return None
-    if n_z := _too_deep(champion, work):
+    if n_z := _too_deep(champion, promotion):
         _not_compared(
-            work, f"version {version} sees {n_z} slices at once, across the gap of "
-            f"{work.given.split.gap} between parts of dense labels (split.gap)",
+            promotion, f"version {version} sees {n_z} slices at once, across the gap of "
+            f"{promotion.given.split.gap} between parts of dense labels (split.gap)",
             f"a sweep with split.gap={n_z - 1} or more",
         )  # fmt: skip
         return None
     return champion
 
 
-def _not_compared(work: Promotion, why: str, else_: str, cause: Exception | None = None) -> None:
+def _not_compared(
+    promotion: Promotion, why: str, else_: str, cause: Exception | None = None
+) -> None:
     """Warn that ``force`` skips the comparison with the champion; raise an error without it."""
-    if not work.given.gate.force:
-        before = champions.version_before(work.tracking.uri)
+    if not promotion.given.gate.force:
+        before = champions.version_before(promotion.tracking.uri)
         back = f"rollback=true, which makes version {before} the champion, " if before else ""
         raise UserError(
             f"a challenger must be compared with the champion, but {why}; the choices are "
             f"{back}{else_}, or force=true, which compares with none."
         ) from cause
-    work.say(f"warning: {why}; force=true: compared with none")
+    promotion.say(f"warning: {why}; force=true: compared with none")
 
 
 def _is_of(champion: Bundle, dataset: Dataset) -> bool:
@@ -132,27 +134,27 @@ def _is_of(champion: Bundle, dataset: Dataset) -> bool:
     return champion.dataset == dataset.name or same_data(champion.data, dataset.hash)
 
 
-def _too_deep(champion: Bundle, work: Promotion) -> int | None:
+def _too_deep(champion: Bundle, promotion: Promotion) -> int | None:
     """Return the slices of a champion's field if it spans the gap between splits, else None."""
-    if not _is_of(champion, work.dataset):
+    if not _is_of(champion, promotion.dataset):
         return None
     n_z = max(member.spec.nbhd.z for member in champion.segmenter.members)
     try:
-        check_depth(work.dataset, n_z, work.given.split)
+        check_depth(promotion.dataset, n_z, promotion.given.split)
     except UserError:
         return n_z
     return None
 
 
 def score_test_squares(
-    work: Promotion, segmenters: Mapping[str, Segmenter], material: Material
+    promotion: Promotion, segmenters: Mapping[str, Segmenter], material: Material
 ) -> OnTestSquares:
     """Score the test squares with the given models and the champion.
 
     See :func:`to_beat` for the champion.
     """
-    uri, margin = work.tracking.uri, work.given.postprocessing.grid.margin
-    champion = to_beat(work)
+    uri, margin = promotion.tracking.uri, promotion.given.postprocessing.grid.margin
+    champion = to_beat(promotion)
     examined = examine_on_test(segmenters, material, margin, champion)
     if champion is not None and champion.version is not None:
         examined = replace(
