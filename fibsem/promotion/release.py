@@ -147,7 +147,7 @@ def _segmenting(
     options = segmentation_of(promotion.given)
     load = partial(load_segmenter, [str(folder.resolve())], "")
     bundle, dataset = load_bundle(folder), promotion.dataset
-    made_by = provenance(
+    labels_provenance = provenance(
         [(f"models:/{registry.REGISTERED}/{version}", replace(bundle, version=version))],
         code=code_version(), command=promotion.given.command,
     )  # fmt: skip
@@ -157,8 +157,8 @@ def _segmenting(
         with called(*_names(sample)), Progress(f"segmenting {sample.name}") as progress:
             return segment_volume(
                 volume, bundle.segmenter, place_of(promotion.folder / "volumes", sample.name),
-                _for(sample, options), voxel_nm=dataset.voxel_nm, load=load, provenance=made_by,
-                progress=progress, say=promotion.say,
+                _for(sample, options), voxel_nm=dataset.voxel_nm, load=load,
+                provenance=labels_provenance, progress=progress, say=promotion.say,
                 tested=bundle.tested, trained=[bundle.trained],
             )  # fmt: skip
 

@@ -261,8 +261,8 @@ def _labels(name: str, sample: InspectedSample) -> TableRow:
 
 def _made(result: FinishedCommand[Any]) -> str:
     """Return the command that made a result, or "" if not recorded."""
-    made_by = result.lineage.promotion.command
-    return (made_by if result.kind == "promotion" else result.origin.command) or ""
+    command = result.lineage.promotion.command
+    return (command if result.kind == "promotion" else result.origin.command) or ""
 
 
 def _named(values: Mapping[str, Any]) -> str:

@@ -206,13 +206,13 @@ def check_others(folder: Path, kind: str) -> None:
     """
     before, summary = Identity.beside(folder), known_json(folder / "summary.json")
     if before is not None:
-        made_by: str | None = before.kind
+        present: str | None = before.kind
     elif (folder / LEDGER).exists():
-        made_by = "segmentation"
+        present = "segmentation"
     else:
-        made_by = kind if summary is None else kind_of(summary)
-    if made_by != kind:
-        held = "other results" if made_by is None else _with_article(made_by)
+        present = kind if summary is None else kind_of(summary)
+    if present != kind:
+        held = "other results" if present is None else _with_article(present)
         raise UserError(
             f"`output` must be a new folder or hold {_with_article(kind)}, but {folder} holds "
             f"{held}; the choices are another output or none."

@@ -133,7 +133,7 @@ def segment_volume(
         work = _begun(planner, ledger, folder, voxel_nm)
         likeness = compare(work, stated, trained, say)  # warnings come before labelling
         labelling = Labelling(work, started)
-        origin = provenance_of(ledger, provenance, labelling.fresh)
+        labels_provenance = provenance_of(ledger, provenance, labelling.fresh)
         labelling.run(load, scorer_of, show, say)
         pores = finish(work, show)
         labelling.measure()
@@ -141,8 +141,10 @@ def segment_volume(
         porosity = porosities(work, pores, tested, scorer_of, len(trained))
         labels = some_slices(work.outputs, ledger.slices())
         likeness = compare_labels(labels, porosity.film, likeness, say)
-        learned = of_training(segmenter, stated, trained, likeness)
-        return write_records(work, pores, porosity.film, porosity.of_dataset, learned, origin)
+        beside_training = of_training(segmenter, stated, trained, likeness)
+        return write_records(
+            work, pores, porosity.film, porosity.of_dataset, beside_training, labels_provenance
+        )
 
 
 def _begun(planner: Planner, ledger: Ledger, folder: Path, voxel_nm: VoxelNm) -> Work:
