@@ -195,7 +195,7 @@ def one_at_a_time(function: Callable[P, R]) -> Callable[P, R]:
     def alone(*args: P.args, **kwargs: P.kwargs) -> R:
         with _TRAINING:
             of_python = random.getstate()
-            of_numpy = np.random.get_state()  # noqa: NPY002 - theirs
+            of_numpy = np.random.get_state()  # noqa: NPY002 - the caller's generator
             try:
                 return function(*args, **kwargs)
             finally:

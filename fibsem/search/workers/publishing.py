@@ -55,7 +55,7 @@ def reconcile(tracking: Tracking, parent: str, outcomes: Iterable[Outcome]) -> N
         number, slot = run.data.tags.get(names.ATTEMPT), run.data.tags.get(names.SLOT)
         run_id, running = run.info.run_id, run.info.status == "RUNNING"
         outcome = by_number.get(int(number)) if number is not None else None
-        if outcome is None:  # of an earlier version, or opened twice
+        if outcome is None:  # the study does not list this run
             if running and int(slot or -1) not in at_work:
                 tracking.end(run_id, "KILLED")
         elif outcome.state not in ("waiting", "running"):
