@@ -41,11 +41,13 @@ WAYS = {
     "trials through promote": (
         "fibsem.promote",
         {"Record", "Trial", "TrialResult", "Ranked", "Final", "Chosen", "Repetition", "BestSteps",
-         "Look",  # at the baseline
          "OnTestSquares", "Scores", "Challenger", "SquareCounts", "SquareMious", "Lineage"},
     ),
     "volume through segment": ("fibsem.segment", {"Volume"}),
 }  # fmt: skip
+
+#: Names of types at the baseline.
+FORMER = {"OnTestSquares": "Look"}
 
 #: Classes of the same name, or around the same type, that carry other values, and such modules.
 OTHERS = {
@@ -220,6 +222,8 @@ def way(parsed: dict[str, Module], command: str, types: set[str]) -> dict[str, o
         for definition in reached(parsed, command)
         if not definition[0].other(definition[1].name)
     ]
+    names = {node.name for _, node in definitions}
+    types = {name if name in names else FORMER.get(name, name) for name in types}
     carrying = carriers(definitions, types)
     stops = sorted(
         f"{module.name}:{name}"
