@@ -34,8 +34,11 @@ READERS = {
     "lineage=out": "lineage=labels",
 }
 FILM = ("data.path=film", "split.guard_px=0", "split.guard_slices=0")
-#: Whatever a page says of the network, it is one that takes no time.
+#: Where a page names no network, it is one that takes no time.
 SMOKE = ("experiment=smoke", *FILM, "model=threshold", "nbhd=11x11x1")
+#: Where it names one, it is that one, as small as can be; an evaluation would take minutes.
+SMALL = ("experiment=smoke", *FILM, "nbhd=11x11x3", "model.filters=4")
+NETWORK = {"train": SMALL, "sweep": (*SMALL, "space=smoke")}
 #: What every command is given beside its own words, in the order in which they need each other.
 BESIDE = {
     "simulate": (
@@ -62,11 +65,14 @@ def key_of(word):
 
 def as_run(name, words):
     """The words of a page as they are, but for what is given beside them; of lists the first."""
-    given = {key_of(word) for word in BESIDE[name]}
+    beside = BESIDE[name]
+    if name in NETWORK and {"model", "train"} & set(map(key_of, words)):
+        beside = NETWORK[name]
+    given = {key_of(word) for word in beside}
     own = [READERS.get(word, word) for word in words if word != "--multirun"]
     if "--multirun" in words:
         own = [word.split(",")[0] for word in own]
-    return (name, *(word for word in own if key_of(word) not in given), *BESIDE[name])
+    return (name, *(word for word in own if key_of(word) not in given), *beside)
 
 
 def sequence():
@@ -116,3 +122,5 @@ def test_every_command_runs_here_or_elsewhere():
         assert key in (ROOT / path).read_text(encoding="utf-8"), word
     assert {name for name, *_ in sequence()} == BESIDE.keys()
     assert len(sequence()) > 30
+    named = {word for _, *words in sequence() for word in words if word.startswith("model=")}
+    assert {"model=2dcnn", "model=threshold"} <= named
