@@ -131,3 +131,21 @@ def test_the_table_of_kills_is_that_of_the_results(script):
     assert len(table) > 8
     assert "\n".join(table) in page
     assert all(commit.partition("+")[2] in page for commit in figures["commits"])
+
+
+def test_artifacts_that_list_attempts_are_compared_by_name(script, tmp_path):
+    """A kill leaves an attempt more; the ranked trials and their hyperparameters stay the same."""
+    place = tmp_path / "1" / "ab" / "artifacts"
+    (place / "figures").mkdir(parents=True)
+    (place / "trials.json").write_text("[]")
+    table(place, "trials.csv", "rank,number,val/loss,run_id", f"1,0,0.5,{'0' * 32}")
+    for name in ("validation_squares.png", "importance.png"):
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(place / "figures" / name)
+    artifacts = script("_outcomes").artifacts
+    found = artifacts(tmp_path, "ab")
+    assert found["trials.json"] is found["figures/validation_squares.png"] is None
+    assert found["figures/importance.png"]
+    table(place, "trials.csv", "rank,number,val/loss,run_id", f"1,1,0.5,{'1' * 32}")
+    assert artifacts(tmp_path, "ab") == found
+    table(place, "trials.csv", "rank,number,val/loss,run_id", f"1,1,0.6,{'1' * 32}")
+    assert artifacts(tmp_path, "ab") != found

@@ -27,6 +27,8 @@ TIMED = re.compile(rf"({NOT_COMPARED.pattern})|.*(\(s\)|s per gigapixel)$")
 CHANCE = re.compile(r"[0-9a-f]{32}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d[^\s\"<]*|(?<=Time \(s\): )[\d.e-]+")
 #: Figures whose horizontal axis is the time of day.
 AGAINST_TIME = ("history.png", "history.svg")
+#: Figures that name trials by the numbers of their attempts.
+NUMBERED = ("validation_squares.png", "validation_squares.svg")
 
 
 def without_clock(record: Any) -> Any:
@@ -121,7 +123,7 @@ READERS: dict[str, Callable[[bytes], Iterable[bytes]]] = {
 def digest(path: Path) -> str | None:
     """Return a digest of what a file says; None if only its name can be compared."""
     reader = READERS.get(path.suffix)
-    if reader is None or path.name in AGAINST_TIME:
+    if reader is None or path.name in (*AGAINST_TIME, *NUMBERED):
         return None
     found = hashlib.sha256()
     for part in reader(path.read_bytes()):

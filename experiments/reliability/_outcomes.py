@@ -142,9 +142,14 @@ def told(client: Any, run: Any, work: Path) -> dict[str, Any]:
 
 
 def artifacts(place: Path, run_id: str) -> dict[str, str | None]:
-    """Return digests of the artifacts of a run, by name; None if only the name is compared."""
+    """Return digests of the artifacts of a run, by name; None if only the name is compared.
+
+    A table of attempts is compared in the folder of its sweep.
+    """
     return {
-        CHANCE.sub("ID", str(path).rpartition(f"{run_id}/artifacts/")[2]): digest(path)
+        CHANCE.sub("ID", str(path).rpartition(f"{run_id}/artifacts/")[2]): (
+            None if path.name in BY_THEMSELVES else digest(path)
+        )
         for path in sorted(place.glob(f"**/{run_id}/artifacts/**/*"))
         if path.is_file() and not path.name.startswith(UPLOADING)
     }

@@ -103,8 +103,8 @@ class SweepResult(Result[SweepSummary]):
         )
 
     def pictures(self) -> Iterable[bytes]:
-        """Figures of the sweep: history, importances and all trials, as PNG."""
-        names = ("history", "importance", "parallel_coordinates")
+        """Figures as PNG: history, importances, all trials, and the errors of the best ones."""
+        names = ("history", "importance", "parallel_coordinates", "validation_squares")
         return files(self.place / "figures" / f"{name}.png" for name in names)
 
 

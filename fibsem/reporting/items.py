@@ -36,6 +36,7 @@ TITLES: Mapping[str, str] = {
     "history": "Every trial and the best one so far against time",
     "parallel_coordinates": "Hyperparameters of every trial, coloured by its value",
     "importance": "Share of each hyperparameter in the variance that they explain (fANOVA)",
+    "validation_squares": "The errors of the best trials on a part of one validation square",
     "pareto": "Trials that no other one beats in both objectives",
     "porosity_by_slice": "Porosity of every slice",
     "pore_sizes": "Pore volume by local thickness, and by intrusion from a face",

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 #: Seconds to wait for a property that another process sets, and between two polls.
 PATIENCE_S, LOOK_S = 30.0, 0.5
 #: Figures that a sweep may draw; the Pareto front is a figure and a table.
-FIGURES, FRONT = ("history", "parallel_coordinates", "importance"), "pareto"
+FIGURES = ("history", "parallel_coordinates", "importance", "validation_squares")
+FRONT = "pareto"
+#: Tables of a sweep: its complete trials, best first, and all its attempts.
+RANKED, ATTEMPTS = "trials.csv", "trials.json"
 #: All files that a sweep leaves in its folder.
 OWN = (
-    "summary.json", "trials.json", *each((*FIGURES, FRONT), FIGURE, "figures/"),
+    "summary.json", ATTEMPTS, RANKED, *each((*FIGURES, FRONT), FIGURE, "figures/"),
     *each([FRONT], TABLE, "figures/"), "figures/",
     *(f"trials/**/{name}" for name in (*training.OWN, identity.FILE, "error.txt")), "trials/**/",
     "plan.json", ".plan.lock", "study.db*", ".study.db.lock", "tuner/slots.json", "tuner/.lock",

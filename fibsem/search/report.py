@@ -1,9 +1,10 @@
-"""Figures of a sweep: history, importances, parallel coordinates, and the Pareto front."""
+"""Figures of a sweep: history, importances, coordinates, errors, and the Pareto front."""
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from optuna.distributions import (
 )
 
 from fibsem.analysis import encoding, figures, tables
-from fibsem.search.folder import FIGURES, FRONT
-from fibsem.search.ranked import ranking_note
+from fibsem.search.folder import FIGURES, FRONT, RANKED
+from fibsem.search.ranked import ranking_note, ranking_table
 from fibsem.search.space.space import Axis, Choice, Space
+from fibsem.search.squares import best_squares
 from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.sweep import Sweep
 from fibsem.system import metric_names
+from fibsem.system.files import replace_file
 from fibsem.training.scoring.objectives import Objective
 
 #: Minimum number of complete trials for importances, which are only noise with fewer.
@@ -29,7 +32,7 @@ FEWEST = 8
 
 
 def report_sweep(sweep: Sweep) -> list[Path]:
-    """Draw the figures of a sweep, log them on its parent run, and return the files."""
+    """Draw figures of a sweep and list its trials, log both on its parent run; return the files."""
     trials = [outcome for outcome in sweep.study.outcomes() if outcome.complete]
     if not trials:
         return []
@@ -60,15 +63,27 @@ def report_sweep(sweep: Sweep) -> list[Path]:
         sweep.tracking.log_changed(
             sweep.parent, metric_names.grouped(metric_names.IMPORTANCE, importance)
         )
+    if squares := best_squares(by_slot, goal, sweep.folder / "trials"):
+        drawn["validation_squares"] = figures.error_maps(
+            squares.grey, squares.labels, squares.errors, f"rank: trial, {goal.key}"
+        )
     made = [name for name in FIGURES if name in drawn]
     files = [figures.save(drawn[name], folder / f"{name}.png") for name in made]
     if len(sweep.goals) > 1 and sweep.best() is not None:
         files += _pareto(sweep.goals, sweep.pareto(), trials, folder)
     for path in files:
         sweep.tracking.log_file(sweep.parent, path, "figures")
-    note = ranking_note(by_slot, sweep.goals, sweep.tracking.experiment_id)
+    return [*files, rank_trials(sweep, by_slot)]
+
+
+def rank_trials(sweep: Sweep, trials: Sequence[Outcome]) -> Path:
+    """List complete trials, best first: in ``trials.csv``, and on the page of the parent run."""
+    file, goals = sweep.folder / RANKED, sweep.goals
+    replace_file(file, encoding.as_csv(ranking_table(trials, goals)))
+    sweep.tracking.log_file(sweep.parent, file)
+    note = ranking_note(trials, goals, sweep.tracking.experiment_id)
     sweep.tracking.describe(sweep.parent, note)
-    return files
+    return file
 
 
 def _pareto(

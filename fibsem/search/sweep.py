@@ -18,6 +18,7 @@ from fibsem.config import Configuration, SearchConfig, settings_hash, settings_o
 from fibsem.errors import UserError
 from fibsem.search.budget.sizes import NetworkCost
 from fibsem.search.folder import (
+    ATTEMPTS,
     check_database,
     check_folder,
     settle_study,
@@ -252,7 +253,8 @@ class Sweep:
     def finish(self, seconds: float) -> SweepSummary:
         """End runs that are left open, write ``trials.json``, and return the summary."""
         self.reconcile()
-        write_json(self.folder / "trials.json", as_record(self.table()))
+        write_json(self.folder / ATTEMPTS, as_record(self.table()))
+        self.tracking.log_file(self.parent, self.folder / ATTEMPTS)
         self.tracking.end(self.parent)
         return self.summary(seconds)
 

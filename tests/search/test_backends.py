@@ -70,7 +70,11 @@ def test_every_backend_fills_its_budget_and_continues(run_thresholds, backend):
         assert len(client.get_metric_history(child.info.run_id, "epochs")) == 1
     assert more["best"]["value"] == max(child.data.metrics["val_all/miou"] for child in runs)
     figures = {f.path for f in client.list_artifacts(first["parent_run_id"], "figures")}
-    assert {"figures/history.png", "figures/parallel_coordinates.png"} <= figures
+    drawn = ("history", "parallel_coordinates", "validation_squares")
+    assert {f"figures/{name}.png" for name in drawn} <= figures
+    assert {"trials.csv", "trials.json"} <= {
+        file.path for file in client.list_artifacts(first["parent_run_id"])
+    }
 
 
 def test_every_backend_draws_only_networks_that_exist(tiny, store, tmp_path, backend):

@@ -6,14 +6,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fibsem.analysis import figures
 from fibsem.search.report import FEWEST, importances, report_sweep
 from fibsem.search.space.space import Choice, Range
+from fibsem.search.squares import SHOWN, best_squares
 from fibsem.search.studies.outcomes import Outcome
 from fibsem.search.studies.slots import Attempt
 from fibsem.search.studies.trial_record import TrialRecord
 from fibsem.training.scoring.objectives import Objective
+from fibsem.training.scoring.picture import PICTURE, side_by_side
 
 AXES = {
     "train.learning_rate": Range(0.001, 0.1, log=True), "model.width": Range(4, 64, integer=True),
@@ -78,7 +81,7 @@ def test_what_is_best_so_far_follows_the_direction_and_a_table_has_the_front(dra
         study=SimpleNamespace(outcomes=lambda: trials), pareto=lambda: [trials[2], trials[0]],
         tracking=SimpleNamespace(
             experiment_id="1", describe=lambda run, text: logged.append(text),
-            log_file=lambda run, path, folder: logged.append(path.name),
+            log_file=lambda run, path, folder=None: logged.append(path.name),
         ),
     )  # fmt: skip
     report_sweep(sweep)
@@ -93,5 +96,45 @@ def test_what_is_best_so_far_follows_the_direction_and_a_table_has_the_front(dra
         rows = list(csv.DictReader(table))
     assert [row["val/miou"] for row in rows] == ["0.8", "0.7"]
     assert [row["model.dense"] for row in rows] == ["2", "0"]
-    assert {"history.png", "pareto.png", "pareto.csv"} <= set(logged)
+    assert {"history.png", "pareto.png", "pareto.csv", "trials.csv"} <= set(logged)
+    with (tmp_path / "trials.csv").open() as table:
+        assert [(row["rank"], row["number"]) for row in csv.DictReader(table)] == [
+            ("1", "2"), ("2", "0"), ("3", "1")
+        ]  # fmt: skip
     assert "Complete trials by val/miou" in logged[-1]
+
+
+def picture(folder, shade, width=24, height=16):
+    """A trial's picture whose panels have the shades 40, 80, 120 and a given one."""
+    parts = [np.full((height, width, 3), value, np.uint8) for value in (40, 80, 120, shade)]
+    folder.mkdir(parents=True)
+    Image.fromarray(side_by_side(parts)).save(folder / PICTURE)
+
+
+def test_the_errors_of_the_best_trials_stand_side_by_side(tmp_path):
+    """By rank; a trial without a picture or beyond a bound is left out, the others keep theirs."""
+    trials = [
+        Outcome(
+            Attempt(k, k, 0, 0, 0, "complete", {}), objectives=(0.5 - k / 100,),
+            record=TrialRecord(val={"miou": 0.5}, beyond={"cost": 1.0} if k == 19 else {}),
+        )
+        for k in range(20)
+    ]  # fmt: skip
+    for trial in trials:
+        if trial.number != 16:
+            small = {"width": 8, "height": 8} if trial.number == 18 else {}
+            picture(tmp_path / trial.attempt.place, 100 + trial.number, **small)
+    cut = tmp_path / trials[15].attempt.place / PICTURE
+    cut.write_bytes(cut.read_bytes()[:60])
+    squares = best_squares(trials, Objective.named("val/loss"), tmp_path)
+    assert [title.partition("\n")[0] for title in squares.errors] == [
+        f"{rank}: trial {19 - rank}" for rank in range(1, SHOWN + 1) if rank not in (3, 4)
+    ]
+    assert next(iter(squares.errors)) == "1: trial 18\n0.32"
+    shades = [int(np.unique(panel).item()) for panel in squares.errors.values()]
+    assert shades == [118, 117, *range(114, 106, -1)]
+    assert squares.grey.shape == squares.labels.shape == (16, 24, 3)
+    assert (squares.grey == 40).all()
+    assert (squares.labels == 80).all()
+    assert squares.errors["1: trial 18\n0.32"].shape == (8, 8, 3)
+    assert best_squares(trials[16:17], Objective.named("val/loss"), tmp_path) is None

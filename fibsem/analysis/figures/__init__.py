@@ -12,6 +12,7 @@ from fibsem.analysis.figures.structure import pore_sizes, porosity_of_parts
 from fibsem.analysis.figures.style import png, save, svg
 from fibsem.analysis.figures.sweeps import (
     bars,
+    error_maps,
     history,
     parallel_coordinates,
     pareto,
@@ -30,6 +31,7 @@ __all__ = [
     "boxes",
     "classes",
     "differences",
+    "error_maps",
     "feature_maps",
     "gradients",
     "histograms",

@@ -9,8 +9,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
-from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, STYLE, axes_row
+from fibsem.analysis.figures.style import NEUTRAL, PORE, SOLID, STYLE, AnyArray, axes_row
+
+#: Pictures side by side in a figure of error maps.
+ACROSS = 5
 
 
 def history(
@@ -147,6 +151,50 @@ def _on_axis(ax: Axes, k: int, column: Sequence[Any]) -> list[float]:
         float("nan") if value is None else place[value if numbers else str(value)]
         for value in column
     ]
+
+
+def error_maps(
+    grey: AnyArray, labels: AnyArray, errors: Mapping[str, AnyArray], label: str
+) -> Figure:
+    """Draw grey values and labels of one square, and the errors of several trials in it.
+
+    Parameters
+    ----------
+    grey, labels : (h, w, 3) uint8
+        Pictures of the grey values and of the labels.
+    errors : mapping of title to (h, w, 3) uint8
+        Pictures of the errors of each trial; a smaller one begins at the same pixel.
+    label
+        What the titles say of a trial.
+
+    Examples
+    --------
+    ```python
+    square = np.zeros((64, 64, 3), np.uint8)
+    error_maps(square, square, errors={"1: trial 7": square + 224}, label="rank, trial")
+    ```
+    """
+    pictures = {"grey values": grey, "labels": labels, **errors}
+    columns = min(len(pictures), ACROSS)
+    rows = -(-len(pictures) // columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(1.4 * columns, 1.7 * rows + 0.5), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.set_axis_off()
+    height, width = max(picture.shape[:2] for picture in pictures.values())
+    for ax, (title, picture) in zip(axes, pictures.items(), strict=False):
+        ax.imshow(picture, interpolation="nearest")
+        ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+        ax.set_title(title, fontsize=7)
+    marks = [
+        Patch(color=PORE, label="solid taken for pore"), Patch(color=SOLID, label="pore missed"),
+    ]  # fmt: skip
+    figure.legend(
+        handles=marks, loc="outside lower center", ncols=2, fontsize=7,
+        title=label, title_fontsize=7,
+    )  # fmt: skip
+    return figure
 
 
 def bars(values: Mapping[str, float], label: str) -> Figure:

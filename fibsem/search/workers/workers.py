@@ -11,6 +11,7 @@ from typing import Any
 
 from fibsem.config import Configuration
 from fibsem.errors import DeviceError, OutageError, UserError, one_line
+from fibsem.search.running_note import RunningNote
 from fibsem.search.space.declared import read_space
 from fibsem.search.studies.rungs import epochs_in
 from fibsem.search.studies.slots import filled
@@ -32,17 +33,25 @@ MISTAKE, NO_DEVICE = 2, 76
 
 
 def run_trials(sweep: Sweep, count: int) -> None:
-    """Train the trials of a sweep, in this process or in several, and show the progress."""
-    tracking = sweep.tracking
+    """Train the trials of a sweep, in this process or in several, and show the progress.
+
+    The progress is shown here, and on the page of the parent run as a list of trials.
+    """
+    tracking, note = sweep.tracking, RunningNote(sweep)
     with (
         Progress("trials", sweep.pace.left_s, partial(epochs_in, sweep.search.rungs)) as progress,
         tracking.cut_off(sweep.parent, sweep.is_shared),
         tracking.system_metrics(sweep.parent),
     ):
+
+        def show(best: str, done: int, total: int) -> None:
+            progress(best, done, total)
+            note.update(done)
+
         if count > 1:
-            run_workers(sweep, count, progress)
+            run_workers(sweep, count, show)
         else:
-            sweep.work(sweep.executor(), progress)
+            sweep.work(sweep.executor(), show)
 
 
 def run_workers(sweep: Sweep, count: int, show: Show) -> None:

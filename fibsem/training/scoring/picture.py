@@ -67,8 +67,28 @@ def draw_square(
     scores, inner = box_scores(part.box, scorer, volume, 0)
     shown = panels(volume.read(part.box)[0], part.read(), scores[inner])
     with beside(folder / PICTURE) as path:
-        Image.fromarray(_side_by_side(shown)).save(path, format="PNG")
+        Image.fromarray(side_by_side(shown)).save(path, format="PNG")
     return folder / PICTURE
+
+
+def read_square(path: Path) -> list[Picture]:
+    """Read the four panels of a picture that :func:`draw_square` has written.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or another picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+    except (OSError, SyntaxError) as error:  # Pillow raises both for a file that was cut
+        raise ValueError(f"{path} is damaged ({error})") from error
+    width, rest = divmod(pixels.shape[1] - 3 * GAP, 4)
+    if rest or width <= 0:
+        raise ValueError(f"{path} does not have four panels")
+    starts = range(0, pixels.shape[1], width + GAP)
+    return [pixels[::ZOOM, start : start + width : ZOOM] for start in starts]
 
 
 def most_even(windows: Sequence[LabelledWindow]) -> LabelledWindow:
@@ -113,7 +133,8 @@ def _grey(values: npt.NDArray[np.floating]) -> Picture:
     return np.repeat(np.rint(255 * values).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def _side_by_side(pictures: Sequence[Picture]) -> Picture:
+def side_by_side(pictures: Sequence[Picture]) -> Picture:
+    """Return pictures in a row, enlarged, with gaps; :func:`read_square` takes four apart."""
     large = [picture.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1) for picture in pictures]
     gap = np.full((large[0].shape[0], GAP, 3), 255, np.uint8)
     return np.concatenate([part for picture in large for part in (picture, gap)][:-1], axis=1)

@@ -87,3 +87,19 @@ def test_the_pareto_front_is_joined_in_order(slowest, scale):
     assert others.get_xydata().tolist() == [[0.4, 60]]
     assert front.get_xydata().tolist() == [[0.5, 20], [0.7, 50], [0.8, slowest]]
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("mIoU", "cost", scale)
+
+
+def test_the_errors_of_trials_stand_beside_grey_values_and_labels():
+    """A smaller picture begins at the same pixel, with pixels as large as those of the others."""
+    large, small = np.zeros((12, 16, 3), np.uint8), np.zeros((8, 8, 3), np.uint8)
+    errors = {f"{k}: trial {9 - k}": small if k == 2 else large for k in range(1, 6)}
+    figure = figures.error_maps(large, large, errors, "rank: trial")
+    drawn = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title() for ax in drawn] == ["grey values", "labels", *errors]
+    assert {(ax.get_xlim(), ax.get_ylim()) for ax in drawn} == {((-0.5, 15.5), (11.5, -0.5))}
+    assert [ax.images[0].get_array().shape for ax in drawn][3] == small.shape
+    (legend,) = figure.legends
+    assert legend.get_title().get_text() == "rank: trial"
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "solid taken for pore", "pore missed"
+    ]  # fmt: skip

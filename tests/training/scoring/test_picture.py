@@ -17,6 +17,8 @@ from fibsem.training.scoring.picture import (
     ZOOM,
     draw_square,
     panels,
+    read_square,
+    side_by_side,
 )
 
 
@@ -62,3 +64,17 @@ def test_networks_of_any_neighbourhood_are_shown_on_one_part(drawn, how):
 def test_a_slow_model_is_shown_on_less_and_a_very_slow_one_not_at_all(drawn):
     assert drawn(0.5e9 / 16**2).shape[0] == 16 * ZOOM
     assert drawn(0.5e9 / 4**2) is None
+
+
+def test_a_picture_is_taken_apart_as_it_was_put_together(tmp_path):
+    rng = np.random.default_rng(0)
+    parts = [rng.integers(0, 256, (9, 13, 3), np.uint8) for _ in range(4)]
+    file = tmp_path / "square.png"
+    Image.fromarray(side_by_side(parts)).save(file)
+    np.testing.assert_array_equal(read_square(file), parts)
+    Image.fromarray(side_by_side(parts[:3])).save(file)
+    with pytest.raises(ValueError, match="does not have four panels"):
+        read_square(file)
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(ValueError, match="is damaged"):
+        read_square(file)
