@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -297,12 +297,13 @@ def search(prepared: Prepared) -> SweepResult:
     shared = at_work(folder, shared=True)  # other processes may join the sweep
     budgeted, plan = given.budget.planned, None
     with shared, worked_on(folder, prepared.began, budgeted=budgeted, anew=anew) as worked:
-        with file.beginning() if budgeted else nullcontext():
+        opened_s = worked.here_s  # the time that another process takes to plan is not ours
+        with file.beginning():
             if config.spec.is_network:
                 given, plan = planned(
                     given, file, lambda seconds: prepared.plan(seconds, worked.began),
                     named=named, values=partial(values, halves=asked.backend == "optuna"),
-                    spent_s=lambda: worked.here_s,
+                    spent_s=lambda: opened_s,
                 )  # fmt: skip
             pace = budget_pace(
                 plan, given.budget.seconds, worked.seconds, asked.max_seconds,

@@ -184,6 +184,7 @@ class TrainConfig:
             windows=self.windows or windows,
             grid=self.grid or grid,
             frame=self.frame if squares else 0,
+            steps=self.steps if spec.is_network else None,
         )
 
     @property

@@ -167,20 +167,22 @@ def output_folder(
     """
     if tree.get("output") not in (None, ""):
         return read_path(tree["output"], "output")
-    folder = _named_folder(command, tree, "-".join([part_name(dataset), *words]))
+    folder_title = "-".join([part_name(dataset), *words])
+    folder = _named_folder(command, tree, folder_title)
     if folder.exists() or command not in ("train", "sweep", "evaluate", "promote"):
         return folder
     if tree.get("compare"):  # named only by what is compared
         return folder
+    typed = typed_values(tree.get("command") or "")
+    changed = {key: value for key, value in FORMER_DEFAULTS.items() if key not in typed}
     if tree.get("budget") or tree.get("plan"):  # results without a budget have other steps
-        return folder
+        former = _named_folder(command, _with_values(tree, changed), folder_title)
+        return former if former.exists() else folder
     named = ("trials",) if tree.get("study") else ("trials", "study")  # derived from the folder
     others, settings = _others(folder, data), settings_of(command, tree)
     same = partial(_same_results, others, named=named, defaults=partial(defaults_of, command))
     if begun := same(settings):
         return begun
-    typed = typed_values(tree.get("command") or "")
-    changed = {key: value for key, value in FORMER_DEFAULTS.items() if key not in typed}
     _tell_of(_without_identity(others), changed, same({**settings, **changed}))
     return folder
 
@@ -192,6 +194,16 @@ def _named_folder(command: str, tree: dict[str, Any], title: str) -> Path:
         keys = READ_BY[command]
         counting = {key: tree[key] for key in keys if tree[key] != WHERE_SET.get(key, ...)}
     return OUTPUTS / command / f"{title}-{settings_hash(counting)}"
+
+
+def _with_values(tree: Tree, values: Mapping[str, object]) -> Tree:
+    """Return a copy of a tree with other values of dotted keys that it has."""
+    changed = copy.deepcopy(tree)
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        if name in changed.get(section, {}):
+            changed[section][name] = value
+    return changed
 
 
 def _others(folder: Path, data: str | None) -> list[Path]:

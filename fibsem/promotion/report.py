@@ -72,8 +72,7 @@ def _joined(values: Iterable[object]) -> str:
 def epoch_facts(material: Material) -> EpochFacts:
     """Return what a training sees in an epoch, for the model card.
 
-    In grid mode the share of pixels only sets the number of steps. In patch mode, and for models
-    that are fitted at once, this share of the pixels is drawn, unless steps are given.
+    In patch mode, and for models that are fitted at once, a share of the labelled pixels is drawn.
     """
     train, spec = material.config.train, material.config.spec
     if train.mode == "grid":
@@ -82,7 +81,7 @@ def epoch_facts(material: Material) -> EpochFacts:
     share = material.training_size / int(material.training_parts.counts.sum())
     if not spec.is_network:
         return EpochFacts(share=share)
-    return EpochFacts(material.steps, train.batch, None if train.steps else share)
+    return EpochFacts(material.steps, train.batch, share)
 
 
 def card_facts(challenger: Challenger) -> CardFacts:

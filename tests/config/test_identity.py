@@ -244,6 +244,31 @@ def test_a_folder_of_the_former_default_is_named(tmp_path, monkeypatch, capsys):
     assert folder() == (anew, "")
 
 
+def test_a_budget_of_the_former_default_goes_on_in_its_folder(tmp_path, monkeypatch, capsys):
+    """Its plan has the steps, whatever the default is."""
+    monkeypatch.chdir(tmp_path)
+    for command in ("train", "sweep", "evaluate"):
+        tree = compose(command, ["budget=30min"])
+        former = copy.deepcopy(tree)
+        former["train"]["steps"] = None
+        older = output_folder(command, former, "film")
+        assert output_folder(command, tree, "film") != older
+        older.mkdir(parents=True)
+        assert output_folder(command, tree, "film") == older
+        typed = compose(command, ["budget=30min", "train.steps=200"])
+        assert output_folder(command, typed, "film") != older
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("model", ["forest", "threshold"])
+def test_models_without_steps_are_those_of_the_former_default(model):
+    now, former = (
+        settings_of("train", compose("train", [f"model={model}", *more]))
+        for more in ([], ["train.steps=null"])
+    )
+    assert now == former
+
+
 def test_the_steps_of_an_epoch_are_the_same_typed_and_by_default():
     now, typed = (
         settings_of("train", compose("train", given)) for given in ([], ["train.steps=200"])

@@ -195,8 +195,8 @@ class Space:
         return len(axis.values) if isinstance(axis, Choice) else 1
 
     def first_of_each(self) -> list[Values]:
-        """Return the first drawn point of each architecture; an empty one without such an axis."""
-        if "model.name" not in self.axes:
+        """Return the first drawn point of each architecture; an empty one if there is but one."""
+        if "model.name" not in self.axes or "model.name" in self.conditions:
             return [{}]
         named: dict[str, Values] = {}
         for point in islice(self.plan(0), 10 * self.architectures):

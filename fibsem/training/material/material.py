@@ -38,7 +38,7 @@ SIDE = 256
 
 
 #: Windows, and pixels within them.
-Drawn = tuple[Sequence[LabelledWindow], Pixels]
+DrawnPixels = tuple[Sequence[LabelledWindow], Pixels]
 
 
 class Material:
@@ -142,7 +142,7 @@ class Material:
         labels = [window.labels for window in self.train]
         return balanced_pixels(labels, self.training_size, self.rng("train"))
 
-    def epoch_pixels(self, epoch: int) -> Drawn:
+    def epoch_pixels(self, epoch: int) -> DrawnPixels:
         """Return the balanced pixels of an epoch in patch mode, and their windows.
 
         All epochs share one draw, unless the windows do not all fit in memory: then each epoch has
@@ -152,7 +152,7 @@ class Material:
             return self.train, self.training_pixels
         return self._drawn(self.draws.of(epoch), epoch)
 
-    def pixels_to_fit(self) -> Drawn:
+    def pixels_to_fit(self) -> DrawnPixels:
         """Return the balanced pixels for a model that is fitted at once, and their windows.
 
         The windows cover at most the area of the thesis's squares, because features are computed
@@ -162,7 +162,7 @@ class Material:
             return self.epoch_pixels(0)
         return self._drawn(self.draws.few(STUDY), 0)
 
-    def _drawn(self, supply: Supply, epoch: int) -> Drawn:
+    def _drawn(self, supply: Supply, epoch: int) -> DrawnPixels:
         rng = self.rng("train", CHANGING, epoch)
         return supply.windows, drawn_pixels(supply, self.training_size, rng)
 
@@ -179,7 +179,7 @@ class Material:
 
     @property
     def usual_pixels(self) -> int:
-        """Pixels, of one slice, of all inputs of an epoch of usual length."""
+        """Pixels, of one slice, of all inputs of an epoch of usual length in usual windows."""
         train, n = self.config.train, self.config.spec.window
         number, size = (train.windows, train.grid) if self._by_grid else (train.batch, 1)
         assert number is not None

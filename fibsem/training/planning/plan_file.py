@@ -63,7 +63,7 @@ class PlanFile:
         Measured times differ, and so do the steps of two plans: without this, a process that joins
         would replace the plan on which the results of the other one depend.
         """
-        busy = f"another process plans in {self.folder}; its plan is waited for"
+        busy = f"another process begins in {self.folder}; its plan is waited for"
         with alone(self.folder / LOCK, busy=busy):
             yield
 

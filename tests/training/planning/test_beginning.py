@@ -70,7 +70,7 @@ def test_a_command_that_is_given_twice_at_once_is_one_sweep(tiny, new_store, tmp
     both = [Command(line, tmp_path, tmp_path / name) for name in ("a.txt", "b.txt")]
     said = [(command.wait(timeout=170), command.log.read_text()) for command in both]
     assert [code for code, _ in said] == [0, 0], said
-    assert sum("another process plans in" in text for _, text in said) == 1
+    assert sum("another process begins in" in text for _, text in said) == 1
     plans = [line for _, text in said for line in text.splitlines() if line.startswith("plan: ")]
     assert len(plans) == 2
     assert len(set(plans)) == 1
