@@ -246,6 +246,16 @@ def test_a_registration_that_was_cut_off_goes_on_with_its_logged_model(
     assert output.model_id == model.model_id
 
 
+def test_an_example_without_material_is_said_and_hinders_no_registration(
+    empty, tracking, bundle, capsys
+):
+    """The middle of a film may lie in one large pore."""
+    run_id, blank = tracking.start("a promotion", tags={}), np.zeros((3, 24, 24), np.uint8)
+    version = registry.register(bundle(0.5), run_id, tracking.uri, {}, example=blank)
+    assert empty.get_model_version("fibsem", version).run_id == run_id
+    assert "warning: the served model does not label its example" in capsys.readouterr().err
+
+
 def test_rollbacks_go_back_one_by_one(empty, tracking):
     one, two, three = versions(tracking, 3)
     uri = tracking.uri
