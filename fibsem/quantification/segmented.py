@@ -225,7 +225,7 @@ def open_segmented(folder: Path, voxel_nm: VoxelNm = UNKNOWN_NM) -> Segmented:
         )
     _check_scale(labels, summary, voxel_nm)
     spacing = _spacing(summary.voxel_nm or ())
-    watched = Watched.of(labels, OF_LABELS)
+    watched = Watched(labels, OF_LABELS)
     phases = _phases_of(watched.volume, summary.classes)
     film = Film(labels.shape, spacing or (1.0, 1.0, 1.0), phases)
     return Segmented(folder, summary, film, "nm" if spacing else "voxels", watched, voxel_nm)

@@ -144,30 +144,30 @@ def check_slices_unchanged(
         raise changed_under(changed, volume.path, rule)
 
 
-@dataclass(frozen=True)
 class Watched:
     """A volume that is read several times and must not change in between.
+
+    Parameters
+    ----------
+    volume
+        The volume as it is before it is read.
+    rule
+        Text of messages.
 
     Attributes
     ----------
     volume
         The volume to read from; its slices are compared with the first reading.
-    stamps, read_as
-        Sizes and times of its files before it was read; digests of the slices that were read.
-    rule
-        Text of messages.
+    stamps
+        Sizes and times of its files before it was read.
+    read_as
+        Digests of the slices that were read so far; it grows with every reading of ``volume``.
     """
 
-    volume: Volume
-    stamps: Mapping[int, Stamp]
-    read_as: Mapping[int, str]
-    rule: Rule
-
-    @classmethod
-    def of(cls, volume: Volume, rule: Rule) -> Watched:
-        """Start watching a volume."""
-        stamps, read_as = stamps_of(volume.source), dict[int, str]()
-        return cls(witnessed(volume, read_as, rule), stamps, read_as, rule)
+    def __init__(self, volume: Volume, rule: Rule) -> None:
+        self.stamps, self.rule = stamps_of(volume.source), rule
+        self.read_as: dict[int, str] = {}
+        self.volume = witnessed(volume, self.read_as, rule)
 
     def check(self) -> None:
         """Raise ``UserError`` if slices have changed since they were read."""

@@ -17,12 +17,13 @@ from fibsem.data.material import Extent
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import Manner, create_volume, open_labels, open_volume
 from fibsem.errors import UserError
+from fibsem.geometry import Box
 from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.options import Options
 from fibsem.inference.tiling.tiles import Room
 from fibsem.inference.volume.labelling.remote import RemoteSegmentation, label_slab
 from fibsem.inference.volume.ledger.ledger import Ledger
-from fibsem.inference.volume.ledger.witness import of_mask, witnessed
+from fibsem.inference.volume.ledger.witness import Watched, of_mask, of_volume, witnessed
 from fibsem.inference.volume.plan import Planner
 from fibsem.system.identity import Identity
 from tests.conftest import labels
@@ -338,3 +339,14 @@ def test_a_segmentation_is_not_written_beside_another_result(film, segmenter, tm
     Identity("training", {}, {}).write(tmp_path / "out")
     with pytest.raises(UserError, match="holds a training; the choices are another output"):
         run(film, segmenter, tmp_path / "out")
+
+
+def test_digests_of_a_watched_volume_grow_as_it_is_read(film):
+    watched = Watched(open_volume(film), of_volume())
+    assert watched.read_as == {}
+    watched.volume.read(Box((3, 0, 0), (5, *SHAPE[1:])))
+    assert watched.read_as == slice_digests(open_volume(film), [3, 4])
+    watched.check()
+    write(film, GREY[::-1])
+    with pytest.raises(UserError, match="slice 3, 4 of it is not what was read before"):
+        watched.check()
