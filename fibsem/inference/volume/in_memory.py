@@ -81,12 +81,12 @@ def _planned(
     volume: Volume, segmenter: Segmenter, scorer: Scorer, options: Options
 ) -> SegmentationPlan:
     """Plan the segmentation of a stack; raise ``UserError`` if no part of it is material."""
-    asked = given_extent(volume.shape, options.valid)
-    extent = find_extent(volume, asked)
+    declared = given_extent(volume.shape, options.valid)
+    extent = find_extent(volume, declared)
     if all(extent.is_blank(z) for z in range(volume.shape[0])):
         raise UserError("a stack must show material, but this one shows none; `valid` may be all.")
     room = Room(options.memory_gib, side=options.tile)
     planner = Planner(
-        volume, segmenter, options, asked, room, lambda _: scorer, print, lambda *_: None
+        volume, segmenter, options, declared, room, lambda _: scorer, print, lambda *_: None
     )
     return planner.within(extent)

@@ -86,7 +86,7 @@ class Planner:
     ----------
     volume, segmenter, options
         The volume, the models, and the options.
-    asked
+    declared
         The extent from the option ``valid``; None if it has to be found.
     room
         Memory for tiles.
@@ -99,7 +99,7 @@ class Planner:
     volume: Volume
     segmenter: Segmenter
     options: Options
-    asked: Extent | None
+    declared: Extent | None
     room: Room
     scorer_of: ScorerOf
     say: Say
@@ -114,7 +114,7 @@ class Planner:
         return plan
 
     def _anew(self) -> SegmentationPlan:
-        extent = find_extent(self.volume, self.asked, self.show)
+        extent = find_extent(self.volume, self.declared, self.show)
         for line in extent.report():
             self.say(line)
         return self.within(extent)
@@ -123,8 +123,8 @@ class Planner:
         """Return a new plan for a volume whose extent is known."""
         correction = fit_correction(self.volume, self.segmenter.recipe, extent=extent)
         corrected = CorrectedVolume(self.volume, correction, extent)
-        asked = self.options.certificate
-        wanted = np.prod(self.volume.shape) >= LONG if asked is None else asked
+        requested = self.options.certificate
+        wanted = np.prod(self.volume.shape) >= LONG if requested is None else requested
         certificate = certify(corrected, *self._exact) if wanted else None
         changed = None
         if self._may_round:
@@ -178,7 +178,7 @@ class Planner:
 
     def _read(self, before: KeptPlan) -> SegmentationPlan:
         """Read a plan of the ledger; plans of earlier versions have no extent and no tiles."""
-        extent = self.asked or Extent(self.volume.shape)
+        extent = self.declared or Extent(self.volume.shape)
         if before.extent is not None:
             extent = extent.with_parts(before.extent)
         mode, tiling = before.mode, before.tiling
