@@ -1,8 +1,8 @@
 """Ranked list of trials: as a table, and for the page of a sweep's parent run in MLflow.
 
 MLflow's table shows which runs belong together only until it is sorted by a metric, and the page of
-a parent run does not list its children. So its description lists them, best first, with links. It
-has room for some dozens; the table has them all.
+a parent run lists its children without their results. So its description lists them, best first,
+with links. It has room for some dozens; the table has them all.
 """
 
 from __future__ import annotations
