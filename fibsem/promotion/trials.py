@@ -168,7 +168,7 @@ def best_trials(
     """
     where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
     matching = _with_data(_finished(tracking, studies, where), dataset)
-    for line in _namesakes(matching, studies or ()):
+    for line in chain(_namesakes(matching, studies or ()), _lost(matching, tracking)):
         print(line)
     if most_seconds is not None:
         matching = _affordable(matching, most_seconds, where)
@@ -343,7 +343,48 @@ def _instead(trials: Sequence[Run], study: str | None, tracking: Tracking) -> st
             )
         if (name := Path(study).name) != study and tracking.runs(_of_study(name)):
             return f"has none; a sweep has the name of its folder, study={name}"
+    if parents := _sweeps_with_trials(tracking, study):
+        return (
+            f"the runs of its {_counted(parents)} finished trials are in the store that it had "
+            "before, or were deleted; the choices are the tracking.uri of before, or the same "
+            f"{Command('sweep').line} with more search.trials or overwrite=true"
+        )
     return f"has none; {Command('sweep').line} makes some"
+
+
+def _sweeps_with_trials(tracking: Tracking, study: str | None) -> list[Run]:
+    """Return the parent runs, of one sweep or of all, that count finished trials."""
+    tags = {names.COMMAND: names.SWEEP, **({} if study is None else {names.STUDY: study})}
+    return [run for run in tracking.runs(tags) if _counted([run])]
+
+
+def _counted(parents: Iterable[Run]) -> int:
+    """Return the number of finished trials that parent runs count."""
+    return sum(int(run.data.metrics.get(metric_names.TRIALS, 0)) for run in parents)
+
+
+def _lost(runs: Sequence[Run], tracking: Tracking) -> Iterator[str]:
+    """Yield a notice for each sweep that counts more trials than are here.
+
+    Those from before stay behind if a sweep is continued in another store or experiment.
+    """
+    parents = {run.data.tags.get(names.PARENT): run.data.tags.get(names.STUDY) for run in runs}
+    for parent, study in parents.items():
+        if parent is None or (sweep := tracking.find(parent)) is None:
+            continue
+        counted, children = _counted([sweep]), tracking.children(parent)
+        here = {run.data.tags.get(names.SLOT, run.info.run_id) for run in children if _counts(run)}
+        if len(here) < counted:
+            yield (
+                f"{counted - len(here)} of the {counted} finished trials of {study} are not in "
+                f"this experiment of {tracking.uri}, and are not considered"
+            )
+
+
+def _counts(run: Run) -> bool:
+    """Whether the sweep of a trial counts it as finished: complete, pruned or diverged."""
+    state = run.data.tags.get(names.STATE)
+    return run.info.status == "FINISHED" or state in ("complete", "pruned", INFEASIBLE)
 
 
 def _of_study(study: str) -> dict[str, str]:

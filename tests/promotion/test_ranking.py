@@ -106,6 +106,31 @@ def test_what_there_is_instead_of_a_finished_trial_is_said(swept, study, state, 
     assert message in str(caught.value)
 
 
+def test_trials_that_a_sweep_left_in_its_former_store_are_said(tiny, new_store, tmp_path, capsys):
+    now, before = tmp_path / "now", tmp_path / "before"
+    now.mkdir()
+    before.mkdir()
+    how = [
+        "model=forest", "model.trees=1", "space.axes.model.sigmas=[[1],[1,2]]",
+        f"data.path={tiny}", "data.name=tiny", "train.share=0.02", "train.min_steps=0",
+        f"output={tmp_path / 'moved'}", "study=moved",
+    ]  # fmt: skip
+    sweep.main(compose("sweep", [*how, *new_store(before), "search.trials=2"]))
+    tree = compose("sweep", [*how, *new_store(now), "search.trials=2"])
+    sweep.main(tree)
+    dataset = obtain(read(DataConfig, tree["data"], "data"), SplitRecipe())
+    tracking = Tracking.open(read(TrackingConfig, tree["tracking"], "tracking"), dataset.name)
+    for studies in (["moved"], None):
+        with pytest.raises(UserError, match=r"runs of its 2 finished trials are in the store that"):
+            best_trials(tracking, dataset, RankConfig(), studies)
+    sweep.main(compose("sweep", [*how, *new_store(now), "search.trials=3"]))
+    capsys.readouterr()
+    assert len(best_trials(tracking, dataset, RankConfig(), ["moved"])) == 1
+    assert (
+        "2 of the 3 finished trials of moved are not in this experiment" in capsys.readouterr().out
+    )
+
+
 def test_a_trial_whose_files_are_lost_is_named_and_may_be_deleted(swept):
     tracking, dataset = swept[2], SimpleNamespace(hash="of lost files", name="film")
     ids = []

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib import metadata
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ from fibsem.system.records import typed
 
 #: How digests are made; part of the cache key, so that changing it invalidates cached digests.
 MADE_OF = "crc32 adler32"
+#: Distributions whose code turns the bytes of files into grey values.
+DECODERS = ("tifffile", "imagecodecs", "zarr", "numcodecs")
 #: Digest of a slice that cannot be read.
 UNREADABLE = "unreadable"
 #: A file changed less than this before it was read may change again without a new timestamp: the
@@ -52,10 +55,11 @@ READERS = 4
 
 @cache
 def _readers() -> str:
-    """Digest of the source code of the readers, as a fix there may change what is read."""
+    """Digest of the readers' source code and decoders, as a fix there may change what is read."""
     folder = Path(volumes.__file__).parent
     sources = ((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*.py"))
-    return digest_of([(name, zlib.crc32(path.read_bytes())) for name, path in sorted(sources)])
+    code = [(name, zlib.crc32(path.read_bytes())) for name, path in sorted(sources)]
+    return digest_of([code, [(name, metadata.version(name)) for name in DECODERS]])
 
 
 @dataclass(frozen=True)

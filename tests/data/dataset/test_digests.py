@@ -299,6 +299,24 @@ def test_what_readers_that_were_mended_read_is_not_believed(tmp_path, monkeypatc
     assert len({*keys}) == len(files) + 2
 
 
+@pytest.mark.parametrize("decoder", ["tifffile", "imagecodecs", "zarr", "numcodecs"])
+def test_what_another_version_of_a_decoder_read_is_not_believed(
+    tmp_path, reads, monkeypatch, decoder
+):
+    monkeypatch.setattr(digests, "TICK_NS", 0)
+    folder = write(tmp_path / "film")
+    slice_digests(open_volume(folder))
+    before = digests.metadata.version
+    monkeypatch.setattr(digests, "_readers", digests._readers.__wrapped__)  # asks anew
+    slice_digests(open_volume(folder))
+    assert len(reads) == SHAPE[0]
+    monkeypatch.setattr(
+        digests.metadata, "version", lambda name: before(name) + "." * (name == decoder)
+    )
+    slice_digests(open_volume(folder))
+    assert len(reads) == 2 * SHAPE[0]
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"0": 1}', '{"0": {"ab'])
 def test_a_damaged_cache_is_made_again(tmp_path, reads, monkeypatch, content):
     monkeypatch.setattr(digests, "SETTLED_NS", 0)
