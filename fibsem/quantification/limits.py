@@ -10,6 +10,7 @@ from fibsem.analysis.structure import Film
 from fibsem.analysis.structure.blocks import block_shape
 from fibsem.analysis.structure.components import Connections
 from fibsem.analysis.structure.integral_range import IntegralRange
+from fibsem.analysis.structure.thickness import diameters_up_to
 from fibsem.data.volumes.lengths import unlikely
 from fibsem.inference.volume.ledger.witness import listed
 from fibsem.quantification.options import QuantifyConfig
@@ -33,7 +34,7 @@ def limits_of(
         *limits_of_labels(segmented.summary),
         *_caveats_of_film(segmented, connections, material, gaps),
         *_caveats_of_parts(segmented.film, connections, sampled, config),
-        *_caveats_of_settings(segmented.unit, sampled, config),
+        *_caveats_of_settings(segmented, sampled, config),
         *unlikely(segmented.given_nm),
     ]
 
@@ -96,13 +97,20 @@ def _caveats_of_parts(
         )
 
 
-def _caveats_of_settings(unit: str, sampled: Sampled, config: QuantifyConfig) -> Iterator[str]:
-    """Yield caveats on the cells of the mesh and on the largest ball that was tried."""
+def _caveats_of_settings(
+    segmented: Segmented, sampled: Sampled, config: QuantifyConfig
+) -> Iterator[str]:
+    """Yield caveats on the cells of the mesh and on the largest ball, if its size was asked for.
+
+    Otherwise the longest chords bound the balls, and no pore is larger.
+    """
+    unit = segmented.unit
     if config.mesh != "none" and unit != "nm":  # the default of mesh_cell is in nm
         yield f"the surface is coarsened to cells of {config.mesh_cell:g} {unit} (mesh_cell=)"
     volumes = sampled.sizes.volumes
     share = volumes[-1] / sum(volumes) if any(volumes) else 0.0
-    if share > 0.01:
+    asked = diameters_up_to(config.largest, segmented.film.spacing)
+    if share > 0.01 and sampled.sizes.diameters == asked:
         yield (
             f"{100 * share:.0f} % of the pore volume holds the largest ball that was tried: larger "
             "pores count as that large (largest=)"

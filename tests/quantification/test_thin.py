@@ -38,6 +38,17 @@ def test_pores_of_a_thin_stack_are_as_wide_as_in_its_slices(film, tmp_path, slic
     assert np.isfinite(found.p90)
 
 
+def test_balls_that_no_pore_could_hold_are_not_called_too_few(tmp_path):
+    """Slits of 30 nm: no larger ball was tried, as no chord is longer, not as largest= says."""
+    slits = np.ones((12, 40, 40), np.uint8)
+    slits[:, :, 10:13] = slits[:, :, 25:28] = 0
+    segmented = in_memory(slits, tmp_path)
+    for largest, told in ((1000.0, False), (20.0, True)):
+        how = QuantifyConfig(blocks=1, largest=largest)
+        found = quantify(segmented, how, tmp_path / f"{largest}")
+        assert any("largest ball that was tried" in line for line in found.limits) == told
+
+
 @pytest.mark.parametrize("known", [[4], [0, 2, 4, 6, 8, 10]])
 def test_of_slices_that_lie_alone_nothing_is_told_of_ways_through_them(film, tmp_path, known):
     """All others are black: parts are one slice, and each pore lies at both of their faces."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,13 +36,14 @@ class Doubts:
         along = dict(self._along_sides())
         yield from along.values() or self._curved()
         yield from self._unproven()
-        yield from () if along else self._standing()
+        standing = [] if along else [*self._standing()]
+        yield from standing
         yield from self._quiet(along.keys())
         yield from self._without_noise()
         film = self.search.volume
         yield from bars_of_few(self.search.sample[:, : film.shape[1] - film.bar_rows])
         yield from self.search.odd()
-        yield from other_order(len(self.search), self.search.read)
+        yield from self._lines([*along, *standing])
         yield from self._blank()
         yield from wrapped(self.search.sample)
 
@@ -118,6 +119,16 @@ class Doubts:
         few = [*self._shown][:: -(-len(self._shown) // LOOKED_AT) or 1]
         images = [self._looks[z].some for z in few]
         yield from standing_fill(images, lambda k: self.search.left_out(few[k]), self.search.range)
+
+    def _lines(self, fill: Sequence[str]) -> Iterator[str]:
+        """Warn about text in all slices, or else about lines that do not fit each other, or axes.
+
+        Text, and fill that stays in place, has edges along rows and columns.
+        """
+        burnt = [] if fill else [*self.search.burnt()]
+        yield from burnt
+        lines = [] if fill or burnt else [*self.search.odd_lines()]
+        yield from lines or other_order(len(self.search), self.search.read)
 
     def _blank(self) -> Iterator[str]:
         """Warn about slices of one value that are like those around them."""

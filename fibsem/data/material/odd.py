@@ -20,6 +20,7 @@ from fibsem.data.material.order import (
     come_again,
     correlations,
     in_turn,
+    same_part,
 )
 
 #: Minimum number of slices.
@@ -34,6 +35,8 @@ INVERTED, UNLIKE, FAR = 0.25, 0.5, 8.0
 #: Clean films deviate by at most 0.03 of the contrast or 3 times the usual deviation
 #: (experiments/reliability/inputs-placing.md).
 ENDS, AROUND, OFF, OFTEN = (0.02, 0.98), 8, 0.07, 6.0
+#: Share of a slice from which a repeated part is named.
+SAME = 0.05
 #: Share of equal pairs of neighbours above which repetition is regular.
 EQUAL = 0.25
 #: Share of the usual loss of correlation over a slice that two swapped slices must regain.
@@ -109,7 +112,7 @@ def _odd_ones(
     for fault, positions in wrong.items():
         if positions:
             yield f"{_named(numbers[k] for k in positions)} {fault}: look at them first"
-    if again := [*_repeated(images, numbers)]:
+    if again := [*_repeated(images, numbers), *_repeated_parts(images, numbers)]:
         yield from again
     elif not inverted and usual > ALIKE:
         yield from _following(by_step, numbers, swaps=not unlike)
@@ -130,6 +133,17 @@ def _repeated(images: Sequence[Some], numbers: Sequence[int]) -> Iterator[str]:
         yield (
             f"{_named(numbers[k] for k in again)} the same as earlier ones, such as {numbers[k]} "
             f"as {numbers[before]}: a part of the film is there more than once"
+        )
+
+
+def _repeated_parts(images: Sequence[Some], numbers: Sequence[int]) -> Iterator[str]:
+    """Yield a message about slices of which a part is that of the slice before, pixel by pixel."""
+    shares = [same_part(one, other) for one, other in pairwise(images)]
+    odd = [k for k, share in enumerate(shares) if share >= SAME]
+    if odd:
+        yield (
+            f"{_named(numbers[k + 1] for k in odd)} the same as the one before in a part "
+            f"({100 * max(shares):.0f} %), as if copied or written in part: look at them first"
         )
 
 

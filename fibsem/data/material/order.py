@@ -24,6 +24,9 @@ BEYOND, MOSTLY = 0.1, 0.9
 #: Minimum difference of neighbours in their darkest and brightest pixels, in units of the contrast
 #: and as a ratio to the difference of slices a round apart.
 APART, OFTEN = 0.07, 6.0
+#: Side in pixels of a tile that is compared, and minimum number of its grey values: fill, clipped
+#: pores and phases without noise are equal without being copied.
+TILE, VALUES = 8, 12
 #: Minimum number of different slices for a message about repeated ones.
 FEWEST_DIFFERENT = 3
 
@@ -91,3 +94,32 @@ def come_again(images: Sequence[Some]) -> dict[int, int]:
         if before != k and not np.array_equal(image, images[k - 1]):
             again[k] = before
     return again if len(first) >= FEWEST_DIFFERENT else {}
+
+
+def same_part(one: Some, other: Some) -> float:
+    """Share of a slice that is equal in another, in tiles or rows; 0 if all of it is.
+
+    Tiles and rows of few grey values do not count.
+
+    >>> film = np.random.default_rng(0).normal(size=(2, 64, 64)).astype(np.float32)
+    >>> film[1, 32:] = film[0, 32:]
+    >>> same_part(film[0], film[1])
+    0.5
+    """
+    if np.array_equal(one, other):
+        return 0.0
+    return max(_same(one, other), _same(_tiles(one), _tiles(other)))
+
+
+def _same(parts: Some, others: Some) -> float:
+    """Share of the parts, (number, pixels), that are equal and show something."""
+    same = (parts == others).all(axis=1)
+    same[same] = [len(np.unique(part)) >= VALUES for part in parts[same]]
+    return float(same.mean()) if len(same) else 0.0
+
+
+def _tiles(image: Some) -> Some:
+    """Return the pixels of each whole square of ``TILE`` pixels, a row each."""
+    rows, columns = (side // TILE for side in image.shape)
+    kept = image[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
+    return kept.transpose(0, 2, 1, 3).reshape(-1, TILE * TILE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +12,18 @@ import numpy.typing as npt
 from fibsem.data.material.appearance import Appearance
 from fibsem.data.material.axes import other_order
 from fibsem.data.material.bars import bar_rows
+from fibsem.data.material.burnt import burnt_in
 from fibsem.data.material.extent import BoolArray, Extent
 from fibsem.data.material.glance import FILL, contrast_of, quantiles, shown_of, some_of
+from fibsem.data.material.lines import odd_lines
 from fibsem.data.material.odd import odd_slices
 from fibsem.data.material.parts import KINDS, Kind, Part, Rect
 from fibsem.data.material.rims import OUTSIDE, Edge
 from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 
-#: Number of evenly spaced slices that show the usual appearance, and of columns of each.
-LOOKED_AT, COLUMNS = 20, 256
+#: Number of evenly spaced slices that show the usual appearance, and of columns and rows of each.
+LOOKED_AT, LINES = 20, 256
 #: Share of the usual contrast below which a slice shows nothing.
 FAINT = 0.1
 #: Share of a neighbour's pixels with the value of a blank slice from which both may be material.
@@ -35,6 +37,14 @@ MOVED, FEWEST = 0.6, 3
 Show = Callable[[str, int, int], None]
 
 
+class Sample(NamedTuple):
+    """Some columns and some rows of a few slices, (slices, y, x) each, and their contrasts."""
+
+    columns: npt.NDArray[Any]
+    rows: npt.NDArray[Any]
+    contrasts: list[float]
+
+
 class Search(Mapping[int, tuple[Part, ...]]):
     """Mapping of each slice of a volume to its parts that are not material.
 
@@ -45,7 +55,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
 
     Notes
     -----
-    Memory: a slice, and at most 20 x 256 columns.
+    Memory: a slice, and at most 20 x 256 columns and as many rows.
     """
 
     def __init__(self, volume: Volume) -> None:
@@ -87,7 +97,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
     @property
     def sample(self) -> npt.NDArray[Any]:
         """Some columns of evenly spaced slices, without slices that show nothing."""
-        return self._sampled[0]
+        return self._sampled.columns
 
     @cached_property
     def _spaced(self) -> list[int]:
@@ -95,19 +105,29 @@ class Search(Mapping[int, tuple[Part, ...]]):
         depth = len(self)
         return sorted({round(k) for k in np.linspace(0, depth - 1, min(LOOKED_AT, depth))})
 
+    @property
+    def _steps(self) -> tuple[int, int]:
+        """Every how many rows and columns are sampled."""
+        rows, columns = (-(-side // LINES) for side in self.volume.shape[1:])
+        return rows, columns
+
     @cached_property
-    def _sampled(self) -> tuple[npt.NDArray[Any], list[float]]:
-        """Some columns of these slices, and the contrast of each."""
-        step = -(-self.volume.shape[2] // COLUMNS)
+    def _sampled(self) -> Sample:
+        """Some columns and rows of these slices, and the contrast of each."""
+        rows, columns = self._steps
         read = [
-            image[:, ::step].copy() for z in self._spaced if (image := self.read(z)) is not None
+            (image[:, ::columns].copy(), image[::rows].copy())
+            for z in self._spaced
+            if (image := self.read(z)) is not None
         ]
-        contrasts = [contrast_of(image) for image in read]
+        contrasts = [contrast_of(image) for image, _ in read]
         least = FAINT * float(np.quantile(contrasts, 0.75)) if read else 0.0
-        shown = [image for image, c in zip(read, contrasts, strict=True) if c >= least]
+        shown = [pair for pair, c in zip(read, contrasts, strict=True) if c >= least]
         if not shown:
-            return np.zeros((1, 1, 1), self.volume.dtype), [0.0]
-        return np.stack(shown), [c for c in contrasts if c >= least]
+            nothing = np.zeros((1, 1, 1), self.volume.dtype)
+            return Sample(nothing, nothing, [0.0])
+        of_columns, of_rows = (np.stack(part) for part in zip(*shown, strict=True))
+        return Sample(of_columns, of_rows, [c for c in contrasts if c >= least])
 
     @cached_property
     def tolerance(self) -> float:
@@ -117,7 +137,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
     @cached_property
     def contrast(self) -> float:
         """Contrast of a usual slice."""
-        return float(np.quantile(self._sampled[1], 0.75))
+        return float(np.quantile(self._sampled.contrasts, 0.75))
 
     @cached_property
     def range(self) -> tuple[float, float]:
@@ -242,6 +262,35 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 part.paint(kinds)
         return some_of(kinds[top : len(kinds) - bottom]) != 0
 
+    @cached_property
+    def _absent(self) -> BoolArray:
+        """Which pixels, without bars, are no material in any of the evenly spaced slices."""
+        top, bottom = self.bars
+        kinds = np.zeros(self.volume.shape[1:], np.uint8)
+        for z in self._spaced:
+            for part in self[z]:
+                if part.kind != "slices":
+                    part.paint(kinds)
+        return kinds[top : len(kinds) - bottom] != 0
+
+    def burnt(self) -> Iterator[str]:
+        """Yield messages about text and lines that were burnt into all slices."""
+        top, bottom = self.bars
+        film = self.sample[:, top : self.volume.shape[1] - bottom]
+        yield from burnt_in(film, self.contrast, lambda: self._absent[:, :: self._steps[1]])
+
+    def odd_lines(self) -> Iterator[str]:
+        """Yield messages about rows and columns, beside bars, that do not fit their neighbours."""
+        top, bottom = self.bars
+        columns, rows, _ = self._sampled
+        step_y, step_x = self._steps
+        film = columns[:, top : columns.shape[1] - bottom]
+        yield from odd_lines(film, self._absent[:, ::step_x], "row")
+        first = -(-top // step_y)  # sampled row that is no bar
+        absent = self._absent[first * step_y - top :: step_y]
+        film = rows[:, first : first + len(absent)]
+        yield from odd_lines(film.transpose(0, 2, 1), absent.T, "column")
+
     def odd(self) -> Iterator[str]:
         """Yield messages about slices examined so far that are unlike their neighbours."""
         pixels = {z: look.some for z, look in self.looks().items() if not self.is_blank(look)}
@@ -260,4 +309,8 @@ class Search(Mapping[int, tuple[Part, ...]]):
                 if contrast_of(sampled) >= least:
                     pixels[z] = sampled
         yield from odd_slices(pixels, self.contrast)
-        yield from other_order(len(self), self.read)
+        burnt = [*self.burnt()]
+        yield from burnt if extent is None else ()
+        whole = extent is None or extent.mask is None
+        lines = [*self.odd_lines()] if whole and not burnt else []
+        yield from lines or other_order(len(self), self.read)
