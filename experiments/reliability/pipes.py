@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -97,11 +98,22 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.film = folder, folder / "film"
+        self.ends: dict[str, dict[str, Any]] = {}
         if not (self.film / "dataset.yaml").is_file():
             simulate(FILM, self.film)
         for command in ("sweep", "train", "segment"):  # what others read
             if not (self.results(command) / "summary.json").is_file():
                 self.run(command, self.results(command), {})
+
+    def undisturbed(self, command: str) -> dict[str, Any]:
+        """Return what a command with usual streams ends with."""
+        if command in self.ends:
+            return self.ends[command]
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            found = self.run(command, Path(folder) / "whole", {})
+        if found["code"]:
+            raise SystemExit(f"{command} fails undisturbed: {found['said']}")
+        return self.ends.setdefault(command, found)
 
     def results(self, command: str) -> Path:
         return self.folder / "results" / command
@@ -155,15 +167,13 @@ def judge(bench: Bench, command: str, streams: Streams) -> dict[str, Any]:
     """Run a command in one state of its streams, and once more in the folder that is left."""
     home = bench.folder / "case"
     shutil.rmtree(home, ignore_errors=True)
-    wanted = bench.run(command, home / "whole", {})
-    if wanted["code"]:
-        raise SystemExit(f"{command} fails undisturbed: {wanted['said']}")
+    wanted = bench.undisturbed(command)
     found = bench.run(command, home / "output", streams())
-    anew = ["overwrite=true"] if command == "simulate" and found["figures"] else []
-    again = found if anew else bench.run(command, home / "output", {})
+    once = command == "simulate" and found["figures"]  # it does not write over a film
+    again = found if once else bench.run(command, home / "output", {})
     lines = [line for line in found["said"].splitlines() if line.startswith("error:")]
     clean = "Traceback" not in found["said"] and "Exception ignored" not in found["said"]
-    whole = again["figures"] == wanted["figures"] and not again["code"] * (not anew)
+    whole = again["figures"] == wanted["figures"] and (once or again["code"] == 0)
     verdict = "wrong"
     if clean and whole and found["code"] == 0 and found["figures"] == wanted["figures"]:
         verdict = "right"

@@ -36,7 +36,7 @@ KINDS = {
     "results of one command under another one's": ["others"],
     "segmentations mended by hand": ["segmentations"],
     "one film listed twice, voxels of no size": ["twice"],
-    "closed streams": ["streams"],
+    "streams that are closed, broken or full": ["streams", "pipes"],
     "odd slices in a film": ["odd_slices"],
     "labels that lie elsewhere": ["placing"],
     "values of another type in our own records": ["records"],
@@ -61,6 +61,12 @@ KINDS = {
     "search spaces that people write": ["spaces"],
     "other bytes, folders and times of one name or place": ["taken"],
     "pixels that are there in part, what stands above an array": ["partial"],
+    "burnt-in text, slipped lines, copied parts": ["lines"],
+    "arrays of notebooks": ["arrays"],
+    "labels as other programs save them, odd films and sizes, for `quantify`": ["measures"],
+    "who owns a trial": ["owners"],
+    "outages": ["outages"],
+    "hangs": ["hangs"],
 }
 
 
@@ -78,8 +84,9 @@ def counts(source: str, when: str) -> Counts | None:
     if source == "material":
         return material(when)
     found = read(f"{source}{when}")
-    if found is None:
-        found = (read(f"inputs{when}") or {}).get(source)
+    for file in ("inputs", "tested"):
+        if found is None:
+            found = (read(f"{file}{when}") or {}).get(source)
     if found is None:
         return None
     return found["right"], found.get("refused", 0), found["wrong"]
@@ -111,7 +118,7 @@ def rows() -> list[str]:
         before, after = total(sources, "_before"), total(sources, "")
         if after is None:
             continue
-        told = [" / ".join(map(str, one)) if one else "not tried" for one in (before, after)]
+        told = [" / ".join(map(str, one)) if one else "not run" for one in (before, after)]
         lines.append(f"| {kind} | {sum(after)} | {told[0]} | {told[1]} |")
     return lines
 

@@ -24,6 +24,8 @@ EQUAL = 0.2
 #: Minimum correlation of neighbours for seams, ratios to the usual one below which lines do not fit
 #: and above which the next ones do, and robust standard deviations that they are off.
 ALIKE, APART, FITS, FAR = 0.15, 0.6, 0.85, 8.0
+#: Share of the slices that a seam is in.
+MOST = 0.8
 #: Maximum number of seams: where there are more, the film has layers.
 MOST_SEAMS = 6
 #: Minimum number of different values in a line, for it to show something.
@@ -90,14 +92,19 @@ def _seams(images: npt.NDArray[np.float32], shown: npt.NDArray[np.bool_]) -> lis
 
 
 def _neighbours(images: npt.NDArray[np.float32], shown: npt.NDArray[np.bool_]) -> Array:
-    """Correlation of each line with the next over what both show in all slices; 1 for nothing."""
+    """Correlation of each line with the next, over what both show; 1 where one shows nothing.
+
+    It is that which most slices do not exceed: a seam of some of them, as where the stage moved, is
+    none of the pictures.
+    """
     both = shown[1:] & shown[:-1]
-    centred = images - images.mean(axis=(0, 2), keepdims=True)
+    centred = images - images.mean(axis=2, keepdims=True)
     upper, lower = np.where(both, centred[:, :-1], 0), np.where(both, centred[:, 1:], 0)
     products, *squares = (
-        (one * other).sum(axis=(0, 2), dtype=np.float64)
+        (one * other).sum(axis=2, dtype=np.float64)
         for one, other in ((upper, lower), (upper, upper), (lower, lower))
     )
     norms = np.sqrt(squares[0] * squares[1])
-    alike: Array = np.divide(products, norms, out=np.ones_like(norms), where=norms > 0)
-    return alike
+    alike = np.divide(products, norms, out=np.ones_like(norms), where=norms > 0)
+    most: Array = np.quantile(alike, MOST, axis=0)
+    return most

@@ -303,7 +303,7 @@ def test_what_readers_that_were_mended_read_is_not_believed(tmp_path, monkeypatc
 def test_what_another_version_of_a_decoder_read_is_not_believed(
     tmp_path, reads, monkeypatch, decoder
 ):
-    monkeypatch.setattr(digests, "TICK_NS", 0)
+    monkeypatch.setattr(digests, "SETTLED_NS", 0)
     folder = write(tmp_path / "film")
     slice_digests(open_volume(folder))
     before = digests.metadata.version
