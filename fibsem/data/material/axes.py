@@ -47,15 +47,15 @@ def other_order(depth: int, read: Callable[[int], Image | None]) -> Iterator[str
         of another.
     """
     pairs = ((_middle(read(z)), _middle(read(z + 1))) for z in some_pairs(depth))
-    found = [
+    measured = [
         (_correlations(one, other), _opposites(one))
         for one, other in pairs
         if one is not None and other is not None
     ]
-    if len(found) < FEWEST:
+    if len(measured) < FEWEST:
         return
-    slices, rows, columns = np.median([triple for triple, _ in found], axis=0)
-    of_rows, of_columns = np.median([opposites for _, opposites in found], axis=0)
+    slices, rows, columns = np.median([triple for triple, _ in measured], axis=0)
+    of_rows, of_columns = np.median([opposites for _, opposites in measured], axis=0)
     weak, axis, strong, opposite = min(
         (rows, "y", columns, of_rows), (columns, "x", rows, of_columns)
     )

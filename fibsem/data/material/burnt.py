@@ -49,10 +49,10 @@ def burnt_in(
             continue
         values, counts = np.unique(usual[beyond], return_counts=True)
         value = float(values[counts.argmax()])
-        there = _share(stack, value, tolerance)
-        always = beyond & (there >= ALWAYS) & ~absent()
+        shares = _share(stack, value, tolerance)
+        always = beyond & (shares >= ALWAYS) & ~absent()
         count = np.count_nonzero(always)
-        moving = np.count_nonzero((there >= SOMETIMES) & (there < ALWAYS))
+        moving = np.count_nonzero((shares >= SOMETIMES) & (shares < ALWAYS))
         if count >= PIXELS and moving <= MOVING * count:
             yield (
                 f"{100 * always.mean():.2g} % of the pixels are {name} ({value:g}) at the same "
