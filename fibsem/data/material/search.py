@@ -37,7 +37,7 @@ MOVED, FEWEST = 0.6, 3
 Show = Callable[[str, int, int], None]
 
 
-class Sample(NamedTuple):
+class SampledLines(NamedTuple):
     """Some columns and some rows of a few slices, (slices, y, x) each, and their contrasts."""
 
     columns: npt.NDArray[Any]
@@ -112,7 +112,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         return rows, columns
 
     @cached_property
-    def _sampled(self) -> Sample:
+    def _sampled(self) -> SampledLines:
         """Some columns and rows of these slices, and the contrast of each."""
         rows, columns = self._steps
         read = [
@@ -125,9 +125,9 @@ class Search(Mapping[int, tuple[Part, ...]]):
         shown = [pair for pair, c in zip(read, contrasts, strict=True) if c >= least]
         if not shown:
             nothing = np.zeros((1, 1, 1), self.volume.dtype)
-            return Sample(nothing, nothing, [0.0])
+            return SampledLines(nothing, nothing, [0.0])
         of_columns, of_rows = (np.stack(part) for part in zip(*shown, strict=True))
-        return Sample(of_columns, of_rows, [c for c in contrasts if c >= least])
+        return SampledLines(of_columns, of_rows, [c for c in contrasts if c >= least])
 
     @cached_property
     def tolerance(self) -> float:
