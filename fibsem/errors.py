@@ -29,8 +29,8 @@ GIVEN = {"ResourceExhaustedError", "InvalidArgumentError", "NotFoundError", "Uni
 DRIVERS = {"DatabaseError", "InterfaceError"}
 #: ... and of those among them that are due to the query: a bug.
 QUERIES = {"DataError", "IntegrityError", "NotSupportedError", "ProgrammingError"}
-#: Message of Python if a process cannot start further threads, or is ending.
-THREADS = re.compile(r"new (?:thread|future)s?\b")
+#: Message of Python if a process cannot start further threads.
+THREADS = re.compile(r"can't (?:start|create) new thread\b")
 #: Error codes of an MLflow store that is unavailable or denies access.
 STORES = {"PERMISSION_DENIED", "UNAUTHENTICATED", "INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE",
           "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED", "ENDPOINT_NOT_FOUND",

@@ -134,6 +134,7 @@ def test_a_damaged_database_is_one_line_and_a_wrong_query_is_a_bug(tmp_path):
         (psycopg.errors.UniqueViolation("twice"), None),
         (RuntimeError("can't start new thread"), "more threads, ulimit -u"),
         (RuntimeError("can't start the engine"), None),
+        (RuntimeError("cannot schedule new futures after shutdown"), None),
     ],
 )
 def test_what_drivers_and_python_say_is_one_line_where_users_can_mend_it(error, line):

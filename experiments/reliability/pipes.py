@@ -46,7 +46,7 @@ COMMANDS = {
     "sweep": [*THRESHOLD, "space=threshold", "search.trials=2", "study=pipes"],
     "evaluate": [*THRESHOLD, "seeds=2"],
     "promote": ["study=pipes", "rank.k=1", "rank.seeds=1", "candidates=1", "segment=false",
-                "postprocessing.sigma=[0]", "postprocessing.threshold_steps=3", "register=false"],
+                "postprocessing.sigma=[0]", "postprocessing.threshold_steps=3"],
     "segment": ["previews=0"],
     "quantify": ["blocks=0"],
     "report": [],

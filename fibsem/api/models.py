@@ -15,6 +15,7 @@ from fibsem.errors import UserError
 from fibsem.system.advice import WEIGHTS
 from fibsem.system.home import home_path
 from fibsem.system.notebooks import as_html
+from fibsem.system.secrets import in_message
 
 if TYPE_CHECKING:
     from fibsem.inference.model.segmenter import Segmenter
@@ -81,7 +82,7 @@ class LoadedModel:
             yield figures.png(figures.histograms(counts, edges))
 
     def _repr_html_(self) -> str:
-        return as_html(repr(self), self.pictures())
+        return as_html(in_message(repr(self)), self.pictures())
 
     def __repr__(self) -> str:
         segmenter = self.bundle.segmenter

@@ -20,6 +20,7 @@ from fibsem.config import (
     Tree,
     command_line,
     output_folder,
+    read_path,
     require,
 )
 from fibsem.data.dataset.split import SPLITS
@@ -60,7 +61,7 @@ class PromoteResult(Result[PromotionSummary]):
 
     @classmethod
     @one_line_errors
-    def of_folder(cls, folder: Path) -> PromoteResult:
+    def of_folder(cls, folder: str | Path) -> PromoteResult:
         """Return the result that lies in the folder of a finished promotion.
 
         Raises
@@ -68,7 +69,7 @@ class PromoteResult(Result[PromotionSummary]):
         UserError
             If the folder holds none, or its record is damaged.
         """
-        whole = partial(typed, PromotionSummary)
+        folder, whole = read_path(str(folder), "folder"), partial(typed, PromotionSummary)
         return cls(read_json(folder / "summary.json", of=whole, remedy="promote again"), folder)
 
     @property

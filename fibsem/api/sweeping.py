@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -298,7 +298,7 @@ def search(prepared: Prepared) -> SweepResult:
     budgeted, plan = given.budget.planned, None
     with shared, worked_on(folder, prepared.began, budgeted=budgeted, anew=anew) as worked:
         opened_s = worked.here_s  # the time that another process takes to plan is not ours
-        with file.beginning():
+        with file.beginning() if budgeted or file.is_begun else nullcontext():
             if config.spec.is_network:
                 given, plan = planned(
                     given, file, lambda seconds: prepared.plan(seconds, worked.began),

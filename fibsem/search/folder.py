@@ -36,7 +36,7 @@ OWN = (
     "summary.json", ATTEMPTS, RANKED, *each((*FIGURES, FRONT), FIGURE, "figures/"),
     *each([FRONT], TABLE, "figures/"), "figures/",
     *(f"trials/**/{name}" for name in (*training.OWN, identity.FILE, "error.txt")), "trials/**/",
-    "plan.json", ".plan.lock", "study.db*", ".study.db.lock", "tuner/slots.json", "tuner/.lock",
+    "plan.json", ".plan.lock*", "study.db*", ".study.db.lock", "tuner/slots.json", "tuner/.lock",
     "tuner/oracle/**/*.json", "tuner/**/",
 )  # fmt: skip
 

@@ -133,9 +133,10 @@ def as_url(address: str) -> str:
 
 
 def server_of(address: str) -> str:
-    """Return which server an address is of, and what on it: equal for all spellings of one server.
+    """Return which server an address is of, and what on it.
 
-    Login and options are left out, and the driver of a database, too.
+    Login, options and the driver of a database are left out. Of this machine, ``localhost``, its
+    addresses and its name are one; names of other machines are not looked up.
 
     >>> server_of("http://me:secret@LocalHost:5000/") == server_of("http://127.0.0.1:5000")
     True

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from fibsem.errors import UserError
 from fibsem.system.files import (
     as_it_is,
-    folder_beside,
     known_json,
     remove_leftovers,
+    scratch_beside,
     write_json,
 )
 
@@ -80,5 +80,5 @@ def scratch(name: str) -> Iterator[Path]:
             "user; another TMPDIR does."
         )
     remove_leftovers(place, deep=False)
-    with folder_beside(place / name) as folder:
+    with scratch_beside(place / name) as folder:
         yield folder

@@ -79,14 +79,29 @@ def new_beside(path: Path) -> tuple[Path, int]:
 @contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
     """Yield a new, locked folder beside ``path``; it is removed unless the block moves it."""
-    with room_for(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        hidden, held = _held(path, _new_folder)
-        try:
-            yield hidden
-        finally:
-            shutil.rmtree(hidden, ignore_errors=True)
-            os.close(held)
+    with room_for(path), _folder_beside(path) as hidden:
+        yield hidden
+
+
+@contextmanager
+def scratch_beside(path: Path) -> Iterator[Path]:
+    """Yield a new folder as `folder_beside` does, for work whose results lie on other disks, too.
+
+    So a full disk is not taken for that of the folder.
+    """
+    with _folder_beside(path) as hidden:
+        yield hidden
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden, held = _held(path, _new_folder)
+    try:
+        yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+        os.close(held)
 
 
 def replace_folder(path: Path, new: Path) -> None:

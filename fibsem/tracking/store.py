@@ -186,7 +186,8 @@ def one_decision(uri: str) -> Iterator[None]:
     works between machines. That of a server is shared by all users of this machine; no lock covers
     other machines that use the same server.
     """
-    with alone(_lock_of(uri)), uninterrupted():
+    busy = f"another process decides about the champion of {hidden(uri)}; its end is waited for"
+    with alone(_lock_of(uri), busy=busy), uninterrupted():
         yield
 
 

@@ -35,6 +35,18 @@ def test_users_with_homes_of_their_own_have_one_lock(public, monkeypatch, tmp_pa
     assert next(iter(found)).stat().st_mode & 0o777 == 0o666
 
 
+def test_where_the_first_folder_takes_no_file_no_other_one_is_used(monkeypatch, tmp_path):
+    """Another user, for whom it takes one, would have another lock."""
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+        folder.chmod(0o1777)
+    monkeypatch.setattr(machine_locks, "PUBLIC", tuple(map(str, folders)))
+    (folders[0] / "fibsem-0123.lock").mkdir()
+    assert machine_lock("0123") == user_cache() / "locks" / "0123"
+    assert list(folders[1].iterdir()) == []
+
+
 def test_what_is_not_for_everybody_is_not_used(public, tmp_path):
     own = user_cache() / "locks" / "0123"
     (tmp_path / "file").touch()

@@ -7,6 +7,7 @@ then end the run: a temporary failure of a disk or server must not pass for a lo
 from __future__ import annotations
 
 import errno
+import re
 import stat
 import time
 import zipfile
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Literal, TypeVar
 
-from fibsem.errors import UserError, of_threads
+from fibsem.errors import UserError
 
 T = TypeVar("T")
 File = Path | zipfile.Path
@@ -26,6 +27,8 @@ ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 FOREVER = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENAMETOOLONG)
 #: Errors due to the content: those of decoders, and of offsets that a damaged header gives.
 CONTENT = (None, errno.EINVAL, errno.EOVERFLOW)
+#: Messages of Python if a process cannot start further threads, or is ending.
+OF_PYTHON = re.compile(r"new (?:thread|future)s?\b")
 
 
 class SliceError(UserError):
@@ -63,14 +66,18 @@ def reading(file: object, read: Callable[[], T], rule: str) -> T:
                 raise SliceError(f"{file} is missing.") from error
             if isinstance(error, ImportError):  # a codec is missing: the file is not damaged
                 raise unreadable(file, error) from error
-            # decoders never say that no thread can be started
-            if code in CONTENT and not of_threads(error):
+            if code in CONTENT and not _is_of_python(error):
                 reason = " ".join(str(error).split())[:150] or type(error).__name__
                 raise SliceError(f"{rule}, but {file} cannot be read as one ({reason}).") from error
             wait = None if code in FOREVER else next(waits, None)
             if wait is None:
                 raise unreadable(file, error) from error
             time.sleep(wait)
+
+
+def _is_of_python(error: Exception) -> bool:
+    """Whether Python could not start a thread for reading; decoders never raise this error."""
+    return type(error) is RuntimeError and OF_PYTHON.search(str(error)) is not None
 
 
 def unreadable(file: object, error: BaseException) -> UserError:

@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fibsem.errors import UserError
 from fibsem.system.files import folder_beside
 from fibsem.system.threads import start_beside
 
@@ -118,7 +119,7 @@ def holding(hold: Hold) -> Iterator[None]:
 
     def beat() -> None:
         while not done.wait(BEAT_S):
-            with suppress(OSError):  # the file system may be unavailable for a moment
+            with suppress(OSError, UserError):  # the file system may be unavailable for a moment
                 if not hold.is_lost:
                     os.utime(hold.file)
                 elif not done.is_set():

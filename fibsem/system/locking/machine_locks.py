@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -20,12 +21,13 @@ def machine_lock(name: str) -> Path:
 
     Without a folder for it, or if the file is not for everybody, it is a file of this user.
     """
-    for place in map(Path, PUBLIC):
-        if _is_public(place):
-            path = place / f"fibsem-{name}.lock"
-            with suppress(OSError):
-                _make(path)
-                return path
+    place = next(filter(_is_public, map(Path, PUBLIC)), None)
+    if place is not None:
+        path = place / f"fibsem-{name}.lock"
+        # never the next folder: another user, who can make the file here, would hold another lock
+        with suppress(OSError):
+            _make(path)
+            return path
     return user_cache() / "locks" / name
 
 
@@ -49,8 +51,14 @@ def _make(path: Path) -> None:
     OSError
         If it is a link, or not for everybody.
     """
-    with suppress(FileExistsError):
-        file = os.open(path, OPEN | os.O_CREAT | os.O_EXCL)
-        os.fchmod(file, 0o666)  # whatever the umask
-        os.close(file)
+    if not path.is_symlink() and not path.exists():
+        new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        file = os.open(new, OPEN | os.O_CREAT | os.O_EXCL)
+        try:
+            os.fchmod(file, 0o666)  # whatever the umask, and before others see it
+            with suppress(FileExistsError):
+                os.link(new, path)
+        finally:
+            os.close(file)
+            new.unlink()
     os.close(os.open(path, OPEN))

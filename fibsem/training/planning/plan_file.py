@@ -67,6 +67,11 @@ class PlanFile:
         with alone(self.folder / LOCK, busy=busy):
             yield
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether a process has begun results by a plan in the folder, or is about to."""
+        return (self.folder / LOCK).exists()
+
     def named(self, path: Path) -> Plan:
         """Read the plan of ``plan=FILE``.
 
