@@ -1,43 +1,51 @@
 """A checkout that was moved with its results: MLflow's server shows all of them, repointed."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
 
-from fibsem import promote, sweep
-from fibsem.config import compose
-from tests.processes import completed
 from tests.servers import mlflow_on
 
+ROOT = Path(__file__).parents[2]
 FILM = "data.path=data/tiny"
 SWEEP = [FILM, "nbhd=11x11x3", "space=smoke", "space.axes.model.filters=[4]",
          "space.axes.model.blocks=[1]"]  # fmt: skip
 PROMOTION = ["rank.k=1", "rank.seeds=1", "postprocessing.sigma=[0,1]",
              "postprocessing.threshold_steps=9"]  # fmt: skip
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no checkout to be cloned"),
+]
 
 
 def run(folder, command, *overrides):
-    """What a command says that is given in a folder, which the code is not in."""
-    done = completed([f"fibsem.{command}", *overrides], folder)
+    """What a command of a checkout says, which runs the code that lies there."""
+    line = [sys.executable, "-m", f"fibsem.{command}", *overrides]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        line, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
 @pytest.fixture(scope="module")
 def checkout(tiny, tmp_path_factory):
-    """Where a sweep was promoted before it was moved, its store repointed: as in any checkout."""
+    """A clone where a sweep was promoted before it was moved, its store repointed."""
     folder = tmp_path_factory.mktemp("checkouts")
     old, new = folder / "before", folder / "after"
+    subprocess.run(["git", "clone", "--quiet", "--local", ROOT, old], check=True)
     shutil.copytree(tiny, old / "data" / "tiny")
-    with pytest.MonkeyPatch.context() as patch:  # how it is made is of no concern here
-        patch.chdir(old)
-        sweep.main(compose("sweep", ["experiment=smoke", *SWEEP, "study=moved"]))
-        promote.main(compose("promote", ["experiment=smoke", FILM, *PROMOTION, "study=moved"]))
+    run(old, "sweep", "experiment=smoke", *SWEEP, "study=moved")
+    run(old, "promote", "experiment=smoke", FILM, *PROMOTION, "study=moved")
     old.rename(new)
     assert f"begin with {new} instead of {old}" in run(new, "report", f"repoint={old}")
     return new
