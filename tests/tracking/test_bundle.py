@@ -1,8 +1,12 @@
 """A bundle keeps the grey range of its training, and everything that uses it takes it."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -10,13 +14,16 @@ import numpy as np
 import pytest
 import tifffile
 
-from fibsem import segment
+import fibsem
+from fibsem import api, segment
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.config import compose
 from fibsem.data.dataset.scale import Scale
 from fibsem.data.preprocessing import Recipe
 from fibsem.errors import UserError
+from fibsem.geometry import Nbhd
 from fibsem.inference.model.segmenter import Segmenter
+from fibsem.models import resolve, untrained
 from fibsem.system.files import read_json, write_json
 from fibsem.tracking.bundle import Bundle, load_bundle
 from fibsem.tracking.serving import Segmentation
@@ -39,6 +46,34 @@ def folders(trained, tmp_path_factory):
     tifffile.imwrite(folder / "film.tif", GREY, photometric="minisblack")
     tifffile.imwrite(folder / "eight.tif", GREY.astype(np.uint8), photometric="minisblack")
     return folder
+
+
+#: What a server has of the package: no Hydra, and so no configuration.
+SERVED = """import sys
+from types import SimpleNamespace
+sys.modules["hydra"] = sys.modules["omegaconf"] = None
+import numpy
+from fibsem.tracking.serving import Segmentation
+model = Segmentation()
+model.load_context(SimpleNamespace(artifacts={"bundle": "bundle"}))
+numpy.save("labels.npy", model.predict(None, numpy.load("stack.npy")))
+assert not any(name.startswith(("fibsem.config", "fibsem.api")) for name in sys.modules)
+"""
+
+
+def test_a_bundle_is_served_without_hydra_and_labels_as_from_python(tmp_path):
+    spec = resolve("threshold", Nbhd.parse("1x1x1"), "valid")
+    segmenter = Segmenter.of(spec, untrained(spec), Recipe(), PostProcessing(0.5, 0.5))
+    Bundle(segmenter, (None,) * 3).save(tmp_path / "bundle")
+    np.save(tmp_path / "stack.npy", GREY)
+    done = subprocess.run(
+        [sys.executable, "-c", SERVED], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(fibsem.__file__).parents[1])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    labels = api.segment(GREY, tmp_path / "bundle", previews=0).labels
+    np.testing.assert_array_equal(np.load(tmp_path / "labels.npy"), labels // 255)
+    assert 0.1 < (labels > 0).mean() < 0.9
 
 
 def test_the_range_travels_with_the_bundle_and_tells_it_apart(folders):

@@ -72,7 +72,7 @@ def segment_stack(
     else:
         half = np.full(volume.shape, 0.5, np.float32)
         stack = StackInMemory(half, lambda labels, scores: segmenter.platt(scores))
-    worker = SlabWorker(volume, plan.correction, segmenter, scorer, plan.tiling, extent=plan.extent)
+    worker = SlabWorker.of_plan(volume, segmenter, scorer, plan)
     worker.run([(0, volume.shape[0])], stack, lambda *_: None)
     return stack.stack
 

@@ -1,10 +1,12 @@
 """A stack that is labelled in memory has the labels and probabilities of a volume on disk."""
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import fibsem
 from fibsem.analysis.postprocessing import PostProcessing
 from fibsem.data.preprocessing import Recipe
 from fibsem.data.volumes import ArrayVolume, open_volume
@@ -52,6 +54,16 @@ def test_a_stack_has_the_labels_and_probabilities_of_a_volume(otsu, labelled, tm
     scores = labelled(volume, "probabilities", valid=valid)
     np.testing.assert_allclose(255 * scores, probabilities, atol=0.51)  # rounded to whole ones
     assert (found[5] == 64).all() == (valid == "auto")
+
+
+def test_whoever_labels_does_so_by_a_plan():
+    """Command, Python, processes that help and served models: what one passes on, all pass on."""
+    package = Path(fibsem.__file__).parent
+    files = {file for file in package.rglob("*.py") if "SlabWorker" in file.read_text("utf-8")}
+    callers = {file.stem for file in files if "SlabWorker.of_plan(" in file.read_text("utf-8")}
+    assert callers == {"slab", "labelling", "remote", "in_memory"}
+    own = {file.stem for file in files if "= SlabWorker(" in file.read_text("utf-8")}
+    assert own == {"slab"}  # its example
 
 
 def test_a_stack_that_shows_nothing_is_refused(labelled):

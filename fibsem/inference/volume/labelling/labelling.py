@@ -61,10 +61,10 @@ class Labelling:
         self.measure()  # in case the work is stopped before the end
 
     def _in_process(self, scorer: Scorer, show: Show, say: Say) -> Conditions:
-        work, plan = self.work, self.work.plan
-        worker = SlabWorker(
-            work.volume, plan.correction, work.segmenter, scorer, plan.tiling, say,
-            uncertainty=work.options.uncertainty, extent=plan.extent,
+        work = self.work
+        worker = SlabWorker.of_plan(
+            work.volume, work.segmenter, scorer, work.plan, say,
+            uncertainty=work.options.uncertainty,
         )  # fmt: skip
         with work.outputs.opened():
             slabs = work.ledger.missing(work.depth)

@@ -114,8 +114,8 @@ def _open(job: RemoteSegmentation) -> tuple[SlabWorker, dict[int, str]]:
             f"{segmenter.identity} by now, and the slabs so far are of {job.identity}; the choices "
             f"are the former ones or {advised_overwrite()}."
         )
-    worker = SlabWorker(
-        volume, job.plan.correction, segmenter, Scorer(segmenter, job.plan.precision),
-        job.plan.tiling, uncertainty=job.options.uncertainty, extent=job.plan.extent,
+    worker = SlabWorker.of_plan(
+        volume, segmenter, Scorer(segmenter, job.plan.precision), job.plan,
+        uncertainty=job.options.uncertainty,
     )  # fmt: skip
     return worker, read_as

@@ -28,6 +28,7 @@ from fibsem.inference.model.segmenter import Scorer, Segmenter
 from fibsem.inference.tiling.tiles import SMALLEST, Tiling
 from fibsem.inference.volume.ledger.destination import Destination
 from fibsem.inference.volume.ledger.entries import SliceRecord
+from fibsem.inference.volume.plan import SegmentationPlan
 from fibsem.system.advice import MEMORY_GIB, as_here
 
 FloatArray = npt.NDArray[np.float32]
@@ -128,6 +129,31 @@ class SlabWorker:
         self.stages = Stages()
         self._say = say
         self._slices: dict[int, Future[FloatArray]] = {}
+
+    @classmethod
+    def of_plan(
+        cls,
+        volume: Volume,
+        segmenter: Segmenter,
+        scorer: Scorer,
+        plan: SegmentationPlan,
+        say: Callable[[str], None] = print,
+        *,
+        uncertainty: bool = False,
+    ) -> SlabWorker:
+        """Return the worker of a plan, wherever it writes: files, here or on a cluster, an array.
+
+        Examples
+        --------
+        ```python
+        worker = SlabWorker.of_plan(film, segmenter, scorer, plan)
+        worker.run([(0, film.shape[0])], outputs, finished)
+        ```
+        """
+        return cls(
+            volume, plan.correction, segmenter, scorer, plan.tiling, say,
+            uncertainty=uncertainty, extent=plan.extent,
+        )  # fmt: skip
 
     def run(
         self,
