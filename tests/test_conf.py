@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields, replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,6 +141,22 @@ def test_every_phantom_is_a_recipe(phantom):
 def test_a_segmentation_has_the_same_defaults_alone_in_a_promotion_and_from_python():
     alone = options_of(compose("segment", ["volume=film"]))
     assert read(Options, compose("promote")["segmentation"], "segmentation") == alone == Options()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("memory_gib", 0.0), ("slab", 0), ("workers", 0), ("min_volume_nm3", -1.0), ("previews", -1),
+     ("symmetry", 3), ("tile", 8)],
+)  # fmt: skip
+def test_an_illegal_option_is_refused_alike_by_library_command_and_python(key, value):
+    with pytest.raises(UserError) as library:
+        Options(**{key: value})
+    with pytest.raises(UserError) as command:
+        options_of(compose("segment", ["volume=film", f"{key}={value}"]))
+    with pytest.raises(UserError) as python:
+        api.segment(np.ones((3, 40, 40), np.uint8), **{key: value})
+    assert f"`{key}` must be " in str(library.value)
+    assert str(library.value) == str(command.value) == str(python.value)
 
 
 @pytest.mark.parametrize(
