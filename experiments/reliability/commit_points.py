@@ -20,6 +20,7 @@ Processes are forked from one that has imported everything and used nothing.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import json
 import os
@@ -277,6 +278,7 @@ def main() -> None:
             importlib.import_module(module.name)
     for name in ("mlflow.store.tracking.sqlalchemy_store", "_commits", "_outcomes"):
         importlib.import_module(name)
+    gc.freeze()  # processes do not look for garbage among all that was imported
     from _kills import MISSED, ON_NETWORK, Plan, table, tries
 
     sharing = tuple(name for name in COMMANDS if not name.endswith(ON_NETWORK))
