@@ -83,7 +83,8 @@ def _opposites(image: Image) -> tuple[float, float]:
     """
     a = image.astype(np.float32)
     by_axis = [
-        [correlation(b[k:], b[:-k]) for k in OPPOSITE if k < len(b)] or [1.0] for b in (a, a.T)
+        [correlation(b[k:], b[:-k]) for k in OPPOSITE if k < len(b)] or [1.0]
+        for b in (a, np.ascontiguousarray(a.T))
     ]
     return min(by_axis[0]), min(by_axis[1])
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from fibsem.data.material.glance import share_of
 from fibsem.data.material.parts import Rect
 
 #: Side of the tiles that are examined, and minimum number of them in a block along both axes.
@@ -62,7 +63,7 @@ def _together(same: npt.NDArray[np.bool_], tiles: npt.NDArray[np.bool_]) -> list
     for rect in grown:
         covered[rect.y0 : rect.y1, rect.x0 : rect.x1] = True
     straight = all(_is_straight(same, covered, rect) for rect in grown)
-    return grown if straight and covered.mean() <= MOST else []
+    return grown if straight and share_of(covered) <= MOST else []
 
 
 def _steps(tiles: npt.NDArray[np.bool_]) -> list[list[list[int]]]:
@@ -86,14 +87,14 @@ def _steps(tiles: npt.NDArray[np.bool_]) -> list[list[list[int]]]:
 def _grown(same: npt.NDArray[np.bool_], ends: npt.NDArray[np.intp]) -> Rect | None:
     """Grow tiles [[y0, y1], [x0, x1]] to a rectangle; None if it is not full or too narrow."""
     start, stop = ends[:, 0].tolist(), ends[:, 1].tolist()
-    if same[start[0] : stop[0], start[1] : stop[1]].mean() < FULL:
+    if share_of(same[start[0] : stop[0], start[1] : stop[1]]) < FULL:
         return None
     for axis in (0, 1):
         lines = same if axis == 0 else same.T
         across = slice(start[1 - axis], stop[1 - axis])
-        while start[axis] > 0 and lines[start[axis] - 1, across].mean() >= FULL:
+        while start[axis] > 0 and share_of(lines[start[axis] - 1, across]) >= FULL:
             start[axis] -= 1
-        while stop[axis] < len(lines) and lines[stop[axis], across].mean() >= FULL:
+        while stop[axis] < len(lines) and share_of(lines[stop[axis], across]) >= FULL:
             stop[axis] += 1
     if min(b - a for a, b in zip(start, stop, strict=True)) < LEAST * TILE:
         return None
@@ -116,7 +117,7 @@ def _is_straight(same: npt.NDArray[np.bool_], covered: npt.NDArray[np.bool_], re
                 continue
             free = ~blocks[near, first:last]
             far = min(max(near + (BEYOND - 1) * step, 0), len(lines) - 1)
-            for k in (near, far) if free.mean() > ALONG else ():
-                if lines[k, first:last][free].mean() > OUTSIDE:
+            for k in (near, far) if share_of(free) > ALONG else ():
+                if share_of(lines[k, first:last][free]) > OUTSIDE:
                     return False
     return True

@@ -46,10 +46,10 @@ def contrast_of(image: npt.NDArray[Any]) -> float:
     for ends in ((low,), (high,), (low, high)):
         # clipped pores lie everywhere, fill along a side: checking the four border lines shows
         # that most slices have no fill
-        if not any(_near(side, ends, FILL * contrast).mean() >= ALONG for side in sides):
+        if not any(share_of(_near(side, ends, FILL * contrast)) >= ALONG for side in sides):
             continue
         fill = _near(image, ends, FILL * contrast)
-        if not 0.01 <= fill.mean() <= 0.99:
+        if not 0.01 <= share_of(fill) <= 0.99:
             continue
         darkest, brightest = quantiles(image[~fill], (0.01, 0.99))
         apart = min(darkest - end if end == low else end - brightest for end in ends)
@@ -61,8 +61,19 @@ def contrast_of(image: npt.NDArray[Any]) -> float:
 def _near(values: npt.NDArray[Any], ends: Sequence[float], tolerance: float) -> BoolArray:
     """Whether each value is within the tolerance of one of ``ends``."""
     values = values.astype(np.float32)
-    near: BoolArray = np.any([np.abs(values - end) <= tolerance for end in ends], axis=0)
+    near: BoolArray = np.abs(values - ends[0]) <= tolerance
+    for end in ends[1:]:
+        near |= np.abs(values - end) <= tolerance
     return near
+
+
+def share_of(mask: BoolArray) -> float:
+    """Share of a mask that is true; for a few pixels, its mean takes ten times as long.
+
+    >>> share_of(np.array([[True, False], [True, True]]))
+    0.75
+    """
+    return float(np.count_nonzero(mask) / mask.size)
 
 
 def median_of(stack: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -91,3 +102,18 @@ def quantiles(image: npt.NDArray[Any], shares: Sequence[float]) -> list[float]:
     at = np.array(shares) * (image.size - 1)
     low, high = (np.searchsorted(below, side(at), "right") for side in (np.floor, np.ceil))
     return [float(value) for value in low + (high - low) * (at - np.floor(at))]
+
+
+def levels_of(image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
+    """Return the different values in order and the number of each, as `numpy.unique` does.
+
+    For integers of 8 and 16 bits, counting takes a fifth of the time of sorting.
+
+    >>> [part.tolist() for part in levels_of(np.array([7, 2, 7], np.uint16))]
+    [[2, 7], [1, 2]]
+    """
+    if image.dtype not in (np.uint8, np.uint16):
+        return np.unique(image, return_counts=True)
+    counts = np.bincount(image.ravel())
+    levels = np.flatnonzero(counts)
+    return levels, counts[levels]

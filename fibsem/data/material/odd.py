@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fibsem.data.material.glance import levels_of
 from fibsem.data.material.order import (
     FEWEST_DIFFERENT,
     ORDINALS,
@@ -83,7 +84,7 @@ def _ends_of(image: npt.NDArray[Any]) -> Array:
     >>> _ends_of(np.repeat([0, 32, 64], 100)).round(2).tolist()
     [-14.08, 78.08]
     """
-    stored, counts = np.unique(image, return_counts=True)
+    stored, counts = levels_of(image)
     levels = stored.astype(np.float64)
     if len(levels) == 1:
         return np.repeat(levels, len(ENDS))
