@@ -5,9 +5,16 @@ import pytest
 
 from fibsem.data.material import find_extent
 from fibsem.data.volumes import ArrayVolume
-from tests.data.material.films import clipped, compressed, film, saturated, smooth_and_clipped
+from tests.data.material.films import (
+    THIRD,
+    clipped,
+    compressed,
+    film,
+    saturated,
+    smooth_and_clipped,
+)
 
-GREY = film()[0]
+GREY = film()[0][THIRD]
 SAID = "single pixels are dark where all around are bright, or the reverse"
 
 
@@ -34,7 +41,7 @@ def test_values_beyond_the_end_of_a_type_are_named(factor):
 def of_two(sigma, *greys, noise):
     """Two phases, as fine as pixels if ``sigma`` is."""
     rng = np.random.default_rng(0)
-    pores = film(sigma=(sigma,) * 3)[1]
+    pores = film(sigma=(sigma,) * 3)[1][THIRD]
     grey = np.where(pores, *greys) + noise * rng.standard_normal(pores.shape)
     return np.clip(grey, 0, 255).astype(np.uint8)
 
@@ -42,7 +49,7 @@ def of_two(sigma, *greys, noise):
 @pytest.mark.parametrize(
     "grey",
     [
-        GREY, GREY * np.uint16(257), clipped(GREY), saturated(GREY), smooth_and_clipped(),
+        GREY, GREY * np.uint16(257), clipped(GREY), saturated(GREY), smooth_and_clipped()[THIRD],
         salted(GREY), salted(clipped(GREY)), compressed(saturated(GREY)),
         np.random.default_rng(0).integers(0, 256, GREY.shape, np.uint8),
         of_two(0.6, 20, 235, noise=8), of_two(0.6, 3, 252, noise=0), of_two(4, 0, 255, noise=0),
