@@ -69,6 +69,10 @@ def test_every_box_equals_numpy_indexing(stored, box):
     unit = array[box.slices].astype(np.float32) / np.float32(volume.value_range[1])
     np.testing.assert_array_equal(volume.read_unit(box), unit)
     np.testing.assert_array_equal(volume[box.slices], block)
+
+
+def test_every_index_of_numbers_and_slices_equals_numpy_indexing(stored):
+    volume, array = stored
     for key in (
         0,
         -1,
