@@ -5,7 +5,6 @@ import json
 import random
 import re
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -510,20 +509,6 @@ def test_random_numbers_of_whoever_trains_go_on(found, tmp_path):
     np.random.seed(5)  # noqa: NPY002
     api.train(film, output=tmp_path / "a", **how)
     assert (random.random(), np.random.random()) == expected  # noqa: NPY002
-
-
-def test_trainings_in_threads_are_what_they_are_one_after_the_other(found, tmp_path):
-    film, *_, store, _ = found
-    how = {"nbhd": "11x11x1", "model": "2dcnn", "model.filters": 4, "model.blocks": 1, **store}
-    how |= {"train": {"epochs": 1, "steps": 3}}
-
-    def trained(seed, name):
-        return api.train(film, seed=seed, output=tmp_path / f"{name}-{seed}", **how).val
-
-    alone = [trained(seed, "alone") for seed in (0, 3)]
-    with ThreadPoolExecutor(2) as pool:
-        together = list(pool.map(lambda seed: trained(seed, "together"), (0, 3)))
-    assert together == alone
 
 
 def test_in_what_a_volume_differs_is_said_again(found, tiny):

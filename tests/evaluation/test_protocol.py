@@ -92,6 +92,7 @@ def test_figures_by_square_add_up_to_the_plain_scores(evaluated, material):
     assert run.scores.balanced["test"].figures["loss"] == pytest.approx(balanced["loss"], abs=1e-6)
 
 
+@pytest.mark.slow  # a second of training for each of two seeds, and all that is made of them
 def test_a_hard_budget_counts_the_work_of_starts_before(small, new_store, material, tmp_path):
     """Of 600 s one is left for the epochs of each seed, which are planned to take 4 min."""
     new_store(tmp_path)

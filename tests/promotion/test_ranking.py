@@ -106,6 +106,7 @@ def test_what_there_is_instead_of_a_finished_trial_is_said(swept, study, state, 
     assert message in str(caught.value)
 
 
+@pytest.mark.slow  # three starts of a sweep, in two stores
 def test_trials_that_a_sweep_left_in_its_former_store_are_said(tiny, new_store, tmp_path, capsys):
     now, before = tmp_path / "now", tmp_path / "before"
     now.mkdir()

@@ -122,6 +122,7 @@ def test_parts_in_which_labels_are_drawn_again_are_held_whole(segmented, tmp_pat
         run(segmented, tmp_path / "q", "draws=2", "block_voxels=50000001")
 
 
+@pytest.mark.slow
 def test_lost_slices_do_not_make_outlines_err_over_shorter_lengths(segment, film, out, tmp_path):
     """Nothing is known there, and what is stored as a probability is unsure of every pixel."""
 

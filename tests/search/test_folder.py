@@ -156,6 +156,7 @@ def summary(folder):
     return json.loads((folder / "summary.json").read_text())
 
 
+@pytest.mark.slow  # four sweeps
 def test_overwrite_begins_the_sweep_anew_and_removes_its_own_files(tree, film, tmp_path):
     """Also where its database is damaged."""
     folder = tmp_path / "sweep"

@@ -195,6 +195,7 @@ def test_another_trial_asks_nothing_again(material, bundle):
     assert all(window.taught is None for window in plain.train)
 
 
+@pytest.mark.slow
 def test_a_plan_counts_the_time_in_which_it_is_asked(material, bundle, monkeypatch):
     asked, asked_s = Teacher.teach, []
 

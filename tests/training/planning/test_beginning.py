@@ -38,6 +38,7 @@ def begin(folder, steps, overrides):
     (folder / f"{steps} ended").write_text(end)
 
 
+@pytest.mark.slow  # it imports all that any command needs, which the slow tests have done anyway
 @pytest.mark.parametrize(("overrides", "end"), [
     ([], "began with 300"), (["train.batch=64"], "another train.batch"),
 ], ids=["the same", "another"])  # fmt: skip

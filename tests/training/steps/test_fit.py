@@ -127,6 +127,7 @@ RESTING = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_schedule_that_stops_may_end_later_while_it_does_not_fall(material, tmp_path):
     """Bit for bit as one training with that end, from the last epoch before the fall of another."""
     file = tmp_path / "checkpoint.npz"

@@ -181,6 +181,7 @@ def test_what_a_network_has_learned_before_it_dies_is_kept(dies_late, material, 
     assert f"kept: epoch {number}, of the network that was begun first" in said
 
 
+@pytest.mark.slow
 def test_weights_of_a_network_that_was_dead_already_are_not_kept(dies_late, material, capsys):
     dies_late["alive"] = 0.0
     trained = fit.train(material(*LATE))
@@ -272,6 +273,7 @@ def test_a_network_that_dies_of_a_large_rate_learns_at_a_tenth_of_it(material, c
     assert trained.best.val["miou"] > 0.4
 
 
+@pytest.mark.slow
 def test_a_training_of_one_epoch_is_begun_again_too(material, capsys):
     """Its steps are over when it is looked at."""
     given = [
