@@ -175,45 +175,45 @@ def evaluate(
     return run(tree)
 
 
-def checked(given: Configuration) -> EvaluateConfig:
+def checked(configuration: Configuration) -> EvaluateConfig:
     """Check the settings of an evaluation before anything is opened, and return its own ones."""
-    given.budget  # noqa: B018 - reads and checks it
-    return given.evaluation
+    configuration.budget  # noqa: B018 - reads and checks it
+    return configuration.evaluation
 
 
 def run(tree: Tree) -> EvaluateResult:
     """Evaluate one configuration."""
     began = command_began()
-    given = Configuration(tree)
-    settings, config = checked(given), given.run
+    configuration = Configuration(tree)
+    settings, config = checked(configuration), configuration.run
 
     from fibsem.data.doubts.idle_split import idle_split
     from fibsem.training.beginning.start import pinned
     from fibsem.training.material.datasets import look_at, obtain
     from fibsem.training.planning.worked import worked_on
 
-    for line in given.typed_for_nothing():
+    for line in configuration.typed_for_nothing():
         print(line)
-    if said := why_no_unet(given.typed, config.spec.name):
+    if said := why_no_unet(configuration.typed, config.spec.name):
         print(said)
     dataset = obtain(config.data, config.split)
-    for line in idle_split(dataset, given.typed):
+    for line in idle_split(dataset, configuration.typed):
         print(line)
     look_at(dataset, SPLITS, [config])
-    given, spec = pinned(given, dataset=dataset), config.spec
+    configuration, spec = pinned(configuration, dataset=dataset), config.spec
     folder = output_folder(
-        "evaluate", given.tree, dataset.name, spec.name, str(spec.nbhd), data=dataset.hash
+        "evaluate", configuration.tree, dataset.name, spec.name, str(spec.nbhd), data=dataset.hash
     )
-    budgeted, anew = given.budget.planned, given.overwrite
+    budgeted, anew = configuration.budget.planned, configuration.overwrite
     with (
         at_work(folder),
         worked_on(folder, began, budgeted=budgeted, anew=anew) as worked,
     ):
-        return EvaluateResult(_evaluate(given, settings, dataset, folder, worked), folder)
+        return EvaluateResult(_evaluate(configuration, settings, dataset, folder, worked), folder)
 
 
 def _evaluate(
-    given: Configuration,
+    configuration: Configuration,
     config: EvaluateConfig,
     dataset: Dataset,
     folder: Path,
@@ -224,13 +224,13 @@ def _evaluate(
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.planned import say_unplanned
 
-    tracking, plan = Tracking.open(given.run.tracking, dataset.name), None
-    if not given.run.spec.is_network:
-        say_unplanned(given, given.run.spec)
-    elif given.budget.planned:
-        given, plan = _planned(given, config, dataset, folder, worked)
-    settle(folder, given.tree, dataset.digests, tracking, overwrite=given.overwrite)
-    earlier = finished(folder, given.seeds)
+    tracking, plan = Tracking.open(configuration.run.tracking, dataset.name), None
+    if not configuration.run.spec.is_network:
+        say_unplanned(configuration, configuration.run.spec)
+    elif configuration.budget.planned:
+        configuration, plan = _planned(configuration, config, dataset, folder, worked)
+    settle(folder, configuration.tree, dataset.digests, tracking, overwrite=configuration.overwrite)
+    earlier = finished(folder, configuration.seeds)
     if earlier is not None and _is_in_store(earlier, tracking):
         print(f"{folder} is finished, and not run again")
         worked.only_look()
@@ -243,17 +243,17 @@ def _evaluate(
     from fibsem.training.planning.instead import said_first
 
     make_folder(tables_folder(folder, dataset.name))  # an error must be raised before training
-    material = Material(dataset, given.run)
-    if plan is None and (said := said_first(material, len(given.seeds))):
+    material = Material(dataset, configuration.run)
+    if plan is None and (said := said_first(material, len(configuration.seeds))):
         print(said)
     evaluation = Evaluation(
-        given, material, folder, tracking, config.patch_limit,
-        _left_s(plan, worked) if given.budget.strict else None,
+        configuration, material, folder, tracking, config.patch_limit,
+        _left_s(plan, worked) if configuration.budget.strict else None,
     )  # fmt: skip
     with Progress("seeds") as progress:
         summary = evaluation.run(progress)
     pictures = draw_cell(folder, summary.seeds, material)
-    summary = _with_time(summary, folder, plan, worked, strict=given.budget.strict)
+    summary = _with_time(summary, folder, plan, worked, strict=configuration.budget.strict)
     with completing(folder):
         write_json(folder / "summary.json", as_record(summary), again=False)
         _over_all(folder, dataset, tracking, str(summary.run_id), pictures)
@@ -307,7 +307,7 @@ def _over_all(
 
 
 def _planned(
-    given: Configuration,
+    configuration: Configuration,
     config: EvaluateConfig,
     dataset: Dataset,
     folder: Path,
@@ -319,11 +319,11 @@ def _planned(
     from fibsem.training.planning.plan_file import PlanFile, work_of
     from fibsem.training.planning.planned import planned
 
-    material, seeds = Material(dataset, given.run), len(given.seeds)
+    material, seeds = Material(dataset, configuration.run), len(configuration.seeds)
 
     def make(budget_s: float) -> Plan:
         return plan_evaluation(material, seeds, config.patch_limit, budget_s, worked.began)
 
-    work = work_of("evaluate", given.run.spec)
-    file = PlanFile(folder, dataset.hash, work, anew=given.overwrite)
-    return planned(given, file, make, spent_s=lambda: worked.here_s)
+    work = work_of("evaluate", configuration.run.spec)
+    file = PlanFile(folder, dataset.hash, work, anew=configuration.overwrite)
+    return planned(configuration, file, make, spent_s=lambda: worked.here_s)

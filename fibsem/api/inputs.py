@@ -32,7 +32,7 @@ def tree_for(
     volume: Voxels | Volume | str | Path,
     models: Sequence[str | Path | LoadedModel],
     options: Mapping[str, Any],
-    **given: Any,
+    **keywords: Any,
 ) -> Tree:
     """Return the configuration tree of a segmentation for a volume and models in Python.
 
@@ -44,7 +44,7 @@ def tree_for(
     weights = options.get("weights")
     require("weights", weights, weights is None, "left to `model`, the second argument")
     place = volume if isinstance(volume, str | Path) else None
-    tree = tree_of("segment", None, options, volume=place, weights=names_of(models), **given)
+    tree = tree_of("segment", None, options, volume=place, weights=names_of(models), **keywords)
     for key in ("estimate", "export"):
         require(key, tree[key], tree[key] in (False, None), f"left to `api.{key}`")
     return tree

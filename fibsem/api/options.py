@@ -39,7 +39,7 @@ def tree_of(
     command: str,
     dataset: str | Path | OpenDataset | None = None,
     options: Mapping[str, Any] | None = None,
-    **given: Any,
+    **keywords: Any,
 ) -> Tree:
     """Return the configuration tree of a command with some options.
 
@@ -51,7 +51,7 @@ def tree_of(
         A name of ``conf/data``, the path of a manifest, or a dataset from :func:`open_dataset`.
     options
         Values by key, nested or dotted; None is a value like any other.
-    given
+    keywords
         Further keys; None means that a key is not given.
 
     Raises
@@ -62,7 +62,7 @@ def tree_of(
     >>> tree_of("train", "demo", {"train": {"steps": 7}}, nbhd="9x9x1", seed=None)["command"]
     'python -m fibsem.train data=demo nbhd=9x9x1 train.steps=7'
     """
-    named = {key: value for key, value in given.items() if value is not None}
+    named = {key: value for key, value in keywords.items() if value is not None}
     leaves = _leaves({**named, **(options or {})})
     typed = [*overrides_of(dataset), *(override(key, v) for key, v in leaves)]
     remember_typed(typed)

@@ -178,15 +178,15 @@ def promote(
 def run(tree: Tree) -> PromoteResult:
     """Promote the best of a dataset's trials."""
     began = command_began()
-    mixed = checked(given := Configuration(tree)).mixed
-    for line in given.typed_for_nothing():
+    mixed = checked(configuration := Configuration(tree)).mixed
+    for line in configuration.typed_for_nothing():
         print(line)
 
     from fibsem.data.doubts.idle_split import idle_split
     from fibsem.training.material.datasets import look_at, obtain
 
-    dataset = obtain(given.data, given.split)
-    for line in idle_split(dataset, given.typed):
+    dataset = obtain(configuration.data, configuration.split)
+    for line in idle_split(dataset, configuration.typed):
         print(line)
     look_at(dataset, SPLITS)
 
@@ -197,31 +197,33 @@ def run(tree: Tree) -> PromoteResult:
     from fibsem.tracking.store import one_decision
     from fibsem.training.planning.worked import worked_on
 
-    tracking = Tracking.open(given.tracking, dataset.name)
+    tracking = Tracking.open(configuration.tracking, dataset.name)
     with one_decision(tracking.uri):  # raises now if the gate could not decide at the end
         pass
-    trials, candidates = _candidates(given, dataset, tracking)
+    trials, candidates = _candidates(configuration, dataset, tracking)
     folder = output_folder("promote", tree, dataset.name, candidates.name)
-    anew = given.overwrite
-    working = worked_on(folder, began, budgeted=given.budget.planned, anew=anew)
+    anew = configuration.overwrite
+    working = worked_on(folder, began, budgeted=configuration.budget.planned, anew=anew)
     with at_work(folder), working as worked:
-        given, plan = _planned(given, candidates, dataset, folder, worked, anew=anew)
+        configuration, plan = _planned(
+            configuration, candidates, dataset, folder, worked, anew=anew
+        )
         if not mixed:
-            trials = trials[: given.rank.k]
-        pace = TimeLeft(plan, lambda: worked.seconds) if given.budget.strict else TimeLeft()
-        work = Promotion(given, dataset, folder, tracking, pace=pace)
+            trials = trials[: configuration.rank.k]
+        pace = TimeLeft(plan, lambda: worked.seconds) if configuration.budget.strict else TimeLeft()
+        work = Promotion(configuration, dataset, folder, tracking, pace=pace)
         summary = promote_trials(work, trials)
         if plan is not None:
-            use = _budget_use(given, len(trials), folder, plan, worked)
+            use = _budget_use(configuration, len(trials), folder, plan, worked)
             summary = replace(summary, plan=plan.to_json(), budget=use)
-            if plan.waiting_s and not given.promotion.segment:
+            if plan.waiting_s and not configuration.promotion.segment:
                 print(f"whole volumes wait: {same_command()} with segment=true segments them")
         write_json(folder / "summary.json", as_record(summary), again=False)
     return PromoteResult(summary, folder)
 
 
 def _candidates(
-    given: Configuration, dataset: Dataset, tracking: Tracking
+    configuration: Configuration, dataset: Dataset, tracking: Tracking
 ) -> tuple[list[Trial], Candidates]:
     """Return the best trials of a dataset, and the candidates that they are for a promotion.
 
@@ -232,12 +234,15 @@ def _candidates(
     from fibsem.promotion.final import final_configuration
     from fibsem.promotion.trials import best_trials
 
-    asked = given.promotion
+    asked = configuration.promotion
     trials = best_trials(
-        tracking, dataset, given.rank, asked.study, asked.max_seconds_per_gigapixel,
+        tracking, dataset, configuration.rank, asked.study, asked.max_seconds_per_gigapixel,
         each_architecture=asked.mixed,
     )  # fmt: skip
-    finals = [final_configuration(trial.tree, given.tree, given.seed).run for trial in trials]
+    finals = [
+        final_configuration(trial.tree, configuration.tree, configuration.seed).run
+        for trial in trials
+    ]
     if asked.mixed:
         check_mixture(finals)
     pairs = zip(trials, finals, strict=True)
@@ -245,8 +250,8 @@ def _candidates(
 
 
 def _planned(
-    given: Configuration, candidates: Candidates, dataset: Dataset, folder: Path, worked: Worked,
-    *, anew: bool,
+    configuration: Configuration, candidates: Candidates, dataset: Dataset,
+    folder: Path, worked: Worked, *, anew: bool,
 ) -> tuple[Configuration, Plan | None]:  # fmt: skip
     """Apply the plan of a budget to a configuration; without a budget, print an estimate.
 
@@ -260,42 +265,46 @@ def _planned(
 
     finals, slowest, plan = candidates.finals, candidates.slowest, None
     # postponed volumes are asked for, or an earlier start has begun them
-    typed = {*given.typed, *(["segment"] if (folder / "volumes").is_dir() and not anew else [])}
+    typed = {
+        *configuration.typed,
+        *(["segment"] if (folder / "volumes").is_dir() and not anew else []),
+    }
     if slowest is None:
-        say_unplanned(given, finals[0].spec)
+        say_unplanned(configuration, finals[0].spec)
     else:
         file = PlanFile(
             folder, dataset.hash, work_of("promote", finals[slowest].spec),
-            of=" ".join([candidates.name, *_typed_of_plan(given)]), anew=anew,
+            of=" ".join([candidates.name, *_typed_of_plan(configuration)]), anew=anew,
         )  # fmt: skip
-        given, plan = planned(
-            given, file, partial(plan_promotion, given, candidates, dataset, worked.began),
-            values=partial(values, mixed=given.promotion.mixed, typed=typed),
+        configuration, plan = planned(
+            configuration, file,
+            partial(plan_promotion, configuration, candidates, dataset, worked.began),
+            values=partial(values, mixed=configuration.promotion.mixed, typed=typed),
             spent_s=lambda: worked.here_s,
         )  # fmt: skip
-        said = None if plan else foretold(given, candidates, dataset)
+        said = None if plan else foretold(configuration, candidates, dataset)
         if said:
             print(said)
-    if said := share_for_nothing(given, finals):
+    if said := share_for_nothing(configuration, finals):
         print(said)
-    return given, plan
+    return configuration, plan
 
 
-def _typed_of_plan(given: Configuration) -> list[str]:
+def _typed_of_plan(configuration: Configuration) -> list[str]:
     """Return the typed overrides of ranking and volumes; a plan may reduce all other ones."""
     keys = ("rank.k", "rank.seeds", "candidates", "segment")
-    return [f"{key}={given.typed[key]}" for key in keys if key in given.typed]
+    return [f"{key}={configuration.typed[key]}" for key in keys if key in configuration.typed]
 
 
 def _budget_use(
-    given: Configuration, trials: int, folder: Path, plan: Plan, worked: Worked
+    configuration: Configuration, trials: int, folder: Path, plan: Plan, worked: Worked
 ) -> BudgetUse:
     """Return the used time of a budget, and what a hard budget has cut off."""
     from fibsem.promotion.planning.budget import cut_of
     from fibsem.training.planning.account import budget_use
 
-    again = given.rank.seeds * trials if trials > 1 else 0
-    cut = cut_of(plan, folder, again) if given.budget.strict else None
+    again = configuration.rank.seeds * trials if trials > 1 else 0
+    cut = cut_of(plan, folder, again) if configuration.budget.strict else None
     return budget_use(plan, worked.finish(), cut)
 
 
@@ -321,11 +330,11 @@ def check_mixture(configs: Sequence[RunConfig]) -> None:
             )
 
 
-def checked(given: Configuration) -> PromoteConfig:
+def checked(configuration: Configuration) -> PromoteConfig:
     """Check all settings of a promotion before anything is opened; return the main ones."""
     for key in ("budget", "data", "split", "tracking", "rank", "final", "gate", "postprocessing"):
-        getattr(given, key)  # reads and checks it
+        getattr(configuration, key)  # reads and checks it
     with called(under("segmentation", KEYS)):
-        options = segmentation_of(given)
-        options.check_members(given.promotion.ensemble, "ensemble=5")
-    return given.promotion
+        options = segmentation_of(configuration)
+        options.check_members(configuration.promotion.ensemble, "ensemble=5")
+    return configuration.promotion

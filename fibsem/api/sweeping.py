@@ -161,7 +161,7 @@ def sweep(
 class Prepared:
     """A sweep that was checked; ``began`` is the time of its start, by ``time.perf_counter``."""
 
-    given: Configuration
+    configuration: Configuration
     space: Space
     material: Material
     began: float
@@ -169,7 +169,7 @@ class Prepared:
     @property
     def settings(self) -> SearchConfig:
         """Settings of the search, ``search.*``."""
-        return self.given.search
+        return self.configuration.search
 
     def plan(self, budget_s: float, began: float | None = None) -> Plan:
         """Plan trials and steps that fill a budget.
@@ -179,11 +179,11 @@ class Prepared:
         from fibsem.search.budget.budget import plan_sweep
 
         began = self.began if began is None else began
-        return plan_sweep(self.given, self.space, self.material, budget_s, began)
+        return plan_sweep(self.configuration, self.space, self.material, budget_s, began)
 
     def announce(self) -> None:
         """Print how long the sweep may take; with a budget, a dry run prints the plan."""
-        budget = self.given.budget
+        budget = self.configuration.budget
         if not (budget.planned and self.material.config.spec.is_network):
             self._announce_unplanned()
         elif self.settings.dry_run and budget.seconds is not None:
@@ -204,12 +204,12 @@ class Prepared:
         by_brackets = asked.sampler == "hyperband"
         brackets = rounds_of(asked.trials, asked.hyperband_epochs)
         points = self.space.first_of_each()[1:] if asked.dry_run else []
-        others = [self.given.with_values(point).run for point in points]
+        others = [self.configuration.with_values(point).run for point in points]
         materials = [self.material, *map(self.material.for_config, others)]
         timed = [estimate_training(material) for material in materials]
         for line in said_of_all(
             timed, asked.trials, asked.workers,
-            planned=self.given.budget.planned, dry_run=asked.dry_run,
+            planned=self.configuration.budget.planned, dry_run=asked.dry_run,
             rungs=tuple(brackets) if by_brackets else asked.rungs,
         ):  # fmt: skip
             print(line)
@@ -218,11 +218,11 @@ class Prepared:
 def prepare(tree: Tree) -> Prepared:
     """Check a sweep, open its data, and print its space and how long it may take."""
     began, typed = command_began(), Configuration(tree)
-    given, space = typed.settled, read_space(tree)
+    configuration, space = typed.settled, read_space(tree)
     points = space.first_of_each()
-    trainings = [given.with_values(point) for point in points]
+    trainings = [configuration.with_values(point) for point in points]
     configs = [training.run for training in trainings]
-    _check(given, space, configs)
+    _check(configuration, space, configs)
     for line in (*typed.notes(space.axes), *trainings[0].typed_for_nothing(space.axes)):
         print(line)
     print(_described(space))
@@ -240,22 +240,22 @@ def prepare(tree: Tree) -> Prepared:
     from fibsem.training.scoring.scoring import check_scored
 
     scored = [config.spec for config in configs if config.train.scores_all]
-    for where, keys in given.search.figures.items():
+    for where, keys in configuration.search.figures.items():
         check_scored(where, keys, scored, dataset)
-    scalings = scalings_of(space, given.preprocess.scaling)
-    given = pinned(given, *configs, dataset=dataset, scalings=scalings)
-    material = Material(dataset, given.with_values(points[0]).run)
-    prepared = Prepared(given, space, material, began)
+    scalings = scalings_of(space, configuration.preprocess.scaling)
+    configuration = pinned(configuration, *configs, dataset=dataset, scalings=scalings)
+    material = Material(dataset, configuration.with_values(points[0]).run)
+    prepared = Prepared(configuration, space, material, began)
     prepared.announce()
     return prepared
 
 
-def _check(given: Configuration, space: Space, configs: Sequence[RunConfig]) -> None:
+def _check(configuration: Configuration, space: Space, configs: Sequence[RunConfig]) -> None:
     """Check what needs no data; ``configs`` has one training of each architecture."""
-    given.budget, given.study  # noqa: B018 - reads and checks them
+    configuration.budget, configuration.study  # noqa: B018 - reads and checks them
     train = configs[0].train
     require("train.test", train.test, not train.test, "false: a sweep never sees the test squares")
-    for where, keys in given.search.figures.items():
+    for where, keys in configuration.search.figures.items():
         for key in keys:
             Objective.named(key, where)
         check_figures(where, keys, val_all=train.val_all)
@@ -282,38 +282,38 @@ def search(prepared: Prepared) -> SweepResult:
     from fibsem.training.planning.planned import planned
     from fibsem.training.planning.worked import worked_on
 
-    given, asked, material = prepared.given, prepared.settings, prepared.material
-    tree, config, dataset = given.tree, material.config, material.dataset
-    words, anew = (tree["model"]["name"], str(config.spec.nbhd)), given.overwrite
+    configuration, asked, material = prepared.configuration, prepared.settings, prepared.material
+    tree, config, dataset = configuration.tree, material.config, material.dataset
+    words, anew = (tree["model"]["name"], str(config.spec.nbhd)), configuration.overwrite
     folder = output_folder("sweep", tree, dataset.name, *words, data=dataset.hash)
     tracking = Tracking.open(config.tracking, dataset.name)
     file = PlanFile(folder, dataset.hash, work_of("sweep", config.spec))
     # read first, since the plan may lie in the folder that is emptied next
-    path = given.budget.plan if config.spec.is_network else None
+    path = configuration.budget.plan if config.spec.is_network else None
     named = None if path is None else file.named(path)
     if anew:
         with at_work(folder):
-            begin_anew(study_name(given.study, folder), asked.storage, folder, tracking)
+            begin_anew(study_name(configuration.study, folder), asked.storage, folder, tracking)
     shared = at_work(folder, shared=True)  # other processes may join the sweep
-    budgeted, plan = given.budget.planned, None
+    budgeted, plan = configuration.budget.planned, None
     with shared, worked_on(folder, prepared.began, budgeted=budgeted, anew=anew) as worked:
         opened_s = worked.here_s  # the time that another process takes to plan is not ours
         with file.beginning() if budgeted or file.is_begun else nullcontext():
             if config.spec.is_network:
-                given, plan = planned(
-                    given, file, lambda seconds: prepared.plan(seconds, worked.began),
+                configuration, plan = planned(
+                    configuration, file, lambda seconds: prepared.plan(seconds, worked.began),
                     named=named, values=partial(values, halves=asked.backend == "optuna"),
                     spent_s=lambda: opened_s,
                 )  # fmt: skip
             pace = budget_pace(
-                plan, given.budget.seconds, worked.seconds, asked.max_seconds,
-                strict=given.budget.strict, rungs=given.search.rungs,
+                plan, configuration.budget.seconds, worked.seconds, asked.max_seconds,
+                strict=configuration.budget.strict, rungs=configuration.search.rungs,
             )  # fmt: skip
-            if (said := repeats(prepared.space, given.search.drawn)) is not None:
+            if (said := repeats(prepared.space, configuration.search.drawn)) is not None:
                 print(said)
-            if len(asked.objectives) > 1 and "search.keep" in given.typed:
+            if len(asked.objectives) > 1 and "search.keep" in configuration.typed:
                 print("search.keep does nothing: of several objectives no trial is the best one")
-            sweep = Sweep.open(given, material, folder, tracking, pace)
+            sweep = Sweep.open(configuration, material, folder, tracking, pace)
         with closing(sweep.study):
             sweep.reconcile()
             run_trials(sweep, asked.workers)
@@ -335,7 +335,7 @@ def _finished(sweep: Sweep, plan: Plan | None, worked: Worked) -> SweepSummary:
     ended, cut = sweep.is_over(), None
     if ended:
         plan = settle_plan(plan, sweep.pace, sweep.study, sweep.folder)
-    if sweep.given.budget.strict:
+    if sweep.configuration.budget.strict:
         now = sweep.study.outcomes()
         cut = cut_of(plan, now, sweep.wanted_epochs(now))
     used_s = worked.finish() if ended else worked.seconds

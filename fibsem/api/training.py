@@ -151,8 +151,8 @@ def train(
 def run(tree: Tree) -> TrainResult:
     """Train one configuration."""
     began = command_began()
-    given = Configuration(tree)
-    config, budget = given.run, given.budget
+    configuration = Configuration(tree)
+    config, budget = configuration.run, configuration.budget
 
     from fibsem.data.doubts.idle_split import idle_split
     from fibsem.training.beginning.start import pinned
@@ -160,22 +160,22 @@ def run(tree: Tree) -> TrainResult:
     from fibsem.training.material.material import Material
     from fibsem.training.planning.worked import worked_on
 
-    for line in given.typed_for_nothing():
+    for line in configuration.typed_for_nothing():
         print(line)
-    if said := why_no_unet(given.typed, config.spec.name):
+    if said := why_no_unet(configuration.typed, config.spec.name):
         print(said)
     dataset = obtain(config.data, config.split)
-    for line in idle_split(dataset, given.typed):
+    for line in idle_split(dataset, configuration.typed):
         print(line)
     needed = SPLITS if config.train.test else SPLITS[:2]
     look_at(dataset, needed, [config])
-    given = pinned(given, dataset=dataset)
-    config, anew = given.run, given.overwrite
+    configuration = pinned(configuration, dataset=dataset)
+    config, anew = configuration.run, configuration.overwrite
     words = config.spec.name, str(config.spec.nbhd)
-    folder = output_folder("train", given.tree, dataset.name, *words, data=dataset.hash)
+    folder = output_folder("train", configuration.tree, dataset.name, *words, data=dataset.hash)
     working = worked_on(folder, began, budgeted=budget.planned, anew=anew)
     with at_work(folder), working as worked:
-        return _train(given, Material(dataset, config), folder, worked)
+        return _train(configuration, Material(dataset, config), folder, worked)
 
 
 @dataclass(frozen=True)
@@ -185,34 +185,42 @@ class _Planned:
     ``left_s`` returns the seconds that a hard budget leaves for its epochs.
     """
 
-    given: Configuration
+    configuration: Configuration
     plan: Plan | None = None
     learner: Learner | None = None
     left_s: Callable[[], float] | None = None
 
 
-def _train(given: Configuration, material: Material, folder: Path, worked: Worked) -> TrainResult:
+def _train(
+    configuration: Configuration, material: Material, folder: Path, worked: Worked
+) -> TrainResult:
     from fibsem.tracking.runs import Tracking
     from fibsem.training.planning.account import budget_use, cut_off
 
-    anew = given.overwrite
-    tracking = Tracking.open(given.tracking, material.dataset.name)
-    start = _planned(given, material, folder, worked)
+    anew = configuration.overwrite
+    tracking = Tracking.open(configuration.tracking, material.dataset.name)
+    start = _planned(configuration, material, folder, worked)
     begins = anew or not (folder / "result.json").is_file()
-    material = material.for_config(start.given.run)
+    material = material.for_config(start.configuration.run)
     result, trained = _run(start, material, folder, tracking, begins)
-    _keep(start.given.command, material, folder, result, trained)
+    _keep(start.configuration.command, material, folder, result, trained)
     seconds = worked.seconds_with(folder / "summary.json", worked=begins)
     summary = TrainingSummary(**vars(result), seconds=seconds)
     if start.plan is not None:
-        cut = cut_off(start.plan, [result.whole_epochs]) if start.given.budget.strict else None
+        cut = (
+            cut_off(start.plan, [result.whole_epochs])
+            if start.configuration.budget.strict
+            else None
+        )
         use = budget_use(start.plan, worked.finish(), cut)
         summary = replace(summary, plan=start.plan.to_json(), budget=use)
     write_json(folder / "summary.json", summary.to_json(), again=False)
     return TrainResult(summary, folder)
 
 
-def _planned(given: Configuration, material: Material, folder: Path, worked: Worked) -> _Planned:
+def _planned(
+    configuration: Configuration, material: Material, folder: Path, worked: Worked
+) -> _Planned:
     """Turn a budget into a plan, or continue the one in the folder.
 
     Models that are not networks have no plan.
@@ -226,8 +234,8 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
 
     spec = material.config.spec
     if not spec.is_network:
-        say_unplanned(given, spec)
-        return _Planned(given)
+        say_unplanned(configuration, spec)
+        return _Planned(configuration)
     learner: Learner | None = None
 
     def make(budget_s: float) -> Plan:
@@ -237,12 +245,12 @@ def _planned(given: Configuration, material: Material, folder: Path, worked: Wor
         probed = probe(material, budget_s, learner)
         return plan_trainings(probed, budget_s, worked.seconds, file.data, traced=True)
 
-    work, anew = work_of("train", spec), given.overwrite
+    work, anew = work_of("train", spec), configuration.overwrite
     file = PlanFile(folder, material.dataset.hash, work, anew=anew)
-    given, plan = planned(given, file, make, spent_s=lambda: worked.here_s)
-    if plan is None or not given.budget.strict:
-        return _Planned(given, plan, learner)
-    return _Planned(given, plan, learner, lambda: left_for_each(plan, worked.seconds))
+    configuration, plan = planned(configuration, file, make, spent_s=lambda: worked.here_s)
+    if plan is None or not configuration.budget.strict:
+        return _Planned(configuration, plan, learner)
+    return _Planned(configuration, plan, learner, lambda: left_for_each(plan, worked.seconds))
 
 
 def _run(
@@ -262,11 +270,11 @@ def _run(
         print(said)
     foreseen = start.plan is not None or not is_surely_short(material)
     job = Job(
-        given=start.given,
+        configuration=start.configuration,
         folder=folder,
         name=material.config.name,
         tags={names.COMMAND: names.TRAIN},
-        overwrite="always" if start.given.overwrite else "never",
+        overwrite="always" if start.configuration.overwrite else "never",
         left_s=start.left_s,
     )
     with Progress("epochs") as progress:

@@ -80,7 +80,7 @@ def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
     """Convert Hydra's configuration to nested dicts, with the command line that reproduces it."""
     from omegaconf import OmegaConf
 
-    tree = _given(OmegaConf.to_container(config, resolve=True))
+    tree = _without_empty(OmegaConf.to_container(config, resolve=True))
     kept = {str(key): value for key, value in tree.items() if key != "hydra"}
     if command == "sweep":
         kept = without_typed_axes(kept, overrides)
@@ -89,10 +89,10 @@ def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
     return {**without_groups(kept), "command": command_line(command, overrides)}
 
 
-def _given(value: Any) -> Any:
+def _without_empty(value: Any) -> Any:
     """Return a tree with None in place of empty strings."""
     if isinstance(value, dict):
-        return {key: _given(item) for key, item in value.items()}
+        return {key: _without_empty(item) for key, item in value.items()}
     return None if value == "" else value
 
 

@@ -65,8 +65,8 @@ class Configuration:
     Examples
     --------
     ```python
-    given = Configuration(compose("train", ["nbhd=33x33x3"]))
-    given.run.spec.halo, given.with_values({"seed": 1}).run.seed
+    configuration = Configuration(compose("train", ["nbhd=33x33x3"]))
+    configuration.run.spec.halo, configuration.with_values({"seed": 1}).run.seed
     ```
     """
 

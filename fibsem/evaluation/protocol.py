@@ -52,7 +52,7 @@ class Evaluation:
     the number of finished ones.
     """
 
-    given: Configuration
+    configuration: Configuration
     material: Material
     folder: Path
     tracking: Tracking
@@ -64,8 +64,8 @@ class Evaluation:
         parent = self._parent()
         with self.tracking.cut_off(parent):
             seeds = []
-            for k, seed in enumerate(self.given.seeds):
-                progress(f"seed {seed}", k, len(self.given.seeds))
+            for k, seed in enumerate(self.configuration.seeds):
+                progress(f"seed {seed}", k, len(self.configuration.seeds))
                 seeds.append(self._one_seed(k, parent, progress))
             summary = self._summary(parent, seeds)
             self.tracking.log_changed(parent, metrics_of(summary))
@@ -99,7 +99,7 @@ class Evaluation:
             groups=(*balanced, *labelled),
             samples=figures_by_sample(seeds),
             runs=tuple(map(seed_entry, seeds)),
-            command=self.given.command,
+            command=self.configuration.command,
             seconds=None,
             plan=None,
             budget=None,
@@ -116,23 +116,23 @@ class Evaluation:
             names.DATA: self.material.dataset.hash,
             names.TEST: names.SCORED,
         }
-        name = f"{config.spec.name} {config.spec.nbhd}, {len(self.given.seeds)} seeds"
+        name = f"{config.spec.name} {config.spec.nbhd}, {len(self.configuration.seeds)} seeds"
         return take_up(
-            self.tracking, FileNotes(self.folder / PARENT), name, self.given.tree,
-            self.material.dataset, tags=tags, params={"seeds": len(self.given.seeds)},
+            self.tracking, FileNotes(self.folder / PARENT), name, self.configuration.tree,
+            self.material.dataset, tags=tags, params={"seeds": len(self.configuration.seeds)},
         )  # fmt: skip
 
     def _one_seed(
         self, k: int, parent: str, progress: Callable[[str, int, int], None]
     ) -> SeedScores:
-        seed = self.given.seeds[k]
+        seed = self.configuration.seeds[k]
         folder = self.folder / f"seed-{seed}"
-        given = self.given.with_values({"seed": seed})
-        material = self.material.for_config(given.run)
+        configuration = self.configuration.with_values({"seed": seed})
+        material = self.material.for_config(configuration.run)
         job = Job(
-            given=given,
+            configuration=configuration,
             folder=folder,
-            name=given.run.name,
+            name=configuration.run.name,
             tags={names.COMMAND: names.EVALUATION, names.TEST: names.SCORED},
             parent=parent,
             left_s=self.left_s and partial(self.left_s, k),
@@ -140,7 +140,7 @@ class Evaluation:
 
         def show(epoch: Epoch) -> None:
             text = f"seed {seed}, epoch {epoch.epoch + 1}: mIoU {epoch.val['miou']:.4f}"
-            progress(text, k, len(self.given.seeds))
+            progress(text, k, len(self.configuration.seeds))
 
         result, _ = run_job(job, material, self.tracking, show)
         scores = self._scores(folder, material, seed, result)

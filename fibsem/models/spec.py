@@ -180,7 +180,7 @@ WrittenSpec = Annotated[ModelSpec, WrittenAs(Record, ModelSpec.from_json)]
 
 
 def resolve(
-    name: str, nbhd: Nbhd, padding: Padding, given: Hyperparameters | None = None
+    name: str, nbhd: Nbhd, padding: Padding, values: Hyperparameters | None = None
 ) -> ModelSpec:
     """Complete hyperparameters with the defaults for a neighbourhood, and check them.
 
@@ -190,7 +190,7 @@ def resolve(
         Architecture, a key of :data:`~fibsem.models.architectures.MODELS`.
     nbhd, padding
         Neighbourhood and padding.
-    given
+    values
         Some of the architecture's hyperparameters, see :mod:`fibsem.models.hyperparameters`; None
         stands for the default.
 
@@ -213,9 +213,9 @@ def resolve(
     if padding not in paddings:
         raise UserError(f"`model={name}` needs model.padding={paddings[0]}, but got {padding}.")
     if family == "pixel":
-        hp = hyperparameters.of_pixels(name, nbhd, padding, given or {})
+        hp = hyperparameters.of_pixels(name, nbhd, padding, values or {})
     elif family == "squares":
-        hp = hyperparameters.of_squares(name, given or {})
+        hp = hyperparameters.of_squares(name, values or {})
     else:
-        hp = hyperparameters.of_features(name, given or {})
+        hp = hyperparameters.of_features(name, values or {})
     return ModelSpec(name, nbhd, padding, hp)

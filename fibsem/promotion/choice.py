@@ -85,7 +85,7 @@ def choose(
     promotion: Promotion, networks: Sequence[Member], material: Material
 ) -> dict[str, Chosen]:
     """Choose for the challenger and, if it is an ensemble, for its first member alone."""
-    config = promotion.given.postprocessing
+    config = promotion.configuration.postprocessing
     models = {"challenger": networks, **({"single": networks[:1]} if len(networks) > 1 else {})}
     chosen = {}
     for name, members in models.items():

@@ -147,7 +147,7 @@ def measure(
     choice, tested
         What was chosen for the challenger, and the scores of all models on the test squares.
     """
-    margin = promotion.given.postprocessing.grid.margin
+    margin = promotion.configuration.postprocessing.grid.margin
     scores = promotion.finished.once("scores", Scores, lambda: _scores(models, material, margin))
     figures = ChallengerFigures(
         postprocessing=choice.best,

@@ -87,20 +87,20 @@ def kept_steps(trained: Iterable[Tree], final: FinalConfig) -> str | None:
     )
 
 
-def share_for_nothing(given: Configuration, finals: Iterable[RunConfig]) -> str | None:
+def share_for_nothing(configuration: Configuration, finals: Iterable[RunConfig]) -> str | None:
     """Return a notice if ``final.share`` was typed but has no effect, as the steps are set.
 
     Parameters
     ----------
-    given
+    configuration
         The configuration of the promotion, with the steps of its plan.
     finals
         Settings of the final trainings; in patch mode the share has an effect nevertheless.
     """
-    share = given.typed.get("final.share")
+    share = configuration.typed.get("final.share")
     if share is None:
         return None
-    steps = given.final.steps
+    steps = configuration.final.steps
     if not all(final.why_unused("train.share", planned=steps is not None) for final in finals):
         return None
     by = f"final.steps is {steps}" if steps else "trials keep the train.steps of their sweep"
@@ -174,10 +174,12 @@ def train(promotion: Promotion, ranked: Sequence[Ranked], config: PromoteConfig)
     trials = [entry.trial for entry in ranked]
     first = {trial.architecture: trial for trial in reversed(trials)}
     candidates = list(first.values()) if config.mixed else trials[: config.candidates]
-    if notice := kept_steps([trial.tree for trial in candidates], promotion.given.final):
+    if notice := kept_steps([trial.tree for trial in candidates], promotion.configuration.final):
         promotion.say(notice)
     tried = [
-        final_training(promotion, trial, promotion.given.seed, f"final training of candidate {k}")
+        final_training(
+            promotion, trial, promotion.configuration.seed, f"final training of candidate {k}"
+        )
         for k, trial in enumerate(candidates, start=1)
     ]
     finals = [final for final in tried if final is not None]
@@ -220,11 +222,11 @@ def _members(promotion: Promotion, first: Final, members: int) -> Iterator[Final
 def final_training(promotion: Promotion, trial: Trial, seed: int, text: str) -> Final | None:
     """Run the final training of a trial; prints a message and returns None if it diverges."""
     folder = promotion.folder / "final" / f"{trial.run_id[:8]}-seed-{seed}"
-    given = final_configuration(trial.tree, promotion.tree, seed)
+    configuration = final_configuration(trial.tree, promotion.tree, seed)
     if (limit_s := _limit_s(promotion, folder)) is not None:
-        given = given.with_values({"train.max_seconds": limit_s})
+        configuration = configuration.with_values({"train.max_seconds": limit_s})
     job = Job(
-        given=given,
+        configuration=configuration,
         folder=folder,
         name=f"final {trial.name} seed {seed}",
         tags={names.COMMAND: names.FINAL, names.WINNER: trial.run_id, names.SEED: seed},

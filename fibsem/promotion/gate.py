@@ -31,7 +31,7 @@ def gate(promotion: Promotion, run_id: str, tested: OnTestSquares, learned: int 
     learned
         Number of test squares that its starting models were trained on, or None if unknown.
     """
-    config, uri = promotion.given.gate, promotion.tracking.uri
+    config, uri = promotion.configuration.gate, promotion.tracking.uri
     former = decided(promotion.folder, run_id, uri)
     if former is not None:
         return former

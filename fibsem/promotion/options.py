@@ -6,6 +6,6 @@ from fibsem.config import Configuration, read
 from fibsem.inference.options import Options
 
 
-def segmentation_of(given: Configuration) -> Options:
+def segmentation_of(configuration: Configuration) -> Options:
     """Read the options below ``segmentation`` in the configuration of a promotion."""
-    return read(Options, given.tree["segmentation"], "segmentation")
+    return read(Options, configuration.tree["segmentation"], "segmentation")

@@ -41,11 +41,11 @@ def promote(promotion: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
             to_beat(promotion)  # an error of the champion is raised before the ranking
         ranked_as = ranked_by(trials[0].goal, [trial.tree for trial in trials])
         promotion.say(order_of(len(trials), ranked_as))
-        ranked = rank(promotion, trials, promotion.given.rank)
+        ranked = rank(promotion, trials, promotion.configuration.rank)
         goal = order_goal(ranked)
         for place, entry in enumerate(ranked, start=1):
             promotion.say(f"{place}. {entry.sentence(goal)}")
-        finals = train(promotion, ranked, promotion.given.promotion)
+        finals = train(promotion, ranked, promotion.configuration.promotion)
         starts = starts_of(promotion, [final.material.config for final in finals])
         material, run_id = finals[0].material, finals[0].result.run_id
         chosen = choose(promotion, [final.member for final in finals], material)

@@ -52,7 +52,7 @@ def publish(
     )
     films = (
         segment_samples(promotion, bundle, version, run_id)
-        if promotion.given.promotion.segment
+        if promotion.configuration.promotion.segment
         else {}
     )
     return challenger.summary(bundle, version, champion, films)

@@ -228,14 +228,14 @@ def _repetitions(
                 )
                 return
             text = f"trial {trial.number}, seed {seed}"
-            given = repeated(trial.tree, promotion.tree, seed)
+            configuration = repeated(trial.tree, promotion.tree, seed)
             material = (
-                material.for_config(given.run)
+                material.for_config(configuration.run)
                 if material
-                else Material(promotion.dataset, given.run)
+                else Material(promotion.dataset, configuration.run)
             )
             show = _showing(progress, text, done, total)
-            yield trial, repeat(promotion, trial, given, material, show)
+            yield trial, repeat(promotion, trial, configuration, material, show)
             progress(text, done + 1, total)
 
 

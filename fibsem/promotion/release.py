@@ -54,7 +54,7 @@ def lineage_of(promotion: Promotion, finals: Sequence[Final], trials: Sequence[T
     trials
         All ranked trials, whose sweeps are named in the lineage.
     """
-    trial, dataset, data = finals[0].trial, promotion.dataset, promotion.given.data
+    trial, dataset, data = finals[0].trial, promotion.dataset, promotion.configuration.data
     sweeps = {trial.parent: trial for trial in reversed(trials)}
     return Lineage(
         sweep=trial.sweep(promotion.tracking),
@@ -65,7 +65,7 @@ def lineage_of(promotion: Promotion, finals: Sequence[Final], trials: Sequence[T
         ),
         promotion=FromPromotion(
             finals[0].result.run_id, promotion.parent, tuple(final.seed for final in finals),
-            promotion.given.command,
+            promotion.configuration.command,
         ),
         dataset=dataset.name,
         data=dataset.hash,
@@ -144,12 +144,12 @@ def _segmenting(
     promotion: Promotion, folder: Path, version: str
 ) -> Callable[[Sample], SegmentationSummary]:
     """Make a function that segments a sample with the registered bundle and returns the summary."""
-    options = segmentation_of(promotion.given)
+    options = segmentation_of(promotion.configuration)
     load = partial(load_segmenter, [str(folder.resolve())], "")
     bundle, dataset = load_bundle(folder), promotion.dataset
     labels_provenance = provenance(
         [(f"models:/{registry.REGISTERED}/{version}", replace(bundle, version=version))],
-        code=code_version(), command=promotion.given.command,
+        code=code_version(), command=promotion.configuration.command,
     )  # fmt: skip
 
     def segment(sample: Sample) -> SegmentationSummary:

@@ -84,7 +84,7 @@ def repeated(trained: Tree, tree: Tree, seed: int) -> Configuration:
 def repeat(
     promotion: Promotion,
     trial: Trial,
-    given: Configuration,
+    configuration: Configuration,
     material: Material,
     show: Callable[[Epoch], None],
 ) -> Repetition:
@@ -94,15 +94,15 @@ def repeat(
     ----------
     promotion, trial
         The promotion, and the trial.
-    given, material
+    configuration, material
         Configuration of the repetition, from :func:`repeated`, and its data.
     show
         Called with every epoch.
     """
-    seed = given.run.seed
+    seed = configuration.run.seed
     folder = _folder(promotion, trial.run_id, seed)
     job = Job(
-        given=given,
+        configuration=configuration,
         folder=folder,
         name=f"again {trial.name} seed {seed}",
         tags={names.COMMAND: names.RANKING, names.WINNER: trial.run_id, names.SEED: seed},

@@ -49,7 +49,7 @@ def write_tables(challenger: Challenger, folder: Path) -> list[Path]:
 def draw(promotion: Promotion, chosen: Chosen, challenger: Challenger) -> list[Path]:
     """Draw learning curves, reliability, search surface, and post-processing of one square."""
     material, choice = challenger.finals[0].material, chosen.choice
-    scorer, grid = Scorer(chosen.segmenter), promotion.given.postprocessing.grid
+    scorer, grid = Scorer(chosen.segmenter), promotion.configuration.postprocessing.grid
     region, scored = next(scored_squares(material, scorer, "val", grid.margin))
     grey = material.dataset.sample(region.sample).volume.read_unit(region.box)[0]
     drawn = {

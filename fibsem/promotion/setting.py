@@ -21,7 +21,7 @@ class Promotion:
 
     Attributes
     ----------
-    given, dataset
+    configuration, dataset
         Configuration and data of the promotion.
     folder, tracking
         Folder of its results, and store of its runs.
@@ -33,7 +33,7 @@ class Promotion:
         Time limits of its trainings.
     """
 
-    given: Configuration
+    configuration: Configuration
     dataset: Dataset
     folder: Path
     tracking: Tracking
@@ -44,7 +44,7 @@ class Promotion:
     @property
     def tree(self) -> Tree:
         """Configuration of the promotion as a tree, as logged in MLflow."""
-        return self.given.tree
+        return self.configuration.tree
 
     @property
     def finished(self) -> Finished:

@@ -59,7 +59,7 @@ def measure_views(
     promotion: Promotion, segmenter: Segmenter, material: Material
 ) -> Mapping[str, GainRow]:
     """Measure gain and cost of two views, and of the number that volumes are segmented with."""
-    most = max(2, segmentation_of(promotion.given).symmetry)
+    most = max(2, segmentation_of(promotion.configuration).symmetry)
     symmetries = promotion.finished.once(
         f"symmetry-{most}", Symmetries, lambda: compare_views(segmenter, material, most)
     )

@@ -108,7 +108,7 @@ def to_beat(promotion: Promotion) -> Bundle | None:
     if n_z := _too_deep(champion, promotion):
         _not_compared(
             promotion, f"version {version} sees {n_z} slices at once, across the gap of "
-            f"{promotion.given.split.gap} between parts of dense labels (split.gap)",
+            f"{promotion.configuration.split.gap} between parts of dense labels (split.gap)",
             f"a sweep with split.gap={n_z - 1} or more",
         )  # fmt: skip
         return None
@@ -119,7 +119,7 @@ def _not_compared(
     promotion: Promotion, why: str, else_: str, cause: Exception | None = None
 ) -> None:
     """Warn that ``force`` skips the comparison with the champion; raise an error without it."""
-    if not promotion.given.gate.force:
+    if not promotion.configuration.gate.force:
         before = champions.version_before(promotion.tracking.uri)
         back = f"rollback=true, which makes version {before} the champion, " if before else ""
         raise UserError(
@@ -140,7 +140,7 @@ def _too_deep(champion: Bundle, promotion: Promotion) -> int | None:
         return None
     n_z = max(member.spec.nbhd.z for member in champion.segmenter.members)
     try:
-        check_depth(promotion.dataset, n_z, promotion.given.split)
+        check_depth(promotion.dataset, n_z, promotion.configuration.split)
     except UserError:
         return n_z
     return None
@@ -153,7 +153,7 @@ def score_test_squares(
 
     See :func:`to_beat` for the champion.
     """
-    uri, margin = promotion.tracking.uri, promotion.given.postprocessing.grid.margin
+    uri, margin = promotion.tracking.uri, promotion.configuration.postprocessing.grid.margin
     champion = to_beat(promotion)
     examined = examine_on_test(segmenters, material, margin, champion)
     if champion is not None and champion.version is not None:

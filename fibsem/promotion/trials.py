@@ -89,7 +89,7 @@ class Trial:
         return str(self.tree["model"]["name"])
 
     @property
-    def configuration(self) -> str:
+    def settings(self) -> str:
         """Network and training as text, equal for trials that differ only in their seeds."""
         kept = {key: self.tree.get(key) for key in CONFIGURATION}
         return json.dumps(kept, sort_keys=True, default=str)
@@ -228,7 +228,7 @@ def _different(
     trials: dict[str, Trial] = {}
     for value, run in valued:
         trial = _trial(run, goal, value, tracking)
-        trials.setdefault(trial.configuration, trial)
+        trials.setdefault(trial.settings, trial)
         if len(trials) == most:
             break
     return list(trials.values())
@@ -269,8 +269,8 @@ def unhurried(tree: Tree) -> Tree:
     """
     if tree.get("budget_is") != "hard":
         return tree
-    given = Configuration(tree)
-    return given.with_values({LIMIT: _seconds(given.typed.get(LIMIT))}).tree
+    configuration = Configuration(tree)
+    return configuration.with_values({LIMIT: _seconds(configuration.typed.get(LIMIT))}).tree
 
 
 def _seconds(typed: str | None) -> float | None:

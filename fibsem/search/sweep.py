@@ -58,7 +58,7 @@ class Sweep:
     training.
     """
 
-    given: Configuration
+    configuration: Configuration
     space: Space
     goals: list[Objective]
     study: Study
@@ -72,7 +72,7 @@ class Sweep:
     @classmethod
     def open(
         cls,
-        given: Configuration,
+        configuration: Configuration,
         material: Material,
         folder: Path,
         tracking: Tracking,
@@ -87,11 +87,11 @@ class Sweep:
         UserError
             If the folder or the study belongs to another sweep; the message names what differs.
         """
-        given, dataset = given.settled, material.dataset
-        search, tree = given.search, given.tree
+        configuration, dataset = configuration.settled, material.dataset
+        search, tree = configuration.search, configuration.tree
         goals, space = objectives(search.objectives), read_space(tree)
         bounds(search.constraints)  # errors in them are raised before anything is opened
-        name = study_name(given.study, folder)
+        name = study_name(configuration.study, folder)
         # trials of two studies do not share a folder
         settings = {**settings_of("sweep", tree), "study": name}
         identity = Identity("sweep", settings, dataset.digests)
@@ -113,12 +113,14 @@ class Sweep:
             study.close()
             raise
         pace = pace or Pace.of(search.max_seconds)
-        return cls(given, space, goals, study, folder, tracking, parent, material, before, pace)
+        return cls(
+            configuration, space, goals, study, folder, tracking, parent, material, before, pace
+        )
 
     @property
     def search(self) -> SearchConfig:
         """Settings of the search, ``search.*``."""
-        return self.given.search
+        return self.configuration.search
 
     def executor(self) -> Execute:
         """Return the executor of trainings: new processes, or this one until memory gets scarce.
@@ -176,7 +178,7 @@ class Sweep:
     def _sized(self, values: Values) -> NetworkCost | None:
         """Return architecture and operations of a trial's network, or None for other models."""
         with suppress(UserError):  # the training itself will raise the error
-            config = self.given.with_values(values).run
+            config = self.configuration.with_values(values).run
             if config.spec.is_network:
                 return NetworkCost.of(config.spec, self.material.for_config(config).step_shape)
         return None
@@ -270,7 +272,7 @@ class Sweep:
         return SweepSummary(
             dataset=dataset.name,
             data=dataset.hash,
-            command=self.given.command,
+            command=self.configuration.command,
             study=self.study.name,
             trials=Counts(
                 states.count("complete"), states.count("pruned"), states.count("failed")

@@ -23,7 +23,7 @@ class Job:
 
     Attributes
     ----------
-    given, folder
+    configuration, folder
         Configuration and working folder. The configuration is parsed only when the job runs, so
         that an invalid one counts as a failure of the training.
     name, tags, parent
@@ -40,12 +40,12 @@ class Job:
     Examples
     --------
     ```python
-    given = Configuration(compose("train", ["data=demo", "train.epochs=5"]))
-    job = Job(given, Path("outputs/mine"), "by hand", tags={"purpose": "comparison"})
+    configuration = Configuration(compose("train", ["data=demo", "train.epochs=5"]))
+    job = Job(configuration, Path("outputs/mine"), "by hand", tags={"purpose": "comparison"})
     ```
     """
 
-    given: Configuration
+    configuration: Configuration
     folder: Path
     name: str
     tags: Mapping[str, object]
@@ -57,12 +57,12 @@ class Job:
     @property
     def tree(self) -> Tree:
         """Configuration tree, as it is logged to the store."""
-        return self.given.tree
+        return self.configuration.tree
 
     @property
     def config(self) -> RunConfig:
         """Parsed configuration of the training."""
-        return self.given.run
+        return self.configuration.run
 
     def take_up(self, dataset: Dataset, tracking: Tracking) -> str:
         """Resume the interrupted run of the folder, or start a new one; return the run id."""

@@ -81,11 +81,11 @@ def run_job(
     Examples
     --------
     ```python
-    given = Configuration(compose("train", ["data=demo", "train.epochs=5"]))
-    dataset = obtain(given.run.data, given.run.split)
-    tracking = Tracking.open(given.run.tracking, dataset.name)
-    job = Job(given, Path("outputs/mine"), "by hand", tags={})
-    result, trained = run_job(job, Material(dataset, given.run), tracking)
+    configuration = Configuration(compose("train", ["data=demo", "train.epochs=5"]))
+    dataset = obtain(configuration.run.data, configuration.run.split)
+    tracking = Tracking.open(configuration.run.tracking, dataset.name)
+    job = Job(configuration, Path("outputs/mine"), "by hand", tags={})
+    result, trained = run_job(job, Material(dataset, configuration.run), tracking)
     result.run_id, result.metrics()["val/miou"]
     ```
     """

@@ -55,7 +55,7 @@ def test_the_winner_is_best_by_the_objective_of_the_sweep(monkeypatch, goal, win
     )  # fmt: skip
     ranked = [Ranked(replace(trial(name, "2dcnn"), goal=Objective.named(goal))) for name in figures]
     lines = []
-    work = SimpleNamespace(given=Configuration(compose("promote", [])), say=lines.append)
+    work = SimpleNamespace(configuration=Configuration(compose("promote", [])), say=lines.append)
     finals = final.train(work, ranked, PromoteConfig(candidates=3))
     assert [one.trial.run_id for one in finals] == [wins]
     said = "val/miou" if goal.startswith("cost") else goal
@@ -70,7 +70,7 @@ def test_the_best_ranked_of_each_architecture_is_a_candidate(monkeypatch):
         lambda work, trial, seed, text: trained_as(trial, seed),
     )  # fmt: skip
     config = PromoteConfig(ensemble=2, ensemble_of="architectures")
-    work = SimpleNamespace(given=Configuration(compose("promote", [])), say=str)
+    work = SimpleNamespace(configuration=Configuration(compose("promote", [])), say=str)
     finals = final.train(work, ranked, config)
     assert {one.trial.run_id for one in finals} == {"a", "c"}
 
@@ -85,7 +85,7 @@ def test_as_many_candidates_as_asked_for_are_trained(monkeypatch, count):
 
     monkeypatch.setattr(final, "final_training", trained)
     ranked = [Ranked(trial(name, "2dcnn")) for name in "abc"]
-    work = SimpleNamespace(given=Configuration(compose("promote", [])), say=str)
+    work = SimpleNamespace(configuration=Configuration(compose("promote", [])), say=str)
     final.train(work, ranked, PromoteConfig(candidates=count))
     assert tried == list("abc")[:count]
 

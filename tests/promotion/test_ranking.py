@@ -336,7 +336,7 @@ def test_one_configuration_counts_once_and_its_own_seed_is_not_fresh():
     trial = Trial("a", "a", "0", 0.5, 100.0, "s", "p", "c", tree)
     again = replace(trial, tree={**tree, "seed": 0, "output": "b"})
     other = replace(trial, tree={**tree, "train": {"epochs": 4}})
-    assert trial.configuration == again.configuration != other.configuration
+    assert trial.settings == again.settings != other.settings
     assert trial.fresh_seeds(RankConfig(seeds=3)) == [1000, 1002, 1003]
     assert again.fresh_seeds(RankConfig(seeds=3)) == [1000, 1001, 1002]
 

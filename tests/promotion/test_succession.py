@@ -286,8 +286,8 @@ def test_a_champion_that_cannot_be_read_is_said_before_the_ranking(judged, work)
     champions.rollback(work.tracking.uri, "as it says")
     assert "`weights`" not in str(caught.value)
     lines = []
-    given = work.given.with_values({"gate.force": True})
-    assert to_beat(replace(work, given=given, say=lines.append)) is None
+    given = work.configuration.with_values({"gate.force": True})
+    assert to_beat(replace(work, configuration=given, say=lines.append)) is None
     assert lines[0].startswith("warning: version 1 cannot be read")
 
 
@@ -305,8 +305,8 @@ def test_a_champion_that_reaches_across_the_gap_is_said_before_the_ranking(work,
     champions.make_champion("1", uri, "the first")
 
     def over(gap, **changed):
-        given = work.given.with_values({"split.gap": gap, "gate.force": False} | changed)
-        return replace(work, given=given, dataset=dense, say=lines.append)
+        given = work.configuration.with_values({"split.gap": gap, "gate.force": False} | changed)
+        return replace(work, configuration=given, dataset=dense, say=lines.append)
 
     lines = []
     said = (

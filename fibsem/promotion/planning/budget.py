@@ -42,7 +42,8 @@ PUBLISHED_S, OPENED_S, WRITTEN = 6.0, 3.0, 1.3
 
 
 def plan_promotion(
-    given: Configuration, candidates: Candidates, dataset: Dataset, began: float, budget_s: float
+    configuration: Configuration, candidates: Candidates, dataset: Dataset,
+    began: float, budget_s: float,
 ) -> Plan:  # fmt: skip
     """Plan a promotion: final trainings get the time left by ranking, scores, search and volumes.
 
@@ -51,7 +52,7 @@ def plan_promotion(
 
     Parameters
     ----------
-    given, candidates, dataset
+    configuration, candidates, dataset
         The configuration, and the candidates, at least one of them a network.
     began
         Start of the command, from ``time.perf_counter``.
@@ -60,10 +61,10 @@ def plan_promotion(
     """
     timed = cache(lambda k: probe(Material(dataset, candidates.each[k].final), budget_s))
     share = partial(
-        _shared, given, candidates=candidates, dataset=dataset, timed=timed, began=began,
+        _shared, configuration, candidates=candidates, dataset=dataset, timed=timed, began=began,
         budget_s=budget_s,
     )  # fmt: skip
-    may_wait = given.promotion.segment and "segment" not in given.typed
+    may_wait = configuration.promotion.segment and "segment" not in configuration.typed
     try:
         shared = share(volumes=True)
     except UserError:  # too short for the volumes
@@ -92,15 +93,15 @@ class _Shared:
 
 
 def _shared(
-    given: Configuration, *, candidates: Candidates, dataset: Dataset,
+    configuration: Configuration, *, candidates: Candidates, dataset: Dataset,
     timed: Callable[[int], Probe], began: float, budget_s: float, volumes: bool,
 ) -> _Shared:  # fmt: skip
     """Plan a promotion with its volumes, or without them."""
-    asked = given if volumes else given.with_values({"segment": False})
+    asked = configuration if volumes else configuration.with_values({"segment": False})
     slowest, again_s = _probed(candidates, dataset, timed)
     scoring_s = _scoring_s(asked, dataset, slowest, views=candidates.views)
     left_s = budget_s - (time.perf_counter() - began) - scoring_s
-    ranked = trained_anew(given, candidates.fewest, again_s, RANKING * left_s)
+    ranked = trained_anew(configuration, candidates.fewest, again_s, RANKING * left_s)
     kept = candidates.first(ranked.trials)
     if kept.slowest != candidates.slowest:  # another network is the slowest now
         slowest, _ = _probed(kept, dataset, timed)
@@ -110,10 +111,10 @@ def _shared(
     instead = ["rank.k=1 (no trial is trained anew)"] if ranking_s else []
     if volumes_s := _volumes_s(asked, dataset, slowest):
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
-    count = final_trainings(given.promotion, kept.architectures)
+    count = final_trainings(configuration.promotion, kept.architectures)
     plan = plan_trainings(slowest, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
     warning = shorter(plan, [candidate.trained for candidate in kept.each], dataset, instead)
-    waiting_s = 0.0 if volumes else _volumes_s(given, dataset, slowest)
+    waiting_s = 0.0 if volumes else _volumes_s(configuration, dataset, slowest)
     plan = replace(
         plan, ranking_s=ranking_s, scoring_s=scoring_s, ranked=ranked, waiting_s=waiting_s
     )
@@ -156,23 +157,27 @@ def _probed(
     return took, [speed * candidate.train_s + each_s for candidate in candidates.each]
 
 
-def _scoring_s(given: Configuration, dataset: Dataset, timed: Probe, *, views: bool) -> float:
+def _scoring_s(
+    configuration: Configuration, dataset: Dataset, timed: Probe, *, views: bool
+) -> float:
     """Estimate the seconds of the steps after the final trainings, ``views`` if they are scored."""
-    searched = len(scored_models(given.promotion)) * search_s(dataset, given.postprocessing)
-    scored = SCORED * timed.pixel_s * squares_px(given, dataset, views=views)
-    return scored + _volumes_s(given, dataset, timed) + searched + PUBLISHED_S
+    searched = len(scored_models(configuration.promotion)) * search_s(
+        dataset, configuration.postprocessing
+    )
+    scored = SCORED * timed.pixel_s * squares_px(configuration, dataset, views=views)
+    return scored + _volumes_s(configuration, dataset, timed) + searched + PUBLISHED_S
 
 
-def _volumes_s(given: Configuration, dataset: Dataset, timed: Probe) -> float:
+def _volumes_s(configuration: Configuration, dataset: Dataset, timed: Probe) -> float:
     """Estimate the seconds to segment the whole volumes; 0 if ``segment`` is false."""
-    if not given.promotion.segment:
+    if not configuration.promotion.segment:
         return 0.0
-    written_s = WRITTEN * timed.pixel_s * volumes_px(given, dataset)
+    written_s = WRITTEN * timed.pixel_s * volumes_px(configuration, dataset)
     return len(dataset.samples) * OPENED_S + written_s
 
 
 def trained_anew(
-    given: Configuration, fewest: int, anew_s: Sequence[float], seconds: float
+    configuration: Configuration, fewest: int, anew_s: Sequence[float], seconds: float
 ) -> RankingPlan:
     """Choose how many of the best trials to repeat within ``seconds``, and with how many seeds.
 
@@ -191,12 +196,16 @@ def trained_anew(
     seconds
         Time that repetitions may take.
     """
-    most, typed, least = len(anew_s), given.typed, fewest
+    most, typed, least = len(anew_s), configuration.typed, fewest
     if "candidates" in typed:
-        least = max(least, min(given.promotion.candidates, most))
-    if "rank.k" in typed or given.promotion.mixed:
+        least = max(least, min(configuration.promotion.candidates, most))
+    if "rank.k" in typed or configuration.promotion.mixed:
         least = most
-    seeds = [given.rank.seeds] if "rank.seeds" in typed else range(1, given.rank.seeds + 1)
+    seeds = (
+        [configuration.rank.seeds]
+        if "rank.seeds" in typed
+        else range(1, configuration.rank.seeds + 1)
+    )
     choices = [RankingPlan(k, n) for k in range(least, most + 1) for n in seeds]
     fitting = [choice for choice in choices if choice.seconds(anew_s) <= seconds]
     best = max(fitting, key=lambda choice: (choice.trainings, choice.trials), default=None)

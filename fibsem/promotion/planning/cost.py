@@ -32,24 +32,24 @@ def dataset_px(dataset: Dataset, split: Split) -> int:
     return sum(region.box.size for region in dataset.regions(split))
 
 
-def squares_px(given: Configuration, dataset: Dataset, *, views: bool) -> int:
+def squares_px(configuration: Configuration, dataset: Dataset, *, views: bool) -> int:
     """Count scored pixels of labelled squares, summed over the members of all models.
 
     With ``views`` the validation pieces are scored again with every number of views.
     """
     sizes = {split: dataset_px(dataset, split) for split in SPLITS}
-    members, *single = scored_models(given.promotion)
-    most = max(2, segmentation_of(given).symmetry)
+    members, *single = scored_models(configuration.promotion)
+    most = max(2, segmentation_of(configuration).symmetry)
     counts = sum(count for count in SYMMETRIES if count <= most) if views else 0
     pieces = min(sizes["val"], MOST * PIECE**2)
     alone = sum(single) * (sizes["val"] + sizes["test"])
     return members * (sum(sizes.values()) + counts * pieces) + alone
 
 
-def volumes_px(given: Configuration, dataset: Dataset) -> int:
+def volumes_px(configuration: Configuration, dataset: Dataset) -> int:
     """Count scored pixels of whole volumes, summed over members and views."""
     voxels = sum(int(np.prod(sample.volume.shape)) for sample in dataset.samples)
-    return voxels * given.promotion.ensemble * segmentation_of(given).symmetry
+    return voxels * configuration.promotion.ensemble * segmentation_of(configuration).symmetry
 
 
 def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:

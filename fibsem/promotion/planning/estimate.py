@@ -13,7 +13,7 @@ from fibsem.training.planning.estimate import duration
 from fibsem.training.planning.instead import FEWEST_STEPS, LONG_S
 
 
-def foretold(given: Configuration, candidates: Candidates, dataset: Dataset) -> str | None:
+def foretold(configuration: Configuration, candidates: Candidates, dataset: Dataset) -> str | None:
     """Describe the expected time of a promotion without a budget; None if it is under an hour.
 
     Nothing is timed: the estimate follows from the times of the trials in MLflow, and that of a
@@ -24,10 +24,10 @@ def foretold(given: Configuration, candidates: Candidates, dataset: Dataset) -> 
     slow, train = candidates.each[slowest], candidates.each[slowest].final.train
     each_s = slow.epoch_s * train.epochs * _longer(slow.trained, train, dataset)
     each_s = min(each_s, train.max_seconds or math.inf)
-    count = final_trainings(given.promotion, candidates.architectures)
+    count = final_trainings(configuration.promotion, candidates.architectures)
     once_s = sum(candidate.train_s for candidate in candidates.each)
-    again_s = given.rank.seeds * once_s if len(candidates.each) > 1 else 0.0
-    pixels = volumes_px(given, dataset) if given.promotion.segment else 0
+    again_s = configuration.rank.seeds * once_s if len(candidates.each) > 1 else 0.0
+    pixels = volumes_px(configuration, dataset) if configuration.promotion.segment else 0
     volumes_s = pixels * slow.seconds_per_gigapixel / 1e9
     parts = {"trials anew": again_s, "final trainings": count * each_s, "volumes": volumes_s}
     if (total_s := sum(parts.values())) <= LONG_S:

@@ -41,7 +41,7 @@ MOST_ROUNDS = 5
 
 
 def plan_sweep(
-    given: Configuration,
+    configuration: Configuration,
     space: Space,
     material: Material,
     budget_s: float,
@@ -51,16 +51,16 @@ def plan_sweep(
 
     Parameters
     ----------
-    given, space, material
+    configuration, space, material
         Configuration, search space and training data of the sweep.
     budget_s
         The budget in seconds.
     began
         Start of the command, from ``time.perf_counter``.
     """
-    search, data = given.search, material.dataset.hash
+    search, data = configuration.search, material.dataset.hash
     points = first(space, search.seed, search.sampler)
-    begun = [material.for_config(given.with_values(point).run) for point in points]
+    begun = [material.for_config(configuration.with_values(point).run) for point in points]
     networks = [NetworkCost.of(material.config.spec, material.step_shape) for material in begun]
     rounds, chosen = to_be_timed(networks, search.workers, budget_s)
     timed = [networks[k] for k in chosen]
@@ -68,7 +68,7 @@ def plan_sweep(
     estimated = partial(average, probes, timed)
     typical, spent_s = estimated(networks), time.perf_counter() - began
     by = search.objectives[0]
-    halve = search.can_halve and of_epochs(by, estimates_all=given.estimates_all)
+    halve = search.can_halve and of_epochs(by, estimates_all=configuration.estimates_all)
     plan: Plan | None = None
     if search.sampler == "hyperband":
         plan = by_brackets(typical, search.hyperband_epochs, budget_s, spent_s, data)
@@ -90,7 +90,7 @@ def plan_sweep(
         pruned = search.pruner != "none"
         plan = replace(plan, pruned=pruned)
         if not pruned and not math.isclose(space.size, 1):
-            sized, soft = grown(probes, timed, typical), not given.budget.strict
+            sized, soft = grown(probes, timed, typical), not configuration.budget.strict
             plan = replace(plan, fills=True, growth=sized, lengthens=soft)
     largest = max(measured.parameters for measured in probes)
     several, tuner = len(search.objectives) > 1, search.backend == "keras_tuner"

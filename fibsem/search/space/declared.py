@@ -59,13 +59,13 @@ def read_space(tree: Tree) -> Space:
     >>> next(iter(space.plan(0)))["model.filters"]
     16
     """
-    given, declared = Configuration(tree), tree["space"]
+    configuration, declared = Configuration(tree), tree["space"]
     check_names(declared)
     by_lattice = tree["train"]["validation"] == "lattice"
     axes: dict[str, Axis] = {}
     conditions: dict[str, Conditions] = {}
     for key, axis, when in axes_of(declared["axes"]):
-        given.with_values({key: None})  # refuses a key that the configuration does not have
+        configuration.with_values({key: None})  # refuses a key that the configuration does not have
         compared = key in COMPARED_BY or (by_lattice and key in LATTICE)
         sweepable = key.partition(".")[0] in SWEPT and not compared
         require("space.axes", key, sweepable, f"keys of {', '.join(SWEPT)}, by which trials of "
@@ -98,7 +98,7 @@ def read_space(tree: Tree) -> Space:
 
     def by_itself(name: str) -> Values:
         """Return the default settings of ``fibsem.train`` for an architecture."""
-        return given.with_values({"model.name": name}).run.settings
+        return configuration.with_values({"model.name": name}).run.settings
 
     several = axes.get("model.name")
     names = several.values if isinstance(several, Choice) else (tree["model"]["name"],)

@@ -32,8 +32,8 @@ class Axes:
                 values[key] = self._suggest_choice(trial, key, axis, values)
         return values
 
-    def _suggest_choice(self, trial: Trial, key: str, axis: Choice, given: Values) -> Any:
-        allowed = self._allowed(key, axis, given)
+    def _suggest_choice(self, trial: Trial, key: str, axis: Choice, values: Values) -> Any:
+        allowed = self._allowed(key, axis, values)
         if len(allowed.values) == 1 and self.sampler not in PLANNED:
             return allowed.values[0]
         if self._by_position(axis):
@@ -48,7 +48,7 @@ class Axes:
         return dict(self._parameters(values))
 
     def _parameters(self, values: Values) -> Iterator[tuple[str, object]]:
-        given: Values = {}
+        earlier_values: Values = {}
         for key, value in values.items():
             axis = self.space.axes[key]
             if isinstance(axis, Range):
@@ -56,14 +56,14 @@ class Axes:
             elif self._by_position(axis):
                 yield f"{key} position", axis.values.index(value)
             else:
-                yield _name(key, axis, self._allowed(key, axis, given)), _encoded(value)
-            given[key] = value
+                yield _name(key, axis, self._allowed(key, axis, earlier_values)), _encoded(value)
+            earlier_values[key] = value
 
-    def _allowed(self, key: str, axis: Choice, given: Values) -> Choice:
+    def _allowed(self, key: str, axis: Choice, values: Values) -> Choice:
         """Return the values that earlier axes allow, or all values for planned points."""
         if self.sampler in PLANNED:
             return axis
-        allowed = self.space.choices(key, given)
+        allowed = self.space.choices(key, values)
         assert isinstance(allowed, Choice)
         return allowed
 

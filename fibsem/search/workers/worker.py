@@ -154,20 +154,22 @@ class Worker:
         """Return the job of an attempt, with another seed after each training that failed."""
         attempt, failures = held.attempt, held.attempt.failures
         drawn = attempt.values.get("seed")
-        seed = (self.sweep.given.seed if drawn is None else drawn) + 1000 * failures
-        given = self.sweep.given.with_values({**attempt.values, "seed": seed})
-        begins = suited(given.tree["train"]["init"], given.tree["preprocess"]["scaling"])
-        given = given.with_values({"train.init": begins})
+        seed = (self.sweep.configuration.seed if drawn is None else drawn) + 1000 * failures
+        configuration = self.sweep.configuration.with_values({**attempt.values, "seed": seed})
+        begins = suited(
+            configuration.tree["train"]["init"], configuration.tree["preprocess"]["scaling"]
+        )
+        configuration = configuration.with_values({"train.init": begins})
         epochs = self.sweep.epochs_of(attempt.values, attempt.slot)
         if epochs is not None:
-            given = given.with_values({"train.epochs": epochs})
+            configuration = configuration.with_values({"train.epochs": epochs})
         steps = settled_steps(self.sweep.pace.plan, self.sweep.study, attempt.slot)
         if steps is not None and "train.steps" not in attempt.values:
-            given = given.with_values({"train.steps": steps})
+            configuration = configuration.with_values({"train.steps": steps})
         if held.limit_s is not None:
-            typed = given.tree["train"]["max_seconds"]
+            typed = configuration.tree["train"]["max_seconds"]
             limit_s = held.limit_s if typed is None else min(typed, held.limit_s)
-            given = given.with_values({"train.max_seconds": limit_s})
+            configuration = configuration.with_values({"train.max_seconds": limit_s})
         tags = {
             names.COMMAND: names.TRIAL,
             names.STUDY: self.study.name,
@@ -176,7 +178,7 @@ class Worker:
             names.FAILURES: failures,
         }
         folder, name = self.trials / attempt.place, run_name(attempt.values)
-        return Job(given, folder, name, tags, self.sweep.parent, "other", published=False)
+        return Job(configuration, folder, name, tags, self.sweep.parent, "other", published=False)
 
     def _one_trial(self, held: Held) -> None:
         """Train a trial, report its result to the study, and then end its run in MLflow."""

@@ -66,7 +66,7 @@ def run_workers(sweep: Sweep, count: int, show: Show) -> None:
     dealt = shares(count)
 
     def start(k: int) -> Any:
-        arguments = (sweep.given, sweep.folder, sweep.pace, dealt[k])
+        arguments = (sweep.configuration, sweep.folder, sweep.pace, dealt[k])
         process = context.Process(target=_worker, args=arguments, name=f"worker-{k}")
         process.start()
         return process
@@ -119,7 +119,7 @@ def _end_all(processes: Sequence[Any]) -> None:
     stop(*processes)
 
 
-def _worker(given: Configuration, folder: Path, pace: Pace, share: Share) -> None:
+def _worker(configuration: Configuration, folder: Path, pace: Pace, share: Share) -> None:
     """Run one worker process."""
     share.take()
 
@@ -128,10 +128,10 @@ def _worker(given: Configuration, folder: Path, pace: Pace, share: Share) -> Non
     from fibsem.training.material.material import Material
 
     try:
-        config = given.with_values(read_space(given.tree).first_of_each()[0]).run
+        config = configuration.with_values(read_space(configuration.tree).first_of_each()[0]).run
         dataset = obtain(config.data, config.split)
         tracking = Tracking.open(config.tracking, dataset.name)
-        sweep = Sweep.open(given, Material(dataset, config), folder, tracking, pace)
+        sweep = Sweep.open(configuration, Material(dataset, config), folder, tracking, pace)
         sweep.work(sweep.executor(), lambda *_: None)
         sweep.study.close()
     except KeyboardInterrupt:

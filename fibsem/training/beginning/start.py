@@ -116,7 +116,7 @@ def learned_of_test(
 
 
 def pinned(
-    given: Configuration,
+    configuration: Configuration,
     *networks: RunConfig,
     dataset: Dataset | None = None,
     scalings: Iterable[str] = (),
@@ -128,10 +128,11 @@ def pinned(
 
     Parameters
     ----------
-    given
+    configuration
         Configuration as it was typed.
     networks
-        Configurations to be trained, one per architecture of a sweep; by default that of ``given``.
+        Configurations to be trained, one per architecture of a sweep; by default that of
+        ``configuration``.
     dataset
         Dataset of the training.
     scalings
@@ -143,14 +144,16 @@ def pinned(
         If a model does not exist, fits no layer or expects another scaling, or if the teacher
         cannot be used.
     """
-    networks = tuple(network for network in networks or (given.run,) if network.spec.is_network)
+    networks = tuple(
+        network for network in networks or (configuration.run,) if network.spec.is_network
+    )
     if networks and (named := networks[0].train.teacher) is not None:
         uri, share = networks[0].tracking.absolute_uri, networks[0].train.teacher_share
         taught_by = pinned_teacher(named, share, uri, dataset, networks[0].split)
-        given = given.with_values({TEACHER: taught_by})
+        configuration = configuration.with_values({TEACHER: taught_by})
     asking = [network for network in networks if network.train.init is not None]
     if not asking:
-        return given
+        return configuration
     asked = asking[0].train.init
     scaled = set(scalings) or {str(network.preprocess.scaling) for network in asking}
     start = start_of(asked, asking[0].tracking.absolute_uri)
@@ -158,7 +161,7 @@ def pinned(
     fits = [_fit(start, network.spec) for network in networks]
     fit_any = any(fit and fit.layers for fit in fits)
     if asked == SHIPPED and (start.scaling not in scaled or not fit_any):
-        return given.with_values({KEY: None})
+        return configuration.with_values({KEY: None})
     if asked != SHIPPED and (others := scaled - {start.scaling}):
         raise UserError(
             f"`preprocess.scaling` must be {start.scaling}, as of the weights of {KEY}="
@@ -177,7 +180,7 @@ def pinned(
         learned, squares = start.origin.test_squares(dataset), len(dataset.regions("test"))
         if said := too_good(learned, squares):
             print(f"warning: {said}; the choices are train.init=null, or {REMEDY}", file=sys.stderr)
-    return given.with_values({KEY: start.address})
+    return configuration.with_values({KEY: start.address})
 
 
 def suited(init: str | None, scaling: str) -> str | None:

@@ -20,7 +20,7 @@ OPENING = 0.5
 
 
 def planned(
-    given: Configuration,
+    configuration: Configuration,
     file: PlanFile,
     make: Callable[[float], Plan],
     *,
@@ -34,7 +34,7 @@ def planned(
 
     Parameters
     ----------
-    given, file
+    configuration, file
         Configuration as it was typed, and the file of its plan.
     make
         Makes a plan for some seconds. Called if there is no plan yet, or only one that was made
@@ -53,14 +53,14 @@ def planned(
         If the file of ``plan`` is not a plan, or one of another dataset, command or network; if
         the results belong to another plan or to none; or if opening the data took too long.
     """
-    budget = given.budget
+    budget = configuration.budget
     if not budget.planned:
-        return given, None
+        return configuration, None
     if budget.plan is not None:
         plan = file.continued(named or file.named(budget.plan))
     else:
         assert budget.seconds is not None
-        settings = f"{given.planning} {file.of}".strip()
+        settings = f"{configuration.planning} {file.of}".strip()
         earlier = file.earlier(budget.seconds, settings)
         if earlier is None:
             _check_left(budget.seconds, spent_s())
@@ -70,11 +70,11 @@ def planned(
     print(sentence(plan))
     limit_s = max(1.0, plan.trial_s - plan.once_s) if budget.strict else None
     set_by = values(plan, limit_s)
-    of_study = given.typed.get("experiment") == "thesis"
-    if others := given.replaced(set_by, set_by if of_study else given.typed):
+    of_study = configuration.typed.get("experiment") == "thesis"
+    if others := configuration.replaced(set_by, set_by if of_study else configuration.typed):
         study = ", which is not the protocol of experiment=thesis" if of_study else ""
         print(f"budget: {', '.join(others)}{study}")
-    return given.with_values(set_by), plan
+    return configuration.with_values(set_by), plan
 
 
 def _check_left(budget_s: float, spent_s: float) -> None:
@@ -87,7 +87,7 @@ def _check_left(budget_s: float, spent_s: float) -> None:
         )
 
 
-def say_unplanned(given: Configuration, spec: ModelSpec) -> None:
+def say_unplanned(configuration: Configuration, spec: ModelSpec) -> None:
     """Print that a budget does not limit a model that is fitted at once."""
-    if given.budget.planned:
+    if configuration.budget.planned:
         print(f"budget: model={spec.name} is fitted at once, in the time that it takes")

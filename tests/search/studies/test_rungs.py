@@ -312,7 +312,7 @@ def test_a_training_is_as_long_at_its_end_as_its_network_allows(begin_halving):
     assert [halving.epochs_of(one) for one in filters] == [None, None]
     halving.pace = Pace(plan=plan)
     assert [halving.epochs_of(one) for one in filters] == [None, None]
-    configs = [halving.given.with_values(each).run for each in filters]
+    configs = [halving.configuration.with_values(each).run for each in filters]
     one, two = (
         NetworkCost.of(config.spec, halving.material.for_config(config).step_shape)
         for config in configs

@@ -126,7 +126,7 @@ def test_promotion_sees_what_the_study_counts_and_nothing_else(begin, tiny):
     assert set(statuses(sweep).values()) == {"RUNNING"}
     sweep.reconcile()
     assert statuses(sweep) == {0: "KILLED", 1: "FINISHED", 2: "RUNNING"}
-    config = sweep.given.run
+    config = sweep.configuration.run
     dataset = obtain(config.data, config.split)
     found = best_trials(sweep.tracking, dataset, RankConfig(k=5), [sweep.study.name])
     assert [trial.run_id for trial in found] == [records[counted.number].run_id]

@@ -53,7 +53,7 @@ def run(monkeypatch, tmp_path):
     )  # fmt: skip
 
     def go(code, number, *, over=False):
-        sweep.given, sweep.pace = code, idle_worker.Time(over)
+        sweep.configuration, sweep.pace = code, idle_worker.Time(over)
         try:
             workers.run_workers(sweep, number, lambda *_: None)
         finally:  # failures are those of a look behind the end of the worker
