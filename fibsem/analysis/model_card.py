@@ -169,9 +169,9 @@ def model_card(facts: CardFacts) -> str:
 def shortened(card: str, most: int) -> str:
     """Shorten a card to ``most`` characters by leaving out whole sections, the longest first."""
     head, *sections = card.rstrip().split("\n\n## ")
-    kept = list(sections)
-    while len(text := _joined(head, kept, len(kept) < len(sections))) > most and kept:
-        kept.remove(max(kept, key=len))
+    shown = list(sections)
+    while len(text := _joined(head, shown, len(shown) < len(sections))) > most and shown:
+        shown.remove(max(shown, key=len))
     return text[:most]
 
 

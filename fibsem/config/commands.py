@@ -81,12 +81,12 @@ def _plain(config: Any, command: str, overrides: Iterable[str]) -> Tree:
     from omegaconf import OmegaConf
 
     tree = _without_empty(OmegaConf.to_container(config, resolve=True))
-    kept = {str(key): value for key, value in tree.items() if key != "hydra"}
+    values = {str(key): value for key, value in tree.items() if key != "hydra"}
     if command == "sweep":
-        kept = without_typed_axes(kept, overrides)
-    for key, value in {**kept, **dict(flat(kept))}.items():  # a table may be in a value's place
+        values = without_typed_axes(values, overrides)
+    for key, value in {**values, **dict(flat(values))}.items():  # a table may be in a value's place
         check_value(key, value)
-    return {**without_groups(kept), "command": command_line(command, overrides)}
+    return {**without_groups(values), "command": command_line(command, overrides)}
 
 
 def _without_empty(value: Any) -> Any:
@@ -147,8 +147,10 @@ class _one_line_errors:  # noqa: N801 - reads as a statement: with _one_line_err
 def _first_line(message: str) -> str:
     """Return Hydra's message in one line, without its hints."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("full_key", "object_type", "See https"))]
-    return " ".join(kept).partition(" Config search path")[0]
+    telling_lines = [
+        line for line in lines if not line.startswith(("full_key", "object_type", "See https"))
+    ]
+    return " ".join(telling_lines).partition(" Config search path")[0]
 
 
 def _keep_no_password(arguments: list[str]) -> None:

@@ -236,8 +236,8 @@ class Configuration:
     @cached_property
     def planning(self) -> str:
         """Hash of all settings that determine the steps of a plan, except data and budget."""
-        kept = {key: value for key, value in self.tree.items() if key not in PLANNED_WITHOUT}
-        text = json.dumps(kept, sort_keys=True, default=str)
+        settings = {key: value for key, value in self.tree.items() if key not in PLANNED_WITHOUT}
+        text = json.dumps(settings, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property

@@ -137,16 +137,16 @@ def settings_hash(tree: Tree) -> str:
     settings_hash(compose("train")) == settings_hash(compose("train", ["output=here"]))
     ```
     """
-    kept = copy.deepcopy(tree)
+    settings = copy.deepcopy(tree)
     for key in OUTSIDE:
         if key in NAMING:
             continue
         *path, last = key.split(".")
-        node = kept
+        node = settings
         for part in path:
             node = node.get(part, {})
         node.pop(last, None)
-    text = json.dumps(kept, sort_keys=True, default=str)
+    text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

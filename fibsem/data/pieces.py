@@ -145,9 +145,9 @@ def draw_pieces(regions: Sequence[Region], rng: np.random.Generator, most: int =
     probability = inclusion(size, most)
     order = np.lexsort((rng.random(len(area)), parts.counts[:, rare] / area))
     chosen = np.sort(order[systematic(probability[order], rng)])
-    kept = tuple(parts.regions[k] for k in chosen)
+    pieces = tuple(parts.regions[k] for k in chosen)
     return Pieces(
-        kept,
+        pieces,
         1 / probability[chosen],
         np.unique(parts.square[chosen], return_inverse=True)[1],
         (int(total[0]), int(total[1])),

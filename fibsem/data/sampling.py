@@ -182,10 +182,12 @@ def _choose(
     )
     member, row, column, label = (part[chosen] for part in (member, row, column, label))
     used, member = np.unique(member, return_inverse=True)
-    kept = tuple(lattices[k] for k in used)
-    start = np.array([(lattice.window, lattice.y, lattice.x) for lattice in kept], np.int32)[member]
+    used_lattices = tuple(lattices[k] for k in used)
+    start = np.array(
+        [(lattice.window, lattice.y, lattice.x) for lattice in used_lattices], np.int32
+    )[member]
     pixels = Pixels(start[:, 0], start[:, 1] + LATTICE * row, start[:, 2] + LATTICE * column, label)
-    return LatticeSample(kept, member.astype(np.int32), row, column, pixels)
+    return LatticeSample(used_lattices, member.astype(np.int32), row, column, pixels)
 
 
 def cut_patches(

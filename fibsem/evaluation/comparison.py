@@ -193,10 +193,10 @@ class _SavedSquare:
 def _square(path: Path) -> _SavedSquare | None:
     """Read a saved square; None if the file does not exist or is damaged."""
     try:
-        with np.load(io.BytesIO(path.read_bytes())) as kept:
-            run_id = str(kept["run_id"]) if "run_id" in kept else None
+        with np.load(io.BytesIO(path.read_bytes())) as arrays:
+            run_id = str(arrays["run_id"]) if "run_id" in arrays else None
             return _SavedSquare(
-                kept["grey"], kept["labels"], kept["found"], str(kept["region"]), run_id
+                arrays["grey"], arrays["labels"], arrays["found"], str(arrays["region"]), run_id
             )
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         return None

@@ -156,15 +156,15 @@ class Evaluation:
         Scores are not stored if squares have changed meanwhile.
         """
         file = folder / "scores.json"
-        kept = known_json(file, SeedScores.from_json)
-        if kept is not None and kept.run_id == result.run_id:
-            return kept
-        if kept is None:
+        stored = known_json(file, SeedScores.from_json)
+        if stored is not None and stored.run_id == result.run_id:
+            return stored
+        if stored is None:
             model = models.load(material.config.spec, folder)
             scores = score_model(material, model, self.patch_limit, folder)
             check_unchanged(material.dataset, "this evaluation")
         else:
-            scores = kept.scores
+            scores = stored.scores
         scored = SeedScores.of(seed, result, scores)
         write_json(file, scored.to_json())
         return scored

@@ -250,11 +250,11 @@ def final_training(promotion: Promotion, trial: Trial, seed: int, text: str) -> 
 def _limit_s(promotion: Promotion, folder: Path) -> float | None:
     """Return a training's time limit in seconds or None, stored so that later starts share it."""
     path = folder.with_suffix(".json")
-    kept = known_json(path, partial(typed, TimeLimit))
-    if kept is None and (limit_s := promotion.pace.limit_s(_finished(folder))):
-        kept = TimeLimit(limit_s)
-        write_json(path, asdict(kept))
-    return None if kept is None else kept.max_seconds
+    limit = known_json(path, partial(typed, TimeLimit))
+    if limit is None and (limit_s := promotion.pace.limit_s(_finished(folder))):
+        limit = TimeLimit(limit_s)
+        write_json(path, asdict(limit))
+    return None if limit is None else limit.max_seconds
 
 
 def _finished(folder: Path) -> int:

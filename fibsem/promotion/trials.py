@@ -91,8 +91,8 @@ class Trial:
     @property
     def settings(self) -> str:
         """Network and training as text, equal for trials that differ only in their seeds."""
-        kept = {key: self.tree.get(key) for key in CONFIGURATION}
-        return json.dumps(kept, sort_keys=True, default=str)
+        settings = {key: self.tree.get(key) for key in CONFIGURATION}
+        return json.dumps(settings, sort_keys=True, default=str)
 
     def sweep(self, tracking: Tracking) -> FromSweep:
         """Return the sweep of the trial for its lineage, with the command of the latest start."""
@@ -407,14 +407,14 @@ def _namesakes(runs: Sequence[Run], studies: Iterable[str]) -> Iterator[str]:
 def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Run]:
     """Return the runs whose networks take at most ``most_seconds`` per gigapixel."""
     costs = [run.data.metrics.get(metric_names.COST, np.inf) for run in runs]
-    kept = [run for run, cost in zip(runs, costs, strict=True) if cost <= most_seconds]
-    if not kept:
+    affordable = [run for run, cost in zip(runs, costs, strict=True) if cost <= most_seconds]
+    if not affordable:
         measured = [cost for cost in costs if np.isfinite(cost)] or [0.0]
         raise UserError(
             f"`max_seconds_per_gigapixel` must leave a trial, but got {most_seconds:g}; those "
             f"of {where} take {min(measured):.0f} to {max(measured):.0f}."
         )
-    return kept
+    return affordable
 
 
 def common_objective(tracking: Tracking, runs: Sequence[Run]) -> Objective:

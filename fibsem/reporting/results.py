@@ -240,13 +240,13 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
         )
     now = opened.data if opened else None
     data = _state_of(own, now)
-    kept = [
+    shown = [
         result
         for result in every
         if result in guests or (result in own and _is_made_on(result, data))
     ]
-    others = len(own) + len(guests) - len(kept)
-    return Results(dataset, data, tuple(kept), others, now, elsewhere)
+    others = len(own) + len(guests) - len(shown)
+    return Results(dataset, data, tuple(shown), others, now, elsewhere)
 
 
 def _others_in(every: Iterable[FinishedCommand[Any]]) -> str:

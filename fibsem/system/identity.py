@@ -155,16 +155,16 @@ def settle(
         If the folder holds results of another kind or, without ``overwrite``, of another identity;
         names the differences.
     """
-    kept = Identity.beside(folder)
-    if kept is None:
+    existing = Identity.beside(folder)
+    if existing is None:
         check_others(folder, now.kind)
     if overwrite:
-        if kept and kept.kind != now.kind:
-            now.check(kept, folder, remedy="another output")
+        if existing and existing.kind != now.kind:
+            now.check(existing, folder, remedy="another output")
         remove_own(folder, [*own, FILE])  # identity last: a kill in between mixes no results
-    elif (before := kept or former()) is not None:
+    elif (before := existing or former()) is not None:
         now.check(before, folder, defaults=defaults)
-    if overwrite or kept != now:
+    if overwrite or existing != now:
         now.write(folder)
 
 

@@ -66,7 +66,7 @@ def _have_short_folder() -> None:
 
     Schedulers set long paths with the names of job and user, but a socket's path has 107 bytes.
     """
-    folder, kept = tempfile.gettempdir(), tempfile.tempdir
+    folder, default = tempfile.gettempdir(), tempfile.tempdir
     if len(os.fsencode(folder)) <= LONGEST_TEMPORARY:
         return
     usable = (place for place in SHORT_TEMPORARY if os.access(place, os.W_OK | os.X_OK))
@@ -80,7 +80,7 @@ def _have_short_folder() -> None:
     try:
         util.get_temp_dir()  # created once, in the current `tempdir`
     finally:
-        tempfile.tempdir = kept
+        tempfile.tempdir = default
 
 
 def core_shares(count: int) -> list[set[int]]:

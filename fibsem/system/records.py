@@ -167,10 +167,10 @@ def as_record(value: Any) -> Any:
 
 def _by_field(value: Any) -> Record:
     """Return a dataclass as a dict of its fields, without omitted ones (``UNLESS_NONE``)."""
-    kept = ((entry, getattr(value, entry.name)) for entry in fields(value))
+    values = ((entry, getattr(value, entry.name)) for entry in fields(value))
     return {
         entry.name: as_record(item)
-        for entry, item in kept
+        for entry, item in values
         if item is not None or entry.metadata != UNLESS_NONE
     }
 

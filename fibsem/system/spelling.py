@@ -39,6 +39,6 @@ class Spelling:
 
     def read(self, written: str) -> str:
         """Return the original text, with dots where it was truncated."""
-        kept, cut, _ = written.partition(self.cut)
-        text = self.numbers.sub(lambda match: chr(int(match[1], 16)), kept)
+        body, cut, _ = written.partition(self.cut)
+        text = self.numbers.sub(lambda match: chr(int(match[1], 16)), body)
         return text + ("..." if cut else "")

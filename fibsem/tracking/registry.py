@@ -58,10 +58,10 @@ def register(
         number = same[-1]
     else:
         facts = {key: str(value) for key, value in tags.items() if value not in (None, "")}
-        kept = {key: clipped(value, LONGEST) for key, value in facts.items()}
+        texts = {key: clipped(value, LONGEST) for key, value in facts.items()}
         uri = log_bundle(folder, run_id, identity, example)
         with contextlib.redirect_stderr(io.StringIO()):  # MLflow repeats what promote prints
-            made = mlflow.register_model(uri, REGISTERED, tags={**kept, names.IDENTITY: identity})
+            made = mlflow.register_model(uri, REGISTERED, tags={**texts, names.IDENTITY: identity})
         number = str(made.version)
     _describe(client, number, folder)
     return number

@@ -49,12 +49,12 @@ def _spreads(cells: Cells) -> Iterator[PartSpread]:
         edges = [min(size, n) for n in cells.known_voxels.shape]
         whole = cells.known_voxels.max() * np.prod(edges)
         pores, voxels = (_summed(counts, edges) for counts in (cells.pores, cells.known_voxels))
-        kept = voxels >= 0.5 * whole
-        if kept.sum() < FEWEST:
+        large = voxels >= 0.5 * whole
+        if large.sum() < FEWEST:
             return
         volume = float(np.prod(np.multiply(edges, cells.size)))
-        sd = float(np.std(pores[kept] / voxels[kept], ddof=1))
-        yield PartSpread(volume ** (1 / 3), int(kept.sum()), sd)
+        sd = float(np.std(pores[large] / voxels[large], ddof=1))
+        yield PartSpread(volume ** (1 / 3), int(large.sum()), sd)
         size *= 2
 
 

@@ -138,10 +138,10 @@ def _boxes(
         sides = [max(1, round(length / step)) for step in spacing]
         indices = tuple(at // side for at, side in zip(places, sides, strict=True))
         room = [-(-n // side) for n, side in zip(shape, sides, strict=True)]
-        kept, box = np.unique(np.ravel_multi_index(indices, room), return_inverse=True)
-        if len(kept) <= MOST_BOXES:
+        boxes, box = np.unique(np.ravel_multi_index(indices, room), return_inverse=True)
+        if len(boxes) <= MOST_BOXES:
             rows = np.arange(len(box))
-            return csr_array((np.ones(len(box)), (rows, box)), (len(box), len(kept)))
+            return csr_array((np.ones(len(box)), (rows, box)), (len(box), len(boxes)))
         length *= 1.25
 
 

@@ -149,8 +149,8 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
     if size < WORTH_KEEPING or not source.places(0):
         return {z: digest for z, digest, _ in _read(source, slices, readers)}
     path = user_cache() / "digests" / f"{digest_of(str(volume.path.absolute()))}.json"
-    kept, before = _kept(path), stamps_of(source, slices)
-    cached = {z: kept.get(str(z), {}).get(stamp.key) for z, stamp in before.items()}
+    earlier, before = _cached(path), stamps_of(source, slices)
+    cached = {z: earlier.get(str(z), {}).get(stamp.key) for z, stamp in before.items()}
     digests = {z: digest for z, digest in cached.items() if digest is not None}
     missing = [z for z in slices if z not in digests]
     if not missing:
@@ -168,11 +168,11 @@ def slice_digests(volume: Volume, slices: Iterable[int] | None = None) -> dict[i
         if stamp == before[z] and when[z] - stamp.latest > SETTLED_NS and digests[z] != UNREADABLE
     }
     if settled:
-        cache_json(path, {**kept, **settled})
+        cache_json(path, {**earlier, **settled})
     return {z: digests[z] for z in slices}
 
 
-def _kept(path: Path) -> dict[str, dict[str, str]]:
+def _cached(path: Path) -> dict[str, dict[str, str]]:
     """Return the cached digests by slice and stamp."""
     return cached_json(path, partial(typed, dict[str, dict[str, str]])) or {}
 

@@ -157,7 +157,7 @@ class Extent:
             yield f"warning: {doubt}"
 
     @property
-    def kept(self) -> KeptExtent:
+    def as_kept(self) -> KeptExtent:
         """The record that a ledger keeps, without the mask, which the user gives again."""
         parts = {str(z): tuple(part.as_kept for part in group) for z, group in self.parts.items()}
         return KeptExtent(parts, self.doubts)

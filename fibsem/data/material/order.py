@@ -122,5 +122,5 @@ def _same(parts: Some, others: Some) -> float:
 def _tiles(image: Some) -> Some:
     """Return the pixels of each whole square of ``TILE`` pixels, a row each."""
     rows, columns = (side // TILE for side in image.shape)
-    kept = image[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
-    return kept.transpose(0, 2, 1, 3).reshape(-1, TILE * TILE)
+    tiles = image[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
+    return tiles.transpose(0, 2, 1, 3).reshape(-1, TILE * TILE)

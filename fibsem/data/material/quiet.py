@@ -64,13 +64,13 @@ def quiet_sides(
     sizes
         Size of the slice in pixels perpendicular to each side.
     """
-    kept = list(slices)
+    sampled = list(slices)
     for side in SIDES:
-        depths = [] if explained[side] else [quiet_depth(pixels, side) for pixels in kept]
+        depths = [] if explained[side] else [quiet_depth(pixels, side) for pixels in sampled]
         quiet = [depth for depth in depths if depth]
-        if len(quiet) > SLICES * len(kept):
+        if len(quiet) > SLICES * len(sampled):
             yield (
-                f"{len(quiet)} of {len(kept)} slices show little along their {side} border, "
+                f"{len(quiet)} of {len(sampled)} slices show little along their {side} border, "
                 f"{np.mean(quiet) * sizes[side]:.0f} pixels deep, as fill with noise, a cap or a "
                 f"substrate: it is measured as material; {VALID.at('MASK')} leaves it out"
             )

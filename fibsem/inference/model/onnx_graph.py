@@ -42,12 +42,12 @@ class Graph:
 
     def cut(self, x: str, axes: Sequence[int], crops: Sequence[tuple[int, int]]) -> str:
         """Crop elements at the beginning and at the end of some axes."""
-        kept = [(axis, crop) for axis, crop in zip(axes, crops, strict=True) if any(crop)]
-        if not kept:
+        cropped = [(axis, crop) for axis, crop in zip(axes, crops, strict=True) if any(crop)]
+        if not cropped:
             return x
-        starts = np.array([first for _, (first, _) in kept], np.int64)
-        ends = np.array([-last if last else REST for _, (_, last) in kept], np.int64)
-        numbers = np.array([axis for axis, _ in kept], np.int64)
+        starts = np.array([first for _, (first, _) in cropped], np.int64)
+        ends = np.array([-last if last else REST for _, (_, last) in cropped], np.int64)
+        numbers = np.array([axis for axis, _ in cropped], np.int64)
         return self.add("Slice", x, *map(self.constant, (starts, ends, numbers)))
 
     def extent(self, x: str) -> str:

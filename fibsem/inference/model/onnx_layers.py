@@ -110,8 +110,8 @@ def _side_by_side(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
     x, planes, filters = inputs[0], layer.planes, layer.input.shape[-1]
     apart = graph.add("Reshape", x, _around_extent(graph, x, [-1, planes], [filters]))
     together = graph.add("Transpose", apart, perm=[0, 2, 3, 1, 4])
-    kept = np.array([0, 0, 0, planes * filters], np.int64)  # 0: extent unchanged
-    return graph.add("Reshape", together, graph.constant(kept))
+    shape = np.array([0, 0, 0, planes * filters], np.int64)  # 0: extent unchanged
+    return graph.add("Reshape", together, graph.constant(shape))
 
 
 def _around_extent(graph: Graph, x: str, before: list[int], behind: list[int]) -> str:

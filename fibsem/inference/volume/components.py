@@ -150,8 +150,8 @@ def _judge(
     for part in open_ended:
         part[0] = False  # the other class
     total = np.bincount(group, np.concatenate(sizes))
-    kept = np.bincount(group, np.concatenate(open_ended)) > 0
-    small = ((total < min_voxels) & ~kept)[group]
+    is_open = np.bincount(group, np.concatenate(open_ended)) > 0
+    small = ((total < min_voxels) & ~is_open)[group]
     parts = np.split(small, np.cumsum([len(part) for part in sizes])[:-1])
     for part in parts:
         part[0] = False

@@ -70,10 +70,10 @@ class SegmentationPlan:
         return self.changed or 0.0 if self.precision == "bfloat16" else 0.0
 
     @property
-    def kept(self) -> KeptPlan:
+    def as_kept(self) -> KeptPlan:
         """The plan as the ledger keeps it."""
         return KeptPlan(
-            self.correction, self.precision, self.changed, self.certificate, self.extent.kept,
+            self.correction, self.precision, self.changed, self.certificate, self.extent.as_kept,
             self.mode, self.tiling, self.room,
         )  # fmt: skip
 
@@ -109,8 +109,8 @@ class Planner:
         """Return the plan in a ledger, completed, or a new one; changes are stored there."""
         before = ledger.decided.decisions
         plan = self._anew() if before is None else self._completed(before)
-        if plan.kept != before:
-            ledger.decide(decisions=plan.kept)
+        if plan.as_kept != before:
+            ledger.decide(decisions=plan.as_kept)
         return plan
 
     def _anew(self) -> SegmentationPlan:

@@ -102,18 +102,18 @@ def _shared(
     scoring_s = _scoring_s(asked, dataset, slowest, views=candidates.views)
     left_s = budget_s - (time.perf_counter() - began) - scoring_s
     ranked = trained_anew(configuration, candidates.fewest, again_s, RANKING * left_s)
-    kept = candidates.first(ranked.trials)
-    if kept.slowest != candidates.slowest:  # another network is the slowest now
-        slowest, _ = _probed(kept, dataset, timed)
-        scoring_s = _scoring_s(asked, dataset, slowest, views=kept.views)
+    shortlist = candidates.first(ranked.trials)
+    if shortlist.slowest != candidates.slowest:  # another network is the slowest now
+        slowest, _ = _probed(shortlist, dataset, timed)
+        scoring_s = _scoring_s(asked, dataset, slowest, views=shortlist.views)
     ranking_s = ranked.seconds(again_s)
     spent_s = time.perf_counter() - began + scoring_s + ranking_s
     instead = ["rank.k=1 (no trial is trained anew)"] if ranking_s else []
     if volumes_s := _volumes_s(asked, dataset, slowest):
         instead.append(f"segment=false (leaves {duration(volumes_s)} of whole volumes for later)")
-    count = final_trainings(configuration.promotion, kept.architectures)
+    count = final_trainings(configuration.promotion, shortlist.architectures)
     plan = plan_trainings(slowest, budget_s, spent_s, dataset.hash, trials=count, instead=instead)
-    warning = shorter(plan, [candidate.trained for candidate in kept.each], dataset, instead)
+    warning = shorter(plan, [candidate.trained for candidate in shortlist.each], dataset, instead)
     waiting_s = 0.0 if volumes else _volumes_s(configuration, dataset, slowest)
     plan = replace(
         plan, ranking_s=ranking_s, scoring_s=scoring_s, ranked=ranked, waiting_s=waiting_s

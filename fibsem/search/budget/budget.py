@@ -132,10 +132,10 @@ def disk_mib(
     state. Nothing is removed with several objectives, and no checkpoint with Keras-Tuner.
     """
     trials = most_trials(plan)
-    kept = trials if keep is None else min(keep, trials)
+    trials_kept = trials if keep is None else min(keep, trials)
     going_on = plan.rungs[0][0] if plan.rungs else 0
-    checkpoints = trials if all_checkpoints else min(trials, kept + going_on)
-    return 4 * parameters * (kept + IN_CHECKPOINT * checkpoints) / 2**20
+    checkpoints = trials if all_checkpoints else min(trials, trials_kept + going_on)
+    return 4 * parameters * (trials_kept + IN_CHECKPOINT * checkpoints) / 2**20
 
 
 def most_trials(plan: Plan) -> int:

@@ -76,8 +76,8 @@ class TrialRecord(Stored):
     def to_json(self) -> Record:
         """Return the record in the storage, without empty fields."""
         nullable = () if self.val is None else NULLABLE
-        kept = ((entry.name, getattr(self, entry.name)) for entry in fields(self))
-        return {key: value for key, value in kept if key in nullable or value != EMPTY.get(key)}
+        values = ((entry.name, getattr(self, entry.name)) for entry in fields(self))
+        return {key: value for key, value in values if key in nullable or value != EMPTY.get(key)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> TrialRecord:

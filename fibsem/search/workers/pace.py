@@ -84,9 +84,9 @@ class Pace:
 
     def over(self, trials: int) -> bool:
         """Whether no further training begins in a sweep with ``trials`` finished trials."""
-        least, kept = 0.0, self._kept
-        if kept is not None:
-            least = kept.once_s + FEWEST_STEPS * kept.step_s + kept.validation_s
+        least, plan = 0.0, self._hard_plan
+        if plan is not None:
+            least = plan.once_s + FEWEST_STEPS * plan.step_s + plan.validation_s
         return self.left_s <= least and (self.strict or trials >= self.planned)
 
     def stopped(self, trials: int) -> bool:
@@ -99,20 +99,20 @@ class Pace:
         The time of later rungs is reserved; a training begins if at least half of its planned time
         is left in addition.
         """
-        k, kept = self._rung_of(slot), self._kept
-        if kept is None or k is None:
+        k, plan = self._rung_of(slot), self._hard_plan
+        if plan is None or k is None:
             return False
-        return self.left_s < kept.after_s(k) + 0.5 * kept.training_s(k)
+        return self.left_s < plan.after_s(k) + 0.5 * plan.training_s(k)
 
     def limit_s(self, slot: int) -> float | None:
         """Return the limit in seconds of a training that begins now, or None without a limit.
 
         Trainings that stop at the next rung have none, as it would change their learning rates.
         """
-        kept = self._kept
-        if kept is None or self._rung_of(slot) is not None:
+        plan = self._hard_plan
+        if plan is None or self._rung_of(slot) is not None:
             return None
-        return max(1.0, self.left_s - kept.once_s)
+        return max(1.0, self.left_s - plan.once_s)
 
     def lengthens(self, slot: int) -> bool:
         """Whether a training gets more epochs than planned if time is left for them.
@@ -134,7 +134,7 @@ class Pace:
         return self.for_trainings_s / turns - self.plan.once_s
 
     @property
-    def _kept(self) -> Plan | None:
+    def _hard_plan(self) -> Plan | None:
         """The plan, if a hard budget cuts trainings to its times."""
         return self.plan if self.strict else None
 

@@ -236,10 +236,10 @@ class Worker:
         except TrialFailedError as failure:
             self._failed(held, failure)
         else:
-            self.study.complete(attempt, values, self._kept(result))
+            self.study.complete(attempt, values, self._record(result))
             tidy(self.study, self.sweep.goals, self.trials, self.search.keep)
 
-    def _kept(self, result: TrialResult) -> TrialRecord:
+    def _record(self, result: TrialResult) -> TrialRecord:
         """Return the record of a result for the study, with its excess over bounds."""
         figures = {goal: goal.of(result.groups) for goal in self.sweep.bounds}
         beyond = {g.key: g.beyond(figures[g], bound) for g, bound in self.sweep.bounds.items()}

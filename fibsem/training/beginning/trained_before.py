@@ -53,13 +53,13 @@ def read_once(read: Callable[[str, str], T]) -> Callable[[str | None, str], T | 
 
     All trials of a sweep thus share one copy of the weights.
     """
-    kept = lru_cache(maxsize=2)(read)
+    cached = lru_cache(maxsize=2)(read)
 
     @wraps(read)
     def at(address: str | None, tracking_uri: str) -> T | None:
         if address is None:
             return None
-        return (kept if digest_in(address) else read)(address, tracking_uri)
+        return (cached if digest_in(address) else read)(address, tracking_uri)
 
     return at
 

@@ -117,7 +117,7 @@ class PlanFile:
         UserError
             If results in the folder have another plan, one that cannot be used, or none.
         """
-        results, plan = self._of_results(), None if self.anew else self._kept()
+        results, plan = self._of_results(), None if self.anew else self._former()
         if plan is not None and plan.budget_s == budget_s:
             fits = plan.settings == settings and plan.is_of(self.work)
             if results is not None or fits:
@@ -133,7 +133,7 @@ class PlanFile:
             return None
         return known_json(self.path, Plan.from_json)
 
-    def _kept(self) -> Plan | None:
+    def _former(self) -> Plan | None:
         """Return the usable plan of an earlier start, or None if there is none.
 
         Raises UserError if results depend on a plan that cannot be used.

@@ -34,15 +34,15 @@ def spilled(
     OSError
         If the disk is full.
     """
-    kept: list[tuple[Region, ScoredSquare]] = []
+    without_scores: list[tuple[Region, ScoredSquare]] = []
     shapes: list[tuple[int, ...]] = []
     with tempfile.TemporaryFile(dir=folder) as file:
         for region, square in squares:
             file.write(np.ascontiguousarray(square.scores, np.float32).data)
             shapes.append(square.scores.shape)
-            kept.append((region, replace(square, scores=NOTHING)))
+            without_scores.append((region, replace(square, scores=NOTHING)))
         if not file.tell():
-            return kept
+            return without_scores
         file.flush()
         everything = np.memmap(file, np.float32, "r")  # a single map, as each keeps a file open
     ends = np.cumsum([math.prod(shape) for shape in shapes])
@@ -52,5 +52,5 @@ def spilled(
     ]
     return [
         (r, replace(s, scores=part_scores))
-        for (r, s), part_scores in zip(kept, scores, strict=True)
+        for (r, s), part_scores in zip(without_scores, scores, strict=True)
     ]

@@ -114,18 +114,18 @@ class TrainingState:
         print(f"warning: {error.args[0]}; {self._what_follows()}", file=sys.stderr)
 
     def _what_follows(self) -> str:
-        kept = "" if self.best < 0 else f"epoch {self.best + 1}"
+        best_epoch = "" if self.best < 0 else f"epoch {self.best + 1}"
         if self.over:
-            return f"nothing more is trained, and {kept} is kept"
+            return f"nothing more is trained, and {best_epoch} is kept"
         rate = RESTART_RATE * self.schedule.rate
-        instead = f"; {kept} is kept if none is better" if kept else ""
+        instead = f"; {best_epoch} is kept if none is better" if best_epoch else ""
         return f"begun again after epoch {self.restart}, from a learning rate of {rate:g}{instead}"
 
     def say_kept(self) -> None:
         """Print a note if the best epoch was before the restart."""
         if self.restart is not None and self.best < self.restart:
-            kept = f"kept: epoch {self.best + 1}, of the network that was begun first"
-            print(kept, file=sys.stderr)
+            line = f"kept: epoch {self.best + 1}, of the network that was begun first"
+            print(line, file=sys.stderr)
 
     def rate(self, steps: int) -> Rate:
         """Return the learning rates of the next epoch.

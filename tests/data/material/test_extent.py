@@ -37,7 +37,7 @@ def spoiled(spoil):
 @pytest.mark.parametrize("spoil", [drifted, turned, with_bar, with_blanks])
 def test_it_is_read_as_it_was_written(spoil):
     _, extent = spoiled(spoil)
-    again = Extent(extent.shape).with_parts(KeptExtent.from_json(extent.kept.to_json()))
+    again = Extent(extent.shape).with_parts(KeptExtent.from_json(extent.as_kept.to_json()))
     assert again == extent
     assert again.left_out() == extent.left_out() != {}
 

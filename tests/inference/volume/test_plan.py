@@ -83,7 +83,7 @@ def test_a_ledger_from_before_plans_goes_on(volume, segmenter, begun, missing, m
     assert again["porosity"] == record["porosity"]
     assert (labels_in(folder) == before).all()
     assert plan_of(folder)["tiling"]["slice_shape"] == list(SHAPE[1:])
-    assert plan_of(folder)["extent"] == Extent(SHAPE).kept.to_json()
+    assert plan_of(folder)["extent"] == Extent(SHAPE).as_kept.to_json()
 
 
 def test_the_room_is_written_as_it_is_read(volume, segmenter, whole):

@@ -62,8 +62,8 @@ class Marked:
         """Texts at the ``@`` before, between and after these numbers."""
         text = self.name.text
         mask = [any(a <= k < b for a, b in self.spans) for k in range(len(text))]
-        kept = "".join(sign if inside else "\0" for sign, inside in zip(text, mask, strict=True))
-        return tuple(piece.strip("\0").casefold() for piece in literals(kept, self.within))
+        visible = "".join(sign if inside else "\0" for sign, inside in zip(text, mask, strict=True))
+        return tuple(piece.strip("\0").casefold() for piece in literals(visible, self.within))
 
     @property
     def at(self) -> str:

@@ -279,12 +279,12 @@ class SlabWorker:
         halo = self.segmenter.halo[0]
         needed = reflected(z - halo, z + halo + 1, self.volume.shape[0]).tolist()
         # slices of the last neighbourhood may be in use, and mirrored ones recur at the end
-        kept = {k: future for k, future in self._slices.items() if k >= min([*needed, z - halo])}
+        slices = {k: future for k, future in self._slices.items() if k >= min([*needed, z - halo])}
         for k in dict.fromkeys(needed):
-            if k not in kept:
-                kept[k] = reader.submit(as_here(self._read), k)
-        self._slices = kept
-        return [kept[k] for k in needed]
+            if k not in slices:
+                slices[k] = reader.submit(as_here(self._read), k)
+        self._slices = slices
+        return [slices[k] for k in needed]
 
     def _read(self, z: int) -> FloatArray:
         """Read and correct a slice with the halo around, (y + 2 halo_y, x + 2 halo_x)."""
