@@ -129,8 +129,8 @@ class ErrorOfMean:
         shares = weights / weights.sum()
         heavy = weights >= np.sort(weights)[(len(weights) - 1) // 2] / 2
         alike = float(np.std(values[heavy], ddof=1) * np.sqrt((shares**2).sum()))
-        own = clustered(shares * (values - shares @ values))
-        return cls(max(own, alike), int(heavy.sum()) - 1)
+        clustered_error = clustered(shares * (values - shares @ values))
+        return cls(max(clustered_error, alike), int(heavy.sum()) - 1)
 
 
 def clustered(parts: Array) -> float:

@@ -42,12 +42,12 @@ def names_of(evaluations: Sequence[EvaluationSummary]) -> list[str]:
     plain = [name_of(evaluation) for evaluation in evaluations]
     typed = [_typed(evaluation) for evaluation in evaluations]
     names = []
-    for name, own in zip(plain, typed, strict=True):
+    for name, options in zip(plain, typed, strict=True):
         namesakes = [
             words for plain_name, words in zip(plain, typed, strict=True) if plain_name == name
         ]
         names.append(
-            " ".join([name, *(word for word in own if any(word not in o for o in namesakes))])
+            " ".join([name, *(word for word in options if any(word not in o for o in namesakes))])
         )
     return [
         name if names.count(name) == 1 else f"{name} {str(evaluation.run_id)[:8]}"
@@ -59,8 +59,10 @@ def _typed(evaluation: EvaluationSummary) -> list[str]:
     """Return the command-line options of an evaluation that describe its training."""
     words = shlex.split(evaluation.command or "")[3:]
     keys = [word.partition("=")[0] for word in words]
-    own = [key not in ELSEWHERE and not key.startswith(("data.", "tracking.")) for key in keys]
-    return [word for word, is_own in zip(words, own, strict=True) if is_own]
+    describes = [
+        key not in ELSEWHERE and not key.startswith(("data.", "tracking.")) for key in keys
+    ]
+    return [word for word, is_own in zip(words, describes, strict=True) if is_own]
 
 
 def plus_minus(spread: Spread | None, digits: int, scale: float = 1.0) -> str:

@@ -93,8 +93,8 @@ def _keys_of(file: Path) -> tuple[tuple[str, Any], ...]:
     source = file.read_text(encoding="utf-8")
     package = package_of(file, source)
     tree = yaml.safe_load(source)
-    own = leaves({k: v for k, v in tree.items() if k not in HYDRAS})
-    return tuple((".".join([*package, *key]), value) for key, value in own)
+    entries = leaves({k: v for k, v in tree.items() if k not in HYDRAS})
+    return tuple((".".join([*package, *key]), value) for key, value in entries)
 
 
 @cache
@@ -120,7 +120,7 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
         one that it needs.
     """
     before, arguments = "", list(arguments)
-    own = own_keys(command) | _of_experiments(arguments)
+    legal = own_keys(command) | _of_experiments(arguments)
     for argument in arguments:
         name, equals, value = argument.partition("=")
         key = name.lstrip("+~-")
@@ -129,9 +129,9 @@ def check_keys(command: str, arguments: Iterable[str]) -> None:
         bare = not equals and name[:1] not in ("-", "~") and not before.startswith("-")
         if bare or (equals and not key) or "://" in name:
             raise UserError(f"an argument must be key=value, but got {argument}.")
-        if name.startswith("--") and first in own:
+        if name.startswith("--") and first in legal:
             raise UserError(f"an argument must be key=value without dashes, but got {argument}.")
-        if equals and name[:1] not in ("-", "~") and not _is_own(key, first, own):
+        if equals and name[:1] not in ("-", "~") and not _is_own(key, first, legal):
             raise unknown_key(key, command)
         if equals:
             _check_table(command, key, value)
@@ -151,9 +151,9 @@ def _of_experiments(arguments: Iterable[str]) -> set[str]:
             for key, _ in _keys_of(file)}  # fmt: skip
 
 
-def _is_own(key: str, first: str, own: Container[str]) -> bool:
-    """Return whether a key may be one of ``own``; Hydra checks the parts after the first one."""
-    return first == "hydra" or (first in own and "@" not in key)
+def _is_own(key: str, first: str, legal: Container[str]) -> bool:
+    """Return whether a key may be one of ``legal``; Hydra checks the parts after the first one."""
+    return first == "hydra" or (first in legal and "@" not in key)
 
 
 def check_given(arguments: Iterable[str]) -> None:
@@ -206,8 +206,8 @@ def _tables(command: str) -> frozenset[str]:
 def unknown_key(key: str, command: str) -> UserError:
     """Return the error for a key that a command does not have, with similar keys."""
     every = {name for file in CONF.rglob("*.yaml") for name, _ in _keys_of(file)}
-    own = own_keys(command) - set(TABLES)
-    keys = sorted(name for name in every if name.split(".")[0] in own)
+    legal = own_keys(command) - set(TABLES)
+    keys = sorted(name for name in every if name.split(".")[0] in legal)
     last = {name: name.rpartition(".")[2] for name in keys}
     word = key.rpartition(".")[2]
     word = ELSEWHERE.get(word, word)

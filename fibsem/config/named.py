@@ -37,8 +37,8 @@ def check_chosen(arguments: Iterable[str]) -> None:
     values = {override.partition("=")[0]: meant(override) for override in overrides}
     for group, default in {**CHOSEN, **_groups_of_experiment(values.get("experiment"))}.items():
         name, chosen = values.get(f"{group}.name"), values.get(group, default)
-        own = group == "data" and "data.path" in values
-        if name != chosen and not own and name in choices_of(group):
+        has_path = group == "data" and "data.path" in values
+        if name != chosen and not has_path and name in choices_of(group):
             raise UserError(
                 f"`{group}.name` must be left to `{group}`, but got {name}; {group}={name} takes "
                 "it with all that it has."

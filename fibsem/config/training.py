@@ -160,8 +160,8 @@ class TrainConfig:
                 f"`train.mode` must be auto or grid for model={spec.name}, which is trained on "
                 "squares, but got patch."
             )
-        own = self.init is not None and DIGEST.sub("", self.init) == SHIPPED
-        if self.init is not None and not own and not spec.is_network:
+        is_shipped = self.init is not None and DIGEST.sub("", self.init) == SHIPPED
+        if self.init is not None and not is_shipped and not spec.is_network:
             raise UserError(
                 f"`train.init` must be null for model={spec.name}, which has no layers, but got "
                 f"{self.init}."
@@ -178,7 +178,7 @@ class TrainConfig:
         rate = (ADAPTIVE_SQUARES if squares else ADAPTIVE).get(self.optimizer, rate)
         return replace(
             self,
-            init=None if own and not spec.is_network else self.init,
+            init=None if is_shipped and not spec.is_network else self.init,
             mode=mode,
             learning_rate=self.learning_rate or rate,
             windows=self.windows or windows,

@@ -88,7 +88,7 @@ class Architecture:
         that are not in the thesis use those of the ``2dcnn``.
     filters
         For pixel networks: filters of the first block with padding ``valid``.
-    own
+    hyperparameters
         Hyperparameters that the family lacks, or for which it has another default.
     sequence
         Whether the window is read as one sequence of length n_x * n_z.
@@ -110,7 +110,7 @@ class Architecture:
     paddings: tuple[Padding, ...] = ("valid", "same")
     sizes: Mapping[int, Sizes] = field(default_factory=lambda: _2D)
     filters: int = 16
-    own: Mapping[str, Any] = field(default_factory=dict)
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     sequence: bool = False
     weights: str | None = "model.keras"
     reach: Callable[[Mapping[str, Any]], int] | None = None
@@ -124,20 +124,20 @@ MODELS: Mapping[str, Architecture] = {
     "mv2dcnn": Architecture("mv2dcnn", quick_in_bfloat16=True),
     "triplanar": Architecture("triplanar", sizes=_PLANES, quick_in_bfloat16=True),
     "multichannel": Architecture("multichannel", sizes=_PLANES),
-    "3dcnn": Architecture("cnn3d", sizes=_3D, filters=8, own={"l2": 1e-5}),
+    "3dcnn": Architecture("cnn3d", sizes=_3D, filters=8, hyperparameters={"l2": 1e-5}),
     "1dcnn": Architecture(
-        "cnn1d", paddings=("same",), sizes=_1D, own={"kernel": 5}, sequence=True
+        "cnn1d", paddings=("same",), sizes=_1D, hyperparameters={"kernel": 5}, sequence=True
     ),
     "unet": Architecture("unet", "squares", ("valid",)),
     "forest": Architecture(
         "forest", "features", ("valid",),
-        own={"trees": 100, "sigmas": [1.0, 2.0, 4.0, 8.0, 16.0], "min_samples_leaf": 1,
+        hyperparameters={"trees": 100, "sigmas": [1.0, 2.0, 4.0, 8.0, 16.0], "min_samples_leaf": 1,
              "max_features": "sqrt"},
         weights="model.skops",
         reach=lambda hp: gaussian_reach(max(hp["sigmas"])) + 2,  # plus two for differences
     ),
     "threshold": Architecture(
-        "threshold", "features", ("valid",), own={"sigma": 1.0}, weights=None,
+        "threshold", "features", ("valid",), hyperparameters={"sigma": 1.0}, weights=None,
         reach=lambda hp: gaussian_reach(hp["sigma"]), needs_slice=True,
     ),
 }  # fmt: skip

@@ -63,8 +63,8 @@ def dense_twin(spec: ModelSpec, model: keras.Model, *, precision: str = "float32
     for layer in twin.layers:  # by name, as the order of layers may differ
         if layer.weights:
             norm = trained.get(f"{layer.name}{NORM}")
-            own = trained[layer.name].get_weights()
-            layer.set_weights(folded(own, norm.get_weights()) if norm else own)
+            weights = trained[layer.name].get_weights()
+            layer.set_weights(folded(weights, norm.get_weights()) if norm else weights)
     return twin
 
 

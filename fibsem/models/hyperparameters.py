@@ -102,14 +102,14 @@ def of_pixels(
     architecture = MODELS[name]
     sizes = architecture.sizes[min(architecture.sizes, key=lambda n: abs(n - nbhd.x))]
     usual = PIXEL if padding == "valid" else {**PIXEL, "activation": "elu"}
-    defaults = {**usual, **_chosen_sizes(sizes), **architecture.own}
+    defaults = {**usual, **_chosen_sizes(sizes), **architecture.hyperparameters}
     values = _checked(name, hyperparameters, defaults)
     hp = {**defaults, **values}
     extent = nbhd.x * nbhd.z if architecture.sequence else nbhd.x
     most = most_blocks(extent, padding, hp["kernel"], hp["convs_per_block"], hp["pool"])
     if padding == "valid":
         hp |= _valid_sizes(sizes, min(most, 4), architecture.filters)
-        hp |= {**architecture.own, **values}
+        hp |= {**architecture.hyperparameters, **values}
     if not 1 <= hp["blocks"] <= most:
         raise UserError(
             f"`model.blocks` must lie in 1..{most} for nbhd={nbhd}, padding={padding} and "
@@ -131,7 +131,7 @@ def _valid_sizes(sizes: Sizes, blocks: int, filters: int) -> Hyperparameters:
 
 def of_squares(name: str, hyperparameters: Hyperparameters) -> Hyperparameters:
     """Return the hyperparameters of a network on squares; raise UserError for illegal values."""
-    hp = {**SQUARES, **MODELS[name].own}
+    hp = {**SQUARES, **MODELS[name].hyperparameters}
     hp |= _checked(name, hyperparameters, hp)
     if not 1 <= hp["blocks"] <= MOST_UNET_POOLS:
         raise UserError(f"`model.blocks` must lie in 1..{MOST_UNET_POOLS}, but got {hp['blocks']}.")
@@ -140,8 +140,8 @@ def of_squares(name: str, hyperparameters: Hyperparameters) -> Hyperparameters:
 
 def of_features(name: str, hyperparameters: Hyperparameters) -> Hyperparameters:
     """Return the hyperparameters of a model that is not a network; raise UserError if illegal."""
-    own = MODELS[name].own
-    return {**own, **_checked(name, hyperparameters, own)}
+    defaults = MODELS[name].hyperparameters
+    return {**defaults, **_checked(name, hyperparameters, defaults)}
 
 
 def _checked(
@@ -173,8 +173,12 @@ def check_value(key: str, value: Any) -> None:
     fibsem.errors.UserError: `model.kernel` must be odd and positive, but got 4.
     """
     sizes = {"blocks": 1, "filters": 1, "dense_width": 1, "growth": "2d", "dropout": 0.0}
-    own = {name: default for model in MODELS.values() for name, default in model.own.items()}
-    _checked("any", {key: value}, {**sizes, "z_pools": 1, **PIXEL, **SQUARES, **own})
+    defaults = {
+        name: default
+        for model in MODELS.values()
+        for name, default in model.hyperparameters.items()
+    }
+    _checked("any", {key: value}, {**sizes, "z_pools": 1, **PIXEL, **SQUARES, **defaults})
 
 
 def _is_number(value: object) -> bool:

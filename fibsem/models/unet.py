@@ -55,8 +55,8 @@ class FitToPools(keras.layers.Layer):
 
     def get_config(self) -> dict[str, object]:
         """Arguments of the layer, for Keras' own format."""
-        own = {"halo": self.halo, "margin": self.margin, "multiple": self.multiple}
-        return {**super().get_config(), **own, "rest": self.rest}
+        sizes = {"halo": self.halo, "margin": self.margin, "multiple": self.multiple}
+        return {**super().get_config(), **sizes, "rest": self.rest}
 
 
 @keras.saving.register_keras_serializable("fibsem")

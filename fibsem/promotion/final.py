@@ -78,17 +78,17 @@ def kept_steps(trained: Iterable[Tree], final: FinalConfig) -> str | None:
         the final training.
     """
     networks = (trial for trial in trained if MODELS[trial["model"]["name"]].family != "features")
-    own = {steps for trial in networks if (steps := trial["train"].get("steps")) is not None}
-    if final.steps or not own:
+    counts = {steps for trial in networks if (steps := trial["train"].get("steps")) is not None}
+    if final.steps or not counts:
         return None
     return (
-        f"final training: {' or '.join(map(str, sorted(own)))} steps an epoch, as the trials were "
+        f"final training: {' or '.join(map(str, sorted(counts)))} steps an epoch, as the trials were "
         "trained; final.steps= or budget= sets others"
     )
 
 
 def share_for_nothing(configuration: Configuration, finals: Iterable[RunConfig]) -> str | None:
-    """Return a notice if ``final.share`` was typed but has no effect, as the steps are set.
+    """Return a notice if ``final.share`` was steps but has no effect, as the steps are set.
 
     Parameters
     ----------

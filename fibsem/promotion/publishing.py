@@ -98,8 +98,8 @@ def log_figures(
         for folder, paths in files.items():
             for path in paths:
                 tracking.log_file(run_id, path, folder)
-    own = metric_names.grouped("val", figures.val)
-    for run, metrics in ((run_id, figures.metrics), (promotion.parent, figures.metrics | own)):
+    val = metric_names.grouped("val", figures.val)
+    for run, metrics in ((run_id, figures.metrics), (promotion.parent, figures.metrics | val)):
         if not tracking.logged_steps(run, metric_names.SIGMA):
             tracking.tag(run, {names.TEST: names.SCORED})
             tracking.log_metrics(run, metrics, step=epochs if run == run_id else 0)

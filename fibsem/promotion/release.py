@@ -117,8 +117,8 @@ def _for(sample: Sample, options: Options) -> Options:
 
 def _names(sample: Sample) -> tuple[KeyNames, KeyNames]:
     """Return how messages name segmentation keys, below ``segmentation`` or in the manifest."""
-    own = [key for key in KEYS if key != "valid" or sample.valid == "auto"]
-    return under("segmentation", own), in_manifest(OF_FILM)
+    keys = [key for key in KEYS if key != "valid" or sample.valid == "auto"]
+    return under("segmentation", keys), in_manifest(OF_FILM)
 
 
 def segment_samples(

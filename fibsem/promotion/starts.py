@@ -31,9 +31,9 @@ class Starts(Stored):
     complete: bool
     test_squares: int | None
 
-    def with_own(self, own: Learned) -> Learned | None:
+    def with_own(self, learned: Learned) -> Learned | None:
         """Add the squares of these trainings; None if a starting model does not list its own."""
-        return merged([own, self.learned]) if self.complete else None
+        return merged([learned, self.learned]) if self.complete else None
 
     def squares(self, dataset: Dataset) -> set[tuple[str, Triple]]:
         """Return sample and first voxel of the squares that a starting model was trained on."""

@@ -76,8 +76,8 @@ class OnTestSquares(Stored):
         here = self.against is not None and self.against_run in (
             None, registry.run_of(self.against, uri),
         )  # fmt: skip
-        own = registry.version_of(run_id, uri)
-        return [version for version in (self.against if here else None, own) if version]
+        registered = registry.version_of(run_id, uri)
+        return [version for version in (self.against if here else None, registered) if version]
 
 
 def to_beat(promotion: Promotion) -> Bundle | None:

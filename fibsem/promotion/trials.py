@@ -121,10 +121,12 @@ class Trial:
 
     def fresh_seeds(self, config: RankConfig) -> list[int]:
         """Return the seeds for repetitions, without the seed of the trial."""
-        own = self.tree.get("seed")
-        return [seed for seed in range(config.seed, config.seed + config.seeds + 1) if seed != own][
-            : config.seeds
-        ]
+        trained_seed = self.tree.get("seed")
+        return [
+            seed
+            for seed in range(config.seed, config.seed + config.seeds + 1)
+            if seed != trained_seed
+        ][: config.seeds]
 
 
 def best_trials(
@@ -395,8 +397,8 @@ def _of_study(study: str) -> dict[str, str]:
 def _namesakes(runs: Sequence[Run], studies: Iterable[str]) -> Iterator[str]:
     """Yield a notice for each study name of several sweeps, as in folders of the same name."""
     for study in studies:
-        own = (run.data.tags for run in runs if run.data.tags.get(names.STUDY) == study)
-        number = len({tags.get(names.PARENT) for tags in own})
+        tags_of_study = (run.data.tags for run in runs if run.data.tags.get(names.STUDY) == study)
+        number = len({tags.get(names.PARENT) for tags in tags_of_study})
         if number > 1:
             yield (
                 f"{number} sweeps are called {study}, and trials of all of them are taken; another "

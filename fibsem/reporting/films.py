@@ -99,11 +99,11 @@ def _gone(results: Results, shown: Sequence[FinishedLabels]) -> dict[str, FilmPo
     named = {_place(result.folder)[-1] for result in shown} | {
         result.summary.sample for result in shown
     }
-    own = {result.folder.resolve() for result in results.of(SegmentationSummary)}
+    folders = {result.folder.resolve() for result in results.of(SegmentationSummary)}
     return {
         name: film.alone()
         for name, film in latest.summary.samples.items()
-        if name not in named and place_of(latest.folder / "volumes", name).resolve() not in own
+        if name not in named and place_of(latest.folder / "volumes", name).resolve() not in folders
     }
 
 

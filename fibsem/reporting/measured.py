@@ -83,8 +83,10 @@ def segmentation_of(measured: Measured, results: Results) -> FinishedLabels | No
 
     None if there is no such segmentation.
     """
-    own = [labels for labels in results.of(SegmentationSummary) if is_of(measured, labels)]
-    return min(own, key=lambda labels: not measured.is_measured_in(labels), default=None)
+    segmentations = [
+        labels for labels in results.of(SegmentationSummary) if is_of(measured, labels)
+    ]
+    return min(segmentations, key=lambda labels: not measured.is_measured_in(labels), default=None)
 
 
 def current(results: Results) -> list[Measured]:

@@ -231,21 +231,21 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
     results = (result for folder in folders for result in _walk(folder, dataset))
     unique = {result.folder.resolve(): result for result in results}
     every = sorted(unique.values(), key=lambda result: result.written)
-    own = [result for result in every if result.lineage.dataset == dataset]
-    guests, elsewhere = _labelled_by_others(every, own, opened)
-    if not (own or guests):
+    of_dataset = [result for result in every if result.lineage.dataset == dataset]
+    guests, elsewhere = _labelled_by_others(every, of_dataset, opened)
+    if not (of_dataset or guests):
         raise UserError(
             f"`data={dataset}` must have results in {', '.join(map(str, folders))}, but has none; "
             f"{_others_in(every)}{Command('evaluate').line}, sweep, promote and segment make some."
         )
     now = opened.data if opened else None
-    data = _state_of(own, now)
+    data = _state_of(of_dataset, now)
     shown = [
         result
         for result in every
-        if result in guests or (result in own and _is_made_on(result, data))
+        if result in guests or (result in of_dataset and _is_made_on(result, data))
     ]
-    others = len(own) + len(guests) - len(shown)
+    others = len(of_dataset) + len(guests) - len(shown)
     return Results(dataset, data, tuple(shown), others, now, elsewhere)
 
 
@@ -255,9 +255,9 @@ def _others_in(every: Iterable[FinishedCommand[Any]]) -> str:
     return f"there are some of {', '.join(names)} (data= or data.path=); " if names else ""
 
 
-def _state_of(own: Sequence[FinishedCommand[Any]], now: str | None) -> str | None:
+def _state_of(of_dataset: Sequence[FinishedCommand[Any]], now: str | None) -> str | None:
     """Return the hash of the data to show: ``now`` if it has results, else that of the latest."""
-    latest = [result for result in own if result.kind not in VOLUMES] or own
+    latest = [result for result in of_dataset if result.kind not in VOLUMES] or of_dataset
     if now is not None and any(_is_made_on(result, now) for result in latest):
         return now
     return latest[-1].lineage.data if latest else now
@@ -265,7 +265,7 @@ def _state_of(own: Sequence[FinishedCommand[Any]], now: str | None) -> str | Non
 
 def _labelled_by_others(
     every: Sequence[FinishedCommand[Any]],
-    own: Sequence[FinishedCommand[Any]],
+    of_dataset: Sequence[FinishedCommand[Any]],
     opened: Opened | None,
 ) -> tuple[list[FinishedCommand[Any]], tuple[Path, ...]]:
     """Find segmentations of a dataset's films by models of other datasets, and quantifications.
@@ -273,16 +273,20 @@ def _labelled_by_others(
     The films are those of the opened dataset, and those that its own models labelled. Returns these
     results, and the folders of all other segmentations.
     """
-    strange = [result for result in every if result not in own and result.kind == "segmentation"]
+    strange = [
+        result for result in every if result not in of_dataset and result.kind == "segmentation"
+    ]
     if not strange:
         return [], ()
     films = set(map(str, opened.films)) if opened else set()
-    films = films.union(*(_film_of(result) for result in own if result.kind == "segmentation"))
+    films = films.union(
+        *(_film_of(result) for result in of_dataset if result.kind == "segmentation")
+    )
     guests = [result for result in strange if films & _film_of(result)]
     measured = [
         result
         for result in every
-        if result not in own and result.kind == "quantification"
+        if result not in of_dataset and result.kind == "quantification"
         and any(_may_be_of(result, labels) for labels in guests)
     ]  # fmt: skip
     return [*guests, *measured], tuple(result.folder for result in strange if result not in guests)

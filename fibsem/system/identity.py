@@ -127,7 +127,7 @@ class Identity(Stored):
 def settle(
     folder: Path,
     now: Identity,
-    own: Iterable[str],
+    patterns: Iterable[str],
     *,
     overwrite: bool = False,
     former: Callable[[], Identity | None] = lambda: None,
@@ -139,7 +139,7 @@ def settle(
     ----------
     folder, now
         Folder of the results, and their identity.
-    own
+    patterns
         Patterns of the files that ``overwrite`` removes: all files of such results.
     overwrite
         Start anew, even if existing results of this kind differ or are damaged.
@@ -161,7 +161,7 @@ def settle(
     if overwrite:
         if existing and existing.kind != now.kind:
             now.check(existing, folder, remedy="another output")
-        remove_own(folder, [*own, FILE])  # identity last: a kill in between mixes no results
+        remove_own(folder, [*patterns, FILE])  # identity last: a kill in between mixes no results
     elif (before := existing or former()) is not None:
         now.check(before, folder, defaults=defaults)
     if overwrite or existing != now:

@@ -63,14 +63,14 @@ def successive(line: Iterable[Change]) -> list[str]:
 
 def encoded(line: Iterable[Change], version: str) -> str:
     """Encode the changes to one version as a tag; if it is too long, drop the oldest reasons."""
-    own = [asdict(change) for change in line if change.version == version]
-    for record in own:
+    records = [asdict(change) for change in line if change.version == version]
+    for record in records:
         del record["version"]
-    for record in own:
-        if len(json.dumps(own)) <= LONGEST:
+    for record in records:
+        if len(json.dumps(records)) <= LONGEST:
             break
         record["why"] = ""
-    return json.dumps(own)
+    return json.dumps(records)
 
 
 def decoded(version: str, tag: str) -> list[Change]:

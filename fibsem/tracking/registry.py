@@ -108,8 +108,8 @@ def run_of(version: str, tracking_uri: str) -> str | None:
 def version_of(run_id: str, tracking_uri: str) -> str | None:
     """Return the latest version that :func:`register` made of a run, or None."""
     versions = all_versions(client_of(tracking_uri))
-    own = [str(v.version) for v in versions if v.run_id == run_id and names.IDENTITY in v.tags]
-    return own[-1] if own else None
+    numbers = [str(v.version) for v in versions if v.run_id == run_id and names.IDENTITY in v.tags]
+    return numbers[-1] if numbers else None
 
 
 def all_versions(client: MlflowClient) -> list[ModelVersion]:

@@ -22,16 +22,16 @@ class PrunedError(Exception):
 class TrialFailedError(Exception):
     """Raised when a trial fails; holds a one-line reason and the traceback.
 
-    ``final`` is True if another attempt would fail in the same way. ``own`` is False if the
+    ``final`` is True if another attempt would fail in the same way. ``of_training`` is False if the
     process was ended from outside. ``diverged`` is True if the training diverged, which is
     information about the configuration.
     """
 
     def __init__(
-        self, reason: str, trace: str, final: bool, own: bool = True, diverged: bool = False
+        self, reason: str, trace: str, final: bool, of_training: bool = True, diverged: bool = False
     ) -> None:
         super().__init__(reason)
-        self.reason, self.trace, self.final, self.own = reason, trace, final, own
+        self.reason, self.trace, self.final, self.of_training = reason, trace, final, of_training
         self.diverged = diverged
 
 

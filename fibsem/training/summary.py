@@ -25,6 +25,6 @@ class TrainingSummary(TrialResult):
     def to_json(self) -> Record:
         """Return the record of ``summary.json``, which begins with that of ``result.json``."""
         record = super().to_json()
-        own = ("seconds", "plan", "budget")
-        last = {key: value for key, value in record.items() if key in own}
-        return {key: value for key, value in record.items() if key not in own} | last
+        last_keys = ("seconds", "plan", "budget")
+        last = {key: value for key, value in record.items() if key in last_keys}
+        return {key: value for key, value in record.items() if key not in last_keys} | last

@@ -49,7 +49,7 @@ def test_the_thesis_sizes_are_the_defaults_for_same(n):
 def test_a_network_of_no_study_has_the_sizes_of_the_2dcnn_and_hyperparameters_of_its_own(
     monkeypatch, padding
 ):
-    new = Architecture("cnn2d", own={"reach": 3, "dense_width": 48})
+    new = Architecture("cnn2d", hyperparameters={"reach": 3, "dense_width": 48})
     monkeypatch.setitem(MODELS, "new", new)
     at = Nbhd(3, 49, 49), padding
     assert resolve("new", *at).hyperparameters == {

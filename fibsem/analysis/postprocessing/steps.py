@@ -180,8 +180,8 @@ class ScoredSquare:
     def part(self, where: tuple[slice, slice], margin: int) -> ScoredSquare:
         """Return a rectangle of the square with a margin, clipped to the available scores."""
         around, inner = [], []
-        for own, side in zip(self.inner, where, strict=True):
-            start, stop = own.start + side.start, own.start + side.stop
+        for span, side in zip(self.inner, where, strict=True):
+            start, stop = span.start + side.start, span.start + side.stop
             first = max(0, start - margin)
             around.append(slice(first, stop + margin))
             inner.append(slice(start - first, stop - first))

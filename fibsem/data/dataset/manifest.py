@@ -74,9 +74,9 @@ def load_dataset(path: str | Path, recipe: SplitRecipe | None = None) -> Dataset
             "`data.path` must name a dataset.yaml, its folder or the archive, but "
             f"{absence(path)}; by name there are data=demo, phantom and hpc."
         )
-    own = path / "dataset.yaml"
-    if kind == "folder" and kind_of(own) == "file":
-        path = own
+    manifest = path / "dataset.yaml"
+    if kind == "folder" and kind_of(manifest) == "file":
+        path = manifest
     elif archive.is_archive(path):
         return checked(archive.read_archive(path))
     elif kind == "folder":

@@ -251,7 +251,7 @@ def information(greys: Greys | None, labels: npt.NDArray[np.uint8]) -> float:
     if not len(values):
         return float("nan")
     edges = _quantiles(values, np.linspace(0, 1, BINS + 1)[1:-1])
-    joint = np.stack([_in_bins(edges, own) for own in classes], axis=1) / len(values)
+    joint = np.stack([_in_bins(edges, of_class) for of_class in classes], axis=1) / len(values)
     apart = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     filled = joint > 0
     return float((joint[filled] * np.log(joint[filled] / apart[filled])).sum())
@@ -291,8 +291,11 @@ def _tell_nothing(
 ) -> bool:
     shares = [np.mean(labels[labels != IGNORE]) for _, labels in regions]
     entropy = np.mean([-p * np.log(p) - (1 - p) * np.log(1 - p) for p in shares])
-    mirrored = [np.nanmean(own) for name, own in at_others.items() if name.startswith("mirrored")]
-    own, by_chance = np.nanmean(at_place), np.mean(mirrored)
+    mirrored = [
+        np.nanmean(values) for name, values in at_others.items() if name.startswith("mirrored")
+    ]
+    at_stated, by_chance = np.nanmean(at_place), np.mean(mirrored)
     return bool(
-        by_chance > MOST_OF_IT * own or (own < NOTHING * entropy and by_chance > AS_WELL * own)
+        by_chance > MOST_OF_IT * at_stated
+        or (at_stated < NOTHING * entropy and by_chance > AS_WELL * at_stated)
     )

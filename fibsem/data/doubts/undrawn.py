@@ -90,8 +90,8 @@ class GreyThreshold:
 
     def share_of_other(self, greys: Greys, label: int) -> float:
         """Estimate the share of the other class in pixels of one label from their grey values."""
-        own, other = self.above[label], self.above[1 - label]
-        return float((np.mean(greys > self.grey) - own) / (other - own))
+        of_class, other = self.above[label], self.above[1 - label]
+        return float((np.mean(greys > self.grey) - of_class) / (other - of_class))
 
 
 def undrawn(sample: Sample) -> Iterator[str]:

@@ -152,11 +152,11 @@ def _stranger(folder: Path, entries: Sequence[Path]) -> str | None:
     films = _films_in(folder)
     if films is None:
         return "what `simulate` did not make"
-    own = {*OWN, *films}
+    expected = {*OWN, *films}
     if not (folder / "dataset.yaml").exists():  # the layout of the archive
-        own.add("data")
+        expected.add("data")
     for entry in entries:
-        if entry.name not in own:
+        if entry.name not in expected:
             return entry.name
         if entry.name not in OWN and (stranger := _put_into(entry, is_archive="data" not in films)):
             return f"{entry.name}/{stranger}"

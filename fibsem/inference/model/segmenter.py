@@ -178,9 +178,9 @@ def first_one_warnings(segmenters: Mapping[str, Segmenter]) -> Iterator[str]:
     """
     if len({segmenter.postprocessing for segmenter in segmenters.values()}) > 1:
         settings = "; ".join(
-            f"{name}: sigma={own.sigma:g}, threshold={own.threshold:g}, rounds={own.rounds}, "
-            f"min_size={own.min_size}"
-            for name, own in (
+            f"{name}: sigma={steps.sigma:g}, threshold={steps.threshold:g}, rounds={steps.rounds}, "
+            f"min_size={steps.min_size}"
+            for name, steps in (
                 (name, segmenter.postprocessing) for name, segmenter in segmenters.items()
             )
         )
@@ -189,7 +189,7 @@ def first_one_warnings(segmenters: Mapping[str, Segmenter]) -> Iterator[str]:
             "mean gets that of the first: another order gives other labels"
         )
     if len({segmenter.classes for segmenter in segmenters.values()}) > 1:
-        values = "; ".join(f"{name}: {own.classes}" for name, own in segmenters.items())
+        values = "; ".join(f"{name}: {segmenter.classes}" for name, segmenter in segmenters.items())
         yield (
             f"the models of `{WEIGHTS}` write pores and solid as different values ({values}), and "
             "their mean as those of the first"
@@ -277,5 +277,5 @@ class Scorer:
 
     def _part(self, halo: Triple) -> tuple[slice, slice, slice]:
         """Crop a block for a member with a smaller halo."""
-        z, y, x = (whole - own for whole, own in zip(self.halo, halo, strict=True))
+        z, y, x = (whole - inner for whole, inner in zip(self.halo, halo, strict=True))
         return tuple(slice(cut, -cut or None) for cut in (y, x, z))  # type: ignore[return-value]

@@ -193,9 +193,11 @@ def _death(exitcode: int | None) -> TrialFailedError:
         name = signal.Signals(-exitcode).name
         hint = ", out of memory?" if exitcode == -signal.SIGKILL else ""
         reason = f"its process was ended by {name}{hint}"
-        return TrialFailedError(reason, "", final=False, own=-exitcode in ITS_OWN)
+        return TrialFailedError(reason, "", final=False, of_training=-exitcode in ITS_OWN)
     if exitcode == INTERRUPTED:
-        return TrialFailedError("its process alone was asked to end", "", final=False, own=False)
+        return TrialFailedError(
+            "its process alone was asked to end", "", final=False, of_training=False
+        )
     return TrialFailedError(f"its process ended with exit code {exitcode}", "", final=False)
 
 
@@ -267,5 +269,5 @@ def _run(job: Job, tracking: Tracking, data: Mapping[str, str], line: Line) -> t
 
 def _failed(failure: TrialFailedError) -> tuple[str, Any]:
     return "failed", (
-        failure.reason, failure.trace, failure.final, failure.own, failure.diverged,
+        failure.reason, failure.trace, failure.final, failure.of_training, failure.diverged,
     )  # fmt: skip

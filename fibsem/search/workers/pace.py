@@ -177,12 +177,12 @@ def budget_pace(
         kept_s = 0.0 if plan.fits_last else max(0.5 * plan.trial_s, plan.trial_s - late_s)
         budget_s = plan.budget_s if strict else plan.budget_s - kept_s if anyway else None
     left_s = None if budget_s is None else budget_s - worked_s
-    own = Pace.of(left_s, strict=strict, planned=anyway or 1, plan=plan, rungs=read_rungs(rungs))
+    pace = Pace.of(left_s, strict=strict, planned=anyway or 1, plan=plan, rungs=read_rungs(rungs))
     if plan is not None:
-        own = replace(own, ends=own.clock() + plan.budget_s - worked_s)
+        pace = replace(pace, ends=pace.clock() + plan.budget_s - worked_s)
     if most_s is None or most_s >= (math.inf if left_s is None else left_s):
-        return own
-    return replace(own, until=own.clock() + most_s, planned=1, of_budget=own)
+        return pace
+    return replace(pace, until=pace.clock() + most_s, planned=1, of_budget=pace)
 
 
 def _begun_anyway(plan: Plan) -> int | None:

@@ -249,7 +249,7 @@ class Worker:
 
     def _heart(self, held: Held) -> Heart:
         def stalled(reason: str) -> TrialFailedError:
-            return TrialFailedError(reason, "", final=False, own=False)
+            return TrialFailedError(reason, "", final=False, of_training=False)
 
         def abandon(reason: str) -> None:
             """End this process, whose main thread hangs."""
@@ -273,7 +273,7 @@ class Worker:
 
     def _failed(self, held: Held, failure: TrialFailedError) -> None:
         """Report why a trial failed; a diverged trial fills its slot, and is not repeated."""
-        cause: Cause = "own" if failure.own else "ended"
+        cause: Cause = "own" if failure.of_training else "ended"
         folder = self.trials / held.attempt.place
         if failure.diverged:
             record = TrialRecord(run_of(folder), epochs=held.epochs)

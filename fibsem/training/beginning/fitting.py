@@ -54,14 +54,15 @@ def fill(network: keras.Model, sources: Iterable[tuple[ModelSpec, Layers]]) -> F
     Fit
         How much of the network was filled.
     """
-    own, depth = layers_of(network), network.input_shape[-1]
+    target, depth = layers_of(network), network.input_shape[-1]
     fitting = [
-        _fitting(own, as_normalised(layers, own), spec.nbhd.z, depth) for spec, layers in sources
+        _fitting(target, as_normalised(layers, target), spec.nbhd.z, depth)
+        for spec, layers in sources
     ]
     best = max(fitting, key=_numbers)
     for name, weights in best.items():
         network.get_layer(name).set_weights(weights)
-    return Fit(len(best), len(own), _numbers(best), _numbers(own))
+    return Fit(len(best), len(target), _numbers(best), _numbers(target))
 
 
 def layers_of(network: keras.Model) -> Layers:
@@ -69,14 +70,14 @@ def layers_of(network: keras.Model) -> Layers:
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
 
 
-def as_normalised(layers: Layers, own: Layers) -> Layers:
-    """Fold the normalisations that the target network ``own`` lacks into the preceding weights.
+def as_normalised(layers: Layers, target: Layers) -> Layers:
+    """Fold the normalisations that the ``target`` network lacks into the preceding weights.
 
     Layers of one name have kernels of the same shape with and without normalisation, but outputs
     before a normalisation may be of any scale: without it, the package's own weights give logits of
     millions. If only the target normalises, its normalisations start as the identity.
     """
-    lacking = {name for name in layers if name.endswith(NORM) and name not in own}
+    lacking = {name for name in layers if name.endswith(NORM) and name not in target}
     folds = {name.removesuffix(NORM): name for name in lacking}
     return {
         name: folded(weights, layers[folds[name]]) if name in folds else weights
@@ -85,10 +86,10 @@ def as_normalised(layers: Layers, own: Layers) -> Layers:
     }
 
 
-def _fitting(own: Layers, source_layers: Layers, have: int, want: int) -> Layers:
+def _fitting(target: Layers, source_layers: Layers, have: int, want: int) -> Layers:
     """Return the weights that fit, with first kernels adapted from ``have`` to ``want`` slices."""
     fitting = {}
-    for name, weights in own.items():
+    for name, weights in target.items():
         shapes, offered = [w.shape for w in weights], source_layers.get(name, [])
         first = [
             over_slices(w, want) if w.ndim == 4 and w.shape[2] == have else w for w in offered

@@ -71,8 +71,8 @@ class Start:
         """
         if DIGEST.sub("", self.address) != SHIPPED:
             return self
-        own = tuple(pair for pair in self.networks if pair[0].name == model)
-        return replace(self, networks=own) if own else None
+        networks = tuple(pair for pair in self.networks if pair[0].name == model)
+        return replace(self, networks=networks) if networks else None
 
     def give(self, network: keras.Model) -> Fit:
         """Copy the weights of the best fitting network into a network; see :func:`fill`."""
@@ -194,8 +194,8 @@ def suited(init: str | None, scaling: str) -> str | None:
 
 
 def _fit(start: Start, spec: ModelSpec) -> Fit | None:
-    own = start.of(spec.name)
-    return None if own is None else own.give(models.build_for_steps(spec))
+    fitting = start.of(spec.name)
+    return None if fitting is None else fitting.give(models.build_for_steps(spec))
 
 
 def _digest(networks: Sequence[tuple[ModelSpec, Layers]]) -> str:

@@ -75,7 +75,7 @@ class Worked:
     @property
     def seconds(self) -> float:
         """Seconds worked so far by all starts."""
-        return union((*self._others(), self._own()))
+        return union((*self._others(), self._interval()))
 
     @property
     def here_s(self) -> float:
@@ -98,9 +98,9 @@ class Worked:
         former = known_json(summary, partial(typed, _WorkedSeconds)) if summary.is_file() else None
         former_s = (former.seconds if former else None) or 0.0
         if worked:
-            own = self.note()
+            interval = self.note()
             self._counts = False
-            return max(former_s, union((*self._others(), own)))
+            return max(former_s, union((*self._others(), interval)))
         self.only_look()
         return max(former_s, union(self._others()))
 
@@ -125,7 +125,7 @@ class Worked:
 
     def note(self) -> tuple[float, float]:
         """Write the working time of this start to its file, and return its first and last time."""
-        first, last = self._own()
+        first, last = self._interval()
         if self._counts:
             write_json(self._file, asdict(StartedAt(first, last - first)))
         return first, last
@@ -136,7 +136,7 @@ class Worked:
         with contextlib.suppress(OSError):  # the folder may hold other notes
             self.folder.rmdir()
 
-    def _own(self) -> tuple[float, float]:
+    def _interval(self) -> tuple[float, float]:
         return self._at, self._at + time.perf_counter() - self._began
 
     def _others(self) -> Iterator[tuple[float, float]]:

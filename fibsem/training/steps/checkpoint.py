@@ -71,17 +71,17 @@ class CheckpointRecord(Stored):
         restart, since networks are checked from a share of the epochs on.
         """
         settings = self.identity.settings if self.identity else {}
-        own, warmup = settings["train.epochs"], settings.get("train.warmup")
+        epochs, warmup = settings["train.epochs"], settings.get("train.warmup")
         reached = len(self.history)
-        falls = settings.get("train.schedule") != "wsd" or reached > (1 - FALLING) * own
+        falls = settings.get("train.schedule") != "wsd" or reached > (1 - FALLING) * epochs
         if falls or self.restart is not None:
-            return float(own)
-        return max(own, reached / warmup) if warmup else math.inf
+            return float(epochs)
+        return max(epochs, reached / warmup) if warmup else math.inf
 
     def ended_later(self, before: Identity, now: Identity) -> Identity:
         """Return the identity ``before``, with the larger number of epochs of ``now`` if legal."""
-        own, asked = (identity.settings.get("train.epochs") for identity in (before, now))
-        if own is None or asked is None or not own < asked <= self.most_epochs:
+        epochs, asked = (identity.settings.get("train.epochs") for identity in (before, now))
+        if epochs is None or asked is None or not epochs < asked <= self.most_epochs:
             return before
         return replace(before, settings={**before.settings, "train.epochs": asked})
 

@@ -117,7 +117,7 @@ def train(
     if not config.spec.is_network:
         return _fit_features(material, on_epoch)
     epochs_s = left_s() if left_s else None  # building the networks has time of its own
-    own = learner is None
+    is_new = learner is None
     computed = traced.Computation(config.spec, config.train.updates, material.step_shape)
     if learner is None:
         steps = traced.take(computed)
@@ -143,7 +143,7 @@ def train(
     if state.cut_off:
         print(state.cut_off)
     trained = _best_of(learner, state, score)
-    if own:
+    if is_new:
         traced.leave(computed, learner)
     return trained
 

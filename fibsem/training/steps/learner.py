@@ -101,8 +101,8 @@ class Learner:
                 seed_networks(config.seed)
             scored = without_dropout(build(config.spec))
             start = start_of(train.init, config.tracking.absolute_uri)
-            own = start and start.of(config.spec.name)
-            learner = cls(network, scored, train.average, strategy, own)
+            initial = start and start.of(config.spec.name)
+            learner = cls(network, scored, train.average, strategy, initial)
             if steps is None:
                 learner.level()
         if steps is not None:

@@ -265,7 +265,7 @@ def test_a_second_attempt_goes_on_with_whom_the_first_one_would_have(begin_halvi
         checkpoint = job.folder / CHECKPOINT
         if len(jobs) == 5:
             checkpoint.unlink()
-            raise TrialFailedError("its process was ended", "", final=False, own=False)
+            raise TrialFailedError("its process was ended", "", final=False, of_training=False)
         if len(jobs) <= 4:
             replace_file(checkpoint, str(job.tree["train"]["learning_rate"]).encode())
         assert float(checkpoint.read_bytes()) == job.tree["train"]["learning_rate"]

@@ -88,7 +88,7 @@ def test_a_process_that_ends_without_a_word_is_a_failure_with_its_cause(code, wo
     assert caught.value.reason == f"its process {words}" if code > 0 else words in str(caught.value)
     assert caught.value.final is False
     sent = (-signal.SIGKILL, -signal.SIGXCPU)  # by others, or the kernel
-    assert caught.value.own == (code not in sent)
+    assert caught.value.of_training == (code not in sent)
 
 
 def is_asked_to_end(line):
@@ -111,7 +111,7 @@ def test_a_trial_that_is_asked_to_end_tells_it_by_its_exit_code(monkeypatch):
     process = SimpleNamespace(join=lambda: None, exitcode=end.value.code)
     with pytest.raises(TrialFailedError, match="alone was asked to end") as caught:
         conversation([], process=process)
-    assert not caught.value.own
+    assert not caught.value.of_training
 
 
 @pytest.mark.slow
@@ -122,7 +122,7 @@ def test_a_process_that_is_asked_to_end_has_not_failed_by_itself():
     theirs.close()
     with pytest.raises(TrialFailedError, match="alone was asked to end") as caught:
         executors._converse(ours, process, print)
-    assert not caught.value.own
+    assert not caught.value.of_training
 
 
 def trains_long(began, line):

@@ -207,7 +207,7 @@ def interrupt(slot):
 
 def fail(slot):
     if slot == 4:
-        raise TrialFailedError("no memory", "trace", final=False, own=True)
+        raise TrialFailedError("no memory", "trace", final=False, of_training=True)
 
 
 def test_a_training_that_was_interrupted_goes_on_with_the_steps_that_it_had(begin):

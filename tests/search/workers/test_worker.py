@@ -232,7 +232,9 @@ def test_the_end_of_a_process_costs_no_seed_but_counts(begin):
 
     def end(job, on_epoch):
         jobs.append(job)
-        raise TrialFailedError("its process was ended by SIGKILL", "", final=False, own=False)
+        raise TrialFailedError(
+            "its process was ended by SIGKILL", "", final=False, of_training=False
+        )
 
     with pytest.raises(UserError, match="SIGKILL"):
         sweep.work(end, quiet)

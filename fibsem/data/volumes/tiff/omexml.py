@@ -61,10 +61,10 @@ def ome_images(xml: str, directories: int, home: str | None = None) -> list[OmeI
         If the OME-XML is invalid.
     """
     root = ElementTree.fromstring(xml)
-    own = root.get("UUID") if home is None else None
+    uuid = root.get("UUID") if home is None else None
     where = home if home is not None and home.lower().endswith((".tif", ".tiff")) else None
     return [
-        _image(image, pixels, (own, where), directories)
+        _image(image, pixels, (uuid, where), directories)
         for image in root.iterfind("{*}Image")
         for pixels in image.iterfind("{*}Pixels")
     ]

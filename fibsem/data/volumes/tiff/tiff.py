@@ -114,17 +114,17 @@ def _film(tiff: tifffile.TiffFile, file: File, manner: Manner) -> TiffSource:
     first, checked = alike(pages, names, gaps=manner.gaps)
     if scene.behind > 1:
         checked = tuple(_behind(first, scene.behind, tiff))
-    own = [number for name, number in scene.planes if name is None and number < len(tiff.pages)]
+    in_file = [number for name, number in scene.planes if name is None and number < len(tiff.pages)]
     if isinstance(checked[0], Page):
-        size = tagged_nm(tiff, own[0] if own else 0)
+        size = tagged_nm(tiff, in_file[0] if in_file else 0)
     else:
-        size = _usual_of(tiff, own)
+        size = _usual_of(tiff, in_file)
     return TiffSource(first, checked, stated_nm(scene.voxel_nm, size))
 
 
-def _usual_of(tiff: tifffile.TiffFile, own: Sequence[int]) -> VoxelNm:
+def _usual_of(tiff: tifffile.TiffFile, in_file: Sequence[int]) -> VoxelNm:
     """Return the voxel size of most pages, for a stack whose tagged first page is unlike them."""
-    usual = usual_nm([printed_nm(tiff.pages[number]) for number in own])
+    usual = usual_nm([printed_nm(tiff.pages[number]) for number in in_file])
     return usual if differing(printed_nm(tiff.pages.first), usual) else tagged_nm(tiff)
 
 

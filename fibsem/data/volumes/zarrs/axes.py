@@ -38,8 +38,10 @@ def axis_names(multiscale: Mapping[str, Any], array: zarr.Array[Any]) -> list[st
         return [name.casefold() for name in _named(axes)]
     names: Any = getattr(array.metadata, "dimension_names", None)
     attributes: Any = array.attrs.asdict()
-    own = (_named(attributes[key]) for key in OWN if isinstance(attributes.get(key), str | list))
-    fitting = (axes for axes in own if len(axes) == array.ndim)
+    readings = (
+        _named(attributes[key]) for key in OWN if isinstance(attributes.get(key), str | list)
+    )
+    fitting = (axes for axes in readings if len(axes) == array.ndim)
     return own_names(names or next(fitting, ()))
 
 
@@ -56,9 +58,9 @@ def own_names(names: Sequence[object]) -> list[str]:
     (['z', 'y', 'x'], ['x', 'y', 'z'])
     """
     words = [str(name).casefold() for name in names]
-    own = [WORDS.get(word, word) for word in words]
-    places = (["c"] * len(own) + ["z", "y", "x"])[3:]
-    return [name if name in AXES else place for name, place in zip(own, places, strict=True)]
+    translated = [WORDS.get(word, word) for word in words]
+    places = (["c"] * len(translated) + ["z", "y", "x"])[3:]
+    return [name if name in AXES else place for name, place in zip(translated, places, strict=True)]
 
 
 def check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> None:

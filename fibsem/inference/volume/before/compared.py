@@ -54,19 +54,19 @@ def compare(work: Work, stated: VoxelNm, trained: Sequence[TrainedOn], say: Say)
         say(f"warning: {warning}")
     if greys is None:
         scaling = work.segmenter.recipe.scaling
-        own = greys_of(work.corrected) if trained else None
-        greys = _unlike(own, trained, scaling) if own else Likeness(None, ())
+        film_greys = greys_of(work.corrected) if trained else None
+        greys = _unlike(film_greys, trained, scaling) if film_greys else Likeness(None, ())
         work.ledger.decide(greys=greys)
         for warning in greys.warnings:
             say(f"warning: {warning}")
     return replace(greys, warnings=(*sizes, *greys.warnings))
 
 
-def _unlike(own: FilmGreys, trained: Sequence[TrainedOn], scaling: Scaling) -> Likeness:
+def _unlike(film_greys: FilmGreys, trained: Sequence[TrainedOn], scaling: Scaling) -> Likeness:
     """Distance of grey values, if the models have those of their training, and warnings."""
     greys = [model.greys for model in trained if model.greys]
-    far = grey_distance(own.histogram, greys) if greys else None
-    scales = scale_warnings(own.moments, [model.moments for model in trained], scaling)
+    far = grey_distance(film_greys.histogram, greys) if greys else None
+    scales = scale_warnings(film_greys.moments, [model.moments for model in trained], scaling)
     return Likeness(far, (*grey_warnings(far, len(greys)), *scales))
 
 

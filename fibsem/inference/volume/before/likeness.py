@@ -168,12 +168,12 @@ def differs(one: VoxelNm, other: VoxelNm) -> bool:
     return any(abs(a / b - 1) > SAME_SIZE for a, b in pairs)
 
 
-def grey_distance(own: Histogram, trained_on: Sequence[Sequence[Histogram]]) -> float:
+def grey_distance(of_film: Histogram, trained_on: Sequence[Sequence[Histogram]]) -> float:
     """Distance of grey values to the nearest training sample; the largest over the models.
 
     Both distributions are standardised, so that brightness and contrast do not count.
     """
-    return max(min(distance(own, histogram) for histogram in greys) for greys in trained_on)
+    return max(min(distance(of_film, histogram) for histogram in greys) for greys in trained_on)
 
 
 def grey_warnings(far: float | None, models: int = 1) -> Iterator[str]:
@@ -188,7 +188,7 @@ def grey_warnings(far: float | None, models: int = 1) -> Iterator[str]:
 
 
 def scale_warnings(
-    own: Moments, trained_on: Sequence[Sequence[Moments]], scaling: Scaling
+    moments: Moments, trained_on: Sequence[Sequence[Moments]], scaling: Scaling
 ) -> Iterator[str]:
     """Warn if a film is much darker, brighter, or of other contrast than all training films.
 
@@ -198,11 +198,11 @@ def scale_warnings(
     learnt = [films for films in trained_on if films]
     if scaling == "standardise" or not learnt:
         return
-    nearest = max((min(films, key=own.off) for films in learnt), key=own.off)
-    if own.off(nearest) > OFF:
+    nearest = max((min(films, key=moments.off) for films in learnt), key=moments.off)
+    if moments.off(nearest) > OFF:
         yield (
-            f"the grey values (mean {own.mean:.2g}, s.d. {own.spread:.2g}) are far from those of "
-            f"every training sample (nearest: {nearest.mean:.2g}, {nearest.spread:.2g}), and "
-            f"scaling={scaling} of the model leaves them so: {RANGE.at('[low,high]')} says what "
+            f"the grey values (mean {moments.mean:.2g}, s.d. {moments.spread:.2g}) are far from "
+            f"those of every training sample (nearest: {nearest.mean:.2g}, {nearest.spread:.2g}), "
+            f"and scaling={scaling} of the model leaves them so: {RANGE.at('[low,high]')} says what "
             "is black and white"
         )

@@ -14,14 +14,15 @@ from fibsem.system.summaries.porosity import Seeds
 SEEDS_ON = "validation squares at threshold 0.5, unsmoothed"
 
 
-def porosity_by_seed(own: FilmSquares | None, tested: Sequence[FilmSquares]) -> Seeds:
-    """Return the porosities of a film by trainings with other seeds, on its ``own`` squares.
+def porosity_by_seed(squares: FilmSquares | None, tested: Sequence[FilmSquares]) -> Seeds:
+    """Return the porosities of a film by trainings with other seeds, on its own squares.
 
-    ``tested`` are the squares of all films; those of other films give their spreads.
+    ``squares`` are those of the film, and ``tested`` those of all films; the squares of other films
+    give their spreads.
     """
-    others = {f.sample: _sd(f.seeds) for f in tested if f is not own and len(f.seeds) > 1}
-    if own and len(own.seeds) > 1:
-        porosities = own.seeds
+    others = {f.sample: _sd(f.seeds) for f in tested if f is not squares and len(f.seeds) > 1}
+    if squares and len(squares.seeds) > 1:
+        porosities = squares.seeds
         return Seeds(porosities, _sd(porosities), len(porosities), SEEDS_ON, others=others)
     return Seeds(why="on this film" if others else "promote rank.k=2 does", others=others)
 

@@ -33,17 +33,17 @@ class _EndsOfEstimate(TypedDict):
 
 
 def corrected_porosity(
-    own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
+    squares: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
     per_px: float | None = None, reading: Reading | None = None, models: int = 1,
     rounded: float = 0.0,
 ) -> CorrectedPorosity:  # fmt: skip
-    """Correct the porosity of a volume by its ``own`` test squares, with an interval.
+    """Correct the porosity of a volume by its own test squares, with an interval.
 
     Squares of other films (``tested``) cannot be used, since the model has other errors there.
 
     Parameters
     ----------
-    own, tested
+    squares, tested
         Squares of this film, if there are any, and of all films.
     mapped
         Porosity of the volume by its labels.
@@ -59,9 +59,9 @@ def corrected_porosity(
     rounded
         Share of the labels that bfloat16 changes, since squares are scored in float32.
     """
-    why = _why_none(own, mapped, tested, options, reading, models)
-    film = own.interval(mapped) if own and why is None else None
-    others = {film.sample: _error(film) for film in tested if film is not own and film.squares}
+    why = _why_none(squares, mapped, tested, options, reading, models)
+    film = squares.interval(mapped) if squares and why is None else None
+    others = {film.sample: _error(film) for film in tested if film is not squares and film.squares}
     if film is None:
         return CorrectedPorosity(None, Interval(why=why, others=others))
     beside = film.post_stratified
@@ -70,7 +70,7 @@ def corrected_porosity(
         widened_by=rounded,
         squares=film.squares,
         square_px=film.square_px,
-        slices=own.crowded if own else None,
+        slices=squares.crowded if squares else None,
         parts_sd=film.parts_sd,
         labelled_over_mapped=film.labelled_over_mapped,
         post_stratified=None
@@ -91,7 +91,7 @@ def _ends(estimate: PorosityEstimate, per_px: float | None, rounded: float) -> _
 
 
 def _why_none(
-    own: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
+    squares: FilmSquares | None, mapped: float, tested: Sequence[FilmSquares], options: Options,
     reading: Reading | None, models: int,
 ) -> str | None:  # fmt: skip
     """Why squares cannot give an interval; None if they can."""
@@ -104,11 +104,11 @@ def _why_none(
         return f"test squares are of one model, and not of the mean of {models}"
     if not tested:
         return "the model has no test squares with it (promote scores them)"
-    if own is None:
+    if squares is None:
         return "the model was not tested on squares of this film, and those of others do not count"
-    if reading and own.reading and (unlike := own.reading.unlike(reading)):
+    if reading and squares.reading and (unlike := squares.reading.unlike(reading)):
         return f"the test squares were scored with {unlike}"
-    return own.unfit(mapped)
+    return squares.unfit(mapped)
 
 
 def _error(film: FilmSquares) -> OtherFilm:

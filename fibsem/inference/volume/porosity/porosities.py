@@ -64,12 +64,12 @@ def porosities(
     reading = (
         Reading.of(work.plan.extent, work.options.valid, work.volume.value_range) if mine else None
     )
-    own = FilmSquares.most(mine, reading) if mine else None
+    squares = FilmSquares.most(mine, reading) if mine else None
     mapped = by_map.porosity
     corrected = corrected_porosity(
-        own,
+        squares,
         mapped,
-        [*filter(None, [own]), *others],
+        [*filter(None, [squares]), *others],
         options,
         per_px,
         reading,
@@ -82,8 +82,8 @@ def porosities(
         porosity_corrected=corrected.porosity,
         porosity_interval=corrected.interval,
         porosity_by_member=porosity_by_member(work, scorer_of, mapped, by_map.missing),
-        porosity_by_seed=porosity_by_seed(own, others),
+        porosity_by_seed=porosity_by_seed(squares, others),
         porosity_per_px_of_boundary=per_px,
     )
-    of_dataset = FilmOfDataset(missing=by_map.missing, sample=own.sample if own else None)
+    of_dataset = FilmOfDataset(missing=by_map.missing, sample=squares.sample if squares else None)
     return Porosities(film, of_dataset)
