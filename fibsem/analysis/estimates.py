@@ -131,8 +131,8 @@ class Estimate:
         squares = int(self.square.max()) + 1
         index = (self.square * 2 + self.labels) * length + position
         sums = np.bincount(index, values, squares * 2 * length).reshape(squares, 2, length)
-        whole = sums.sum(axis=0, keepdims=True)
-        return np.concatenate([whole, whole - sums])
+        total = sums.sum(axis=0, keepdims=True)
+        return np.concatenate([total, total - sums])
 
     def _cells(self, level: int) -> DoubleArray:
         """Estimate the confusion matrix of each square, scaled to all labelled pixels."""

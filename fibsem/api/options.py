@@ -67,11 +67,11 @@ def tree_of(
     typed = [*overrides_of(dataset), *(override(key, v) for key, v in leaves)]
     remember_typed(typed)
     check_given(typed)
-    whole = [key for key, value in (options or {}).items() if _is_whole(command, key, value)]
+    groups = [key for key, value in (options or {}).items() if _is_whole(command, key, value)]
     check_chosen(
         override
         for override in typed
-        if not override.startswith(tuple(f"{key}.name=" for key in whole))
+        if not override.startswith(tuple(f"{key}.name=" for key in groups))
     )
     return compose(command, with_architecture(command, typed))
 

@@ -69,8 +69,8 @@ class PromoteResult(Result[PromotionSummary]):
         UserError
             If the folder holds none, or its record is damaged.
         """
-        folder, whole = read_path(str(folder), "folder"), partial(typed, PromotionSummary)
-        return cls(read_json(folder / "summary.json", of=whole, remedy="promote again"), folder)
+        folder, parse = read_path(str(folder), "folder"), partial(typed, PromotionSummary)
+        return cls(read_json(folder / "summary.json", of=parse, remedy="promote again"), folder)
 
     @property
     def run_id(self) -> str:
@@ -106,9 +106,9 @@ class PromoteResult(Result[PromotionSummary]):
     def segmentations(self) -> dict[str, SegmentResult]:
         """Segmentations of all samples, by name; empty with ``segment=False``."""
         folders = {n: place_of(self.place / "volumes", n) for n in self.contents.samples}
-        whole = partial(read_json, of=SegmentedFilm.from_json, remedy="promote again")
+        read = partial(read_json, of=SegmentedFilm.from_json, remedy="promote again")
         return {
-            name: SegmentResult.of_folder(whole(folder / "summary.json"), folder)
+            name: SegmentResult.of_folder(read(folder / "summary.json"), folder)
             for name, folder in folders.items()
         }
 

@@ -121,8 +121,8 @@ def around_mirrored(shown: BoolArray, rows: slice, columns: slice) -> tuple[slic
         if part_shown.shape == shown.shape:
             return around
         part = tuple(
-            slice(side.start - whole.start, side.stop - whole.start)
-            for side, whole in zip((rows, columns), around, strict=True)
+            slice(side.start - outer.start, side.stop - outer.start)
+            for side, outer in zip((rows, columns), around, strict=True)
         )
         far = (
             ndimage.distance_transform_edt(~part_shown)[part].max()

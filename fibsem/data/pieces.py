@@ -109,8 +109,8 @@ class Whole:
 
 
 @lru_cache(maxsize=2)
-def _lately_read(whole: Whole) -> LabelArray:
-    labels = whole.read().view()
+def _lately_read(region_labels: Whole) -> LabelArray:
+    labels = region_labels.read().view()
     labels.setflags(write=False)
     return labels
 

@@ -20,7 +20,7 @@ from fibsem.data.volumes import Volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box, Triple
 from fibsem.system.advice import RANGE, VALID
-from fibsem.system.records import Stored, whole
+from fibsem.system.records import Stored, refuse_unknown_keys
 
 Gradient = Literal["x", "y", "none"]
 Scaling = Literal["standardise", "none", "minmax", "mode"]
@@ -37,7 +37,7 @@ MaterialSlice = tuple[Box, FloatArray, BoolArray | None]
 FLAT = 1e-6
 
 
-@whole
+@refuse_unknown_keys
 @dataclass(frozen=True)
 class Recipe:
     """What to correct in the grey values of a sample, in this order: gradient, then scaling.

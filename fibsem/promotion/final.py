@@ -82,8 +82,8 @@ def kept_steps(trained: Iterable[Tree], final: FinalConfig) -> str | None:
     if final.steps or not counts:
         return None
     return (
-        f"final training: {' or '.join(map(str, sorted(counts)))} steps an epoch, as the trials were "
-        "trained; final.steps= or budget= sets others"
+        f"final training: {' or '.join(map(str, sorted(counts)))} steps an epoch, as the trials "
+        "were trained; final.steps= or budget= sets others"
     )
 
 

@@ -93,7 +93,7 @@ class Sampled:
             Called with ``"parts"``, the number of measured axes of parts and their total number.
         """
         most, count = config.block_voxels, config.blocks
-        blocks = known_blocks(film, cells.whole, cells.cell, most, count) if count else []
+        blocks = known_blocks(film, cells.known_cells, cells.cell, most, count) if count else []
         diameters = diameters_up_to(min(widest, config.largest), film.spacing)
         none = PoreSizes(diameters, (0,) * (len(diameters) + 1))
         sizes, throats, passages, gaps = none, none, [], 0

@@ -54,7 +54,7 @@ Figure = Annotated[float, WrittenAs(float | None, lambda value: value)]
 Figures = dict[str, Figure]
 
 
-def whole(kind: type[T]) -> type[T]:
+def refuse_unknown_keys(kind: type[T]) -> type[T]:
     """Class decorator: refuse records with unknown keys when reading this dataclass.
 
     Leaving out a key of a later version would silently change figures.
@@ -67,8 +67,8 @@ def typed(kind: type[T], record: object) -> T:
     """Validate a record and convert it to a type by the type's annotations.
 
     Types are strict: neither strings nor booleans count as numbers. Unknown keys, as a later
-    version may write them, are left out, unless the dataclass is :func:`whole`; keys with a
-    default may be missing.
+    version may write them, are left out, unless :func:`refuse_unknown_keys` decorates the
+    dataclass; keys with a default may be missing.
 
     Raises
     ------

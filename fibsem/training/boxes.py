@@ -38,12 +38,12 @@ def _scores(scorer: BlockScorer | Scorer, volume: CorrectedVolume, box: Box) -> 
 
     Tiles start at multiples of the alignment, so that pooling falls as in the whole slice.
     """
-    whole = box.aligned(scorer.alignment)
-    scores = np.empty(whole.shape[1:], np.float32)
-    for tile in whole.tiles((1, TILE, TILE)):
-        scores[within(tile, whole)] = scorer(volume.block(tile, scorer.halo))
+    aligned = box.aligned(scorer.alignment)
+    scores = np.empty(aligned.shape[1:], np.float32)
+    for tile in aligned.tiles((1, TILE, TILE)):
+        scores[within(tile, aligned)] = scorer(volume.block(tile, scorer.halo))
         step()
-    return scores[within(box, whole)]
+    return scores[within(box, aligned)]
 
 
 def within(inner: Box, outer: Box) -> tuple[slice, slice]:

@@ -17,8 +17,8 @@ from fibsem.system.records import (
     WrittenAs,
     as_record,
     fitting,
+    refuse_unknown_keys,
     typed,
-    whole,
 )
 
 
@@ -47,7 +47,7 @@ OUTER = st.builds(
 GOOD = {"count": 3, "ends": [0, 1.5], "parts": {"a": {"low": 0.1}}, "of a later version": 1}
 
 
-@whole
+@refuse_unknown_keys
 @dataclass(frozen=True)
 class Step:
     sigma: float = 1.0

@@ -21,7 +21,7 @@ def test_an_epoch_that_diverged_whole_is_none_that_a_time_limit_cut():
     result = TrialResult("run", {"loss": 0.4}, (epoch,), 0, 1.5, 20, 9, {}, lost_epochs=1)
     assert (result.epochs, result.whole_epochs) == (1, 2)
     record = TrialRecord.of(TrialResult.from_json(result.to_json()), {}, "")
-    assert (record.epochs, record.whole) == (1, 2)
+    assert (record.epochs, record.uncut_epochs) == (1, 2)
 
 
 def test_a_result_without_more_than_it_must_have_says_so():

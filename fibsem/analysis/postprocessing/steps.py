@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 
 from fibsem.analysis.metrics import Confusion
 from fibsem.errors import UserError
-from fibsem.system.records import Stored, whole
+from fibsem.system.records import Stored, refuse_unknown_keys
 
 FloatArray = npt.NDArray[np.float32]
 LabelArray = npt.NDArray[np.uint8]
@@ -28,7 +28,7 @@ ROWS = 512
 TRUNCATE = 4.0
 
 
-@whole
+@refuse_unknown_keys
 @dataclass(frozen=True)
 class PostProcessing(Stored):
     """Parameters of the post-processing of a slice of scores.

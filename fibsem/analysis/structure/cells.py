@@ -109,14 +109,14 @@ class CellCounts:
         return Cells(self._pores, self._known_voxels, (z, y, x))
 
     @property
-    def whole(self) -> npt.NDArray[np.bool_]:
+    def known_cells(self) -> npt.NDArray[np.bool_]:
         """Mask (z, y, x) of the cells in which every voxel is known."""
         z, y, x = (
             np.minimum(c, n - np.arange(0, n, c))
             for n, c in zip(self._shape, self.cell, strict=True)
         )
-        whole: npt.NDArray[np.bool_] = self._known_voxels == z[:, None, None] * y[:, None] * x
-        return whole
+        mask: npt.NDArray[np.bool_] = self._known_voxels == z[:, None, None] * y[:, None] * x
+        return mask
 
     @property
     def profile(self) -> Array:

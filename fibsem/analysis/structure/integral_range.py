@@ -145,8 +145,8 @@ def _farthest(distance: Array, shell: npt.NDArray[np.intp], weights: Array, most
 
     Only lags up to the first shell that does not fit whole are sorted.
     """
-    whole = np.cumsum(np.bincount(shell, weights.ravel()))
-    near = np.flatnonzero(shell <= np.searchsorted(whole, most, "right"))
+    weight_within = np.cumsum(np.bincount(shell, weights.ravel()))
+    near = np.flatnonzero(shell <= np.searchsorted(weight_within, most, "right"))
     order = near[np.argsort(distance.flat[near])]
     within = int(np.count_nonzero(np.cumsum(weights.flat[order]) <= most))
     return float(distance.flat[order[max(0, within - 1)]])

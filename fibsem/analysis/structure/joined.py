@@ -69,7 +69,7 @@ class Joined:
 
 def _overlap(shift: int) -> tuple[slice, slice]:
     """Return the overlapping parts of two images shifted by -1, 0 or 1 pixel."""
-    whole, without_first, without_last = slice(None), slice(1, None), slice(None, -1)
+    both, without_first, without_last = slice(None), slice(1, None), slice(None, -1)
     return {
-        0: (whole, whole), 1: (without_first, without_last), -1: (without_last, without_first)
+        0: (both, both), 1: (without_first, without_last), -1: (without_last, without_first)
     }[shift]  # fmt: skip

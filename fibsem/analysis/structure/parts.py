@@ -56,8 +56,10 @@ class PartErrors:
         labelled pixels; all are (y, x).
         """
         errors = parts_of((pores - expected)[None], PART)
-        whole = errors[parts_of(known[None], PART) == 1]
-        return cls(whole.size, float(whole.sum()), float((whole**2).sum()))
+        of_known_parts = errors[parts_of(known[None], PART) == 1]
+        return cls(
+            of_known_parts.size, float(of_known_parts.sum()), float((of_known_parts**2).sum())
+        )
 
     def __add__(self, other: PartErrors) -> PartErrors:
         return PartErrors(

@@ -76,8 +76,10 @@ def spread_of(
     is given, only parts in which every pixel is known count.
     """
     lengths, side = (0.0, length, length), side or min(windows.shape[1:])
-    whole = parts_of(np.ones_like(windows, bool) if known is None else known, side) == 1
-    away = [parts_of(redrawn(windows, lengths, rng) - windows, side)[whole] for _ in range(draws)]
+    is_known = parts_of(np.ones_like(windows, bool) if known is None else known, side) == 1
+    away = [
+        parts_of(redrawn(windows, lengths, rng) - windows, side)[is_known] for _ in range(draws)
+    ]
     return float(np.sqrt(np.mean(np.square(away))))
 
 

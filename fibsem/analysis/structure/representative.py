@@ -47,9 +47,9 @@ def _spreads(cells: Cells) -> Iterator[PartSpread]:
     size = 1
     while True:
         edges = [min(size, n) for n in cells.known_voxels.shape]
-        whole = cells.known_voxels.max() * np.prod(edges)
+        most_voxels = cells.known_voxels.max() * np.prod(edges)
         pores, voxels = (_summed(counts, edges) for counts in (cells.pores, cells.known_voxels))
-        large = voxels >= 0.5 * whole
+        large = voxels >= 0.5 * most_voxels
         if large.sum() < FEWEST:
             return
         volume = float(np.prod(np.multiply(edges, cells.size)))
@@ -61,9 +61,9 @@ def _spreads(cells: Cells) -> Iterator[PartSpread]:
 def _summed(counts: npt.NDArray[np.int64], edges: list[int]) -> npt.NDArray[np.int64]:
     """Sum counts over blocks of cells; incomplete blocks at the end are left out."""
     blocks = [n // e for n, e in zip(counts.shape, edges, strict=True)]
-    whole = counts[tuple(slice(b * e) for b, e in zip(blocks, edges, strict=True))]
+    cropped = counts[tuple(slice(b * e) for b, e in zip(blocks, edges, strict=True))]
     z, y, x = blocks
-    summed: npt.NDArray[np.int64] = whole.reshape(z, edges[0], y, edges[1], x, edges[2]).sum(
+    summed: npt.NDArray[np.int64] = cropped.reshape(z, edges[0], y, edges[1], x, edges[2]).sum(
         (1, 3, 5)
     )
     return summed

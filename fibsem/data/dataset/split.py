@@ -108,9 +108,9 @@ def labelled_ranges(
     >>> labelled_ranges(300, SplitRecipe(gap=5), lambda z: 100 <= z < 130)
     {'train': range(100, 112), 'val': range(117, 121), 'test': range(126, 130)}
     """
-    whole = slice_ranges(depth, recipe)
-    if all(any(map(labelled, part)) for part in whole.values()):
-        return whole
+    ranges = slice_ranges(depth, recipe)
+    if all(any(map(labelled, part)) for part in ranges.values()):
+        return ranges
     drawn = [z for z in range(depth) if labelled(z)] or range(depth)
     first, last = drawn[0], drawn[-1]
     parts = slice_ranges(last + 1 - first, recipe)

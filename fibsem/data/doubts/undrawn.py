@@ -143,8 +143,8 @@ def strip_of(labels: LabelArray) -> Strip | None:
             first, last = (lines[0], lines[-1]) if lines.size else (n, n)
             for part, depth in ((slice(0, first), first), (slice(last + 1, n), n - 1 - last)):
                 if depth >= max(LEAST_PX, PART * n):
-                    whole = slice(None)
-                    rows, columns = (part, whole) if axis == 0 else (whole, part)
+                    everything = slice(None)
+                    rows, columns = (part, everything) if axis == 0 else (everything, part)
                     pixels = int(np.count_nonzero(labels[rows, columns] == label))
                     fitting.append((pixels, Strip(label, rows, columns)))
     pixels, strip = max(fitting, key=lambda pair: pair[0], default=(0, None))

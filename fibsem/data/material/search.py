@@ -79,8 +79,8 @@ class Search(Mapping[int, tuple[Part, ...]]):
         top, bottom = self.bars
         parts: list[Part] = []
         for block in look.blocks:
-            whole = block.x1 - block.x0 == width or block.y1 - block.y0 == height - top - bottom
-            if whole or self._blocks_around(z, block) >= AGAIN:
+            spans = block.x1 - block.x0 == width or block.y1 - block.y0 == height - top - bottom
+            if spans or self._blocks_around(z, block) >= AGAIN:
                 parts.append(block)
         parts += self._hidden_blocks(z, look)
         for edge in look.edges:  # a rim may also have been found as a block
@@ -311,6 +311,6 @@ class Search(Mapping[int, tuple[Part, ...]]):
         yield from odd_slices(pixels, self.contrast)
         burnt = [*self.burnt()]
         yield from burnt if extent is None else ()
-        whole = extent is None or extent.mask is None
-        lines = [*self.odd_lines()] if whole and not burnt else []
+        is_unmasked = extent is None or extent.mask is None
+        lines = [*self.odd_lines()] if is_unmasked and not burnt else []
         yield from lines or other_order(len(self), self.read)

@@ -117,8 +117,8 @@ def signals(
     """
     structure = Structure(recipe, sample, porosity, shape)
     brightness = Gain.of(recipe, shape)
-    for z, whole in depths(structure, recipe, slices):
-        depth = whole[: shape[0], : shape[1]]
+    for z, plane in depths(structure, recipe, slices):
+        depth = plane[: shape[0], : shape[1]]
         gain = brightness.draw(stream(recipe.seed, sample, "gain", z), shape)
         yield z, depth, signal(depth, gain, recipe, stream(recipe.seed, sample, "noise", z))
 

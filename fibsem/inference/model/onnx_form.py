@@ -64,7 +64,7 @@ def graph_of(segmenter: Segmenter) -> Graph:
     scores = []
     for member in segmenter.members:
         sides = zip(segmenter.halo, member.spec.halo, strict=True)
-        crops = [(whole - side, whole - side) for whole, side in sides]
+        crops = [(outer - side, outer - side) for outer, side in sides]
         scores.append(_member(graph, graph.cut(INPUT, (3, 1, 2), crops), member))
     graph.nodes.append(Node("Mean", tuple(scores), OUTPUT, {}))
     return graph

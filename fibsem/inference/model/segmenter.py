@@ -277,5 +277,5 @@ class Scorer:
 
     def _part(self, halo: Triple) -> tuple[slice, slice, slice]:
         """Crop a block for a member with a smaller halo."""
-        z, y, x = (whole - inner for whole, inner in zip(self.halo, halo, strict=True))
+        z, y, x = (outer - inner for outer, inner in zip(self.halo, halo, strict=True))
         return tuple(slice(cut, -cut or None) for cut in (y, x, z))  # type: ignore[return-value]

@@ -138,13 +138,13 @@ def _tiles(member: BlockScorer, tiling: Tiling) -> Compare:
     _, halo_y, halo_x = member.halo
 
     def compare(block: FloatArray) -> FloatArray:
-        whole = member(block)
-        height, width = whole.shape
-        by_parts = np.empty_like(whole)
+        at_once = member(block)
+        height, width = at_once.shape
+        by_parts = np.empty_like(at_once)
         for rows, columns in Tiling((height, width), height, width, tiling.alignment).halved.tiles:
             part = block[rows.start : rows.stop + 2 * halo_y]
             by_parts[rows, columns] = member(part[:, columns.start : columns.stop + 2 * halo_x])
-        difference: FloatArray = whole - by_parts
+        difference: FloatArray = at_once - by_parts
         return difference
 
     return compare

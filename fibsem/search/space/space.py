@@ -84,8 +84,8 @@ class Range:
     def holds(self, value: Any) -> bool:
         """Whether a value may be drawn from the axis."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        whole = not self.integer or float(value).is_integer() if number else False
-        return number and whole and self.low <= value <= self.high
+        is_integral = not self.integer or float(value).is_integer() if number else False
+        return number and is_integral and self.low <= value <= self.high
 
     @property
     def continuous(self) -> Range:

@@ -57,14 +57,14 @@ class TrialRecord(Stored):
     @classmethod
     def of(cls, result: TrialResult, beyond: Mapping[str, float], reason: str) -> TrialRecord:
         """Return the record of a finished training."""
-        whole = result.whole_epochs if result.whole_epochs != result.epochs else None
+        whole_epochs = result.whole_epochs if result.whole_epochs != result.epochs else None
         return cls(
             result.run_id, result.val, result.val_all, result.cost, result.epochs,
-            result.train_seconds, result.parameters, result.restart, whole, beyond, reason,
+            result.train_seconds, result.parameters, result.restart, whole_epochs, beyond, reason,
         )  # fmt: skip
 
     @property
-    def whole(self) -> int:
+    def uncut_epochs(self) -> int:
         """Number of epochs that no time limit cut, with those that diverged whole."""
         return (self.epochs if self.whole_epochs is None else self.whole_epochs) or 0
 

@@ -148,8 +148,8 @@ class StudyFile:
         for name, state in trials.items():
             if self._trials.get(name) != state:
                 hyperparameters = {"space": space, "values": state["hyperparameters"]}
-                whole = {**state, "hyperparameters": hyperparameters}
-                self.oracle.trials[name] = kt_trial.Trial.from_state(whole)
+                complete = {**state, "hyperparameters": hyperparameters}
+                self.oracle.trials[name] = kt_trial.Trial.from_state(complete)
         self._trials = trials
         self.oracle.set_state(oracle)
 

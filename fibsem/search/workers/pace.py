@@ -201,7 +201,7 @@ def cut_of(plan: Plan, outcomes: Iterable[Outcome], wanted: Mapping[int, int]) -
     latest = {trial.slot: trial for trial in in_order}
     ended = [trial for trial in latest.values() if trial.state in ("complete", "pruned", "failed")]
     complete = [trial for trial in ended if trial.complete]
-    epochs = [trial.record.whole for trial in complete]
+    epochs = [trial.record.uncut_epochs for trial in complete]
     meant = [wanted.get(trial.slot, plan.epochs) for trial in complete]
     # small networks, pruned trials and failed ones leave time for unplanned trials
     cut = cut_off(plan, epochs, max(0, plan.trials - len(ended)), meant)

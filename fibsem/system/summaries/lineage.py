@@ -86,8 +86,8 @@ class Lineage(Stored):
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Lineage:
         """Create a lineage from a record of :meth:`to_json`, of this or another version."""
-        whole = typed(Record, record)
-        return typed(cls, {key: value for key, value in whole.items() if value is not None})
+        values = typed(Record, record)
+        return typed(cls, {key: value for key, value in values.items() if value is not None})
 
     @classmethod
     def in_bundle(cls, bundle: Any) -> Lineage:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from fibsem.system.records import UNLESS_NONE, Record, as_record, whole
+from fibsem.system.records import UNLESS_NONE, Record, as_record, refuse_unknown_keys
 from fibsem.system.summaries.figures import AxisName, Ends, Shape, Text
 from fibsem.system.summaries.lineage import WrittenLineage
 from fibsem.system.summaries.measured import Measured
@@ -15,7 +15,7 @@ from fibsem.system.summaries.porosity import Corrected, FilmPorosity
 from fibsem.system.summaries.provenance import Provenance
 
 
-@whole
+@refuse_unknown_keys
 @dataclass(frozen=True)
 class PickedVolume:
     """Options with which a volume was opened, None for those that were not given."""

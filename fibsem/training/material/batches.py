@@ -119,14 +119,14 @@ def grid_epoch(
     augmentation: Augmentation,
     seed: Sequence[int],
     *,
-    whole: bool = False,
+    as_scored: bool = False,
     teacher_share: float = 0.0,
 ) -> Iterator[Batch]:
     """Yield windows with a grid of g x g labelled outputs at random positions.
 
     ``side`` is n + s (g - 1) for stride s. Pixels are weighted by class, and by 0 if unlabelled.
     For a network on squares ``side`` is that of the grid, rounded up to the network's pools, and
-    labels are padded to it with weight 0, unless the ``whole`` surroundings are requested. The
+    labels are padded to it with weight 0, unless surroundings are requested ``as_scored``. The
     teacher's probabilities have a share of ``teacher_share`` in the labels.
 
     Yields
@@ -136,9 +136,9 @@ def grid_epoch(
     """
     rng = np.random.default_rng(seed)
     extent = grid.extent(spec.stride)
-    before, after = (spec.halo[1],) * 2 if whole else spec.step_frame(extent)
+    before, after = (spec.halo[1],) * 2 if as_scored else spec.step_frame(extent)
     side, reach = before + extent + after, (before, before)
-    padded = spec.family == "squares" and not whole
+    padded = spec.family == "squares" and not as_scored
     out, inner = (side, slice(before, before + grid.size)) if padded else (grid.size, slice(None))
     table = np.array([*class_weights, *[0.0] * (IGNORE - 1)], np.float32)
     for _ in range(steps):

@@ -66,8 +66,8 @@ class EpochDraws:
 
         Windows cover whole regions, even if only a part of a region is labelled.
         """
-        whole = sum(map(self.reader.bytes, self.regions))
-        if max(whole, sum(self.bytes_of_parts)) <= MOST_BYTES:
+        region_bytes = sum(map(self.reader.bytes, self.regions))
+        if max(region_bytes, sum(self.bytes_of_parts)) <= MOST_BYTES:
             return None
         return self._changing(max(2, min(self._most_parts, self.drawn)))
 

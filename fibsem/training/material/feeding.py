@@ -17,9 +17,9 @@ PREFETCH = 4
 
 
 class Batches(Protocol):
-    """Callable that iterates over one epoch; ``whole`` gives the surroundings used in scoring."""
+    """Callable that iterates over an epoch; ``as_scored`` gives the surroundings of scoring."""
 
-    def __call__(self, *, whole: bool = False) -> Iterator[Batch]: ...
+    def __call__(self, *, as_scored: bool = False) -> Iterator[Batch]: ...
 
 
 def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
@@ -38,7 +38,7 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     batches : callable
         Each call starts the epoch from its beginning and yields (inputs, labels, weights), float32,
         inputs (batch, y, x, z). Labels lie between 0 and 1 if a teacher has a share in them.
-        With ``whole=True`` surroundings and grey values are those used in scoring.
+        With ``as_scored=True`` surroundings and grey values are those used in scoring.
     steps : int
         Number of batches.
 
@@ -59,17 +59,17 @@ def epoch_batches(material: Material, epoch: int) -> tuple[Batches, int]:
     if settings.mode == "grid":
         supply, weights = material.supply(epoch), material.pixel_weights
 
-        def grids(*, whole: bool = False) -> Iterator[Batch]:
-            variation = augmentation.in_use if whole else augmentation
+        def grids(*, as_scored: bool = False) -> Iterator[Batch]:
+            variation = augmentation.in_use if as_scored else augmentation
             return grid_epoch(
-                supply, config.spec, material.grid, steps, weights, variation, seed, whole=whole,
-                teacher_share=share,
+                supply, config.spec, material.grid, steps, weights, variation, seed,
+                as_scored=as_scored, teacher_share=share,
             )  # fmt: skip
 
         return grids, steps
     windows, pixels = material.epoch_pixels(epoch)
 
-    def patches(*, whole: bool = False) -> Iterator[Batch]:  # patches are always whole
+    def patches(*, as_scored: bool = False) -> Iterator[Batch]:  # a patch has its surroundings
         return patch_epoch(
             windows, pixels, config.spec, settings.batch, steps, augmentation, seed,
             teacher_share=share,

@@ -134,7 +134,7 @@ def probe(material: Material, budget_s: float, learner: Learner | None = None) -
     def scored() -> float:
         started = time.perf_counter()
         epoch_batches(material, 0)  # every epoch draws its windows or pixels
-        learner.settle(batches(whole=True))
+        learner.settle(batches(as_scored=True))
         score(learner.forward)
         return time.perf_counter() - started
 

@@ -220,7 +220,7 @@ def _one_epoch(
     train_loss = float(loss.history["loss"][0])
     if not math.isfinite(train_loss):
         raise BrokenOffError(f"the training loss is {train_loss} in epoch {epoch + 1}")
-    learner.settle(batches(whole=True))
+    learner.settle(batches(as_scored=True))
     trained = time.perf_counter()
     scores = score(learner.forward)
     val_all = scores.natural if material.config.train.estimates_all else {}

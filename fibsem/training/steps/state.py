@@ -132,13 +132,15 @@ class TrainingState:
 
         After a restart they are smaller, and the schedule covers the remaining epochs and time.
         """
-        whole = self.schedule
+        schedule = self.schedule
         if self.restart is None:
-            return Rate(whole, len(self.history), steps, self.seconds)
+            return Rate(schedule, len(self.history), steps, self.seconds)
         before_s = self.lost_s + seconds_of(self.history[: self.restart])
-        left_s = None if whole.max_seconds is None else max(whole.max_seconds - before_s, 1e-3)
+        left_s = (
+            None if schedule.max_seconds is None else max(schedule.max_seconds - before_s, 1e-3)
+        )
         rest = replace(
-            whole, rate=RESTART_RATE * whole.rate, max_seconds=left_s,
+            schedule, rate=RESTART_RATE * schedule.rate, max_seconds=left_s,
             epochs=self.epochs - self.restart,
         )  # fmt: skip
         return Rate(rest, len(self.history) - self.restart, steps, self.seconds - before_s)

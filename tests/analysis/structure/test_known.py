@@ -19,14 +19,14 @@ def counted(phases):
 
 def placed(phases, voxels=20_000, count=8):
     film, counts = counted(phases)
-    return film, known_blocks(film, counts.whole, counts.cell, voxels, count)
+    return film, known_blocks(film, counts.known_cells, counts.cell, voxels, count)
 
 
 @pytest.mark.parametrize("shape", [(40, 151, 202), (3, 70, 80), (131, 70, 85)])
 def test_where_everything_is_known_blocks_are_as_they_are_spread(shape):
     film, counts = counted(np.zeros(shape, np.uint8))
     for count in (1, 4, 9):
-        blocks = known_blocks(film, counts.whole, counts.cell, 20_000, count)
+        blocks = known_blocks(film, counts.known_cells, counts.cell, 20_000, count)
         assert blocks == spread_blocks(film, 20_000, count)
 
 

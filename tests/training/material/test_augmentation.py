@@ -100,5 +100,5 @@ def test_every_strength_reaches_the_batches_and_none_reaches_statistics(key, mod
 
     assert np.abs(batch() - batch(f"train.{key}=2.0")).max() > 0.01
     if mode == "grid":
-        plain, varied = (batch(*more, whole=True) for more in ((), (f"train.{key}=2.0",)))
+        plain, varied = (batch(*more, as_scored=True) for more in ((), (f"train.{key}=2.0",)))
         np.testing.assert_array_equal(plain, varied)

@@ -164,7 +164,7 @@ def test_steps_of_a_unet_get_no_surroundings_but_what_fills_up_its_pools(side, w
     ]
     batches = grid_epoch(
         Supply.evenly(windows), spec, GridShape(3, side), 4, (1.0, 2.0), EIGHTFOLD, (0, 0),
-        whole=whole,
+        as_scored=whole,
     )  # fmt: skip
     for images, labels, weights in batches:
         seen = images[..., 0]

@@ -81,7 +81,7 @@ def test_statistics_are_of_what_scores_are_made_with_and_that_is_without_dropout
     """Those of the same weights in a network that has none."""
     small = "model=unet", "model.blocks=1", "model.filters=2", "train.grid=16"
     plain, dropping = material(*small), material(*small, "model.spatial_dropout=0.3")
-    batches = list(epoch_batches(plain, 0)[0](whole=True))
+    batches = list(epoch_batches(plain, 0)[0](as_scored=True))
     without, having = (Learner.of(one.config) for one in (plain, dropping))
     having.steps.set_weights(without.steps.get_weights())
     for learner in (without, having):

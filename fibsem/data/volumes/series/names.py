@@ -62,9 +62,9 @@ class Number:
         size = -value if value < 0 else value
         exact = (n for n in range(self.decimals, LONGEST) if size * _ten_to(n) % 1 == 0)
         places = next(exact, self.decimals)
-        whole, rest = divmod(round(size * _ten_to(places)), _ten_to(places))
+        integer, rest = divmod(round(size * _ten_to(places)), _ten_to(places))
         mark = "," if "," in self.text else "."
-        digits = f"{whole}{mark}{rest:0{places}}" if places else str(whole)
+        digits = f"{integer}{mark}{rest:0{places}}" if places else str(integer)
         return "-" * (value < 0) + digits.zfill(len(self.text.lstrip("-+" + MINUS)))
 
 

@@ -65,7 +65,7 @@ def _check_others(folder: File, slots: Slots) -> None:
     """Raise UserError for files numbered like further slices: compressed, or partially copied."""
     keys = {natural_key(_stem(name))[0] for name in slots.names}
     skeletons = {key[::2] for key in keys}
-    whole = [name for name in slots.order if name is not None]
+    series = [name for name in slots.order if name is not None]
     for name in sorted(entry.name for entry in _listed(folder)):
         if name.startswith(".") and not name.endswith(CLOUD):
             continue  # not finished by a writer
@@ -73,7 +73,7 @@ def _check_others(folder: File, slots: Slots) -> None:
         key = natural_key(stem)[0]
         if key in keys or key[::2] not in skeletons or _is_other_folder(folder / name):
             continue
-        if _is_series([*whole, stem + Path(whole[0]).suffix], folder):
+        if _is_series([*series, stem + Path(series[0]).suffix], folder):
             raise UserError(
                 f"the slices of a film must be TIFF files, but {name} in {folder} is named like a "
                 f"further one and is none: cut short, packed, or of another format; `{PATTERN}` "
@@ -86,13 +86,13 @@ def _check_further(folder: File, slots: Slots) -> None:
 
     Copies have the same names as the slices here; masks have other names.
     """
-    whole = [name for name in slots.order if name is not None]
+    series = [name for name in slots.order if name is not None]
     for inner in sorted(_listed(folder), key=lambda entry: natural_key(entry.name)):
         names = _names_inside(inner)
-        if names and not {*names} & {*slots.names} and _is_series([*whole, *names], folder):
+        if names and not {*names} & {*slots.names} and _is_series([*series, *names], folder):
             raise UserError(
                 f"the slices of a film must lie in one folder, but {inner} holds {len(names)} "
-                f"whose numbers go on from the {len(whole)} in {folder}, such as {names[0]}; move "
+                f"whose numbers go on from the {len(series)} in {folder}, such as {names[0]}; move "
                 f"them together, or `{PATTERN}` picks the slices without them."
             )
 

@@ -203,6 +203,6 @@ def scale_warnings(
         yield (
             f"the grey values (mean {moments.mean:.2g}, s.d. {moments.spread:.2g}) are far from "
             f"those of every training sample (nearest: {nearest.mean:.2g}, {nearest.spread:.2g}), "
-            f"and scaling={scaling} of the model leaves them so: {RANGE.at('[low,high]')} says what "
-            "is black and white"
+            f"and scaling={scaling} of the model leaves them so: {RANGE.at('[low,high]')} says "
+            "what is black and white"
         )

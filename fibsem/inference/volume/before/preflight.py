@@ -43,10 +43,10 @@ def check_voxel(options: Options, voxel_nm: VoxelNm, shape: Triple) -> None:
             f"`{MIN_VOLUME_NM3}` needs the size of a voxel, but the volume does not state it: "
             f"{voxel_nm}; {VOXEL_NM.at('[z,y,x]')} does."
         )
-    whole = z * y * x * float(np.prod(shape, dtype=np.float64))
-    if options.min_volume_nm3 > whole:
+    film_nm3 = z * y * x * float(np.prod(shape, dtype=np.float64))
+    if options.min_volume_nm3 > film_nm3:
         raise UserError(
-            f"`{MIN_VOLUME_NM3}` must be at most that of the film, {whole:.3g}, but got "
+            f"`{MIN_VOLUME_NM3}` must be at most that of the film, {film_nm3:.3g}, but got "
             f"{options.min_volume_nm3:.3g}."
         )
 

@@ -228,8 +228,8 @@ class Outputs:
         """
 
         def marked(values: LabelArray, mark: int) -> LabelArray:
-            whole = values if inside is None else np.where(inside, values, np.uint8(mark))
-            return whole[None]
+            shown = values if inside is None else np.where(inside, values, np.uint8(mark))
+            return shown[None]
 
         self._labels.write(z, marked(self._values[labels], left_out_label(self.classes)))
         if self._probabilities:
