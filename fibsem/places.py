@@ -92,12 +92,12 @@ def places_of(spots: Iterable[Spot]) -> list[Place]:
     films: dict[str, dict[Place, list[Spot]]] = {}
     for spot in all_spots:
         films.setdefault(spot.sample, {}).setdefault(spot.corner, []).append(spot)
-    place_of: dict[Place, Place] = {}
+    subfolder_of: dict[Place, Place] = {}
     for corners in films.values():
         named = list(corners)
         firsts = _firsts(list(corners.values()))
-        place_of |= {corner: named[first] for corner, first in zip(named, firsts, strict=True)}
-    return [place_of[spot.corner] for spot in all_spots]
+        subfolder_of |= {corner: named[first] for corner, first in zip(named, firsts, strict=True)}
+    return [subfolder_of[spot.corner] for spot in all_spots]
 
 
 def _firsts(corners: Sequence[Sequence[Spot]]) -> list[int]:

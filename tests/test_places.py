@@ -79,12 +79,12 @@ def test_the_first_square_that_lies_above_or_below_says_the_place(spots):
         corners = {}
         for one in spots:
             corners.setdefault(corner_of(one), []).append(one)
-        places, place_of = {}, {}
+        places, subfolder_of = {}, {}
         for corner, squares in sorted(corners.items(), key=lambda one: -max(map(area, one[1]))):
-            place_of[corner] = first_of(squares, places) or corner
-            if place_of[corner] == corner:
+            subfolder_of[corner] = first_of(squares, places) or corner
+            if subfolder_of[corner] == corner:
                 places[corner] = squares
-        assert places_of(spots) == [place_of[corner_of(one)] for one in spots]
+        assert places_of(spots) == [subfolder_of[corner_of(one)] for one in spots]
 
 
 @given(st.permutations(range(11)))

@@ -224,19 +224,19 @@ def _tables_of(dataset: Dataset) -> Iterator[Path]:
             yield sample.volume.path
 
 
-def _digest(place: Path) -> int | None:
+def _digest(path: Path) -> int | None:
     """Checksum of a small file, of the names in a folder, or of size and time of a large file.
 
     None if it does not exist any more.
     """
     try:
-        if place.is_dir():
-            names = sorted(file.name for file in place.iterdir() if file.suffix.lower() in SLICES)
+        if path.is_dir():
+            names = sorted(file.name for file in path.iterdir() if file.suffix.lower() in SLICES)
             return zlib.crc32("\n".join(names).encode())
-        large = place.stat()
+        large = path.stat()
         if large.st_size > LARGE:
             return zlib.crc32(f"{large.st_size} {large.st_mtime_ns}".encode())
-        return zlib.crc32(place.read_bytes())
+        return zlib.crc32(path.read_bytes())
     except OSError:
         return None
 

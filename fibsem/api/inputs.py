@@ -43,8 +43,8 @@ def tree_for(
     """
     weights = options.get("weights")
     require("weights", weights, weights is None, "left to `model`, the second argument")
-    place = volume if isinstance(volume, str | Path) else None
-    tree = tree_of("segment", None, options, volume=place, weights=names_of(models), **keywords)
+    path = volume if isinstance(volume, str | Path) else None
+    tree = tree_of("segment", None, options, volume=path, weights=names_of(models), **keywords)
     for key in ("estimate", "export"):
         require(key, tree[key], tree[key] in (False, None), f"left to `api.{key}`")
     return tree

@@ -76,8 +76,8 @@ class InspectResult(Result[InspectionSummary]):
 
     def pictures(self) -> Iterable[bytes]:
         """Histograms, gradient, classes and squares, as PNG."""
-        place = self.place
-        return files(place / figure.name for figure in self.figures)
+        folder = self.place
+        return files(folder / figure.name for figure in self.figures)
 
 
 def _undrawn(summary: InspectionSummary) -> Iterator[str]:

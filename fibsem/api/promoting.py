@@ -29,7 +29,7 @@ from fibsem.inference.options import KEYS
 from fibsem.promotion.options import segmentation_of
 from fibsem.system.advice import called, under
 from fibsem.system.again import same_command
-from fibsem.system.file_names import place_of
+from fibsem.system.file_names import subfolder_of
 from fibsem.system.files import read_json, write_json
 from fibsem.system.locks import at_work
 from fibsem.system.processes import command_began
@@ -105,7 +105,7 @@ class PromoteResult(Result[PromotionSummary]):
     @property
     def segmentations(self) -> dict[str, SegmentResult]:
         """Segmentations of all samples, by name; empty with ``segment=False``."""
-        folders = {n: place_of(self.place / "volumes", n) for n in self.contents.samples}
+        folders = {n: subfolder_of(self.place / "volumes", n) for n in self.contents.samples}
         read = partial(read_json, of=SegmentedFilm.from_json, remedy="promote again")
         return {
             name: SegmentResult.of_folder(read(folder / "summary.json"), folder)

@@ -45,22 +45,22 @@ class Result(Generic[S]):
     @property
     def place(self) -> Path:
         """Absolute path of the folder; raises UserError if it holds a later result."""
-        place = self._made_in / self.folder
-        self.check_kept(place)
-        return place
+        folder = self._made_in / self.folder
+        self.check_kept(folder)
+        return folder
 
     @property
     def folder_here(self) -> Path:
         """The checked folder as it was given; absolute if the working directory has changed."""
-        place = self.place
-        return self.folder if Path.cwd() == self._made_in else place
+        folder = self.place
+        return self.folder if Path.cwd() == self._made_in else folder
 
     @property
     def result_folder(self) -> Path:
         """Path of the folder, unchecked; absolute if the working directory has changed."""
         return self.folder if Path.cwd() == self._made_in else self._made_in / self.folder
 
-    def check_kept(self, place: Path) -> None:
+    def check_kept(self, folder: Path) -> None:
         """Check that a folder still holds this result.
 
         Raises
@@ -68,7 +68,7 @@ class Result(Generic[S]):
         UserError
             If it holds a later one.
         """
-        path = place / "summary.json"
+        path = folder / "summary.json"
         written = known_json(path) if path.is_file() else None
         now: Mapping[str, Any] = written if isinstance(written, dict) else {}
         made = self.summary

@@ -88,19 +88,19 @@ def lineage(
     """
     typed = options.get("lineage")
     require("lineage", typed, typed is None, "left to `result`, the first argument")
-    place = result.place if isinstance(result, Result) else result
-    legal = isinstance(place, str | Path)
-    require("result", type(place).__name__, legal, "a result of api.segment or api.promote")
-    return run(tree_of("report", None, options, lineage=str(place), output=output))
+    path = result.place if isinstance(result, Result) else result
+    legal = isinstance(path, str | Path)
+    require("result", type(path).__name__, legal, "a result of api.segment or api.promote")
+    return run(tree_of("report", None, options, lineage=str(path), output=output))
 
 
 def run(tree: Tree) -> LineageResult:
     """Read and write the lineage of the result in a configuration."""
     store = read(TrackingConfig, tree["tracking"], "tracking")
-    place = read_path(tree["lineage"], "lineage")
-    made = read_lineage(place)
+    path = read_path(tree["lineage"], "lineage")
+    made = read_lineage(path)
     made = replace(made, aliases=aliases_now(store.uri, made.registered))
-    folder = output_folder("report", tree, f"lineage-{place.resolve().name}")
+    folder = output_folder("report", tree, f"lineage-{path.resolve().name}")
     result = LineageResult(made, folder)
     with at_work(folder):
         check_others(folder, "lineage")

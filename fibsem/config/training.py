@@ -211,7 +211,9 @@ class TrainConfig:
     def settings(self) -> dict[str, object]:
         """Settings for the identity of a training, with digests in place of addresses of models."""
         others = {"init": self.init, "teacher": self.teacher}
-        digests = {key: place and (digest_in(place) or place) for key, place in others.items()}
+        digests = {
+            key: address and (digest_in(address) or address) for key, address in others.items()
+        }
         return {**asdict(self), **digests}
 
     @property

@@ -176,8 +176,8 @@ def cut_regions(regions: Sequence[Region], side: int) -> Parts:
                 parts.append(part_of(region, part))
                 counts.append((int(values[0]), int(values[1])))
                 inside = part[0].start // SQUARE, part[1].start // SQUARE
-                place = (*spot, *inside)
-                square.append(squares.setdefault(place, len(squares)))
+                corner = (*spot, *inside)
+                square.append(squares.setdefault(corner, len(squares)))
     return Parts(
         tuple(parts), np.array(counts, np.int64).reshape(-1, 2), np.array(square, np.int64)
     )

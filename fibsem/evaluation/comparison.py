@@ -44,8 +44,8 @@ Cells = Mapping[Path, EvaluationSummary]
 def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
     """Return the finished evaluations of a dataset, by sub-folder of ``folder``."""
     places = [path.parent for path in sorted(folder.glob("*/summary.json"))]
-    cells = {place: finished_in(place) for place in places}
-    return {place: cell for place, cell in cells.items() if cell and same_data(cell.data, data)}
+    cells = {folder: finished_in(folder) for folder in places}
+    return {folder: cell for folder, cell in cells.items() if cell and same_data(cell.data, data)}
 
 
 def ends_of(runs: Iterable[Run]) -> list[str]:
@@ -83,8 +83,8 @@ def write_tables(cells: Cells, folder: Path) -> list[Path]:
     """
     cells = dict(sorted(cells.items()))
     evaluations = list(cells.values())
-    place, best = max(cells.items(), key=lambda cell: cell[1].val.miou.mean)
-    best_run = next(read_seeds(place, best.seeds))
+    best_folder, best = max(cells.items(), key=lambda cell: cell[1].val.miou.mean)
+    best_run = next(read_seeds(best_folder, best.seeds))
     standard = [evaluation for evaluation in evaluations if evaluation.model == "2dcnn"]
     others = [evaluation for evaluation in evaluations if evaluation.model != "2dcnn"]
     made = {
@@ -107,7 +107,7 @@ def draw_cell(folder: Path, seeds: Iterable[int], material: Material) -> list[Pa
     """Draw learning curves, network and feature maps of an evaluation; save one test square."""
     runs = list(read_seeds(folder, seeds))
     spec = material.config.spec
-    place = folder / "figures"
+    pictures = folder / "figures"
     name = f"{spec.name} {spec.nbhd}"
     losses = [
         [[epoch.train_loss for epoch in run.history] for run in runs],
@@ -126,7 +126,7 @@ def draw_cell(folder: Path, seeds: Iterable[int], material: Material) -> list[Pa
             drawn["feature_maps"] = figures.feature_maps(maps)
     _save_square(folder / "square.npz", material, model, runs[0])
     made = [name for name in FIGURES if name in drawn]
-    return [figures.save(drawn[name], place / f"{name}.png") for name in made]
+    return [figures.save(drawn[name], pictures / f"{name}.png") for name in made]
 
 
 def _save_square(path: Path, material: Material, model: models.Model, run: SeedScores) -> None:

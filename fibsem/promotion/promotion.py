@@ -43,8 +43,8 @@ def promote(promotion: Promotion, trials: Sequence[Trial]) -> PromotionSummary:
         promotion.say(order_of(len(trials), ranked_as))
         ranked = rank(promotion, trials, promotion.configuration.rank)
         goal = order_goal(ranked)
-        for place, entry in enumerate(ranked, start=1):
-            promotion.say(f"{place}. {entry.sentence(goal)}")
+        for k, entry in enumerate(ranked, start=1):
+            promotion.say(f"{k}. {entry.sentence(goal)}")
         finals = train(promotion, ranked, promotion.configuration.promotion)
         starts = starts_of(promotion, [final.material.config for final in finals])
         material, run_id = finals[0].material, finals[0].result.run_id

@@ -27,7 +27,7 @@ from fibsem.promotion.starts import Starts
 from fibsem.promotion.trials import Trial
 from fibsem.system import metric_names
 from fibsem.system.advice import OF_FILM, KeyNames, called, in_manifest, under
-from fibsem.system.file_names import place_of
+from fibsem.system.file_names import subfolder_of
 from fibsem.system.files import replace_file
 from fibsem.system.progress import Progress
 from fibsem.system.summaries.lineage import DataSource, FromPromotion, FromTrial, Lineage
@@ -156,7 +156,7 @@ def _segmenting(
         volume = sample.volume.mended() if options.missing == "skip" else sample.volume
         with called(*_names(sample)), Progress(f"segmenting {sample.name}") as progress:
             return segment_volume(
-                volume, bundle.segmenter, place_of(promotion.folder / "volumes", sample.name),
+                volume, bundle.segmenter, subfolder_of(promotion.folder / "volumes", sample.name),
                 _for(sample, options), voxel_nm=dataset.voxel_nm, load=load,
                 provenance=labels_provenance, progress=progress, say=promotion.say,
                 tested=bundle.tested, trained=[bundle.trained],

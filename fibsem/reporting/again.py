@@ -40,8 +40,8 @@ def data_of(lineage: Lineage) -> CommandLine:
     if path := source.path:
         return CommandLine(command_line("inspect", [as_typed("data.path", path)]), note)
     if recipe := source.phantom:
-        place = as_typed("output", f"data/{source.name}")
-        return CommandLine(command_line("simulate", [f"phantom={recipe}", place]), note)
+        output = as_typed("output", f"data/{source.name}")
+        return CommandLine(command_line("simulate", [f"phantom={recipe}", output]), note)
     if dataset := source.name:
         fetch = ["data.download=true"] if dataset == "hpc" else []
         return CommandLine(command_line("inspect", [f"data={dataset}", *fetch]), note)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fibsem.reporting.measured import FinishedLabels, is_of
 from fibsem.reporting.results import Results
-from fibsem.system.file_names import name_of, place_of
+from fibsem.system.file_names import name_of, subfolder_of
 from fibsem.system.summaries import (
     EvaluationSummary,
     InspectionSummary,
@@ -96,35 +96,36 @@ def _gone(results: Results, shown: Sequence[FinishedLabels]) -> dict[str, FilmPo
     if not promotions:
         return {}
     latest = promotions[-1]
-    named = {_place(result.folder)[-1] for result in shown} | {
+    named = {_path_names(result.folder)[-1] for result in shown} | {
         result.summary.sample for result in shown
     }
     folders = {result.folder.resolve() for result in results.of(SegmentationSummary)}
     return {
         name: film.alone()
         for name, film in latest.summary.samples.items()
-        if name not in named and place_of(latest.folder / "volumes", name).resolve() not in folders
+        if name not in named
+        and subfolder_of(latest.folder / "volumes", name).resolve() not in folders
     }
 
 
 def names_of(folders: Iterable[Path]) -> list[str]:
     """Return the shortest unique name of each segmented volume; equal places get numbers."""
-    places = [_place(folder) for folder in folders]
+    paths = [_path_names(folder) for folder in folders]
 
     def name(parts: list[str]) -> str:
         for length in range(1, len(parts)):
-            if sum(place[-length:] == parts[-length:] for place in places) == 1:
+            if sum(path[-length:] == parts[-length:] for path in paths) == 1:
                 return "/".join(parts[-length:])
         return "/".join(parts)
 
-    names = [name(parts) for parts in places]
+    names = [name(parts) for parts in paths]
     return [
         f"{name} ({names[: k + 1].count(name)})" if names.count(name) > 1 else name
         for k, name in enumerate(names)
     ]
 
 
-def _place(folder: Path) -> list[str]:
+def _path_names(folder: Path) -> list[str]:
     """Return the parts of a volume's path; file names in ``volumes`` become sample names."""
     *path, last = folder.parts
     return [*path[:-1], name_of(last)] if path[-1:] == ["volumes"] else [*path, last]

@@ -104,7 +104,7 @@ def pictures_in(
 
 def in_order(files: Iterable[Path]) -> list[Path]:
     """Sort files for a page: those with a title first, in the order of ``TITLES``."""
-    order = {stem: place for place, stem in enumerate(TITLES)}
+    order = {stem: position for position, stem in enumerate(TITLES)}
     return sorted(files, key=lambda path: (order.get(path.stem, len(order)), path.stem))
 
 

@@ -181,7 +181,7 @@ class LineageReport:
         return f"{source.version}{now}"
 
 
-def read_lineage(place: Path) -> LineageReport:
+def read_lineage(source: Path) -> LineageReport:
     """Read the lineage from a folder of ``segment`` or ``promote``, or its ``summary.json``.
 
     Raises
@@ -189,7 +189,7 @@ def read_lineage(place: Path) -> LineageReport:
     UserError
         If it is neither of them.
     """
-    folder = place.parent if place.name == "summary.json" else place
+    folder = source.parent if source.name == "summary.json" else source
     path = folder / "summary.json"
     record = read_json(path, _checked, remedy=AGAIN) if path.is_file() else {}
     match _kind(record):
@@ -199,8 +199,8 @@ def read_lineage(place: Path) -> LineageReport:
             return _report_of_promotion(folder, typed(PromotedModel, record))
     raise UserError(
         f"`{LINEAGE}` must be a folder that {Command('segment')} or {Command('promote')} made, but "
-        f"{place} "
-        f"{'is not one' if place.exists() else 'is not there'}."
+        f"{source} "
+        f"{'is not one' if source.exists() else 'is not there'}."
     )
 
 

@@ -132,26 +132,26 @@ def _contents(sections: Iterable[Section]) -> str:
     return "\n".join([*lines, "</ol>", "</nav>"])
 
 
-def _link(section: Section, place: tuple[int, ...]) -> str:
-    return f'<a href="#{_anchor(place)}">{_number(place)} {text_of(section.title)}</a>'
+def _link(section: Section, numbers: tuple[int, ...]) -> str:
+    return f'<a href="#{_anchor(numbers)}">{_number(numbers)} {text_of(section.title)}</a>'
 
 
-def _number(place: tuple[int, ...]) -> str:
-    return ".".join(map(str, place))
+def _number(numbers: tuple[int, ...]) -> str:
+    return ".".join(map(str, numbers))
 
 
-def _anchor(place: tuple[int, ...]) -> str:
-    return f"section-{_number(place)}"
+def _anchor(numbers: tuple[int, ...]) -> str:
+    return f"section-{_number(numbers)}"
 
 
 def _section(
-    section: Section, place: tuple[int, ...], numbers: tuple[Iterator[int], Iterator[int]]
+    section: Section, numbering: tuple[int, ...], numbers: tuple[Iterator[int], Iterator[int]]
 ) -> str:
     """Return a section with its subsections; ``numbers`` count tables and figures."""
-    level = min(6, 1 + len(place))
+    level = min(6, 1 + len(numbering))
     lines = [
-        f'<section id="{_anchor(place)}">',
-        f"<h{level}>{_number(place)} {text_of(section.title)}</h{level}>",
+        f'<section id="{_anchor(numbering)}">',
+        f"<h{level}>{_number(numbering)} {text_of(section.title)}</h{level}>",
         *(f"<p>{text_of(sentence)}</p>" for sentence in section.text),
     ]
     if section.link:
@@ -165,7 +165,7 @@ def _section(
         else:
             lines.append(_picture(item, next(numbers[1])))
     for k, part in enumerate(section.parts, start=1):
-        lines.append(_section(part, (*place, k), numbers))
+        lines.append(_section(part, (*numbering, k), numbers))
     return "\n".join([*lines, "</section>"])
 
 

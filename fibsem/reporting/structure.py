@@ -84,14 +84,14 @@ def latest_of(results: Results) -> dict[str, Measured]:
     measured: dict[object, tuple[Path, Measured]] = {}
     for result in current(results):
         home = segmentation_of(result, results)
-        place = home.folder if home else Path(result.summary.segmentation)
+        folder = home.folder if home else Path(result.summary.segmentation)
         # a relative path is ambiguous if the labels are elsewhere
         content = (
-            (result.summary.labelling, result.summary.shape) if not place.is_absolute() else ()
+            (result.summary.labelling, result.summary.shape) if not folder.is_absolute() else ()
         )
-        labels = home.folder if home else (place, *content)
-        measured[labels] = place, result
-    names = names_of(place for place, _ in measured.values())
+        labels = home.folder if home else (folder, *content)
+        measured[labels] = folder, result
+    names = names_of(folder for folder, _ in measured.values())
     return dict(zip(names, (result for _, result in measured.values()), strict=True))
 
 

@@ -83,16 +83,16 @@ def add_layers(
 
     summary, folder = segmented.summary, segmented.folder
     in_nm = segmented.unit == "nm"
-    place = {"scale": segmented.film.spacing, "units": ("nm" if in_nm else "pixel",) * 3}
+    calibration = {"scale": segmented.film.spacing, "units": ("nm" if in_nm else "pixel",) * 3}
     if (grey := _grey(segmented, volume)) is not None:
         middle = np.asarray(grey[-1][grey[-1].shape[0] // 2])
         low, high = np.percentile(middle, (0.5, 99.5))
-        viewer.add_image(grey, name="grey values", contrast_limits=(low, high), **place)
+        viewer.add_image(grey, name="grey values", contrast_limits=(low, high), **calibration)
     if summary.probabilities:
         probabilities = levels(folder / summary.probabilities)
         viewer.add_image(
             probabilities, name="probability of solid", contrast_limits=(0, 255), visible=False,
-            **place,
+            **calibration,
         )  # fmt: skip
     for name in ("thickness", "components"):
         if quantified is not None and (quantified / f"{name}.ome.zarr").exists():
@@ -100,15 +100,15 @@ def add_layers(
             if name == "thickness":
                 viewer.add_image(
                     numbered, name=name, colormap="viridis", blending="additive", visible=False,
-                    **place,
+                    **calibration,
                 )  # fmt: skip
             else:
-                viewer.add_labels(numbered, name=name, opacity=0.5, visible=False, **place)
+                viewer.add_labels(numbered, name=name, opacity=0.5, visible=False, **calibration)
     pore, solid = summary.classes
     colours = {pore: PORE, solid: SOLID, None: NEITHER}
     viewer.add_labels(
         levels(folder / summary.labels), name="pores", opacity=0.5,
-        colormap=DirectLabelColormap(color_dict=colours), **place,
+        colormap=DirectLabelColormap(color_dict=colours), **calibration,
     )  # fmt: skip
     viewer.canvas.overlays.scale_bar.visible = True
 
@@ -121,8 +121,8 @@ def _grey(segmented: Segmented, volume: Path | None) -> list[Any] | None:
         return levels(volume, **picked)
     if film := grey_values(segmented.folder, summary):
         return levels(film.path, **picked)
-    place = summary.volume or "the film"
-    print(f"without grey values: {place} is gone, or another film; volume=PATH says where it is")
+    source = summary.volume or "the film"
+    print(f"without grey values: {source} is gone, or another film; volume=PATH says where it is")
     return None
 
 

@@ -119,7 +119,9 @@ def _checking(
     if storage is None:
         return partial(now.check, where=folder, defaults=defaults)
     remedy = "another name, study=NAME, or the former settings"
-    return partial(now.check, where=_place(study.name, storage), defaults=defaults, remedy=remedy)
+    return partial(
+        now.check, where=_study_text(study.name, storage), defaults=defaults, remedy=remedy
+    )
 
 
 def _set(study: Study, now: Identity, settings: str) -> None:
@@ -199,7 +201,7 @@ def _own_parent(study: str, storage: str, folder: Path) -> str | None:
     if notes is not None and not _is_own(notes, folder):
         raise UserError(
             f"`study` must be one that {folder} has begun where overwrite=true removes it, but it "
-            f"does not say so of {_place(study, storage)}; the choices are another name, "
+            f"does not say so of {_study_text(study, storage)}; the choices are another name, "
             "study=NAME, or the settings of that study without overwrite=true."
         )
     return notes.parent_run_id if notes else None
@@ -213,6 +215,6 @@ def _is_own(notes: SweepNotes, folder: Path) -> bool:
     return not any(differences(here, begun, lambda: _defaults(begun)))
 
 
-def _place(study: str, storage: str) -> str:
+def _study_text(study: str, storage: str) -> str:
     """Return name and address of a study, without a password."""
     return f"the study {study} in {hidden(storage)}"

@@ -54,7 +54,7 @@ def best_squares(outcomes: Iterable[Outcome], goal: Objective, trials: Path) -> 
     squares = {
         f"{rank}: trial {outcome.number}\n{outcome.first():.4g}": panels
         for rank, outcome in enumerate(ranked[:SHOWN], 1)
-        if (panels := _panels(trials / outcome.attempt.place / PICTURE))
+        if (panels := _panels(trials / outcome.attempt.folder_name / PICTURE))
     }
     if not squares:
         return None

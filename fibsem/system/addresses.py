@@ -126,8 +126,8 @@ def as_url(address: str) -> str:
     if login is None:
         return address
     if PORT.match(login["password"]):
-        place, _, query = address.partition("?")
-        return f"{place}?{query.replace('@', '%40')}"
+        base, _, query = address.partition("?")
+        return f"{base}?{query.replace('@', '%40')}"
     user, password = (quote(unquote(login[part]), safe="") for part in ("user", "password"))
     return f"{login['scheme']}{user}:{password}@{login['place']}"
 

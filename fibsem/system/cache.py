@@ -42,7 +42,7 @@ def _temporary() -> Path:
 
 def _writable(folder: Path) -> bool:
     """Return whether a folder can be written to or created, without creating it."""
-    nearest = next(place for place in (folder, *folder.parents) if os.access(place, os.F_OK))
+    nearest = next(parent for parent in (folder, *folder.parents) if os.access(parent, os.F_OK))
     return os.access(nearest, os.W_OK | os.X_OK)
 
 
@@ -72,13 +72,13 @@ def scratch(name: str) -> Iterator[Path]:
     UserError
         If the place of the user's temporary files belongs to another user.
     """
-    place = _temporary()
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if place.stat().st_uid != os.getuid():
+    temporary = _temporary()
+    temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if temporary.stat().st_uid != os.getuid():
         raise UserError(
-            f"`TMPDIR` must have room for a folder of your own, but {place} belongs to another "
+            f"`TMPDIR` must have room for a folder of your own, but {temporary} belongs to another "
             "user; another TMPDIR does."
         )
-    remove_leftovers(place, deep=False)
-    with scratch_beside(place / name) as folder:
+    remove_leftovers(temporary, deep=False)
+    with scratch_beside(temporary / name) as folder:
         yield folder

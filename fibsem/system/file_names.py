@@ -47,7 +47,7 @@ def part_name(name: str) -> str:
     return PARTS.write(name)
 
 
-def place_of(folder: Path, name: str) -> Path:
+def subfolder_of(folder: Path, name: str) -> Path:
     """Return the subfolder of a name: as earlier versions wrote it if that exists."""
     before = folder / part_name(name)
     return before if before.is_dir() else folder / file_name(name)

@@ -161,7 +161,7 @@ def remove_leftovers(
     """
     for path in list(_temporaries(folder, deep)):
         between = (folder / name for name in path.relative_to(folder).parents)
-        if any(place != folder and in_use(place) for place in between):
+        if any(parent != folder and in_use(parent) for parent in between):
             continue
         with suppress(OSError):  # removed in the meantime, or without permission
             held = os.open(path, os.O_RDONLY)

@@ -69,7 +69,7 @@ def _have_short_folder() -> None:
     folder, default = tempfile.gettempdir(), tempfile.tempdir
     if len(os.fsencode(folder)) <= LONGEST_TEMPORARY:
         return
-    usable = (place for place in SHORT_TEMPORARY if os.access(place, os.W_OK | os.X_OK))
+    usable = (path for path in SHORT_TEMPORARY if os.access(path, os.W_OK | os.X_OK))
     if (short := next(usable, None)) is None:
         raise UserError(
             f"`TMPDIR` must have at most {LONGEST_TEMPORARY} bytes where processes are started, "

@@ -61,19 +61,19 @@ def check_artifacts(uri: str, experiment_id: str, requested: Path, *, was_typed:
     lies = folder_of(experiment.artifact_location)
     if lies is not None and lies.resolve() == requested:
         return
-    place = hidden(experiment.artifact_location) if lies is None else str(lies)
+    address = hidden(experiment.artifact_location) if lies is None else str(lies)
     moved = _moved(lies, requested)
     if was_typed:
         raise UserError(
             f"`tracking.artifacts` must be where the experiment {experiment.name} has its "
-            f"artifacts, {place}, but got {requested}; the choices are that place, another "
+            f"artifacts, {address}, but got {requested}; the choices are that place, another "
             f"tracking.experiment{moved}."
         )
     assert database is not None
     beside = lies is not None and lies.resolve().is_relative_to(database.resolve().parent)
     if not beside and parent_process() is None:  # workers would repeat it
         print(
-            f"warning: artifacts of the experiment {experiment.name} go to {place}, where its "
+            f"warning: artifacts of the experiment {experiment.name} go to {address}, where its "
             f"others are, and not to {requested}{moved}",
             file=sys.stderr,
         )

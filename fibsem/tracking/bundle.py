@@ -123,18 +123,18 @@ class Bundle:
     def save(self, folder: Path) -> None:
         """Write the bundle into a folder."""
         members = self.segmenter.members
-        for member, place in zip(members, _places(folder, len(members)), strict=True):
-            models.save(member.spec, member.model, place)
+        for member, subfolder in zip(members, _subfolders(folder, len(members)), strict=True):
+            models.save(member.spec, member.model, subfolder)
         self.describe(folder)
 
     def describe(self, folder: Path) -> None:
         """Write ``bundle.json`` into a folder that already contains the weights."""
         members = self.segmenter.members
-        places = _places(folder, len(members))
+        subfolders = _subfolders(folder, len(members))
         record = {
             "format": 2,
             "members": [member.spec.to_json() for member in members],
-            "weights": [_digest(*pair) for pair in zip(members, places, strict=True)],
+            "weights": [_digest(*pair) for pair in zip(members, subfolders, strict=True)],
             "preprocess": {
                 "gradient": self.segmenter.recipe.gradient,
                 "scaling": self.segmenter.recipe.scaling,
@@ -206,17 +206,17 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
 def _read(folder: Path) -> Bundle:
     record: Record = read_json(folder / "bundle.json")
     written = typed(_BundleRecord, record)
-    places = _places(folder, len(written.specs))
+    subfolders = _subfolders(folder, len(written.specs))
     members = tuple(
-        Member(spec, models.load(spec, place))
-        for spec, place in zip(written.specs, places, strict=True)
+        Member(spec, models.load(spec, subfolder))
+        for spec, subfolder in zip(written.specs, subfolders, strict=True)
     )
-    _check_weights(written.weights, members, places)
+    _check_weights(written.weights, members, subfolders)
     segmenter = Segmenter(
         members=members,
         recipe=written.preprocess,
         postprocessing=written.postprocessing,
-        identity=_identity(record, members, places),
+        identity=_identity(record, members, subfolders),
         classes=written.classes,
         temperature=written.temperature,
         offset=written.offset,
@@ -238,46 +238,48 @@ def _length(nm: object) -> float | None:
     return finite(nm)
 
 
-def _places(folder: Path, count: int) -> list[Path]:
+def _subfolders(folder: Path, count: int) -> list[Path]:
     """Return the folders of the members: the bundle's folder, or ``member-k`` for several."""
     return [folder] if count == 1 else [folder / f"member-{k}" for k in range(count)]
 
 
 def _check_weights(
-    digests: Sequence[str] | None, members: Sequence[Member], places: Sequence[Path]
+    digests: Sequence[str] | None, members: Sequence[Member], subfolders: Sequence[Path]
 ) -> None:
     """Raise ``ValueError`` for weights of another model, as in a partly copied folder."""
     if digests is None:  # an older bundle
         return
-    for digest, member, place in zip(digests, members, places, strict=True):
-        if digest != _digest(member, place):
+    for digest, member, subfolder in zip(digests, members, subfolders, strict=True):
+        if digest != _digest(member, subfolder):
             raise ValueError(
-                f"{place / str(member.spec.architecture.weights)} is not of the model that "
+                f"{subfolder / str(member.spec.architecture.weights)} is not of the model that "
                 "bundle.json tells of"
             )
 
 
-def _digest(member: Member, place: Path) -> str:
+def _digest(member: Member, subfolder: Path) -> str:
     """Return a digest of a member's weights, 16 hex digits."""
-    return _hashed(hashlib.sha256(), member, place).hexdigest()[:16]
+    return _hashed(hashlib.sha256(), member, subfolder).hexdigest()[:16]
 
 
-def _identity(record: Mapping[str, Any], members: Sequence[Member], places: Sequence[Path]) -> str:
+def _identity(
+    record: Mapping[str, Any], members: Sequence[Member], subfolders: Sequence[Path]
+) -> str:
     """Return a digest of the weights and all settings that affect outputs, 12 hex digits."""
     settings = {key: value for key, value in record.items() if key not in ("audit", "weights")}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for member, place in zip(members, places, strict=True):
-        _hashed(digest, member, place)
+    for member, subfolder in zip(members, subfolders, strict=True):
+        _hashed(digest, member, subfolder)
     return digest.hexdigest()[:12]
 
 
-def _hashed(digest: Any, member: Member, place: Path) -> Any:
+def _hashed(digest: Any, member: Member, subfolder: Path) -> Any:
     """Add a member's weights to a digest; a network's file cannot be hashed, as it holds dates."""
     if member.spec.is_network:
         for weights in member.model.get_weights():
             digest.update(weights.tobytes())
     elif name := member.spec.architecture.weights:
-        digest.update((place / name).read_bytes())
+        digest.update((subfolder / name).read_bytes())
     return digest
 
 
@@ -294,8 +296,8 @@ def find_bundle(weights: str, tracking_uri: str, key: str = "weights") -> Bundle
     if not weights.startswith(REMOTE):
         return load_bundle(home_path(weights), key)
     try:
-        place, number = _resolved(weights, existing_client(tracking_uri))
-        local = mlflow.artifacts.download_artifacts(artifact_uri=place)
+        uri, number = _resolved(weights, existing_client(tracking_uri))
+        local = mlflow.artifacts.download_artifacts(artifact_uri=uri)
     except (mlflow.MlflowException, OSError) as error:
         raise UserError(
             f"`{Key(key)}` must name a registered model or a bundle's folder, but got {weights} "

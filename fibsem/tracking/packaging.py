@@ -96,8 +96,8 @@ def log_bundle(folder: Path, run_id: str, identity: str, example: Voxels) -> str
     client = MlflowClient()
     model = _logged_model(client, run_id, identity)
     if model.status != LoggedModelStatus.READY:
-        with scratch("bundle") as place, _quiet():
-            packed = _packed(folder, model, example, place)
+        with scratch("bundle") as temporary, _quiet():
+            packed = _packed(folder, model, example, temporary)
             _link(client, model)
             client.log_model_artifacts(model.model_id, str(packed))
         client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
@@ -117,11 +117,11 @@ def _logged_model(client: MlflowClient, run_id: str, identity: str) -> LoggedMod
     return client.create_logged_model(experiment, "model", run_id, tags, run.data.params)
 
 
-def _packed(folder: Path, model: LoggedModel, example: Voxels, place: Path) -> Path:
+def _packed(folder: Path, model: LoggedModel, example: Voxels, temporary: Path) -> Path:
     """Write a bundle as an MLflow model, try it on the example, and return its folder."""
-    package, packed = Path(__file__).parent.parent, place / "model"
+    package, packed = Path(__file__).parent.parent, temporary / "model"
     # MLflow keeps the folder's name, which identifies the bundle within a model
-    bundle = shutil.copytree(folder, place / "bundle")
+    bundle = shutil.copytree(folder, temporary / "bundle")
     written = Model(
         model.artifact_location,
         model.source_run_id,
@@ -132,7 +132,7 @@ def _packed(folder: Path, model: LoggedModel, example: Voxels, place: Path) -> P
         packed,
         python_model=str(package / "tracking" / "serving.py"),
         artifacts={"bundle": str(bundle)},
-        code_paths=[str(_sources(package, place))],
+        code_paths=[str(_sources(package, temporary))],
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         signature=signature(example.dtype),
         input_example=example,
@@ -156,9 +156,9 @@ def _link(client: MlflowClient, model: LoggedModel) -> None:
     log_metrics_of(client, run, model.model_id)
 
 
-def _sources(package: Path, place: Path) -> Path:
+def _sources(package: Path, temporary: Path) -> Path:
     """Copy only the package's Python files: an installed wheel also contains the configuration."""
-    copied = place / package.name
+    copied = temporary / package.name
     for file in (*package.rglob("*.py"), *package.rglob("*.pyi")):
         target = copied / file.relative_to(package)
         target.parent.mkdir(parents=True, exist_ok=True)

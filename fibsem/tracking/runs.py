@@ -201,16 +201,16 @@ class Tracking:
         UserError
             If the run does not have it any more, or it is damaged.
         """
-        place = self.client.get_run(run_id).info.artifact_uri
+        artifacts = self.client.get_run(run_id).info.artifact_uri
         try:
-            record: Record = mlflow.artifacts.load_dict(f"{place}/{file}")
+            record: Record = mlflow.artifacts.load_dict(f"{artifacts}/{file}")
         except mlflow.MlflowException as error:
             if error.error_code in STORES:  # its place does not answer
                 raise
             raise UserError(
-                f"a run must have its {file}, but that of {run_id} is damaged or not in {place}; "
-                f"the choices are {Command('report').at('repoint', 'FOLDER')} where the store was "
-                f"moved, or `mlflow runs delete --run-id {run_id}`, which leaves the run out."
+                f"a run must have its {file}, but that of {run_id} is damaged or not in "
+                f"{artifacts}; the choices are {Command('report').at('repoint', 'FOLDER')} where the "
+                f"store was moved, or `mlflow runs delete --run-id {run_id}`, which leaves the run out."
             ) from error
         return record
 

@@ -128,14 +128,14 @@ def experiment_of(uri: str, name: str, artifacts: Path) -> str:
     """
     if not is_database(uri):  # a server chooses the location of artifacts
         return _experiment(uri, name, None)
-    place = artifacts.resolve().as_uri()
+    address = artifacts.resolve().as_uri()
     database = database_file(uri)
     if database is None:
-        return _experiment(uri, name, place)
+        return _experiment(uri, name, address)
     # Two processes that create the tables of a database at the same time would fail.
     with alone(database.with_name(f".{database.name}.lock")):
         try:
-            return _experiment(uri, name, place)
+            return _experiment(uri, name, address)
         except exc.DatabaseError as error:
             raise UserError(
                 f"`tracking.uri` must name a database of MLflow that is whole, but {database} "

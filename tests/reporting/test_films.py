@@ -11,7 +11,7 @@ from fibsem.analysis.porosity_told import seeds_text
 from fibsem.errors import UserError
 from fibsem.reporting.films import labelled_porosity
 from fibsem.reporting.results import FinishedCommand, Results
-from fibsem.system.file_names import place_of
+from fibsem.system.file_names import subfolder_of
 from tests.reporting.records import (
     CORRECTED,
     OWN,
@@ -87,7 +87,7 @@ def test_a_film_of_a_promotion_that_was_segmented_elsewhere_is_told_once(tmp_pat
     name = "x" * 150
     promotion(tmp_path / "out" / "p")
     change(tmp_path / "out" / "p", samples={k: {"porosity": 0.9} for k in ("HPC22", name)})
-    places = [place_of(tmp_path / "out" / "p" / "volumes", one) for one in ("HPC22", name)]
+    places = [subfolder_of(tmp_path / "out" / "p" / "volumes", one) for one in ("HPC22", name)]
     for k, folder in enumerate([*places, tmp_path / "out" / "eight"]):
         segmentation(folder, [0.2, None, 0.4])
         change(folder, volume_hash="b" if k == 1 else "a", sample="HPC22" if k == 2 else None)

@@ -123,8 +123,8 @@ def test_the_errors_of_the_best_trials_stand_side_by_side(tmp_path):
     for trial in trials:
         if trial.number != 16:
             small = {"width": 8, "height": 8} if trial.number == 18 else {}
-            picture(tmp_path / trial.attempt.place, 100 + trial.number, **small)
-    cut = tmp_path / trials[15].attempt.place / PICTURE
+            picture(tmp_path / trial.attempt.folder_name, 100 + trial.number, **small)
+    cut = tmp_path / trials[15].attempt.folder_name / PICTURE
     cut.write_bytes(cut.read_bytes()[:60])
     squares = best_squares(trials, Objective.named("val/loss"), tmp_path)
     assert [title.partition("\n")[0] for title in squares.errors] == [

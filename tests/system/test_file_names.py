@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fibsem.system.file_names import FILES, file_name, name_of, part_name, place_of
+from fibsem.system.file_names import FILES, file_name, name_of, part_name, subfolder_of
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -47,9 +47,9 @@ def test_no_file_has_the_name_of_a_device(name, tmp_path):
     assert name_of(file_name(name)) == name
     assert file_name(f"{name}x".replace(".", "")) == f"{name}x".replace(".", "")
     assert part_name(name) == name
-    assert place_of(tmp_path, name) == tmp_path / file_name(name)
+    assert subfolder_of(tmp_path, name) == tmp_path / file_name(name)
     (tmp_path / name).mkdir()  # by a version before, which is found
-    assert place_of(tmp_path, name) == tmp_path / name
+    assert subfolder_of(tmp_path, name) == tmp_path / name
 
 
 def test_the_file_can_be_made(tmp_path):

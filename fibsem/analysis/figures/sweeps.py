@@ -143,12 +143,12 @@ def _on_axis(ax: Axes, k: int, column: Sequence[Any]) -> list[float]:
             for value in column
         ]  # fmt: skip
     names = sorted(set(values)) if numbers else sorted({str(value) for value in values})
-    place = {name: i / max(1, len(names) - 1) for i, name in enumerate(names)}
-    for name, height in place.items():
+    heights = {name: i / max(1, len(names) - 1) for i, name in enumerate(names)}
+    for name, height in heights.items():
         ax.text(k + 0.04, height, f"{name:.3g}" if isinstance(name, float) else str(name),
                 fontsize=7, va="center")  # fmt: skip
     return [
-        float("nan") if value is None else place[value if numbers else str(value)]
+        float("nan") if value is None else heights[value if numbers else str(value)]
         for value in column
     ]
 

@@ -67,9 +67,9 @@ def locate(root: Path, *, download: bool = False, deposit: Deposit = HPC) -> Pat
         download fails or is incomplete.
     """
     packed = root / deposit.file_name
-    for place in (packed.with_suffix(""), packed):
-        if place.exists():
-            return place
+    for path in (packed.with_suffix(""), packed):
+        if path.exists():
+            return path
     file = f"{deposit.title}, {deposit.file_name}, {deposit.size} bytes, MD5 {deposit.md5}"
     if not download:
         raise UserError(

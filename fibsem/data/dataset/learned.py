@@ -25,7 +25,7 @@ def learned_squares(dataset: Dataset) -> Learned:
     learned: dict[str, list[Edges]] = {}
     regions = [*dataset.regions("train"), *dataset.regions("val")]
     for region, digest in _digested(dataset, regions):
-        learned.setdefault(digest, []).append(_place(region.box))
+        learned.setdefault(digest, []).append(_edges(region.box))
     return learned
 
 
@@ -50,7 +50,7 @@ def learned_before(dataset: Dataset, learned: Learned, split: Split = "test") ->
     return [
         region
         for region, digest in tested
-        if any(_overlap(_place(region.box), place) for place in learned.get(digest, ()))
+        if any(_overlap(_edges(region.box), edges) for edges in learned.get(digest, ()))
     ]
 
 
@@ -66,7 +66,7 @@ def _digested(dataset: Dataset, regions: Sequence[Region]) -> list[tuple[Region,
     return [(region, digests[region.sample][region.box.start[0]]) for region in regions]
 
 
-def _place(box: Box) -> Edges:
+def _edges(box: Box) -> Edges:
     (_, top, left), (_, bottom, right) = box.start, box.stop
     return top, bottom, left, right
 

@@ -166,13 +166,13 @@ def _read_sample(
         if record.get(key) is not None and record.get("labels") is None:
             raise UserError(f"`{key}` is for `labels`, but {where} has none.")
     manner = _manner(record, "", where)
-    volume = reopen(_place(record, "volume", path, where), manner, record.get("range"))
+    volume = reopen(_path(record, "volume", path, where), manner, record.get("range"))
     regions: tuple[Region, ...] = ()
     divided, table = False, None
     in_gaps: tuple[int, ...] = ()
     files: list[File] = []
     if record.get("regions") is not None:
-        table = _place(record, "regions", path, where)
+        table = _path(record, "regions", path, where)
         read = read_regions(table, name, number, classes, recipe)
         regions, divided = read.regions, read.divided
         files = [table, *read.files]
@@ -180,7 +180,7 @@ def _read_sample(
         with called(OF_LABELS):
             manner = _manner(record, "labels_", where)
             manner = replace(manner, labels=True, unlabelled=classes.ignore)
-            labels = reopen(_place(record, "labels", path, where), manner)
+            labels = reopen(_path(record, "labels", path, where), manner)
         regions, in_gaps = _cut(labels, volume, name, classes, recipe)
         files = [file for z in range(labels.shape[0]) for file, _ in labels.source.places(z)]
     dense, valid = record.get("labels") is not None, _valid(record, volume, path, where)
@@ -206,12 +206,12 @@ def _valid(record: Mapping[str, Any], volume: Volume, path: Path, where: str) ->
         return "auto"
     valid = read_text(record, "valid", where)
     if valid not in RULES:
-        valid = str(_place(record, "valid", path, where).resolve())
+        valid = str(_path(record, "valid", path, where).resolve())
         given_extent(volume.shape, valid)
     return valid
 
 
-def _place(record: Mapping[str, Any], key: str, path: Path, where: str) -> Path:
+def _path(record: Mapping[str, Any], key: str, path: Path, where: str) -> Path:
     """Return the path given in a manifest, relative to its folder; ``~/`` is the home folder."""
     return path.parent / home_path(read_text(record, key, where))
 

@@ -62,8 +62,8 @@ class Region:
         >>> Region("a b", "m1.tif", Box((0, 0, 0), (1, 4, 4)), "val", None).key
         'a%20b m1.tif'
         """
-        place = "" if self.at is None else " at z{}-y{}-x{}".format(*self.at)
-        return f"{self.sample.replace('%', '%25').replace(' ', '%20')} {self.name}{place}"
+        position = "" if self.at is None else " at z{}-y{}-x{}".format(*self.at)
+        return f"{self.sample.replace('%', '%25').replace(' ', '%20')} {self.name}{position}"
 
 
 @dataclass(frozen=True)

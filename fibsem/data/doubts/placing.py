@@ -230,7 +230,9 @@ def _informations(
 ) -> npt.NDArray[np.float64]:
     """Information of labels on grey values, (places, regions); nan at places without any."""
     near = ((Near(sample.volume, region.box), labels) for region, labels in regions)
-    by_region = [[information(place(area), labels) for place in places] for area, labels in near]
+    by_region = [
+        [information(read_at(area), labels) for read_at in places] for area, labels in near
+    ]
     return np.array(by_region).T
 
 

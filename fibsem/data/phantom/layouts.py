@@ -91,8 +91,8 @@ def write_sample(
         tifffile.imwrite(home / names["mask"], drawn.masks[k], compression="zlib")
         tifffile.imwrite(home / names["truth"], drawn.truths[k], compression="zlib")
         z, y, x = square.box.start
-        place = {"z": z, "y": y, "x": x, "split": square.split}
-        rows.append({"mask": names["mask"], **place, "truth": names["truth"]})
+        columns = {"z": z, "y": y, "x": x, "split": square.split}
+        rows.append({"mask": names["mask"], **columns, "truth": names["truth"]})
     (home / "regions.csv").write_text(_table(rows), "utf-8")
     by_slice = [{"z": z, "porosity": f"{p:.6f}"} for z, p in sorted(moments.pores.items())]
     (home / "truth_porosity.csv").write_text(_table(by_slice), "utf-8")

@@ -112,19 +112,19 @@ def replaceable(folder: Path) -> Path:
     UserError
         If it is a mount point, which cannot be renamed.
     """
-    place = folder.resolve()
-    if place.is_mount():
+    target = folder.resolve()
+    if target.is_mount():
         raise UserError(
-            f"`output` must be a folder that can be renamed, but {place} is a mount; the choices "
+            f"`output` must be a folder that can be renamed, but {target} is a mount; the choices "
             "are a folder in it or another output."
         )
-    return place
+    return target
 
 
 def lock_of(folder: Path) -> Path:
     """Return the lock for simulating into a folder; a file beside it, as the folder is replaced."""
-    place = replaceable(folder)
-    return place.with_name(f".{place.name}.lock")
+    target = replaceable(folder)
+    return target.with_name(f".{target.name}.lock")
 
 
 #: Files of a phantom, next to the folders of its films or to ``data``.

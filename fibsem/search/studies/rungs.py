@@ -84,9 +84,9 @@ def continued(
     here = max(k for k, rung in enumerate(rungs) if rung.first <= slot)
     if here == 0:
         return None
-    candidates, place = _ranked(rungs, here - 1, attempts, costs), slot - rungs[here].first
-    if place < len(candidates):
-        return candidates[place]
+    candidates, rank = _ranked(rungs, here - 1, attempts, costs), slot - rungs[here].first
+    if rank < len(candidates):
+        return candidates[rank]
     others = [a for a in _attempts_at(rungs, here, attempts) if a.slot != slot]
     untried = set(range(rungs[here].first, slot)) - {a.slot for a in others}
     if untried or any(a.number in costs or a.state in ("waiting", "running") for a in others):

@@ -80,7 +80,7 @@ class Attempt:
     continues: int | None = None
 
     @property
-    def place(self) -> str:
+    def folder_name(self) -> str:
         """Name of the attempt's own folder."""
         return f"{self.slot:04d}" + (f"-{self.attempt}" if self.attempt else "")
 
@@ -190,9 +190,9 @@ def predecessors(attempt: Attempt, attempts: Iterable[Attempt]) -> list[Attempt]
 
 def opened_before(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
     """Whether another process opened the same attempt before, with a lower number."""
-    place = (attempt.slot, attempt.attempt)
+    numbers = (attempt.slot, attempt.attempt)
     return any(
-        (other.slot, other.attempt) == place and other.number < attempt.number
+        (other.slot, other.attempt) == numbers and other.number < attempt.number
         for other in attempts
         if not other.duplicate
     )

@@ -138,10 +138,10 @@ def answered(url: str | None) -> Iterator[None]:
     except UpdateFinishedTrialError as error:
         raise LostError from error
     except (StorageInternalError, SQLAlchemyError, OSError) as error:
-        place = hidden(url) if url else "study.db"
+        address = hidden(url) if url else "study.db"
         cause = error.__cause__ or error
         raise OutageError(
-            f"`search.storage` must answer, but {place} does not: {first_line(cause)}"
+            f"`search.storage` must answer, but {address} does not: {first_line(cause)}"
         ) from error
 
 

@@ -12,7 +12,7 @@ from fibsem.search.space.space import Choice, Range, Space, Values
 from fibsem.training.scoring.objectives import Objective
 
 
-def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:
+def draw(oracle: keras_tuner.engine.oracle.Oracle, tuner_id: str) -> Trial:
     """Ask an oracle for a trial.
 
     The Gaussian process of ``bayesian`` warns if few trials leave its length scales at a bound. The
@@ -20,7 +20,7 @@ def draw(oracle: keras_tuner.engine.oracle.Oracle, place: str) -> Trial:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return oracle.create_trial(place)
+        return oracle.create_trial(tuner_id)
 
 
 def make_oracle(

@@ -34,12 +34,12 @@ def tidy(study: Study, goals: Sequence[Objective], trials: Path, keep: int | Non
     complete = best_first(outcomes, goals[0])
     for outcome in complete[keep:]:
         for name in WEIGHTS:
-            (trials / outcome.attempt.place / name).unlink(missing_ok=True)
+            (trials / outcome.attempt.folder_name / name).unlink(missing_ok=True)
     attempts = [outcome.attempt for outcome in outcomes]
-    place = {attempt.number: attempt.place for attempt in attempts}
+    folder_names = {attempt.number: attempt.folder_name for attempt in attempts}
     best = {outcome.number for outcome in complete[:keep]}
     for number in study.left_behind(attempts) - best:
-        (trials / place[number] / CHECKPOINT).unlink(missing_ok=True)
+        (trials / folder_names[number] / CHECKPOINT).unlink(missing_ok=True)
 
 
 def inherit(attempt: Attempt, attempts: Iterable[Attempt], trials: Path) -> None:
@@ -48,12 +48,12 @@ def inherit(attempt: Attempt, attempts: Iterable[Attempt], trials: Path) -> None
     A folder of this name may be left over from a deleted study, which its identity shows.
     """
     everything = list(attempts)
-    folder = trials / attempt.place
+    folder = trials / attempt.folder_name
     sources = predecessors(attempt, everything)
     if not attempt.failures:
         sources += [other for other in everything if other.number == attempt.continues]
     for source in sources:
-        checkpoint = trials / source.place / CHECKPOINT
+        checkpoint = trials / source.folder_name / CHECKPOINT
         if checkpoint.is_file():
             replace_file(folder / CHECKPOINT, checkpoint.read_bytes())
             return

@@ -177,7 +177,7 @@ class Worker:
             names.ATTEMPT: attempt.number,
             names.FAILURES: failures,
         }
-        folder, name = self.trials / attempt.place, run_name(attempt.values)
+        folder, name = self.trials / attempt.folder_name, run_name(attempt.values)
         return Job(configuration, folder, name, tags, self.sweep.parent, "other", published=False)
 
     def _one_trial(self, held: Held) -> None:
@@ -198,7 +198,7 @@ class Worker:
     def _prepare(self, held: Held) -> None:
         """Copy the checkpoint that an attempt continues from, and set its length and time limit."""
         attempt, slot, pace = held.attempt, held.attempt.slot, self.sweep.pace
-        checkpoint = self.trials / attempt.place / CHECKPOINT
+        checkpoint = self.trials / attempt.folder_name / CHECKPOINT
         inherit(attempt, self.study.attempts(), self.trials)
         if lacks_length(pace, self.study, slot):
             planned, reached = self.sweep.epochs_of(attempt.values), Reached.read(checkpoint)
@@ -274,7 +274,7 @@ class Worker:
     def _failed(self, held: Held, failure: TrialFailedError) -> None:
         """Report why a trial failed; a diverged trial fills its slot, and is not repeated."""
         cause: Cause = "own" if failure.of_training else "ended"
-        folder = self.trials / held.attempt.place
+        folder = self.trials / held.attempt.folder_name
         if failure.diverged:
             record = TrialRecord(run_of(folder), epochs=held.epochs)
             self.study.diverge(held.attempt, failure.reason, record)
@@ -296,7 +296,7 @@ class Worker:
     def _publish(self, attempt: Attempt) -> None:
         """End the run of an attempt by its outcome in the study."""
         outcome = next(trial for trial in self.study.outcomes() if trial.number == attempt.number)
-        end_run(self.tracking, run_of(self.trials / attempt.place), outcome)
+        end_run(self.tracking, run_of(self.trials / attempt.folder_name), outcome)
 
     def _let_go(self, why: BaseException) -> None:
         """End an attempt that this worker leaves; if that fails, a later start ends it."""

@@ -21,9 +21,9 @@ def machine_lock(name: str) -> Path:
 
     Without a folder for it, or if the file is not for everybody, it is a file of this user.
     """
-    place = next(filter(_is_public, map(Path, PUBLIC)), None)
-    if place is not None:
-        path = place / f"fibsem-{name}.lock"
+    folder = next(filter(_is_public, map(Path, PUBLIC)), None)
+    if folder is not None:
+        path = folder / f"fibsem-{name}.lock"
         # never the next folder: another user, who can make the file here, would hold another lock
         with suppress(OSError):
             _make(path)

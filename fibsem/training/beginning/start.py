@@ -58,11 +58,11 @@ class Start:
     @property
     def title(self) -> str:
         """Name of the model in messages."""
-        place = DIGEST.sub("", self.address)
-        if place == SHIPPED:
+        address = DIGEST.sub("", self.address)
+        if address == SHIPPED:
             return "weights that come with fibsem (train.init=null: random ones)"
         of = " + ".join(f"{spec.name} {spec.nbhd}" for spec, _ in self.networks)
-        return f"{place} ({of})"
+        return f"{address} ({of})"
 
     def of(self, model: str) -> Start | None:
         """Return the start for an architecture; None if the package has no weights for it.
@@ -86,14 +86,14 @@ def start_of(address: str, tracking_uri: str) -> Start:
     UserError is raised if there is no model at the address, the model has no network, or its
     weights do not match the digest of the address.
     """
-    place = DIGEST.sub("", address)
-    if place == SHIPPED:
+    plain = DIGEST.sub("", address)
+    if plain == SHIPPED:
         networks, scaling, now, origin = pretrained(), SCALING, SHIPPED, Origin()
     else:
-        before = trained_at(place, tracking_uri, KEY)
+        before = trained_at(plain, tracking_uri, KEY)
         members = [member for member in before.segmenter.members if member.spec.is_network]
         if not members:
-            raise UserError(f"`{KEY}` must be a network, but {place} has no layers.")
+            raise UserError(f"`{KEY}` must be a network, but {plain} has no layers.")
         networks = tuple((member.spec, layers_of(member.model)) for member in members)
         scaling, now, origin = before.segmenter.recipe.scaling, before.address, before.origin
     return Start(with_digest(now, _digest(networks), address, KEY), networks, scaling, origin)

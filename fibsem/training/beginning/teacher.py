@@ -180,12 +180,12 @@ def teacher_of(address: str, tracking_uri: str) -> Teacher:
         If there is no model at the address, it has a member without a dense form, or it does not
         match the digest of the address.
     """
-    place = DIGEST.sub("", address)
-    model = trained_at(place, tracking_uri, KEY)
+    plain = DIGEST.sub("", address)
+    model = trained_at(plain, tracking_uri, KEY)
     for member in model.segmenter.members:
         if not member.spec.convertible:
             raise UserError(
-                f"`{KEY}` must score densely, but {place} holds a {member.spec.name} with "
+                f"`{KEY}` must score densely, but {plain} holds a {member.spec.name} with "
                 f"padding={member.spec.padding}; the choices are networks with "
                 "model.padding=valid, U-Nets, or train.teacher=null."
             )

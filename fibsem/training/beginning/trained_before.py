@@ -64,12 +64,12 @@ def read_once(read: Callable[[str, str], T]) -> Callable[[str | None, str], T | 
     return at
 
 
-def trained_at(place: str, tracking_uri: str, key: str) -> TrainedBefore:
+def trained_at(address: str, tracking_uri: str, key: str) -> TrainedBefore:
     """Load the model at an address: a training folder, a bundle folder or a registered version.
 
     Parameters
     ----------
-    place
+    address
         Address without a digest.
     tracking_uri
         Store of the model registry.
@@ -81,14 +81,14 @@ def trained_at(place: str, tracking_uri: str, key: str) -> TrainedBefore:
     UserError
         If there is no model at the address.
     """
-    folder = home_path(place)
-    trained = None if place.startswith(REMOTE) else Identity.beside(folder)
+    folder = home_path(address)
+    trained = None if address.startswith(REMOTE) else Identity.beside(folder)
     if trained is not None and trained.kind == "training":
         return _load_training(folder, trained, key)
-    bundle = find_bundle(place, tracking_uri, key)
+    bundle = find_bundle(address, tracking_uri, key)
     now = str(folder.resolve())
-    if place.startswith(REMOTE):
-        name, alias, _ = place.partition("@")
+    if address.startswith(REMOTE):
+        name, alias, _ = address.partition("@")
         now = f"{name}/{bundle.version}" if alias else name
     return TrainedBefore(bundle.segmenter, now, Origin.of_bundle(bundle), bundle.voxel_nm)
 

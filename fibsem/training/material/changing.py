@@ -22,7 +22,7 @@ from fibsem.training.material.supply import DoubleArray, Supply
 Load = Callable[[Sequence[Region]], Sequence[LabelledWindow]]
 #: Number of slices that the parts of an epoch come from, if they hold enough parts: each slice is
 #: decoded as a whole.
-PLACES = 24
+SLICES_READ = 24
 
 
 class Changing:
@@ -46,19 +46,19 @@ class Changing:
         parts is drawn for it.
     seed
         Seed of the run.
-    places
+    slices_read
         Number of slices per epoch; more are used if these hold too few parts.
     """
 
     def __init__(
         self, parts: Parts, load: Load, most: int, rare: int | None, for_rare: float, seed: int,
-        places: int = PLACES,
+        slices_read: int = SLICES_READ,
     ) -> None:  # fmt: skip
         self.parts, self.load, self.most, self.seed = parts, load, most, seed
-        self.rare, self.for_rare, self.places = rare, for_rare, places
+        self.rare, self.for_rare, self.slices_read = rare, for_rare, slices_read
         slices = [(region.sample, region.box.start[0]) for region in parts.regions]
-        number = {place: k for k, place in enumerate(dict.fromkeys(slices))}
-        self._place = np.array([number[place] for place in slices], np.intp)
+        number = {key: k for k, key in enumerate(dict.fromkeys(slices))}
+        self._slice_number = np.array([number[key] for key in slices], np.intp)
         self._thread = ThreadPoolExecutor(1, "supply")
         self._coming: dict[int, Future[Supply]] = {}
 
@@ -104,23 +104,23 @@ class Changing:
         self, size: npt.NDArray[np.floating] | npt.NDArray[np.integer], most: int,
         rng: np.random.Generator,
     ) -> tuple[npt.NDArray[np.intp], DoubleArray]:  # fmt: skip
-        """Draw ``most`` parts from a proportional share of the slices; see :func:`by_place`."""
-        places = max(1, round(self.places * most / self.most))
-        return by_place(size, self._place, places, most, rng)
+        """Draw ``most`` parts from a proportional share of the slices; see :func:`by_slice`."""
+        count = max(1, round(self.slices_read * most / self.most))
+        return by_slice(size, self._slice_number, count, most, rng)
 
 
-def by_place(
-    size: npt.NDArray[np.floating] | npt.NDArray[np.integer], place: npt.NDArray[np.intp],
-    places: int, most: int, rng: np.random.Generator,
+def by_slice(
+    size: npt.NDArray[np.floating] | npt.NDArray[np.integer], slice_number: npt.NDArray[np.intp],
+    most_slices: int, most: int, rng: np.random.Generator,
 ) -> tuple[npt.NDArray[np.intp], DoubleArray]:  # fmt: skip
-    """Draw places in proportion to size, then parts of each place; see :func:`by_size`.
+    """Draw slices in proportion to size, then parts of each slice; see :func:`by_size`.
 
     Parameters
     ----------
-    size, place
-        Size and place number of each part.
-    places, most
-        Maximum number of places and of parts; more places are drawn if these hold too few parts
+    size, slice_number
+        Size of each part, and number of its slice.
+    most_slices, most
+        Maximum number of slices and of parts; more slices are drawn if these hold too few parts
         on average.
     rng
         Random generator.
@@ -130,14 +130,14 @@ def by_place(
     parts, chances : ndarray
         Indices of the drawn parts in ascending order, and their probabilities.
     """
-    totals = np.bincount(place, size)
+    totals = np.bincount(slice_number, size)
     held = (size > 0).sum() / max(1, (totals > 0).sum())
-    places = min(most, max(places, math.ceil(most / held)))
-    drawn, of_place = by_size(totals, places, rng)
+    most_slices = min(most, max(most_slices, math.ceil(most / held)))
+    drawn, of_slice = by_size(totals, most_slices, rng)
     counts = (most + rng.permutation(len(drawn))) // len(drawn)  # alike, ``most`` in sum
     chosen, chances = [], []
-    for k, chance, count in zip(drawn, of_place, counts, strict=True):
-        here = np.flatnonzero(place == k)
+    for k, chance, count in zip(drawn, of_slice, counts, strict=True):
+        here = np.flatnonzero(slice_number == k)
         drawn_here, within = by_size(size[here], int(count), rng)
         chosen.append(here[drawn_here])
         chances.append(chance * within)

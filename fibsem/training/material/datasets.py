@@ -23,7 +23,7 @@ from fibsem.data.preprocessing import Gradient, Recipe, fit_correction
 from fibsem.data.windows import labelled_regions
 from fibsem.errors import UserError
 from fibsem.geometry import Triple
-from fibsem.system.file_names import place_of
+from fibsem.system.file_names import subfolder_of
 from fibsem.system.locks import alone
 from fibsem.system.progress import Progress
 from fibsem.training.material.weighing import HEAVIEST
@@ -73,7 +73,7 @@ def obtain(config: DataConfig, split: SplitRecipe) -> Dataset:
     elif config.phantom is None:
         dataset = load_dataset(archive.locate(root, download=config.download), split)
     else:
-        folder = place_of(root, config.name)
+        folder = subfolder_of(root, config.name)
         if _is_simulated(root) and config.root != DataConfig.root:  # the user typed it
             print(
                 f"warning: {root} is a dataset itself, which data.path={root} takes; this is of "

@@ -9,7 +9,7 @@ from functools import cached_property
 from fibsem.data.dataset.samples import Region
 from fibsem.data.pieces import Parts
 from fibsem.data.windows import LabelledWindow
-from fibsem.training.material.changing import PLACES, Changing
+from fibsem.training.material.changing import SLICES_READ, Changing
 from fibsem.training.material.reader import WindowReader
 from fibsem.training.material.supply import Supply, rare_class
 
@@ -78,14 +78,14 @@ class EpochDraws:
         """
         largest = max(part.box.size for part in self.parts.regions)
         count = max(2, min(self._most_parts, most // largest))
-        return self._changing(count, places=count).read(0)
+        return self._changing(count, slices_read=count).read(0)
 
     def labels(self) -> Supply:
         """Return the supply of the first epoch, without grey values unless all are in memory."""
         return self.changing.drawn(0, self.reader.labels) if self.changing else self.whole
 
-    def _changing(self, most: int, places: int = PLACES) -> Changing:
-        return Changing(self.parts, self.reader.read, most, *self.rare, self.seed, places)
+    def _changing(self, most: int, slices_read: int = SLICES_READ) -> Changing:
+        return Changing(self.parts, self.reader.read, most, *self.rare, self.seed, slices_read)
 
     @cached_property
     def bytes_of_parts(self) -> list[int]:

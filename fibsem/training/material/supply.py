@@ -113,10 +113,10 @@ class Supply:
         if k not in self._places:
             self._places[k] = np.flatnonzero(labels == self.rare)
         for _ in range(TRIES):
-            place = np.unravel_index(rng.choice(self._places[k]), labels.shape)
+            pixel = np.unravel_index(rng.choice(self._places[k]), labels.shape)
             y, x = (
                 int(rng.integers(max(0, at - extent + 1), min(at, side - extent) + 1))
-                for at, side in zip(place, labels.shape, strict=True)
+                for at, side in zip(pixel, labels.shape, strict=True)
             )
             if places is None or places[y, x]:
                 break

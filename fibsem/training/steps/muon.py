@@ -62,8 +62,8 @@ class Muon(keras.optimizers.Muon):
     ) -> None:
         """Update one variable, with Muon or AdamW."""
         rate, *powers = learning_rate
-        place = self._get_variable_index(variable)
-        momentum, velocity = self.momentums[place].value, self.adam_velocities[place]
+        k = self._get_variable_index(variable)
+        momentum, velocity = self.momentums[k].value, self.adam_velocities[k]
         if velocity is None:
             self._muon_update_step(gradient, variable, rate, momentum)
         else:

@@ -204,7 +204,7 @@ def test_an_accelerator_that_fails_ends_the_worker_and_the_training_goes_on(begi
     following = sweep.study.claim()
     assert (following.slot, following.strikes, following.failures) == (0, 1, 0)
     inherit(following, sweep.study.attempts(), sweep.folder / "trials")
-    kept = sweep.folder / "trials" / following.place / CHECKPOINT
+    kept = sweep.folder / "trials" / following.folder_name / CHECKPOINT
     assert kept.read_text() == "epoch 5"
     assert statuses(sweep) == {0: "KILLED"}
 
@@ -250,7 +250,7 @@ def test_a_checkpoint_goes_to_the_attempt_with_the_same_seed(begin, tmp_path):
     for cause in ("killed", "let_go", "own", "ended", "ended"):
         attempt = sweep.study.claim()
         inherit(attempt, sweep.study.attempts(), trials)
-        checkpoint = trials / attempt.place / CHECKPOINT
+        checkpoint = trials / attempt.folder_name / CHECKPOINT
         found.append(checkpoint.read_text() if checkpoint.is_file() else None)
         if attempt.attempt in (0, 3):  # the others were gone before they had one
             checkpoint.parent.mkdir(parents=True, exist_ok=True)

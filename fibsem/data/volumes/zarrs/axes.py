@@ -59,8 +59,8 @@ def own_names(names: Sequence[object]) -> list[str]:
     """
     words = [str(name).casefold() for name in names]
     translated = [WORDS.get(word, word) for word in words]
-    places = (["c"] * len(translated) + ["z", "y", "x"])[3:]
-    return [name if name in AXES else place for name, place in zip(translated, places, strict=True)]
+    usual = (["c"] * len(translated) + ["z", "y", "x"])[3:]
+    return [name if name in AXES else other for name, other in zip(translated, usual, strict=True)]
 
 
 def check_axes(shape: tuple[int, ...], names: Sequence[str], folder: Path) -> None:

@@ -112,9 +112,9 @@ class ZarrSource:
             for a, b, side in zip(box.start, box.stop, sides, strict=True)
         ]
         home = self.folder / self.array.path
-        for place in product(*ranges):
-            key = self.array.metadata.encode_chunk_key((*(0,) * (len(stored) - 3), *place))
-            z, y, x = (k * side for k, side in zip(place, sides, strict=True))
+        for chunk in product(*ranges):
+            key = self.array.metadata.encode_chunk_key((*(0,) * (len(stored) - 3), *chunk))
+            z, y, x = (k * side for k, side in zip(chunk, sides, strict=True))
             yield (z, y, x), home / key
 
     def _check_stored(self, box: Box) -> None:

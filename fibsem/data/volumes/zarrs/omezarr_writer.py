@@ -50,9 +50,9 @@ class OmeZarrWriter(VolumeWriter):
         """Rewrite a damaged ``zarr.json``, all of whose content is known here."""
         if _is_damaged(self.path, lambda: zarr.open_group(self.path).attrs["ome"]):
             write_json(self.path / "zarr.json", group)
-        for place in (self.path / str(k) for k in range(levels)):
-            if _is_damaged(place, partial(zarr.open_array, place)):
-                (place / "zarr.json").unlink()  # created again below, around the existing chunks
+        for level in (self.path / str(k) for k in range(levels)):
+            if _is_damaged(level, partial(zarr.open_array, level)):
+                (level / "zarr.json").unlink()  # created again below, around the existing chunks
 
     def _level(self, group: zarr.Group, name: str, step: int) -> zarr.Array[Any]:
         z, y, x = self.shape
@@ -91,8 +91,8 @@ class OmeZarrWriter(VolumeWriter):
         rows, columns = (
             range(-(-n // side)) for n, side in zip(array.shape[1:], array.chunks[1:], strict=True)
         )
-        for place in product((z,), rows, columns):
-            yield self.path / array.path / array.metadata.encode_chunk_key(place)
+        for chunk in product((z,), rows, columns):
+            yield self.path / array.path / array.metadata.encode_chunk_key(chunk)
 
 
 def _is_damaged(folder: Path, read: Callable[[], object]) -> bool:

@@ -297,8 +297,8 @@ def _with_mask_of(now: Identity, before: Identity, *, digested: bool) -> Identit
     """
     if "mask" not in before.settings or "mask" not in now.settings:
         return before
-    place = {key: now.settings[key] for key in (("valid", "mask") if digested else ("valid",))}
-    return replace(before, settings={**before.settings, **place})
+    masks = {key: now.settings[key] for key in (("valid", "mask") if digested else ("valid",))}
+    return replace(before, settings={**before.settings, **masks})
 
 
 def _other_size_alone(before: Identity, now: Identity, former: Mapping[str, Any]) -> bool:
