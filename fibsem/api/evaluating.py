@@ -324,6 +324,6 @@ def _planned(
     def make(budget_s: float) -> Plan:
         return plan_evaluation(material, seeds, config.patch_limit, budget_s, worked.began)
 
-    work = work_of("evaluate", configuration.run.spec)
-    file = PlanFile(folder, dataset.hash, work, anew=configuration.overwrite)
+    of_command = work_of("evaluate", configuration.run.spec)
+    file = PlanFile(folder, dataset.hash, of_command, anew=configuration.overwrite)
     return planned(configuration, file, make, spent_s=lambda: worked.here_s)

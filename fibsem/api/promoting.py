@@ -211,8 +211,8 @@ def run(tree: Tree) -> PromoteResult:
         if not mixed:
             trials = trials[: configuration.rank.k]
         pace = TimeLeft(plan, lambda: worked.seconds) if configuration.budget.strict else TimeLeft()
-        work = Promotion(configuration, dataset, folder, tracking, pace=pace)
-        summary = promote_trials(work, trials)
+        promotion = Promotion(configuration, dataset, folder, tracking, pace=pace)
+        summary = promote_trials(promotion, trials)
         if plan is not None:
             use = _budget_use(configuration, len(trials), folder, plan, worked)
             summary = replace(summary, plan=plan.to_json(), budget=use)

@@ -245,8 +245,8 @@ def _planned(
         probed = probe(material, budget_s, learner)
         return plan_trainings(probed, budget_s, worked.seconds, file.data, traced=True)
 
-    work, anew = work_of("train", spec), configuration.overwrite
-    file = PlanFile(folder, material.dataset.hash, work, anew=anew)
+    of_command, anew = work_of("train", spec), configuration.overwrite
+    file = PlanFile(folder, material.dataset.hash, of_command, anew=anew)
     configuration, plan = planned(configuration, file, make, spent_s=lambda: worked.here_s)
     if plan is None or not configuration.budget.strict:
         return _Planned(configuration, plan, learner)

@@ -33,14 +33,14 @@ class Progress:
         Name of the work, shown before the text.
     most_s
         Seconds after which the work ends, even if items are left.
-    work
-        Cumulative work of the first n items, if some take longer than others.
+    amount
+        Cumulative amount of work of the first n items, if some take longer than others.
     """
 
     def __init__(
-        self, title: str, most_s: float = math.inf, work: Callable[[int], float] = float
+        self, title: str, most_s: float = math.inf, amount: Callable[[int], float] = float
     ) -> None:
-        self.title, self._work = title, work
+        self.title, self._amount = title, amount
         self._last = time.monotonic()
         self._until = self._last + most_s
         self._began = self._last, 0  # when the stage began, and how much was done by then
@@ -96,8 +96,8 @@ class Progress:
         """Return the seconds left at the pace of this stage, or None until a pace is known."""
         if self._reached is None:
             return None
-        start, before = self._began[0], self._work(self._began[1])
-        done, total = map(self._work, self._reached)
+        start, before = self._began[0], self._amount(self._began[1])
+        done, total = map(self._amount, self._reached)
         if done <= before:
             return None
         return min((now - start) / (done - before) * (total - done), max(0.0, self._until - now))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def start_beside(work: Callable[[], object]) -> threading.Thread:
+def start_beside(function: Callable[[], object]) -> threading.Thread:
     """Start a daemon thread that receives none of the signals in :data:`STOPS`.
 
     A thread inherits the signal mask of its creator, so there is no moment without the block.
@@ -26,7 +26,7 @@ def start_beside(work: Callable[[], object]) -> threading.Thread:
     >>> done.is_set()
     True
     """
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=function, daemon=True)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
         thread.start()

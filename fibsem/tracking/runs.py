@@ -209,8 +209,9 @@ class Tracking:
                 raise
             raise UserError(
                 f"a run must have its {file}, but that of {run_id} is damaged or not in "
-                f"{artifacts}; the choices are {Command('report').at('repoint', 'FOLDER')} where the "
-                f"store was moved, or `mlflow runs delete --run-id {run_id}`, which leaves the run out."
+                f"{artifacts}; the choices are {Command('report').at('repoint', 'FOLDER')} where "
+                f"the store was moved, or `mlflow runs delete --run-id {run_id}`, which leaves the "
+                "run out."
             ) from error
         return record
 

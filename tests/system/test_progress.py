@@ -47,7 +47,7 @@ def test_an_end_that_comes_before_all_is_done_is_what_is_left(clock, capsys):
 
 def test_what_takes_longer_than_what_was_done_is_more_of_what_is_left(clock, capsys):
     """Nine of two, three of four, one of twelve: 18 of 42 are done, at a second each."""
-    show = Progress("trials", work=lambda trials: 2 * trials if trials < 10 else 42)
+    show = Progress("trials", amount=lambda trials: 2 * trials if trials < 10 else 42)
     show("best", 1, 13)
     clock.now = 40.0
     show("best", 9, 13)

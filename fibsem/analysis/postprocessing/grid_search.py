@@ -150,12 +150,12 @@ def try_some(
     counts = [np.zeros((len(row.min_sizes), 2, len(row.thresholds) + 1)) for row in rows]
     tasks = list(product(range(len(rows)), range(len(squares))))
 
-    def work(task: tuple[int, int]) -> CountArray:
+    def count(task: tuple[int, int]) -> CountArray:
         return _count(squares[task[1]], rows[task[0]], grid)
 
     # each thread keeps a core busy: further threads of BLAS for small products only slow it down
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_threads(squares, grid)) as pool:
-        for done, ((r, k), part) in enumerate(zip(tasks, pool.map(work, tasks), strict=True), 1):
+        for done, ((r, k), part) in enumerate(zip(tasks, pool.map(count, tasks), strict=True), 1):
             counts[r] += part if weights is None else weights[k] * part
             if progress:
                 progress(f"sigma {grid.sigmas[rows[r].sigma]:g} px", done, len(tasks))

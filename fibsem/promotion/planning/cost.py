@@ -74,6 +74,6 @@ def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
     return sampled_s * sampled + max(0.0, both_s - sampled_s) * area
 
 
-def _pixel_s(work: Callable[[], object]) -> float:
-    """Measure the seconds of ``work`` per pixel of the small square, the faster of two runs."""
-    return min(timeit.repeat(work, number=1, repeat=2)) / SIDE**2
+def _pixel_s(function: Callable[[], object]) -> float:
+    """Measure the seconds of a function per pixel of the small square, the faster of two runs."""
+    return min(timeit.repeat(function, number=1, repeat=2)) / SIDE**2

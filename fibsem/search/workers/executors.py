@@ -131,7 +131,7 @@ class Isolated:
 
 
 def in_own_process(
-    context: Context, work: Callable[[Line], tuple[str, Any]], on_epoch: OnEpoch
+    context: Context, task: Callable[[Line], tuple[str, Any]], on_epoch: OnEpoch
 ) -> TrialResult:
     """Do the work of a trial in a new process, and return or raise its result.
 
@@ -139,13 +139,13 @@ def in_own_process(
     ----------
     context
         Starts the process.
-    work
+    task
         Called in the new process; sends epochs along the line, and returns the result.
     on_epoch
         Called here with each epoch; raises PrunedError to end the trial.
     """
     ours, theirs = context.Pipe()
-    process = context.Process(target=_child, args=(work, theirs))
+    process = context.Process(target=_child, args=(task, theirs))
     process.start()
     theirs.close()
     try:
@@ -201,7 +201,7 @@ def _death(exitcode: int | None) -> TrialFailedError:
     return TrialFailedError(f"its process ended with exit code {exitcode}", "", final=False)
 
 
-def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
+def _child(task: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
     """Run the process of a trial: send the result, unless it was asked to end."""
     die_with_parent()
     collect_seldom()
@@ -210,7 +210,7 @@ def _child(work: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
     start_beside(line.keep_posted)
     try:
         end_cleanly(*STOPS, once=True)
-        line.send(work(line))
+        line.send(task(line))
     except KeyboardInterrupt:  # the exit code tells whether it alone was interrupted
         sys.exit(INTERRUPTED)
     finally:

@@ -77,16 +77,16 @@ class Store:
         return self.folder / f"{self.name}{SUFFIX[self.format]}"
 
     @property
-    def work(self) -> Path:
+    def working_path(self) -> Path:
         """Path to which slices are written."""
         return self.folder / f"{self.name}.ome.zarr" if self.format == "bigtiff" else self.path
 
     def writer(self, shape: Triple, voxel_nm: VoxelNm) -> VolumeWriter:
         """Create the volume, or open an existing one to continue it."""
         format_: Format = "tiff" if self.format == "tiff" else "ome-zarr"
-        resume = self.work.exists()
+        resume = self.working_path.exists()
         return create_volume(
-            self.work,
+            self.working_path,
             shape,
             np.uint8,
             format=format_,
@@ -108,7 +108,7 @@ class Store:
     def export(self, voxel_nm: VoxelNm) -> None:
         """Copy the slices into the requested format."""
         self.path.unlink(missing_ok=True)  # left by an interrupted export
-        stack = open_volume(self.work)
+        stack = open_volume(self.working_path)
         with create_volume(
             self.path, stack.shape, np.uint8, format="bigtiff", voxel_nm=voxel_nm
         ) as writer:
@@ -140,7 +140,7 @@ def stores_of(
 def paths_of(folder: Path, options: Options) -> list[Path]:
     """Return all paths that a segmentation leaves in its folder, except the ledger."""
     stores = stores_of(folder, options).values()
-    paths = [path for store in stores for path in (store.path, store.work)]
+    paths = [path for store in stores for path in (store.path, store.working_path)]
     reports = [folder / name for name in ("previews", "porosity.csv", "summary.json")]
     return list(dict.fromkeys([*paths, *reports]))
 
@@ -196,7 +196,7 @@ class Outputs:
         """Return which of the written slices are now missing in a needed output."""
         slices, lost = list(slices), set()
         for store in needed:
-            if not store.work.exists():
+            if not store.working_path.exists():
                 return set(slices)
             with store.writer(self.shape, self.voxel_nm) as writer:
                 lost |= {z for z in slices if not writer.holds(z)}
@@ -255,8 +255,8 @@ class Outputs:
 
     def redraw(self, z: int, grey: FloatArray, inside: BoolArray | None) -> None:
         """Draw the preview of a slice again, from its final labels; arrays as for :meth:`write`."""
-        work, exported = self.labels.work, self.labels.path
-        stack = open_volume(work if work.exists() else exported)
+        working_path, exported = self.labels.working_path, self.labels.path
+        stack = open_volume(working_path if working_path.exists() else exported)
         solid = (stack.slice(z) == self.classes[1]).astype(np.uint8)
         self._preview(z, solid, grey, inside)
 
@@ -290,4 +290,4 @@ class Outputs:
     def exported(self) -> list[Store]:
         """Outputs that are exported after the last slice."""
         stores = (self.labels, self.probabilities, self.uncertainty)
-        return [store for store in stores if store and store.work != store.path]
+        return [store for store in stores if store and store.working_path != store.path]
