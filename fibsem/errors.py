@@ -161,9 +161,9 @@ def _refused(error: OSError) -> str:
     if error.errno is None or error.strerror is None:
         return f"the system must do its part, but: {first_line(error)}"
     of = error.filename if error.filename2 is None else f"{error.filename}, {error.filename2}"
-    where = f"{of} must be usable" if of is not None else "the system must do its part"
+    must = f"{of} must be usable" if of is not None else "the system must do its part"
     helps = f"; {HELP[error.errno]}" if error.errno in HELP else ""
-    return f"{where}, but: {error.strerror}{helps}."
+    return f"{must}, but: {error.strerror}{helps}."
 
 
 def first_line(error: BaseException) -> str:

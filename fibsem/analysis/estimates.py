@@ -102,7 +102,7 @@ class Estimate:
         if self.weight is None:
             return Confusion.at_threshold(self.labels, self.scores, 0.5)
         solid = self._levels[0, :, HALF:].sum(axis=1) / self._levels[0].sum(axis=1)
-        pore, solid = ((round(5e5 * part) for part in parts) for parts in (1 - solid, solid))
+        pore, solid = ((round(5e5 * share) for share in parts) for parts in (1 - solid, solid))
         (a, c), (b, d) = pore, solid
         return Confusion(((a, b), (c, d)))
 

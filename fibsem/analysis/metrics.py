@@ -151,7 +151,7 @@ def over_squares(parts: Sequence[Confusion]) -> dict[str, float]:
     not count: otherwise one false pore pixel would be as bad as missing every pore of another
     square. The median is nan if no square has a labelled pore.
     """
-    ious = [part.iou(0) for part in parts if sum(part.counts[0])]
+    ious = [confusion.iou(0) for confusion in parts if sum(confusion.counts[0])]
     median = float(np.median(ious)) if ious else float("nan")
     return {**pooled(parts).record(), "iou_pore_median": median}
 
@@ -166,7 +166,11 @@ def porosity_error(samples: Iterable[Confusion]) -> float:
     >>> round(porosity_error([Confusion([[4, 1], [0, 5]]), Confusion([[4, 0], [1, 5]])]), 4)
     0.1
     """
-    errors = [abs(part.porosity - part.label_porosity) for part in samples if part.pixels]
+    errors = [
+        abs(confusion.porosity - confusion.label_porosity)
+        for confusion in samples
+        if confusion.pixels
+    ]
     return float(np.mean(errors)) if errors else float("nan")
 
 

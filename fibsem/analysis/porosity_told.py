@@ -141,8 +141,8 @@ def _by_squares(film: FilmPorosity) -> str:
         return f"no interval: {no_interval_text(film)}"
     text = with_interval(corrected, interval.ends, 2, 100, " %")
     first, last = interval.slices or (None, None)
-    where = "" if first is None else f", all of slices {first} to {last}"
-    return f"{text}, corrected by test squares of {interval.squares} places{where}"
+    slices = "" if first is None else f", all of slices {first} to {last}"
+    return f"{text}, corrected by test squares of {interval.squares} places{slices}"
 
 
 def _range(ends: Sequence[float | None] | None) -> str:

@@ -63,8 +63,11 @@ class Reliability(Stored):
     @classmethod
     def pooled(cls, parts: Sequence[Reliability]) -> Reliability:
         """Pool the pixels of one or more parts with equal bins."""
-        counts = np.array([part.counts for part in parts])
-        curves = ([part.predicted for part in parts], [part.observed for part in parts])
+        counts = np.array([reliability.counts for reliability in parts])
+        curves = (
+            [reliability.predicted for reliability in parts],
+            [reliability.observed for reliability in parts],
+        )
         sums = [(np.nan_to_num(curve) * counts).sum(axis=0) for curve in curves]
         return cls._of_sums(sums, counts.sum(axis=0))
 

@@ -55,9 +55,9 @@ class _Differences:
         if len(at) >= needed:
             means = np.array([np.mean(values) for values in at.values()])
             return cls(means, f"places of {squares.size} test squares")
-        where = "one place" if len(at) == 1 else f"{len(at)} places"
+        places = "one place" if len(at) == 1 else f"{len(at)} places"
         doubt = (
-            f"; the squares lie in {where} of neighbouring slices, which are not independent: p "
+            f"; the squares lie in {places} of neighbouring slices, which are not independent: p "
             "says more than they know"
         )
         return cls(squares, "test squares", doubt)

@@ -194,7 +194,7 @@ def post_processing(squares: Sequence[SquareRow]) -> pd.DataFrame:
 def _one_run(places: Iterable[Sequence[Confusion]]) -> SquareFigures:
     """Return the metrics of squares by place, with the interval of porosity, as a single run."""
     low, high = interval_by_pixels([pooled(place) for place in places])
-    figures = over_squares([part for place in places for part in place])
+    figures = over_squares([square for place in places for square in place])
     figures |= {"porosity_low": low, "porosity_high": high}
     return SquareFigures(**{key: Spread(value, math.nan) for key, value in figures.items()})
 

@@ -118,8 +118,8 @@ def report(
     api.report("demo").page
     ```
     """
-    where = [folders] if isinstance(folders, str | Path) else folders and list(folders)
-    tree = tree_of("report", some_dataset(dataset), options, folders=where, output=output)
+    paths = [folders] if isinstance(folders, str | Path) else folders and list(folders)
+    tree = tree_of("report", some_dataset(dataset), options, folders=paths, output=output)
     for key in ("lineage", "repoint"):
         require(key, tree[key], tree[key] is None, f"left to `api.{key}`")
     return run(tree)

@@ -146,11 +146,11 @@ class SegmentResult(Result[SegmentedFilm]):
         left = 1 - film.material_share
         missing += f", {100 * left:.2f} % not material" if left else ""
         in_memory = self._stores["labels"].in_memory
-        where = "in memory" if in_memory else self.result_folder
+        output = "in memory" if in_memory else self.result_folder
         measure = command_line("quantify", [as_typed("segmentation", str(self.result_folder))])
         return "\n".join([
             f"porosity {porosity_text(film)}",
-            f"{_rate(film.voxels_per_second)} ({film.mode}, {film.precision}){missing}; {where}",
+            f"{_rate(film.voxels_per_second)} ({film.mode}, {film.precision}){missing}; {output}",
             *([] if in_memory else [f"measure its structure: {measure}"]),
             *(f"warning: {warning}" for warning in self.warnings),
         ])  # fmt: skip

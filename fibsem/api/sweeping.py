@@ -240,8 +240,8 @@ def prepare(tree: Tree) -> Prepared:
     from fibsem.training.scoring.scoring import check_scored
 
     scored = [config.spec for config in configs if config.train.scores_all]
-    for where, keys in configuration.search.figures.items():
-        check_scored(where, keys, scored, dataset)
+    for setting, keys in configuration.search.figures.items():
+        check_scored(setting, keys, scored, dataset)
     scalings = scalings_of(space, configuration.preprocess.scaling)
     configuration = pinned(configuration, *configs, dataset=dataset, scalings=scalings)
     material = Material(dataset, configuration.with_values(points[0]).run)
@@ -255,10 +255,10 @@ def _check(configuration: Configuration, space: Space, configs: Sequence[RunConf
     configuration.budget, configuration.study  # noqa: B018 - reads and checks them
     train = configs[0].train
     require("train.test", train.test, not train.test, "false: a sweep never sees the test squares")
-    for where, keys in configuration.search.figures.items():
+    for setting, keys in configuration.search.figures.items():
         for key in keys:
-            Objective.named(key, where)
-        check_figures(where, keys, val_all=train.val_all)
+            Objective.named(key, setting)
+        check_figures(setting, keys, val_all=train.val_all)
     check_used({key: [config.why_unused(key) for config in configs] for key in space.axes})
 
 

@@ -356,8 +356,8 @@ class Configuration:
         for key, value in values.items():
             *path, last = key.split(".")
             node = changed
-            for part in path:
-                node = node.get(part) if isinstance(node, dict) else None  # type: ignore[assignment]
+            for step in path:
+                node = node.get(step) if isinstance(node, dict) else None  # type: ignore[assignment]
             if not isinstance(node, dict) or last not in node:
                 raise _unknown_axis(key, node)
             node[last] = value

@@ -102,11 +102,11 @@ def own_keys(command: str) -> frozenset[str]:
     """Return the top-level keys of a command, including those of the files it is composed of."""
     tree = yaml.safe_load((CONF / f"{command}.yaml").read_text(encoding="utf-8"))
     keys = {key for key in tree if key not in HYDRAS}
-    for part in tree["defaults"]:
-        if isinstance(part, dict):
-            keys |= {group for group in part if "/" not in group}
-        elif part != "_self_":
-            keys |= own_keys(part)
+    for entry in tree["defaults"]:
+        if isinstance(entry, dict):
+            keys |= {group for group in entry if "/" not in group}
+        elif entry != "_self_":
+            keys |= own_keys(entry)
     return frozenset(keys)
 
 

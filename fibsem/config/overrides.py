@@ -100,12 +100,13 @@ def _choices(value: str) -> str:
         return value
     parts = _parts(value)
     return ",".join(
-        _list(part) if part[:1] == "[" and part[-1:] == "]" else _text(part) for part in parts
+        _list(element) if element[:1] == "[" and element[-1:] == "]" else _text(element)
+        for element in parts
     )
 
 
 def _list(value: str) -> str:
-    return f"[{','.join(_text(part) for part in _parts(value[1:-1]))}]"
+    return f"[{','.join(_text(element) for element in _parts(value[1:-1]))}]"
 
 
 def _parts(value: str) -> list[str]:
@@ -114,7 +115,7 @@ def _parts(value: str) -> list[str]:
     >>> _parts("a,'b,c', d (1, 2), it's")
     ['a', "'b,c'", 'd (1, 2)', "it's"]
     """
-    return [part[0].strip() for part in PART.finditer(value)]
+    return [match[0].strip() for match in PART.finditer(value)]
 
 
 def _text(value: str) -> str:

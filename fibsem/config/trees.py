@@ -143,8 +143,8 @@ def settings_hash(tree: Tree) -> str:
             continue
         *path, last = key.split(".")
         node = settings
-        for part in path:
-            node = node.get(part, {})
+        for step in path:
+            node = node.get(step, {})
         node.pop(last, None)
     text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -120,12 +120,12 @@ def around_mirrored(shown: BoolArray, rows: slice, columns: slice) -> tuple[slic
         part_shown = shown[around]
         if part_shown.shape == shown.shape:
             return around
-        part = tuple(
+        crop = tuple(
             slice(side.start - outer.start, side.stop - outer.start)
             for side, outer in zip((rows, columns), around, strict=True)
         )
         far = (
-            ndimage.distance_transform_edt(~part_shown)[part].max()
+            ndimage.distance_transform_edt(~part_shown)[crop].max()
             if part_shown.any()
             else max(part_shown.shape)
         )
@@ -135,8 +135,8 @@ def around_mirrored(shown: BoolArray, rows: slice, columns: slice) -> tuple[slic
     return rows, columns
 
 
-def _grown(part: slice, margin: int, extent: int) -> slice:
-    return slice(max(0, part.start - margin), min(extent, part.stop + margin))
+def _grown(span: slice, margin: int, extent: int) -> slice:
+    return slice(max(0, span.start - margin), min(extent, span.stop + margin))
 
 
 @dataclass(frozen=True)
@@ -205,12 +205,12 @@ class CorrectedVolume:
         if isinstance(outline, int):
             return self._within(Box((outline, *box.start[1:]), (outline + 1, *box.stop[1:])))
         orders = [
-            reflected(box.start[axis] - part.start, box.stop[axis] - part.start, size)
-            for axis, part, size in zip((1, 2), outline.frame, outline.shown.shape, strict=True)
+            reflected(box.start[axis] - span.start, box.stop[axis] - span.start, size)
+            for axis, span, size in zip((1, 2), outline.frame, outline.shown.shape, strict=True)
         ]
         rows, columns = (slice(int(order.min()), int(order.max()) + 1) for order in orders)
         rows, columns = around_mirrored(outline.shown, rows, columns)
-        (top, left), shown = (part.start for part in outline.frame), outline.shown[rows, columns]
+        (top, left), shown = (span.start for span in outline.frame), outline.shown[rows, columns]
         bounds = Box(
             (outline.z, top + rows.start, left + columns.start),
             (outline.z + 1, top + rows.stop, left + columns.stop),

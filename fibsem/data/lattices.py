@@ -101,8 +101,8 @@ class _Every:
 
 def _every(labels: Sequence[LabelArray], stride: int) -> _Every:
     piece, start, counts = [], [], []
-    for k, part in enumerate(labels):
-        grid = by_start(part, stride)
+    for k, window_labels in enumerate(labels):
+        grid = by_start(window_labels, stride)
         starts = np.argwhere(grid.any(axis=-1))
         piece.append(np.full(len(starts), k))
         start.append(starts)

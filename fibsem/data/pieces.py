@@ -203,7 +203,7 @@ def few_pixels(labels: Sequence[LabelArray], most: int = FEW) -> Pixels:
 
 def _evenly(labels: Sequence[LabelArray], value: int, most: int) -> npt.NDArray[np.int32]:
     """Return evenly spaced pixels of one class as (window, y, x), (3, n)."""
-    places = [np.argwhere(part == value).astype(np.int32) for part in labels]
+    places = [np.argwhere(window_labels == value).astype(np.int32) for window_labels in labels]
     window = np.repeat(np.arange(len(places), dtype=np.int32), [len(pixels) for pixels in places])
     even = np.linspace(0, len(window) - 1, min(most, len(window))).round().astype(int)
     every: npt.NDArray[np.int32] = np.vstack([window, np.concatenate(places).T])

@@ -171,16 +171,19 @@ def _choose(
     rng: np.random.Generator,
 ) -> LatticeSample:
     """Choose equally many pore and solid pixels from the lattices."""
-    where = [(k, *ij, grid[ij]) for k, grid in enumerate(values) for ij in np.ndindex(grid.shape)]
+    pixels_of_lattices = [
+        (k, *ij, grid[ij]) for k, grid in enumerate(values) for ij in np.ndindex(grid.shape)
+    ]
     member, row, column, label = (
-        np.array(part, dtype) for part, dtype in zip(zip(*where, strict=True), "iiiB", strict=True)
+        np.array(entries, dtype)
+        for entries, dtype in zip(zip(*pixels_of_lattices, strict=True), "iiiB", strict=True)
     )
     chosen = np.sort(
         np.concatenate(
             [rng.choice(np.flatnonzero(label == c), size // 2, replace=False) for c in (0, 1)]
         )
     )
-    member, row, column, label = (part[chosen] for part in (member, row, column, label))
+    member, row, column, label = (entries[chosen] for entries in (member, row, column, label))
     used, member = np.unique(member, return_inverse=True)
     used_lattices = tuple(lattices[k] for k in used)
     start = np.array(

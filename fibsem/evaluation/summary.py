@@ -46,7 +46,7 @@ def labelled_of(seeds: Sequence[SeedScores]) -> dict[str, SquareFigures]:
         for kind, name in KINDS.items():
             parts = [confusions(seed.scores.squares, split, kind) for seed in seeds]
             if all(parts):
-                figures = over_seeds([over_squares(part) for part in parts])
+                figures = over_seeds([over_squares(confusions) for confusions in parts])
                 groups[f"{split}_{name}"] = SquareFigures(**figures)
     return groups
 

@@ -52,11 +52,11 @@ def planes(spec: ModelSpec, *, dense: bool, whole_window: bool) -> keras.Model:
     for path, x in maps.items():
         kernel = (x.shape[1], head if path == "xy" else 1, head)
         name = "dense1" if path == "xy" else f"dense1_{path}"
-        part = conv_z(
+        features = conv_z(
             x, widths[0], kernel, name, deep, same=(False, False, False), activation="linear",
             use_bias=path == "xy",
         )  # fmt: skip
-        parts.append(_turned(part) if path == "yz" else part)
+        parts.append(_turned(features) if path == "yz" else features)
     x = keras.layers.Add(name="merge")(parts)
     x = keras.layers.Activation(style.activation, name="merged")(keras.ops.squeeze(x, 1))
     return keras.Model(window, conv_tail(x, widths, hp["dropout"], deep), name=spec.name)

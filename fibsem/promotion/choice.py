@@ -121,8 +121,8 @@ def _search(
         if config.search == "exhaustive":
             best, surface = search(squares, grid, progress)
         else:
-            sample = sample_of(scored, material.pieces("val"), grid.margin)
-            best, surface = search_by_sample(squares, sample, grid, progress)
+            drawn = sample_of(scored, material.pieces("val"), grid.margin)
+            best, surface = search_by_sample(squares, drawn, grid, progress)
     calibration = fit_calibration(squares, best.sigma)
     return BestSteps(best, surface.tolist(), calibration, tuple(confusions_of(scored, best)))
 

@@ -90,8 +90,8 @@ def _on_pieces(segmenter: Segmenter, material: Material, split: Split) -> Estima
         labels.append(square.labels[labelled])
         scores.append(square.scores[square.inner][labelled])
         piece.append(np.full(int(labelled.sum()), k))
-    where = np.concatenate(piece)
+    index = np.concatenate(piece)
     return Estimate(
-        np.concatenate(labels), np.concatenate(scores), pieces.weight[where],
-        pieces.square[where], pieces.counts, pieces.sample,
+        np.concatenate(labels), np.concatenate(scores), pieces.weight[index],
+        pieces.square[index], pieces.counts, pieces.sample,
     )  # fmt: skip

@@ -36,7 +36,7 @@ OWN = (
     *each(TABLES, TABLE, "tables/"), "tables/", *each(FIGURES, FIGURE, "figures/"), "figures/",
     "bundle/MODEL_CARD.md", "bundle/bundle.json",
     "bundle/**/model.*", "bundle/**/",
-    *(f"{part}/**/{name}" for part in ("rank", "final")
+    *(f"{stage}/**/{name}" for stage in ("rank", "final")
       for name in (*training.OWN, identity.FILE, "again.json")),
     "final/*.json", "rank/**/", "final/**/", "parent.json", TOKEN_FILE,
 )  # fmt: skip

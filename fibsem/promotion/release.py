@@ -165,21 +165,21 @@ def _segmenting(
     return segment
 
 
-def _metrics(film: SegmentationSummary, part: str) -> dict[str, float | None]:
+def _metrics(film: SegmentationSummary, name: str) -> dict[str, float | None]:
     """Return the metrics of a film, also of a porosity corrected by enough test squares."""
     low, high = film.porosity_ci
     metrics = {
-        f"{metric_names.POROSITY}/{part}": film.porosity,
-        f"{metric_names.POROSITY_LOW}/{part}": low,
-        f"{metric_names.POROSITY_HIGH}/{part}": high,
-        f"{metric_names.OF_TIME}segment_{part}_s": film.seconds,
+        f"{metric_names.POROSITY}/{name}": film.porosity,
+        f"{metric_names.POROSITY_LOW}/{name}": low,
+        f"{metric_names.POROSITY_HIGH}/{name}": high,
+        f"{metric_names.OF_TIME}segment_{name}_s": film.seconds,
     }
     interval = film.porosity_interval
     if film.porosity_corrected is not None and interval and interval.volume:
         low, high = interval.volume
         metrics |= {
-            f"{metric_names.CORRECTED}/{part}": film.porosity_corrected,
-            f"{metric_names.CORRECTED_LOW}/{part}": low,
-            f"{metric_names.CORRECTED_HIGH}/{part}": high,
+            f"{metric_names.CORRECTED}/{name}": film.porosity_corrected,
+            f"{metric_names.CORRECTED_LOW}/{name}": low,
+            f"{metric_names.CORRECTED_HIGH}/{name}": high,
         }
     return metrics

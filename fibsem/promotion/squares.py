@@ -68,8 +68,8 @@ def _sampling(material: Material) -> str:
 
 def _sampled_mious(material: Material, model: models.Model) -> dict[str, float]:
     """MIoU of every validation square on the pixels that are drawn for validation."""
-    sample, scored = drawn(material.fixed("val")), estimate(material, model, "val")
-    squares = np.array([window.region.key for window in sample.windows])[sample.pixels.window]
+    draw, scored = drawn(material.fixed("val")), estimate(material, model, "val")
+    squares = np.array([window.region.key for window in draw.windows])[draw.pixels.window]
     return {
         region.key: Confusion.at_threshold(
             scored.labels[squares == region.key],

@@ -99,7 +99,7 @@ def _confusions(
 
 def _miou_of_all(pieces: Pieces, parts: list[Confusion]) -> float:
     """Estimate the mIoU of a split, with pieces weighted by the pixels they represent."""
-    counts = np.tensordot(pieces.weight, np.array([part.counts for part in parts]), 1)
+    counts = np.tensordot(pieces.weight, np.array([confusion.counts for confusion in parts]), 1)
     return Confusion.from_counts(np.rint(counts).astype(int).tolist()).miou
 
 

@@ -168,15 +168,15 @@ def best_trials(
     first.run_id, first.tree["model"]
     ```
     """
-    where = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
-    matching = _with_data(_finished(tracking, studies, where), dataset)
+    source = f"study={','.join(studies)}" if studies else f"data={dataset.name}"
+    matching = _with_data(_finished(tracking, studies, source), dataset)
     for line in chain(_namesakes(matching, studies or ()), _lost(matching, tracking)):
         print(line)
     if most_seconds is not None:
-        matching = _affordable(matching, most_seconds, where)
+        matching = _affordable(matching, most_seconds, source)
     goal = common_objective(tracking, matching)
-    valued = _by_value(matching, goal, where)
-    groups = _by_architecture(valued, where) if each_architecture else [valued]
+    valued = _by_value(matching, goal, source)
+    groups = _by_architecture(valued, source) if each_architecture else [valued]
     best = [_different(group, goal, config.k, tracking) for group in groups]
     return sorted(chain(*best), key=lambda trial: goal.cost(trial.figure))
 
@@ -194,28 +194,28 @@ def _with_data(runs: Sequence[Run], dataset: Dataset) -> list[Run]:
     return matching
 
 
-def _by_value(runs: Sequence[Run], goal: Objective, where: str) -> list[Valued]:
+def _by_value(runs: Sequence[Run], goal: Objective, source: str) -> list[Valued]:
     """Return trials with their values of an objective, best first; print how many have none."""
     values = ((goal.of_metrics(run.data.metrics), run) for run in runs)
     valued = [(value, run) for value, run in values if value is not None]
     if not valued:
         raise UserError(
             f"a promotion must have trials with {goal.key}, the first objective of their sweep, "
-            f"but none of the {len(runs)} of {where} tells it; study= names others."
+            f"but none of the {len(runs)} of {source} tells it; study= names others."
         )
     if left := len(runs) - len(valued):
         print(f"{left} of {len(runs)} trials tell no {goal.key}, and are left out")
     return sorted(valued, key=lambda pair: goal.cost(pair[0]))
 
 
-def _by_architecture(valued: Sequence[Valued], where: str) -> list[list[Valued]]:
+def _by_architecture(valued: Sequence[Valued], source: str) -> list[list[Valued]]:
     """Return the trials of each architecture, of which there must be two."""
     groups: dict[str, list[Valued]] = {}
     for value, run in valued:
         groups.setdefault(run.data.tags[names.MODEL], []).append((value, run))
     if len(groups) < 2:
         raise UserError(
-            f"`ensemble_of=architectures` needs trials of at least two, but those of {where} are "
+            f"`ensemble_of=architectures` needs trials of at least two, but those of {source} are "
             f"all {', '.join(groups)}; the choices are another {Command('sweep').line} of the "
             "other (model=2dcnn or unet; rungs and budgets finish the best alone), or "
             "ensemble_of=seeds."
@@ -283,7 +283,7 @@ def _seconds(typed: str | None) -> float | None:
         return None
 
 
-def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> list[Run]:
+def _finished(tracking: Tracking, studies: Sequence[str] | None, source: str) -> list[Run]:
     """Return the runs of finished trials of the given sweeps, or of all.
 
     Pruned trials and trials beyond the ``search.constraints`` of their sweep are left out.
@@ -299,7 +299,7 @@ def _finished(tracking: Tracking, studies: Sequence[str] | None, where: str) -> 
     if empty is not None or not runs:
         others = [run for run in trials if empty in (None, run.data.tags.get(names.STUDY))]
         raise UserError(
-            f"`{where if empty is None else f'study={empty}'}` must have a finished trial in "
+            f"`{source if empty is None else f'study={empty}'}` must have a finished trial in "
             f"{tracking.uri}, but {_instead(others, empty, tracking)}."
         )
     return runs
@@ -406,7 +406,7 @@ def _namesakes(runs: Sequence[Run], studies: Iterable[str]) -> Iterator[str]:
             )
 
 
-def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Run]:
+def _affordable(runs: Sequence[Run], most_seconds: float, source: str) -> list[Run]:
     """Return the runs whose networks take at most ``most_seconds`` per gigapixel."""
     costs = [run.data.metrics.get(metric_names.COST, np.inf) for run in runs]
     affordable = [run for run, cost in zip(runs, costs, strict=True) if cost <= most_seconds]
@@ -414,7 +414,7 @@ def _affordable(runs: Sequence[Run], most_seconds: float, where: str) -> list[Ru
         measured = [cost for cost in costs if np.isfinite(cost)] or [0.0]
         raise UserError(
             f"`max_seconds_per_gigapixel` must leave a trial, but got {most_seconds:g}; those "
-            f"of {where} take {min(measured):.0f} to {max(measured):.0f}."
+            f"of {source} take {min(measured):.0f} to {max(measured):.0f}."
         )
     return affordable
 

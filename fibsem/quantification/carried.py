@@ -120,9 +120,9 @@ def _fitted(
     boxes = _windows(film, missing, side)
     windows = np.concatenate([_pore(stored, box) for box in boxes])
     phases = np.concatenate([film.read(box) for box in boxes])
-    part = PART if squares.parts_sd else min(windows.shape[1:])
-    if not _has_whole_part(phases, part):
-        return f"no square of {part} pixels that was looked at is wholly on material"
+    smallest_px = PART if squares.parts_sd else min(windows.shape[1:])
+    if not _has_whole_part(phases, smallest_px):
+        return f"no square of {smallest_px} pixels that was looked at is wholly on material"
     length = _length(squares, windows, phases != NEITHER)
     if length is None:
         return "the probabilities are too sure for what the squares vary by"
@@ -327,13 +327,13 @@ def figures_of_part(phases: Phases, film: Film, config: QuantifyConfig) -> dict[
     >>> figures_of_part(phases, Film.of(phases, (1.0, 1.0, 1.0)), QuantifyConfig())["porosity"]
     0.0625
     """
-    part = Film.of(phases, film.spacing)
+    cropped = Film.of(phases, film.spacing)
     cells, surface, components = (
-        CellCounts(part),
-        Surface(part),
+        CellCounts(cropped),
+        Surface(cropped),
         PoreComponents(config.connectivity),
     )
-    walk(part, [cells, surface, components])
+    walk(cropped, [cells, surface, components])
     connections = components.result
     return {
         "porosity": cells.porosity(),

@@ -54,9 +54,9 @@ def _caveats_of_film(
             "cut there, and where no pore leads through what is known, none can be told to"
         )
     if flat := connections.flat:
-        where = "" if flat == segmented.film.flat else ", as far as it is known"
+        limit = "" if flat == segmented.film.flat else ", as far as it is known"
         yield (
-            f"the film is a single voxel deep along {' and '.join(flat)}{where}: whether pores "
+            f"the film is a single voxel deep along {' and '.join(flat)}{limit}: whether pores "
             "lead through along it, tortuosity and intrusion from its faces (face=) are not "
             "measured"
         )

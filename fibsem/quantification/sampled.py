@@ -97,8 +97,10 @@ class Sampled:
         diameters = diameters_up_to(min(widest, config.largest), film.spacing)
         none = PoreSizes(diameters, (0,) * (len(diameters) + 1))
         sizes, throats, passages, gaps = none, none, [], 0
-        for done, (block, _, part) in enumerate(thickness_of_blocks(film, blocks, diameters)):
-            phases, sizes = film.read(block), sizes + part
+        for done, (block, _, block_sizes) in enumerate(
+            thickness_of_blocks(film, blocks, diameters)
+        ):
+            phases, sizes = film.read(block), sizes + block_sizes
             if (phases == NEITHER).any():
                 gaps += 1
                 continue

@@ -109,7 +109,7 @@ def summary_of(
         parts_through=parts_through(sampled),
         blocks=tuple((block.start, block.stop) for block in sampled.blocks),
         porosity_sd_of_such_volumes=material.sd,
-        spread_by_size=tuple(asdict(part) for part in spread_by_size(streamed.cells.cells)),
+        spread_by_size=tuple(asdict(spread) for spread in spread_by_size(streamed.cells.cells)),
         limits=tuple(limits_of(segmented, connections, sampled, config, material, gaps)),
         **_in_unit(segmented.unit, streamed, sampled, config.face, material.volume, porosity),
     )

@@ -40,11 +40,11 @@ def _profile(segmented: Segmented, streamed: Streamed, thickness: Thickness | No
     depth, unit = segmented.film.shape[0], segmented.unit
     z = np.arange(depth)
     if thickness is None:
-        where = {f"z ({unit})": z * segmented.film.spacing[0]}
+        positions = {f"z ({unit})": z * segmented.film.spacing[0]}
     else:
-        where = {"z (nm)": np.cumsum(thickness) - thickness, "thickness (nm)": thickness}
+        positions = {"z (nm)": np.cumsum(thickness) - thickness, "thickness (nm)": thickness}
     columns = {"porosity": streamed.cells.profile, "known pixels": streamed.cells.known_voxels}
-    return pd.DataFrame({"z": z, **where, **columns})
+    return pd.DataFrame({"z": z, **positions, **columns})
 
 
 def _correlation(streamed: Streamed, unit: str) -> pd.DataFrame:

@@ -233,7 +233,7 @@ def _report_of_segmentation(folder: str, film: SegmentedFilm) -> LineageReport:
     sources: tuple[NamedModel, ...] = (NamedModel(),)
     if film.lineage is not None:
         parts = zip(film.weights, film.versions, film.lineage, strict=True)
-        sources = tuple(NamedModel(*part) for part in parts)
+        sources = tuple(NamedModel(*entry) for entry in parts)
     last = command_of(film.command, "the segmentation")
     for source in sources:
         if source.registered and "@" in str(source.weights):
@@ -267,7 +267,7 @@ def _rows(facts: Mapping[str, str]) -> list[str]:
 
 
 def _joined(*parts: Any) -> str:
-    return ", ".join(str(part) for part in parts if part is not None) or UNKNOWN
+    return ", ".join(str(value) for value in parts if value is not None) or UNKNOWN
 
 
 def _run(run_id: str | None) -> str | None:

@@ -126,8 +126,10 @@ def _contents(sections: Iterable[Section]) -> str:
     for k, section in enumerate(sections, start=1):
         lines.append(f"<li>{_link(section, (k,))}")
         if section.parts:
-            parts = (_link(part, (k, i)) for i, part in enumerate(section.parts, start=1))
-            lines += ["<ol>", *(f"<li>{part}</li>" for part in parts), "</ol>"]
+            parts = (
+                _link(subsection, (k, i)) for i, subsection in enumerate(section.parts, start=1)
+            )
+            lines += ["<ol>", *(f"<li>{link}</li>" for link in parts), "</ol>"]
         lines.append("</li>")
     return "\n".join([*lines, "</ol>", "</nav>"])
 
@@ -164,8 +166,8 @@ def _section(
             lines.append(_table(item, next(numbers[0])))
         else:
             lines.append(_picture(item, next(numbers[1])))
-    for k, part in enumerate(section.parts, start=1):
-        lines.append(_section(part, (*numbering, k), numbers))
+    for k, subsection in enumerate(section.parts, start=1):
+        lines.append(_section(subsection, (*numbering, k), numbers))
     return "\n".join([*lines, "</section>"])
 
 

@@ -347,7 +347,7 @@ def _begun(folder: Path, files: Iterable[str], dataset: str) -> str | None:
 def _is_part(name: str, result: FinishedCommand[Any] | None) -> bool:
     """Return whether a folder is a Zarr volume, or a part of the result that contains it."""
     parts = PARTS.get(result.kind, ()) if result else ()
-    return name.endswith(".zarr") or any(fnmatchcase(name, part) for part in parts)
+    return name.endswith(".zarr") or any(fnmatchcase(name, pattern) for pattern in parts)
 
 
 def _say_unread(error: OSError) -> None:

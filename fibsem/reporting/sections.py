@@ -57,14 +57,14 @@ def evaluations(results: Results, folder: Path) -> Section:
     best = max(evaluated, key=lambda result: result.summary.val.miou.mean)
     name = tables.name_of(best.summary)
     pictures = pictures_in(best.folder / "figures", f"evaluation-{best.folder.name}")
-    part = Section(f"Best on validation: {name}", command=_made(best), items=pictures)
+    subsection = Section(f"Best on validation: {name}", command=_made(best), items=pictures)
     return Section(
         "Evaluations",
         ("Every configuration was trained with several seeds. Figures on balanced pixels are at "
          "threshold 0.5, on the same pieces of the labelled regions for all; how many of their "
          "pixels are scored depends on the network, but with train.validation=lattice.",),
         items=tuple(items),
-        parts=(part,),
+        parts=(subsection,),
     )  # fmt: skip
 
 

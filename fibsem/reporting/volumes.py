@@ -60,8 +60,8 @@ def segmentations(results: Results, folder: Path, browser: str | None) -> Sectio
     drawn = figures.porosity_by_slice(by_slice)
     path = figures.save(drawn, folder / "figures" / "porosity_by_slice.png")
     items.append(read_picture(path))
-    for where, name in names.items():
-        previews = visible(where / "previews", "*.png")
+    for labelled_in, name in names.items():
+        previews = visible(labelled_in / "previews", "*.png")
         if previews:
             middle = previews[len(previews) // 2]
             title = f"{name}, {middle.stem.replace('_', ' ')}: grey values, and the pores found"

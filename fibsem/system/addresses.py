@@ -128,7 +128,7 @@ def as_url(address: str) -> str:
     if PORT.match(login["password"]):
         base, _, query = address.partition("?")
         return f"{base}?{query.replace('@', '%40')}"
-    user, password = (quote(unquote(login[part]), safe="") for part in ("user", "password"))
+    user, password = (quote(unquote(login[group]), safe="") for group in ("user", "password"))
     return f"{login['scheme']}{user}:{password}@{login['place']}"
 
 

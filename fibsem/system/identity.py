@@ -62,9 +62,9 @@ class Identity(Stored):
     data: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        for part in ("settings", "data"):  # as JSON reads them back: lists instead of tuples
-            plain = json.loads(json.dumps(dict(getattr(self, part)), default=str))
-            object.__setattr__(self, part, plain)
+        for name in ("settings", "data"):  # as JSON reads them back: lists instead of tuples
+            plain = json.loads(json.dumps(dict(getattr(self, name)), default=str))
+            object.__setattr__(self, name, plain)
 
     @cached_property
     def hash(self) -> str:

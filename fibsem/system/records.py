@@ -196,7 +196,7 @@ def _misfits(error: ValidationError) -> str:
     """Describe validation errors in words, once per key (a union reports every choice)."""
     misfits: dict[str, str] = {}
     for misfit in error.errors(include_url=False):
-        top, *inner = [part for part in map(str, misfit["loc"]) if "[" not in part] or ["it"]
+        top, *inner = [key for key in map(str, misfit["loc"]) if "[" not in key] or ["it"]
         within = ".".join(inner)
         if misfit["type"] == "value_error":  # raised by the type itself, with its message
             misfits.setdefault(top, misfit["msg"].removeprefix("Value error, "))

@@ -97,7 +97,8 @@ def tell_none(error: BaseException) -> None:
     while cause is not None and cause not in passed:
         passed.append(cause)
         cause.args = tuple(
-            in_message(part) if isinstance(part, str) else part for part in cause.args
+            in_message(argument) if isinstance(argument, str) else argument
+            for argument in cause.args
         )
         cause = cause.__cause__ or cause.__context__
 

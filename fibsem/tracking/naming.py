@@ -34,7 +34,7 @@ def metric_part(name: str) -> str:
     return METRICS.write(name)
 
 
-def metric_name(part: str) -> str:
+def metric_name(encoded: str) -> str:
     """Decode a name that :func:`metric_part` encoded; names over 100 characters may be cut.
 
     Examples
@@ -42,7 +42,7 @@ def metric_name(part: str) -> str:
     >>> metric_name("HPC 30 _x25- _x28-2_x29-")
     'HPC 30 % (2)'
     """
-    return METRICS.read(part)
+    return METRICS.read(encoded)
 
 
 def stored_name(name: str) -> str:

@@ -100,12 +100,12 @@ def classes(values: Mapping[str, Mapping[str, Sequence[AnyArray]]]) -> Figure:
         figure = Figure(figsize=(2.6 * len(parts), 1.7 * len(values)), layout="constrained")
         grid = figure.subplots(len(values), len(parts), squeeze=False, sharex=True)
     for row, (name, by_part) in zip(grid, values.items(), strict=True):
-        for ax, (part, (pore, solid)) in zip(row, by_part.items(), strict=True):
+        for ax, (split, (pore, solid)) in zip(row, by_part.items(), strict=True):
             for grey, colour, label in ((pore, PORE, "pore"), (solid, SOLID, "solid")):
                 count, edges = np.histogram(grey, 100, (0, 1))
                 density = count / max(1, pore.size + solid.size) / np.diff(edges)
                 ax.stairs(density, edges, fill=True, color=colour, alpha=0.6, label=label)
-            ax.set_title(f"{shown(name)}, {part}")
+            ax.set_title(f"{shown(name)}, {split}")
         row[0].set_ylabel("probability density")
     for ax in grid[-1]:
         ax.set_xlabel("grey value")

@@ -59,7 +59,7 @@ class SampledParts:
 
 def search_by_sample(
     squares: Sequence[ScoredSquare],
-    sample: SampledParts,
+    drawn: SampledParts,
     grid: SearchGrid,
     progress: Show | None = None,
 ) -> tuple[PostProcessing, DoubleArray]:
@@ -69,7 +69,7 @@ def search_by_sample(
     ----------
     squares, grid, progress
         As in :func:`~fibsem.analysis.postprocessing.search`; thresholds may be in any order.
-    sample
+    drawn
         Sample that is searched first; see :func:`fibsem.data.pieces.draw_pieces`.
 
     Returns
@@ -88,7 +88,7 @@ def search_by_sample(
     >>> search_by_sample([square], SampledParts([square], [1.0]), grid)[0].threshold
     0.55
     """
-    estimated = _miou_of_sample(sample, grid, progress)
+    estimated = _miou_of_sample(drawn, grid, progress)
     surface, tried = np.full(grid.shape, np.nan), np.zeros(grid.shape, bool)
     wanted = _mask_around(_tops(estimated, BEHIND), REACH, grid)
     while wanted.any():
@@ -99,14 +99,14 @@ def search_by_sample(
     return best_of(surface, grid), np.where(np.isnan(surface), estimated, surface)
 
 
-def _miou_of_sample(sample: SampledParts, grid: SearchGrid, progress: Show | None) -> DoubleArray:
+def _miou_of_sample(drawn: SampledParts, grid: SearchGrid, progress: Show | None) -> DoubleArray:
     """Return the pooled mIoU on a sample, on a lattice and everywhere around its best points."""
     lattice = np.zeros(grid.shape, bool)
     sigmas, ascending = (_lattice(n, step) for n, step in zip(grid.shape[2:], COARSE, strict=True))
     lattice[:, :, sigmas[:, None], np.argsort(grid.thresholds, kind="stable")[ascending]] = True
-    coarse = try_some(sample.squares, grid, lattice, progress, sample.weights)
+    coarse = try_some(drawn.squares, grid, lattice, progress, drawn.weights)
     near = _mask_around(_tops(coarse), COARSE, grid) & np.isnan(coarse)
-    fine = try_some(sample.squares, grid, near, progress, sample.weights)
+    fine = try_some(drawn.squares, grid, near, progress, drawn.weights)
     return np.where(np.isnan(coarse), fine, coarse)
 
 

@@ -155,8 +155,10 @@ def try_some(
 
     # each thread keeps a core busy: further threads of BLAS for small products only slow it down
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(_threads(squares, grid)) as pool:
-        for done, ((r, k), part) in enumerate(zip(tasks, pool.map(count, tasks), strict=True), 1):
-            counts[r] += part if weights is None else weights[k] * part
+        for done, ((r, k), task_counts) in enumerate(
+            zip(tasks, pool.map(count, tasks), strict=True), 1
+        ):
+            counts[r] += task_counts if weights is None else weights[k] * task_counts
             if progress:
                 progress(f"sigma {grid.sigmas[rows[r].sigma]:g} px", done, len(tasks))
     surface = np.full(grid.shape, np.nan)

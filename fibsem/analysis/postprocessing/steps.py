@@ -177,15 +177,15 @@ class ScoredSquare:
     labels: LabelArray
     inner: tuple[slice, slice]
 
-    def part(self, where: tuple[slice, slice], margin: int) -> ScoredSquare:
+    def part(self, spans: tuple[slice, slice], margin: int) -> ScoredSquare:
         """Return a rectangle of the square with a margin, clipped to the available scores."""
         around, inner = [], []
-        for span, side in zip(self.inner, where, strict=True):
+        for span, side in zip(self.inner, spans, strict=True):
             start, stop = span.start + side.start, span.start + side.stop
             first = max(0, start - margin)
             around.append(slice(first, stop + margin))
             inner.append(slice(start - first, stop - first))
-        return ScoredSquare(self.scores[tuple(around)], self.labels[where], (inner[0], inner[1]))
+        return ScoredSquare(self.scores[tuple(around)], self.labels[spans], (inner[0], inner[1]))
 
     def confusion(self, steps: PostProcessing) -> Confusion:
         """Return the confusion matrix of the square after post-processing with its margin."""

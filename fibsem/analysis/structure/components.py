@@ -195,6 +195,6 @@ def _sizes(numbers: Numbers, first: int, new: int) -> npt.NDArray[np.int64]:
     """Count the voxels of each of the ``new`` component numbers from ``first`` on."""
     flat, sizes = numbers.ravel(), np.zeros(new + 1, np.int64)
     for start in range(0, flat.size, COUNTED):
-        part = flat[start : start + COUNTED].astype(np.int64)
-        sizes += np.bincount(np.maximum(part - (first - 1), 0), minlength=new + 1)
+        chunk = flat[start : start + COUNTED].astype(np.int64)
+        sizes += np.bincount(np.maximum(chunk - (first - 1), 0), minlength=new + 1)
     return sizes[1:]

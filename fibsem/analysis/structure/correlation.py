@@ -74,7 +74,7 @@ class PairCounts:
                     self._count(0, k, self._before[-1 - lag], here)
             for axis in (1, 2):
                 for k, lag in enumerate(self.lags[axis]):
-                    near, far = (_cut(here, axis - 1, part) for part in _shifted(lag))
+                    near, far = (_cut(here, axis - 1, span) for span in _shifted(lag))
                     self._count(axis, k, near, far)
 
     def _count(
@@ -106,7 +106,7 @@ def _shifted(lag: int) -> tuple[slice, slice]:
     return slice(None, -lag or None), slice(lag, None)
 
 
-def _cut(masks: tuple[Mask, Mask | None], axis: int, part: slice) -> tuple[Mask, Mask | None]:
+def _cut(masks: tuple[Mask, Mask | None], axis: int, span: slice) -> tuple[Mask, Mask | None]:
     """Return a part of the masks along an axis of the slice."""
-    where = (part, slice(None)) if axis == 0 else (slice(None), part)
-    return masks[0][where], None if masks[1] is None else masks[1][where]
+    index = (span, slice(None)) if axis == 0 else (slice(None), span)
+    return masks[0][index], None if masks[1] is None else masks[1][index]

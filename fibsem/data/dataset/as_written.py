@@ -89,9 +89,9 @@ def _mappings(node: yaml.Node | None, visited: set[yaml.Node]) -> Iterator[yaml.
         inner = node.value
     elif isinstance(node, yaml.MappingNode):
         yield node
-        inner = [part for pair in node.value for part in pair]
-    for part in inner:
-        yield from _mappings(part, visited)
+        inner = [child for pair in node.value for child in pair]
+    for child in inner:
+        yield from _mappings(child, visited)
 
 
 def _check_once(mapping: yaml.MappingNode) -> None:

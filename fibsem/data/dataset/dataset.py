@@ -59,7 +59,7 @@ class Dataset:
     def pixels(self, split: Split) -> tuple[int, int]:
         """Return the numbers of labelled pore and solid pixels of a split."""
         parts = (s.pixels[[r.split == split for r in s.regions]] for s in self.samples if s.regions)
-        pore, solid = sum((part.sum(axis=0) for part in parts), np.zeros(2, np.int64)).tolist()
+        pore, solid = sum((counts.sum(axis=0) for counts in parts), np.zeros(2, np.int64)).tolist()
         return pore, solid
 
     def sample(self, name: str) -> Sample:
@@ -78,7 +78,7 @@ class Dataset:
         are the complete hash of earlier versions, which covered only the first, middle and last
         slice of each volume (see :func:`fibsem.system.identity.same_data`).
         """
-        parts = {key: part for key, part in self._parts.items() if key != "name"}
+        parts = {key: value for key, value in self._parts.items() if key != "name"}
         return f"{self._former_hash}-{digest_of(parts, 12)}"
 
     @property

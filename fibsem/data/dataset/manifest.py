@@ -249,8 +249,8 @@ def _cut(
     regions: list[Region] = []
     parts = labelled_ranges(labels.shape[0], recipe, labelled)
     for split, planes in parts.items():
-        part = Box((planes.start, 0, 0), (planes.stop, *labels.shape[1:]))
-        for box in part.tiles((1, REGION_PX, REGION_PX)):
+        area = Box((planes.start, 0, 0), (planes.stop, *labels.shape[1:]))
+        for box in area.tiles((1, REGION_PX, REGION_PX)):
             name = "z{}-y{}-x{}".format(*box.start)
             regions.append(Region(sample, name, box, split, Cut(labels, box, classes)))
     others = set(range(labels.shape[0])).difference(*parts.values())

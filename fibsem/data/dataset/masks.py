@@ -96,11 +96,11 @@ class Cut:
 
     def __call__(self) -> LabelArray:
         z, source = self.box.start[0], self.labels.source
-        where = f"slice {z} of {self.labels.path}" if self.labels.shape[0] > 1 else self.labels.path
+        name = f"slice {z} of {self.labels.path}" if self.labels.shape[0] > 1 else self.labels.path
         shown = source.shown(z) if isinstance(source, TiffSource) else None
         with called(OF_LABELS):
             labels = self.labels.read(self.box)[0]
-        return self.classes.read(labels, str(where), shown)
+        return self.classes.read(labels, str(name), shown)
 
 
 def _is_png(path: Path) -> bool:

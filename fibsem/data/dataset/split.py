@@ -109,7 +109,7 @@ def labelled_ranges(
     {'train': range(100, 112), 'val': range(117, 121), 'test': range(126, 130)}
     """
     ranges = slice_ranges(depth, recipe)
-    if all(any(map(labelled, part)) for part in ranges.values()):
+    if all(any(map(labelled, slices)) for slices in ranges.values()):
         return ranges
     drawn = [z for z in range(depth) if labelled(z)] or range(depth)
     first, last = drawn[0], drawn[-1]

@@ -38,8 +38,8 @@ class WatchedFiles:
 
     def are_unwritten(self, stamps: Sequence[SampleStamps], *, labels: bool) -> bool:
         """Return whether stamps, with or without those of labels, are the ones kept."""
-        part = slice(None) if labels else slice(-1)
-        return [stamp[part] for stamp in stamps] == [stamp[part] for stamp in self._stamps]
+        compared = slice(None) if labels else slice(-1)
+        return [stamp[compared] for stamp in stamps] == [stamp[compared] for stamp in self._stamps]
 
     def keep(self, stamps: list[SampleStamps]) -> None:
         """Keep the stamps of files that hold the same content, so that a write is noticed once."""

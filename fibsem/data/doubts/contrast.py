@@ -92,8 +92,8 @@ def by_class(squares: Sequence[Classed]) -> dict[str, list[npt.NDArray[Any]]]:
     parts = {split: [square for square in squares if square.split == split] for split in SPLITS}
     return {
         split: [
-            np.concatenate([none, *(square.pore for square in part)]),
-            np.concatenate([none, *(square.solid for square in part)]),
+            np.concatenate([none, *(square.pore for square in squares)]),
+            np.concatenate([none, *(square.solid for square in squares)]),
         ]
-        for split, part in parts.items()
+        for split, squares in parts.items()
     }

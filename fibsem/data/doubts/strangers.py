@@ -70,5 +70,5 @@ def _odd(shares: Sequence[float]) -> list[bool]:
         return [False] * len(shares)
     usual = float(np.median(shares)) - 0.5
     spread = 1.4826 * float(np.median(np.abs(np.array(shares) - 0.5 - usual)))
-    part = [(share - 0.5) / usual if abs(usual) >= TOLD else 1.0 for share in shares]
-    return [share < PART and (1 - share) * abs(usual) > FAR * spread for share in part]
+    relative = [(share - 0.5) / usual if abs(usual) >= TOLD else 1.0 for share in shares]
+    return [share < PART and (1 - share) * abs(usual) > FAR * spread for share in relative]

@@ -141,10 +141,10 @@ def strip_of(labels: LabelArray) -> Strip | None:
             n = labels.shape[axis]
             lines = np.flatnonzero(opposite.any(axis=1 - axis))
             first, last = (lines[0], lines[-1]) if lines.size else (n, n)
-            for part, depth in ((slice(0, first), first), (slice(last + 1, n), n - 1 - last)):
+            for span, depth in ((slice(0, first), first), (slice(last + 1, n), n - 1 - last)):
                 if depth >= max(LEAST_PX, PART * n):
                     everything = slice(None)
-                    rows, columns = (part, everything) if axis == 0 else (everything, part)
+                    rows, columns = (span, everything) if axis == 0 else (everything, span)
                     pixels = int(np.count_nonzero(labels[rows, columns] == label))
                     fitting.append((pixels, Strip(label, rows, columns)))
     pixels, strip = max(fitting, key=lambda pair: pair[0], default=(0, None))

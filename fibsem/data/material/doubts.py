@@ -41,11 +41,11 @@ class Doubts:
         yield from self._quiet(along.keys())
         yield from self._without_noise()
         film = self.search.volume
-        yield from bars_of_few(self.search.sample[:, : film.shape[1] - film.bar_rows])
+        yield from bars_of_few(self.search.sampled_columns[:, : film.shape[1] - film.bar_rows])
         yield from self.search.odd()
         yield from self._lines([*along, *standing])
         yield from self._blank()
-        yield from wrapped(self.search.sample)
+        yield from wrapped(self.search.sampled_columns)
 
     @cached_property
     def _looks(self) -> dict[int, Appearance]:
@@ -108,11 +108,11 @@ class Doubts:
 
     def _without_noise(self) -> Iterator[str]:
         """Warn about what is left out of a film in which material may look the same."""
-        sample, (top, bottom) = self.search.sample, self.search.bars
-        if is_noiseless(sample):
+        columns, (top, bottom) = self.search.sampled_columns, self.search.bars
+        if is_noiseless(columns):
             rims = {z: self.search.left_out(z, ("rim",)) for z in self._shown}
             yield from doubtful_rims({z: float(mask.mean()) for z, mask in rims.items()})
-            yield from doubtful_bars(sample, (top, 0 if self.search.volume.bar_rows else bottom))
+            yield from doubtful_bars(columns, (top, 0 if self.search.volume.bar_rows else bottom))
 
     def _standing(self) -> Iterator[str]:
         """Warn about areas, of any shape, with one value at the same place in most slices."""

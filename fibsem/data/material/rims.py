@@ -256,7 +256,7 @@ def _slanted(side: Side, depth: IntArray, reached: IntArray, value: float) -> Ed
     """Fit a line that leaves the side at one end, or is not parallel to it, or return None."""
     filled = reached[depth[reached] > 0]
     least = max(LEAST_PX, LEAST_SHARE * depth.size)
-    ends = [float(np.mean(depth[part] > 0)) for part in (slice(LEAST_PX), slice(-LEAST_PX, None))]
+    ends = [float(np.mean(depth[end] > 0)) for end in (slice(LEAST_PX), slice(-LEAST_PX, None))]
     if len(filled) < least or max(ends) < ALONE:  # it must begin at a corner
         return None
     rng = np.random.default_rng(0)

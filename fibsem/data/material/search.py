@@ -95,7 +95,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         return tuple(parts)
 
     @property
-    def sample(self) -> npt.NDArray[Any]:
+    def sampled_columns(self) -> npt.NDArray[Any]:
         """Some columns of evenly spaced slices, without slices that show nothing."""
         return self._sampled.columns
 
@@ -126,7 +126,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
         if not shown:
             nothing = np.zeros((1, 1, 1), self.volume.dtype)
             return SampledLines(nothing, nothing, [0.0])
-        of_columns, of_rows = (np.stack(part) for part in zip(*shown, strict=True))
+        of_columns, of_rows = (np.stack(lines) for lines in zip(*shown, strict=True))
         return SampledLines(of_columns, of_rows, [c for c in contrasts if c >= least])
 
     @cached_property
@@ -142,13 +142,13 @@ class Search(Mapping[int, tuple[Part, ...]]):
     @cached_property
     def range(self) -> tuple[float, float]:
         """Dark and bright grey values of the volume (2 % and 98 % quantiles)."""
-        low, high = quantiles(self.sample[:, ::4], (0.02, 0.98))
+        low, high = quantiles(self.sampled_columns[:, ::4], (0.02, 0.98))
         return low, high
 
     @cached_property
     def bars(self) -> tuple[int, int]:
         """Rows of the data bars at top and bottom; a height stated in the file has priority."""
-        top, bottom = bar_rows(self.sample, self.tolerance)
+        top, bottom = bar_rows(self.sampled_columns, self.tolerance)
         return top, self.volume.bar_rows or bottom
 
     def read(self, z: int) -> npt.NDArray[Any] | None:
@@ -276,7 +276,7 @@ class Search(Mapping[int, tuple[Part, ...]]):
     def burnt(self) -> Iterator[str]:
         """Yield messages about text and lines that were burnt into all slices."""
         top, bottom = self.bars
-        film = self.sample[:, top : self.volume.shape[1] - bottom]
+        film = self.sampled_columns[:, top : self.volume.shape[1] - bottom]
         yield from burnt_in(film, self.contrast, lambda: self._absent[:, :: self._steps[1]])
 
     def odd_lines(self) -> Iterator[str]:

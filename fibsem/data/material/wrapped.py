@@ -23,12 +23,12 @@ SHARE, MORE = 0.005, 0.5
 ALIKE = 2.0
 
 
-def wrapped(sample: npt.NDArray[Any]) -> Iterator[str]:
+def wrapped(columns: npt.NDArray[Any]) -> Iterator[str]:
     """Yield a message if grey values seem to go over the end of their type.
 
     Parameters
     ----------
-    sample
+    columns
         Some columns of some slices as stored, (z, y, x).
 
     Examples
@@ -39,9 +39,9 @@ def wrapped(sample: npt.NDArray[Any]) -> Iterator[str]:
     >>> list(wrapped(bright.clip(0, 255).astype(np.uint8)))
     []
     """
-    if sample.dtype.kind != "u" or sample.shape[1] < 3:
+    if columns.dtype.kind != "u" or columns.shape[1] < 3:
         return
-    levels = (sample // (np.iinfo(sample.dtype).max // LEVELS + 1)).astype(np.int16)
+    levels = (columns // (np.iinfo(columns.dtype).max // LEVELS + 1)).astype(np.int16)
     beyond, between = (_apart(levels, *ends) for ends in (WHOLE, HALF))
     if beyond > max(SHARE, MORE * between) and _goes_on(levels):
         yield (

@@ -46,8 +46,8 @@ class Gain:
             (recipe.patch_share, (recipe.patch_px, recipe.patch_px)),
             (recipe.curtain_share, (recipe.curtain_length_px, recipe.curtain_px)),
         ):
-            part = lattice.gaussian(length_px)
-            power += share**2 / lattice.mean_square(part, part) * part**2
+            smooth = lattice.gaussian(length_px)
+            power += share**2 / lattice.mean_square(smooth, smooth) * smooth**2
         return cls(lattice, np.sqrt(power))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, int]) -> Plane:

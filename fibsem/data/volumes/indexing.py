@@ -32,27 +32,27 @@ def box_of(key: Any, shape: Triple) -> tuple[Box, tuple[int, ...]]:
     (Box(start=(2, 2, 0), stop=(3, 6, 32)), (0,))
     """
     parts = list(key) if isinstance(key, tuple) else [key]
-    dots = next((k for k, part in enumerate(parts) if part is ...), None)
+    dots = next((k for k, entry in enumerate(parts) if entry is ...), None)
     if dots is not None:
         parts[dots : dots + 1] = [slice(None)] * (4 - len(parts))
     parts += [slice(None)] * (3 - len(parts))
     try:
-        ends = [_ends(part, n) for part, n in zip(parts, shape, strict=True)]
+        ends = [_ends(entry, n) for entry, n in zip(parts, shape, strict=True)]
     except (TypeError, ValueError) as error:
         raise _refused(key) from error
     (z0, z1), (y0, y1), (x0, x1) = ends
-    single = tuple(axis for axis, part in enumerate(parts) if not isinstance(part, slice))
+    single = tuple(axis for axis, entry in enumerate(parts) if not isinstance(entry, slice))
     return Box((z0, y0, x0), (z1, y1, x1)), single
 
 
-def _ends(part: Any, n: int) -> tuple[int, int]:
+def _ends(entry: Any, n: int) -> tuple[int, int]:
     """Return where a part of an index begins and ends along an axis of ``n`` voxels."""
-    if isinstance(part, slice):
-        first, stop, step = part.indices(n)
+    if isinstance(entry, slice):
+        first, stop, step = entry.indices(n)
         if step != 1:
             raise TypeError("a step")
         return first, max(first, stop)
-    number = index(part)
+    number = index(entry)
     if not -n <= number < n:
         raise IndexError(f"an index of a volume must lie in an axis of {n} voxels: {number}")
     return number % n, number % n + 1

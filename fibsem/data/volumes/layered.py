@@ -44,29 +44,29 @@ class DeepSource(Around):
         z = box.start[0]
         while z < box.stop[0]:
             stop = min(z - z % self.depth + self.depth, box.stop[0])
-            part = Box((z, *box.start[1:]), (stop, *box.stop[1:]))
-            voxels[z - box.start[0] : stop - box.start[0]] = self._part(part)
+            in_layer = Box((z, *box.start[1:]), (stop, *box.stop[1:]))
+            voxels[z - box.start[0] : stop - box.start[0]] = self._in_layer(in_layer)
             z = stop
         return voxels
 
     def __reduce__(self) -> tuple[Any, ...]:  # do not pickle the cached layer
         return type(self), (self.source, self.depth)
 
-    def _part(self, part: Box) -> Voxels:
+    def _in_layer(self, box: Box) -> Voxels:
         """Read a box that lies inside one layer."""
         last = self._last
-        if last is not None and part.within(last[0]):
-            return last[1][part.slices_in(last[0])]
+        if last is not None and box.within(last[0]):
+            return last[1][box.slices_in(last[0])]
         del last  # frees the old layer before the next one is read
-        first = part.start[0] - part.start[0] % self.depth
+        first = box.start[0] - box.start[0] % self.depth
         stop = min(first + self.depth, self.shape[0])
-        layer = Box((first, *part.start[1:]), (stop, *part.stop[1:]))
+        layer = Box((first, *box.start[1:]), (stop, *box.stop[1:]))
         if layer.size * self.dtype.itemsize > MOST_BYTES:
-            return self.source.read(part)
+            return self.source.read(box)
         self._last = None
         voxels = self.source.read(layer)
         self._last = layer, voxels
-        return voxels[part.slices_in(layer)]
+        return voxels[box.slices_in(layer)]
 
 
 def anew(source: Source) -> Source:

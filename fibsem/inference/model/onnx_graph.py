@@ -60,7 +60,7 @@ class Graph:
             x = self.add(kind, x, self.constant(np.int64(number)))
         return x
 
-    def part(self, x: str, first: str, size: str) -> str:
+    def crop(self, x: str, first: str, size: str) -> str:
         """Cut rows and columns out of a map; ``first`` and ``size`` are names of values."""
         rows_and_columns = self.constant(np.array([1, 2], np.int64))
         return self.add("Slice", x, first, self.add("Add", first, size), rows_and_columns)

@@ -80,19 +80,19 @@ def _fit_to_pools(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
         graph.extent(inputs[0]), ("Sub", 2 * layer.halo - layer.rest - m + 1), ("Div", m)
     )
     size = graph.sums(times, ("Mul", m), ("Add", 2 * layer.margin - layer.rest))
-    return graph.part(inputs[0], graph.constant(np.array([start, start], np.int64)), size)
+    return graph.crop(inputs[0], graph.constant(np.array([start, start], np.int64)), size)
 
 
 def _middle(graph: Graph, _: Any, inputs: list[str], __: int) -> str:
     have, want = map(graph.extent, inputs)
     first = graph.sums(graph.add("Sub", have, want), ("Div", 2))
-    return graph.part(inputs[0], first, want)
+    return graph.crop(inputs[0], first, want)
 
 
 def _wanted(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
     scores, window = inputs
     size = graph.sums(graph.extent(window), ("Sub", 2 * layer.halo))
-    return graph.part(scores, graph.constant(np.array([0, 0], np.int64)), size)
+    return graph.crop(scores, graph.constant(np.array([0, 0], np.int64)), size)
 
 
 def _runs(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
@@ -116,7 +116,7 @@ def _side_by_side(graph: Graph, layer: Any, inputs: list[str], _: int) -> str:
 
 def _around_extent(graph: Graph, x: str, before: list[int], behind: list[int]) -> str:
     """Return a shape with the rows and columns of a map between other extents."""
-    first, last = (graph.constant(np.array(part, np.int64)) for part in (before, behind))
+    first, last = (graph.constant(np.array(sizes, np.int64)) for sizes in (before, behind))
     return graph.add("Concat", first, graph.extent(x), last, axis=0)
 
 

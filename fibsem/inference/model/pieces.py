@@ -57,10 +57,10 @@ class PieceScorer:
                 labels.append(truth[labelled])
                 scores.append(grid[labelled])
                 lattice.append(np.full(int(labelled.sum()), k))
-        where = np.concatenate(lattice)
+        index = np.concatenate(lattice)
         return Estimate(
-            np.concatenate(labels), np.concatenate(scores), self.lattices.weight[where],
-            self.pieces.square[self.lattices.piece[where]], self.pieces.counts, self.pieces.sample,
+            np.concatenate(labels), np.concatenate(scores), self.lattices.weight[index],
+            self.pieces.square[self.lattices.piece[index]], self.pieces.counts, self.pieces.sample,
         )  # fmt: skip
 
     def _batches(self) -> Iterator[tuple[list[int], tuple[int, int]]]:

@@ -68,14 +68,14 @@ class SampleScorer:
     ----------
     spec
         The network's geometry; the network itself is an argument of :meth:`scores`.
-    windows, sample
+    windows, balanced
         The labelled windows of the split and the pixels drawn from them.
     """
 
     def __init__(
-        self, spec: ModelSpec, windows: Sequence[LabelledWindow], sample: LatticeSample
+        self, spec: ModelSpec, windows: Sequence[LabelledWindow], balanced: LatticeSample
     ) -> None:
-        self.spec, self.windows, self.sample = spec, windows, sample
+        self.spec, self.windows, self.balanced = spec, windows, balanced
 
     @property
     def by_grid(self) -> bool:
@@ -89,28 +89,28 @@ class SampleScorer:
         sees = self.spec.sees
         grids = sum(
             np.prod([LATTICE * (g - 1) + sees for g in lattice.shape])
-            for lattice in self.sample.lattices
+            for lattice in self.balanced.lattices
         )
-        return bool(grids < len(self.sample) * sees**2)
+        return bool(grids < len(self.balanced) * sees**2)
 
     def scores(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
         """Return the probability of solid for every pixel of the sample, (len(sample),) float32."""
         if self.by_grid:
             return self._by_grid(forward)
-        return patch_scores(forward, self.spec, self.windows, self.sample.pixels)
+        return patch_scores(forward, self.spec, self.windows, self.balanced.pixels)
 
     def _by_grid(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
         by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for k, lattice in enumerate(self.sample.lattices):
+        for k, lattice in enumerate(self.balanced.lattices):
             by_shape[lattice.shape].append(k)
-        scores = np.empty(len(self.sample), np.float32)
+        scores = np.empty(len(self.balanced), np.float32)
         for shape, members in by_shape.items():
             for start in range(0, len(members), 8):
                 batch = members[start : start + 8]
                 for k, grid in zip(batch, self._lattices(batch, shape, forward), strict=True):
-                    of_member = self.sample.member == k
+                    of_member = self.balanced.member == k
                     scores[of_member] = grid[
-                        self.sample.row[of_member], self.sample.column[of_member]
+                        self.balanced.row[of_member], self.balanced.column[of_member]
                     ]
         return scores
 
@@ -122,7 +122,9 @@ class SampleScorer:
             LATTICE * (g - 1) + n for g, n in zip(shape, self.spec.window, strict=True)
         )
         images = np.empty((len(members), height, width, self.spec.nbhd.z), np.float32)
-        for image, lattice in zip(images, (self.sample.lattices[k] for k in members), strict=True):
+        for image, lattice in zip(
+            images, (self.balanced.lattices[k] for k in members), strict=True
+        ):
             window = self.windows[lattice.window]
             image[...] = window.around(lattice.y, lattice.x, height, width, self.spec.halo[1:])
         step = LATTICE // self.spec.stride

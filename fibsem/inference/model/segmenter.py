@@ -257,7 +257,7 @@ class Scorer:
         block : (y + 2 halo_y, x + 2 halo_x, 2 halo_z + 1) float32
             Corrected grey values, slices last.
         """
-        return [member(block[self._part(member.halo)]) for member in self.members]
+        return [member(block[self._crop(member.halo)]) for member in self.members]
 
     def __call__(self, block: FloatArray) -> FloatArray:
         """Return the mean probability of solid, (y, x) float32."""
@@ -275,7 +275,7 @@ class Scorer:
         scores = np.stack(self.each(block))
         return scores.mean(axis=0, dtype=np.float32), scores.std(axis=0, dtype=np.float32)
 
-    def _part(self, halo: Triple) -> tuple[slice, slice, slice]:
+    def _crop(self, halo: Triple) -> tuple[slice, slice, slice]:
         """Crop a block for a member with a smaller halo."""
         z, y, x = (outer - inner for outer, inner in zip(self.halo, halo, strict=True))
         return tuple(slice(cut, -cut or None) for cut in (y, x, z))  # type: ignore[return-value]

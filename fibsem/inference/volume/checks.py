@@ -142,8 +142,8 @@ def _tiles(member: BlockScorer, tiling: Tiling) -> Compare:
         height, width = at_once.shape
         by_parts = np.empty_like(at_once)
         for rows, columns in Tiling((height, width), height, width, tiling.alignment).halved.tiles:
-            part = block[rows.start : rows.stop + 2 * halo_y]
-            by_parts[rows, columns] = member(part[:, columns.start : columns.stop + 2 * halo_x])
+            strip = block[rows.start : rows.stop + 2 * halo_y]
+            by_parts[rows, columns] = member(strip[:, columns.start : columns.stop + 2 * halo_x])
         difference: FloatArray = at_once - by_parts
         return difference
 

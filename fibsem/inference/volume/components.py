@@ -147,14 +147,14 @@ def _judge(
     edges = np.concatenate(pairs, axis=1) if pairs else np.empty((2, 0), np.int64)
     graph = coo_array((np.ones(edges.shape[1], np.bool_), (edges[0], edges[1])), (offset, offset))
     _, group = connected_components(graph, directed=False)
-    for part in open_ended:
-        part[0] = False  # the other class
+    for flags in open_ended:
+        flags[0] = False  # the other class
     total = np.bincount(group, np.concatenate(sizes))
     is_open = np.bincount(group, np.concatenate(open_ended)) > 0
     small = ((total < min_voxels) & ~is_open)[group]
-    parts = np.split(small, np.cumsum([len(part) for part in sizes])[:-1])
-    for part in parts:
-        part[0] = False
+    parts = np.split(small, np.cumsum([len(sizes_of_slab) for sizes_of_slab in sizes])[:-1])
+    for flags in parts:
+        flags[0] = False
     return Judgement(value, parts)
 
 

@@ -68,7 +68,7 @@ def write_records(
     models = _models(work.segmenter, work.plan, work.options.precision)
     parts = (*parts, _volume(work), files, models, measured)
     summary = SegmentationSummary(
-        **{key: value for part in parts for key, value in vars(part).items()}
+        **{key: value for record in parts for key, value in vars(record).items()}
     )
     write_porosity(outputs.folder / "porosity.csv", slices, pores, work.pixels)
     write_json(outputs.folder / "summary.json", summary.to_json(), again=False)

@@ -67,9 +67,9 @@ def search_s(dataset: Dataset, config: PostProcessingConfig) -> float:
     if config.search == "exhaustive":
         grid = replace(config.grid, sigmas=(float(np.median(config.grid.sigmas)),))
         return _pixel_s(lambda: search([square], grid)) * len(config.grid.sigmas) * area
-    sample = SampledParts([square], [1.0])
-    sampled_s = _pixel_s(lambda: search_by_sample([], sample, config.grid))
-    both_s = _pixel_s(lambda: search_by_sample([square], sample, config.grid))
+    drawn = SampledParts([square], [1.0])
+    sampled_s = _pixel_s(lambda: search_by_sample([], drawn, config.grid))
+    both_s = _pixel_s(lambda: search_by_sample([square], drawn, config.grid))
     sampled = min(area, MOST * (PIECE + margin) ** 2)
     return sampled_s * sampled + max(0.0, both_s - sampled_s) * area
 

@@ -32,12 +32,12 @@ def foretold(configuration: Configuration, candidates: Candidates, dataset: Data
     parts = {"trials anew": again_s, "final trainings": count * each_s, "volumes": volumes_s}
     if (total_s := sum(parts.values())) <= LONG_S:
         return None
-    where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
+    times = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
     left_s = LONG_S - again_s - volumes_s
     instead = f"budget=1h would leave {duration(left_s)} to the final trainings instead"
     if left_s < count * FEWEST_STEPS:  # a step may take a second
         instead = "budget=1h is too short for a promotion like this: rank.k=1 or segment=false"
-    return f"estimated time: {duration(total_s)} ({where})\n{instead}"
+    return f"estimated time: {duration(total_s)} ({times})\n{instead}"
 
 
 def _longer(before: TrainConfig, final: TrainConfig, dataset: Dataset) -> float:

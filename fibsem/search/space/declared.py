@@ -201,7 +201,7 @@ def _limits(declared: Sequence[Mapping[str, Any]], axes: Mapping[str, Axis]) -> 
         legal = isinstance(entry, dict) and isinstance(entry.get("when"), dict)
         require("space.limits", entry, legal, "a list of axes with what they have left, and `when`")
         parts = (entry["when"], {k: v for k, v in entry.items() if k != "when"})
-        when, left = ({key: tuple(values) for key, values in flat_lists(part)} for part in parts)
+        when, left = ({key: tuple(values) for key, values in flat_lists(lists)} for lists in parts)
         for key in (*when, *left):
             if key not in axes:
                 raise UserError(

@@ -265,7 +265,7 @@ class Space:
         """
         parts = [list[Stratum](self.axes[key].strata(self.strata)) for key in self.enumerated]
         cells: list[dict[str, Stratum]] = [
-            dict(zip(self.enumerated, part, strict=True)) for part in product(*parts)
+            dict(zip(self.enumerated, values, strict=True)) for values in product(*parts)
         ]
         return [cell for cell in cells if self._possible(cell)]
 
@@ -346,7 +346,7 @@ def _in_cells(
     by_cell: dict[int, Values] = {}
     for point in points:
         for k, cell in enumerate(cells):
-            inside = all(key in point and part.holds(point[key]) for key, part in cell.items())
+            inside = all(key in point and choice.holds(point[key]) for key, choice in cell.items())
             if inside and k not in by_cell:
                 by_cell[k] = point
                 break

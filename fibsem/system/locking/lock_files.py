@@ -123,8 +123,8 @@ def holding(hold: Hold) -> Iterator[None]:
                 if not hold.is_lost:
                     os.utime(hold.file)
                 elif not done.is_set():
-                    where = hold.path.parent
-                    print(f"error: another process has taken {where} over", file=sys.stderr)
+                    folder = hold.path.parent
+                    print(f"error: another process has taken {folder} over", file=sys.stderr)
                     _thread.interrupt_main()
                     return
 

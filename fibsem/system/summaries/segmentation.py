@@ -218,7 +218,7 @@ class SegmentedFilm(
 
     def to_json(self) -> Record:
         """Return the record of ``summary.json``, part by part, without what is not known."""
-        keys = [entry.name for part in PARTS for entry in fields(part)]
+        keys = [entry.name for kind in PARTS for entry in fields(kind)]
         left_out = {"agreement"} | self.unknown | self.unmeasured
         return {key: as_record(getattr(self, key)) for key in keys if key not in left_out}
 

@@ -155,13 +155,13 @@ def look_at(
 
 def scarce(dataset: Dataset) -> Iterator[str]:
     """Yield a warning for each split and class with too few pixels for reliable metrics."""
-    for split, (part, result) in HANGS.items():
+    for split, (title, result) in HANGS.items():
         if not dataset.regions(split):
             continue
         for name, count in zip(CLASSES, dataset.pixels(split), strict=True):
             if count < SCARCE:
                 yield (
-                    f"the {part} squares of {dataset.name} have {count} pixels of class {name}: "
+                    f"the {title} squares of {dataset.name} have {count} pixels of class {name}: "
                     f"{result} hangs on them; label more that show it, or give another split.seed"
                 )
 

@@ -101,7 +101,7 @@ class Feed:
     def of(self, batches: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
         """Return the dataset of the next epoch, which replaces the previous one."""
         self._batches = batches
-        signature = tuple(tf.TensorSpec(part.shape, tf.float32) for part in next(batches()))
+        signature = tuple(tf.TensorSpec(array.shape, tf.float32) for array in next(batches()))
         if signature not in self._datasets:
             self._datasets[signature] = _dataset(lambda: self._batches(), signature)
         return self._datasets[signature]

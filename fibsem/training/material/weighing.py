@@ -91,5 +91,5 @@ def balancing(share: Sequence[float]) -> tuple[float, float]:
     >>> balancing([0.2, 0.8]), balancing([0.01, 0.99])
     ((2.5, 0.625), (10.0, 0.5050505050505051))
     """
-    pore, solid = (0.5 / max(part, 0.5 / HEAVIEST) for part in share)
+    pore, solid = (0.5 / max(class_share, 0.5 / HEAVIEST) for class_share in share)
     return pore, solid

@@ -14,11 +14,11 @@ def sentence(plan: Plan) -> str:
     by = f" by {plan.workers} workers" if plan.workers > 1 else ""
     parts = {**_seconds_of_trainings(plan), **_besides(plan)}
     in_all_s = plan.seconds + sum(_besides(plan).values())
-    where = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
+    times = ", ".join(f"{name} {duration(seconds)}" for name, seconds in parts.items())
     alone = "; no trial is trained anew" if plan.ranked and not plan.ranking_s else ""
     disk = "" if plan.disk_mib is None else f"; at most {plan.disk_mib:.0f} MiB of weights"
     rest = disk + alone + _waiting(plan)
-    return f"plan: {_trainings(plan)}{by}, {epochs}, {duration(in_all_s)} in all: {where}{rest}"
+    return f"plan: {_trainings(plan)}{by}, {epochs}, {duration(in_all_s)} in all: {times}{rest}"
 
 
 def _trainings(plan: Plan) -> str:

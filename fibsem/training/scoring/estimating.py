@@ -77,11 +77,11 @@ def estimator(material: Material, split: Split) -> Callable[[Forward], Estimate]
     if pieces is not None and spec.convertible:
         lattices = draws.lattices(most_lattices(spec, windows, material.usual_pixels))
         return PieceScorer(spec, pieces, windows, lattices).estimate
-    sample = drawn(draws)
+    draw = drawn(draws)
     if pieces is None:
         by_lattice = SampleScorer(spec, windows, draws.balanced)
-        return lambda forward: sample.estimate(by_lattice.scores(forward))
-    return lambda forward: sample.estimate(patch_scores(forward, spec, windows, sample.pixels))
+        return lambda forward: draw.estimate(by_lattice.scores(forward))
+    return lambda forward: draw.estimate(patch_scores(forward, spec, windows, draw.pixels))
 
 
 def most_lattices(spec: ModelSpec, windows: Sequence[LabelledWindow], epoch: int) -> int:
@@ -115,5 +115,5 @@ def estimate(material: Material, model: Model, split: Split) -> Estimate:
     spec = material.config.spec
     if spec.is_network:
         return estimator(material, split)(compiled(model))
-    sample, scorer = drawn(material.fixed(split)), BlockScorer(spec, model)
-    return sample.estimate(pixel_scores(scorer, material.volumes, sample.windows, sample.pixels))
+    draw, scorer = drawn(material.fixed(split)), BlockScorer(spec, model)
+    return draw.estimate(pixel_scores(scorer, material.volumes, draw.windows, draw.pixels))

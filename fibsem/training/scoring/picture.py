@@ -137,4 +137,4 @@ def side_by_side(pictures: Sequence[Picture]) -> Picture:
     """Return pictures in a row, enlarged, with gaps; :func:`read_square` takes four apart."""
     large = [picture.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1) for picture in pictures]
     gap = np.full((large[0].shape[0], GAP, 3), 255, np.uint8)
-    return np.concatenate([part for picture in large for part in (picture, gap)][:-1], axis=1)
+    return np.concatenate([panel for picture in large for panel in (picture, gap)][:-1], axis=1)

@@ -47,8 +47,8 @@ def spilled(
         everything = np.memmap(file, np.float32, "r")  # a single map, as each keeps a file open
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     scores = [
-        part.reshape(shape)
-        for part, shape in zip(np.split(everything, ends[:-1]), shapes, strict=True)
+        flat.reshape(shape)
+        for flat, shape in zip(np.split(everything, ends[:-1]), shapes, strict=True)
     ]
     return [
         (r, replace(s, scores=part_scores))

@@ -122,8 +122,8 @@ class Keeping:
 def save(learner: Learner, state: TrainingState, path: Path, identity: Identity) -> None:
     """Write the whole state to a temporary file beside ``path``, then rename it."""
     arrays: dict[str, npt.NDArray[Any]] = {
-        f"{part}/{k}": np.asarray(v)
-        for part, variables in _variables(learner).items()
+        f"{group}/{k}": np.asarray(v)
+        for group, variables in _variables(learner).items()
         for k, v in enumerate(variables)
     }
     arrays |= {f"best/{k}": v for k, v in enumerate(state.best_weights)}
@@ -188,8 +188,8 @@ def _read(
         record = CheckpointRecord.within(arrays)
         averaged = "raw/0" in arrays  # otherwise the weights were not averaged
         read = [
-            (variable, arrays[f"{part if part != 'raw' or averaged else 'model'}/{k}"])
-            for part, of_part in variables.items()
+            (variable, arrays[f"{group if group != 'raw' or averaged else 'model'}/{k}"])
+            for group, of_part in variables.items()
             for k, variable in enumerate(of_part)
         ]
         if any(tuple(variable.shape) != value.shape for variable, value in read):

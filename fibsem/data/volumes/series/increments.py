@@ -44,5 +44,5 @@ def between(a: Name, b: Name, count: int) -> Iterator[str]:
     """Yield names for lost slices, formatted like the slice before them."""
     first, last = ([number.value for number in name.numbers] for name in (a, b))
     for k in range(1, count + 1):
-        part = Fraction(k, count + 1)
-        yield a.with_values([x + (y - x) * part for x, y in zip(first, last, strict=True)])
+        share = Fraction(k, count + 1)
+        yield a.with_values([x + (y - x) * share for x, y in zip(first, last, strict=True)])

@@ -62,9 +62,9 @@ def ome_images(xml: str, directories: int, home: str | None = None) -> list[OmeI
     """
     root = ElementTree.fromstring(xml)
     uuid = root.get("UUID") if home is None else None
-    where = home if home is not None and home.lower().endswith((".tif", ".tiff")) else None
+    file = home if home is not None and home.lower().endswith((".tif", ".tiff")) else None
     return [
-        _image(image, pixels, (uuid, where), directories)
+        _image(image, pixels, (uuid, file), directories)
         for image in root.iterfind("{*}Image")
         for pixels in image.iterfind("{*}Pixels")
     ]

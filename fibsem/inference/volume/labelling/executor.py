@@ -38,8 +38,8 @@ def run_in_workers(
     options, slabs = job.options, -(-depth // ledger.slab)
     most = MOST_DEATHS * (1 if options.scheduler else options.workers)
     show("slabs", len(ledger.slabs), slabs)
-    where = cluster(options.scheduler) if options.scheduler else processes(options.workers)
-    with where as executor:
+    started = cluster(options.scheduler) if options.scheduler else processes(options.workers)
+    with started as executor:
         deaths = 0
         pending = {executor.submit(label_slab, job, slab) for slab in ledger.missing(depth)}
         while pending:

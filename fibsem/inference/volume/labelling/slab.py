@@ -164,12 +164,12 @@ class SlabWorker:
     ) -> None:
         """Label and write slabs; call ``finished`` with each when all its slices are written."""
         slabs = list(slabs)
-        where = {z: slab for slab in slabs for z in range(*slab)}
+        slab_of = {z: slab for slab in slabs for z in range(*slab)}
         waiting: deque[Future[None]] = deque()
         records: dict[int, SliceRecord] = {}
 
         def finish(scored: Scored) -> None:
-            start, stop = where[scored.z]
+            start, stop = slab_of[scored.z]
             records[scored.z] = self._finish(scored, outputs)
             if progress:
                 progress("slices", scored.z + 1, self.volume.shape[0])
@@ -181,7 +181,7 @@ class SlabWorker:
             progress("slices", slabs[0][0], self.volume.shape[0])
         finisher = ThreadPoolExecutor(1)
         try:
-            for scored in self.scored(where):
+            for scored in self.scored(slab_of):
                 while len(waiting) >= WAITING or (waiting and waiting[0].done()):
                     waiting.popleft().result()
                 if scored.z not in outputs.previewed:
@@ -227,11 +227,11 @@ class SlabWorker:
         spread = np.empty_like(scores) if self.uncertainty else None
         for rows, columns in self.tiling.tiles:
             with self.stages("tiles"):
-                part = (
+                spans = (
                     slice(rows.start, rows.stop + 2 * halo_y),
                     slice(columns.start, columns.stop + 2 * halo_x),
                 )
-                block = np.stack([grey[part] for grey in around], axis=-1)
+                block = np.stack([grey[spans] for grey in around], axis=-1)
             with self.stages("network"):
                 if spread is None:
                     scores[rows, columns] = self.scorer(block)

@@ -95,24 +95,24 @@ def check_possible(
     if slab < 1:
         raise ValueError(f"slabs of {slab} slices")
     for start, entries in slabs.items():
-        where = f"in the slab of slice {start}"
+        of_slab = f"in the slab of slice {start}"
         if start not in range(0, depth, slab):
             raise ValueError(f"a slab begins at slice {start}")
         if len(entries) != min(slab, depth - start):
-            raise ValueError(f"{len(entries)} slices {where}")
-        _check_pores([entry.pores for entry in entries], pixels, where)
+            raise ValueError(f"{len(entries)} slices {of_slab}")
+        _check_pores([entry.pores for entry in entries], pixels, of_slab)
         for entry in entries:
             spread = entry.spread
             if not (spread is None or (isinstance(spread, float | int) and 0 <= spread <= 0.5)):
-                raise ValueError(f"a spread of {spread} {where}")
+                raise ValueError(f"a spread of {spread} {of_slab}")
     if decided.pores_3d is not None:
         if len(decided.pores_3d) != depth:
             raise ValueError(f"pores of {len(decided.pores_3d)} slices")
         _check_pores(decided.pores_3d, pixels, "in 3D")
 
 
-def _check_pores(counts: Sequence[int | None], pixels: int, where: str) -> None:
+def _check_pores(counts: Sequence[int | None], pixels: int, of_slab: str) -> None:
     """Refuse pore counts that slices of ``pixels`` pixels cannot have; None is a missing slice."""
     for count in counts:
         if not (count is None or (type(count) is int and 0 <= count <= pixels)):
-            raise ValueError(f"{count} pores of {pixels} pixels {where}")
+            raise ValueError(f"{count} pores of {pixels} pixels {of_slab}")
