@@ -18,16 +18,16 @@ HELP = {
     errno.ELOOP: "mend the links that lead in a circle",
 }
 #: Packages that access artifact stores; the errors they raise are seldom subclasses of OSError.
-PLACES = ("azure.", "boto3.", "botocore.", "ftplib", "google.api_core.", "google.auth.",
+ARTIFACT_STORES = ("azure.", "boto3.", "botocore.", "ftplib", "google.api_core.", "google.auth.",
           "google.cloud.", "google.resumable_media.", "paramiko.", "pysftp", "s3transfer.",
           "urllib3.")  # fmt: skip
 #: Patterns in messages of TensorFlow: for a failed accelerator, and for one that is out of memory.
 DEVICE, MEMORY = r"CUDA|cuDNN|cuBLAS|DNN library|GPU", r"out.of.memory|ALLOC_FAILED"
 #: Errors of TensorFlow that are due to its input, even if they mention a device.
 GIVEN = {"ResourceExhaustedError", "InvalidArgumentError", "NotFoundError", "UnimplementedError"}
-#: Names of errors that database drivers raise for failures of the database or the connection ...
+#: Names of errors that database drivers raise: for failures of database or connection, or a query.
 DRIVERS = {"DatabaseError", "InterfaceError"}
-#: ... and of those among them that are due to the query: a bug.
+#: Names of the driver errors that are due to the query, and so to a bug.
 QUERIES = {"DataError", "IntegrityError", "NotSupportedError", "ProgrammingError"}
 #: Message of Python if a process cannot start further threads.
 THREADS = re.compile(r"can't (?:start|create) new thread\b")
@@ -97,7 +97,7 @@ def one_line(error: BaseException) -> str | None:
             return f"a text must have the encoding that is meant for it, but: {_first_line(cause)}."
         if isinstance(cause, OSError):
             return _refused(cause)
-        if of_a_place(cause):
+        if of_an_artifact_store(cause):
             return f"the place of the artifacts must answer, but says: {_first_line(cause)}"
         if of_a_database(cause):
             said = first_line(getattr(cause, "orig", None) or cause)
@@ -123,9 +123,9 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or (cause.__context__ if silent else None)
 
 
-def of_a_place(error: BaseException) -> bool:
+def of_an_artifact_store(error: BaseException) -> bool:
     """Whether an error is from a package that accesses artifact stores."""
-    return any(kind.__module__.startswith(PLACES) for kind in type(error).__mro__)
+    return any(kind.__module__.startswith(ARTIFACT_STORES) for kind in type(error).__mro__)
 
 
 def of_a_database(error: BaseException) -> bool:

@@ -109,7 +109,7 @@ class Estimate:
     @cached_property
     def _levels(self) -> DoubleArray:
         """Sum of weights by jackknife replicate, class and level; replicate 0 has all squares."""
-        finite = np.nan_to_num(self.scores, posinf=1, neginf=0)  # such scores show in the loss
+        finite = np.nan_to_num(self.scores, posinf=1, neginf=0)  # infinite scores show in the loss
         reached = np.searchsorted(THRESHOLDS.astype(np.float32), finite.clip(0, 1), side="right")
         return self._replicates(reached - 1, len(THRESHOLDS), self._weight)
 

@@ -64,7 +64,7 @@ class OpenDataset:
 
     @property
     def overrides_here(self) -> tuple[str, ...]:
-        """Overrides that name it in the present working directory, which may have changed."""
+        """Overrides that name the dataset from the present working directory."""
         if Path.cwd() == self._opened_in:
             return self.overrides
         places = ("data.path=", "data.root=")

@@ -66,7 +66,7 @@ class LoadedModel:
 
     @property
     def voxel_nm(self) -> tuple[float | None, float | None, float | None]:
-        """Voxel size of its training films, (z, y, x) in nm; None for an unknown size."""
+        """Voxel size of the training films, (z, y, x) in nm; None for an unknown size."""
         return self.bundle.voxel_nm
 
     def pictures(self) -> Iterable[bytes]:
@@ -183,7 +183,7 @@ def mean_of(models: Sequence[LoadedModel]) -> Segmenter:
 
 
 def warn_of_first(models: Sequence[LoadedModel]) -> None:
-    """Print warnings if models differ in settings of which those of the first one are used."""
+    """Print warnings if models differ in settings that an ensemble takes from the first one."""
     from fibsem.inference.model.segmenter import first_one_warnings
 
     named = {f"{k} {model.name}": model.bundle.segmenter for k, model in enumerate(models, 1)}

@@ -116,7 +116,9 @@ class PromoteResult(Result[PromotionSummary]):
     def text(self) -> str:
         """Version, whether it is the champion and why, folder, and the command that uses it."""
         outcome = "is the champion now" if self.champion else "is registered, not champion"
-        if self.contents.gate.passed and not self.champion:  # an earlier start made it champion
+        if (
+            self.contents.gate.passed and not self.champion
+        ):  # an earlier start made this version the champion
             outcome = "was made champion, which another version is by now"
         weights = [] if self.champion else [f"weights=models:/fibsem/{self.version}"]
         return (

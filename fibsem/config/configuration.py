@@ -73,7 +73,7 @@ class Configuration:
     tree: Tree
 
     def __post_init__(self) -> None:
-        # passwords in the command are hidden already; as an address it would seem to end in one
+        # without the command, whose passwords are hidden already: its text is no address
         for text in _texts({key: value for key, value in self.tree.items() if key != "command"}):
             remember(text)
 
@@ -115,12 +115,12 @@ class Configuration:
 
     @property
     def command(self) -> str | None:
-        """Command line that composes it; None in records of some earlier versions."""
+        """Command line of the configuration; None in records of some earlier versions."""
         return self.tree.get("command")
 
     @property
     def study(self) -> str | None:
-        """Name of the study of a sweep; None: that of its output folder."""
+        """Name of the study of a sweep; None: the study has the name of the output folder."""
         name = self.tree.get("study")
         legal = name is None or (isinstance(name, str) and len(name) <= MOST_LETTERS)
         require("study", name, legal, f"a text of at most {MOST_LETTERS} letters")

@@ -171,11 +171,11 @@ def output_folder(
     folder = _named_folder(command, tree, folder_title)
     if folder.exists() or command not in ("train", "sweep", "evaluate", "promote"):
         return folder
-    if tree.get("compare"):  # named only by what is compared
+    if tree.get("compare"):  # a comparison is named by the two evaluations alone
         return folder
     typed = typed_values(tree.get("command") or "")
     changed = {key: value for key, value in FORMER_DEFAULTS.items() if key not in typed}
-    if tree.get("budget") or tree.get("plan"):  # results without a budget have other steps
+    if tree.get("budget") or tree.get("plan"):  # only results of a budget have such steps
         former = _named_folder(command, _with_values(tree, changed), folder_title)
         return former if former.exists() else folder
     named = ("trials",) if tree.get("study") else ("trials", "study")  # derived from the folder
@@ -207,7 +207,7 @@ def _with_values(tree: Tree, values: Mapping[str, object]) -> Tree:
 
 
 def _others(folder: Path, data: str | None) -> list[Path]:
-    """Return folders of the same title, unless their results are certainly of other data."""
+    """Return existing folders of a title, without those whose results are of other data."""
     title, digits = folder.name.rpartition("-")[0], "[0-9a-f]" * 8
     others = sorted(folder.parent.glob(f"{glob.escape(title)}-{digits}"))
     return [folder for folder in others if not _is_of_other_data(folder, data)]
@@ -257,7 +257,7 @@ def _without_identity(folders: Iterable[Path]) -> list[Path]:
 
 
 def _tell_of(older: Sequence[Path], changed: Mapping[str, object], former: Path | None) -> None:
-    """Print which results can be gone on with otherwise than by the same command.
+    """Print which results of earlier versions can be continued, and with which options.
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ class Outlines:
 
     def of(self, extent: Extent, z: int, missing: Set[int]) -> Outline | int:
         """Return the outline of a slice as :func:`outline_of` does."""
-        count = len(missing)  # before the stand-in is chosen, which may find more of them
+        count = len(missing)  # counted first: choosing a stand-in may find more missing slices
         if z not in self._each or self._each[z][0] != count:
             self._each[z] = count, outline_of(extent, z, missing)
         return self._each[z][1]
@@ -198,7 +198,7 @@ class CorrectedVolume:
         grey = self._outlined(self._outline(z), box)
         if len(self.volume.missing) == missing:
             return grey
-        return self._material(z, box)  # the read found a missing slice: it has another stand-in
+        return self._material(z, box)  # the slice turned out to be missing: read its stand-in
 
     def _outlined(self, outline: Outline | int, box: Box) -> FloatArray:
         """Read the rows and columns of a box in a slice with the given outline."""

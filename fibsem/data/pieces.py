@@ -45,10 +45,10 @@ class Pieces:
     regions
         The pieces, each part of a labelled region.
     weight
-        Number of pieces that each represents, at least 1.
+        Number of pieces that each piece represents, at least 1.
     square
-        Index of the square that each lies in. Figures of one square are alike, and so are those of
-        squares above each other in other slices, which share an index.
+        Index of the square that each piece lies in. Figures of one square are alike, and so are
+        figures of squares above each other in other slices, which share an index.
     counts
         Number of labelled pore and solid pixels of the whole split.
     """
@@ -79,8 +79,8 @@ def samples_of(square: npt.NDArray[np.integer], regions: Sequence[Region]) -> Co
 class Parts:
     """Regions cut into parts of about equal size.
 
-    ``counts`` are their pore and solid pixels, (n, 2). ``square`` is the index of the square that
-    each lies in; squares divide a region from its corner on, regardless of the slice.
+    ``counts`` are the pore and solid pixels of each part, (n, 2). ``square`` is the index of its
+    square; squares divide a region from its corner on, regardless of the slice.
     """
 
     regions: tuple[Region, ...]
@@ -97,9 +97,9 @@ class Parts:
 
 @dataclass(frozen=True, eq=False)
 class Whole:
-    """Labels of a region, cached so that its parts, asking one after the other, read them once.
+    """Labels of a whole region, cached for its parts, which are read one after the other.
 
-    A slice of seven million pixels has four hundred parts.
+    A slice of seven million pixels has four hundred parts, and would be decoded for each.
     """
 
     read: Callable[[], LabelArray]

@@ -36,7 +36,7 @@ CHUNK = 1 << 17
 
 @dataclass(frozen=True)
 class Forest:
-    """A random forest; ``classifier`` is that of scikit-learn, None before fitting."""
+    """A random forest; ``classifier`` is scikit-learn's classifier, None before fitting."""
 
     spec: ModelSpec
     classifier: RandomForestClassifier = None

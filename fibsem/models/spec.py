@@ -90,7 +90,7 @@ class ModelSpec:
 
     @property
     def alignment(self) -> int:
-        """Blocks that start at multiples of this get the same scores as in a larger block."""
+        """Blocks that start at multiples of these pixels get the scores that larger blocks get."""
         return self.squares.multiple if self.family == "squares" else 1
 
     @cached_property

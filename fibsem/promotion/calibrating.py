@@ -39,7 +39,7 @@ def fit_calibration(squares: Sequence[ScoredSquare], sigma: float = 0.0) -> Cali
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> scores = rng.uniform(0.05, 0.95, (64, 64)).astype(np.float32)
-    >>> labels = (rng.uniform(size=(64, 64)) < scores).astype(np.uint8)  # as often as they say
+    >>> labels = (rng.uniform(size=(64, 64)) < scores).astype(np.uint8)  # drawn by their scores
     >>> whole = (slice(0, 64), slice(0, 64))
     >>> 0.9 < fit_calibration([ScoredSquare(scores, labels, whole)]).temperature < 1.1
     True

@@ -69,7 +69,7 @@ class Candidates:
 
     @property
     def views(self) -> bool:
-        """Whether one of them is a network that can be scored with several views."""
+        """Whether one of the candidates is a network that can be scored with several views."""
         return any(final.spec.is_network and final.spec.convertible for final in self.finals)
 
     @property

@@ -59,7 +59,7 @@ class Challenger:
 
     @property
     def run_id(self) -> str:
-        """Run of its first member's final training, on which its version is registered."""
+        """Run of the first member's final training, to which the registered version belongs."""
         return self.finals[0].result.run_id
 
     @property

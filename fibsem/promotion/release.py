@@ -129,7 +129,7 @@ def segment_samples(
     films = {}
     for sample in promotion.dataset.samples:
         film = segmenting(sample)
-        check_unchanged(promotion.dataset, PROMOTION, labels=False)  # else it is another film
+        check_unchanged(promotion.dataset, PROMOTION, labels=False)  # the films; labels may change
         promotion.say(f"{sample.name}: porosity {porosity_text(film)}")
         promotion.tracking.log_changed(run_id, _metrics(film, metric_part(sample.name)))
         films[sample.name] = PromotedFilm(

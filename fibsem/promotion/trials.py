@@ -85,7 +85,7 @@ class Trial:
 
     @property
     def architecture(self) -> str:
-        """Name of its network."""
+        """Name of the network's architecture."""
         return str(self.tree["model"]["name"])
 
     @property
@@ -368,7 +368,7 @@ def _counted(parents: Iterable[Run]) -> int:
 def _lost(runs: Sequence[Run], tracking: Tracking) -> Iterator[str]:
     """Yield a notice for each sweep that counts more trials than are here.
 
-    Those from before stay behind if a sweep is continued in another store or experiment.
+    Earlier trials stay behind if a sweep is continued in another store or experiment.
     """
     parents = {run.data.tags.get(names.PARENT): run.data.tags.get(names.STUDY) for run in runs}
     for parent, study in parents.items():

@@ -357,7 +357,7 @@ def _say_unread(error: OSError) -> None:
 
 def _is_whole(result: FinishedCommand[Any]) -> bool:
     try:
-        result.summary  # noqa: B018 (it is read here, and kept)
+        result.summary  # noqa: B018 (read here, and cached)
     except ValueError as error:
         file = result.folder / "summary.json"
         text = f"a record must be whole, but {file} is damaged ({error}); {LEFT_OUT}."

@@ -137,7 +137,7 @@ def promotions(results: Results) -> Section:
             "reason": summary.gate.reason,
             "validation mIoU": _figure(summary.val_all.miou),
             "test mIoU": _figure(summary.test_all.miou),
-            # older versions do not have it
+            # a record of an older version lacks the key
             "test pore IoU, median of squares": _figure(summary.test_all.iou_pore_median),
             "test porosity %": percent(summary.test_all.porosity),
             "labelled porosity %": percent(summary.test_all.label_porosity),

@@ -289,7 +289,7 @@ class Sweep:
         )  # fmt: skip
 
     def pareto(self) -> list[Outcome]:
-        """Return the Pareto front: trials within the bounds that no other such trial dominates."""
+        """Return the Pareto front of the trials within all bounds: no other one dominates them."""
         trials = _feasible(self.study.outcomes())
 
         def costs(trial: Outcome) -> tuple[float, ...]:

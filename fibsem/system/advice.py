@@ -161,7 +161,7 @@ def called(*names_of_keys: KeyNames) -> Iterator[None]:
     """Use these names for keys in messages of the block; other keys keep the outer names."""
     names: dict[str, str] = {}
     manifest: set[str] = set()
-    for key_names in (*names_of_keys, _NOW.get()):  # the first that has a key names it
+    for key_names in (*names_of_keys, _NOW.get()):  # the first names that have a key count
         manifest |= key_names.manifest - names.keys()
         names |= {
             key: name for key, name in key_names.names.items() if key not in {*names, *manifest}

@@ -27,7 +27,7 @@ def user_cache() -> Path:
     Without a writable home, as in containers and on clusters, this is a folder of the user among
     the temporary files.
     """
-    import pooch  # here, because it takes longer to load than the rest of this module
+    import pooch  # imported here, as it takes longer than the rest of this module
 
     try:
         folder = Path(pooch.os_cache("fibsem"))

@@ -252,7 +252,7 @@ def _setting_differences(
 
 
 def _data_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    if before.keys() == {"hash"}:  # earlier versions kept only this
+    if before.keys() == {"hash"}:  # earlier versions kept only the hash
         if not same_data(before["hash"], now.get("hash")):
             yield f"data ({_short(before['hash'])}, now {_short(now.get('hash', ABSENT))})"
         return

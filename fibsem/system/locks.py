@@ -97,7 +97,7 @@ def _in_use(folder: Path) -> bool:
             return not _lock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB) and (
                 lock_files.is_owned(path)
             )
-    except OSError:  # it is locked, or of another user
+    except OSError:  # the file is locked, or belongs to another user
         return True
 
 

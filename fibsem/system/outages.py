@@ -17,7 +17,7 @@ from fibsem.errors import (
     OutageError,
     causes,
     device_failure,
-    of_a_place,
+    of_an_artifact_store,
     of_threads,
     one_line,
 )
@@ -44,7 +44,7 @@ def outage_of(error: BaseException) -> OutageError | None:
 
 def _from_outside(error: BaseException) -> bool:
     of_system = isinstance(error, OSError) and error.errno != errno.ENOMEM
-    return of_system or of_a_place(error) or of_threads(error)
+    return of_system or of_an_artifact_store(error) or of_threads(error)
 
 
 @contextlib.contextmanager

@@ -115,8 +115,8 @@ def confine(cores: set[int], accelerator: str | None) -> None:
 def command_began() -> float:
     """Return the start of the running command on the clock of ``time.perf_counter``.
 
-    The first command of a process began with it. Further ones, as the jobs of ``--multirun``, and
-    all of a process that is not a command of this package, as a notebook, begin now.
+    The first command of a process began with the process. A further command, such as a job of
+    ``--multirun``, and any command in a process of another kind, such as a notebook, begins now.
     """
     now, main = time.perf_counter(), getattr(sys.modules["__main__"], "__spec__", None)
     is_command = main is not None and main.name.startswith("fibsem.")

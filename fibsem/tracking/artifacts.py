@@ -71,7 +71,7 @@ def check_artifacts(uri: str, experiment_id: str, requested: Path, *, was_typed:
         )
     assert database is not None
     beside = lies is not None and lies.resolve().is_relative_to(database.resolve().parent)
-    if not beside and parent_process() is None:  # workers would repeat it
+    if not beside and parent_process() is None:  # workers would repeat the warning
         print(
             f"warning: artifacts of the experiment {experiment.name} go to {address}, where its "
             f"others are, and not to {requested}{moved}",

@@ -89,7 +89,7 @@ class Bundle:
 
     @property
     def trained(self) -> TrainedOn:
-        """Properties of its training data, for comparison with a volume."""
+        """Properties of the training data, for comparison with a volume."""
         audit = self.audit
         share = audit.calibration.before.share if audit.calibration else None
         greys, moments = audit.greys or {}, audit.moments or {}
@@ -97,12 +97,12 @@ class Bundle:
 
     @property
     def dataset(self) -> str | None:
-        """Name of the data that it was trained on; None if unknown."""
+        """Name of the data that the model was trained on; None if unknown."""
         return self.audit.dataset
 
     @property
     def data(self) -> str | None:
-        """Hash of the data that it was trained on; None if unknown."""
+        """Hash of the data that the model was trained on; None if unknown."""
         return self.audit.data
 
     @property
@@ -112,12 +112,12 @@ class Bundle:
 
     @property
     def tested(self) -> tuple[FilmSquares, ...]:
-        """Squares that it was tested on; empty in bundles of earlier versions."""
+        """Squares that the model was tested on; empty in bundles of earlier versions."""
         return self.audit.squares
 
     @property
     def learned(self) -> Learned | None:
-        """Squares that it was trained on; None if unknown for it, its first weights or teacher."""
+        """Squares that model, first weights and teacher learned; None if one is unknown."""
         return self.audit.learned
 
     def save(self, folder: Path) -> None:
@@ -182,7 +182,7 @@ def load_bundle(folder: Path, key: str = "weights") -> Bundle:
     Raises
     ------
     UserError
-        If it is no such folder, or its files are damaged.
+        If the folder is no bundle, or its files are damaged.
 
     Examples
     --------
@@ -291,7 +291,7 @@ def load_segmenter(weights: Sequence[str], tracking_uri: str) -> Segmenter:
 def find_bundle(weights: str, tracking_uri: str, key: str = "weights") -> Bundle:
     """Load a bundle from a folder or from a model in the registry, ``models:/fibsem@champion``.
 
-    ``key`` is that of the configuration which named it.
+    ``key`` is the configuration key that names the bundle, for messages.
     """
     if not weights.startswith(REMOTE):
         return load_bundle(home_path(weights), key)

@@ -75,7 +75,7 @@ def make_champion(
     why, how
         See :class:`~fibsem.tracking.history.Change`.
     instead_of
-        Versions that it may replace, because it was compared with them. By default any.
+        Versions that ``new`` may replace, because it was compared with them; by default any.
 
     Raises
     ------

@@ -41,9 +41,8 @@ class Succession:
     @classmethod
     def read(cls, client: MlflowClient) -> Succession:
         """Read the current succession of a store."""
-        aliases, pending = _aliases(
-            client
-        )  # first, so that every version they name is in the list read next
+        # aliases first: the versions that they name are then among the versions read next
+        aliases, pending = _aliases(client)
         versions = {str(version.version): version for version in all_versions(client)}
         return cls(versions, aliases, pending, _line(versions, aliases, pending))
 

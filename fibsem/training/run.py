@@ -130,7 +130,7 @@ def _ended(run_id: str, tracking: Tracking, *, published: bool) -> Iterator[None
 
 
 def _has_model(folder: Path, spec: ModelSpec) -> bool:
-    """Whether the network of a result is readable; otherwise it is rebuilt from the checkpoint."""
+    """Whether the network of a result can be read; if not, its checkpoint gives it again."""
     try:
         models.load(spec, folder)
     except Exception as error:  # damaged files raise errors of many types

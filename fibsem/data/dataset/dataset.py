@@ -99,13 +99,13 @@ class Dataset:
         return differing
 
     def _compared(self, *, labels: bool) -> list[str]:
-        """Return the names of the parts whose digest differs from that of the files now."""
+        """Return the names of the parts whose digest is not that of the present files."""
         before, now = self._parts, self._anew()._parts
         counted = [key for key in now if labels or not key.startswith(LABELS)]
         return [key for key in counted if now[key] != before[key]]
 
     def _anew(self) -> Dataset:
-        """Return the dataset as its files are now, without cached layers of labels."""
+        """Return the dataset of the present files, without cached layers of labels."""
         volumes: dict[int, Volume] = {}
 
         def read_anew(read: Callable[[], LabelArray]) -> Callable[[], LabelArray]:

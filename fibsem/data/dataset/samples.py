@@ -173,7 +173,7 @@ def check_boxes(sample: Sample) -> None:
                 f"{sample.volume.shape}."
             )
     if sample.dense:
-        return  # cut from one stack, so they cannot overlap
+        return  # regions that are cut from one stack cannot overlap
     for k, region in enumerate(sample.regions):
         for other in sample.regions[:k]:
             if region.split != other.split and region.box.overlaps(other.box):

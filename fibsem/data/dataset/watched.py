@@ -37,7 +37,7 @@ class WatchedFiles:
         ]
 
     def are_unwritten(self, stamps: Sequence[SampleStamps], *, labels: bool) -> bool:
-        """Return whether stamps, with or without those of labels, are the ones kept."""
+        """Return whether stamps equal the kept ones; those of labels count if ``labels`` is set."""
         compared = slice(None) if labels else slice(-1)
         return [stamp[compared] for stamp in stamps] == [stamp[compared] for stamp in self._stamps]
 

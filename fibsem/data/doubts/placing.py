@@ -31,7 +31,7 @@ MOST, FEWEST, REACH, NEAR = 16, 6, 3, 1
 BINS = 16
 #: Maximum number of pixels along a side of a region; larger ones are subsampled.
 SIDE = 256
-#: Axes along which labels may be mirrored, by name; then the same after y and x were exchanged.
+#: Axes along which labels may be mirrored, by name: as they are, and with y and x exchanged.
 MIRRORED: dict[str, tuple[int, ...]] = {"y": (1,), "x": (2,), "y and x": (1, 2), "z": (0,)}
 TURNED: dict[str, tuple[int, ...]] = {
     "with y and x exchanged": (),
@@ -61,7 +61,8 @@ class Placing:
     at_place
         Information of each region's labels in nats, (regions,).
     at_others
-        The same at other places, by the description of the place; nan where it has no grey values.
+        Information of each region's labels at other places, by the description of the place; nan
+        where that has no grey values.
 
     Examples
     --------

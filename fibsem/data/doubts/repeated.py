@@ -31,7 +31,7 @@ def counted_twice(sample: Sample) -> Iterator[str]:
     (:func:`fibsem.data.dataset.samples.check_boxes`).
     """
     if sample.dense:
-        return  # cut from one stack, so they cannot contradict
+        return  # regions that are cut from one stack cannot contradict each other
     slices: dict[int, list[Region]] = {}
     for region in sample.regions:
         slices.setdefault(region.box.start[0], []).append(region)

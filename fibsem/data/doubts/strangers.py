@@ -35,7 +35,7 @@ def share_above(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
 
 
 def strangers(sample: Sample) -> Iterator[str]:
-    """Yield a message for squares that look inverted or misplaced next to the others."""
+    """Yield a message for squares that look inverted or misplaced among all squares of a film."""
     shares = {
         region.name: share
         for region in sample.labelled[:: -(-len(sample.labelled) // MOST) or 1]

@@ -82,7 +82,7 @@ class Edge:
         return self.straight >= TOGETHER and self.first >= 2
 
     def is_cornered(self, other: Edge, tolerance: float) -> bool:
-        """Whether the edge of an adjacent side proves this one: fill around a corner."""
+        """Whether an edge of an adjacent side proves this edge: the fill goes around a corner."""
         crossing = (self.side in ("top", "bottom")) != (other.side in ("top", "bottom"))
         both = min(self.straight, other.straight) >= CORNERED and min(self.first, other.first) >= 2
         return crossing and both and abs(self.value - other.value) <= tolerance
@@ -100,7 +100,7 @@ class Edge:
         return all(abs(end - depth) <= BLURRED for end, depth in pairs if end > SHARP)
 
     def is_again(self, other: Edge, tolerance: float) -> bool:
-        """Whether the edge of a neighbouring slice at the same side proves this one."""
+        """Whether an edge of a neighbouring slice, at the same side, proves this edge."""
         moved = max(abs(self.first - other.first), abs(self.last - other.last))
         return abs(self.value - other.value) <= tolerance and (self.sure or moved <= SAME_LINE)
 
@@ -257,7 +257,7 @@ def _slanted(side: Side, depth: IntArray, reached: IntArray, value: float) -> Ed
     filled = reached[depth[reached] > 0]
     least = max(LEAST_PX, LEAST_SHARE * depth.size)
     ends = [float(np.mean(depth[end] > 0)) for end in (slice(LEAST_PX), slice(-LEAST_PX, None))]
-    if len(filled) < least or max(ends) < ALONE:  # it must begin at a corner
+    if len(filled) < least or max(ends) < ALONE:  # the line must begin at a corner
         return None
     rng = np.random.default_rng(0)
     one, other = rng.choice(filled, (2, TRIED))
@@ -279,7 +279,7 @@ def _slanted(side: Side, depth: IntArray, reached: IntArray, value: float) -> Ed
         return None
     near, before = float(np.mean(at[best][shown])), float(np.mean(ends_before[best]))
     sure = bool(line.max() >= SURE_DEPTH and abs(slope[best]) <= SURE_SLOPE)
-    # beyond the end of the line the side shows film, where black pores may touch it
+    # beyond the end of the line black pores of the film may touch the side of the slice
     if near < (TOGETHER if sure else MOSTLY) or before > BEFORE:
         return None
     ends = depth[one[best]] + slope[best] * (np.array([0, depth.size - 1]) - one[best])

@@ -223,12 +223,12 @@ class Search(Mapping[int, tuple[Part, ...]]):
         return float(np.median(values)) if slices >= max(FEWEST, MOVED * len(looks)) else None
 
     def _is_again(self, z: int, edge: Edge) -> bool:
-        """Whether enough neighbours have the same edge."""
+        """Whether enough neighbouring slices have an edge of this slice, too."""
         edges = (look.borders[edge.side].edge for look in self._neighbours(z))
         return sum(e is not None and edge.is_again(e, self.tolerance) for e in edges) >= AGAIN
 
     def _blocks_around(self, z: int, block: Rect) -> int:
-        """Number of neighbours with the same block, within a pixel."""
+        """Number of neighbouring slices with this block, within a pixel."""
         ends = np.array(block.as_kept[1:])
         return sum(
             any(np.abs(np.array(near.as_kept[1:]) - ends).max() <= 1 for near in look.blocks)

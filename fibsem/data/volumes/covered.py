@@ -35,7 +35,7 @@ class CoveredSource(Around):
         self.inside = inside
 
     def onto(self, source: Source) -> CoveredSource:
-        """Return another source under the same mask."""
+        """Return another source, covered by the mask of this source."""
         return CoveredSource(source, self.inside)
 
     def read(self, box: Box) -> Voxels:

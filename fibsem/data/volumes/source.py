@@ -63,7 +63,7 @@ class Manner:
 
     @property
     def choice(self) -> dict[str, object]:
-        """The settings that distinguish this volume from others at the same path."""
+        """Settings that distinguish this volume from other volumes at its path."""
         keys = {"pattern": self.pattern, "series": self.series, "sparse": self.sparse or None}
         return {key: value for key, value in keys.items() if value is not None}
 

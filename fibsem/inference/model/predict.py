@@ -214,7 +214,7 @@ class BlockScorer:
 
     @property
     def alignment(self) -> int:
-        """Blocks must start at multiples of it to get the same scores as in a larger block."""
+        """Blocks that start at multiples of these pixels get the scores that larger blocks get."""
         return self.spec.alignment
 
     @property

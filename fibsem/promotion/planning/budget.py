@@ -187,8 +187,8 @@ def trained_anew(
 
     Parameters
     ----------
-    given
-        The configuration.
+    configuration
+        Settings of the promotion, with the keys that were typed.
     fewest
         Number of the best trials that include a network.
     anew_s

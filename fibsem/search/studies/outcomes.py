@@ -69,7 +69,7 @@ class Outcome:
 
     @property
     def run_id(self) -> str | None:
-        """Id of its run in MLflow, or None if it has none."""
+        """Id of the attempt's run in MLflow, or None if it has none."""
         return self.record.run_id
 
     @property

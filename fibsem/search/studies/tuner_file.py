@@ -134,7 +134,7 @@ class StudyFile:
             self._restore(state.oracle, state.trials)
         else:  # of an earlier version
             self.oracle.reload()
-            # the slots decide what is tried again
+            # slots, not Keras-Tuner's queue, decide which trials are tried again
             self.oracle.set_state({**self.oracle.get_state(), "retry_queue": []})
         self._read_at = self._stamp()
 

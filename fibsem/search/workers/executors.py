@@ -151,7 +151,7 @@ def in_own_process(
     try:
         return _converse(ours, process, on_epoch)
     except KeyboardInterrupt:
-        ask_to_end(process)  # it ends its run in MLflow itself
+        ask_to_end(process)  # the process ends its run in MLflow itself
         raise
     finally:
         ours.close()
@@ -211,10 +211,10 @@ def _child(task: Callable[[Line], tuple[str, Any]], pipe: Connection) -> None:
     try:
         end_cleanly(*STOPS, once=True)
         line.send(task(line))
-    except KeyboardInterrupt:  # the exit code tells whether it alone was interrupted
+    except KeyboardInterrupt:  # a code of its own: Ctrl-C may reach this process alone
         sys.exit(INTERRUPTED)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all was sent: it may be ended at once
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all was sent: this process may be ended
 
 
 class Line:
@@ -263,7 +263,7 @@ def _run(job: Job, tracking: Tracking, data: Mapping[str, str], line: Line) -> t
         return "away", str(outage)
     except TrialFailedError as failure:
         return _failed(failure)
-    except UserError as changed:  # the data were changed: this concerns all trials
+    except UserError as changed:  # changed data concern all trials
         return "refused", str(changed)
 
 

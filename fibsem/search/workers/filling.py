@@ -104,7 +104,7 @@ def _note(slot: int) -> str:
 
 
 def _to_come(plan: Plan, slot: int, outcomes: Iterable[Outcome]) -> int:
-    """Count the planned trainings after that of a slot; negative if it is beyond the plan."""
+    """Count the planned trainings after a slot's; negative if the slot is beyond the plan."""
     before = (o for o in outcomes if o.slot < slot or (o.slot > slot and o.state != "running"))
     return plan.trials - 1 - _begun(before)
 

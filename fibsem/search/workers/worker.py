@@ -304,7 +304,7 @@ class Worker:
         if held is None or held.settled:
             return
         reason = "interrupted" if isinstance(why, KeyboardInterrupt) else f"stopped: {why}"
-        # the network itself may make the accelerator fail: it counts, and is not retried for ever
+        # the network may be why the accelerator failed: counted, so that it is not retried for ever
         cause: Cause = "ended" if isinstance(why, DeviceError) else "let_go"
         with contextlib.suppress(Exception):
             self.study.fail(held.attempt, reason, cause)

@@ -76,7 +76,7 @@ class Hold:
         """Remove the files of this holder, unless the lock is lost."""
         chain = [self] if self.shared else _chain(self.path)
         if chain[-1:] == [self]:
-            for hold in chain:  # the first one first: without it the lock is free
+            for hold in chain:  # without its first file a lock is free
                 hold.file.unlink(missing_ok=True)
 
 
@@ -86,7 +86,7 @@ def exclusive(path: Path) -> Hold | None:
     if chain and not chain[-1].is_silent:
         return None
     hold = _create(path, chain[-1].next if chain else _owner(path))
-    if hold is not None and hold.is_lost:  # it is shared, or was released in the meantime
+    if hold is not None and hold.is_lost:  # the lock is shared, or was released meanwhile
         hold.file.unlink(missing_ok=True)
         return None
     return hold
@@ -134,7 +134,7 @@ def holding(hold: Hold) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-        with suppress(OSError):  # then it is taken over after a while
+        with suppress(OSError):  # a lock that stays is taken over after a while
             hold.release()
 
 
@@ -167,7 +167,7 @@ def _chain(path: Path) -> list[Hold]:
     file = _owner(path)
     with suppress(FileNotFoundError):
         while True:
-            # a process that was killed before it wrote its token is known by this
+            # name and time stand for the token that a killed process did not write
             token = file.read_text() or f"{file.name} {file.stat().st_mtime_ns}"
             chain.append(Hold(path, file, token))
             file = chain[-1].next

@@ -122,7 +122,7 @@ def train(
     if learner is None:
         steps = traced.take(computed)
         if steps is None:
-            keras.utils.set_random_seed(config.seed)  # frees what was prepared for other networks
+            keras.utils.set_random_seed(config.seed)  # Keras frees earlier networks
         else:
             seed_networks(config.seed)
         learner = Learner.of(config, steps=steps)
@@ -273,6 +273,6 @@ class EndOfEpoch(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """End the epoch after this step if there is a reason to."""
         self.steps += 1
-        loss = (logs or {}).get("loss", 0.0)  # Keras has read it already, for its callbacks
+        loss = (logs or {}).get("loss", 0.0)  # a number: Keras waited for it
         if not math.isfinite(loss) or time.perf_counter() >= self.until:
             self.model.stop_training = True

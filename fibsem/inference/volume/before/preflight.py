@@ -96,5 +96,5 @@ def _needed(ledger: Ledger, outputs: Outputs) -> list[Store]:
     stores = [store for store in (outputs.probabilities, outputs.uncertainty) if store]
     labels_done = not outputs.flat or ledger.decided.pores_3d is not None
     stores += [outputs.labels if labels_done else outputs.flat or outputs.labels]
-    # after an export, users may remove the store that it was made from
+    # users may remove a store after it was exported
     return [s for s in stores if s.name not in exported or not s.path.exists()]

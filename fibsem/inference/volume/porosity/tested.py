@@ -99,7 +99,7 @@ class FilmSquares:
         cls, sample: str, shape: Triple, slices: Mapping[int, str], rows: Sequence[SquareRow],
         seeds: Sequence[float] = (), reading: Reading | None = None,
     ) -> FilmSquares:  # fmt: skip
-        """Create it from rows of a film's labelled squares, after post-processing."""
+        """Return the test squares of a film from rows of its squares, after post-processing."""
         places = by_place((Spot(sample, row.at, row.size), Confusion(row.chosen)) for row in rows)
         squares = [pooled(group) for group in places.values()]
         parts = [PartErrors(*row.parts) for row in rows if row.parts]
@@ -137,7 +137,7 @@ class FilmSquares:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> FilmSquares:
-        """Create it from a record of :meth:`to_json`."""
+        """Return the test squares of a film from a record of :meth:`to_json`."""
         return typed(cls, record)
 
     def is_of(self, shape: Triple, slices: Mapping[int, str]) -> bool:
