@@ -73,6 +73,39 @@ def test_names_say_what_they_hold():
     assert vague == []
 
 
+#: Participles and the like, which as names leave out the noun that they stand for.
+NOUNLESS = {"given", "kept", "own"}
+
+
+#: Words of the glossary that each mean one thing, and the files that may name a thing by them.
+HOMES = {
+    "part": {
+        "analysis/postprocessing/steps.py", "data/material", "data/pieces.py",
+        "training/material/epoch_draws.py", "training/scoring/picture.py",
+    },
+    "place": {"analysis/statistics.py", "analysis/tables.py", "api/results.py", "places.py"},
+    "whole": {
+        "data/volumes/volume.py", "geometry.py", "reporting/results.py",
+        "training/material/epoch_draws.py",
+    },
+    "work": {
+        "inference/volume", "search/sweep.py", "search/workers/worker.py", "training/planning",
+    },
+}  # fmt: skip
+
+
+def test_a_word_of_the_glossary_means_one_thing():
+    other = []
+    for file, nodes in _package().items():
+        path = file.relative_to(ROOT / "fibsem").as_posix()
+        names = {name.strip("_") for name in _names(nodes)}
+        other += [f"{path}: {name}" for name in names & NOUNLESS]
+        for word in names & HOMES.keys():
+            if not path.startswith(tuple(HOMES[word])):
+                other.append(f"{path}: {word}")
+    assert other == []
+
+
 #: Names of an element that say nothing of it: a loop names the noun, or an index.
 LOOSE = {"one", "each", "some", "what", "it", "thing"}
 

@@ -207,7 +207,7 @@ def open_dataset(dataset: str | Path = "phantom", **options: Any) -> OpenDataset
     from fibsem.training.material.datasets import obtain
 
     opened = obtain(data, split)
-    overrides = (*overrides_of(dataset), *_given(options))
+    overrides = (*overrides_of(dataset), *_typed(options))
     tables = {file: _digest(file) for file in _tables_of(opened)}
     root = read_path(data.root, "data.root") if data.path is None else None
     return OpenDataset(opened, overrides, tables, root)
@@ -241,5 +241,5 @@ def _digest(path: Path) -> int | None:
         return None
 
 
-def _given(options: Mapping[str, Any]) -> list[str]:
+def _typed(options: Mapping[str, Any]) -> list[str]:
     return [override(key, value) for key, value in flat(options)]
