@@ -89,8 +89,8 @@ def to_beat(promotion: Promotion) -> Bundle | None:
     Raises
     ------
     UserError
-        If it cannot be read, or its field reaches across the gap between the splits, unless
-        ``force`` allows a promotion without comparison.
+        If the champion cannot be read, or its field reaches across the gap between the splits,
+        unless ``force`` allows a promotion without comparison.
     """
     uri = promotion.tracking.uri
     version = champions.version_to_beat(uri)

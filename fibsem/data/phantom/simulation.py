@@ -110,7 +110,7 @@ def replaceable(folder: Path) -> Path:
     Raises
     ------
     UserError
-        If it is a mount point, which cannot be renamed.
+        If the folder is a mount point, which cannot be renamed.
     """
     target = folder.resolve()
     if target.is_mount():

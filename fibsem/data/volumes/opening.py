@@ -55,7 +55,7 @@ def open_volume(
     Raises
     ------
     UserError
-        If it is no path, there is no volume at it, there are several, or it cannot be read.
+        If there is no volume at the path, there are several, or it cannot be read.
 
     Notes
     -----
@@ -127,7 +127,7 @@ OTHERS = {
     b"PK\x03\x04": "a ZIP archive", b"\x89HDF": "HDF5", b"\x93NUMPY": "a NumPy array",
     b"NRRD": "NRRD", b"\x1f\x8b": "compressed by gzip", b"%PDF": "a PDF",
 }  # fmt: skip
-#: Those that hold other files.
+#: Formats whose files hold other files.
 PACKED = ("a ZIP archive", "compressed by gzip")
 
 

@@ -169,9 +169,9 @@ def _open(folder: Path, manner: Manner) -> ZarrSource:
 def _described_above(
     array: Path,
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return what the image that an array is a resolution of says of it; empty if it is of none.
+    """Return the metadata of the image that an array is a resolution of; empty without an image.
 
-    Its axes and its voxel size stand there alone. Damage there does not hinder reading the array.
+    Only these metadata hold axes and voxel size. Damage to them does not hinder reading the array.
     """
     with suppress(AttributeError, KeyError, TypeError, ValueError):
         return _image_above(array)
@@ -256,9 +256,9 @@ def _inner(group: zarr.Group) -> list[tuple[str, zarr.Group]]:
 
 
 def resolutions(path: Path, series: str | None = None) -> list[zarr.Array[Any]]:
-    """Return the resolutions of an OME-Zarr, the full one first; empty if it is none.
+    """Return the resolutions of an OME-Zarr, the full one first; empty for other paths.
 
-    If it holds several images, ``series`` selects one, as when opening a volume.
+    If the path holds several images, ``series`` selects one, as when opening a volume.
 
     Examples
     --------
