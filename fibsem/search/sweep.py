@@ -90,7 +90,7 @@ class Sweep:
         configuration, dataset = configuration.settled, material.dataset
         search, tree = configuration.search, configuration.tree
         goals, space = objectives(search.objectives), read_space(tree)
-        bounds(search.constraints)  # errors in them are raised before anything is opened
+        bounds(search.constraints)  # raises errors of the constraints before anything is opened
         name = study_name(configuration.study, folder)
         # trials of two studies do not share a folder
         settings = {**settings_of("sweep", tree), "study": name}
@@ -224,8 +224,6 @@ class Sweep:
     def is_shared(self) -> bool:
         """Whether another command is training trials; called after this one has ended its own."""
         return any(attempt.state == "running" for attempt in self.study.attempts())
-
-    # results
 
     def best(self, now: Sequence[Outcome] | None = None) -> Outcome | None:
         """Return the best trial within the bounds by the first objective; None if there is none."""

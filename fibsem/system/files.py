@@ -87,7 +87,7 @@ def folder_beside(path: Path) -> Iterator[Path]:
 def scratch_beside(path: Path) -> Iterator[Path]:
     """Yield a new folder as `folder_beside` does, for work whose results lie on other disks, too.
 
-    So a full disk is not taken for that of the folder.
+    A full disk during the work is therefore not reported as the disk of the folder.
     """
     with _folder_beside(path) as hidden:
         yield hidden

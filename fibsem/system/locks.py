@@ -67,7 +67,7 @@ def sole(path: Path, refusal: UserError, *, shared: bool = False) -> Iterator[No
 def at_work(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Lock an output folder, and remove the unfinished files that a killed process has left.
 
-    Those in a subfolder in which another process is at work stay.
+    Unfinished files in a subfolder stay if another process is at work there.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def make_folder(folder: Path) -> None:
     Raises
     ------
     UserError
-        If it is a file, or a folder without write permission.
+        If the path is a file, or a folder without write permission.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

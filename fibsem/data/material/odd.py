@@ -1,6 +1,6 @@
 """Find slices unlike their neighbours: inverted, brighter, repeated, swapped, of another film.
 
-They are measured nevertheless, with a warning, as it is not certain what is wrong with them.
+Odd slices are measured nevertheless, with a warning, as it is not certain what is wrong with them.
 """
 
 from __future__ import annotations

@@ -18,18 +18,20 @@ SHARP, BLURRED = 1, 8
 #: Minimum share of a side that ends at its line as proof by itself, and if neighbouring slices
 #: agree: black pores behind an edge extend the fill.
 ALONE, TOGETHER = 0.9, 0.4
-#: The share if the fill of an adjacent side ends as straight: a film that was moved to a corner.
+#: Minimum share of a side that ends at its line if the fill of an adjacent side does so, too: the
+#: film was moved towards a corner.
 CORNERED = 0.6
 #: Maximum share of a side where the fill ends before its line.
 BEFORE = 0.03
 #: Minimum share of a side, and number of pixels, that the fill of a rotated film takes.
 LEAST_SHARE, LEAST_PX = 0.1, 16
-#: Minimum share of its pixels at the side with exactly one value: most if compressed, few in films.
+#: Minimum share of the fill's pixels at the side that have exactly one value: even compressed fill
+#: has more, and film less.
 ONE_VALUE = 0.25
 #: Minimum depth at the corner and maximum slope (11 degrees) of a slanted edge that any such fill
 #: in a neighbour proves; other edges must recur along the same line within this many pixels.
 SURE_DEPTH, SURE_SLOPE, SAME_LINE = 3, 0.2, 2
-#: Minimum depth and maximum slope of these, and minimum share of their side at the line.
+#: Minimum depth and maximum slope of the other edges, and minimum share of their side at the line.
 LEAST_DEPTH, STEEPEST, MOSTLY = 0.7, 1.2, 0.8
 #: Distance in pixels behind an edge that must show film, and maximum share with the fill's value.
 BEHIND, OUTSIDE = 3, 0.6

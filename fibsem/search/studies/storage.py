@@ -161,7 +161,7 @@ class SweepNotes:
     identity
         Settings and data of the sweep.
     parent_run_id
-        Its parent run in MLflow.
+        Parent run of the sweep in MLflow.
     """
 
     identity: Identity | None = None

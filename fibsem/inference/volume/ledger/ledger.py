@@ -149,7 +149,7 @@ class Ledger:
         return {**dict.fromkeys(missing, UNREADABLE), **self.read}
 
     def hold_slices(self, volume: Volume) -> None:
-        """Compare slices whose files are other ones than before with what was read.
+        """Compare slices in moved or rewritten files with what was read earlier.
 
         Raises
         ------
