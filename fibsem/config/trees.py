@@ -22,7 +22,7 @@ from fibsem.config.typed import typed_values
 from fibsem.system.file_names import part_name
 from fibsem.system.identity import Identity, differences, same_data
 
-#: Keys that do not change results, only their number, their place, and messages. ``data`` is one
+#: Keys that do not change results, only their number, their folder, and messages. ``data`` is one
 #: of them, since datasets are compared by their digests.
 OUTSIDE = (
     "command",
@@ -47,8 +47,8 @@ OUTSIDE = (
     "search.dry_run",
 )
 
-#: Defaults of the version before. Unless the key is typed, results of one are named before new ones
-#: are begun.
+#: Defaults of the previous version. Unless such a key is typed, a notice names results with its
+#: former default before new results are begun.
 FORMER_DEFAULTS: Mapping[str, object] = {"train.steps": None}
 
 #: Folder of all results that are given no other.

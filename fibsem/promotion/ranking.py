@@ -29,7 +29,7 @@ from fibsem.training.scoring.objectives import Objective
 
 #: p-value from which the difference of two trials over squares may be noise: they are tied.
 TIED = 0.05
-#: Objective for the ranking if repetitions lack that of the sweep, as they lack costs.
+#: Objective for the ranking if repetitions lack the objective of the sweep, as they lack costs.
 MIOU = Objective.named(metric_names.VAL_MIOU)
 
 

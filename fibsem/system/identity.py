@@ -96,7 +96,7 @@ class Identity(Stored):
         before
             Identity of the results.
         where
-            Place of the results, for the message.
+            Folder or study of the results, for the message.
         defaults
             Returns the values of settings that were introduced after the results were written.
         remedy

@@ -72,7 +72,7 @@ class Dataset:
 
     @cached_property
     def hash(self) -> str:
-        """Hex digits of all that scores depend on: labels, places, splits, and every grey value.
+        """Hex digits of all that scores depend on: labels, positions, splits, and every grey value.
 
         File names and dates do not count, so a copy has the same hash. The first twelve digits
         are the complete hash of earlier versions, which covered only the first, middle and last
@@ -183,7 +183,7 @@ class Dataset:
 
     @cached_property
     def _labels(self) -> dict[str, list[object]]:
-        """Place, split and checksum of the regions of each sample."""
+        """Position, split and checksum of the regions of each sample."""
         return {
             sample.name: [
                 [r.box.start, r.box.stop, r.split, zlib.crc32(r.read().tobytes())]

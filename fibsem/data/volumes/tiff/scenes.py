@@ -30,11 +30,11 @@ class Scene:
     Attributes
     ----------
     name
-        Its name in the file, or an empty text.
+        Name of the stack in the file, or an empty text.
     planes
-        Its slices in order.
+        Slices of the stack in order.
     behind
-        Number of slices stored consecutively, if it has only one directory.
+        Number of slices stored consecutively, if the stack has only one directory.
     voxel_nm
         Voxel size stated for this scene alone.
     """
