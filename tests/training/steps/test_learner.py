@@ -126,7 +126,7 @@ def test_a_network_is_kept_as_it_was_scored(material):
     assert measured  # running statistics, which a normalisation measures and nobody learns
     assert trained.parameters == trained.model.count_params() - measured
     scorer = SampleScorer(setting.config.spec, setting.val, setting.fixed("val").balanced)
-    again = balanced_scores(scorer.sample.pixels.label, scorer.scores(compiled(trained.model)))
+    again = balanced_scores(scorer.balanced.pixels.label, scorer.scores(compiled(trained.model)))
     assert again["loss"] == pytest.approx(trained.best.val["loss"], abs=1e-5)
 
 
