@@ -1,5 +1,7 @@
 """The second of two equal commands in one folder is told that another process is at work."""
 
+import shutil
+
 import pytest
 
 from fibsem import evaluate, inspect, promote, quantify, report, segment, simulate, sweep, train
@@ -68,7 +70,7 @@ COMMANDS = pytest.mark.parametrize(
         (inspect, []),
         (report, []),
         (segment, ["export=onnx"]),
-        (evaluate, ["compare=[RESULT,RESULT]"]),
+        (evaluate, ["compare=[RESULT,OTHER]"]),
         (report, ["lineage=RESULT"]),
     ],
 )
@@ -92,6 +94,12 @@ def segmentation(tiny, tmp_path_factory):
     return folder / "out"
 
 
+def _placed(key, places):
+    for word, place in places.items():
+        key = key.replace(word, str(place))
+    return key
+
+
 @pytest.fixture
 def begin(request, tiny, store, tmp_path):
     """Function (command, more, out) -> the command is called with what it needs."""
@@ -109,15 +117,20 @@ def begin(request, tiny, store, tmp_path):
             keys.append(f"volume={tiny / 'HPC45' / 'slices'}")
         if command is promote:
             trial(tiny, store)
-        if "compare=[RESULT,RESULT]" in more:
+        other = tmp_path / "other"
+        if "compare=[RESULT,OTHER]" in more:
             result = request.getfixturevalue("evaluation")
+            shutil.copytree(result, other, dirs_exist_ok=True)
+            for record in (other / "summary.json", *other.glob("seed-*/scores.json")):
+                record.write_text(record.read_text().replace('"run_id": "', '"run_id": "other '))
         if "lineage=RESULT" in more:
             write_json(result / "summary.json", OLDER)
         elif command is report:
             record = {"study": "s", "trials": {}, "parent_run_id": "p", "dataset": "phantom"}
             write_json(result / "summary.json", record)
             keys.append(f"folders=[{result}]")
-        command.main(compose(name, [key.replace("RESULT", str(result)) for key in keys]))
+        places = {"RESULT": result, "OTHER": other}
+        command.main(compose(name, [_placed(key, places) for key in keys]))
 
     return call
 
@@ -155,7 +168,7 @@ def test_results_of_another_command_are_left(command, more, kind, anew, begin, t
 
 
 @pytest.mark.parametrize(
-    ("command", "more"), [(evaluate, ["compare=[RESULT,RESULT]"]), (report, ["lineage=RESULT"])]
+    ("command", "more"), [(evaluate, ["compare=[RESULT,OTHER]"]), (report, ["lineage=RESULT"])]
 )
 def test_what_a_command_itself_wrote_is_written_anew(command, more, begin, tmp_path):
     out = tmp_path / "out"

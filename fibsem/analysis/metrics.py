@@ -52,8 +52,16 @@ class Confusion:
 
     @classmethod
     def from_counts(cls, counts: Sequence[Sequence[int]]) -> Confusion:
-        """Convert rows (label) of columns (prediction), as read from JSON."""
+        """Convert rows (label) of columns (prediction), as read from JSON.
+
+        Raises
+        ------
+        ValueError
+            If a count is negative.
+        """
         (a, b), (c, d) = counts
+        if min(a, b, c, d) < 0:
+            raise ValueError(f"counts of pixels must be at least 0, but got {counts}")
         return cls(((a, b), (c, d)))
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from fibsem.analysis.postprocessing import THRESHOLDS, at_an_end
 from fibsem.analysis.statistics import paired_over_seeds, paired_over_squares
 from fibsem.errors import UserError
 from fibsem.evaluation.differences import Comparison
-from fibsem.evaluation.folder import finished_in
+from fibsem.evaluation.folder import finished_in, scores_of
 from fibsem.evaluation.names import FIGURES, FIGURES_OVER_ALL, TABLES_OVER_ALL
-from fibsem.evaluation.scores import SeedScores, read_seeds
+from fibsem.evaluation.scores import AGAIN, SeedScores, read_seeds
 from fibsem.geometry import Triple
 from fibsem.inference.model.predict import BlockScorer
 from fibsem.models.describe import drawing, feature_maps
@@ -35,7 +35,6 @@ from fibsem.system.summaries import EvaluationSummary
 from fibsem.system.summaries.evaluation import Run
 from fibsem.training.material.material import Material
 from fibsem.training.scoring.scoring import scored_squares
-from fibsem.training.scoring.squares import CHOSEN, confusions
 
 #: Summaries of finished evaluations by their folders.
 Cells = Mapping[Path, EvaluationSummary]
@@ -84,7 +83,7 @@ def write_tables(cells: Cells, folder: Path) -> list[Path]:
     cells = dict(sorted(cells.items()))
     evaluations = list(cells.values())
     best_folder, best = max(cells.items(), key=lambda cell: cell[1].val.miou.mean)
-    best_run = next(read_seeds(best_folder, best.seeds))
+    best_run = next(_runs_of(best_folder, best))
     standard = [evaluation for evaluation in evaluations if evaluation.model == "2dcnn"]
     others = [evaluation for evaluation in evaluations if evaluation.model != "2dcnn"]
     made = {
@@ -217,34 +216,45 @@ def compare(first: Path, second: Path) -> Comparison:
     """Compare two finished evaluations on the same test squares, and over the same seeds.
 
     The value of a square is its mIoU at the threshold chosen on validation, averaged over seeds.
-    The value of a seed is its mIoU over the pixels of all test squares. Squares of one place are
-    averaged and form one pair.
+    The value of a seed is its mIoU over the pixels of these squares: those that every seed of both
+    evaluations has scored. Squares of one place are averaged and form one pair.
 
     Raises
     ------
     UserError
-        If a folder holds no finished evaluation, or the two have different data.
+        If a folder holds no finished evaluation, the two have different data, or they are one.
     """
     both = [_finished(folder) for folder in (first, second)]
     if not same_data(both[0].data, both[1].data):
         raise UserError(
             f"`{COMPARE}` needs two evaluations of the same data, but {first} and {second} differ."
         )
+    if {run.run_id for run in both[0].runs} & {run.run_id for run in both[1].runs}:
+        raise UserError(
+            f"`{COMPARE}` needs two evaluations, but {first} and {second} have runs in common, so "
+            "they are one."
+        )
     runs = [
-        list(read_seeds(folder, evaluation.seeds))
+        list(_runs_of(folder, evaluation))
         for folder, evaluation in zip((first, second), both, strict=True)
     ]
-    squares = [_by_square(of_seeds) for of_seeds in runs]
-    common = [key for key in squares[0] if key in squares[1]]
+    squares = [[_test_squares(run) for run in of_seeds] for of_seeds in runs]
+    common = _common(by_key for of_seeds in squares for by_key in of_seeds)
     spots = _spots(run for of_seeds in runs for run in of_seeds)
     over_squares = paired_over_squares(
-        *(means_by_place((spots[key], mious[key]) for key in common) for mious in squares)
+        *(
+            means_by_place((spots[key], _over_seeds(key, of_seeds)) for key in common)
+            for of_seeds in squares
+        )
     )
     by_seed = [
-        {run.seed: miou for run in of_seeds if (miou := _pooled(run)) is not None}
-        for of_seeds in runs
+        {
+            run.seed: pooled(by_key[key] for key in common).miou
+            for run, by_key in zip(of_seeds, squares_of_seeds, strict=True)
+        }
+        for of_seeds, squares_of_seeds in zip(runs, squares, strict=True)
     ]
-    seeds = sorted(set(by_seed[0]) & set(by_seed[1]))
+    seeds = sorted(set(by_seed[0]) & set(by_seed[1])) if common else []
     over_seeds = paired_over_seeds(
         [by_seed[0][seed] for seed in seeds], [by_seed[1][seed] for seed in seeds]
     )
@@ -274,21 +284,35 @@ def _spots(runs: Iterable[SeedScores]) -> dict[Key, Spot]:
     return spots
 
 
-def _by_square(runs: Iterable[SeedScores]) -> dict[Key, float]:
-    """Average the mIoU of every test square over seeds.
+def _runs_of(folder: Path, evaluation: EvaluationSummary) -> Iterator[SeedScores]:
+    """Yield the scores of every seed of an evaluation, which must be of the runs that it names."""
+    for scores, run in zip(read_seeds(folder, evaluation.seeds), evaluation.runs, strict=True):
+        if scores.run_id != run.run_id:
+            raise UserError(
+                f"an evaluation must have the scores of its own runs, but "
+                f"{scores_of(folder, run.seed)} is of another run; remove it, and {AGAIN}."
+            )
+        yield scores
 
-    Only classes that are labelled in a square count: see :attr:`Confusion.miou_of_labelled`.
+
+def _test_squares(run: SeedScores) -> dict[Key, Confusion]:
+    """Return the confusion matrices of the test squares that one seed has scored."""
+    return {
+        square.key: square.chosen
+        for square in run.scores.squares
+        if square.is_of("test") and square.chosen.pixels
+    }
+
+
+def _common(squares: Iterable[Mapping[Key, Confusion]]) -> list[Key]:
+    """Return the squares that all have, in the order of the first."""
+    first, *others = squares
+    return [key for key in first if all(key in by_key for by_key in others)]
+
+
+def _over_seeds(key: Key, squares: Iterable[Mapping[Key, Confusion]]) -> float:
+    """Average the mIoU of a square over seeds.
+
+    Only classes that are labelled in the square count: see :attr:`Confusion.miou_of_labelled`.
     """
-    values: dict[Key, list[float]] = {}
-    for run in runs:
-        for square in run.scores.squares:
-            if not square.is_of("test") or not square.chosen.pixels:
-                continue
-            values.setdefault(square.key, []).append(square.chosen.miou_of_labelled)
-    return {name: float(np.mean(mious)) for name, mious in values.items()}
-
-
-def _pooled(run: SeedScores) -> float | None:
-    """Return the mIoU over the pixels of all test squares, or None if none was scored."""
-    counts = pooled(confusions(run.scores.squares, "test", CHOSEN))
-    return counts.miou if counts.pixels else None
+    return float(np.mean([by_key[key].miou_of_labelled for by_key in squares]))

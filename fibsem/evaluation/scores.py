@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -212,4 +213,12 @@ def read_seeds(folder: Path, seeds: Iterable[int]) -> Iterator[SeedScores]:
                 f"an evaluation must have the scores of its seeds, but {folder} has no "
                 f"seed-{seed}/scores.json; {AGAIN}."
             )
-        yield read_json(path, SeedScores.from_json, remedy=f"remove it, and {AGAIN}")
+        yield read_json(path, partial(_of_seed, seed), remedy=f"remove it, and {AGAIN}")
+
+
+def _of_seed(seed: int, record: Mapping[str, Any]) -> SeedScores:
+    """Parse the scores of a seed; ``ValueError`` if they are of another one."""
+    scores = SeedScores.from_json(record)
+    if scores.seed != seed:
+        raise ValueError(f"seed: must be {seed}, but got {scores.seed}")
+    return scores
