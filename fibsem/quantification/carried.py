@@ -23,7 +23,7 @@ from fibsem.analysis.structure.redrawn import (
 from fibsem.analysis.structure.surface import Surface
 from fibsem.analysis.structure.walk import walk
 from fibsem.data.preprocessing import evenly_spaced
-from fibsem.data.volumes import Volume, open_volume
+from fibsem.data.volumes import Volume
 from fibsem.geometry import Box
 from fibsem.quantification.options import QuantifyConfig
 from fibsem.quantification.segmented import Segmented
@@ -75,10 +75,15 @@ def carried_errors(
     if not config.draws:
         return None
     squares = _SquareErrors.of(porosity)
-    if squares is None or not (blocks and segmented.summary.probabilities):
-        return Carried(why=_why_not(segmented, blocks, porosity))
-    film = segmented.film
-    stored = open_volume(segmented.folder / segmented.summary.probabilities)
+    if not blocks:
+        return Carried(why="there are no parts (blocks=0)")
+    film, probabilities = segmented.film, segmented.probabilities
+    if isinstance(probabilities, str):
+        return Carried(why=probabilities)
+    if squares is None:
+        interval = porosity.porosity_interval or Interval()
+        return Carried(why=interval.why or "the film has no test squares of its own")
+    stored = probabilities.volume
     fitted = _fitted(squares, film, stored, segmented.missing, config.draws)
     if isinstance(fitted, str):
         return Carried(why=fitted)
@@ -130,16 +135,6 @@ def _fitted(
     if shifts is None:
         return "no shift of the probabilities gives the porosity that the squares do"
     return _Draws(length, shifts)
-
-
-def _why_not(segmented: Segmented, blocks: Sequence[Box], porosity: FilmPorosity) -> str:
-    """Return what is missing for redrawing labels."""
-    if not blocks:
-        return "there are no parts (blocks=0)"
-    if not segmented.summary.probabilities:
-        return "the segmentation has no probabilities (segment with probabilities=true)"
-    interval = porosity.porosity_interval or Interval()
-    return interval.why or "the film has no test squares of its own"
 
 
 @dataclass(frozen=True)

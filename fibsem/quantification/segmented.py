@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from fibsem.data.volumes.lengths import differing
 from fibsem.data.volumes.voxels import UNKNOWN_NM
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.inference.volume.ledger.hashes import grey_hash
 from fibsem.inference.volume.ledger.outputs import meanings_of
-from fibsem.inference.volume.ledger.witness import Rule, Watched
+from fibsem.inference.volume.ledger.witness import Rule, Watched, listed
+from fibsem.quantification.probabilities import Probabilities, stored_probabilities
 from fibsem.system.advice import OF_FILM, Command, KeyNames, called
 from fibsem.system.files import known_json, read_json
 from fibsem.system.identity import LEDGER, kind_of
@@ -45,12 +47,19 @@ SAME_SHARE = 1e-9
 @dataclass(frozen=True)
 class _LedgerVolume:
     shape: tuple[int, int, int] | None = None
+    dtype: str | None = None
 
 
 @dataclass(frozen=True)
 class _LedgerKey:
     volume: _LedgerVolume | str  # older versions have a digest
+    model: str | None = None
     min_volume_nm3: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Decided:
+    pores_3d: list[int | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,26 @@ class _Begun:
     """The parts of a ledger that are read here."""
 
     key: _LedgerKey
-    slabs: dict[str, list[Any]]
+    slabs: dict[str, list[list[Any]]]
+    read: dict[str, str] | None = None
+    decided: _Decided = _Decided()
+
+    @property
+    def pores(self) -> tuple[int | None, ...]:
+        """Pore voxels of every slice as it was labelled; None if it has no material."""
+        in_order = sorted(self.slabs, key=lambda z: (len(z), z))  # "4" before "16"
+        counts = [next(iter(entry), None) for z in in_order for entry in self.slabs[z]]
+        as_labelled = (count if isinstance(count, int) else None for count in counts)
+        return tuple(self.decided.pores_3d or as_labelled)
+
+    def is_of(self, summary: SegmentedFilm) -> bool:
+        """Whether film and model are those of a summary, as far as older versions recorded them."""
+        volume, told = self.key.volume, summary.grey_hash
+        if self.key.model is not None and summary.model not in (None, self.key.model):
+            return False
+        if not (told and self.read and isinstance(volume, _LedgerVolume) and volume.dtype):
+            return True
+        return grey_hash(volume.shape or summary.shape, volume.dtype, self.read) == told
 
 
 @dataclass(frozen=True)
@@ -81,6 +109,9 @@ class Segmented:
         in memory.
     given_nm
         Size of a voxel that was given instead of that of the segmentation, (z, y, x).
+    pores
+        Pore voxels of every slice as they were labelled, None of slices without material; empty if
+        unknown.
 
     Examples
     --------
@@ -97,6 +128,12 @@ class Segmented:
     unit: Unit
     watched: Watched | None = None
     given_nm: VoxelNm = UNKNOWN_NM
+    pores: tuple[int | None, ...] = ()
+
+    @cached_property
+    def probabilities(self) -> Probabilities | str:
+        """The stored probabilities, or the reason why they are not used."""
+        return stored_probabilities(self.folder, self.summary.probabilities, self.film)
 
     @property
     def voxel_nm(self) -> VoxelNm:
@@ -124,6 +161,21 @@ class Segmented:
         """Digest of the labels as read; None until all slices were read."""
         read_as = self.watched.read_as if self.watched else {}
         return hash_of(read_as) if len(read_as) == self.film.shape[0] else None
+
+    def check_order(self, pores: Sequence[int]) -> None:
+        """Raise ``UserError`` if labels are stored along other axes, or in another order of slices.
+
+        Slices then have other numbers of pore voxels than when they were labelled, but all together
+        as many, which no correction by hand leaves.
+        """
+        before = [count or 0 for count in self.pores]
+        other = [z for z, (then, now) in enumerate(zip(before, pores, strict=False)) if then != now]
+        if len(before) == len(pores) and other and sum(before) == sum(pores):
+            raise UserError(
+                "labels must lie as they were segmented, z, y, x from the first slice on, but in "
+                f"{self.folder / self.summary.labels} slice {listed(other)} has another number of "
+                "pore voxels, and the film as many: an axis is turned or takes another one's place."
+            )
 
     def check_unchanged(self) -> None:
         """Raise ``UserError`` if labels have changed since they were read."""
@@ -215,6 +267,12 @@ def open_segmented(folder: Path, voxel_nm: VoxelNm = UNKNOWN_NM) -> Segmented:
             f"`segmentation` must be a folder of {Command('segment')}, with its summary.json, but "
             f"{folder} is {'not one' if folder.is_dir() else 'not there'}."
         )
+    if ledger and not ledger.is_of(summary):
+        raise UserError(
+            f"`segmentation` must be one, but in {folder} summary.json is of another film or model "
+            f"than ledger.json; the choices are its own summary.json, which the same "
+            f"{Command('segment')} writes again, or another folder."
+        )
     summary = _sized(summary, voxel_nm, ledger)
     with called(OUR_OWN):
         labels = reopen(folder / summary.labels, Manner(labels=True))
@@ -228,7 +286,9 @@ def open_segmented(folder: Path, voxel_nm: VoxelNm = UNKNOWN_NM) -> Segmented:
     watched = Watched(labels, OF_LABELS)
     phases = _phases_of(watched.volume, summary.classes)
     film = Film(labels.shape, spacing or (1.0, 1.0, 1.0), phases)
-    return Segmented(folder, summary, film, "nm" if spacing else "voxels", watched, voxel_nm)
+    unit: Unit = "nm" if spacing else "voxels"
+    pores = ledger.pores if ledger else ()
+    return Segmented(folder, summary, film, unit, watched, voxel_nm, pores)
 
 
 def _summary_in(folder: Path) -> SegmentedFilm | None:

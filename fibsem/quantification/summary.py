@@ -43,7 +43,8 @@ UNREACHED = 0.01
 
 
 def check_structure(segmented: Segmented, streamed: Streamed) -> None:
-    """Raise ``UserError`` if a film does not have both pores and solid."""
+    """Raise ``UserError`` if a film does not have both pores and solid, or its axes are turned."""
+    segmented.check_order(streamed.cells.pores.tolist())
     pores, voxels = (int(n.sum()) for n in (streamed.cells.pores, streamed.cells.known_voxels))
     if 0 < pores < voxels:
         return

@@ -153,6 +153,47 @@ def test_labels_that_another_program_saved_in_another_size_need_one_that_is_stat
     assert stated["voxel_nm"] == [25, 5, 5]
 
 
+@pytest.fixture(scope="module")
+def cube(segment, tmp_path_factory):
+    """Segmentation of 16 x 16 x 16 voxels, which its shape does not tell how they lie."""
+    solid = np.random.default_rng(0).random((16, 16, 16)) > 0.4
+    return segment(tmp_path_factory.mktemp("cube"), solid)
+
+
+@pytest.mark.parametrize(
+    ("turned", "refused"),
+    [
+        (lambda found: found.transpose(2, 1, 0), True), (lambda found: found[::-1], True),
+        (lambda found: found.transpose(1, 2, 0), True), (lambda found: found, False),
+        (lambda found: np.where(np.arange(16) < 2, 0, found), False),
+    ],
+)  # fmt: skip
+def test_labels_that_another_program_turned_are_refused(cube, tmp_path, turned, refused):
+    """Porosity and its interval were right, and every length was along another axis."""
+    out = _copy(cube, tmp_path, labels="labels.tif")
+    found = np.ascontiguousarray(turned(labels(cube / "labels.ome.zarr"))).astype(np.uint8)
+    tifffile.imwrite(out / "labels.tif", found, photometric="minisblack")
+    if refused:
+        with pytest.raises(UserError, match=r"labels must lie as .* an axis is turned or") as one:
+            run(out, tmp_path / "q", "blocks=0")
+        assert "\n" not in str(one.value)
+    else:
+        record = run(out, tmp_path / "q", "blocks=0")
+        assert record["porosity"] == pytest.approx((found == 0).mean())
+
+
+@pytest.mark.parametrize("of", [{"grey_hash": "0" * 12}, {"model": "another"}])
+def test_the_summary_of_another_film_or_model_is_not_that_of_these_labels(segmented, tmp_path, of):
+    """Its corrected porosity and voxel size were told of these labels."""
+    out = _copy(segmented, tmp_path, **of)
+    said = r"summary\.json is of another film or model than ledger\.json"
+    with pytest.raises(UserError, match=said) as caught:
+        run(out, tmp_path / "q", "blocks=0")
+    assert "\n" not in str(caught.value)
+    (out / "ledger.json").unlink()  # of an earlier version, or lost: nobody knows
+    run(out, tmp_path / "q", "blocks=0")
+
+
 def test_labels_that_lost_a_chunk_are_made_again_and_not_read_as_pores(segmented, tmp_path):
     out = _copy(segmented, tmp_path)
     next(path for path in (out / "labels.ome.zarr/0/c").rglob("*") if path.is_file()).unlink()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from fibsem.errors import UserError
 from fibsem.inference.model.segmenter import Segmenter
 from fibsem.inference.options import Precision
 from fibsem.inference.volume.ledger.entries import SliceRecord
+from fibsem.inference.volume.ledger.hashes import grey_hash, short_hash
 from fibsem.inference.volume.ledger.outputs import Outputs, Store, left_out_label
 from fibsem.inference.volume.plan import SegmentationPlan
 from fibsem.inference.volume.work import Work
@@ -77,18 +76,15 @@ def write_records(
 
 def _volume(work: Work) -> LabelledVolume:
     volume, manner, ledger = work.volume, work.volume.manner, work.ledger
-    greys = {"shape": volume.shape, "dtype": str(volume.dtype)}
-    grey_hash = _short_hash(
-        {**greys, "read": {str(z): digest for z, digest in ledger.read.items()}}
-    )
+    film = grey_hash(volume.shape, str(volume.dtype), ledger.read)
     valid = ledger.decided.mask or work.options.valid
     return LabelledVolume(
         volume=str(volume.path),
         shape=volume.shape,
         voxels=int(np.prod(volume.shape)),
-        volume_hash=_short_hash(volume.signature()),
-        grey_hash=grey_hash,
-        labelling=_labelling(ledger.key, grey_hash, volume.value_range, valid),
+        volume_hash=short_hash(volume.signature()),
+        grey_hash=film,
+        labelling=_labelling(ledger.key, film, volume.value_range, valid),
         picked=PickedVolume(manner.pattern, manner.series, manner.sparse or None),
         range=volume.value_range,
         why_missing={
@@ -140,17 +136,12 @@ def _models(segmenter: Segmenter, plan: SegmentationPlan, requested: Precision) 
 
 
 def _labelling(
-    key: Mapping[str, object], grey_hash: str, value_range: tuple[float, float], valid: str
+    key: Mapping[str, object], film: str, value_range: tuple[float, float], valid: str
 ) -> str:
     """Hash everything that determines the labels, independently of paths."""
     key = {name: value for name, value in key.items() if name not in OF_PLACES}
     scale = list(value_range)
-    return _short_hash({**key, "volume": grey_hash, "range": scale, "valid": valid})
-
-
-def _short_hash(record: dict[str, object]) -> str:
-    """Return the first twelve hex digits of a record's SHA-256."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
+    return short_hash({**key, "volume": film, "range": scale, "valid": valid})
 
 
 def _material(extent: Extent, valid: str, classes: tuple[int, int]) -> MaterialShares:
