@@ -232,7 +232,8 @@ def _report_of_segmentation(folder: str, film: SegmentedFilm) -> LineageReport:
         facts["earlier code"] = f"{', '.join(film.earlier_code)}, of a part of the slabs"
     sources: tuple[NamedModel, ...] = (NamedModel(),)
     if film.lineage is not None:
-        parts = zip(film.weights, film.versions, film.lineage, strict=True)
+        unknown = (None,) * len(film.lineage)  # where a record lacks names or versions
+        parts = zip(film.weights or unknown, film.versions or unknown, film.lineage, strict=True)
         sources = tuple(NamedModel(*entry) for entry in parts)
     last = command_of(film.command, "the segmentation")
     for source in sources:

@@ -98,9 +98,14 @@ def repoint(uri: str, old: Path, new: Path) -> Repointed:
     Raises
     ------
     UserError
-        If the store is not a file or is damaged, if no location lies below ``old``, or if none of
-        the new locations exists.
+        If the store is not a file or is damaged, if no location lies below ``old``, if none of the
+        new locations exists, or if both folders are one.
     """
+    if old.resolve() == new.resolve():
+        raise UserError(
+            "`repoint` must be the folder that the store was moved from, but got the one in which "
+            f"this command is given, {new}."
+        )
     database = database_file(uri)
     if database is None:
         raise UserError(

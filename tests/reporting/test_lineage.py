@@ -187,6 +187,14 @@ def test_a_lineage_of_null_is_none(tmp_path, record):
     assert written(tmp_path, {**record, "lineage": None}).text() == told
 
 
+def test_a_segmentation_without_the_names_of_its_models_is_told(tmp_path):
+    """It was a traceback."""
+    record = {key: value for key, value in OLDER.items() if key not in ("weights", "versions")}
+    lineage = written(tmp_path, {**record, "lineage": [LINEAGE]})
+    assert "model" in lineage.text()
+    assert f"weights      {UNKNOWN}" in lineage.text()
+
+
 def test_a_promotion_itself(tmp_path):
     gate = {"passed": False, "reason": "worse than the champion", "p_value": 0.01}
     record = {"winner": "bbbb", "version": "4", "gate": gate, "lineage": LINEAGE}

@@ -51,6 +51,14 @@ def test_a_moved_store_shows_its_artifacts(moved, capsys):
     assert str(tracking.client.get_run(again).info.artifact_uri).startswith(new.as_uri())
 
 
+def test_the_folder_of_now_is_not_the_former_one(moved):
+    """So many locations now began with a folder instead of the same one."""
+    _, new, *_ = moved
+    for folder in (new, "."):
+        with pytest.raises(UserError, match="but got the one in which this command is given"):
+            api.repoint(folder, tracking={"uri": f"sqlite:///{new / 'ml.db'}"})
+
+
 def test_a_store_is_mended_from_python_as_well(moved):
     old, new, run, experiment = moved
     uri = f"sqlite:///{new / 'ml.db'}"
