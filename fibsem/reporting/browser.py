@@ -23,8 +23,11 @@ from fibsem.data.preprocessing import evenly_spaced
 from fibsem.data.volumes import Volume, open_volume
 from fibsem.errors import UserError
 from fibsem.geometry import Box
+from fibsem.quantification.segmented import OUR_OWN
+from fibsem.reporting.items import leaving_out
 from fibsem.reporting.labelled_film import grey_values
 from fibsem.reporting.page import text_of
+from fibsem.system.advice import called
 from fibsem.system.records import Record
 from fibsem.system.summaries import SegmentedFilm
 from fibsem.system.summaries.porosity import FilmPorosity
@@ -53,7 +56,10 @@ class Layers:
 
     @classmethod
     def of(cls, name: str, folder: Path, film: SegmentedFilm, porosity: FilmPorosity) -> Layers:
-        """Open the volumes of a segmentation that can be read and have its shape."""
+        """Open the volumes of a segmentation that can be read and have its shape.
+
+        Probabilities are from 0 to 255; in another form they would be shown as black.
+        """
         places, volumes = {"labels": folder / film.labels}, {}
         if grey := grey_values(folder, film):  # a phantom has its ground truth beside it
             volumes["grey"] = grey
@@ -65,7 +71,8 @@ class Layers:
                 volume = open_volume(path)
             except (UserError, OSError):
                 continue
-            if volume.shape == film.shape:
+            whole_numbers = layer != "probability" or volume.dtype == np.uint8
+            if volume.shape == film.shape and whole_numbers:
                 volumes[layer] = volume
         return cls(name, film, volumes, porosity)
 
@@ -97,11 +104,20 @@ class Layers:
 def browser(films: Sequence[Layers], title: str) -> str:
     """Return the HTML file, with fewer slices of each film if it would become too large."""
     for count in (SLICES, 16, 10, 6, 3, 1):
-        shown = [_film(film, count) for film in films]
+        shown = _readable(films, count)
         data = json.dumps(shown).replace("<", "\\u003c")  # a name could contain </script>
         if len(data) <= MOST_BYTES:
             break
     return TEMPLATE.replace("{{title}}", text_of(title)).replace("{{films}}", data)
+
+
+def _readable(films: Sequence[Layers], count: int) -> list[Record]:
+    """Return the films whose slices can be read; warn about the others."""
+    shown = []
+    for film in films:
+        with called(OUR_OWN), leaving_out():
+            shown.append(_film(film, count))
+    return shown
 
 
 def _film(film: Layers, count: int) -> Record:

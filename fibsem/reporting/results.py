@@ -60,6 +60,10 @@ class ResultOrigin(FilmPlace):
         Name of the volume of labels in the folder of a segmentation.
     porosity
         Porosity of the labels.
+    run_id, parent_run_id
+        Run of an evaluation or a promotion, and of a sweep.
+    study
+        Name of a sweep.
     """
 
     dataset: Text = None
@@ -72,6 +76,9 @@ class ResultOrigin(FilmPlace):
     labels: Text = None
     labels_hash: Text = None
     porosity: float | None = None
+    run_id: Text = None
+    parent_run_id: Text = None
+    study: Text = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,12 @@ class FinishedCommand(Generic[S]):
     def grey_hash(self) -> str | None:
         """Digest of the labelled film; for earlier versions that of its files."""
         return self.origin.grey_hash or self.origin.volume_hash
+
+    @property
+    def run(self) -> tuple[str | None, ...] | None:
+        """Kind, run, study and data of a result, which copies share; None if it is of no run."""
+        run_id = self.origin.run_id or self.origin.parent_run_id
+        return (self.kind, run_id, self.origin.study, self.lineage.data) if run_id else None
 
     def is_measured_in(self, labels: FinishedCommand[Any]) -> bool:
         """Return whether a quantification names the folder of a segmentation."""
@@ -230,7 +243,7 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
             )
     results = (result for folder in folders for result in _walk(folder, dataset))
     unique = {result.folder.resolve(): result for result in results}
-    every = sorted(unique.values(), key=lambda result: result.written)
+    every = _without_copies(sorted(unique.values(), key=lambda result: result.written))
     of_dataset = [result for result in every if result.lineage.dataset == dataset]
     guests, elsewhere = _labelled_by_others(every, of_dataset, opened)
     if not (of_dataset or guests):
@@ -247,6 +260,23 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
     ]
     others = len(of_dataset) + len(guests) - len(shown)
     return Results(dataset, data, tuple(shown), others, now, elsewhere)
+
+
+def _without_copies(every: Sequence[FinishedCommand[Any]]) -> list[FinishedCommand[Any]]:
+    """Return the results, oldest first, without former copies of those of one run; warn of these.
+
+    A backup, or a sweep that several machines worked on, would be counted twice.
+    """
+    latest = {result.run: result for result in every}
+    distinct = []
+    for result in every:
+        if result.run is None or (shown := latest[result.run]) is result:
+            distinct.append(result)
+        else:
+            text = "a {} must be counted once, but {} and {} are of the same run; {} is left out."
+            told = text.format(result.kind, shown.folder, result.folder, result.folder)
+            print(f"warning: {told}", file=sys.stderr)
+    return distinct
 
 
 def _others_in(every: Iterable[FinishedCommand[Any]]) -> str:
@@ -336,9 +366,11 @@ def _walk(top: Path, dataset: str) -> Iterator[FinishedCommand[Any]]:
 
 def _begun(folder: Path, files: Iterable[str], dataset: str) -> str | None:
     """Return the kind of a result without a summary, of this dataset; None if nothing was begun."""
+    if "summary.json" in files:
+        return None
     if LEDGER in files:
         return "segmentation"
-    begun = None if "summary.json" in files else Identity.beside(folder)
+    begun = Identity.beside(folder)
     if begun is None or begun.kind not in KINDS or begun.data.get("name") != dataset:
         return None
     return begun.kind

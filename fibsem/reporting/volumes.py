@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from fibsem.analysis import figures
-from fibsem.analysis.encoding import read_table
 from fibsem.analysis.porosity_told import (
     by_slices_text,
     members_text,
@@ -110,9 +109,9 @@ def porosity_by_slice(
     """Return the porosity of every slice, (z,), measured again if labels were corrected by hand."""
     for measured in reversed(results.of(QuantificationSummary)):
         mended = abs(measured.summary.porosity - segmentation.summary.porosity) > SAME_SHARE
-        if mended and is_of(measured, segmentation) and (measured.folder / "profile.csv").is_file():
-            profile = read_table(measured.folder / "profile.csv")
-            return profile["porosity"].to_numpy(np.float64)
+        profile = measured.folder / "profile.csv"
+        if mended and is_of(measured, segmentation) and profile.is_file():
+            return _by_slice(profile, segmentation.summary.shape[0], "quantify")
     return porosity_of(segmentation)
 
 
@@ -124,18 +123,32 @@ def porosity_of(segmentation: FinishedLabels) -> np.ndarray[Any, np.dtype[np.flo
     UserError
         If its table is damaged.
     """
-    file, depth = segmentation.folder / "porosity.csv", segmentation.summary.shape[0]
+    return _by_slice(segmentation.folder / "porosity.csv", segmentation.summary.shape[0], "segment")
+
+
+def _by_slice(file: Path, depth: int, command: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Read the porosity of every slice, (z,), from a table that a command wrote.
+
+    Raises
+    ------
+    UserError
+        If the table is damaged.
+    """
     try:
         shares = pd.read_csv(file)["porosity"].to_numpy(np.float64)
     except (OSError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())
     else:
-        if len(shares) == depth:
+        known = shares[~np.isnan(shares)]
+        if len(shares) != depth:
+            reason = f"{len(shares)} of {depth} slices"
+        elif ((known < 0) | (known > 1)).any():
+            reason = "a porosity that is no share"
+        else:
             return shares
-        reason = f"{len(shares)} of {depth} slices"
     raise UserError(
-        f"a table must be whole, but {file} is damaged ({reason}); the same fibsem.segment writes "
-        "it again."
+        f"a table must be whole, but {file} is damaged ({reason}); the same fibsem.{command} "
+        "writes it again."
     )
 
 

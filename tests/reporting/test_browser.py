@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from fibsem.data.volumes import create_volume
 from fibsem.reporting import browser as browsing
@@ -52,6 +53,13 @@ def test_layers_are_those_that_are_there(film, tmp_path):
     assert set(alone.volumes) == {"labels", "probability"}
 
 
+def test_probabilities_from_0_to_1_are_not_shown_as_black(film, tmp_path):
+    shutil.rmtree(tmp_path / "out" / "probabilities")
+    write(tmp_path / "out" / "probabilities", np.full(SHAPE, 0.9, np.float32))
+    layers = Layers.of("f", tmp_path / "out", film.film, film.porosity)
+    assert set(layers.volumes) == {"grey", "labels", "truth"}
+
+
 def test_a_name_cannot_end_the_script(film):
     page = browser([film], NAME)
     assert page.count("</script>") == 1
@@ -62,6 +70,24 @@ def test_porosity_is_what_the_report_tells(film):
     """What was measured since, too."""
     later = replace(film, porosity=replace(film.porosity, porosity_per_px_of_boundary=0.07))
     assert "41.00 to 59.00 % if every outline were drawn one pixel off" in browser([later], "t")
+
+
+def test_a_film_whose_labels_cannot_be_read_is_named_and_the_others_are_shown(
+    film, tmp_path, capsys
+):
+    """Nothing at all was shown, with the advice to give an option that a report has not."""
+    folder = tmp_path / "damaged"
+    with create_volume(folder / "labels.ome.zarr", SHAPE, np.uint8, format="ome-zarr") as writer:
+        writer.write(0, np.full(SHAPE, 255, np.uint8))
+    zarr.open_group(folder / "labels.ome.zarr", mode="r+")["0"][0] = 0  # no chunk is stored
+    record = replace(film.film, labels="labels.ome.zarr", probabilities=None, volume=None)
+    damaged = Layers.of("damaged", folder, record, film.porosity)
+    page = browser([damaged, film], "t")
+    assert page.count('"z":') == 8
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "slice 0 lacks the" in line
+    assert "sparse" not in line
+    assert line.endswith("it is left out.")
 
 
 def test_a_large_file_gets_fewer_slices(film, monkeypatch):

@@ -44,8 +44,12 @@ def test_segmented_volumes_have_their_porosity_by_slice(tmp_path, report):
 
 
 @pytest.mark.parametrize(
-    "left", ["", "z,porosity,note\n0,0.2", "z,porosity,note\n0,0.2,\n1,,missing\n2,a,\n", None]
-)
+    "left",
+    [
+        "", "z,porosity,note\n0,0.2", "z,porosity,note\n0,0.2,\n1,,missing\n2,a,\n", None,
+        "z,porosity,note\n0,20,\n1,,missing\n2,40,\n",
+    ],
+)  # fmt: skip
 def test_a_damaged_table_of_a_segmentation_is_one_line(tmp_path, report, left):
     segmentation(tmp_path / "out" / "own", [0.2, None, 0.4])
     table = tmp_path / "out" / "own" / "porosity.csv"
@@ -53,6 +57,23 @@ def test_a_damaged_table_of_a_segmentation_is_one_line(tmp_path, report, left):
     if left is not None:
         table.write_text(left)
     with pytest.raises(UserError, match=r"porosity\.csv is damaged .*fibsem\.segment") as caught:
+        report()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "left", ["z;porosity\n0;0,2\n1;\n2;0,4\n", "z,porosity\n0,0.2\n", "z,Porosität\n0,0.2\n"]
+)
+def test_a_profile_that_a_spreadsheet_saved_is_one_line(tmp_path, report, left):
+    """It was a traceback, or a curve of fewer slices."""
+    segmentation(tmp_path / "out" / "own", [0.2, None, 0.4])
+    quantification(tmp_path / "out" / "q")
+    change(tmp_path / "out" / "q", segmentation=str(tmp_path / "out" / "own"), porosity=0.4)
+    profile = tmp_path / "out" / "q" / "profile.csv"
+    profile.write_text("z,porosity\n0,0.3\n1,\n2,0.5\n")
+    report()
+    profile.write_text(left)
+    with pytest.raises(UserError, match=r"profile\.csv is damaged .*fibsem\.quantify") as caught:
         report()
     assert "\n" not in str(caught.value)
 

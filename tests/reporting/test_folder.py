@@ -11,6 +11,7 @@ from fibsem.system.files import write_json
 from tests.reporting.records import (
     TRIALS,
     change,
+    evaluation,
     facts,
     inspection,
     promotion,
@@ -217,6 +218,10 @@ def test_what_is_odd_is_told_on_top_or_that_nothing_is(tmp_path, report):
     )
 
 
+def evaluated(folder):
+    write_json(folder / "summary.json", evaluation(0.01))
+
+
 WRONG = [
     (promotion, {"gate": 3}), (promotion, {"gate": {"passed": "yes", "reason": "none"}}),
     (promotion, {"val_all": None}), (promotion, {"test_all": {"miou": "0.6"}}),
@@ -227,6 +232,9 @@ WRONG = [
     (segmentation, {"shape": [3, 10]}), (segmentation, {"porosity": None}),
     (segmentation, {"missing": [7]}), (segmentation, {"members": "2dcnn"}),
     (segmentation, {"porosity_corrected": 0.3}), (segmentation, {"picked": {"page": 2}}),
+    (segmentation, {"porosity": 30.5}), (segmentation, {"porosity": -0.1}),
+    (evaluated, {"runs": []}),
+    (evaluated, {"val": {**evaluation(0.01)["val"], "miou": {"mean": 75.3, "std": 0.1}}}),
 ]  # fmt: skip
 
 

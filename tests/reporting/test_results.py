@@ -53,6 +53,32 @@ def test_results_are_found_at_any_depth_by_what_is_in_them(tmp_path, capsys):
     assert kinds(again) == kinds(results)  # nothing twice
 
 
+@pytest.mark.parametrize(
+    "record", [SWEEP, {**EVALUATION, "run_id": "b"}, {**PROMOTION, "run_id": "c"}]
+)
+def test_a_backup_of_a_result_is_not_counted_beside_it(record, tmp_path, capsys):
+    """Trials were counted twice; what went on since is newer."""
+    put(tmp_path / "out" / "a", record, 2)
+    put(tmp_path / "backup of out" / "a", record, 1)
+    put(tmp_path / "out" / "b", {**record, "run_id": "other", "parent_run_id": "other"}, 3)
+    results = find_results([tmp_path], "film")
+    assert [result.folder for result in results.each] == [
+        tmp_path / "out" / "a", tmp_path / "out" / "b",
+    ]  # fmt: skip
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"{tmp_path / 'backup of out' / 'a'} is left out.")
+
+
+def test_a_damaged_summary_is_not_called_unfinished(tmp_path, capsys):
+    put(tmp_path / "whole", SWEEP)
+    put(tmp_path / "labels", SEGMENTATION)
+    write_json(tmp_path / "labels" / "ledger.json", {})
+    (tmp_path / "labels" / "summary.json").write_text('{"labels": "lab')
+    assert kinds(find_results([tmp_path], "film")) == [("sweep", "whole")]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "labels/summary.json is damaged" in line
+
+
 @pytest.mark.parametrize("kind", ["sweep", "evaluation", "promotion"])
 def test_what_was_begun_and_not_finished_is_said(kind, tmp_path, capsys):
     put(tmp_path / "whole", SWEEP)

@@ -157,3 +157,9 @@ class EvaluationSummary:
         for key, spread in {"val.miou": self.val.miou, "parameters": self.parameters}.items():
             if math.isnan(spread.mean):
                 raise ValueError(f"`{key}.mean` must be a number, but got null")
+        if not self.runs:
+            raise ValueError("`runs` must not be empty")
+        for split in ("train", "val", "test"):
+            miou = self.balanced(split).miou.mean
+            if miou < 0 or miou > 1:
+                raise ValueError(f"`{split}.miou.mean` must be from 0 to 1, but got {miou}")

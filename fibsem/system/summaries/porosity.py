@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 
 from fibsem.system.records import UNLESS_NONE
@@ -176,6 +177,10 @@ class FilmPorosity:
     porosity_assuming_label_shift: float | None = None
     agreement: Agreement | None = field(default=None, metadata=UNLESS_NONE)
 
+    def __post_init__(self) -> None:
+        if not (math.isnan(self.porosity) or 0 <= self.porosity <= 1):
+            raise ValueError(f"porosity: must be a share from 0 to 1, but got {self.porosity}")
+
     def alone(self) -> FilmPorosity:
         """Return the porosity without the other keys of a summary."""
         return FilmPorosity(
@@ -190,6 +195,7 @@ class Corrected(FilmPorosity):
     porosity_ci: Ends | None = field()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         interval = self.porosity_interval
         if self.porosity_corrected is None:
             return

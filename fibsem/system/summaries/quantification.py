@@ -211,6 +211,7 @@ class QuantificationSummary(FilmPorosity, MeasuredFilm):
         return self.surface_per_um if self.unit == "nm" else self.surface_per_voxel
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for key in (f"pore_size_{self.unit}", f"throat_size_{self.unit}"):
             if getattr(self, key) is None:
                 raise ValueError(f"it lacks {key}")
