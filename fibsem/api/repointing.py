@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fibsem.api.options import completes, one_line_errors, tree_of
-from fibsem.config import TrackingConfig, Tree, read, read_path, require
+from fibsem.config import Configuration, TrackingConfig, Tree, read, read_path, require
 
 if TYPE_CHECKING:
     from fibsem.tracking.repointing import Repointed
@@ -51,5 +51,7 @@ def run(tree: Tree) -> Repointed:
     """Correct the store of a configuration."""
     from fibsem.tracking.repointing import repoint
 
+    for line in Configuration(tree).typed_for_nothing():
+        print(line)
     store = read(TrackingConfig, tree["tracking"], "tracking")
     return repoint(store.uri, read_path(tree["repoint"], "repoint"), Path.cwd())

@@ -10,7 +10,15 @@ from typing import Any
 
 from fibsem.api.options import completes, one_line_errors, tree_of
 from fibsem.api.results import Result
-from fibsem.config import TrackingConfig, Tree, output_folder, read, read_path, require
+from fibsem.config import (
+    Configuration,
+    TrackingConfig,
+    Tree,
+    output_folder,
+    read,
+    read_path,
+    require,
+)
 from fibsem.reporting.again import CommandLine
 from fibsem.reporting.lineage import STEPS, LineageReport, read_lineage
 from fibsem.system.files import write_json
@@ -97,6 +105,8 @@ def lineage(
 def run(tree: Tree) -> LineageResult:
     """Read and write the lineage of the result in a configuration."""
     store = read(TrackingConfig, tree["tracking"], "tracking")
+    for line in Configuration(tree).typed_for_nothing():
+        print(line)
     path = read_path(tree["lineage"], "lineage")
     made = read_lineage(path)
     made = replace(made, aliases=aliases_now(store.uri, made.registered))

@@ -43,6 +43,8 @@ from fibsem.system import metric_names
 from fibsem.system.advice import Command
 from fibsem.system.secrets import remember
 
+#: Keys with which a command does another thing, and then reads other keys.
+COMMANDS_IN_ANOTHER = ("compare", "lineage", "repoint")
 #: Keys that do not change the steps of a plan, or that plans compare separately.
 PLANNED_WITHOUT = ("command", "output", "overwrite", "tracking", "data", "budget", "budget_is",
                    "plan")  # fmt: skip
@@ -322,7 +324,7 @@ class Configuration:
     def _why_unused(self, key: str) -> str | None:
         """Explain why a typed key has no effect; None if it has one."""
         typed = command_of(self.tree.get("command") or "")
-        command = "compare" if self.tree.get("compare") else typed
+        command = next((key for key in COMMANDS_IN_ANOTHER if self.tree.get(key)), typed)
         if why := not_read(key, command):
             return why
         if key.partition(".")[0] in ("model", "train"):

@@ -79,6 +79,10 @@ _NO_TRAINING = "an inspection trains nothing"
 _NO_SEARCH = "only python -m fibsem.sweep searches"
 _NO_NETWORK = "a report trains nothing"
 _OF_TWO = "a comparison reads two finished evaluations"
+_OF_REPORT = (
+    "nbhd", "model", "train", "sampling", "seed", "preprocess", "search", "space", "split", "data",
+    "folders", "overwrite",
+)  # fmt: skip
 NOT_READ: dict[str, dict[str, str]] = {
     "train": {"search": _NO_SEARCH, "space": _NO_SEARCH},
     "evaluate": {"search": _NO_SEARCH, "space": _NO_SEARCH},
@@ -104,6 +108,8 @@ NOT_READ: dict[str, dict[str, str]] = {
          "data", "seeds", "evaluation", "budget", "budget_is", "plan", "overwrite", "tracking"),
         _OF_TWO,
     ),
+    "lineage": dict.fromkeys((*_OF_REPORT, "repoint"), "a lineage is read from one result"),
+    "repoint": dict.fromkeys((*_OF_REPORT, "output"), "only the store is repaired"),
 }  # fmt: skip
 
 
@@ -145,7 +151,8 @@ def why_unused(key: str, now: Mapping[str, Any]) -> str | None:
 def not_read(key: str, command: str) -> str | None:
     """Explain why a command does not read a key that it has; None if it reads it.
 
-    ``evaluate compare=[A,B]`` is the command ``compare``.
+    ``evaluate compare=[A,B]`` is the command ``compare``; ``report`` with ``lineage=`` or
+    ``repoint=`` is a command of that name.
 
     >>> not_read("train.epochs", "promote"), not_read("train.epochs", "train")
     ('a promotion takes it from the trials', None)

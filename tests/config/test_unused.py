@@ -44,7 +44,8 @@ def test_every_key_is_one_of_conf():
     keys = {*GROUPED, *(key for one in commands for key in dict(flat(compose(one, []))))}
     assert {other for needs in USED_WITH.values() for other, _ in needs} | {*USED_WITH} <= keys
     for command, groups in NOT_READ.items():
-        assert groups.keys() <= own_keys("evaluate" if command == "compare" else command)
+        hosts = {"compare": "evaluate", "lineage": "report", "repoint": "report"}
+        assert groups.keys() <= own_keys(hosts.get(command, command))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,9 @@ def test_every_key_is_one_of_conf():
         ("train", ["budget_is=hard"], "budget_is", "budget that is given"),
         ("train", ["budget=1h", "plan=plan.json"], "budget", "plan=null"),
         ("train", ["search.trials=3"], "search.trials", "fibsem.sweep"),
+        ("report", ["lineage=a", "folders=[b]"], "folders", "read from one result"),
+        ("report", ["lineage=a", "repoint=b"], "repoint", "read from one result"),
+        ("report", ["repoint=a", "output=b"], "output", "only the store is repaired"),
         ("evaluate", ["space=3d"], "space", "fibsem.sweep"),
         ("sweep", ["search.grid.points=4"], "search.grid.points", "search.sampler=grid"),
         ("sweep", ["search.startup_trials=4"], "search.startup_trials", "search.sampler=tpe"),
