@@ -41,10 +41,15 @@ Cells = Mapping[Path, EvaluationSummary]
 
 
 def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
-    """Return the finished evaluations of a dataset, by sub-folder of ``folder``."""
-    places = [path.parent for path in sorted(folder.glob("*/summary.json"))]
-    cells = {folder: finished_in(folder) for folder in places}
-    return {folder: cell for folder, cell in cells.items() if cell and same_data(cell.data, data)}
+    """Return the finished evaluations of a dataset, by sub-folder of ``folder``.
+
+    Of an evaluation and its copies, the first folder is returned.
+    """
+    folders = [path.parent for path in sorted(folder.glob("*/summary.json"))]
+    finished = {path: finished_in(path) for path in folders}
+    cells = {path: cell for path, cell in finished.items() if cell and same_data(cell.data, data)}
+    first = {cell.run_id or str(path): path for path, cell in reversed(cells.items())}
+    return {path: cell for path, cell in cells.items() if path in first.values()}
 
 
 def ends_of(runs: Iterable[Run]) -> list[str]:

@@ -105,8 +105,8 @@ def _caveats_of_settings(
     Otherwise the longest chords bound the balls, and no pore is larger.
     """
     unit, calibration = segmented.unit, segmented.summary.calibration
-    asked = config.draws or (calibration and calibration.solid_share)
-    if segmented.summary.probabilities and asked and isinstance(segmented.probabilities, str):
+    used = config.draws or (calibration and calibration.solid_share)
+    if segmented.summary.probabilities and used and isinstance(segmented.probabilities, str):
         yield f"{segmented.probabilities}; nothing is told by them"
     if config.mesh != "none" and unit != "nm":  # the default of mesh_cell is in nm
         yield f"the surface is coarsened to cells of {config.mesh_cell:g} {unit} (mesh_cell=)"

@@ -7,7 +7,7 @@ import pytest
 from fibsem.analysis import figures
 from fibsem.errors import UserError
 from fibsem.evaluation import comparison
-from fibsem.evaluation.comparison import compare, draw_cells
+from fibsem.evaluation.comparison import compare, draw_cells, finished_cells
 from fibsem.system.files import write_json
 from fibsem.system.records import typed
 from fibsem.system.summaries import EvaluationSummary
@@ -94,6 +94,14 @@ def test_an_evaluation_is_not_compared_with_itself(scored, tmp_path, kept):
         write_json(second / "summary.json", {**evaluation(0.01), "runs": runs})
     with pytest.raises(UserError, match=r"needs two evaluations, but .* have runs in common"):
         compare(first, second)
+
+
+def test_the_copy_of_an_evaluation_has_no_row_of_its_own(scored, tmp_path):
+    for name in ("a", "b"):
+        folder = scored(name, {"a": GOOD})
+        write_json(folder / "summary.json", {**evaluation(0.01), "run_id": name})
+    shutil.copytree(tmp_path / "a", tmp_path / "backup of a")
+    assert list(finished_cells(tmp_path, "c8d2")) == [tmp_path / "a", tmp_path / "b"]
 
 
 def test_seeds_are_compared_on_the_squares_that_all_of_them_have(scored):
