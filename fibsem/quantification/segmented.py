@@ -81,12 +81,12 @@ class _Begun:
 
     def is_of(self, summary: SegmentedFilm) -> bool:
         """Whether film and model are those of a summary, as far as older versions recorded them."""
-        volume, told = self.key.volume, summary.grey_hash
+        volume, recorded = self.key.volume, summary.grey_hash
         if self.key.model is not None and summary.model not in (None, self.key.model):
             return False
-        if not (told and self.read and isinstance(volume, _LedgerVolume) and volume.dtype):
+        if not (recorded and self.read and isinstance(volume, _LedgerVolume) and volume.dtype):
             return True
-        return grey_hash(volume.shape or summary.shape, volume.dtype, self.read) == told
+        return grey_hash(volume.shape or summary.shape, volume.dtype, self.read) == recorded
 
 
 @dataclass(frozen=True)

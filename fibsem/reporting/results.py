@@ -274,8 +274,8 @@ def _without_copies(every: Sequence[FinishedCommand[Any]]) -> list[FinishedComma
             distinct.append(result)
         else:
             text = "a {} must be counted once, but {} and {} are of the same run; {} is left out."
-            told = text.format(result.kind, shown.folder, result.folder, result.folder)
-            print(f"warning: {told}", file=sys.stderr)
+            message = text.format(result.kind, shown.folder, result.folder, result.folder)
+            print(f"warning: {message}", file=sys.stderr)
     return distinct
 
 

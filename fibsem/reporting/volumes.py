@@ -139,10 +139,10 @@ def _by_slice(file: Path, depth: int, command: str) -> np.ndarray[Any, np.dtype[
     except (OSError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())
     else:
-        known = shares[~np.isnan(shares)]
+        porosities = shares[~np.isnan(shares)]
         if len(shares) != depth:
             reason = f"{len(shares)} of {depth} slices"
-        elif ((known < 0) | (known > 1)).any():
+        elif ((porosities < 0) | (porosities > 1)).any():
             reason = "a porosity that is no share"
         else:
             return shares
