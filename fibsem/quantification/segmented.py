@@ -169,7 +169,8 @@ class Segmented:
         as many, which no correction by hand leaves.
         """
         before = [count or 0 for count in self.pores]
-        other = [z for z, (then, now) in enumerate(zip(before, pores, strict=False)) if then != now]
+        pairs = zip(before, pores, strict=False)
+        other = [z for z, (as_labelled, now) in enumerate(pairs) if as_labelled != now]
         if len(before) == len(pores) and other and sum(before) == sum(pores):
             raise UserError(
                 "labels must lie as they were segmented, z, y, x from the first slice on, but in "

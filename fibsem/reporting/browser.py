@@ -10,7 +10,7 @@ import base64
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from fibsem.reporting.items import leaving_out
 from fibsem.reporting.labelled_film import grey_values
 from fibsem.reporting.page import text_of
 from fibsem.system.advice import called
-from fibsem.system.records import Record
 from fibsem.system.summaries import SegmentedFilm
 from fibsem.system.summaries.porosity import FilmPorosity
 
@@ -101,17 +100,27 @@ class Layers:
         return shown
 
 
+@dataclass(frozen=True)
+class ShownFilm:
+    """What the page knows of a film; of every slice its number and the pictures of its layers."""
+
+    name: str
+    slices: list[dict[str, int | str]]
+    layers: list[str]
+    porosity: str
+
+
 def browser(films: Sequence[Layers], title: str) -> str:
     """Return the HTML file, with fewer slices of each film if it would become too large."""
     for count in (SLICES, 16, 10, 6, 3, 1):
-        shown = _readable(films, count)
+        shown = [asdict(film) for film in _readable(films, count)]
         data = json.dumps(shown).replace("<", "\\u003c")  # a name could contain </script>
         if len(data) <= MOST_BYTES:
             break
     return TEMPLATE.replace("{{title}}", text_of(title)).replace("{{films}}", data)
 
 
-def _readable(films: Sequence[Layers], count: int) -> list[Record]:
+def _readable(films: Sequence[Layers], count: int) -> list[ShownFilm]:
     """Return the films whose slices can be read; warn about the others."""
     shown = []
     for film in films:
@@ -120,15 +129,10 @@ def _readable(films: Sequence[Layers], count: int) -> list[Record]:
     return shown
 
 
-def _film(film: Layers, count: int) -> Record:
-    slices = film.slices(count)
-    return {
-        "name": film.name,
-        "slices": [{"z": z, **film.pictures(z)} for z in slices],
-        "layers": [layer for layer in ("grey", "probability", "labels", "truth")
-                   if layer in film.volumes],
-        "porosity": porosity_text(film.porosity),
-    }  # fmt: skip
+def _film(film: Layers, count: int) -> ShownFilm:
+    slices = [dict[str, int | str](z=z, **film.pictures(z)) for z in film.slices(count)]
+    layers = [name for name in ("grey", "probability", "labels", "truth") if name in film.volumes]
+    return ShownFilm(film.name, slices, layers, porosity_text(film.porosity))
 
 
 def _stretched(image: npt.NDArray[Any], layer: str) -> Image8:
