@@ -43,13 +43,22 @@ Cells = Mapping[Path, EvaluationSummary]
 def finished_cells(folder: Path, data: str) -> dict[Path, EvaluationSummary]:
     """Return the finished evaluations of a dataset, by sub-folder of ``folder``.
 
-    Of an evaluation and its copies, the first folder is returned.
+    Of an evaluation and its copies, the folder that was written last is returned.
     """
     folders = [path.parent for path in sorted(folder.glob("*/summary.json"))]
     finished = {path: finished_in(path) for path in folders}
     cells = {path: cell for path, cell in finished.items() if cell and same_data(cell.data, data)}
-    first = {cell.run_id or str(path): path for path, cell in reversed(cells.items())}
-    return {path: cell for path, cell in cells.items() if path in first.values()}
+    latest: dict[str, Path] = {}
+    for path, cell in cells.items():
+        run = cell.run_id or str(path)
+        if run not in latest or _written(path) > _written(latest[run]):
+            latest[run] = path
+    return {path: cell for path, cell in cells.items() if path in latest.values()}
+
+
+def _written(folder: Path) -> float:
+    """Return when the summary in a folder was written."""
+    return (folder / "summary.json").stat().st_mtime
 
 
 def ends_of(runs: Iterable[Run]) -> list[str]:
@@ -88,7 +97,7 @@ def write_tables(cells: Cells, folder: Path) -> list[Path]:
     cells = dict(sorted(cells.items()))
     evaluations = list(cells.values())
     best_folder, best = max(cells.items(), key=lambda cell: cell[1].val.miou.mean)
-    best_run = next(_runs_of(best_folder, best))
+    best_run = next(read_seeds(best_folder, best.seeds))
     standard = [evaluation for evaluation in evaluations if evaluation.model == "2dcnn"]
     others = [evaluation for evaluation in evaluations if evaluation.model != "2dcnn"]
     made = {

@@ -132,7 +132,7 @@ MODELS: Mapping[str, Architecture] = {
     "forest": Architecture(
         "forest", "features", ("valid",),
         hyperparameters={"trees": 100, "sigmas": [1.0, 2.0, 4.0, 8.0, 16.0], "min_samples_leaf": 1,
-             "max_features": "sqrt"},
+                         "max_features": "sqrt"},
         weights="model.skops",
         reach=lambda hp: gaussian_reach(max(hp["sigmas"])) + 2,  # plus two for differences
     ),

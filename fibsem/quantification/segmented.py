@@ -166,7 +166,7 @@ class Segmented:
         """Raise ``UserError`` if labels are stored along other axes, or in another order of slices.
 
         Slices then have other numbers of pore voxels than when they were labelled, but all together
-        as many, which no correction by hand leaves.
+        as many, which a correction of labels by hand hardly ever leaves.
         """
         before = [count or 0 for count in self.pores]
         pairs = zip(before, pores, strict=False)
@@ -175,7 +175,9 @@ class Segmented:
             raise UserError(
                 "labels must lie as they were segmented, z, y, x from the first slice on, but in "
                 f"{self.folder / self.summary.labels} slice {listed(other)} has another number of "
-                "pore voxels, and the film as many: an axis is turned or takes another one's place."
+                "pore voxels, and the film as many: an axis is turned or in another one's place, "
+                "or slices lie in another order; the choices are labels saved as they lay, or the "
+                "film in the right order, segmented again."
             )
 
     def check_unchanged(self) -> None:

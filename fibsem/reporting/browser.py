@@ -110,22 +110,29 @@ class ShownFilm:
     porosity: str
 
 
-def browser(films: Sequence[Layers], title: str) -> str:
-    """Return the HTML file, with fewer slices of each film if it would become too large."""
+def browser(films: Sequence[Layers], title: str) -> str | None:
+    """Return the HTML file, with fewer slices of each film if it would become too large.
+
+    Films whose slices cannot be read are left out and named; None if there is no other one.
+    """
     for count in (SLICES, 16, 10, 6, 3, 1):
-        shown = [asdict(film) for film in _readable(films, count)]
+        read = _readable(films, count)
+        films = [film for film, _ in read]  # nobody is told twice of those that are left out
+        if not films:
+            return None
+        shown = [asdict(film) for _, film in read]
         data = json.dumps(shown).replace("<", "\\u003c")  # a name could contain </script>
         if len(data) <= MOST_BYTES:
             break
     return TEMPLATE.replace("{{title}}", text_of(title)).replace("{{films}}", data)
 
 
-def _readable(films: Sequence[Layers], count: int) -> list[ShownFilm]:
-    """Return the films whose slices can be read; warn about the others."""
+def _readable(films: Sequence[Layers], count: int) -> list[tuple[Layers, ShownFilm]]:
+    """Return the films whose slices can be read, and what is shown; warn about the others."""
     shown = []
     for film in films:
         with called(OUR_OWN), leaving_out():
-            shown.append(_film(film, count))
+            shown.append((film, _film(film, count)))
     return shown
 
 

@@ -109,7 +109,7 @@ def _gone(results: Results, shown: Sequence[FinishedLabels]) -> dict[str, FilmPo
 
 
 def names_of(folders: Iterable[Path]) -> list[str]:
-    """Return the shortest unique name of each segmented volume; equal places get numbers."""
+    """Return the shortest unique name of each segmented volume; equal paths get numbers."""
     paths = [_path_names(folder) for folder in folders]
 
     def name(parts: list[str]) -> str:

@@ -100,10 +100,11 @@ def write_report(
 def _write_browser(results: Results, folder: Path) -> str | None:
     """Write the slice browser and return its name, or None if no labels can be read."""
     films = volumes.slices_of(results)
-    if not films:
+    page = browser(films, f"Slices of {results.dataset}") if films else None
+    if page is None:
         (folder / BROWSER).unlink(missing_ok=True)
         return None
-    replace_file(folder / BROWSER, browser(films, f"Slices of {results.dataset}"))
+    replace_file(folder / BROWSER, page)
     return BROWSER
 
 

@@ -243,8 +243,8 @@ def find_results(folders: Iterable[Path], dataset: str, opened: Opened | None = 
             )
     results = (result for folder in folders for result in _walk(folder, dataset))
     unique = {result.folder.resolve(): result for result in results}
-    every = _without_copies(sorted(unique.values(), key=lambda result: result.written))
-    of_dataset = [result for result in every if result.lineage.dataset == dataset]
+    every = sorted(unique.values(), key=lambda result: result.written)
+    of_dataset = _without_copies([r for r in every if r.lineage.dataset == dataset])
     guests, elsewhere = _labelled_by_others(every, of_dataset, opened)
     if not (of_dataset or guests):
         raise UserError(
@@ -267,7 +267,10 @@ def _without_copies(every: Sequence[FinishedCommand[Any]]) -> list[FinishedComma
 
     A backup, or a sweep that several machines worked on, would be counted twice.
     """
-    latest = {result.run: result for result in every}
+    latest: dict[object, FinishedCommand[Any]] = {}
+    for result in every:  # copies that keep the time of their files come later by their names
+        if result.run not in latest or result.written > latest[result.run].written:
+            latest[result.run] = result
     distinct = []
     for result in every:
         if result.run is None or (shown := latest[result.run]) is result:

@@ -19,7 +19,7 @@ MODE, SEED = "fibsem.mode", "fibsem.seed"
 INIT, TEACHER = "fibsem.init", "fibsem.teacher"
 # Tags of the outcome.
 STATE, REASON = "fibsem.state", "fibsem.reason"
-# Tags of a sweep and its trials: ``SLOT`` is the place in the budget, ``ATTEMPT`` the trial number.
+# Tags of a sweep and its trials: ``SLOT`` is a number in the budget, ``ATTEMPT`` that of a trial.
 STUDY, SPACE, BACKEND, SAMPLER = "fibsem.study", "fibsem.space", "fibsem.backend", "fibsem.sampler"
 SLOT, ATTEMPT, FAILURES = "fibsem.trial", "fibsem.attempt", "fibsem.failures"
 BEST_RUN = "fibsem.best_run"

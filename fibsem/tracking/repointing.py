@@ -101,7 +101,7 @@ def repoint(uri: str, old: Path, new: Path) -> Repointed:
         If the store is not a file or is damaged, if no location lies below ``old``, if none of the
         new locations exists, or if both folders are one.
     """
-    if old.resolve() == new.resolve():
+    if old.absolute() == new.absolute():  # a link to the new folder may be what is recorded
         raise UserError(
             "`repoint` must be the folder that the store was moved from, but got the one in which "
             f"this command is given, {new}."

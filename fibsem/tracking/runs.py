@@ -205,7 +205,7 @@ class Tracking:
         try:
             record: Record = mlflow.artifacts.load_dict(f"{artifacts}/{file}")
         except mlflow.MlflowException as error:
-            if error.error_code in STORES:  # its place does not answer
+            if error.error_code in STORES:  # the store does not answer
                 raise
             raise UserError(
                 f"a run must have its {file}, but that of {run_id} is damaged or not in "

@@ -118,10 +118,15 @@ def evaluated(model, nbhd, miou, parameters, **more):
                 "loss": spread(0.25), "porosity": spread(0.3), "label_porosity": spread(0.3)}
         for k, group in enumerate(groups)
     }  # fmt: skip
+    run = {
+        "seed": 0, "run_id": "a", "epochs": 31, "train_seconds": 120.4, "parameters": parameters,
+        "threshold": 0.5, "seconds_per_gigapixel": 900.0,
+        **{split: {"miou": 0.7, "accuracy": 0.9, "loss": 0.25} for split in groups[:3]},
+    }  # fmt: skip
     record = {
         "model": model, "nbhd": nbhd, "parameters": spread(parameters), "epochs": spread(31.4, 2.0),
         "train_seconds": spread(120.4), "seconds_per_gigapixel": spread(900.0), "groups": groups,
-        "samples": {}, "runs": [], **figures, **more,
+        "samples": {}, "runs": [run], **figures, **more,
     }  # fmt: skip
     return typed(EvaluationSummary, record)
 

@@ -1,5 +1,6 @@
 """Evaluations beside each other: every one has its point, and none that of another."""
 
+import os
 import shutil
 
 import pytest
@@ -101,6 +102,9 @@ def test_the_copy_of_an_evaluation_has_no_row_of_its_own(scored, tmp_path):
         folder = scored(name, {"a": GOOD})
         write_json(folder / "summary.json", {**evaluation(0.01), "run_id": name})
     shutil.copytree(tmp_path / "a", tmp_path / "backup of a")
+    assert list(finished_cells(tmp_path, "c8d2")) == [tmp_path / "a", tmp_path / "b"]
+    shutil.copytree(tmp_path / "a", tmp_path / "0 an older backup of a")
+    os.utime(tmp_path / "0 an older backup of a" / "summary.json", (1e9, 1e9))
     assert list(finished_cells(tmp_path, "c8d2")) == [tmp_path / "a", tmp_path / "b"]
 
 

@@ -88,6 +88,7 @@ def test_a_film_whose_labels_cannot_be_read_is_named_and_the_others_are_shown(
     assert "slice 0 lacks the" in line
     assert "sparse" not in line
     assert line.endswith("it is left out.")
+    assert browser([damaged], "t") is None
 
 
 def test_a_large_file_gets_fewer_slices(film, monkeypatch):

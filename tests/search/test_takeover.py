@@ -34,7 +34,7 @@ class Sweeps:
     """Sweeps of one folder and one study, as a process of their own or in this one."""
 
     def __init__(self, tiny, store, place):
-        self.folder_name, self.folder, self.started = place, place / "sweep", []
+        self.home, self.folder, self.started = place, place / "sweep", []
         self.how = [f"data.path={tiny}", *HOW, f"output={self.folder}", *store]
         self.uri = f"sqlite:///{place / 'ml.db'}"
         self.storage = f"sqlite:///{self.folder / 'study.db'}"
@@ -43,7 +43,7 @@ class Sweeps:
     def start(self, *overrides, module="fibsem.sweep", **environment):
         """A process at work."""
         line, log = [module, *self.how, *overrides], f"sweep-{len(self.started)}.log"
-        process = Command(line, self.folder_name, self.folder_name / log, environment=environment)
+        process = Command(line, self.home, self.home / log, environment=environment)
         self.started.append(process)
         return process
 

@@ -94,7 +94,7 @@ class SampleScorer:
         return bool(grids < len(self.balanced) * sees**2)
 
     def scores(self, forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
-        """Return the probability of solid for every pixel of the sample, (len(sample),) float32."""
+        """Return the probability of solid of every balanced pixel, (len(balanced),) float32."""
         if self.by_grid:
             return self._by_grid(forward)
         return patch_scores(forward, self.spec, self.windows, self.balanced.pixels)

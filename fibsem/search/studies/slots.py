@@ -1,9 +1,9 @@
 """The budget of a sweep as numbered slots, the same for Optuna and Keras-Tuner.
 
-A slot is a place for one complete or pruned trial. An attempt at a slot that was killed, or failed,
-is followed by another attempt with the same hyperparameters, up to a number; then the slot is given
-up and a further one is opened. Which slots are open follows from the attempts alone, so that any
-process on any machine can continue.
+A slot is a number in the budget, for one complete or pruned trial. An attempt at a slot that was
+killed, or failed, is followed by another attempt with the same hyperparameters, up to a number;
+then the slot is given up and a further one is opened. Which slots are open follows from the
+attempts alone, so that any process on any machine can continue.
 
 An attempt belongs to the process that claimed it, its owner, and ends once. Another process may end
 it if the owner seems dead; later reports of the owner are refused. So two processes never write for

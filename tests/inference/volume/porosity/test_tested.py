@@ -32,7 +32,7 @@ from tests.inference.volume.segmented import segment_volume
 ROWS = [
     SquareRow(
         split="test", sample="A", region=str(k), at=(k % 3, 40 * (k // 3), 0), loss=None,
-        half=((40, 0), (0, 60)), chosen=((30 + k, 10 - k), (2 * k, 60 - 2 * k)),
+        half=((40, 0), (0, 60)), chosen=((30 + k % 11, 10 - k % 11), (2 * k, 60 - 2 * k)),
     )
     for k in range(21)
 ]  # fmt: skip
