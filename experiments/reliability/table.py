@@ -67,6 +67,7 @@ KINDS = {
     "who owns a trial": ["owners"],
     "outages": ["outages"],
     "hangs": ["hangs"],
+    "results that are compared, measured, reported, exported again": ["read again"],
 }
 
 

@@ -1,11 +1,11 @@
-"""Situations that tests of the package make: who owns a trial, outages, hangs.
+"""Situations that tests of the package make: owners, outages, hangs, results that are read again.
 
     .venv/bin/python experiments/reliability/tested.py --json FILE
 
 Some minutes. Every test that is named here is one situation, and each of its parameters another
 one: right if the test passes, wrong if it fails, and not counted if it is skipped. What these tests
-ask for is on the page `inputs-owner.md`. Earlier versions lack what the tests import, so nothing
-can be run against them.
+ask for is on the pages `inputs-owner.md` and `inputs-read.md`. Earlier versions lack what the tests
+import, so nothing can be run against them.
 """
 
 from __future__ import annotations
@@ -89,6 +89,40 @@ TESTS: dict[str, dict[str, list[str]]] = {
             "test_a_process_that_hangs_in_native_code_ends_soon",
             "test_what_is_held_back_for_long_is_raised_all_the_same",
         ],
+    },
+    "read again": {
+        "tests/evaluation/test_comparison.py": [
+            "test_an_evaluation_is_not_compared_with_itself",
+            "test_the_copy_of_an_evaluation_has_no_row_of_its_own",
+            "test_seeds_are_compared_on_the_squares_that_all_of_them_have",
+            "test_where_no_square_is_scored_by_both_no_seeds_are_compared",
+            "test_scores_of_another_run_are_not_taken_for_those_of_a_seed",
+            "test_counts_below_zero_are_no_scores",
+        ],
+        "tests/quantification/test_probabilities.py": [
+            "test_those_of_the_labels_tell_a_porosity",
+            "test_by_those_of_other_labels_nothing_is_told",
+            "test_where_they_were_removed_all_else_is_measured",
+            "test_in_another_form_they_are_refused_in_one_line",
+        ],
+        "tests/quantification/test_segmented.py": [
+            "test_labels_that_another_program_turned_are_refused",
+            "test_the_summary_of_another_film_or_model_is_not_that_of_these_labels",
+        ],
+        "tests/reporting/test_browser.py": [
+            "test_probabilities_from_0_to_1_are_not_shown_as_black",
+            "test_a_film_whose_labels_cannot_be_read_is_named_and_the_others_are_shown",
+        ],
+        "tests/reporting/test_films.py": ["test_a_profile_that_a_spreadsheet_saved_is_one_line"],
+        "tests/reporting/test_lineage.py": [
+            "test_a_segmentation_without_the_names_of_its_models_is_told",
+        ],
+        "tests/reporting/test_results.py": [
+            "test_a_backup_of_a_result_is_not_counted_beside_it",
+            "test_a_damaged_summary_is_not_called_unfinished",
+        ],
+        "tests/tracking/test_repointing.py": ["test_the_folder_of_now_is_not_the_former_one"],
+        "tests/api/test_exporting.py": ["test_the_export_of_another_model_is_not_replaced"],
     },
 }  # fmt: skip
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,10 @@ from fibsem.config import Configuration, Tree, output_folder, require
 from fibsem.errors import UserError
 from fibsem.inference.options import Options
 from fibsem.system.advice import WEIGHTS
-from fibsem.system.files import write_json
-from fibsem.system.identity import check_others
+from fibsem.system.files import known_json, write_json
+from fibsem.system.identity import Identity, settle
 from fibsem.system.locks import at_work
-from fibsem.system.records import as_record
+from fibsem.system.records import as_record, typed
 from fibsem.system.summaries.export import ExportSummary
 
 #: Name of the exported file.
@@ -84,7 +86,7 @@ def export(
     ------
     UserError
         If an option is of a volume, the package onnx is missing, a model cannot be exported, or the
-        folder holds other results.
+        folder holds other results, or the export of another model without ``overwrite``.
 
     Examples
     --------
@@ -105,20 +107,36 @@ def run(tree: Tree, loaded: Loaded = ()) -> ExportResult:
     folder = output_folder("segment", tree, "export")
     models = models_of(tree, loaded)
 
-    from fibsem.inference.model.bioimage import write_description
+    from fibsem.inference.model.bioimage import FILES, write_description
     from fibsem.inference.model.onnx_form import write_onnx
 
     _warn(models)
     segmenter, voxel_nm = mean_of(models), models[0].voxel_nm
     scales = tuple(dict.fromkeys(scale for model in models for scale in model.bundle.scales))
+    now = Identity(
+        "export",
+        {"voxel_nm": voxel_nm, "greys": [scale.to_json() for scale in scales]},
+        {"models": segmenter.identity},
+    )
     with at_work(folder):
-        check_others(folder, "export")
+        # the summary goes first: it must not lie beside another graph
+        made, anew = ("summary.json", FILE, *FILES), bool(tree["overwrite"])
+        settle(folder, now, made, overwrite=anew, former=partial(_earlier, folder, now))
         metadata = write_onnx(segmenter, voxel_nm, folder / FILE, scales)
         described = write_description(segmenter, voxel_nm, folder / FILE, metadata)
         addresses = tuple(model.address for model in models)
         summary = ExportSummary(FILE, addresses, metadata, tuple(described))
         write_json(folder / "summary.json", as_record(summary))
     return ExportResult(summary, folder)
+
+
+def _earlier(folder: Path, now: Identity) -> Identity | None:
+    """Return the identity of an export of an earlier version, as far as its summary has it."""
+    summary = known_json(folder / "summary.json", partial(typed, ExportSummary))
+    if summary is None:
+        return None
+    recorded = summary.metadata.get("identity", '"unknown"')  # each value is JSON by itself
+    return replace(now, data={"models": json.loads(recorded)})
 
 
 def _check(tree: Tree) -> None:

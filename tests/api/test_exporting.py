@@ -70,6 +70,25 @@ def test_the_mean_of_unlike_models_says_whose_settings_it_has(tmp_path, capsys):
     assert "warning: the voxels of the volume are 50 x 20 x 20 nm" in capsys.readouterr().err
 
 
+def test_the_export_of_another_model_is_not_replaced(tmp_path):
+    """It was, without a word, and a kill in between left the former summary beside it."""
+    spec = resolve("2dcnn", Nbhd.parse("11x11x3"), "valid", {"blocks": 1, "filters": 2})
+    for name in ("a", "b"):
+        segmenter = Segmenter.of(spec, models.build(spec), Recipe(), PostProcessing())
+        Bundle(segmenter, (50.0, 10.0, 10.0)).save(tmp_path / name)
+    out = tmp_path / "network"
+    former = api.export(tmp_path / "a", output=out).path.read_bytes()
+    with pytest.raises(UserError, match=r"hold the same export, .* another models \(.*overwrite"):
+        api.export(tmp_path / "b", output=out)
+    (out / "identity.json").unlink()  # as an earlier version left it
+    with pytest.raises(UserError, match=r"another models \("):
+        api.export(tmp_path / "b", output=out)
+    assert api.export(tmp_path / "a", output=out).path.read_bytes() == former
+    anew = api.export(tmp_path / "b", output=out, overwrite=True)
+    assert anew.path.read_bytes() != former
+    assert anew.summary["weights"] == [str(tmp_path / "b")]
+
+
 @pytest.mark.parametrize("typed", ["range=[0,4095]", "voxel_nm=[50,10,10]", "estimate=true"])
 def test_what_is_of_a_volume_is_no_option_of_an_export(tmp_path, typed):
     """It was dropped without a word, and other programs were told the model's own."""

@@ -21,6 +21,7 @@ from fibsem.system.files import beside, replace_file
 
 #: Names of the files: the description, and an example of a window and its probabilities.
 FILE, WINDOW, SCORES = "rdf.yaml", "test_window.npy", "test_probability.npy"
+FILES = (FILE, WINDOW, SCORES)
 FORMAT = "0.5.14"
 #: Least side in pixels of the example's output.
 TRIED = 32
