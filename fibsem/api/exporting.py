@@ -121,7 +121,8 @@ def run(tree: Tree, loaded: Loaded = ()) -> ExportResult:
     with at_work(folder):
         # the summary goes first: it must not lie beside another graph
         made, anew = ("summary.json", FILE, *FILES), bool(tree["overwrite"])
-        settle(folder, now, made, overwrite=anew, former=partial(_earlier, folder, now))
+        earlier = partial(known_json, folder / "summary.json", partial(_identity_of_earlier, now))
+        settle(folder, now, made, overwrite=anew, former=earlier)
         metadata = write_onnx(segmenter, voxel_nm, folder / FILE, scales)
         described = write_description(segmenter, voxel_nm, folder / FILE, metadata)
         addresses = tuple(model.address for model in models)
@@ -130,13 +131,11 @@ def run(tree: Tree, loaded: Loaded = ()) -> ExportResult:
     return ExportResult(summary, folder)
 
 
-def _earlier(folder: Path, now: Identity) -> Identity | None:
+def _identity_of_earlier(now: Identity, record: object) -> Identity:
     """Return the identity of an export of an earlier version, as far as its summary has it."""
-    summary = known_json(folder / "summary.json", partial(typed, ExportSummary))
-    if summary is None:
-        return None
-    recorded = summary.metadata.get("identity", '"unknown"')  # each value is JSON by itself
-    return replace(now, data={"models": json.loads(recorded)})
+    summary = typed(ExportSummary, record)
+    models = json.loads(summary.metadata.get("identity", '"unknown"'))  # each value is JSON
+    return replace(now, data={"models": models})
 
 
 def _check(tree: Tree) -> None:

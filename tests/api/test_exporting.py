@@ -87,6 +87,10 @@ def test_the_export_of_another_model_is_not_replaced(tmp_path):
     anew = api.export(tmp_path / "b", output=out, overwrite=True)
     assert anew.path.read_bytes() != former
     assert anew.summary["weights"] == [str(tmp_path / "b")]
+    (out / "identity.json").unlink()
+    damaged = {**anew.summary, "metadata": {**anew.summary["metadata"], "identity": "{"}}
+    (out / "summary.json").write_text(json.dumps(damaged))
+    assert api.export(tmp_path / "b", output=out).summary == anew.summary  # made again
 
 
 @pytest.mark.parametrize("typed", ["range=[0,4095]", "voxel_nm=[50,10,10]", "estimate=true"])
